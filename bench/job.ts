@@ -1,0 +1,49 @@
+/** What the run and its load generators say to each other. */
+import type { Target } from './client.ts'
+
+export type Work = 'register' | 'chat' | 'login' | 'idle' | 'latency'
+
+export interface Job {
+  readonly work: Work
+  readonly target: Target
+  /** The accounts that this generator uses: `accounts` of them from `first` on. */
+  readonly first: number
+  readonly accounts: number
+  /** chat: messages on their way from each client. */
+  readonly window: number
+  /** login: streams at a time. */
+  readonly streams: number
+  /** latency: messages a second, of all clients. */
+  readonly rate: number
+}
+
+export type Order = { readonly say: 'prepare', readonly job: Job } | { readonly say: 'start' | 'count' | 'finish' }
+
+/** How far a generator is, and the processor time that itself has used. */
+export interface Count { readonly done: number, readonly cpuSeconds: number }
+
+/** How it ended: what must not have happened, a line each, and milliseconds where they were taken. */
+export interface Outcome { readonly faults: readonly string[], readonly latency?: Latency }
+
+export interface Latency { readonly p50: number, readonly p99: number, readonly worst: number }
+
+/** One kind of work inside a generator. */
+export interface Load {
+  /** Connects and logs in; nothing is counted yet. */
+  readonly prepare: () => Promise<void>
+  readonly start: () => void
+  readonly done: () => number
+  /** Ends the work, waits for what is on its way, and says what went wrong. */
+  readonly finish: () => Promise<Outcome>
+}
+
+/** Runs `task` for the numbers from `first` on, so many at a time. */
+export async function inParallel (
+  first: number, count: number, atOnce: number, task: (number: number) => Promise<void>,
+): Promise<void> {
+  let next = first
+  const lane = async (): Promise<void> => {
+    while (next < first + count) await task(next++)
+  }
+  await Promise.all(Array.from({ length: Math.min(atOnce, count) }, lane))
+}

@@ -1,0 +1,87 @@
+/**
+ * A client that talks to one other: writes numbered messages of 460 bytes and checks that the other's arrive once each
+ * and in order (RFC 6120 §10.1).
+ */
+import type { Client } from '../client.ts'
+
+export const STANZA_BYTES = 460
+const DIGITS = 9
+const TAG = '#'
+const NUMBER = `${TAG}${'0'.repeat(DIGITS)}`
+const BODY = Buffer.from('<body>#')
+const END = Buffer.from('</message>')
+const ZERO = 48
+const WORDS = 'Wilt thou leave me so unsatisfied? What satisfaction can&apos;st thou have to-night \u2014 soft, '
+
+export class Talker {
+  /** Told how many messages a chunk has brought, and the number of the first. */
+  onDelivery: (count: number, first: number) => void = () => {}
+  sent = 0
+  received = 0
+  misplaced = 0
+  readonly client: Client
+  readonly #template: Buffer
+  readonly #places: readonly number[]
+  #rest: Buffer | undefined
+
+  constructor (client: Client, name: string, to: string) {
+    this.client = client
+    this.#template = template(name, to)
+    this.#places = [this.#template.indexOf(TAG), this.#template.lastIndexOf(TAG)].map(at => at + 1)
+    client.onBytes = bytes => this.#take(bytes)
+  }
+
+  /** Writes the next `count` messages at once. */
+  send (count: number): void {
+    const bytes = Buffer.allocUnsafe(count * STANZA_BYTES)
+    for (let at = 0; at < bytes.length; at += STANZA_BYTES) {
+      this.#template.copy(bytes, at)
+      for (const place of this.#places) writeNumber(bytes, at + place, this.sent)
+      this.sent++
+    }
+    this.client.write(bytes)
+  }
+
+  #take (chunk: Buffer): void {
+    const bytes = this.#rest ? Buffer.concat([this.#rest, chunk]) : chunk
+    const first = this.received
+    let start = 0
+    for (let end = bytes.indexOf(END); end !== -1; end = bytes.indexOf(END, start)) {
+      this.#check(bytes, bytes.indexOf(BODY, start), end)
+      start = end + END.length
+    }
+    this.#rest = start < bytes.length ? Buffer.from(bytes.subarray(start)) : undefined
+    if (this.received > first) this.onDelivery(this.received - first, first)
+  }
+
+  #check (bytes: Buffer, body: number, end: number): void {
+    const isNext = body !== -1 && body < end && readNumber(bytes, body + BODY.length) === this.received
+    if (!isNext) this.misplaced++
+    this.received++
+  }
+}
+
+function template (name: string, to: string): Buffer {
+  const opening = `<message to='${to}' type='chat' id='${name}-bench-1f0c${NUMBER}'><body>${NUMBER} `
+  const closing = "</body><active xmlns='http://jabber.org/protocol/chatstates'/></message>"
+  const length = STANZA_BYTES - Buffer.byteLength(opening) - closing.length
+  const words = WORDS.repeat(3)
+  let text = words
+  while (Buffer.byteLength(text) > length) text = text.slice(0, -1)
+  const whole = text.replace(/&[^;]*$/, '')
+  return Buffer.from(opening + whole + '.'.repeat(length - Buffer.byteLength(whole)) + closing)
+}
+
+function writeNumber (bytes: Buffer, at: number, number: number): void {
+  let rest = number
+  for (let place = at + DIGITS - 1; place >= at; place--) {
+    bytes[place] = ZERO + rest % 10
+    rest = Math.floor(rest / 10)
+  }
+}
+
+function readNumber (bytes: Buffer, at: number): number {
+  let number = 0
+  for (let place = at; place < at + DIGITS; place++) number = number * 10 + (bytes[place] ?? 0) - ZERO
+  return number
+}

@@ -1,0 +1,101 @@
+/** The command line of the bench. */
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+
+export type ServerName = 'ours' | 'prosody' | 'ejabberd'
+export type LoadName = 'chat' | 'login' | 'idle' | 'idle-tls' | 'latency'
+
+export interface Options {
+  readonly loads: readonly LoadName[]
+  readonly servers: readonly ServerName[]
+  readonly rounds: number
+  /** Measured, after `warmup` seconds that are not. */
+  readonly seconds: number
+  readonly warmup: number
+  readonly pairs: number
+  readonly window: number
+  readonly streams: number
+  readonly rate: number
+  readonly sessions: number
+  /** Seconds that idle sessions are left alone before they are weighed. */
+  readonly wait: number
+  readonly serverCore: number | undefined
+  readonly generatorCores: readonly (number | undefined)[]
+  readonly markdown: boolean
+  readonly keep: boolean
+}
+
+export const USAGE = `npm run bench -- [chat] [login] [idle] [options]        (all three when none is named)
+  --only ours,prosody,ejabberd   the servers, in this order
+  --rounds 3        interleaved: every server once, then again
+  --seconds 10      measured in each round, after --warmup 3
+  --pairs 50        chat: clients that talk two by two; --window 4 messages on their way from each
+  --streams 128     login: at a time
+  --sessions 3000   idle; --wait 110 seconds before they are weighed; --tls weighs TLS sessions as well
+  --latency         chat at --rate 500 messages a second: the time from write to arrival
+  --markdown        prints the table for the README
+  --keep            leaves the servers' folders where they are
+`
+
+const SERVERS: readonly ServerName[] = ['ours', 'prosody', 'ejabberd']
+const LOADS: readonly LoadName[] = ['chat', 'login', 'idle']
+const NUMBERS = {
+  rounds: '3', seconds: '10', warmup: '3', pairs: '50', window: '4', streams: '128', rate: '500', sessions: '3000',
+  wait: '110',
+} as const
+const FLAGS = ['tls', 'latency', 'markdown', 'keep', 'help'] as const
+
+/** Reads `args`; what it can't understand is an error whose message says so. */
+export function readOptions (args: readonly string[]): Options | undefined {
+  const { values, positionals } = parse(args)
+  if (values['help'] === true) return undefined
+  const number = (name: keyof typeof NUMBERS): number => positive(name, String(values[name]))
+  const named = positionals.map(name => oneOf(LOADS, name))
+  const extra: LoadName[] = [
+    ...(values['tls'] === true ? ['idle-tls' as const] : []),
+    ...(values['latency'] === true ? ['latency' as const] : []),
+  ]
+  const only = values['only']
+  return {
+    loads: [...(named.length + extra.length > 0 ? named : LOADS), ...extra],
+    servers: typeof only === 'string' ? only.split(',').map(name => oneOf(SERVERS, name)) : SERVERS,
+    rounds: number('rounds'),
+    seconds: number('seconds'),
+    warmup: number('warmup'),
+    pairs: number('pairs'),
+    window: number('window'),
+    streams: number('streams'),
+    rate: number('rate'),
+    sessions: number('sessions'),
+    wait: number('wait'),
+    ...cores(),
+    markdown: values['markdown'] === true,
+    keep: values['keep'] === true,
+  }
+}
+
+function parse (args: readonly string[]): ReturnType<typeof parseArgs> {
+  const numbers = Object.entries(NUMBERS).map(([name, value]) => [name, { type: 'string' as const, default: value }])
+  const flags = FLAGS.map(name => [name, { type: 'boolean' as const }])
+  const options = { ...Object.fromEntries(numbers), ...Object.fromEntries(flags), only: { type: 'string' as const } }
+  return parseArgs({ args: [...args], options, allowPositionals: true })
+}
+
+function positive (name: string, text: string): number {
+  const number = Number(text)
+  if (!Number.isInteger(number) || number < 1) throw new Error(`--${name}: ${text} is not a positive whole number`)
+  return number
+}
+
+function oneOf<Name extends string> (known: readonly Name[], text: string): Name {
+  const found = known.find(name => name === text)
+  if (found === undefined) throw new Error(`${text}: expected one of ${known.join(', ')}`)
+  return found
+}
+
+/** The servers on core 0, the generators on up to three of the others; nothing is pinned where there is but one. */
+function cores (): Pick<Options, 'serverCore' | 'generatorCores'> {
+  const count = availableParallelism()
+  if (count === 1) return { serverCore: undefined, generatorCores: [undefined] }
+  return { serverCore: 0, generatorCores: [1, 2, 3].slice(0, count - 1) }
+}

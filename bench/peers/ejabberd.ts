@@ -1,0 +1,59 @@
+/** Debian's ejabberd as fast as it goes: Mnesia, no shapers, stored SCRAM keys, only the modules that the loads need. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { requireProgram, systemUser } from '../../conformance/peers/server.ts'
+import type { Command, Kind, Place } from './peer.ts'
+
+const CONTROL = '/usr/sbin/ejabberdctl'
+
+// A scheduler that spins while it waits would be counted as work; polling and processes as ejabberdctl has them.
+const FLAGS = ['+K', 'true', '+P', '250000', '+sbwt', 'none', '+sbwtdcpu', 'none', '+sbwtdio', 'none']
+
+export const ejabberd: Kind = {
+  name: 'ejabberd',
+  require: () => requireProgram(CONTROL, 'ejabberd'),
+  owner: () => systemUser('ejabberd'),
+  configure,
+}
+
+/** Run by `erl` itself: a child of ours, without epmd and without a name. */
+function configure (place: Place): Command {
+  const config = join(place.folder, 'ejabberd.yml')
+  writeFileSync(config, text(place))
+  return {
+    program: 'erl',
+    parameters: [...FLAGS, '-noinput', '-mnesia', 'dir', `"${place.folder}/database"`, '-s', 'ejabberd'],
+    env: {
+      HOME: place.folder,
+      ERL_LIBS: /^ERL_LIBS='(.*)'$/m.exec(readFileSync(CONTROL, 'utf8'))?.[1] ?? '',
+      EJABBERD_CONFIG_PATH: config,
+      EJABBERD_LOG_PATH: join(place.folder, 'ejabberd.log'),
+    },
+  }
+}
+
+function text ({ port, certificate, key }: Place): string {
+  return `
+hosts: [localhost]
+loglevel: warning
+certfiles: ["${certificate}", "${key}"]
+ca_file: "${certificate}"
+auth_method: internal
+auth_password_format: scram
+auth_scram_hash: sha
+disable_sasl_mechanisms: ["X-OAUTH2"]
+registration_timeout: infinity
+listen:
+  - port: ${port}
+    ip: 127.0.0.1
+    module: ejabberd_c2s
+    backlog: 1024
+    shaper: none
+    starttls: true
+    starttls_required: false
+modules:
+  mod_disco: {}
+  mod_register: { access: all, ip_access: all }
+  mod_roster: {}
+`
+}

@@ -1,0 +1,33 @@
+/**
+ * The server of this repository as its administrator starts it, embedded database and all; only the limits for
+ * strangers are lifted, because all clients here have one address.
+ */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import type { Command, Kind, Place } from './peer.ts'
+
+const MAIN = join(import.meta.dirname, '../../src/main.ts')
+
+export const heliograph: Kind = {
+  name: 'ours',
+  require: () => {},
+  owner: () => undefined,
+  configure,
+}
+
+function configure ({ folder, port, certificate, key }: Place): Command {
+  const config = join(folder, 'server.yaml')
+  writeFileSync(config, stringify({
+    hosts: ['localhost'],
+    data: join(folder, 'data'),
+    database: 'embedded',
+    tls: { certificate, key },
+    listen: { client: `127.0.0.1:${port}` },
+    auth: { 'require-tls': false },
+    registration: { open: true, 'per-address': 0 },
+    limits: { 'bytes-per-second': 0, 'streams-per-address': 0, 'failed-logins-per-minute': 0 },
+    log: { level: 'warn' },
+  }))
+  return { program: process.execPath, parameters: [MAIN, 'serve', '--config', config] }
+}

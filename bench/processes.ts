@@ -1,0 +1,40 @@
+/** What a server costs, from /proc: processor time and memory of its process and all below it, its database included. */
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** USER_HZ, which Linux fixes at 100 for everything that it shows to programs. */
+const TICKS_PER_SECOND = 100
+// proc(5): places in /proc/PID/stat after the name in brackets.
+const PARENT = 1
+const TIMES = [11, 12, 13, 14]
+
+/** Seconds of processor time, of children that have ended as well. */
+export function cpuSeconds (root: number): number {
+  const ticks = tree(root).map(stat => TIMES.reduce((sum, place) => sum + Number(stat.fields[place]), 0))
+  return ticks.reduce((sum, each) => sum + each, 0) / TICKS_PER_SECOND
+}
+
+/** The proportional set size: what all the processes have in memory, shared pages counted once. */
+export function memoryKilobytes (root: number): number {
+  return tree(root).reduce((sum, { pid }) => {
+    const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
+    return sum + Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0)
+  }, 0)
+}
+
+interface Stat { readonly pid: number, readonly fields: readonly string[] }
+
+function tree (root: number): readonly Stat[] {
+  const all = readdirSync('/proc').filter(name => /^\d+$/.test(name)).flatMap(name => statOf(Number(name)))
+  const members = all.filter(stat => stat.pid === root)
+  for (const member of members) members.push(...all.filter(stat => Number(stat.fields[PARENT]) === member.pid))
+  return members
+}
+
+function statOf (pid: number): readonly Stat[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return [{ pid, fields: text.slice(text.lastIndexOf(')') + 2).split(' ') }]
+  } catch {
+    return []   // ENOENT or ESRCH: the process has ended since the folder was listed.
+  }
+}

@@ -1,0 +1,121 @@
+/** One measurement each: how much a server does for a second of its processor time, or what its idle sessions weigh. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Generators } from './generators.ts'
+import type { Job, Latency, Work } from './job.ts'
+import type { Options, ServerName } from './options.ts'
+import { cpuSeconds, memoryKilobytes } from './processes.ts'
+import type { Peer } from './peers/peer.ts'
+
+const SETTLE = 2000
+const LOGIN_ACCOUNTS = 500
+
+/** What one round has shown of one server. */
+export interface Sample {
+  /** The figure that counts: per processor second, kilobytes per session, or milliseconds at the 99th percentile. */
+  readonly value: number
+  /** Deliveries or logins a second by the clock. */
+  readonly rate?: number
+  /** Shares of a core: of the server's, and of one generator's. */
+  readonly serverLoad?: number
+  readonly generatorLoad?: number
+  readonly latency?: Latency
+  readonly faults: readonly string[]
+}
+
+/** The accounts that the loads of this run need. */
+export function accountsNeeded (options: Options): number {
+  const idle = options.loads.includes('idle') || options.loads.includes('idle-tls')
+  return Math.max(2 * options.pairs, LOGIN_ACCOUNTS, idle ? options.sessions : 0)
+}
+
+/** Gives the server its accounts, once, before anything is measured. */
+export async function addAccounts (server: Peer, options: Options): Promise<void> {
+  const generators = new Generators(options.generatorCores)
+  try {
+    await server.start()
+    await generators.prepare(job('register', server, options))
+  } finally {
+    generators.end()
+    await server.stop()
+  }
+}
+
+/** Runs `chat`, `login` or `latency` against a freshly started server. */
+export async function measureWork (work: 'chat' | 'login' | 'latency', server: Peer, options: Options): Promise<Sample> {
+  const generators = new Generators(work === 'latency' ? options.generatorCores.slice(0, 1) : options.generatorCores)
+  try {
+    await server.start()
+    await generators.prepare(job(work, server, options))
+    await generators.start()
+    await sleep(options.warmup * 1000)
+    const before = await reading(server, generators)
+    await sleep(options.seconds * 1000)
+    const after = await reading(server, generators)
+    const { faults, latency } = await generators.finish()
+    const sample = difference(before, after, options.generatorCores.length)
+    return latency ? { ...sample, value: latency.p99, latency, faults } : { ...sample, faults }
+  } finally {
+    generators.end()
+    await server.stop()
+  }
+}
+
+/** Weighs idle sessions on all servers at the same time: they only have to be left alone. */
+export async function measureIdle (
+  tls: boolean, servers: readonly Peer[], options: Options,
+): Promise<ReadonlyMap<ServerName, Sample>> {
+  // Before the servers: a page of Node's program that a generator shares with a server weighs less on both.
+  const each = servers.map(server => ({ server, generators: new Generators(options.generatorCores), before: 0 }))
+  try {
+    for (const { server } of each) await server.start()
+    await sleep(SETTLE)
+    for (const weighed of each) weighed.before = memoryKilobytes(weighed.server.pid)
+    for (const { server, generators } of each) await generators.prepare(job('idle', server, options, tls))
+    await sleep(options.wait * 1000)
+    const samples = new Map<ServerName, Sample>()
+    for (const { server, generators, before } of each) {
+      const value = (memoryKilobytes(server.pid) - before) / options.sessions
+      const { faults } = await generators.finish()
+      samples.set(server.name, { value, faults })
+    }
+    return samples
+  } finally {
+    for (const { generators } of each) generators.end()
+    await Promise.all(servers.map(server => server.stop()))
+  }
+}
+
+function job (work: Work, server: Peer, options: Options, tls = false): Job {
+  const accounts = {
+    register: accountsNeeded(options), chat: 2 * options.pairs, latency: 2 * options.pairs, login: LOGIN_ACCOUNTS,
+    idle: options.sessions,
+  }
+  return {
+    work,
+    target: { port: server.port, domain: 'localhost', tls },
+    first: 0,
+    accounts: accounts[work],
+    window: options.window,
+    streams: options.streams,
+    rate: options.rate,
+  }
+}
+
+interface Reading { readonly at: number, readonly done: number, readonly server: number, readonly generator: number }
+
+async function reading (server: Peer, generators: Generators): Promise<Reading> {
+  const { done, cpuSeconds: generator } = await generators.count()
+  return { at: performance.now() / 1000, done, server: cpuSeconds(server.pid), generator }
+}
+
+function difference (before: Reading, after: Reading, generators: number): Omit<Sample, 'faults'> {
+  const seconds = after.at - before.at
+  const done = after.done - before.done
+  const server = after.server - before.server
+  return {
+    value: done / server,
+    rate: done / seconds,
+    serverLoad: server / seconds,
+    generatorLoad: (after.generator - before.generator) / seconds / generators,
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * `npm run bench`: Heliograph, Prosody and ejabberd side by side, on one core, in one run. Prints figures and what went
+ * wrong on the way; never judges a time. bench/README.md says how to read it.
+ */
+import { spawnSync } from 'node:child_process'
+import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { readOptions, USAGE } from './options.ts'
+import type { LoadName, Options, ServerName } from './options.ts'
+import { ejabberd } from './peers/ejabberd.ts'
+import { heliograph } from './peers/heliograph.ts'
+import { Peer } from './peers/peer.ts'
+import { prosody } from './peers/prosody.ts'
+import { accountsNeeded, addAccounts, measureIdle, measureWork } from './rounds.ts'
+import type { Sample } from './rounds.ts'
+import { markdownTable, textTable } from './table.ts'
+import type { Series } from './table.ts'
+
+const KINDS = { ours: heliograph, prosody, ejabberd }
+
+async function main (): Promise<void> {
+  const options = readOptions(process.argv.slice(2))
+  if (!options) {
+    process.stdout.write(USAGE)
+    return
+  }
+  const servers = options.servers.flatMap(name => makePeer(name, options))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => { void clearUp(servers, options).then(() => process.exit(130)) })
+  }
+  try {
+    print(await measureAll(servers, options), options)
+  } finally {
+    await clearUp(servers, options)
+  }
+}
+
+/** A peer that can't be had is left out, and the run says so. */
+function makePeer (name: ServerName, options: Options): readonly Peer[] {
+  try {
+    return [new Peer(KINDS[name], options.serverCore)]
+  } catch (error) {
+    say(`without ${name}: ${error instanceof Error ? error.message : String(error)}`)
+    return []
+  }
+}
+
+async function clearUp (servers: readonly Peer[], options: Options): Promise<void> {
+  for (const server of servers) {
+    await server.stop()
+    if (options.keep) say(`${server.name}'s data: ${server.folder}`)
+    else rmSync(server.folder, { recursive: true, force: true })
+  }
+}
+
+async function measureAll (servers: readonly Peer[], options: Options): Promise<readonly Series[]> {
+  for (const server of servers) {
+    say(`${server.name}: ${accountsNeeded(options)} accounts`)
+    await addAccounts(server, options)
+  }
+  const all = options.loads.flatMap(load => servers.map(({ name }) => ({ load, server: name, samples: new Array<Sample>() })))
+  for (let round = 1; round <= options.rounds; round++) {
+    for (const load of options.loads) {
+      const samples = await measureRound(load, servers, options)
+      for (const series of all.filter(each => each.load === load)) {
+        const sample = samples.get(series.server)
+        if (sample) series.samples.push(sample)
+      }
+      for (const [server, sample] of samples) report(`${round}/${options.rounds} ${load} ${server}`, sample)
+    }
+  }
+  return all
+}
+
+async function measureRound (
+  load: LoadName, servers: readonly Peer[], options: Options,
+): Promise<ReadonlyMap<ServerName, Sample>> {
+  if (load === 'idle' || load === 'idle-tls') return measureIdle(load === 'idle-tls', servers, options)
+  const samples = new Map<ServerName, Sample>()
+  for (const server of servers) samples.set(server.name, await measureWork(load, server, options))
+  return samples
+}
+
+function report (what: string, { value, rate, serverLoad, generatorLoad, latency, faults }: Sample): void {
+  const clock = rate === undefined ? '' : `, ${rate.toFixed(0)}/s`
+  const loads = serverLoad === undefined ? '' : `, server ${serverLoad.toFixed(2)}, generator ${generatorLoad?.toFixed(2)}`
+  const times = latency ? `, p50 ${latency.p50.toFixed(2)} ms, worst ${latency.worst.toFixed(1)} ms` : ''
+  say(`${what}: ${value.toFixed(1)}${clock}${loads}${times}`)
+  for (const fault of new Set(faults)) say(`  WRONG: ${fault}`)
+}
+
+function print (all: readonly Series[], options: Options): void {
+  process.stdout.write(`\n${textTable(all)}\n`)
+  if (options.markdown) process.stdout.write(`\n${markdownTable(all, new Map(options.servers.map(name => [name, title(name)])))}\n`)
+}
+
+function title (server: ServerName): string {
+  if (server === 'ours') {
+    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { version: string }
+    return `Heliograph ${version}`
+  }
+  const version = spawnSync('dpkg-query', ['-W', '-f', '${Version}', server], { encoding: 'utf8' }).stdout
+  return `${server} ${version.replace(/-.*/, '')}`
+}
+
+function say (line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+await main().catch((error: Error) => {
+  say(error.message)
+  process.exitCode = 1
+})

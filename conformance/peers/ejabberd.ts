@@ -1,0 +1,61 @@
+/** Debian's ejabberd, with a configuration and a database folder of its own; anybody may register. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  freePort, makeCertificate, makeFolder, requireProgram, startProgram, stopProgram, systemUser, type Server,
+} from './server.ts'
+
+const CONTROL = '/usr/sbin/ejabberdctl'
+const CORE = ['mod_roster: { versioning: true }', 'mod_register: { access: all, ip_access: all }']
+
+/** What does the work of an extension of ours. */
+const MODULES: Readonly<Record<string, readonly string[]>> = {
+  blocking: ['mod_blocking: {}', 'mod_privacy: {}'],
+  disco: [
+    'mod_disco: { server_info: [{ modules: all, name: abuse-addresses, urls: ["mailto:abuse@localhost"] }] }',
+    'mod_caps: {}',
+  ],
+  'last-activity': ['mod_last: {}'], ping: ['mod_ping: {}'], 'private-storage': ['mod_private: {}'],
+  time: ['mod_time: {}'], vcard: ['mod_vcard: {}'], version: ['mod_version: {}'],
+}
+
+/** Run by `erl` itself: a child of ours, without epmd and without a name. */
+export async function startEjabberd (extensions: readonly string[]): Promise<Server> {
+  requireProgram(CONTROL, 'ejabberd')
+  const owner = systemUser('ejabberd')
+  const folder = makeFolder('ejabberd', owner)
+  const port = await freePort()
+  const config = join(folder, 'ejabberd.yml')
+  writeFileSync(config, configuration(port, extensions.flatMap((name) => MODULES[name] ?? []), makeCertificate(folder, owner)))
+  const env = {
+    ...process.env,
+    HOME: folder,
+    // Where Debian keeps the modules depends on the processor; ejabberd's own script knows.
+    ERL_LIBS: /^ERL_LIBS='(.*)'$/m.exec(readFileSync(CONTROL, 'utf8'))?.[1] ?? '',
+    EJABBERD_CONFIG_PATH: config,
+    EJABBERD_LOG_PATH: join(folder, 'ejabberd.log'),
+  }
+  const parameters = ['-noinput', '-mnesia', 'dir', `"${folder}/database"`, '-s', 'ejabberd']
+  const child = await startProgram('erl', parameters, port, { cwd: folder, env, ...owner })
+  return { port, folder, stop: () => stopProgram(child, folder) }
+}
+
+function configuration (
+  port: number, modules: readonly string[], tls: { readonly certificate: string, readonly key: string },
+): string {
+  return `
+hosts: [localhost]
+loglevel: warning
+certfiles: ["${tls.certificate}", "${tls.key}"]
+ca_file: "${tls.certificate}"
+auth_method: internal
+auth_password_format: scram
+resource_conflict: closeold
+registration_timeout: infinity
+disable_sasl_mechanisms: ["X-OAUTH2"]
+listen:
+  - { port: ${port}, ip: 127.0.0.1, module: ejabberd_c2s, starttls: true, starttls_required: false }
+modules:
+${[...CORE, ...modules].map((line) => `  ${line}`).join('\n')}
+`
+}

@@ -1,0 +1,51 @@
+/** Debian's Prosody, with a configuration and a data folder of its own; anybody may register. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  freePort, makeCertificate, makeFolder, requireProgram, startProgram, stopProgram, systemUser, type Server,
+} from './server.ts'
+
+const PROGRAM = '/usr/bin/prosody'
+const CORE = ['roster', 'saslauth', 'tls', 'register']
+
+/** What does the work of an extension of ours. */
+const MODULES: Readonly<Record<string, readonly string[]>> = {
+  blocking: ['blocklist'], disco: ['disco', 'server_contact_info'], 'last-activity': ['lastactivity', 'uptime'],
+  ping: ['ping'], 'private-storage': ['private'], time: ['time'], vcard: ['vcard'], version: ['version'],
+}
+
+export async function startProsody (extensions: readonly string[]): Promise<Server> {
+  requireProgram(PROGRAM, 'prosody')
+  const owner = systemUser('prosody')
+  const folder = makeFolder('prosody', owner)
+  const port = await freePort()
+  const config = join(folder, 'prosody.cfg.lua')
+  writeFileSync(config, configuration(folder, port, extensions.flatMap((name) => MODULES[name] ?? []), makeCertificate(folder, owner)))
+  const child = await startProgram(PROGRAM, ['-F', '--config', config], port, { cwd: folder, ...owner })
+  return { port, folder, stop: () => stopProgram(child, folder) }
+}
+
+function configuration (
+  folder: string, port: number, modules: readonly string[], tls: { readonly certificate: string, readonly key: string },
+): string {
+  // These two would come unasked.
+  const disabled = ['s2s', 'offline', 'disco'].filter((name) => !modules.includes(name))
+  return `
+pidfile = "${folder}/prosody.pid"
+data_path = "${folder}/data"
+log = { warn = "*stdout" }
+interfaces = { "127.0.0.1" }
+c2s_ports = { ${port} }
+modules_enabled = { ${[...CORE, ...modules].map((name) => `"${name}"`).join(', ')} }
+modules_disabled = { ${disabled.map((name) => `"${name}"`).join(', ')} }
+c2s_require_encryption = false
+allow_unencrypted_plain_auth = true
+authentication = "internal_plain"
+conflict_resolve = "kick_old"
+allow_registration = true
+bounce_blocked_messages = true
+contact_info = { abuse = { "mailto:abuse@localhost" } }
+ssl = { certificate = "${tls.certificate}", key = "${tls.key}" }
+VirtualHost "localhost"
+`
+}

@@ -1,0 +1,109 @@
+/** What the peers have in common: a server as a child process that listens on a loopback port, in a folder of its own. */
+import { execFileSync, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+
+export interface Server {
+  readonly port: number
+  readonly folder: string
+  /** Ends the process and removes its folder. */
+  stop (): Promise<void>
+}
+
+export interface Owner { readonly uid: number, readonly gid: number }
+
+/** The program is there, or Debian's package of it is installed now, or an error says what to do. */
+export function requireProgram (path: string, debianPackage: string): void {
+  if (existsSync(path)) return
+  const command = `apt-get install -y --no-install-recommends ${debianPackage}`
+  if (process.getuid?.() !== 0) throw new Error(`${path} is missing. On Debian, as root: ${command}`)
+  // RUNLEVEL=1 keeps invoke-rc.d from starting the service that the package brings.
+  const env = { ...process.env, RUNLEVEL: '1', DEBIAN_FRONTEND: 'noninteractive' }
+  execFileSync('sh', ['-c', `apt-get update -q && ${command}`], { stdio: ['ignore', 'ignore', 'inherit'], env })
+}
+
+/** Whom the server runs as where this process is root's: the user that its package made. */
+export function systemUser (name: string): Owner | undefined {
+  if (process.getuid?.() !== 0) return undefined
+  const id = (flag: string): number => Number(execFileSync('id', [flag, name], { encoding: 'utf8' }))
+  return { uid: id('-u'), gid: id('-g') }
+}
+
+export function makeFolder (name: string, owner?: Owner): string {
+  const folder = mkdtempSync(join(tmpdir(), `peer-${name}-`))
+  // Heliograph's database runs as another user where this process is root's.
+  chmodSync(folder, 0o755)
+  if (owner) chownSync(folder, owner.uid, owner.gid)
+  return folder
+}
+
+/** A certificate that signed itself, for `localhost`. */
+export function makeCertificate (folder: string, owner?: Owner): { readonly certificate: string, readonly key: string } {
+  const certificate = join(folder, 'localhost.crt')
+  const key = join(folder, 'localhost.key')
+  execFileSync('openssl', ['req', '-x509', '-nodes', '-days', '2', '-newkey', 'ec', '-pkeyopt',
+    'ec_paramgen_curve:prime256v1', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost',
+    '-keyout', key, '-out', certificate], { stdio: 'ignore' })
+  if (owner) for (const file of [certificate, key]) chownSync(file, owner.uid, owner.gid)
+  return { certificate, key }
+}
+
+export async function freePort (): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('there is no free port')
+  return address.port
+}
+
+/** Starts a program and resolves when it listens; what it printed is in the error when it does not. */
+export async function startProgram (
+  program: string, parameters: readonly string[], port: number, options: SpawnOptions,
+): Promise<ChildProcess> {
+  const child = spawn(program, parameters, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  let printed = ''
+  const keep = (text: string): void => { printed = (printed + text).slice(-4_000) }
+  child.stdout?.setEncoding('utf8').on('data', keep)
+  child.stderr?.setEncoding('utf8').on('data', keep)
+  child.on('error', (error) => { keep(error.message) })
+  for (let attempt = 0; attempt < 300; attempt++) {
+    if (await listens(port)) return child
+    if (child.exitCode !== null || child.pid === undefined) throw new Error(`${program} ended:\n${printed}`)
+    await delay(100)
+  }
+  await endProgram(child)
+  throw new Error(`${program} does not listen after 30 s:\n${printed}`)
+}
+
+/** Ends it in its own way, or by force after fifteen seconds. */
+export async function endProgram (child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, 'exit')
+  child.kill('SIGTERM')
+  const timer = setTimeout(() => child.kill('SIGKILL'), 15_000)
+  await ended
+  clearTimeout(timer)
+}
+
+export async function stopProgram (child: ChildProcess, folder: string): Promise<void> {
+  await endProgram(child)
+  rmSync(folder, { recursive: true, force: true })
+}
+
+async function listens (port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false   // ECONNREFUSED: not yet.
+  } finally {
+    socket.destroy()
+  }
+}

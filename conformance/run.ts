@@ -1,0 +1,98 @@
+/**
+ * Plays conformance scripts: `node conformance/run.ts [--against ours|prosody|ejabberd] [--tls] [--table] [files…]`.
+ * Starts the server, gives each script accounts of its own, prints a line for each and a summary; exit code 1 when
+ * a script failed that does not say so itself. `--table` writes what came out into README.md.
+ */
+import { globSync, readFileSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { playScript } from './runner/play.ts'
+import type { Account } from './runner/register.ts'
+import { parseScript, type Script } from './runner/script.ts'
+import { isServer, SERVERS, withServer, type ServerName } from './servers.ts'
+import { writeTable, type Outcome } from './table.ts'
+
+interface ScriptFile {
+  readonly file: string
+  readonly script: Script
+}
+
+const HERE = import.meta.dirname
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    against: { type: 'string', default: 'ours' },
+    tls: { type: 'boolean', default: false },
+    table: { type: 'boolean', default: false },
+  },
+})
+if (isServer(options.against)) process.exitCode = await run(options.against)
+else {
+  console.error(`--against ${options.against}? It is one of ${SERVERS.join(', ')}.`)
+  process.exitCode = 2
+}
+
+async function run (server: ServerName): Promise<number> {
+  const files = positionals.length > 0
+    ? positionals.map((file) => relative(HERE, resolve(file)))
+    : globSync('{core,extensions}/**/*.scs', { cwd: HERE }).sort()
+  const scripts = files.map((file, index) => ({ file, script: readScript(file, index) }))
+  const core = scripts.filter(({ script }) => script.needs.length === 0)
+  const extensions = scripts.filter(({ script }) => script.needs.length > 0)
+  const outcomes = [...await playAll(server, core), ...await playAll(server, extensions)]
+  if (options.table) writeTable(join(HERE, 'README.md'), server, outcomes)
+  return summarise(server, outcomes)
+}
+
+/** Each script plays with accounts that no other has: romeo@localhost becomes romeo.7@localhost throughout. */
+function readScript (file: string, index: number): Script {
+  const text = readFileSync(join(HERE, file), 'utf8')
+  try {
+    const names = new Set(parseScript(text).cast.map(({ jid }) => jid.slice(0, jid.indexOf('@'))))
+    const accounts = new RegExp(`(?<![\\w.-])(${[...names].join('|')})(?=@)|(?<=<username>)(${[...names].join('|')})(?=<)`, 'gi')
+    return parseScript(text.replaceAll(accounts, `$&.${index}`))
+  } catch (error) {
+    throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+async function playAll (server: ServerName, scripts: readonly ScriptFile[]): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = []
+  if (scripts.length === 0) return outcomes
+  const needs = new Set(scripts.flatMap(({ script }) => script.needs))
+  await withServer(server, [...needs], accountsOf(scripts), async (port) => {
+    for (const { file, script } of scripts) {
+      const problem = await playScript(script, { port, tls: options.tls })
+        .then(() => undefined, (error: unknown) => error instanceof Error ? error.message : String(error))
+      const outcome = { file, script, problem }
+      outcomes.push(outcome)
+      report(server, outcome)
+    }
+  })
+  return outcomes
+}
+
+/** Where two characters share an account, the first one's password is the account's. */
+function accountsOf (scripts: readonly ScriptFile[]): readonly Account[] {
+  const accounts = new Map<string, Account>()
+  for (const { jid, password } of scripts.flatMap(({ script }) => script.cast)) {
+    if (!accounts.has(jid)) accounts.set(jid, { jid, password })
+  }
+  return [...accounts.values()]
+}
+
+function report (server: ServerName, { file, script, problem }: Outcome): void {
+  const known = script.fails.get(server)
+  if (problem === undefined) console.log(`${known === undefined ? 'ok   ' : 'FIXED'} ${file}`)
+  else if (known === undefined) console.log(`FAIL  ${file}: ${script.rule}: ${script.title}\n      ${problem}`)
+  else console.log(`known ${file}: ${known}`)
+}
+
+function summarise (server: ServerName, outcomes: readonly Outcome[]): number {
+  const failed = outcomes.filter(({ problem }) => problem !== undefined)
+  const unexpected = failed.filter(({ script }) => !script.fails.has(server))
+  console.log(`${server}: ${outcomes.length} scripts, ${outcomes.length - failed.length} passed, ` +
+    `${failed.length - unexpected.length} failed as they say, ${unexpected.length} failed`)
+  return unexpected.length > 0 ? 1 : 0
+}

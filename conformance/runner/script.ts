@@ -1,0 +1,120 @@
+/**
+ * Scansion's language: a header of `[Client] Name` blocks, a rule of dashes, then who connects, sends, receives and
+ * disconnects. What a comment says (the rule, `needs:`, `fails:`, `in any order`, `may come`) is ours; scansion skips it.
+ */
+export interface Character {
+  readonly name: string
+  readonly jid: string
+  readonly password: string
+  readonly resource: string | undefined
+}
+
+export interface Step {
+  readonly line: number
+  readonly who: string
+  readonly verb: 'connects' | 'sends' | 'receives' | 'disconnects'
+  /** What is sent or expected; `nothing` when no stanza is to come. */
+  readonly xml: string
+  /** Steps of one group are expected in whatever order they come. */
+  readonly group: number | undefined
+  /** The standard leaves it to the server: it may come now, later or not at all. */
+  readonly optional: boolean
+}
+
+export interface Script {
+  /** The section that it is about, and what that demands: the first line, at its colon. */
+  readonly rule: string
+  readonly title: string
+  /** The extensions that the server must have. */
+  readonly needs: readonly string[]
+  /** Servers that are known to break the rule, and how. */
+  readonly fails: ReadonlyMap<string, string>
+  readonly cast: readonly Character[]
+  readonly steps: readonly Step[]
+}
+
+const RULE = /^-{3,}\s*$/
+const COMMENT = /^(#|\/\/|--)/
+const ACTION = /^(\S.*?)\s+(connects|sends|receives|disconnects)\s*:?\s*(.*)$/
+
+/** Reads a script; an error names the line. */
+export function parseScript (text: string): Script {
+  const lines = text.split(/\r?\n/)
+  const rule = lines.findIndex((line) => RULE.test(line))
+  if (rule === -1) throw new Error('there is no line of dashes between the characters and the play')
+  const cast = parseCast(lines.slice(0, rule))
+  const [, section, title] = /^#\s*(.*?):\s*(.*)$/.exec(lines[0] ?? '') ?? []
+  return {
+    rule: section ?? '',
+    title: title ?? '',
+    needs: remarks(lines, 'needs').flatMap((names) => names.split(',')).map((name) => name.trim()),
+    fails: new Map(remarks(lines, 'fails').map((remark) => {
+      const [server = '', ...why] = remark.split(':')
+      return [server.trim(), why.join(':').trim()]
+    })),
+    cast,
+    steps: parseSteps(lines, rule + 1, new Set(cast.map(({ name }) => name))),
+  }
+}
+
+function remarks (lines: readonly string[], key: string): string[] {
+  return lines.filter((line) => line.startsWith(`# ${key}:`)).map((line) => line.slice(key.length + 3))
+}
+
+function parseCast (lines: readonly string[]): Character[] {
+  const cast: Character[] = []
+  let properties = new Map<string, string>()
+  let name: string | undefined
+  const finish = (): void => {
+    if (name !== undefined) cast.push(character(name, properties))
+    properties = new Map()
+  }
+  for (const [index, line] of lines.entries()) {
+    if (line.trim() === '' || COMMENT.test(line)) continue
+    const heading = /^\[Client\]\s+(.+?)\s*$/.exec(line)
+    const [, key, value] = /^\s+(\w+):\s*(.*?)\s*$/.exec(line) ?? []
+    if (heading) {
+      finish()
+      name = heading[1]
+    } else if (name !== undefined && key !== undefined && value !== undefined) properties.set(key, value)
+    else throw new Error(`line ${index + 1}: neither a character nor a property: ${line}`)
+  }
+  finish()
+  return cast
+}
+
+function character (name: string, properties: ReadonlyMap<string, string>): Character {
+  const jid = properties.get('jid')
+  const password = properties.get('password')
+  if (jid === undefined || password === undefined) throw new Error(`${name} needs a jid and a password`)
+  const [bare = '', resource] = jid.split('/')
+  return { name, jid: bare, password, resource: properties.get('resource') ?? resource }
+}
+
+function parseSteps (lines: readonly string[], first: number, names: ReadonlySet<string>): Step[] {
+  const steps: Step[] = []
+  let group: number | undefined
+  let optional = false
+  for (let index = first; index < lines.length; index++) {
+    const line = lines[index] ?? ''
+    if (line.trim() === '') continue
+    if (COMMENT.test(line)) {
+      if (/^#\s*in any order\b/i.test(line)) group = index
+      if (/^#\s*may come\b/i.test(line)) optional = true
+      continue
+    }
+    const [, who = '', verb, rest = ''] = ACTION.exec(line) ?? []
+    if (!isVerb(verb) || !names.has(who)) throw new Error(`line ${index + 1}: who does what? ${line}`)
+    const body = [rest]
+    const start = index
+    while (/^(\s|$)/.test(lines[index + 1] ?? 'x')) body.push(lines[++index] ?? '')
+    if (verb !== 'receives') group = undefined
+    steps.push({ line: start + 1, who, verb, xml: body.join('\n').trim(), group, optional })
+    optional = false
+  }
+  return steps
+}
+
+function isVerb (word: string | undefined): word is Step['verb'] {
+  return word === 'connects' || word === 'sends' || word === 'receives' || word === 'disconnects'
+}

@@ -1,0 +1,117 @@
+/**
+ * XEP-0191: Blocking Command. Keeps an account's block list in memory with the account and stands guard with it: what
+ * a blocked contact sends goes back as if nobody were there, what the user sends to one is refused.
+ */
+import { batchedRead, el, extension, iq, Jid, JidError, presence, randomId, StanzaError } from '../../src/extension/api.ts'
+import type { Account, Element, ExtensionHost, Stanza, Verdict } from '../../src/extension/api.ts'
+
+const NS = 'urn:xmpp:blocking'
+const NS_ERRORS = 'urn:xmpp:blocking:errors'
+
+type BlockList = ReadonlySet<string>
+
+export const blocking = extension({
+  name: 'blocking',
+  xeps: ['0191@1.3'],
+  setup (host) {
+    const read = batchedRead<string, { blocked: string }[]>(async owners => {
+      const rows = await host.db.query<{ owner: string, blocked: string }>(
+        'select owner, blocked from block_item where owner = any($1)', [owners])
+      return Map.groupBy(rows, row => row.owner)
+    })
+    const lists = host.accountData<BlockList>(async (_db, account) =>
+      new Set((await read(account.toString()))?.map(row => row.blocked)))
+
+    host.feature(NS)
+    host.on('send', 'guard', (stanza, { account }) => guardSent(stanza, account, lists.of(account)))
+    host.on('receive', 'guard', (stanza, account) => guardReceived(stanza, account, lists.of(account)))
+
+    host.iq({ type: 'get', to: ['own-account'], name: 'blocklist', ns: NS }, (_request, session) => {
+      session.setFlag(NS, true)
+      return el('blocklist', NS, {}, ...[...lists.of(session.account)].map(jid => el('item', NS, { jid })))
+    })
+    host.iq({ type: 'set', to: ['own-account'], name: 'block', ns: NS }, async ({ payload }, { account }) => {
+      const added = itemsOf(payload)
+      if (added.length === 0) throw new StanzaError('bad-request', 'whom?') // §3.3
+      const fresh = added.filter(jid => !lists.of(account).has(jid.toString()))
+      await host.db.query('insert into block_item (owner, blocked) select $1, unnest($2::text[]) on conflict do nothing',
+        [account.jid.toString(), fresh.map(String)])
+      withdrawPresence(host, account, new Set(fresh.map(String)))
+      lists.set(account, new Set([...lists.of(account), ...fresh.map(String)]))
+      push(host, account, payload)
+    })
+    host.iq({ type: 'set', to: ['own-account'], name: 'unblock', ns: NS }, async ({ payload }, { account }) => {
+      const named = itemsOf(payload)
+      const before = lists.of(account)
+      const removed = named.length === 0 ? before : new Set(named.map(String)) // §3.4: none means all
+      await host.db.query('delete from block_item where owner = $1 and blocked = any($2)',
+        [account.jid.toString(), [...removed]])
+      lists.set(account, new Set([...lists.of(account)].filter(jid => !removed.has(jid))))
+      showPresence(host, account, removed)
+      push(host, account, payload)
+    })
+  },
+})
+
+/** §3.2: a full address, a bare one, a domain with a resource, or a domain. */
+function isBlocked (list: BlockList, jid: Jid): boolean {
+  return list.size > 0 && (
+    list.has(jid.toString()) || list.has(jid.bare.toString()) || list.has(jid.domain) ||
+    (jid.resource !== '' && list.has(`${jid.domain}/${jid.resource}`)))
+}
+
+// §3.2: an error that says why. An account and its server can't be kept from each other.
+function guardSent (stanza: Stanza, account: Account, list: BlockList): Verdict {
+  if (list.size === 0 || !stanza.to || isOwn(stanza.to, account) || !isBlocked(list, stanza.to)) return
+  return new StanzaError('not-acceptable', undefined, { name: 'blocked', ns: NS_ERRORS })
+}
+
+// §3.2: presence is lost in silence, messages and requests are answered as if nobody were there.
+function guardReceived (stanza: Stanza, account: Account, list: BlockList): Verdict {
+  if (list.size === 0 || !stanza.from || isOwn(stanza.from, account) || !isBlocked(list, stanza.from)) return
+  return stanza.kind === 'presence' ? 'drop' : new StanzaError('service-unavailable')
+}
+
+function isOwn (jid: Jid, account: Account): boolean {
+  return jid.bare.equals(account.jid) || (jid.local === '' && jid.domain === account.jid.domain)
+}
+
+/** §3.3: those who see the user's presence and are blocked from now on see the user go. */
+function withdrawPresence (host: ExtensionHost, account: Account, blocked: BlockList): void {
+  for (const session of account.sessions) {
+    if (!session.available) continue
+    const seenBy = [...host.subscribersOf(account), ...session.directed?.values() ?? []]
+    for (const to of seenBy) {
+      if (isBlocked(blocked, to)) host.route(presence('unavailable', { from: session.jid, to }))
+    }
+  }
+}
+
+/** §3.4: those who may see the user's presence see it again. */
+function showPresence (host: ExtensionHost, account: Account, unblocked: BlockList): void {
+  for (const { jid, presence } of account.sessions) {
+    if (!presence) continue
+    for (const to of host.subscribersOf(account)) {
+      if (isBlocked(unblocked, to)) host.route(presence.withAddress(jid, to))
+    }
+  }
+}
+
+/** §3.3 and §3.4: to every device that asked for the list. */
+function push (host: ExtensionHost, account: Account, change: Element): void {
+  for (const session of account.sessions) {
+    if (session.flags.has(NS)) host.deliver(session, iq('set', { to: session.jid, id: randomId() }, change))
+  }
+}
+
+function itemsOf (command: Element): readonly Jid[] {
+  return command.getChildren('item', NS).map(item => {
+    if (item.attrs.jid === undefined) throw new StanzaError('bad-request', 'an item has no jid')
+    try {
+      return Jid.parse(item.attrs.jid)
+    } catch (error) {
+      if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message) // §3.3
+      throw error
+    }
+  })
+}

@@ -1,0 +1,17 @@
+/**
+ * XEP-0199: XMPP Ping. Answers pings to the server and to a user's own account.
+ * A ping from one client to another is an iq like any other, and does not come here.
+ */
+import { extension } from '../../src/extension/api.ts'
+
+const NS = 'urn:xmpp:ping'
+
+export const ping = extension({
+  name: 'ping',
+  xeps: ['0199@2.0.1'],
+  setup (host) {
+    host.feature(NS)
+    host.feature(NS, 'account')
+    host.iq({ type: 'get', to: ['server', 'own-account'], name: 'ping', ns: NS }, () => {})
+  },
+})

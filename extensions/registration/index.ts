@@ -1,0 +1,80 @@
+/**
+ * XEP-0077: In-Band Registration. Makes accounts where the host is open for it, changes passwords and removes accounts
+ * for whoever is logged in.
+ */
+import { el, extension, Jid, JidError, StanzaError } from '../../src/extension/api.ts'
+import type { Element, ExtensionHost } from '../../src/extension/api.ts'
+import { AddressQuota } from './address-quota.ts'
+
+const NS = 'jabber:iq:register'
+const NS_FEATURE = 'http://jabber.org/features/iq-register'
+
+/** What stands under `registration` in the config, which is older than extensions' keys and not one of them. */
+interface Options { readonly open: boolean, readonly perAddress: number }
+
+export const registration = extension<Options>({
+  name: 'registration',
+  xeps: ['0077@2.4'],
+  setup (host, { open, perAddress }) {
+    const quota = new AddressQuota(perAddress)
+
+    host.feature(NS)
+    if (open) host.streamFeature('before-auth', () => el('register', NS_FEATURE))
+
+    host.iq({ type: 'get', to: ['stream'], name: 'query', ns: NS }, () => {
+      checkOpen(open)
+      return el('query', NS, {},
+        el('instructions', NS, {}, 'Choose a user name and a password.'), el('username', NS), el('password', NS))
+    })
+    host.iq({ type: 'set', to: ['stream'], name: 'query', ns: NS }, async ({ payload }, peer) => {
+      checkOpen(open)
+      const { username, password } = readAccount(payload, peer.host)
+      if (!quota.mayHaveOneMore(peer.remoteAddress)) {
+        throw new StanzaError('resource-constraint', 'too many new accounts from this address: try again in an hour')
+      }
+      await host.accounts.add(username, password)
+      quota.count(peer.remoteAddress)
+      host.log.info({ account: username.toString(), address: peer.remoteAddress }, 'account registered')
+    })
+
+    host.iq({ type: 'get', to: ['own-account', 'server'], name: 'query', ns: NS }, ({ from }) =>
+      el('query', NS, {}, el('registered', NS), el('username', NS, {}, from.local), el('password', NS)))
+    host.iq({ type: 'set', to: ['own-account'], name: 'query', ns: NS }, ({ payload }, { account }) =>
+      change(host, payload, account.jid))
+    host.iq({ type: 'set', to: ['server'], name: 'query', ns: NS }, ({ payload, from, to }) => {
+      if (from.domain !== to.domain) throw new StanzaError('not-allowed')
+      return change(host, payload, from.bare)
+    })
+  },
+})
+
+function checkOpen (open: boolean): void {
+  if (!open) throw new StanzaError('not-allowed', 'registration is closed')
+}
+
+/** §3.2 and §3.3: removes the account, or changes its password. */
+async function change (host: ExtensionHost, query: Element, account: Jid): Promise<void> {
+  if (query.getChild('remove', NS)) {
+    if (query.getChildElements().length > 1) throw new StanzaError('bad-request', 'remove stands alone')
+    await host.accounts.remove(account)
+    host.log.info({ account: account.toString() }, 'account removed by its owner')
+    return
+  }
+  const { username, password } = readAccount(query, account.domain)
+  if (!username.equals(account)) throw new StanzaError('not-allowed', 'that is another account')
+  await host.accounts.setPassword(account, password)
+}
+
+/** §3.1: both are required, and neither may be empty. */
+function readAccount (query: Element, host: string): { username: Jid, password: string } {
+  const name = query.getChildText('username', NS) ?? ''
+  const password = query.getChildText('password', NS) ?? ''
+  if (name === '' || password === '') throw new StanzaError('not-acceptable', 'a user name and a password are needed')
+  try {
+    const username = Jid.parse(`${name}@${host}`)
+    if (username.isBare && username.local !== '' && username.domain === host) return { username, password }
+  } catch (error) {
+    if (!(error instanceof JidError)) throw error
+  }
+  throw new StanzaError('not-acceptable', 'that is no user name')
+}

@@ -1,0 +1,24 @@
+/** XEP-0054: vcard-temp. Keeps each account's vCard as its owner wrote it and shows it to whoever asks. */
+import { el, extension, parseStored, StanzaError } from '../../src/extension/api.ts'
+
+const NS = 'vcard-temp'
+
+export const vcard = extension({
+  name: 'vcard',
+  xeps: ['0054@1.3.0'],
+  setup (host) {
+    host.feature(NS)
+    host.feature(NS, 'account')
+    host.iq({ type: 'get', to: ['own-account', 'account'], name: 'vCard', ns: NS }, async ({ to }) => {
+      const [row] = await host.db.query<{ vcard: string }>('select vcard from vcard where owner = $1', [to.toString()])
+      return row ? parseStored(row.vcard) : el('vCard', NS) // §3.1: an empty one where there is none
+    })
+    host.iq({ type: 'set', to: ['own-account'], name: 'vCard', ns: NS }, async ({ to, payload }) => {
+      await host.db.query(
+        'insert into vcard (owner, vcard) values ($1, $2) on conflict (owner) do update set vcard = $2',
+        [to.toString(), payload.toString()])
+    })
+    // §3.2: nobody changes another's.
+    host.iq({ type: 'set', to: ['account'], name: 'vCard', ns: NS }, () => { throw new StanzaError('forbidden') })
+  },
+})

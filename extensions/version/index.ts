@@ -1,0 +1,20 @@
+/** XEP-0092: Software Version. Says that the server is Heliograph, and which; the operating system only where told to. */
+import { type } from 'node:os'
+import { z } from 'zod'
+import packageJson from '../../package.json' with { type: 'json' }
+import { el, extension } from '../../src/extension/api.ts'
+
+const NS = 'jabber:iq:version'
+
+export const version = extension({
+  name: 'version',
+  xeps: ['0092@1.1'],
+  config: z.strictObject({ os: z.boolean().default(false) }).prefault({}),
+  setup (host, config) {
+    host.feature(NS)
+    host.iq({ type: 'get', to: ['server'], name: 'query', ns: NS }, () => el('query', NS, {},
+      el('name', NS, {}, 'Heliograph'),
+      el('version', NS, {}, packageJson.version),
+      config.os ? el('os', NS, {}, type()) : undefined))
+  },
+})

@@ -1,0 +1,98 @@
+/**
+ * RFC 6121 §8.5: which of an account's sessions a stanza goes to, and what becomes of it when it goes to none. Where
+ * the RFC leaves the choice, a message for the account goes to all its sessions of non-negative priority.
+ */
+import type { Jid } from '../xmpp/jid.ts'
+import type { Iq, Message, Presence } from '../xmpp/stanza.ts'
+
+/** What the choice needs to know of a stanza. */
+export type Incoming =
+  | Pick<Message, 'kind' | 'type' | 'to'>
+  | Pick<Presence, 'kind' | 'type' | 'to'>
+  | Pick<Iq, 'kind' | 'type' | 'to'>
+
+/** What the choice needs to know of a session; one that is not available is merely connected. */
+export interface Recipient {
+  readonly jid: Jid
+  readonly available: boolean
+  readonly priority: number
+}
+
+export interface Delivery<S extends Recipient> {
+  /** May be the very list of sessions that was given. */
+  readonly to: readonly S[]
+  /** What to do when `to` is empty: keep it or else answer, answer service-unavailable, or nothing. */
+  readonly otherwise: 'offline' | 'error' | 'ignore' | undefined
+}
+
+const KEPT: Delivery<never> = { to: [], otherwise: 'offline' }
+const REFUSED: Delivery<never> = { to: [], otherwise: 'error' }
+const IGNORED: Delivery<never> = { to: [], otherwise: 'ignore' }
+
+/** Chooses for a stanza to an account that exists, or to a resource of it, from among the account's sessions. */
+export function chooseRecipients<S extends Recipient> (stanza: Incoming, sessions: readonly S[]): Delivery<S> {
+  const resource = stanza.to?.resource ?? ''
+  const isForAccount = resource === ''
+  switch (stanza.kind) {
+    case 'message':
+      return isForAccount
+        ? messageToAccount(stanza.type, sessions)
+        : toResource(resource, sessions) ?? messageToMissing(stanza.type, sessions)
+    case 'presence':
+      // RFC 6121 §8.5.2.1.2 and §8.5.3.1: §3 and §4.3 say what becomes of subscriptions and probes.
+      if (stanza.type !== 'available' && stanza.type !== 'unavailable' && stanza.type !== 'error') return IGNORED
+      return isForAccount ? toAll(sessions, isAvailable, IGNORED) : toResource(resource, sessions) ?? IGNORED
+    case 'iq': {
+      // RFC 6121 §8.5.2.1.3: the server answers for the account; what it has no answer to is refused.
+      const delivery = isForAccount ? undefined : toResource(resource, sessions)
+      // RFC 6121 §8.5.3.2.3, but RFC 6120 §8.2.3: nothing answers a result or an error.
+      return delivery ?? (stanza.type === 'get' || stanza.type === 'set' ? REFUSED : IGNORED)
+    }
+  }
+}
+
+// RFC 6121 §8.5.2.1.1 and §8.5.2.2.1.
+function messageToAccount<S extends Recipient> (type: Message['type'], sessions: readonly S[]): Delivery<S> {
+  switch (type) {
+    case 'normal':
+    case 'chat': return toAll(sessions, isReachable, KEPT)
+    case 'headline': return toAll(sessions, isReachable, IGNORED)
+    case 'groupchat': return REFUSED
+    case 'error': return IGNORED
+  }
+}
+
+// RFC 6121 §8.5.3.2.1.
+function messageToMissing<S extends Recipient> (type: Message['type'], sessions: readonly S[]): Delivery<S> {
+  switch (type) {
+    case 'chat': return toAll(sessions, isReachable, KEPT)
+    case 'normal':
+    case 'groupchat': return REFUSED
+    case 'headline':
+    case 'error': return IGNORED
+  }
+}
+
+// RFC 6121 §8.5.3.1: available or connected, whatever its priority.
+function toResource<S extends Recipient> (resource: string, sessions: readonly S[]): Delivery<S> | undefined {
+  for (const session of sessions) {
+    if (session.jid.resource === resource) return { to: [session], otherwise: undefined }
+  }
+}
+
+/** All sessions that are as wanted; where all are, the list itself, since that is the commonest case. */
+function toAll<S extends Recipient> (
+  sessions: readonly S[], isWanted: (session: Recipient) => boolean, orElse: Delivery<never>,
+): Delivery<S> {
+  const to = sessions.every(isWanted) ? sessions : sessions.filter(isWanted)
+  return to.length === 0 ? orElse : { to, otherwise: undefined }
+}
+
+function isAvailable (session: Recipient): boolean {
+  return session.available
+}
+
+// RFC 6121 §8.5.2.1.1: never to a negative priority.
+function isReachable (session: Recipient): boolean {
+  return session.available && session.priority >= 0
+}

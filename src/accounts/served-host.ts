@@ -1,0 +1,21 @@
+/** A host that is served here: its own address is the server's (RFC 6120 §10.5.1), the rest are its accounts'. */
+import type { Destination, Router } from '../routing/router.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import type { Stanza } from '../xmpp/stanza.ts'
+import type { Accounts } from './accounts.ts'
+
+export class ServedHost implements Destination {
+  readonly #router: Router
+  readonly #accounts: Accounts
+
+  constructor (router: Router, accounts: Accounts) {
+    this.#router = router
+    this.#accounts = accounts
+  }
+
+  receive (stanza: Stanza): void | Promise<void> {
+    if (!stanza.to || stanza.to.local !== '') return this.#accounts.receive(stanza)
+    if (stanza.kind === 'iq') return this.#router.answer(stanza, stanza.to.isBare ? ['server'] : [], stanza.to)
+    if (stanza.kind === 'message') return this.#router.bounce(stanza, new StanzaError('service-unavailable'))
+  }
+}

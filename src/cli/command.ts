@@ -1,0 +1,45 @@
+/** A subcommand of `heliograph`, and how its arguments are read. */
+import { join, relative } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { ParseArgsOptionsConfig } from 'node:util'
+
+export interface Command {
+  /** What comes after `heliograph`, a line for each form. */
+  readonly usage: readonly string[]
+  readonly summary: string
+  /** Resolves with the exit code; rejects with a UsageError, or with a sentence for who called. */
+  run (args: readonly string[]): Promise<number>
+}
+
+/** The command was called in a way that it does not know: the message says what is wrong. */
+export class UsageError extends Error {
+  constructor (message: string) {
+    super(message)
+    this.name = 'UsageError'
+  }
+}
+
+/** Every command takes `--config FILE`. */
+export const CONFIG = {
+  config: { type: 'string', default: relative('', join(import.meta.dirname, '../../config/server.yaml')) },
+} as const
+
+/** Reads options, and exactly the words that `names` names; throws a UsageError. */
+export function readArguments<const Options extends ParseArgsOptionsConfig> (
+  args: readonly string[], options: Options, ...names: readonly string[]
+) {
+  const { values, positionals } = parse(args, options)
+  const missing = names[positionals.length]
+  if (missing !== undefined) throw new UsageError(`${missing} is missing`)
+  const surplus = positionals[names.length]
+  if (surplus !== undefined) throw new UsageError(`"${surplus}" is one word too many`)
+  return { values, words: positionals }
+}
+
+function parse<const Options extends ParseArgsOptionsConfig> (args: readonly string[], options: Options) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
+  } catch (error) { // a TypeError with a sentence, ERR_PARSE_ARGS_…
+    throw new UsageError(error instanceof Error ? error.message.replace(/\. To specify.*/s, '') : String(error))
+  }
+}

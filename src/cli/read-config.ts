@@ -1,0 +1,9 @@
+/** The configuration as every command reads it: the file, the environment, and the options of all extensions there are. */
+import { extensions } from '../../extensions/index.ts'
+import { loadConfig } from '../config.ts'
+import type { Config } from '../config.ts'
+
+/** Throws a ConfigError. */
+export function readConfig (file: string): Config {
+  return loadConfig(file, process.env, extensions)
+}

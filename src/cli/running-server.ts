@@ -1,0 +1,33 @@
+/** The server that a command is about: the one that runs on the data folder, or one without sockets when none runs. */
+import { AdminClient } from '../admin/admin-client.ts'
+import { remoteCommands } from '../admin/commands.ts'
+import type { ServerCommands } from '../admin/commands.ts'
+import type { Config } from '../config.ts'
+import type { AccountCommands } from '../extension/api.ts'
+import { openLog } from '../log.ts'
+
+/** Lets `use` ask the running server; undefined when none runs. */
+export async function withServer<T> (config: Config, use: (server: ServerCommands) => Promise<T>): Promise<T | undefined> {
+  const client = await AdminClient.connect(config.data)
+  if (!client) return
+  try {
+    return await use(remoteCommands(client))
+  } finally {
+    client.close()
+  }
+}
+
+/** Lets `use` work on the accounts: through the running server, or else on what it would run on, opened for this alone. */
+export async function withAccounts (config: Config, use: (accounts: AccountCommands) => Promise<void>): Promise<void> {
+  const asked = await withServer(config, async server => {
+    await use(server.accounts)
+    return true
+  })
+  if (!asked) await withCore(config, use)
+}
+
+async function withCore (config: Config, use: (accounts: AccountCommands) => Promise<void>): Promise<void> {
+  const { openCore } = await import('../open-core.ts')
+  await using open = await openCore(config, await openLog({ level: 'warn' }, process.stderr))
+  await use(open.core.commands)
+}

@@ -1,0 +1,97 @@
+/**
+ * `heliograph serve`: runs the server until a signal or a fault ends it. SIGTERM and SIGINT end it in good order, a
+ * second one at once; SIGHUP reads config and certificates again.
+ */
+import type { Config } from '../config.ts'
+import { openLog } from '../log.ts'
+import type { Logger } from '../log.ts'
+import type { Server } from '../server.ts'
+import { VERSION } from '../util/version.ts'
+import { CONFIG, readArguments } from './command.ts'
+import type { Command } from './command.ts'
+import { readConfig } from './read-config.ts'
+
+export const serve: Command = {
+  usage: ['serve [--config FILE]'],
+  summary: 'runs the server',
+  async run (args) {
+    const { values } = readArguments(args, CONFIG)
+    const config = readConfig(values.config)
+    const log = await openLog(config.log)
+    for (const warning of config.warnings) log.warn(warning)
+    const ending = new Ending(log)
+    const server = await start(config, log)
+    if (!server) return 1
+    ending.allowReload(server)
+    log.info({ version: VERSION, pid: process.pid, hosts: config.hosts }, 'ready')
+    log.info({ reason: await ending.reason }, 'stopping')
+    await server.stop()
+    log.info('stopped')
+    return ending.exitCode
+  },
+}
+
+async function start (config: Config, log: Logger): Promise<Server | undefined> {
+  const { createServer } = await import('../server.ts')
+  let server: Server | undefined
+  try {
+    server = await createServer(config, log)
+    await server.start()
+    for (const listener of (await server.status()).listeners) log.info(listener, 'listening')
+    return server
+  } catch (error) { // a folder in use, an address in use, no database …, or a bug
+    if (isBug(error)) log.fatal({ err: error }, 'the server could not start')
+    else log.fatal(String(error instanceof Error ? error.message : error))
+    await server?.stop()
+  }
+}
+
+/** Whether the language threw it: all that is thrown on purpose has a sentence for people, and needs no stack. */
+function isBug (error: unknown): boolean {
+  return error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError
+}
+
+/** What makes the server end, and with which exit code. */
+class Ending {
+  readonly #log: Logger
+  readonly #ending = Promise.withResolvers<string>()
+  #isAsked = false
+  exitCode = 0
+
+  constructor (log: Logger) {
+    this.#log = log
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.#end(signal))
+    // Unhandled rejections come here too.
+    process.on('uncaughtException', (error, origin) => {
+      this.exitCode = 1
+      log.fatal({ err: error, origin }, 'a fault nobody expected')
+      this.#ending.resolve(origin)
+    })
+  }
+
+  get reason (): Promise<string> {
+    return this.#ending.promise
+  }
+
+  allowReload (server: Server): void {
+    process.on('SIGHUP', () => { void reload(server, this.#log) })
+  }
+
+  #end (signal: string): void {
+    if (this.#isAsked) {
+      this.#log.warn('told twice: ending at once')
+      process.exit(1)
+    }
+    this.#isAsked = true
+    this.#ending.resolve(signal)
+  }
+}
+
+async function reload (server: Server, log: Logger): Promise<void> {
+  try {
+    const unapplied = await server.reload()
+    log.info({ needRestart: unapplied }, 'config and certificates read again')
+  } catch (error) { // a ConfigError: the server goes on with what it has
+    log.error(`not reloaded: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}

@@ -1,0 +1,42 @@
+/** `heliograph status`: what the running server says of itself, a line for each. */
+import type { ServerStatus } from '../admin/commands.ts'
+import { CONFIG, readArguments } from './command.ts'
+import type { Command } from './command.ts'
+import { readConfig } from './read-config.ts'
+import { withServer } from './running-server.ts'
+
+/** What `status` commands of service scripts return when nothing runs (LSB). */
+const NOT_RUNNING = 3
+
+export const status: Command = {
+  usage: ['status [--config FILE]'],
+  summary: 'says how the running server is; exit 3 when none runs',
+  async run (args) {
+    const { values } = readArguments(args, CONFIG)
+    const config = readConfig(values.config)
+    const found = await withServer(config, server => server.status())
+    console.log(found ? describe(found) : `not running on ${config.data}`)
+    return found ? 0 : NOT_RUNNING
+  },
+}
+
+function describe (found: ServerStatus): string {
+  return [
+    `running    process ${found.pid}, Heliograph ${found.version}, node ${found.node}`,
+    `uptime     ${describeDuration(found.uptimeSeconds)}`,
+    `hosts      ${found.hosts.join(', ')}`,
+    ...found.listeners.map(({ name, host, port }) => `listens    ${name} ${host.includes(':') ? `[${host}]` : host}:${port}`),
+    `sessions   ${found.sessions}`,
+    `memory     ${Math.round(found.memoryBytes / 2 ** 20)} MB`,
+    `database   ${found.database}`,
+  ].join('\n')
+}
+
+function describeDuration (seconds: number): string {
+  const parts: readonly (readonly [number, string])[] = [
+    [Math.floor(seconds / 86400), 'd'], [Math.floor(seconds / 3600) % 24, 'h'], [Math.floor(seconds / 60) % 60, 'min'],
+    [Math.floor(seconds) % 60, 's'],
+  ]
+  const first = parts.findIndex(([count]) => count > 0)
+  return parts.slice(first === -1 ? -1 : first).map(([count, unit]) => `${count} ${unit}`).join(' ')
+}

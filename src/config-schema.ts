@@ -1,0 +1,164 @@
+/** What the keys of the configuration may hold, and what holds where one is left out: architecture section 10. */
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { chosen, isMap, leaf, list } from './config-mistakes.ts'
+import type { Setting } from './config-source.ts'
+import { LOG_LEVELS } from './log.ts'
+import { parseListenAddress } from './net/addresses.ts'
+import type { ListenAddress } from './net/addresses.ts'
+import { Jid } from './xmpp/jid.ts'
+
+/** An extension as the configuration knows it: its key, and what may be under it. */
+export interface Configurable {
+  readonly name: string
+  readonly config?: z.ZodType | undefined
+}
+
+export interface Listening extends ListenAddress {
+  /** Each connection begins with a PROXY protocol header that names the true peer. */
+  readonly proxyProtocol: boolean
+}
+
+/** Where the server listens when the file has no `listen`. */
+export const DEFAULT_LISTEN = { 'client': '0.0.0.0:5222', 'client-tls': '0.0.0.0:5223', 'http': '127.0.0.1:5280' }
+
+const text = leaf('a text', value => typeof value === 'string' && value !== '' ? value : undefined)
+const flag = leaf('true or false', value => typeof value === 'boolean' ? value : undefined)
+
+function wholeNumber (least: number): z.ZodType<number> {
+  return leaf(`a whole number from ${least}`, value => isWhole(value, least, 2 ** 31) ? value : undefined)
+}
+
+function isWhole (value: unknown, least: number, most: number): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most
+}
+
+function oneOf<const T extends string> (values: readonly T[]): z.ZodType<T> {
+  return leaf(list(values), value => values.find(allowed => allowed === value))
+}
+
+function oneOrMany<T> (item: z.ZodType<T>): z.ZodType<readonly T[]> {
+  return chosen<readonly T[]>(value => Array.isArray(value) ? z.array(item) : item.transform(one => [one]))
+}
+
+type Camel<Key> = Key extends `${infer Head}-${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : Key
+type CamelKeys<T> = { readonly [Key in keyof T as Camel<Key>]: T[Key] }
+
+function group<Shape extends z.ZodRawShape> (shape: Shape) {
+  return z.strictObject(shape).transform(camelKeys).prefault({} as z.input<z.ZodObject<Shape>>)
+}
+
+function camelKeys<T extends object> (value: T): CamelKeys<T> {
+  const entries = Object.entries(value).map(([key, inner]) => [key.replaceAll(/-(.)/g, (_, c: string) => c.toUpperCase()), inner])
+  return Object.fromEntries(entries) as CamelKeys<T>
+}
+
+const address = leaf('ADDRESS:PORT, like 0.0.0.0:5222, localhost:5222 or "[::]:5222"', value =>
+  typeof value === 'string' ? parseListenAddress(value) : undefined)
+
+const listener = oneOrMany<Listening>(chosen<Listening>(value => typeof value === 'object' && value !== null
+  ? z.strictObject({ 'at': address, 'proxy-protocol': flag.default(false) })
+    .transform(({ at, 'proxy-protocol': proxyProtocol }) => ({ ...at, proxyProtocol }))
+  : address.transform(at => ({ ...at, proxyProtocol: false }))))
+
+/** A domain, prepared. */
+export const domain = leaf('a domain name, like example.org', value => {
+  if (typeof value !== 'string') return
+  const jid = parseJid(value)
+  return jid?.isDomain ? jid.domain : undefined
+})
+
+function parseJid (value: string): Jid | undefined {
+  try {
+    return Jid.parse(value)
+  } catch { // a JidError
+    return
+  }
+}
+
+const hosts = oneOrMany(domain).refine(names => names.length > 0, 'expected at least one domain name')
+
+// XEP-0157 §2: the values of `status-addresses` MUST, of the others SHOULD be URIs.
+const contact = oneOrMany(leaf('a URI, like mailto:abuse@example.org or xmpp:abuse@example.org', value =>
+  typeof value === 'string' && /^[a-z][a-z0-9+.-]*:/i.test(value) && URL.canParse(value) ? value : undefined))
+  .default([])
+
+function urlOf (word: string, schemes: readonly string[], example: string): z.ZodType<string> {
+  return leaf(`${word} or ${example}`, value => {
+    if (typeof value !== 'string') return
+    if (value === word || (URL.canParse(value) && schemes.includes(new URL(value).protocol))) return value
+  })
+}
+
+/** Everything but the extensions; relative paths start from `folder`. */
+export function coreSchema (folder: string) {
+  const path = leaf('a path', value => typeof value === 'string' && value !== '' ? resolve(folder, value) : undefined)
+  const certificate = { certificate: path.optional(), key: path.optional() }
+  return {
+    hosts: hosts.default(['localhost']),
+    node: text.default('a'),
+    data: path.default(resolve(folder, 'data')),
+    database: urlOf('embedded', ['postgres:', 'postgresql:'], 'postgres://USER:SECRET@HOST:5432/NAME').default('embedded'),
+    sessions: urlOf('memory', ['redis:', 'rediss:'], 'redis://HOST:6379').default('memory'),
+    tls: group({ ...certificate, hosts: z.record(domain, z.strictObject(certificate)).default({}) }),
+    listen: group({
+      'client': listener.default([]), 'client-tls': listener.default([]), 'server': listener.default([]),
+      'http': listener.default([]), 'component': listener.default([]),
+    }),
+    auth: group({
+      'require-tls': flag.default(true), 'anonymous': flag.default(false),
+      'resource-conflict': oneOf(['replace', 'refuse']).default('replace'),
+    }),
+    registration: group({ 'open': flag.default(false), 'per-address': wholeNumber(0).default(10) }),
+    limits: limits(),
+    contact: group({
+      abuse: contact, admin: contact, feedback: contact, sales: contact, security: contact, status: contact,
+      support: contact,
+    }),
+    log: group({ level: oneOf(LOG_LEVELS).default('info'), pretty: flag.optional() }),
+  }
+}
+
+function limits () {
+  return group({
+    'stanza-bytes': wholeNumber(10_000).default(262_144), // RFC 6120 §13.12: not smaller than 10000 bytes
+    'bytes-per-second': wholeNumber(0).default(100_000),
+    'streams-per-address': wholeNumber(0).default(200),
+    'failed-logins-per-minute': wholeNumber(0).default(10),
+    'login-seconds': wholeNumber(1).default(60),
+    'idle-seconds': wholeNumber(0).default(600),
+  })
+}
+
+/** One key per extension, what is under it as the extension's own schema says; `false` turns one off, or all. */
+export function extensionsSchema (extensions: readonly Configurable[]): z.ZodType<Readonly<Record<string, unknown>>> {
+  const shape = Object.fromEntries(extensions.map(one => [one.name, extensionSchema(one)]))
+  const allOff = Object.fromEntries(extensions.map(one => [one.name, false]))
+  const unsaid = Object.fromEntries(extensions.map(one => [one.name, undefined]))
+  const named = z.preprocess(given => isMap(given) ? { ...unsaid, ...given } : given, z.strictObject(shape))
+  return chosen(value => value === false ? z.literal(false).transform(() => allOff) : named).prefault({})
+}
+
+function extensionSchema ({ config = z.strictObject({}).transform(() => undefined) }: Configurable): z.ZodType {
+  const nothing = config.safeParse(undefined).success ? undefined : {}
+  return chosen(value => value === false
+    ? z.literal(false)
+    : z.preprocess(options => options === undefined || options === true ? nothing : options, strict(config)))
+}
+
+function strict (schema: z.ZodType): z.ZodType {
+  return schema instanceof z.ZodObject ? schema.strict() : schema
+}
+
+/** Every key that holds a value of its own, so that the environment can set it. */
+export function settingsIn (schema: z.ZodType, path: readonly string[] = []): readonly Setting[] {
+  const inner = shapeOf(schema)
+  if (!inner) return [{ path, schema }]
+  return Object.entries(inner).flatMap(([key, value]) => settingsIn(value, [...path, key]))
+}
+
+function shapeOf (schema: unknown): Readonly<Record<string, z.ZodType>> | undefined {
+  if (schema instanceof z.ZodObject) return schema.shape
+  if (schema instanceof z.ZodPipe) return shapeOf(schema.in)
+  if (schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault) return shapeOf(schema.def.innerType)
+}

@@ -1,0 +1,167 @@
+/**
+ * The configuration: reads the YAML file, then the environment over it, and says all that is wrong at once. Paths in it
+ * start from the folder that the file is in.
+ */
+import { dirname, resolve } from 'node:path'
+import { z } from 'zod'
+import { certificateFlaws } from './config-certificates.ts'
+import { ConfigError, check, isMap } from './config-mistakes.ts'
+import type { Flaw } from './config-mistakes.ts'
+import { DEFAULT_LISTEN, coreSchema, domain, extensionsSchema, settingsIn } from './config-schema.ts'
+import type { Configurable, Listening } from './config-schema.ts'
+import { ConfigSource } from './config-source.ts'
+import type { Environment, Setting } from './config-source.ts'
+import type { LogLevel } from './log.ts'
+
+export { ConfigError } from './config-mistakes.ts'
+export type { Mistake } from './config-mistakes.ts'
+export type { Configurable, Listening } from './config-schema.ts'
+
+export interface CertificateFiles {
+  readonly certificate?: string | undefined
+  readonly key?: string | undefined
+}
+
+export interface TlsConfig extends CertificateFiles {
+  /** Certificates of their own for some hosts. */
+  readonly hosts: Readonly<Record<string, CertificateFiles>>
+}
+
+export interface ListenConfig {
+  readonly client: readonly Listening[]
+  readonly clientTls: readonly Listening[]
+  readonly server: readonly Listening[]
+  readonly http: readonly Listening[]
+  readonly component: readonly Listening[]
+}
+
+export interface AuthConfig {
+  readonly requireTls: boolean
+  readonly anonymous: boolean
+  /** Who gives way when a resource is bound that is in use: the session that has it, or the one that asks. */
+  readonly resourceConflict: 'replace' | 'refuse'
+}
+
+export interface RegistrationConfig {
+  readonly open: boolean
+  /** New accounts an hour from one address; 0: no limit. */
+  readonly perAddress: number
+}
+
+/** 0 is no limit wherever it is allowed. */
+export interface LimitsConfig {
+  readonly stanzaBytes: number
+  readonly bytesPerSecond: number
+  readonly streamsPerAddress: number
+  readonly failedLoginsPerMinute: number
+  /** Until when a new connection must have logged in. */
+  readonly loginSeconds: number
+  /** After how long a silence a stream is asked whether it is still there. */
+  readonly idleSeconds: number
+}
+
+/** XEP-0157: URIs. */
+export type ContactConfig = Readonly<Record<
+  'abuse' | 'admin' | 'feedback' | 'sales' | 'security' | 'status' | 'support', readonly string[]>>
+
+export interface Config {
+  /** The file that it was read from. */
+  readonly file: string
+  /** Prepared domains, at least one. */
+  readonly hosts: readonly string[]
+  readonly node: string
+  /** An absolute path, as are all others. */
+  readonly data: string
+  /** `embedded`, or a postgres:// URL. */
+  readonly database: string
+  /** `memory`, or a redis:// URL. */
+  readonly sessions: string
+  readonly tls: TlsConfig
+  readonly listen: ListenConfig
+  readonly auth: AuthConfig
+  readonly registration: RegistrationConfig
+  readonly limits: LimitsConfig
+  readonly contact: ContactConfig
+  readonly log: { readonly level: LogLevel, readonly pretty?: boolean | undefined }
+  /** What each extension's own schema made of its options; `false` where it is off. */
+  readonly extensions: Readonly<Record<string, unknown>>
+  /** What is no mistake, yet will not do what somebody may expect: sentences for the log. */
+  readonly warnings: readonly string[]
+}
+
+/** The configuration in `file`, under the variables of `environment`; throws one ConfigError with every mistake. */
+export function loadConfig (file: string, environment: Environment, extensions: readonly Configurable[]): Config {
+  const folder = dirname(resolve(file))
+  const core = coreSchema(folder)
+  const source = new ConfigSource(file)
+  if (source.tree === undefined) throw new ConfigError(source.mistakes)
+  source.setDefault('listen', DEFAULT_LISTEN)
+  const strays = source.override(allSettings(core, extensions), environment)
+  const schema = z.strictObject({ ...core, extensions: extensionsSchema(extensions) })
+  const { result, flaws } = check(schema, source.tree)
+  const tree = isMap(source.tree) ? source.tree : {}
+  const mistakes = [...flaws, ...certificateFlaws(tree['tls'], folder), ...conflictFlaws(core, tree)]
+  if (!result || mistakes.length > 0 || source.mistakes.length > 0) {
+    throw new ConfigError([...source.mistakes, ...mistakes.map(flaw => source.locate(flaw))])
+  }
+  return { ...result, file: resolve(file), warnings: [...strays, ...unservedKeys(result)] }
+}
+
+function allSettings (core: Readonly<Record<string, z.ZodType>>, extensions: readonly Configurable[]): readonly Setting[] {
+  return [...Object.entries(core).flatMap(([key, schema]) => settingsIn(schema, [key])), ...extensions.flatMap(one => {
+    const path = ['extensions', one.name]
+    const options = one.config ? settingsIn(one.config, path) : []
+    return [{ path, schema: z.never() }, ...options]
+  })]
+}
+
+// What each value allows by itself, and not together with another.
+function conflictFlaws (core: ReturnType<typeof coreSchema>, tree: Readonly<Record<string, unknown>>): readonly Flaw[] {
+  const hosts = check(core.hosts, tree['hosts']).result
+  const tls = check(core.tls, tree['tls']).result
+  const listen = check(core.listen, tree['listen']).result
+  return [
+    ...repeatedHosts(tree['hosts']), ...hosts && tls ? strangeHosts(hosts, tls) : [], ...listen ? takenAddresses(listen) : [],
+  ]
+}
+
+function repeatedHosts (hosts: unknown): readonly Flaw[] {
+  const names = Array.isArray(hosts) ? hosts.map(host => check(domain, host).result) : []
+  return names.flatMap((name, position) => name !== undefined && names.indexOf(name) < position
+    ? [{ path: ['hosts', position], text: `${name} is there twice` }]
+    : [])
+}
+
+function strangeHosts (hosts: readonly string[], tls: TlsConfig): readonly Flaw[] {
+  return Object.keys(tls.hosts)
+    .filter(host => !hosts.some(served => host === served || host.endsWith(`.${served}`)))
+    .map(host => ({ path: ['tls', 'hosts', host], text: `is not served, expected one of hosts or a part of it (${hosts.join(', ')})` }))
+}
+
+function takenAddresses (listen: ListenConfig): readonly Flaw[] {
+  const flaws: Flaw[] = []
+  const taken = new Map<string, string>()
+  for (const [name, addresses] of Object.entries(listen)) {
+    const key = kebab(name)
+    for (const { host, port } of addresses) {
+      const at = `${host} port ${port}`
+      const other = taken.get(at)
+      if (other !== undefined && port !== 0) flaws.push({ path: ['listen', key], text: `${at} is that of listen.${other}` })
+      taken.set(at, key)
+    }
+  }
+  return flaws
+}
+
+function kebab (key: string): string {
+  return key.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+}
+
+// TODO(#3): servers and components; TODO(#4): a cluster.
+function unservedKeys ({ listen, sessions }: Pick<Config, 'listen' | 'sessions'>): readonly string[] {
+  return [
+    ...listen.server.length > 0 ? ['listen.server: other servers are not served yet, nothing listens there'] : [],
+    ...listen.component.length > 0 ? ['listen.component: components are not served yet, nothing listens there'] : [],
+    ...sessions === 'memory' ? [] : ['sessions: Redis is not used yet, sessions are in memory'],
+  ]
+}

@@ -1,0 +1,107 @@
+/**
+ * The server without its sockets: the parts that a stanza walks through, and the extensions that surround them. Built
+ * in one place, for the server and for tests alike.
+ */
+import { accountCommands } from './accounts/account-commands.ts'
+import { Accounts } from './accounts/accounts.ts'
+import { liveAccounts } from './accounts/live-accounts.ts'
+import { ServedHost } from './accounts/served-host.ts'
+import { accountStore } from './accounts/store.ts'
+import type { AccountStore } from './accounts/store.ts'
+import type { AccountCommands, Extension } from './extension/api.ts'
+import { inOrder } from './extension/order.ts'
+import { StageTable } from './extension/stages.ts'
+import { Host } from './host.ts'
+import type { Logger } from './log.ts'
+import { Presences } from './presence/presence.ts'
+import { registerRosterIq } from './roster/roster-iq.ts'
+import { Rosters } from './roster/roster.ts'
+import { rosterStore } from './roster/store.ts'
+import { Disco } from './routing/disco.ts'
+import { IqTable } from './routing/iq-table.ts'
+import { Router } from './routing/router.ts'
+import { EventTable } from './session/events.ts'
+import type { Session } from './session/session.ts'
+import type { Database } from './storage/database.ts'
+import { StreamTable } from './stream/stream-table.ts'
+import type { Element } from './xml/element.ts'
+import { NS_SESSION } from './xmpp/ns.ts'
+
+const MAX_ROSTER_ITEMS = 10_000
+
+/** An extension that is on, with the options that its schema made. */
+export interface Loaded { readonly extension: Extension, readonly options: unknown }
+
+export interface CoreOptions {
+  readonly hosts: readonly string[]
+  readonly db: Database
+  readonly log: Logger
+  readonly extensions: readonly Loaded[]
+  /** XEP-0128: what the server's disco#info shows besides. */
+  readonly info?: Element | undefined
+}
+
+export interface Core {
+  readonly stages: StageTable
+  readonly iqs: IqTable
+  readonly events: EventTable
+  readonly streams: StreamTable
+  readonly router: Router
+  readonly accounts: Accounts
+  readonly store: AccountStore
+  readonly commands: AccountCommands
+  /** A stream is gone: the session waits for a resumption, or ends. */
+  lost (session: Session): void
+  /** Unloads the extensions, the last first. */
+  unload (): Promise<void>
+}
+
+export async function createCore (options: CoreOptions): Promise<Core> {
+  const { hosts, db, log } = options
+  const stages = new StageTable(log)
+  const iqs = new IqTable(log)
+  const events = new EventTable(log)
+  const streams = new StreamTable()
+  const disco = new Disco()
+  const router = new Router(stages, iqs)
+  const store = accountStore(db)
+  const rosters = new Rosters(rosterStore(db), MAX_ROSTER_ITEMS)
+  const accounts = new Accounts({
+    stages, router,
+    exists: async jid => await store.find(jid) !== undefined,
+    ended: session => { events.ended(session) },
+  })
+  const presences = new Presences(rosters, router)
+  router.setPresenceOutlet(presences)
+  accounts.setPresences(presences)
+  accounts.addData(rosters.slot)
+  for (const host of hosts) router.serve(host, new ServedHost(router, accounts))
+
+  const commands = liveAccounts(accountCommands(store, hosts), accounts, presences, events)
+  const parts = { hosts, db, log, stages, iqs, events, streams, disco, router, rosters, accounts, commands }
+  const core = new Host('core', parts)
+  registerRosterIq(core, rosters, (session, contact, before) => { presences.dropSubscriptions(session, contact, before) })
+  disco.register(core, (account, from) => from.bare.equals(account.jid) || rosters.isSubscriber(account, from))
+  core.streamFeature('before-auth', () => disco.caps())
+  core.streamFeature('after-auth', () => disco.caps())
+  core.iq({ type: 'set', to: ['own-account', 'server'], name: 'session', ns: NS_SESSION }, () => {})
+  if (options.info) core.info(options.info)
+
+  const loaded = await load(options.extensions, extension => new Host(extension.name, parts))
+  return {
+    stages, iqs, events, streams, router, accounts, store, commands,
+    lost (session) { if (!events.isKept(session)) accounts.end(session) },
+    async unload () { for (const host of [...loaded].reverse()) await host.unload() },
+  }
+}
+
+async function load (extensions: readonly Loaded[], hostFor: (extension: Extension) => Host): Promise<readonly Host[]> {
+  const optionsOf = new Map(extensions.map(({ extension, options }) => [extension, options]))
+  const hosts: Host[] = []
+  for (const extension of inOrder([...optionsOf.keys()], [])) {
+    const host = hostFor(extension)
+    await extension.setup(host, optionsOf.get(extension))
+    hosts.push(host)
+  }
+  return hosts
+}

@@ -1,0 +1,181 @@
+/**
+ * The public surface: what an extension is, what it is given, and where it may stand in a stanza's way. An extension
+ * imports this file and nothing else of ours; so does what of the core registers iqs and features.
+ */
+import type { z } from 'zod'
+import type { Logger } from '../log.ts'
+import type { Account } from '../session/account.ts'
+import type { Session, SessionInfo } from '../session/session.ts'
+import type { Database } from '../storage/database.ts'
+import type { Element } from '../xml/element.ts'
+import type { StanzaError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import type { Message, Stanza } from '../xmpp/stanza.ts'
+
+export { batchedRead } from '../storage/batches.ts'
+export { randomId } from '../util/ids.ts'
+export { el, parseStored } from '../xml/element.ts'
+export { SaslError, StanzaError, StreamError } from '../xmpp/errors.ts'
+export { form, formValues } from '../xmpp/forms.ts'
+export { Jid, JidError } from '../xmpp/jid.ts'
+export { iq, message, presence } from '../xmpp/stanza.ts'
+export { sessionState } from './session-state.ts'
+export type { Logger } from '../log.ts'
+export type { Account } from '../session/account.ts'
+export type { Session, SessionInfo } from '../session/session.ts'
+export type { Database } from '../storage/database.ts'
+export type { Element } from '../xml/element.ts'
+export type { Child } from '../xml/framer.ts'
+export type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
+
+export interface Extension<Config = unknown> {
+  /** Its folder, its key in the config file, and the name on its log lines. */
+  readonly name: string
+  /** What it implements: 'number@version', for the README table and the DOAP file. */
+  readonly xeps: readonly string[]
+  /** What its key in the config file may hold, with the defaults in it. */
+  readonly config?: z.ZodType<Config>
+  /** Extensions that come before this one in every stage, where both are on. */
+  readonly after?: readonly string[]
+  // A method, not a property: so that an Extension<X> may stand in a list of Extension.
+  setup (host: ExtensionHost, config: Config): void | Promise<void>
+}
+
+/** Gives `setup` the type that the config schema says. */
+export function extension<Config = undefined> (definition: Extension<Config>): Extension<Config> {
+  return definition
+}
+
+/** Nothing lets the stanza pass, an error bounces it, 'drop' loses it in silence. */
+export type Verdict = StanzaError | 'drop' | undefined
+
+export interface Stages {
+  /** A client's element came in. Once per element. */
+  read: {
+    arrived: (session: Session) => void
+    /** The stanza has been routed, stored and handed over: the client may be told so. */
+    handled: (session: Session) => void
+  }
+  /** A local account sends. Once per stanza. */
+  send: {
+    guard: (stanza: Stanza, sender: Session) => Verdict
+    rewrite: (stanza: Stanza, sender: Session) => Stanza
+    fanout: (message: Message, sender: Session) => void
+  }
+  /** A local account is sent to. Once per account, however many of its sessions will get it. */
+  receive: {
+    guard: (stanza: Stanza, account: Account) => Verdict
+    rewrite: (stanza: Stanza, account: Account) => Stanza
+    fanout: (message: Message, account: Account, recipients: readonly SessionInfo[]) => void
+    finish: (message: Message, account: Account) => Message
+  }
+  /** A session is about to be written to. Once per session. */
+  write: {
+    hold: (stanza: Stanza, session: Session) => boolean
+    track: (stanza: Stanza, session: Session) => void
+  }
+}
+
+export type Point = keyof Stages
+
+/** What has happened, for whom it may concern. 'keep' leaves a session for a resumption. */
+export interface Events {
+  'session.bound': (session: Session) => void
+  'session.ending': (session: Session) => 'keep' | void
+  'session.ended': (session: Session) => void
+  'account.removed': (account: Jid) => Promise<void>
+}
+
+/** 'own-account' is the sender's own bare JID, also when the iq has no 'to'; 'account' is anyone's; 'stream' is before login. */
+export type IqTarget = 'server' | 'own-account' | 'account' | 'stream'
+
+export interface IqRoute<Target extends IqTarget = IqTarget> {
+  readonly type: 'get' | 'set'
+  readonly to: readonly Target[]
+  readonly name: string
+  readonly ns: string
+}
+
+/** A request as its handler sees it. */
+export interface IqRequest {
+  readonly type: 'get' | 'set'
+  readonly from: Jid
+  /** The account or host that it is for: never absent, whatever the client left out. */
+  readonly to: Jid
+  readonly payload: Element
+}
+
+/** A stream before login: whose host it is for, and where it comes from. */
+export interface StreamPeer {
+  readonly host: string
+  readonly remoteAddress: string
+  readonly isSecure: boolean
+}
+
+/** Who asks: own devices have a session here; a request to a server or to another's account may come from anywhere. */
+export type IqSender<Target extends IqTarget> =
+  Target extends 'own-account' ? Session : Target extends 'stream' ? StreamPeer : Session | undefined
+
+/** What it returns is the payload of the result; a StanzaError it throws is the error. */
+export type IqHandler<Target extends IqTarget = IqTarget> =
+  (request: IqRequest, sender: IqSender<Target>) => Element | void | Promise<Element | void>
+
+export type NonzaHandler = (element: Element, session: Session) => void | Promise<void>
+
+/** A value of an extension's own that is loaded with the account and then read from memory. */
+export interface AccountData<T> {
+  of (account: Account): T
+  set (account: Account, value: T): void
+}
+
+/** What service discovery shows besides features: identities and extended information (XEP-0128). */
+export type DiscoTarget = 'server' | 'account'
+
+export interface ExtensionHost {
+  /** The hosts served, the first of them first. */
+  readonly hosts: readonly string[]
+  readonly db: Database
+  readonly log: Logger
+
+  // What the server says it can do.
+  feature (ns: string, of?: DiscoTarget): void
+  /** Extended information (XEP-0128): a form in the answers to disco#info. */
+  info (form: Element, of?: DiscoTarget): void
+  streamFeature (when: 'before-auth' | 'after-auth', element: (peer: StreamPeer) => Element | undefined): void
+
+  // What it answers.
+  iq<const Target extends IqTarget> (route: IqRoute<Target>, handler: IqHandler<Target>): void
+  nonza (name: string, ns: string, handler: NonzaHandler): void
+
+  // Where it stands in a stanza's way.
+  on<P extends Point, S extends keyof Stages[P]> (point: P, stage: S, handler: Stages[P][S]): void
+  when<E extends keyof Events> (event: E, handler: Events[E]): void
+
+  // What it may do.
+  /** Sends a stanza on its way, through the stages of whoever receives it. */
+  route (stanza: Stanza): void
+  /** Hands a stanza to one session, on whichever node. No account stage sees it, so it cannot loop. */
+  deliver (to: SessionInfo, stanza: Stanza): void
+  /** The sessions of a local account, from memory. */
+  sessionsOf (account: Jid): readonly SessionInfo[]
+  /** The account in memory, loaded when it was not; nothing when there is no such account. */
+  account (jid: Jid): Promise<Account | undefined>
+  /** Who may see the account's presence: its roster's subscribers. */
+  subscribersOf (account: Account): readonly Jid[]
+  accountData<T> (load: (db: Database, account: Jid) => Promise<T>): AccountData<T>
+  accounts: AccountCommands
+
+  // Its own time.
+  every (milliseconds: number, task: () => void | Promise<void>): void
+  atShutdown (task: () => void | Promise<void>): void
+}
+
+/** What may be done with accounts, by an administrator or by who owns one. Passwords are never kept. */
+export interface AccountCommands {
+  /** Throws StanzaError conflict when there is one already, not-acceptable when the password may not be used. */
+  add (jid: Jid, password: string): Promise<void>
+  /** Ends its streams, tells its contacts, leaves no row behind; item-not-found when there is none. */
+  remove (jid: Jid): Promise<void>
+  setPassword (jid: Jid, password: string): Promise<void>
+  list (): Promise<readonly Jid[]>
+}

@@ -1,0 +1,154 @@
+/**
+ * The handlers of every stage in the order they run, and what happens when one throws: a guard or rewrite refuses the
+ * stanza, an onlooker is skipped, a broken counter ends its session. Errors that are nobody's intention stop here.
+ */
+import type { Logger } from '../log.ts'
+import type { Account } from '../session/account.ts'
+import type { Session, SessionInfo } from '../session/session.ts'
+import { StanzaError, StreamError } from '../xmpp/errors.ts'
+import type { Message, Stanza } from '../xmpp/stanza.ts'
+import type { Point, Stages, Verdict } from './api.ts'
+
+interface Entry<Handler> { readonly extension: string, readonly run: Handler }
+
+type Table = { readonly [P in Point]: { readonly [S in keyof Stages[P]]: Entry<Stages[P][S]>[] } }
+
+export class StageTable {
+  readonly #table: Table = {
+    read: { arrived: [], handled: [] },
+    send: { guard: [], rewrite: [], fanout: [] },
+    receive: { guard: [], rewrite: [], fanout: [], finish: [] },
+    write: { hold: [], track: [] },
+  }
+  readonly #log: Logger
+
+  constructor (log: Logger) {
+    this.#log = log
+  }
+
+  /** Adds a handler behind those of the stage; what is returned takes it away again. */
+  add<P extends Point, S extends keyof Stages[P]> (extension: string, point: P, stage: S, run: Stages[P][S]): () => void {
+    // The type of a table of tables, which TypeScript can't follow through two type parameters.
+    const entries = this.#table[point][stage] as Entry<Stages[P][S]>[]
+    const entry = { extension, run }
+    entries.push(entry)
+    return () => { entries.splice(entries.indexOf(entry), 1) }
+  }
+
+  arrived (session: Session): void {
+    for (const { extension, run } of this.#table.read.arrived) {
+      try { run(session) } catch (error) { this.#report(error, extension, 'read.arrived') }
+    }
+  }
+
+  handled (session: Session): void {
+    for (const { extension, run } of this.#table.read.handled) {
+      try { run(session) } catch (error) { this.#report(error, extension, 'read.handled') }
+    }
+  }
+
+  /** The first verdict that is one. */
+  guardSent (stanza: Stanza, sender: Session): Verdict {
+    for (const { extension, run } of this.#table.send.guard) {
+      try {
+        const verdict = run(stanza, sender)
+        if (verdict) return verdict
+      } catch (error) { return this.#refusal(error, extension, 'send.guard', stanza) }
+    }
+  }
+
+  guardReceived (stanza: Stanza, account: Account): Verdict {
+    for (const { extension, run } of this.#table.receive.guard) {
+      try {
+        const verdict = run(stanza, account)
+        if (verdict) return verdict
+      } catch (error) { return this.#refusal(error, extension, 'receive.guard', stanza) }
+    }
+  }
+
+  /** What all see from here on; throws the StanzaError of a handler that failed. */
+  rewriteSent (stanza: Stanza, sender: Session): Stanza {
+    let rewritten = stanza
+    for (const { extension, run } of this.#table.send.rewrite) {
+      try { rewritten = run(rewritten, sender) } catch (error) {
+        throw this.#refusal(error, extension, 'send.rewrite', stanza)
+      }
+    }
+    return rewritten
+  }
+
+  rewriteReceived (stanza: Stanza, account: Account): Stanza {
+    let rewritten = stanza
+    for (const { extension, run } of this.#table.receive.rewrite) {
+      try { rewritten = run(rewritten, account) } catch (error) {
+        throw this.#refusal(error, extension, 'receive.rewrite', stanza)
+      }
+    }
+    return rewritten
+  }
+
+  fanOutSent (message: Message, sender: Session): void {
+    for (const { extension, run } of this.#table.send.fanout) {
+      try { run(message, sender) } catch (error) { this.#report(error, extension, 'send.fanout', message) }
+    }
+  }
+
+  fanOutReceived (message: Message, account: Account, recipients: readonly SessionInfo[]): void {
+    for (const { extension, run } of this.#table.receive.fanout) {
+      try { run(message, account, recipients) } catch (error) {
+        this.#report(error, extension, 'receive.fanout', message)
+      }
+    }
+  }
+
+  finish (message: Message, account: Account): Message {
+    let finished = message
+    for (const { extension, run } of this.#table.receive.finish) {
+      try { finished = run(finished, account) } catch (error) {
+        this.#report(error, extension, 'receive.finish', message)
+      }
+    }
+    return finished
+  }
+
+  /** Whether somebody keeps the stanza back. */
+  isHeld (stanza: Stanza, session: Session): boolean {
+    for (const { extension, run } of this.#table.write.hold) {
+      try {
+        if (run(stanza, session)) return true
+      } catch (error) { this.#report(error, extension, 'write.hold', stanza) }
+    }
+    return false
+  }
+
+  track (stanza: Stanza, session: Session): void {
+    for (const { extension, run } of this.#table.write.track) {
+      try { run(stanza, session) } catch (error) {
+        this.#report(error, extension, 'write.track', stanza)
+        session.close(new StreamError('internal-server-error'))
+      }
+    }
+  }
+
+  /** One line per stage that somebody stands in: `point.stage: extension, extension`. */
+  toString (): string {
+    const lines: string[] = []
+    for (const [point, stages] of Object.entries(this.#table)) {
+      for (const [stage, entries] of Object.entries<readonly Entry<unknown>[]>(stages)) {
+        lines.push(`${point}.${stage}: ${entries.map(e => e.extension).join(', ') || '-'}`)
+      }
+    }
+    return lines.join('\n') + '\n'
+  }
+
+  // A guard fails closed: what broke it is logged, and the sender may try again.
+  #refusal (error: unknown, extension: string, stage: string, stanza: Stanza): StanzaError {
+    if (error instanceof StanzaError) return error
+    this.#report(error, extension, stage, stanza)
+    return new StanzaError('internal-server-error', undefined, undefined, 'wait')
+  }
+
+  #report (error: unknown, extension: string, stage: string, stanza?: Stanza): void {
+    this.#log.error({ err: error, extension, stage, stanza: stanza?.summary() }, 'a stage handler failed')
+  }
+}

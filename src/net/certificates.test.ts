@@ -1,0 +1,186 @@
+import { X509Certificate } from 'node:crypto'
+import { mkdir, mkdtemp, readFile, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { SecureContext } from 'node:tls'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { Logger } from '../log.ts'
+import { openLog } from '../log.ts'
+import { Certificates } from './certificates.ts'
+import type { CertificateFiles, CertificateOptions } from './certificates.ts'
+import { makeSelfSigned } from './self-signed.ts'
+
+let data: string
+let log: Logger
+const lines: string[] = []
+const open: Certificates[] = []
+
+beforeEach(async () => {
+  data = await mkdtemp(join(tmpdir(), 'certificates-'))
+  log = await openLog({ level: 'info', pretty: false }, { write: line => { lines.push(line) } })
+})
+
+afterEach(async () => {
+  for (const certificates of open.splice(0)) certificates.close()
+  lines.splice(0)
+  await rm(data, { recursive: true })
+})
+
+async function load (options: Partial<CertificateOptions>): Promise<Certificates> {
+  const certificates = await Certificates.load({ hosts: ['example.org'], data, log, ...options })
+  open.push(certificates)
+  return certificates
+}
+
+async function writePair (folder: string, name: string, host: string): Promise<CertificateFiles> {
+  const { certificate, key } = makeSelfSigned([host])
+  const files = { certificate: join(folder, `${name}.pem`), key: join(folder, `${name}.key`) }
+  await writeFile(files.certificate, certificate)
+  await writeFile(files.key, key)
+  return files
+}
+
+async function leafOf (file: string): Promise<X509Certificate> {
+  return new X509Certificate(await readFile(file))
+}
+
+test('without a certificate a self-signed one is made for all hosts and their services, with a warning', async () => {
+  await load({ hosts: ['example.org', 'example.net', '192.0.2.1', '2001:db8::1'] })
+
+  const leaf = await leafOf(join(data, 'tls-self-signed-cert.pem'))
+  for (const host of ['example.org', 'conference.example.org', 'example.net', 'upload.example.net']) {
+    expect(leaf.checkHost(host)).toBeDefined()
+  }
+  expect([leaf.checkIP('192.0.2.1'), leaf.checkIP('2001:db8::1'), leaf.checkHost('example.com')])
+    .toEqual(['192.0.2.1', '2001:db8::1', undefined])
+  expect(leaf.verify(leaf.publicKey)).toBe(true)
+  expect(leaf.validToDate.getUTCFullYear() - new Date().getUTCFullYear()).toBe(10)
+  expect((await stat(join(data, 'tls-self-signed-key.pem'))).mode & 0o777).toBe(0o600)
+  expect(lines.join('')).toContain('self-signed')
+})
+
+test('the self-signed certificate stays the same from start to start until a host is added', async () => {
+  const file = join(data, 'tls-self-signed-cert.pem')
+
+  await load({})
+  const first = await leafOf(file)
+  await load({})
+  const second = await leafOf(file)
+  await load({ hosts: ['example.org', 'new.example'] })
+  const third = await leafOf(file)
+
+  expect(second.fingerprint256).toBe(first.fingerprint256)
+  expect(third.fingerprint256).not.toBe(first.fingerprint256)
+  expect(third.checkHost('new.example')).toBeDefined()
+})
+
+test('a host with letters beyond ASCII is named as clients look it up', async () => {
+  const own = await writePair(data, 'own', 'xn--bcher-kva.example')
+
+  const certificates = await load({ hosts: ['bücher.example'], filesOf: { 'bücher.example': own } })
+
+  expect(lines).toEqual([])
+  expect(certificates.find('xn--bcher-kva.example')).toBe(certificates.contextFor('bücher.example'))
+})
+
+test('nothing is made where every host has a certificate of its own', async () => {
+  const own = await writePair(data, 'own', 'example.org')
+
+  const certificates = await load({ filesOf: { 'example.org': own } })
+
+  await expect(stat(join(data, 'tls-self-signed-cert.pem'))).rejects.toThrow('ENOENT')
+  expect(certificates.find('example.org')).toBe(certificates.contextFor('other.example'))
+})
+
+test('a host has its own certificate, its services have it too, and others have the one for all', async () => {
+  const files = await writePair(data, 'all', 'example.org')
+  const own = await writePair(data, 'own', 'example.net')
+
+  const certificates = await load({ hosts: ['example.org', 'example.net'], files, filesOf: { 'example.net': own } })
+
+  const context = certificates.contextFor('example.net')
+  expect(certificates.find('Example.NET')).toBe(context)
+  expect(certificates.find('conference.example.net')).toBe(context)
+  expect(certificates.find('net')).toBeUndefined()
+  expect(certificates.contextFor('example.org')).not.toBe(context)
+  expect(certificates.contextFor('unknown.example')).toBe(certificates.contextFor('example.org'))
+})
+
+test('a certificate that does not name its host is warned of', async () => {
+  const files = await writePair(data, 'all', 'example.com')
+
+  await load({ files })
+
+  expect(lines.join('')).toMatch(/"host":"example.org".*does not name this host/)
+})
+
+test('a missing file and a key of another certificate stop the start with a sentence', async () => {
+  const one = await writePair(data, 'one', 'example.org')
+  const two = await writePair(data, 'two', 'example.org')
+
+  await expect(load({ files: { certificate: join(data, 'none.pem'), key: one.key } }))
+    .rejects.toThrow('none.pem can not be read (ENOENT)')
+  await expect(load({ files: { certificate: one.certificate, key: two.key } }))
+    .rejects.toThrow(/one.pem and .*two.key do not fit together: the key belongs to another certificate/)
+})
+
+test('a renewed certificate is taken over, written in place or by a rename', async () => {
+  const files = await writePair(data, 'live', 'example.org')
+  const certificates = await load({ files })
+  const first = certificates.contextFor('example.org')
+
+  await writePair(data, 'live', 'example.org')
+  const second = await vi.waitFor(() => changed(certificates, first), 5000)
+  const renewed = await writePair(data, 'next', 'example.org')
+  await rename(renewed.certificate, files.certificate)
+  await rename(renewed.key, files.key)
+
+  await vi.waitFor(() => changed(certificates, second), 5000)
+})
+
+test('a renewed certificate is taken over when a symlink is swapped', async () => {
+  await mkdir(join(data, 'v1'))
+  await mkdir(join(data, 'v2'))
+  await mkdir(join(data, 'live'))
+  await writePair(join(data, 'v1'), 'tls', 'example.org')
+  await writePair(join(data, 'v2'), 'tls', 'example.org')
+  await symlink('../v1', join(data, 'live/current'))
+  await symlink('current/tls.pem', join(data, 'live/tls.pem'))
+  await symlink('current/tls.key', join(data, 'live/tls.key'))
+  const files = { certificate: join(data, 'live/tls.pem'), key: join(data, 'live/tls.key') }
+  const certificates = await load({ files })
+  const first = certificates.contextFor('example.org')
+
+  await symlink('../v2', join(data, 'live/next'))
+  await rename(join(data, 'live/next'), join(data, 'live/current'))
+  const second = await vi.waitFor(() => changed(certificates, first), 5000)
+  await writePair(join(data, 'v2'), 'tls', 'example.org')
+
+  await vi.waitFor(() => changed(certificates, second), 5000)
+})
+
+test('the old certificate serves while the new files are missing or do not fit together', async () => {
+  const files = await writePair(data, 'live', 'example.org')
+  const certificates = await load({ files })
+  const first = certificates.contextFor('example.org')
+
+  const other = await writePair(data, 'other', 'example.org')
+  await rename(other.certificate, files.certificate)
+  await certificates.reload()
+  const whileMixed = certificates.contextFor('example.org')
+  await unlink(files.key)
+  await certificates.reload()
+  const whileMissing = certificates.contextFor('example.org')
+  await rename(other.key, files.key)
+  await certificates.reload()
+
+  expect([whileMixed, whileMissing]).toEqual([first, first])
+  expect(lines.join('')).toContain('do not fit together')
+  expect(certificates.contextFor('example.org')).not.toBe(first)
+})
+
+function changed (certificates: Certificates, old: SecureContext): SecureContext {
+  const now = certificates.contextFor('example.org')
+  if (now === old) throw new Error('the certificate is still the old one')
+  return now
+}

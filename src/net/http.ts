@@ -1,0 +1,86 @@
+/** The small HTTP server beside the streams: exact paths to handlers, upgrades for WebSocket, 404 for the rest. */
+import { createServer, STATUS_CODES } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { boundAddresses, openPorts } from './ports.ts'
+import type { PortOptions } from './ports.ts'
+
+export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => void
+export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+
+export interface HttpOptions extends PortOptions {
+  /** By exact path, without the query. */
+  readonly routes: Readonly<Record<string, HttpHandler>>
+  readonly upgrades?: Readonly<Record<string, UpgradeHandler>>
+}
+
+const HEADERS_MS = 10_000
+
+/** Open ports that speak HTTP. */
+export class HttpListener {
+  readonly #servers: readonly Server[]
+
+  constructor (servers: readonly Server[]) {
+    this.#servers = servers
+  }
+
+  get addresses (): readonly AddressInfo[] {
+    return boundAddresses(this.#servers)
+  }
+
+  /** Accepts no more; requests under way and WebSockets go on. */
+  stop (): void {
+    for (const server of this.#servers) server.close()
+  }
+
+  /** Cuts requests under way as well; open WebSockets are their endpoint's to close. */
+  close (): void {
+    this.stop()
+    for (const server of this.#servers) server.closeAllConnections()
+  }
+}
+
+/** Opens the ports; `/healthz` answers by itself. */
+export async function listenHttp (addresses: readonly string[], options: HttpOptions): Promise<HttpListener> {
+  const routes = new Map<string, HttpHandler>([['/healthz', answerHealth], ...Object.entries(options.routes)])
+  const upgrades = new Map(Object.entries(options.upgrades ?? {}))
+  const servers = await openPorts(addresses, options, () =>
+    createServer({ headersTimeout: HEADERS_MS, noDelay: true })
+      .on('request', (request, response) => {
+        const answer = routes.get(pathOf(request)) ?? answerNotFound
+        answer(request, response)
+      })
+      .on('upgrade', (request, socket, head) => {
+        const upgrade = upgrades.get(pathOf(request)) ?? refuseUnknown
+        upgrade(request, socket, head)
+      }))
+  return new HttpListener(servers)
+}
+
+/** Answers an upgrade that does not come about, and closes. */
+export function refuseUpgrade (socket: Duplex, status: 400 | 404 | 429, text = ''): void {
+  // The peer may be gone before it hears this.
+  socket.on('error', () => socket.destroy())
+  socket.once('finish', () => socket.destroy())
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n` +
+    `Content-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`)
+}
+
+function pathOf (request: IncomingMessage): string {
+  const url = request.url ?? ''
+  const query = url.indexOf('?')
+  return query < 0 ? url : url.slice(0, query)
+}
+
+function answerHealth (_request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'text/plain', 'cache-control': 'no-store' }).end('ok\n')
+}
+
+function answerNotFound (_request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(404, { 'content-type': 'text/plain' }).end('Not found\n')
+}
+
+function refuseUnknown (_request: IncomingMessage, socket: Duplex): void {
+  refuseUpgrade(socket, 404)
+}

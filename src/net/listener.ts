@@ -1,0 +1,87 @@
+/**
+ * Listens for client and server connections: STARTTLS or TLS from the first byte (XEP-0368), on several addresses. A
+ * connection beyond its address's limit, or whose TLS handshake fails, never becomes a stream.
+ */
+import { createServer } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
+import { plainAddress } from './addresses.ts'
+import type { AddressLimit } from './addresses.ts'
+import { boundAddresses, openPorts } from './ports.ts'
+import type { PortOptions } from './ports.ts'
+import type { Shaper } from './shaper.ts'
+import { TcpTransport } from './tcp.ts'
+import type { TlsServer } from './tls.ts'
+
+export interface ListenOptions extends PortOptions {
+  readonly tls?: TlsServer | undefined
+  /** TLS from the first byte, for this host where a client names none. */
+  readonly directTlsFor?: string | undefined
+  readonly streams?: AddressLimit | undefined
+  readonly shaper?: Shaper | undefined
+}
+
+/** Open ports and the connections that came in by them. */
+export class Listener {
+  readonly #servers: readonly Server[]
+  readonly #open: ReadonlyMap<Socket, TcpTransport>
+
+  constructor (servers: readonly Server[], open: ReadonlyMap<Socket, TcpTransport>) {
+    this.#servers = servers
+    this.#open = open
+  }
+
+  /** The addresses in use: where port 0 was asked for, what came of it. */
+  get addresses (): readonly AddressInfo[] {
+    return boundAddresses(this.#servers)
+  }
+
+  /** Accepts no more; open connections go on. */
+  stop (): void {
+    for (const server of this.#servers) server.close()
+  }
+
+  /** Accepts no more and cuts what is still open. */
+  close (): void {
+    this.stop()
+    for (const transport of this.#open.values()) transport.destroy()
+  }
+}
+
+/** Opens the ports; each connection is given to `accept` once it can carry a stream. */
+export async function listen (
+  addresses: readonly string[], options: ListenOptions, accept: (transport: TcpTransport) => void,
+): Promise<Listener> {
+  const open = new Map<Socket, TcpTransport>()
+  const admit = admitter(open, options, accept)
+  const servers = await openPorts(addresses, options, () =>
+    createServer({ allowHalfOpen: true, noDelay: true }, admit))
+  return new Listener(servers, open)
+}
+
+function admitter (
+  open: Map<Socket, TcpTransport>, options: ListenOptions, accept: (transport: TcpTransport) => void,
+): (socket: Socket) => void {
+  const { directTlsFor, streams, log } = options
+  const forget = function (this: Socket): void {
+    const transport = open.get(this)
+    open.delete(this)
+    if (transport) streams?.release(transport.remoteAddress)
+  }
+  return socket => {
+    // Undefined when the peer has gone already.
+    const address = socket.remoteAddress
+    if (address === undefined || streams?.take(plainAddress(address)) === false) {
+      socket.destroy()
+      return
+    }
+    const transport = new TcpTransport(socket, options)
+    open.set(socket, transport)
+    socket.on('close', forget)
+    if (directTlsFor === undefined) accept(transport)
+    else {
+      transport.startTls(directTlsFor).then(() => accept(transport), err => {
+        log.debug({ err, address: transport.remoteAddress }, 'a TLS handshake failed')
+      })
+    }
+  }
+}

@@ -1,0 +1,63 @@
+/** Opens ports, and says in a sentence for an administrator why one can not be opened. */
+import type { AddressInfo, Server } from 'node:net'
+import type { Logger } from '../log.ts'
+import { parseListenAddress } from './addresses.ts'
+import type { ListenAddress } from './addresses.ts'
+
+export interface PortOptions {
+  /** The key of the config that holds the addresses: an administrator is told by it. */
+  readonly key: string
+  readonly log: Logger
+}
+
+/** Asked for; the system caps it (net.core.somaxconn). Thousands of clients come back at once after a restart. */
+const BACKLOG = 4096
+
+/** Opens a port on each address with a server of its own; all or none. */
+export async function openPorts<S extends Server> (
+  addresses: readonly string[], { key, log }: PortOptions, create: () => S,
+): Promise<readonly S[]> {
+  const servers: S[] = []
+  try {
+    for (const address of addresses) servers.push(await openPort(address, addresses, key, create()))
+  } catch (error) {
+    for (const server of servers) server.close()
+    throw error
+  }
+  // No descriptors left for a connection: it is lost, the port stays open.
+  for (const server of servers) server.on('error', err => log.warn({ err, key }, 'a connection could not be accepted'))
+  return servers
+}
+
+/** Where the servers listen: for port 0, what came of it. */
+export function boundAddresses (servers: readonly Server[]): readonly AddressInfo[] {
+  return servers.map(server => server.address()).filter(address => typeof address === 'object' && address !== null)
+}
+
+function openPort<S extends Server> (text: string, all: readonly string[], key: string, server: S): Promise<S> {
+  const address = parseListenAddress(text)
+  if (!address) return Promise.reject(new Error(`${key}: "${text}" is not ADDRESS:PORT`))
+  // Where IPv4 has the port as well, [::] must not take it for both.
+  const isV6Only = address.host === '::' && all.some(other => isV4Twin(address, parseListenAddress(other)))
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error): void => reject(new Error(describeFailure(error, text, key), { cause: error }))
+    server.once('error', fail)
+    server.listen({ host: address.host, port: address.port, backlog: BACKLOG, ipv6Only: isV6Only }, () => {
+      server.off('error', fail)
+      resolve(server)
+    })
+  })
+}
+
+function isV4Twin (address: ListenAddress, other: ListenAddress | undefined): boolean {
+  return other?.port === address.port && !other.host.includes(':')
+}
+
+function describeFailure (error: NodeJS.ErrnoException, text: string, key: string): string {
+  switch (error.code) {
+    case 'EADDRINUSE': return `${key}: ${text} is already in use, perhaps by another server that runs here`
+    case 'EACCES': return `${key}: this user may not listen on ${text} (ports below 1024 need a privilege)`
+    case 'EADDRNOTAVAIL': return `${key}: this machine has no address to listen on ${text}`
+    default: return `${key}: can not listen on ${text}: ${error.message}`
+  }
+}

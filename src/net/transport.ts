@@ -1,0 +1,34 @@
+/** What a stream knows of its connection: bytes in, bytes out, and what TLS says of it. TCP and WebSocket are alike here. */
+
+/** What TLS knows of a connection, for channel binding and for the log. */
+export interface SecureInfo {
+  /** As OpenSSL names it, e.g. `TLSv1.3`. */
+  readonly protocol: string
+  /** The host that the client asked for by SNI. */
+  readonly sni: string | undefined
+  /** RFC 9266: 32 bytes, or nothing where the connection can't give them. */
+  exporter (): Buffer | undefined
+  /** RFC 5929 §4: the hash of the certificate that was presented. */
+  serverEndPoint (): Buffer | undefined
+}
+
+export interface Transport {
+  readonly kind: 'tcp' | 'websocket'
+  readonly remoteAddress: string
+  readonly secure: SecureInfo | undefined
+  /** Bytes written that the peer has not taken yet. */
+  readonly bufferedBytes: number
+  /** Sends in order; what one tick writes to a TCP connection leaves in one write. On a WebSocket a call is a message. */
+  write (data: Buffer | string): void
+  /** Closes when what was written has left. */
+  close (): void
+  destroy (): void
+  pause (): void
+  resume (): void
+  /** TCP only: the handshake of RFC 6120 §5 as the server, with the certificate of `host` unless SNI says another. */
+  startTls? (host: string): Promise<void>
+  /** TCP: any bytes; WebSocket: one whole message. */
+  onData: (chunk: Buffer) => void
+  /** Called once. */
+  onClose: (reason?: Error) => void
+}

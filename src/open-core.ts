@@ -1,0 +1,49 @@
+/**
+ * Everything of a server but its sockets, opened in order on what a configuration names: the data folder, the database
+ * with its tables up to date, the core with its extensions. For a server, and for commands while none runs.
+ */
+import { extensions } from '../extensions/index.ts'
+import type { Config } from './config.ts'
+import { createCore } from './core.ts'
+import type { Core, Loaded } from './core.ts'
+import type { Logger } from './log.ts'
+import { contactForm } from './routing/contact.ts'
+import { lockDataFolder } from './storage/data-lock.ts'
+import type { Database } from './storage/database.ts'
+import { startEmbedded } from './storage/embedded.ts'
+import { migrate } from './storage/migrate.ts'
+import { openPostgres } from './storage/postgres.ts'
+
+const POOL_SIZE = 8
+
+/** Disposing of it closes in reverse order: extensions, database, the data folder's lock. */
+export interface OpenCore extends AsyncDisposable {
+  readonly core: Core
+  readonly db: Database
+}
+
+/** Rejects with a sentence for the administrator when something can't be had, and leaves nothing open then. */
+export async function openCore (config: Config, log: Logger): Promise<OpenCore> {
+  await using opening = new AsyncDisposableStack()
+  const data = opening.adopt(await lockDataFolder(config.data), folder => folder.release())
+  const embedded = config.database === 'embedded'
+    ? opening.adopt(await startEmbedded(data, log), postgres => postgres.stop())
+    : undefined
+  const url = embedded?.url ?? config.database
+  const db = opening.adopt(await openPostgres(url, { poolSize: POOL_SIZE, log }), database => database.close())
+  await migrate(db)
+  const core = opening.adopt(await createCore({
+    hosts: config.hosts, db, log, extensions: loadedExtensions(config), info: contactForm(config.contact),
+  }), loaded => loaded.unload())
+  const held = opening.move()
+  return { core, db, [Symbol.asyncDispose]: () => held.disposeAsync() }
+}
+
+/** The extensions that are on, with their options. */
+export function loadedExtensions (config: Config): readonly Loaded[] {
+  return extensions.flatMap(extension => {
+    const options = config.extensions[extension.name]
+    if (options === false) return []
+    return [{ extension, options: extension.name === 'registration' ? config.registration : options }]
+  })
+}

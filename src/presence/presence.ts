@@ -1,0 +1,203 @@
+/**
+ * Presence (RFC 6121 §4) and the stanzas by which subscriptions are asked for and given (§3): what an account's
+ * sessions send goes to whom it should, and what reaches the account is answered or handed to its sessions.
+ */
+import type { Rosters } from '../roster/roster.ts'
+import type { SubscriptionState, SubscriptionType } from '../roster/subscription.ts'
+import { removal } from '../roster/subscription.ts'
+import type { Router } from '../routing/router.ts'
+import type { Account } from '../session/account.ts'
+import type { Session } from '../session/session.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { presence as makePresence, storedStanza } from '../xmpp/stanza.ts'
+import type { Presence } from '../xmpp/stanza.ts'
+
+/** Whom a session may have sent presence directly before the oldest is forgotten. */
+const MAX_DIRECTED = 1000
+
+export class Presences {
+  readonly #rosters: Rosters
+  readonly #router: Router
+
+  constructor (rosters: Rosters, router: Router) {
+    this.#rosters = rosters
+    this.#router = router
+  }
+
+  /** A session's own presence stanza, on its way out. A promise means that what follows must wait. */
+  send (presence: Presence, sender: Session): void | Promise<void> {
+    const subscription = subscriptionType(presence)
+    if (subscription) return this.#sendSubscription(presence, subscription, sender)
+    if (presence.to) return this.#sendDirected(presence, presence.to, sender)
+    if (presence.type === 'available') return this.#announce(presence, sender)
+    if (presence.type === 'unavailable') return this.#withdraw(presence, sender)
+    this.#router.refuse(presence, new StanzaError('bad-request', 'this type of presence needs an address'), sender)
+  }
+
+  /** RFC 6121 §4.5.2: the stream ended without a word. */
+  sessionEnded (session: Session): void {
+    this.#withdraw(makePresence('unavailable', { from: session.jid }), session)
+  }
+
+  // RFC 6121 §4.2 and §4.4.
+  #announce (presence: Presence, session: Session): void {
+    const priority = priorityOf(presence)
+    if (priority === undefined) {
+      this.#router.refuse(presence, new StanzaError('bad-request', 'a priority is a number from -128 to 127'), session)
+      return
+    }
+    const isInitial = !session.available
+    session.presence = presence.copy()
+    session.priority = priority
+    this.#broadcast(presence, session)
+    if (!isInitial) return
+    this.#probe(session)
+    for (const other of session.account.sessions) {
+      if (other !== session && other.presence) session.deliver(other.presence.withAddress(other.jid, session.jid))
+    }
+    // RFC 6121 §3.1.3: again at each login until it is answered.
+    for (const request of this.#rosters.requests(session.account)) session.deliver(storedStanza(request))
+  }
+
+  // RFC 6121 §4.2.2, §4.4.2 and §4.5.2: to the subscribers and to the user's own resources.
+  #broadcast (presence: Presence, session: Session): void {
+    for (const subscriber of this.#rosters.subscribers(session.account)) {
+      this.#router.sendQuietly(presence.withAddress(session.jid, subscriber), session)
+    }
+    for (const own of session.account.sessions) {
+      if (own.presence) own.deliver(presence.withAddress(session.jid, own.jid))
+    }
+  }
+
+  // RFC 6121 §4.3.1.
+  #probe (session: Session): void {
+    for (const item of this.#rosters.of(session.account).items.values()) {
+      const { subscription } = item.state
+      if (subscription !== 'to' && subscription !== 'both') continue
+      this.#router.sendQuietly(makePresence('probe', { from: session.jid, to: item.jid }), session)
+    }
+  }
+
+  // RFC 6121 §4.5.2 and §4.6.3: also to those whom it sent presence directly.
+  #withdraw (presence: Presence, session: Session): void {
+    const { directed } = session
+    session.directed = undefined
+    if (session.available) {
+      session.presence = undefined
+      this.#broadcast(presence, session)
+    }
+    if (!directed) return
+    for (const to of directed.values()) this.#router.sendQuietly(presence.withAddress(session.jid, to), session)
+  }
+
+  // RFC 6121 §4.6.
+  #sendDirected (presence: Presence, to: Jid, sender: Session): void | Promise<void> {
+    const key = to.toString()
+    if (presence.type === 'unavailable') sender.directed?.delete(key)
+    // §4.6.3: whoever is subscribed hears of the end anyway.
+    if (presence.type === 'available' && !(sender.available && this.#rosters.isSubscriber(sender.account, to))) {
+      sender.directed ??= new Map()
+      sender.directed.set(key, to)
+      const [oldest] = sender.directed.keys()
+      if (sender.directed.size > MAX_DIRECTED && oldest !== undefined) sender.directed.delete(oldest)
+    }
+    return this.#router.route(presence)
+  }
+
+  // RFC 6121 §3, the user's side: stamped with bare addresses.
+  async #sendSubscription (presence: Presence, type: SubscriptionType, sender: Session): Promise<void> {
+    const contact = presence.to?.bare
+    if (!contact) return this.#router.refuse(presence, new StanzaError('bad-request', 'to whom?'), sender)
+    const { account } = sender
+    if (contact.equals(account.jid)) return
+    const { route, before } = await this.#rosters.sent(account, contact, type)
+    if (route) await this.#router.route(presence.withAddress(account.jid, contact))
+    const wasSubscriber = before.subscription === 'from' || before.subscription === 'both'
+    if (type === 'subscribed' && route) this.#tell(account, contact, 'available') // §3.1.5
+    if (type === 'unsubscribed' && wasSubscriber) this.#tell(account, contact, 'unavailable') // §3.2.2
+  }
+
+  /** RFC 6121 §2.5.2: a contact was removed from the roster. */
+  dropSubscriptions (session: Session, contact: Jid, before: SubscriptionState): void {
+    const { account } = session
+    for (const type of removal(before)) {
+      this.#router.sendQuietly(makePresence(type, { from: account.jid, to: contact }), session)
+      if (type === 'unsubscribed') this.#tell(account, contact, 'unavailable')
+    }
+  }
+
+  /** An account is gone: nobody sees it, and it sees nobody (XEP-0077 §3.2). */
+  accountRemoved (account: Account): void {
+    for (const item of this.#rosters.of(account).items.values()) {
+      for (const type of removal(item.state)) {
+        if (type === 'unsubscribed') this.#tell(account, item.jid, 'unavailable')
+        void this.#router.route(makePresence(type, { from: account.jid, to: item.jid }))
+      }
+    }
+  }
+
+  /** Sends a contact the presence, or its end, of each available session. */
+  #tell (account: Account, contact: Jid, type: 'available' | 'unavailable'): void {
+    for (const session of account.sessions) {
+      if (!session.presence) continue
+      const presence = type === 'available' ? session.presence : makePresence(type, {})
+      this.#router.sendQuietly(presence.withAddress(session.jid, contact), session)
+    }
+  }
+
+  /** Presence that came for an account and is for the server to deal with; false where it is for its sessions. */
+  receive (presence: Presence, account: Account): boolean | Promise<boolean> {
+    const subscription = subscriptionType(presence)
+    if (subscription) return this.#receiveSubscription(presence, subscription, account).then(() => true)
+    if (presence.type !== 'probe') return false
+    if (presence.from) this.#answerProbe(presence.from, account)
+    return true
+  }
+
+  // RFC 6121 §4.3.2.
+  #answerProbe (from: Jid, account: Account): void {
+    const isOwn = from.bare.equals(account.jid)
+    if (!isOwn && !this.#rosters.isSubscriber(account, from)) {
+      void this.#router.route(makePresence('unsubscribed', { from: account.jid, to: from.bare }))
+      return
+    }
+    const available = account.sessions.filter(session => session.presence)
+    for (const session of available) {
+      if (session.presence) void this.#router.route(session.presence.withAddress(session.jid, from))
+    }
+    if (available.length === 0) void this.#router.route(makePresence('unavailable', { from: account.jid, to: from }))
+  }
+
+  // RFC 6121 §3, the contact's side.
+  async #receiveSubscription (presence: Presence, type: SubscriptionType, account: Account): Promise<void> {
+    const contact = presence.from?.bare
+    if (!contact) return
+    const { deliver, reply, before } = await this.#rosters.received(account, presence, contact, type)
+    if (reply) {
+      await this.#router.route(makePresence(reply, { from: account.jid, to: contact }))
+      this.#tell(account, contact, 'available') // §3.1.3 and §3.4.2
+    }
+    const wasSubscriber = before.subscription === 'from' || before.subscription === 'both'
+    if (type === 'unsubscribe' && wasSubscriber) this.#tell(account, contact, 'unavailable') // §3.3.3
+    if (!deliver) return
+    for (const session of account.sessions) {
+      // §3.1.3: a request to those who are available; the rest to those who follow the roster.
+      if (type === 'subscribe' ? session.available : session.isInterested) session.deliver(presence)
+    }
+  }
+}
+
+function subscriptionType ({ type }: Presence): SubscriptionType | undefined {
+  switch (type) {
+    case 'subscribe': case 'subscribed': case 'unsubscribe': case 'unsubscribed': return type
+  }
+}
+
+/** RFC 6121 §4.7.2.3: 0 when there is none; nothing when it is not one. */
+function priorityOf (presence: Presence): number | undefined {
+  const text = presence.payload('priority', 'jabber:client')?.text().trim()
+  if (text === undefined) return 0
+  const priority = /^[+-]?[0-9]{1,3}$/.test(text) ? Number(text) : NaN
+  return priority >= -128 && priority <= 127 ? priority : undefined
+}

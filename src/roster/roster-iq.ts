@@ -1,0 +1,87 @@
+/** RFC 6121 §2: the roster as a client asks for it and changes it, with versioning (§2.6). */
+import type { ExtensionHost } from '../extension/api.ts'
+import type { Session } from '../session/session.ts'
+import { randomId } from '../util/ids.ts'
+import { el } from '../xml/element.ts'
+import type { Element } from '../xml/element.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import { Jid, JidError } from '../xmpp/jid.ts'
+import { NS_PRE_APPROVAL, NS_ROSTER, NS_ROSTER_VERSIONING } from '../xmpp/ns.ts'
+import { iq } from '../xmpp/stanza.ts'
+import { itemElement, listed } from './roster.ts'
+import type { Roster, Rosters } from './roster.ts'
+import type { SubscriptionState } from './subscription.ts'
+
+const MAX_NAME_BYTES = 1023
+const MAX_PUSHES = 50
+
+/** `dropSubscriptions` does what a removal means for the contact (RFC 6121 §2.5.2). */
+export function registerRosterIq (
+  host: ExtensionHost, rosters: Rosters, dropSubscriptions: (session: Session, contact: Jid, before: SubscriptionState) => void,
+): void {
+  host.streamFeature('after-auth', () => el('ver', NS_ROSTER_VERSIONING))
+  host.streamFeature('after-auth', () => el('sub', NS_PRE_APPROVAL))
+
+  host.iq({ type: 'get', to: ['own-account'], name: 'query', ns: NS_ROSTER }, ({ payload }, session) => {
+    session.isInterested = true
+    return answerGet(rosters.of(session.account), payload, session)
+  })
+
+  host.iq({ type: 'set', to: ['own-account'], name: 'query', ns: NS_ROSTER }, async ({ payload }, session) => {
+    const { contact, isRemoval, name, groups } = readSet(payload)
+    if (contact.equals(session.account.jid)) throw new StanzaError('not-allowed', 'your own address is no contact')
+    if (!isRemoval) return rosters.set(session.account, contact, name, groups)
+    dropSubscriptions(session, contact, await rosters.remove(session.account, contact))
+  })
+}
+
+/** RFC 6121 §2.1.4 and §2.6.3: the roster, or nothing and then what changed since the version that the client has. */
+function answerGet (roster: Roster, query: Element, session: Session): Element | undefined {
+  const known = query.attrs.ver
+  if (known !== undefined && /^[0-9]{1,15}$/.test(known) && Number(known) <= roster.version) {
+    const changed = [...roster.items.values()].filter(item => item.version > Number(known))
+    if (changed.length <= MAX_PUSHES) {
+      changed.sort((a, b) => a.version - b.version)
+      queueMicrotask(() => {
+        for (const item of changed) {
+          const push = el('query', NS_ROSTER, { ver: String(item.version) }, itemElement(item))
+          session.deliver(iq('set', { to: session.jid, id: randomId() }, push))
+        }
+      })
+      return
+    }
+  }
+  return el('query', NS_ROSTER, { ver: known === undefined ? undefined : String(roster.version) },
+    ...listed(roster).map(itemElement))
+}
+
+interface RosterSet { readonly contact: Jid, readonly isRemoval: boolean, readonly name: string | undefined, readonly groups: readonly string[] }
+
+// RFC 6121 §2.3.3.
+function readSet (query: Element): RosterSet {
+  const [item, ...more] = query.getChildren('item', NS_ROSTER)
+  if (!item || more.length > 0) throw new StanzaError('bad-request', 'a roster set has one item')
+  const groups = item.getChildren('group', NS_ROSTER).map(group => group.text())
+  if (new Set(groups).size < groups.length) throw new StanzaError('bad-request', 'a group is named twice')
+  const name = item.attrs.name
+  if (groups.some(group => group === '' || isTooLong(group)) || (name !== undefined && isTooLong(name))) {
+    throw new StanzaError('not-acceptable', `a name has 1 to ${MAX_NAME_BYTES} bytes`)
+  }
+  return {
+    contact: contactOf(item), isRemoval: item.attrs.subscription === 'remove', name: name === '' ? undefined : name, groups,
+  }
+}
+
+function contactOf (item: Element): Jid {
+  if (item.attrs.jid === undefined) throw new StanzaError('bad-request', 'the item has no jid')
+  try {
+    return Jid.parse(item.attrs.jid).bare
+  } catch (error) {
+    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
+    throw error
+  }
+}
+
+function isTooLong (name: string): boolean {
+  return Buffer.byteLength(name) > MAX_NAME_BYTES
+}

@@ -1,0 +1,192 @@
+/**
+ * Rosters and subscriptions (RFC 6121 §2 and §3): what an account's roster holds, how sets, removals and subscription
+ * stanzas change it, and the pushes that tell its sessions. A change is committed before anybody hears of it.
+ */
+import type { DataSlot } from '../session/account.ts'
+import { dataOf } from '../session/account.ts'
+import type { Account } from '../session/account.ts'
+import { Turns } from '../util/turns.ts'
+import { randomId } from '../util/ids.ts'
+import { el } from '../xml/element.ts'
+import type { Element } from '../xml/element.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { NS_CLIENT, NS_ROSTER } from '../xmpp/ns.ts'
+import { iq } from '../xmpp/stanza.ts'
+import type { Presence } from '../xmpp/stanza.ts'
+import type { RosterStore } from './store.ts'
+import { receiveSubscription, sendSubscription } from './subscription.ts'
+import type { SubscriptionState, SubscriptionType } from './subscription.ts'
+
+export interface RosterItem {
+  readonly jid: Jid
+  /** Whether the user sees it; a mere request to the user, or what was removed, is not listed. */
+  readonly isListed: boolean
+  readonly name: string | undefined
+  readonly groups: readonly string[]
+  readonly state: SubscriptionState
+  /** The request that waits for the user's answer, as XML (RFC 6121 §3.1.3). */
+  readonly request: string | undefined
+  /** RFC 6121 §2.6: the roster's version when the item last changed for the user's eyes. */
+  readonly version: number
+}
+
+export interface Roster {
+  readonly items: Map<string, RosterItem>
+  version: number
+}
+
+const NO_SUBSCRIPTION: SubscriptionState = { subscription: 'none', pendingOut: false, pendingIn: false, approved: false }
+
+/** What an inbound subscription stanza leads to, besides the roster's change. */
+export interface Received { readonly deliver: boolean, readonly reply: 'subscribed' | undefined, readonly before: SubscriptionState }
+
+export class Rosters {
+  readonly slot: DataSlot<Roster>
+  readonly #of: (account: Account) => Roster
+  readonly #store: RosterStore
+  readonly #turns = new Turns()
+  readonly #maxItems: number
+
+  constructor (store: RosterStore, maxItems: number) {
+    this.#store = store
+    this.#maxItems = maxItems
+    this.slot = { key: Symbol('roster'), load: jid => store.load(jid) }
+    this.#of = dataOf(this.slot).of
+  }
+
+  of (account: Account): Roster {
+    return this.#of(account)
+  }
+
+  item (account: Account, contact: Jid): RosterItem | undefined {
+    return this.#of(account).items.get(contact.bare.toString())
+  }
+
+  /** Whether the contact may see the account's presence. */
+  isSubscriber (account: Account, contact: Jid): boolean {
+    const item = this.item(account, contact)
+    return item !== undefined && isSubscriber(item)
+  }
+
+  /** Who may see the account's presence. */
+  subscribers (account: Account): readonly Jid[] {
+    return [...this.#of(account).items.values()].filter(isSubscriber).map(item => item.jid)
+  }
+
+  /** RFC 6121 §2.3 and §2.4: adds an item, or changes its name and groups. */
+  async set (account: Account, contact: Jid, name: string | undefined, groups: readonly string[]): Promise<void> {
+    await this.#change(account, contact, item => {
+      if (!item?.isListed && listed(this.#of(account)).length >= this.#maxItems) {
+        throw new StanzaError('not-allowed', 'the roster is full') // RFC 6121 §2.3.3
+      }
+      return { ...(item ?? newItem(contact)), isListed: true, name, groups }
+    })
+  }
+
+  /** RFC 6121 §2.5: takes an item off the roster, and gives the state that its subscription was in. */
+  async remove (account: Account, contact: Jid): Promise<SubscriptionState> {
+    let before = NO_SUBSCRIPTION
+    await this.#change(account, contact, item => {
+      if (!item?.isListed) throw new StanzaError('item-not-found') // RFC 6121 §2.5.3
+      before = item.state
+      return { ...newItem(contact), isListed: false }
+    })
+    return before
+  }
+
+  /** RFC 6121 §3, the user's side: whether the stanza is to be routed to the contact, and the state before it. */
+  async sent (account: Account, contact: Jid, type: SubscriptionType): Promise<{ route: boolean, before: SubscriptionState }> {
+    let route = false
+    let before = NO_SUBSCRIPTION
+    await this.#change(account, contact, item => {
+      before = item?.state ?? NO_SUBSCRIPTION
+      const outcome = sendSubscription(before, type)
+      route = outcome.route
+      const request = outcome.state.pendingIn ? item?.request : undefined
+      const changed = { ...(item ?? newItem(contact)), state: outcome.state, request }
+      if (outcome.push) return { ...changed, isListed: true }
+      return request !== item?.request ? changed : undefined
+    })
+    return { route, before }
+  }
+
+  /** RFC 6121 §3, the contact's side, where a request also waits in the roster until it is answered. */
+  async received (account: Account, stanza: Presence, contact: Jid, type: SubscriptionType): Promise<Received> {
+    let received: Received = { deliver: false, reply: undefined, before: NO_SUBSCRIPTION }
+    await this.#change(account, contact, item => {
+      const before = item?.state ?? NO_SUBSCRIPTION
+      const { state, deliver, reply, push } = receiveSubscription(before, type)
+      received = { deliver, reply, before }
+      // RFC 6121 §3.1.3: a request that comes again takes the place of the one that waits.
+      const request = state.pendingIn ? (type === 'subscribe' ? stanza.toXml(NS_CLIENT) : item?.request) : undefined
+      if (!push && request === item?.request && state === before) return
+      return { ...(item ?? newItem(contact)), state, request }
+    })
+    return received
+  }
+
+  /** The requests that wait for the account's answer. */
+  requests (account: Account): readonly string[] {
+    const requests: string[] = []
+    for (const { request } of this.#of(account).items.values()) if (request !== undefined) requests.push(request)
+    return requests
+  }
+
+  /** Applies a change to one item, in the account's turn: stored first, then in memory, then pushed where it shows. */
+  async #change (account: Account, contact: Jid, change: (item: RosterItem | undefined) => RosterItem | undefined): Promise<void> {
+    await this.#turns.inTurn(account.jid.toString(), async () => {
+      const roster = this.#of(account)
+      const key = contact.bare.toString()
+      const item = roster.items.get(key)
+      const changed = change(item)
+      if (!changed) return
+      const isVisible = shows(changed) !== shows(item)
+      const stored = isVisible ? { ...changed, version: roster.version + 1 } : changed
+      await this.#store.store(account.jid, stored)
+      roster.items.set(key, stored)
+      if (!isVisible) return
+      roster.version = stored.version
+      this.#push(account, stored)
+    })
+  }
+
+  /** RFC 6121 §2.1.6: to every session that asked for the roster. */
+  #push (account: Account, item: RosterItem): void {
+    const query = el('query', NS_ROSTER, { ver: String(item.version) }, itemElement(item))
+    for (const session of account.sessions) {
+      if (session.isInterested) session.deliver(iq('set', { to: session.jid, id: randomId() }, query))
+    }
+  }
+}
+
+function isSubscriber ({ state: { subscription } }: RosterItem): boolean {
+  return subscription === 'from' || subscription === 'both'
+}
+
+/** What the user sees of the roster. */
+export function listed (roster: Roster): readonly RosterItem[] {
+  return [...roster.items.values()].filter(item => item.isListed)
+}
+
+function newItem (contact: Jid): RosterItem {
+  return {
+    jid: contact.bare, isListed: false, name: undefined, groups: [], state: NO_SUBSCRIPTION, request: undefined, version: 0,
+  }
+}
+
+/** What the user sees of an item, to tell whether a change is one. */
+function shows (item: RosterItem | undefined): string {
+  return item?.isListed ? itemElement(item).toString() : ''
+}
+
+/** RFC 6121 §2.1.2: an item as a client is shown it; one that is not listed (any more) is a removal. */
+export function itemElement (item: RosterItem): Element {
+  const jid = item.jid.toString()
+  if (!item.isListed) return el('item', NS_ROSTER, { jid, subscription: 'remove' })
+  const { subscription, pendingOut, approved } = item.state
+  return el('item', NS_ROSTER, {
+    jid, name: item.name, subscription,
+    ask: pendingOut ? 'subscribe' : undefined, approved: approved ? 'true' : undefined,
+  }, ...item.groups.map(group => el('group', NS_ROSTER, {}, group)))
+}

@@ -1,0 +1,12 @@
+/** XEP-0157: Contact Addresses for XMPP Services: the form in the server's disco#info that names its administrators. */
+import type { Element } from '../xml/element.ts'
+import { form } from '../xmpp/forms.ts'
+
+const FORM_TYPE = 'http://jabber.org/network/serverinfo'
+
+/** By kind, such as `abuse`; nothing when there is no address at all. */
+export function contactForm (addresses: Readonly<Record<string, readonly string[]>>): Element | undefined {
+  const fields = Object.entries(addresses).filter(([, values]) => values.length > 0)
+    .map(([kind, values]) => ({ name: `${kind}-addresses`, values, type: 'list-multi' as const }))
+  return fields.length > 0 ? form('result', FORM_TYPE, fields) : undefined
+}

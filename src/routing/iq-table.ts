@@ -1,0 +1,78 @@
+/**
+ * Who answers which iq: a table from type, target, name and namespace to a handler. What the handler returns is the
+ * result, what it throws is the error (RFC 6120 §8.2.3); a payload that nobody knows is `service-unavailable`.
+ */
+import type { IqHandler, IqRoute, IqSender, IqTarget } from '../extension/api.ts'
+import type { Logger } from '../log.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { errorReply, result } from '../xmpp/stanza.ts'
+import type { Iq, Stanza } from '../xmpp/stanza.ts'
+
+interface Entry { readonly extension: string, readonly run: IqHandler<never> }
+
+export class IqTable {
+  readonly #entries = new Map<string, Entry>()
+  readonly #log: Logger
+
+  constructor (log: Logger) {
+    this.#log = log
+  }
+
+  /** Registers the handler for each of the route's targets; what is returned takes it away again. */
+  add<Target extends IqTarget> (extension: string, route: IqRoute<Target>, run: IqHandler<Target>): () => void {
+    const keys = route.to.map(target => keyOf(route.type, target, route.name, route.ns))
+    for (const key of keys) {
+      const other = this.#entries.get(key)
+      if (other) throw new Error(`${extension} and ${other.extension} both answer ${key}`)
+      this.#entries.set(key, { extension, run })
+    }
+    return () => { for (const key of keys) this.#entries.delete(key) }
+  }
+
+  /** Whether somebody answers that request for that target. */
+  has (request: Iq, target: IqTarget): boolean {
+    return this.#find(request, [target]) !== undefined
+  }
+
+  /**
+   * Answers a request through `reply`, which is called once: at once where the handler needs no time. `to` is the
+   * address that the request is for, also where the client left it out.
+   */
+  answer<Target extends IqTarget> (
+    request: Iq, targets: readonly Target[], to: Jid, from: Jid, sender: IqSender<Target>, reply: (answer: Stanza) => void,
+  ): void | Promise<void> {
+    const entry = this.#find(request, targets)
+    const [child] = request.children
+    if (!entry || !child) return reply(errorReply(request, new StanzaError('service-unavailable')))
+    const type = request.type === 'set' ? 'set' : 'get'
+    try {
+      const answer = (entry.run as IqHandler<Target>)({ type, from, to, payload: request.tree(child) }, sender)
+      if (!(answer instanceof Promise)) return reply(result(request, answer ?? undefined))
+      return answer.then(
+        payload => { reply(result(request, payload ?? undefined)) },
+        error => { reply(errorReply(request, this.#refusal(error, entry, request))) })
+    } catch (error) {
+      reply(errorReply(request, this.#refusal(error, entry, request)))
+    }
+  }
+
+  #find (request: Iq, targets: readonly IqTarget[]): Entry | undefined {
+    const [child] = request.children
+    if (!child) return
+    for (const target of targets) {
+      const entry = this.#entries.get(keyOf(request.type, target, child.name, child.ns))
+      if (entry) return entry
+    }
+  }
+
+  #refusal (error: unknown, { extension }: Entry, request: Iq): StanzaError {
+    if (error instanceof StanzaError) return error
+    this.#log.error({ err: error, extension, stanza: request.summary() }, 'an iq handler failed')
+    return new StanzaError('internal-server-error', undefined, undefined, 'wait')
+  }
+}
+
+function keyOf (type: string, target: IqTarget, name: string, ns: string): string {
+  return `${type} ${target} ${name} ${ns}`
+}

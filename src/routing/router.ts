@@ -1,0 +1,107 @@
+/**
+ * Takes what local accounts send through their send stages, and every stanza to whoever serves its domain. What can't
+ * be delivered goes back as an error, here and nowhere else; errors and results are never answered (RFC 6120 §8.3.1).
+ */
+import type { StageTable } from '../extension/stages.ts'
+import type { Session } from '../session/session.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { errorReply } from '../xmpp/stanza.ts'
+import type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
+import type { IqTable } from './iq-table.ts'
+
+/** Whoever serves a domain. A promise means: not handed over yet, and what follows must wait to keep its order. */
+export interface Destination {
+  receive (stanza: Stanza): void | Promise<void>
+}
+
+/** What a session's own presence and subscriptions do (RFC 6121 §3 and §4). */
+export interface PresenceOutlet {
+  send (presence: Presence, sender: Session): void | Promise<void>
+}
+
+export class Router {
+  readonly #destinations = new Map<string, Destination>()
+  readonly #stages: StageTable
+  readonly #iqs: IqTable
+  #presence: PresenceOutlet | undefined
+
+  constructor (stages: StageTable, iqs: IqTable) {
+    this.#stages = stages
+    this.#iqs = iqs
+  }
+
+  /** From now on `destination` gets what is for `domain`. */
+  serve (domain: string, destination: Destination): void {
+    this.#destinations.set(domain, destination)
+  }
+
+  setPresenceOutlet (presence: PresenceOutlet): void {
+    this.#presence = presence
+  }
+
+  /** A session sends: its account's guards, rewrites and copies, then on its way. */
+  send (stanza: Stanza, sender: Session): void | Promise<void> {
+    const verdict = this.#stages.guardSent(stanza, sender)
+    if (verdict === 'drop') return
+    if (verdict) return this.refuse(stanza, verdict, sender)
+    let sent: Stanza
+    try {
+      sent = this.#stages.rewriteSent(stanza, sender)
+    } catch (error) {
+      if (error instanceof StanzaError) return this.refuse(stanza, error, sender)
+      throw error
+    }
+    if (sent.kind === 'message') return this.#sendMessage(sent, sender)
+    return sent.kind === 'presence' ? this.#presence?.send(sent, sender) : this.#sendIq(sent, sender)
+  }
+
+  #sendMessage (message: Message, sender: Session): void | Promise<void> {
+    // RFC 6120 §10.3.1: without a 'to' it is for the sender's own account.
+    const addressed = message.to ? message : message.withAddress(message.from, sender.account.jid)
+    this.#stages.fanOutSent(addressed, sender)
+    return this.route(addressed)
+  }
+
+  #sendIq (iq: Iq, sender: Session): void | Promise<void> {
+    const own = sender.account.jid
+    if (iq.to && !iq.to.equals(own)) return this.route(iq)
+    // RFC 6120 §10.3.3: answered by the server on the account's behalf.
+    if (iq.type !== 'get' && iq.type !== 'set') return
+    return this.#iqs.answer(iq, ['own-account', 'account'], own, sender.jid, sender, reply => { sender.deliver(reply) })
+  }
+
+  /** Sends on the account's behalf what its guards let pass, and nothing, without a word, where they don't. */
+  sendQuietly (stanza: Stanza, sender: Session): void {
+    if (!this.#stages.guardSent(stanza, sender)) void this.route(stanza)
+  }
+
+  /** Hands a stanza to whoever serves the domain of its `to`. */
+  route (stanza: Stanza): void | Promise<void> {
+    const destination = stanza.to && this.#destinations.get(stanza.to.domain)
+    if (destination) return destination.receive(stanza)
+    // RFC 6120 §10.4: no other server can be reached.
+    return this.bounce(stanza, new StanzaError('remote-server-not-found'))
+  }
+
+  /** Answers an iq that is for a server or an account; what is no request is dropped. */
+  answer (request: Iq, targets: readonly ('server' | 'account')[], to: Jid): void | Promise<void> {
+    if (request.type !== 'get' && request.type !== 'set' || !request.from) return
+    return this.#iqs.answer(request, targets, to, request.from, undefined, reply => { void this.route(reply) })
+  }
+
+  /** Tells a session why what it sent goes nowhere: directly, since its own guards may not like the address. */
+  refuse (stanza: Stanza, error: StanzaError, sender: Session): void {
+    if (!isAnswer(stanza)) sender.deliver(errorReply(stanza, error))
+  }
+
+  /** Tells the sender why a stanza did not get where it should, unless it is one that must not be answered. */
+  bounce (stanza: Stanza, error: StanzaError): void | Promise<void> {
+    if (stanza.from && !isAnswer(stanza)) return this.route(errorReply(stanza, error))
+  }
+}
+
+/** RFC 6120 §8.3.1: an error is never answered, nor is a result. */
+function isAnswer (stanza: Stanza): boolean {
+  return stanza.type === 'error' || (stanza.kind === 'iq' && stanza.type === 'result')
+}

@@ -1,0 +1,228 @@
+/** The one place that builds the whole server and says in what order its parts start and stop. */
+import { extensions } from '../extensions/index.ts'
+import { AdminServer } from './admin/admin-server.ts'
+import { serveCommands } from './admin/commands.ts'
+import type { ListenerStatus, ServerCommands, ServerStatus } from './admin/commands.ts'
+import { loadConfig } from './config.ts'
+import type { Config, Listening } from './config.ts'
+import { createCore } from './core.ts'
+import type { Core, Loaded } from './core.ts'
+import type { Logger } from './log.ts'
+import { AddressLimit } from './net/addresses.ts'
+import { Certificates } from './net/certificates.ts'
+import { hostMetaRoutes } from './net/host-meta.ts'
+import { listenHttp } from './net/http.ts'
+import { listen } from './net/listener.ts'
+import { Shaper } from './net/shaper.ts'
+import { TlsServer } from './net/tls.ts'
+import type { Transport } from './net/transport.ts'
+import { WebSocketEndpoint } from './net/websocket.ts'
+import { contactForm } from './routing/contact.ts'
+import { lockDataFolder } from './storage/data-lock.ts'
+import type { Database } from './storage/database.ts'
+import { startEmbedded } from './storage/embedded.ts'
+import { migrate } from './storage/migrate.ts'
+import { openPostgres } from './storage/postgres.ts'
+import { serverSecret } from './storage/server-secret.ts'
+import { ClientStream } from './stream/client-stream.ts'
+import type { StreamParts } from './stream/client-stream.ts'
+import { LoginLimits } from './stream/login-limits.ts'
+import { VERSION } from './util/version.ts'
+import { StreamError } from './xmpp/errors.ts'
+
+const POOL_SIZE = 8
+const CHECK_MS = 5_000
+/** How long streams have to take what was written to them when the server stops. */
+const FAREWELL_MS = 5_000
+
+export interface Server extends Omit<ServerCommands, 'accounts'> {
+  /** Listens; rejects with a sentence for the administrator when something it needs can't be had. */
+  start (): Promise<void>
+  /** Streams get `<system-shutdown/>`, what was written leaves, the database stops last. */
+  stop (): Promise<void>
+}
+
+/** Whatever listens: no more of it, and none of what it let in. */
+interface Door { stop (): void, close (): void }
+
+/** Opens the data folder and the database and builds all parts; nothing listens yet. */
+export async function createServer (config: Config, log: Logger): Promise<Server> {
+  await using opening = new AsyncDisposableStack()
+  const data = opening.adopt(await lockDataFolder(config.data), folder => folder.release())
+  const embedded = config.database === 'embedded'
+    ? opening.adopt(await startEmbedded(data, log), postgres => postgres.stop())
+    : undefined
+  const db = opening.adopt(
+    await openPostgres(embedded?.url ?? config.database, { poolSize: POOL_SIZE, log }), database => database.close())
+  await migrate(db)
+  const core = opening.adopt(await createCore({
+    hosts: config.hosts, db, log, extensions: loadedExtensions(config), info: contactForm(config.contact),
+  }), core => core.unload())
+  const secret = await serverSecret(db, 'login')
+  const held = opening.move()
+  return new RunningServer(config, log, core, secret, held)
+}
+
+class RunningServer implements Server {
+  readonly #config: Config
+  readonly #log: Logger
+  readonly #core: Core
+  readonly #secret: Buffer
+  /** What is open and closes in reverse order: extensions, database, the folder's lock. */
+  readonly #held: AsyncDisposableStack
+  readonly #streams = new Set<ClientStream>()
+  readonly #doors: Door[] = []
+  readonly #listeners: ListenerStatus[] = []
+  readonly #startedAt = Date.now()
+  readonly #admin: AdminServer
+  #certificates: Certificates | undefined
+  #checking: NodeJS.Timeout | undefined
+
+  constructor (config: Config, log: Logger, core: Core, secret: Buffer, held: AsyncDisposableStack) {
+    this.#config = config
+    this.#log = log
+    this.#core = core
+    this.#secret = secret
+    this.#held = held
+    this.#admin = new AdminServer(log)
+  }
+
+  async start (): Promise<void> {
+    const { tls, hosts, data } = this.#config
+    this.#certificates = await Certificates.load({
+      hosts, data, files: pair(tls), log: this.#log,
+      filesOf: Object.fromEntries(Object.entries(tls.hosts).flatMap(([host, files]) => {
+        const own = pair(files)
+        return own ? [[host, own]] : []
+      })),
+    })
+    await this.#listen(this.#certificates)
+    this.#checking = setInterval(() => { this.#check() }, CHECK_MS)
+    serveCommands(this.#admin, {
+      accounts: this.#core.commands, status: () => this.status(), reload: () => this.reload(),
+    })
+    await this.#admin.start(data)
+  }
+
+  async #listen (certificates: Certificates): Promise<void> {
+    const { listen: at, limits, hosts } = this.#config
+    const log = this.#log
+    const shared = {
+      log, streams: new AddressLimit(limits.streamsPerAddress), shaper: new Shaper(limits.bytesPerSecond),
+    }
+    const parts = this.#streamParts()
+    const accept = (transport: Transport): void => {
+      this.#streams.add(new ClientStream(transport, parts, parts.now()))
+    }
+    const client = { ...shared, key: 'listen.client', tls: new TlsServer(certificates) }
+    this.#opened('client', await listen(addresses(at.client), client, accept))
+    const direct = {
+      ...shared, key: 'listen.client-tls', tls: new TlsServer(certificates, 'xmpp-client'), directTlsFor: hosts[0],
+    }
+    this.#opened('client-tls', await listen(addresses(at.clientTls), direct, accept))
+    const webSocket = new WebSocketEndpoint({ ...shared, maxMessageBytes: limits.stanzaBytes }, accept)
+    this.#doors.push({ stop () {}, close () { webSocket.close() } })
+    this.#opened('http', await listenHttp(addresses(at.http), {
+      key: 'listen.http', log, routes: hostMetaRoutes(undefined), upgrades: { '/ws': webSocket.upgrade },
+    }))
+  }
+
+  #opened (name: string, door: Door & { readonly addresses: readonly { address: string, port: number }[] }): void {
+    this.#doors.push(door)
+    for (const { address, port } of door.addresses) this.#listeners.push({ name, host: address, port })
+  }
+
+  #streamParts (): StreamParts {
+    const { hosts, auth, limits } = this.#config
+    const { router, accounts, stages, streams, iqs, events, store } = this.#core
+    return {
+      hosts, router, accounts, stages, streams, iqs, events, limits, log: this.#log, secret: this.#secret,
+      loginLimits: new LoginLimits(limits.failedLoginsPerMinute),
+      credentials: jid => store.find(jid),
+      requireTls: auth.requireTls, allowsAnonymous: auth.anonymous, resourceConflict: auth.resourceConflict,
+      now: () => performance.now(),
+      closed: stream => { this.#streams.delete(stream) },
+      lost: session => { this.#core.lost(session) },
+    }
+  }
+
+  #check (): void {
+    const now = performance.now()
+    for (const stream of this.#streams) stream.check(now)
+  }
+
+  async stop (): Promise<void> {
+    clearInterval(this.#checking)
+    await this.#admin.stop()
+    for (const door of this.#doors) door.stop()
+    for (const stream of this.#streams) stream.close(new StreamError('system-shutdown'))
+    await this.#emptied()
+    for (const door of this.#doors) door.close()
+    this.#certificates?.close()
+    await this.#held.disposeAsync()
+  }
+
+  /** Resolves when no stream is left, or when they had time enough. */
+  async #emptied (): Promise<void> {
+    const until = Date.now() + FAREWELL_MS
+    while (this.#streams.size > 0 && Date.now() < until) await new Promise(resolve => { setTimeout(resolve, 20) })
+  }
+
+  async status (): Promise<ServerStatus> {
+    return {
+      pid: process.pid,
+      version: VERSION,
+      node: this.#config.node,
+      uptimeSeconds: Math.floor((Date.now() - this.#startedAt) / 1000),
+      hosts: this.#config.hosts,
+      listeners: this.#listeners,
+      sessions: this.#core.accounts.sessionCount,
+      memoryBytes: process.memoryUsage.rss(),
+      database: withoutPassword(this.#config.database),
+    }
+  }
+
+  async reload (): Promise<readonly string[]> {
+    const fresh = loadConfig(this.#config.file, process.env, extensions)
+    await this.#certificates?.reload()
+    this.#log.level = fresh.log.level
+    const before = new Map<string, unknown>(Object.entries(this.#config))
+    return Object.entries(fresh)
+      .filter(([key, value]) => !['log', 'warnings'].includes(key) && JSON.stringify(value) !== JSON.stringify(before.get(key)))
+      .map(([key]) => key)
+  }
+}
+
+/** The table that `heliograph stages` prints: nothing is opened for it. */
+export async function describeStages (config: Config): Promise<string> {
+  const { openLog } = await import('./log.ts')
+  const refuse = (): Promise<never> => Promise.reject(new Error('there is no database here'))
+  const db: Database = { query: refuse, transaction: refuse }
+  const core = await createCore({
+    hosts: config.hosts, db, log: await openLog({ level: 'silent' }), extensions: loadedExtensions(config),
+  })
+  return core.stages.toString()
+}
+
+function loadedExtensions (config: Config): readonly Loaded[] {
+  return extensions.flatMap(extension => {
+    const options = config.extensions[extension.name]
+    if (options === false) return []
+    return [{ extension, options: extension.name === 'registration' ? config.registration : options }]
+  })
+}
+
+function pair ({ certificate, key }: { certificate?: string | undefined, key?: string | undefined }): { certificate: string, key: string } | undefined {
+  return certificate !== undefined && key !== undefined ? { certificate, key } : undefined
+}
+
+function addresses (listening: readonly Listening[]): readonly string[] {
+  return listening.map(({ host, port }) => host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+}
+
+function withoutPassword (database: string): string {
+  if (!URL.canParse(database)) return database
+  const url = new URL(database)
+  url.password = ''
+  return url.toString()
+}

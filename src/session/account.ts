@@ -1,0 +1,60 @@
+/** An account in memory: a local user with the sessions that are bound here and the data that was loaded with it. */
+import type { Jid } from '../xmpp/jid.ts'
+import type { Session } from './session.ts'
+
+export class Account {
+  /** Bare. */
+  readonly jid: Jid
+  /** An anonymous account is gone with its last session and keeps nothing. */
+  readonly isAnonymous: boolean
+  #sessions: readonly Session[] = []
+  readonly #data = new Map<symbol, unknown>()
+
+  constructor (jid: Jid, isAnonymous = false) {
+    this.jid = jid
+    this.isAnonymous = isAnonymous
+  }
+
+  /** In the order in which they were bound; a new list after every change. */
+  get sessions (): readonly Session[] {
+    return this.#sessions
+  }
+
+  session (resource: string): Session | undefined {
+    for (const session of this.#sessions) if (session.jid.resource === resource) return session
+  }
+
+  add (session: Session): void {
+    this.#sessions = [...this.#sessions, session]
+  }
+
+  /** Whether it was there. */
+  remove (session: Session): boolean {
+    const others = this.#sessions.filter(s => s !== session)
+    const wasThere = others.length < this.#sessions.length
+    this.#sessions = others
+    return wasThere
+  }
+
+  data (key: symbol): unknown {
+    return this.#data.get(key)
+  }
+
+  setData (key: symbol, value: unknown): void {
+    this.#data.set(key, value)
+  }
+}
+
+/** A loader that runs when an account comes into memory, and the typed access to what it gave. */
+export interface DataSlot<T> {
+  readonly key: symbol
+  load (account: Jid): Promise<T>
+}
+
+/** Reads and replaces one slot's value; an account without it is a mistake of ours. */
+export function dataOf<T> (slot: DataSlot<T>): { of (account: Account): T, set (account: Account, value: T): void } {
+  return {
+    of: account => account.data(slot.key) as T,
+    set: (account, value) => { account.setData(slot.key, value) },
+  }
+}

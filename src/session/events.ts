@@ -1,0 +1,50 @@
+/** What has happened, for the extensions that want to know: one list of handlers per event. */
+import type { Events } from '../extension/api.ts'
+import type { Logger } from '../log.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import type { Session } from './session.ts'
+
+type Handlers = { readonly [E in keyof Events]: Events[E][] }
+
+export class EventTable {
+  readonly #handlers: Handlers = { 'session.bound': [], 'session.ending': [], 'session.ended': [], 'account.removed': [] }
+  readonly #log: Logger
+
+  constructor (log: Logger) {
+    this.#log = log
+  }
+
+  /** What is returned takes the handler away again. */
+  add<E extends keyof Events> (event: E, handler: Events[E]): () => void {
+    const handlers: Events[E][] = this.#handlers[event]
+    handlers.push(handler)
+    return () => { handlers.splice(handlers.indexOf(handler), 1) }
+  }
+
+  bound (session: Session): void {
+    for (const handler of this.#handlers['session.bound']) this.#guard('session.bound', () => handler(session))
+  }
+
+  /** Whether somebody keeps the session for a resumption. */
+  isKept (session: Session): boolean {
+    return this.#handlers['session.ending'].some(handler =>
+      this.#guard('session.ending', () => handler(session)) === 'keep')
+  }
+
+  ended (session: Session): void {
+    for (const handler of this.#handlers['session.ended']) this.#guard('session.ended', () => handler(session))
+  }
+
+  /** All have dealt with it when it resolves. */
+  async accountRemoved (account: Jid): Promise<void> {
+    await Promise.all(this.#handlers['account.removed'].map(handler => handler(account)))
+  }
+
+  #guard<T> (event: string, run: () => T): T | undefined {
+    try {
+      return run()
+    } catch (error) { // a handler's mistake is not the session's
+      this.#log.error({ err: error, event }, 'an event handler failed')
+    }
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * A session: a bound resource (RFC 6120 §7). It outlives its stream while something keeps it for a resumption, and
+ * is the one place from which a client is written to.
+ */
+import type { StageTable } from '../extension/stages.ts'
+import type { Element } from '../xml/element.ts'
+import type { StreamError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import type { Presence, Stanza } from '../xmpp/stanza.ts'
+import type { Account } from './account.ts'
+
+/** What others may know of a session, wherever it is. */
+export interface SessionInfo {
+  readonly jid: Jid
+  /** What extensions marked it with, by namespace. */
+  readonly flags: ReadonlySet<string>
+  /** Whether it sent initial presence and no unavailable after it. */
+  readonly available: boolean
+  /** RFC 6121 §4.7.2.3: −128 to 127. */
+  readonly priority: number
+}
+
+/** What a session needs of its stream. */
+export interface SessionStream {
+  readonly remoteAddress: string
+  write (stanza: Stanza): void
+  writeElement (element: Element): void
+  close (error?: StreamError): void
+}
+
+const NO_FLAGS: ReadonlySet<string> = new Set()
+
+export class Session implements SessionInfo {
+  readonly jid: Jid
+  readonly account: Account
+  /** The last presence sent to all, while available. */
+  presence: Presence | undefined
+  priority = 0
+  /** RFC 6121 §2.2: it asked for the roster, and is pushed its changes. */
+  isInterested = false
+  /** Whom it sent presence directly (RFC 6121 §4.6), by full or bare address. */
+  directed: Map<string, Jid> | undefined
+  #flags = NO_FLAGS
+  #stream: SessionStream | undefined
+  readonly #stages: StageTable
+
+  constructor (jid: Jid, account: Account, stages: StageTable, stream: SessionStream) {
+    this.jid = jid
+    this.account = account
+    this.#stages = stages
+    this.#stream = stream
+  }
+
+  get available (): boolean {
+    return this.presence !== undefined
+  }
+
+  get flags (): ReadonlySet<string> {
+    return this.#flags
+  }
+
+  /** Nothing while the session waits for a resumption. */
+  get stream (): SessionStream | undefined {
+    return this.#stream
+  }
+
+  setFlag (name: string, isOn: boolean): void {
+    const flags = new Set(this.#flags)
+    if (isOn) flags.add(name)
+    else flags.delete(name)
+    this.#flags = flags
+  }
+
+  /** Writes a stanza to the client, unless a `hold` handler keeps it back. */
+  deliver (stanza: Stanza): void {
+    if (this.#stages.isHeld(stanza, this)) return
+    this.#stages.track(stanza, this)
+    this.#stream?.write(stanza)
+  }
+
+  /** Writes an element that is no stanza. */
+  send (nonza: Element): void {
+    this.#stream?.writeElement(nonza)
+  }
+
+  /** Ends the session's stream with the error; what ends with the stream follows from its closing. */
+  close (error: StreamError): void {
+    this.#stream?.close(error)
+  }
+}

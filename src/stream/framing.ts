@@ -1,0 +1,128 @@
+/**
+ * How a stream's parts are written and read on each transport: as one document on TCP (RFC 6120 §4), as one message
+ * per element on WebSocket (RFC 7395 §3).
+ */
+import type { Transport } from '../net/transport.ts'
+import type { Element } from '../xml/element.ts'
+import { Framer, parseFrame } from '../xml/framer.ts'
+import type { Frame, FramerLimits, StreamEnd, StreamStart } from '../xml/framer.ts'
+import { escapeAttribute } from '../xml/write.ts'
+import { NS_CLIENT, NS_FRAMING, NS_STREAM } from '../xmpp/ns.ts'
+import type { Stanza } from '../xmpp/stanza.ts'
+
+export interface HeaderAttributes {
+  readonly id: string
+  readonly from: string | undefined
+  readonly to: string | undefined
+}
+
+export interface Framing {
+  /** Bytes that were read and not yet taken. */
+  readonly buffered: number
+  push (chunk: Buffer): void
+  /** The next thing that is whole, if one is; throws XmlError. */
+  next (): Frame | StreamStart | StreamEnd | undefined
+  /** Reads a new stream from here on. */
+  reset (): void
+  limit (stanzaBytes: number): void
+  writeHeader (attributes: HeaderAttributes): void
+  writeStanza (stanza: Stanza): void
+  writeElement (element: Element): void
+  /** An element of the stream's own namespace, with its prefix: features and errors. */
+  writeStreamElement (name: 'features' | 'error', children: readonly Element[]): void
+  writeEnd (): void
+}
+
+const LIMITS = { depth: 64, attributes: 64, nameBytes: 256 }
+
+function headerAttributes ({ id, from, to }: HeaderAttributes): string {
+  return ` id='${id}'` + (from === undefined ? '' : ` from='${escapeAttribute(from)}'`) +
+    (to === undefined ? '' : ` to='${escapeAttribute(to)}'`) + " version='1.0' xml:lang='en'"
+}
+
+export class TcpFraming implements Framing {
+  readonly #framer: Framer
+  readonly #transport: Transport
+
+  constructor (transport: Transport, stanzaBytes: number) {
+    this.#transport = transport
+    this.#framer = new Framer({ ...LIMITS, stanzaBytes })
+  }
+
+  get buffered (): number { return this.#framer.buffered }
+  push (chunk: Buffer): void { this.#framer.push(chunk) }
+  next (): Frame | StreamStart | StreamEnd | undefined { return this.#framer.next() }
+  reset (): void { this.#framer.reset() }
+  limit (stanzaBytes: number): void { this.#framer.limit(stanzaBytes) }
+
+  writeHeader (attributes: HeaderAttributes): void {
+    this.#transport.write(`<?xml version='1.0'?><stream:stream xmlns='${NS_CLIENT}' xmlns:stream='${NS_STREAM}'` +
+      headerAttributes(attributes) + '>')
+  }
+
+  writeStanza (stanza: Stanza): void {
+    this.#transport.write(stanza.openingTag())
+    if (stanza.inner.length === 0) return
+    this.#transport.write(stanza.inner)
+    this.#transport.write(CLOSING_TAGS[stanza.kind])
+  }
+
+  writeElement (element: Element): void { this.#transport.write(element.toString()) }
+
+  writeStreamElement (name: 'features' | 'error', children: readonly Element[]): void {
+    this.#transport.write(`<stream:${name}>${children.join('')}</stream:${name}>`)
+  }
+
+  writeEnd (): void { this.#transport.write('</stream:stream>') }
+}
+
+const CLOSING_TAGS = { message: '</message>', presence: '</presence>', iq: '</iq>' } as const
+
+export class WebSocketFraming implements Framing {
+  readonly #transport: Transport
+  readonly #waiting: Buffer[] = []
+  #buffered = 0
+  #limits: FramerLimits
+
+  constructor (transport: Transport, stanzaBytes: number) {
+    this.#transport = transport
+    this.#limits = { ...LIMITS, stanzaBytes }
+  }
+
+  get buffered (): number { return this.#buffered }
+
+  push (chunk: Buffer): void {
+    this.#waiting.push(chunk)
+    this.#buffered += chunk.length
+  }
+
+  next (): Frame | StreamStart | StreamEnd | undefined {
+    const bytes = this.#waiting.shift()
+    if (!bytes) return
+    this.#buffered -= bytes.length
+    const frame = parseFrame(bytes, this.#limits)
+    if (frame.ns !== NS_FRAMING) return frame
+    if (frame.name === 'close') return { kind: 'end' }
+    if (frame.name !== 'open') return frame
+    const { name, to, from, id, lang } = frame
+    const version = / version\s*=\s*["']([^"']*)/.exec(frame.attributes)?.[1]
+    return { kind: 'start', name, ns: NS_STREAM, to, from, id, version, lang, contentNs: NS_CLIENT }
+  }
+
+  reset (): void {} // RFC 7395 §3.7: the client sends another <open/>
+
+  limit (stanzaBytes: number): void { this.#limits = { ...this.#limits, stanzaBytes } }
+
+  writeHeader (attributes: HeaderAttributes): void {
+    this.#transport.write(`<open xmlns='${NS_FRAMING}'${headerAttributes(attributes)}/>`)
+  }
+
+  writeStanza (stanza: Stanza): void { this.#transport.write(stanza.toXml(NS_CLIENT)) }
+  writeElement (element: Element): void { this.#transport.write(element.toString()) }
+
+  writeStreamElement (name: 'features' | 'error', children: readonly Element[]): void {
+    this.#transport.write(`<stream:${name} xmlns:stream='${NS_STREAM}'>${children.join('')}</stream:${name}>`)
+  }
+
+  writeEnd (): void { this.#transport.write(`<close xmlns='${NS_FRAMING}'/>`) }
+}

@@ -1,0 +1,244 @@
+/**
+ * The way from a stream's header to a bound session (RFC 6120 §4.3): TLS, login by either SASL profile, binding by
+ * either way. It is gone when the client is in.
+ */
+import type { Accounts } from '../accounts/accounts.ts'
+import type { Credentials } from '../accounts/credentials.ts'
+import type { StreamPeer } from '../extension/api.ts'
+import type { Logger } from '../log.ts'
+import type { Transport } from '../net/transport.ts'
+import type { IqTable } from '../routing/iq-table.ts'
+import type { Account } from '../session/account.ts'
+import type { EventTable } from '../session/events.ts'
+import type { Session, SessionStream } from '../session/session.ts'
+import { el, parseElement } from '../xml/element.ts'
+import type { Frame } from '../xml/framer.ts'
+import { StanzaError, StreamError } from '../xmpp/errors.ts'
+import { Jid, JidError } from '../xmpp/jid.ts'
+import { NS_BIND, NS_CLIENT, NS_SASL, NS_SESSION, NS_TLS } from '../xmpp/ns.ts'
+import { errorReply, result, stanzaOf } from '../xmpp/stanza.ts'
+import type { Iq } from '../xmpp/stanza.ts'
+import { Authenticator } from './authenticator.ts'
+import type { Outcome } from './authenticator.ts'
+import { bound, chooseAddress } from './bind2.ts'
+import { checkRoom, chooseResource } from './bind.ts'
+import type { ResourceConflict } from './bind.ts'
+import type { Login } from './exchange.ts'
+import { featuresAfterLogin, featuresBeforeLogin } from './features.ts'
+import type { Framing } from './framing.ts'
+import type { LoginLimits } from './login-limits.ts'
+import { makeOffer } from './mechanisms.ts'
+import { Sasl } from './sasl.ts'
+import { NS_SASL2, Sasl2 } from './sasl2.ts'
+import type { LoginRequest, LoginResult } from './sasl2.ts'
+import type { StreamTable } from './stream-table.ts'
+
+export interface NegotiationParts {
+  readonly hosts: readonly string[]
+  readonly accounts: Accounts
+  readonly iqs: IqTable
+  readonly events: EventTable
+  readonly streams: StreamTable
+  readonly log: Logger
+  readonly loginLimits: LoginLimits
+  /** The server's own secret, the same on every node and after every start. */
+  readonly secret: Buffer
+  readonly credentials: (account: Jid) => Promise<Credentials | undefined>
+  readonly requireTls: boolean
+  readonly allowsAnonymous: boolean
+  readonly resourceConflict: ResourceConflict
+  readonly limits: { readonly stanzaBytes: number, readonly loginSeconds: number, readonly idleSeconds: number }
+  /** Milliseconds of a clock that only goes forward. */
+  readonly now: () => number
+}
+
+export class Negotiation {
+  readonly #transport: Transport
+  readonly #framing: Framing
+  readonly #parts: NegotiationParts
+  readonly #host: string
+  readonly #bound: (session: Session) => void
+  readonly #stream: SessionStream
+  #from: Jid | undefined
+  #sasl: { readonly old: Sasl, readonly new: Sasl2 } | undefined
+  #login: Login | undefined
+  /** Chosen within a SASL 2 login, bound when the client has been told of it. */
+  #chosen: { readonly account: Account, readonly full: Jid } | undefined
+  /** Whether the client has to begin its stream anew: at first, after TLS, and after a SASL login. */
+  expectsHeader = true
+
+  constructor (
+    transport: Transport, framing: Framing, parts: NegotiationParts, host: string, bound: (session: Session) => void,
+    stream: SessionStream,
+  ) {
+    this.#transport = transport
+    this.#framing = framing
+    this.#parts = parts
+    this.#host = host
+    this.#bound = bound
+    this.#stream = stream
+  }
+
+  get #isEncrypted (): boolean {
+    return this.#transport.secure !== undefined ||
+      (this.#transport.kind === 'websocket' && isLoopback(this.#transport.remoteAddress)) // a proxy here ends TLS
+  }
+
+  get #peer (): StreamPeer {
+    return { host: this.#host, remoteAddress: this.#transport.remoteAddress, isSecure: this.#isEncrypted }
+  }
+
+  /** A header came: offers what is possible now. */
+  opened (from: string | undefined): void {
+    this.expectsHeader = false
+    this.#from = from === undefined ? undefined : parseJid(from)
+    if (this.#login) this.#offerAfterLogin(true)
+    else this.#offerBeforeLogin()
+  }
+
+  #offerBeforeLogin (): void {
+    const { parts, transport } = { parts: this.#parts, transport: this.#transport }
+    const offer = makeOffer({
+      secure: transport.secure, isEncrypted: this.#isEncrypted, allowsAnonymous: parts.allowsAnonymous,
+    })
+    const mayLogIn = this.#isEncrypted || !parts.requireTls
+    if (mayLogIn) {
+      const authenticator = new Authenticator({
+        domain: this.#host, from: this.#from, secure: transport.secure, offer, secret: parts.secret,
+        find: local => parts.credentials(Jid.of(local, this.#host)),
+        limits: parts.loginLimits, address: transport.remoteAddress,
+      })
+      this.#sasl = { old: new Sasl(authenticator), new: new Sasl2(authenticator, (l, r) => this.#complete(l, r)) }
+    }
+    this.#framing.writeStreamElement('features', featuresBeforeLogin({
+      peer: this.#peer, offer, mayStartTls: transport.startTls !== undefined && !transport.secure,
+      requireTls: parts.requireTls, limits: parts.limits,
+    }, parts.streams))
+  }
+
+  #offerAfterLogin (mustBind: boolean): void {
+    const { limits, streams } = this.#parts
+    this.#framing.writeStreamElement('features', featuresAfterLogin(mustBind, this.#peer, limits, streams))
+  }
+
+  take (frame: Frame): void | Promise<void> {
+    if (this.expectsHeader) throw new StreamError('bad-format', 'a new stream was to begin') // RFC 6120 §6.4.6
+    if (frame.ns === NS_CLIENT) return this.#takeStanza(frame)
+    if (this.#login) throw new StreamError('not-authorized', 'a resource has to be bound first') // §7.1
+    if (frame.ns === NS_TLS) return this.#takeStartTls(frame)
+    if (frame.ns === NS_SASL || frame.ns === NS_SASL2) return this.#takeSasl(frame)
+    throw new StreamError('unsupported-stanza-type')
+  }
+
+  // RFC 6120 §5.4.
+  #takeStartTls (frame: Frame): void | Promise<void> {
+    const { startTls, secure } = this.#transport
+    if (frame.name !== 'starttls' || !startTls || secure || this.#framing.buffered > 0) {
+      this.#framing.writeElement(el('failure', NS_TLS)) // §5.4.2.2; bytes behind it would be somebody else's (§5.4.3.3)
+      return this.#stream.close()
+    }
+    this.#framing.writeElement(el('proceed', NS_TLS))
+    return startTls.call(this.#transport, this.#host).then(() => {
+      this.#framing.reset()
+      this.expectsHeader = true
+    })
+  }
+
+  async #takeSasl (frame: Frame): Promise<void> {
+    if (!this.#sasl) { // TLS comes first
+      this.#framing.writeElement(el('failure', frame.ns, {}, el('encryption-required', NS_SASL)))
+      return
+    }
+    const element = parseElement(frame)
+    if (frame.ns === NS_SASL) this.#answer(await this.#sasl.old.take(element), true)
+    else this.#answer(await this.#sasl.new.take(element), false)
+  }
+
+  #answer (outcome: Outcome, isOldProfile: boolean): void {
+    this.#framing.writeElement(outcome.reply)
+    const address = this.#transport.remoteAddress
+    if (outcome.end) {
+      this.#parts.log.info({ address, host: this.#host }, 'too many failed logins on a stream')
+      throw outcome.end
+    }
+    const { login } = outcome
+    if (!login) return
+    this.#login = login
+    this.#sasl = undefined
+    this.#parts.log.debug({ account: login.jid.toString(), address }, 'logged in')
+    if (isOldProfile) {
+      this.#framing.reset()
+      this.expectsHeader = true // RFC 6120 §6.4.6
+      return
+    }
+    const chosen = this.#chosen
+    this.#offerAfterLogin(!chosen) // XEP-0388 §2.6.3
+    if (chosen) this.#bind(chosen.account, chosen.full)
+  }
+
+  /** XEP-0386: chooses the address within a SASL 2 login; bound is it once the success was written. */
+  async #complete (login: Login, request: LoginRequest): Promise<LoginResult> {
+    if (!request.bind) return { jid: login.jid, elements: [] }
+    const { accounts, secret } = this.#parts
+    const account = await accounts.open(login.jid, login.anonymous)
+    const full = chooseAddress(secret, login.jid, request.bind.tag, request.userAgent?.id)
+    checkRoom(account, full, 'replace')
+    this.#chosen = { account, full }
+    return { jid: full, elements: [bound()] }
+  }
+
+  #takeStanza (frame: Frame): void | Promise<void> {
+    const login = this.#login
+    if (frame.name !== 'iq') throw new StreamError('not-authorized') // RFC 6120 §4.9.3.12
+    const request = stanzaOf(frame, undefined, undefined, undefined)
+    if (request?.kind !== 'iq') return
+    return login ? this.#takeBind(request, login) : this.#takeBeforeLogin(request)
+  }
+
+  /** What may be asked for before the login, such as an account. */
+  #takeBeforeLogin (request: Iq): void | Promise<void> {
+    const { iqs, requireTls } = this.#parts
+    if (!iqs.has(request, 'stream') || (requireTls && !this.#isEncrypted)) throw new StreamError('not-authorized')
+    const host = Jid.parse(this.#host)
+    return iqs.answer(request, ['stream'], host, host, this.#peer, answer => {
+      this.#framing.writeStanza(answer)
+    })
+  }
+
+  async #takeBind (request: Iq, login: Login): Promise<void> {
+    if (request.type === 'set' && request.has('session', NS_SESSION)) return this.#framing.writeStanza(result(request))
+    const bind = request.type === 'set' ? request.payload('bind', NS_BIND) : undefined
+    if (!bind) throw new StreamError('not-authorized', 'a resource has to be bound first') // RFC 6120 §7.1
+    try {
+      const account = await this.#parts.accounts.open(login.jid, login.anonymous)
+      const full = chooseResource(bind, account, this.#parts.resourceConflict)
+      const jid = el('jid', NS_BIND, {}, full.toString())
+      this.#framing.writeStanza(result(request, el('bind', NS_BIND, {}, jid)))
+      this.#bind(account, full)
+    } catch (error) {
+      if (!(error instanceof StanzaError)) throw error
+      this.#framing.writeStanza(errorReply(request, error))
+    }
+  }
+
+  #bind (account: Account, full: Jid): void {
+    const { accounts, events, log } = this.#parts
+    const session = accounts.bind(account, full, this.#stream)
+    this.#bound(session)
+    log.info({ session: full.toString(), address: this.#transport.remoteAddress, tls: this.#transport.secure?.protocol }, 'session bound')
+    events.bound(session)
+  }
+}
+
+function parseJid (text: string): Jid | undefined {
+  try {
+    return Jid.parse(text)
+  } catch (error) {
+    if (error instanceof JidError) return
+    throw error
+  }
+}
+
+function isLoopback (address: string): boolean {
+  return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')
+}

@@ -1,0 +1,206 @@
+/**
+ * One top-level element as header and bytes (section 8 of the architecture): what routing wants to know is decoded,
+ * the rest stays as it came. No tree is built here.
+ */
+
+import { decodeValue, intern, isAt } from './intern.ts'
+import type { Namespaces } from './namespaces.ts'
+import { NAME, NAME_END, OFFSETS, VALUE, VALUE_END } from './start-tag.ts'
+import type { TagReader } from './tag-reader.ts'
+import { escapeAttribute } from './write.ts'
+import { notWellFormed } from './xml-error.ts'
+
+/** A direct child element; the offsets are into `Frame.inner`. */
+export interface Child {
+  readonly name: string
+  readonly ns: string
+  readonly start: number
+  readonly end: number
+}
+
+/** One top-level element. Its header's values are decoded, and undefined when absent. */
+export interface Frame {
+  readonly kind: 'element'
+  readonly name: string
+  readonly ns: string
+  readonly to: string | undefined
+  readonly from: string | undefined
+  readonly id: string | undefined
+  readonly type: string | undefined
+  readonly lang: string | undefined
+  /** All other attributes as raw XML, each behind a space, with the prefixes that the content needs; never `xmlns`. */
+  readonly attributes: string
+  /**
+   * The bytes between the tags, as they are to stand in an element whose default namespace is `ns`. They lie in what
+   * came from the network: whoever keeps them for long keeps all of that, or copies them.
+   */
+  readonly inner: Buffer
+  readonly children: readonly Child[]
+}
+
+export const TO = Buffer.from('to')
+export const FROM = Buffer.from('from')
+export const ID = Buffer.from('id')
+export const TYPE = Buffer.from('type')
+export const LANG = Buffer.from('xml:lang')
+const XMLNS = Buffer.from('xmlns')
+
+const NOTHING = Buffer.alloc(0)
+
+/** Makes frames of the tags that a reader comes to. */
+export class FrameBuilder {
+  readonly #reader: TagReader
+  readonly #namespaces: Namespaces
+  #name = ''
+  #ns = ''
+  #header: Header = NO_HEADER
+  /** Where the content begins; this and what follows count from where the element does. */
+  #innerStart = 0
+  #children: Child[] = []
+  #childName = ''
+  #childNs = ''
+  #childStart = 0
+  /** The default namespace of the content when it is not that of the element, and where it must be declared. */
+  #contentNs: string | undefined
+  #undeclared: number[] = []
+
+  constructor (reader: TagReader, namespaces: Namespaces) {
+    this.#reader = reader
+    this.#namespaces = namespaces
+  }
+
+  /** The reader came to a start tag. */
+  open (): Frame | undefined {
+    const { cursor, tag, depth: depthInside } = this.#reader
+    const depth = tag.isEmpty ? depthInside : depthInside - 1
+    const namespaces = this.#namespaces
+    if (depth === 0) namespaces.beginElement()
+    namespaces.enter(cursor.bytes, tag, depth)
+    if (depth === 0) this.#begin()
+    else if (depth === 1) this.#beginChild()
+    else if (tag.colon > 0) namespaces.useOf(cursor.bytes, tag)
+    return tag.isEmpty ? this.#leave(depth) : undefined
+  }
+
+  /** The reader came to an end tag. */
+  close (): Frame | undefined {
+    return this.#leave(this.#reader.depth)
+  }
+
+  #begin (): void {
+    const { cursor, tag } = this.#reader
+    const ns = this.#namespaces.of(cursor.bytes, tag)
+    if (ns === undefined) throw notWellFormed('a prefix that is not declared')
+    this.#ns = ns
+    this.#name = localName(this.#reader)
+    this.#header = readHeader(this.#reader)
+    this.#innerStart = cursor.pos - cursor.start
+    this.#children = []
+    this.#contentNs = this.#namespaces.defaultNs === ns ? undefined : this.#namespaces.defaultNs
+    this.#undeclared = []
+  }
+
+  #beginChild (): void {
+    const { cursor, tag, tagStart } = this.#reader
+    this.#childName = localName(this.#reader)
+    this.#childNs = this.#namespaces.useOf(cursor.bytes, tag)
+    this.#childStart = tagStart - cursor.start - this.#innerStart
+    if (this.#contentNs !== undefined && !declaresDefault(this.#reader)) {
+      this.#undeclared.push(tag.nameEnd - cursor.start - this.#innerStart)
+    }
+  }
+
+  #leave (depth: number): Frame | undefined {
+    const { cursor } = this.#reader
+    this.#namespaces.leave(depth)
+    if (depth === 0) return this.#finish()
+    if (depth === 1) {
+      const end = cursor.pos - cursor.start - this.#innerStart
+      this.#children.push({ name: this.#childName, ns: this.#childNs, start: this.#childStart, end })
+    }
+    return undefined
+  }
+
+  #finish (): Frame {
+    const { cursor, tag, tagStart } = this.#reader
+    const { to, from, id, type, lang, others } = this.#header
+    const innerStart = cursor.start + this.#innerStart
+    const isEmpty = tag.isEmpty && tagStart < innerStart
+    const inner = isEmpty ? NOTHING : cursor.bytes.subarray(innerStart, tagStart)
+    let attributes = others
+    for (const { prefix, ns } of this.#namespaces.used) attributes += ` xmlns:${prefix}='${escapeAttribute(ns)}'`
+    const frame: Frame = {
+      kind: 'element', name: this.#name, ns: this.#ns, to, from, id, type, lang, attributes, inner,
+      children: this.#children,
+    }
+    return this.#undeclared.length > 0 ? declareContentNs(frame, this.#contentNs ?? '', this.#undeclared) : frame
+  }
+}
+
+/** The local name of the start tag just read. */
+export function localName ({ cursor, tag }: TagReader): string {
+  return intern(cursor.bytes, tag.colon > 0 ? tag.colon + 1 : tag.nameStart, tag.nameEnd)
+}
+
+/** The value of an attribute of the start tag just read, by its name as it is written. */
+export function attributeValue ({ cursor, tag }: TagReader, name: Uint8Array): string | undefined {
+  const { attributes, attributesEnd } = tag
+  for (let at = 0; at < attributesEnd; at += OFFSETS) {
+    if (isAt(cursor.bytes, attributes[at + NAME]!, attributes[at + NAME_END]!, name)) {
+      return decodeValue(cursor.bytes, attributes[at + VALUE]!, attributes[at + VALUE_END]!)
+    }
+  }
+  return undefined
+}
+
+interface Header {
+  to: string | undefined
+  from: string | undefined
+  id: string | undefined
+  type: string | undefined
+  lang: string | undefined
+  others: string
+}
+
+const NO_HEADER: Readonly<Header> = {
+  to: undefined, from: undefined, id: undefined, type: undefined, lang: undefined, others: '',
+}
+
+function readHeader ({ cursor: { bytes }, tag: { attributes, attributesEnd } }: TagReader): Header {
+  const header: Header = { ...NO_HEADER }
+  for (let at = 0; at < attributesEnd; at += OFFSETS) {
+    const start = attributes[at + NAME]!
+    const end = attributes[at + NAME_END]!
+    const value = attributes[at + VALUE]!
+    const valueEnd = attributes[at + VALUE_END]!
+    if (isAt(bytes, start, end, TO)) header.to = intern(bytes, value, valueEnd)
+    else if (isAt(bytes, start, end, ID)) header.id = decodeValue(bytes, value, valueEnd)
+    else if (isAt(bytes, start, end, TYPE)) header.type = intern(bytes, value, valueEnd)
+    else if (isAt(bytes, start, end, FROM)) header.from = intern(bytes, value, valueEnd)
+    else if (isAt(bytes, start, end, LANG)) header.lang = intern(bytes, value, valueEnd)
+    else if (!isAt(bytes, start, end, XMLNS)) header.others += ` ${bytes.toString('utf8', start, valueEnd + 1)}`
+  }
+  return header
+}
+
+function declaresDefault ({ cursor: { bytes }, tag: { attributes, attributesEnd } }: TagReader): boolean {
+  for (let at = 0; at < attributesEnd; at += OFFSETS) {
+    if (isAt(bytes, attributes[at + NAME]!, attributes[at + NAME_END]!, XMLNS)) return true
+  }
+  return false
+}
+
+/** The frame with `xmlns` put where its children lack it, each at an offset into `inner` behind the child's name. */
+function declareContentNs (frame: Frame, contentNs: string, places: readonly number[]): Frame {
+  const declaration = Buffer.from(` xmlns='${escapeAttribute(contentNs)}'`)
+  const pieces: Buffer[] = []
+  let from = 0
+  for (const place of places) {
+    pieces.push(frame.inner.subarray(from, place), declaration)
+    from = place
+  }
+  pieces.push(frame.inner.subarray(from))
+  const moved = (offset: number): number => offset + declaration.length * places.filter(place => place < offset).length
+  const children = frame.children.map(child => ({ ...child, start: moved(child.start), end: moved(child.end) }))
+  return { ...frame, inner: Buffer.concat(pieces), children }
+}

@@ -1,0 +1,155 @@
+/**
+ * From the bytes of a stream to its header, its top-level elements and its end (RFC 6120 §4 and §11), or of a WebSocket
+ * message to its element (RFC 7395). Checks everything, builds nothing: `TagReader` sees to XML, `Namespaces` to
+ * namespaces, `FrameBuilder` to what is handed out.
+ */
+
+import { LESS } from './characters.ts'
+import { attributeValue, FROM, type Frame, FrameBuilder, ID, LANG, localName, TO } from './frame.ts'
+import { Namespaces } from './namespaces.ts'
+import { CLOSE, type FramerLimits, OPEN, TagReader, WAIT } from './tag-reader.ts'
+import { notWellFormed, XmlError } from './xml-error.ts'
+
+export type { Child, Frame } from './frame.ts'
+export type { FramerLimits } from './tag-reader.ts'
+export { XmlError } from './xml-error.ts'
+
+const VERSION = Buffer.from('version')
+const NS_STREAM = 'http://etherx.jabber.org/streams'
+
+/** The stream header. Its values are decoded, and undefined when absent. */
+export interface StreamStart {
+  readonly kind: 'start'
+  readonly name: string
+  readonly ns: string
+  readonly to: string | undefined
+  readonly from: string | undefined
+  readonly id: string | undefined
+  readonly version: string | undefined
+  readonly lang: string | undefined
+  /** The content namespace (RFC 6120 §4.8.2), when the header declares one. */
+  readonly contentNs: string | undefined
+}
+
+/** The stream was closed. */
+export interface StreamEnd { readonly kind: 'end' }
+
+const END: StreamEnd = { kind: 'end' }
+
+/** Takes a stream's bytes in whatever pieces they come, and gives what is in it, one thing at a time. */
+export class Framer {
+  readonly #reader: TagReader
+  readonly #namespaces = new Namespaces()
+  readonly #builder: FrameBuilder
+  #state: 'before' | 'inside' | 'closing' | 'after' = 'before'
+  #fault: unknown
+
+  constructor (limits: FramerLimits) {
+    this.#reader = new TagReader(limits)
+    this.#builder = new FrameBuilder(this.#reader, this.#namespaces)
+  }
+
+  /** Takes bytes, which must not be written to afterwards. */
+  push (chunk: Buffer): void {
+    if (this.#fault === undefined) this.#reader.push(chunk)
+  }
+
+  /** What comes next, undefined until more bytes come. Throws XmlError, and then again at every call. */
+  next (): Frame | StreamStart | StreamEnd | undefined {
+    if (this.#fault !== undefined) throw this.#fault
+    try {
+      return this.#next()
+    } catch (error) {
+      // an XmlError; a stream that was misread once cannot be read on, whatever it was
+      this.#fault = error
+      throw error
+    }
+  }
+
+  /** Begins a new stream with the bytes that are unread (RFC 6120 §4.3.3); the old one is not closed by it. */
+  reset (): void {
+    this.#reader.reset()
+    this.#namespaces.reset()
+    this.#state = 'before'
+  }
+
+  /** How many bytes are unread, those of an incomplete element included. */
+  get buffered (): number {
+    return this.#reader.unread
+  }
+
+  /** How large an element may be from now on, also one that is being read. */
+  limit (stanzaBytes: number): void {
+    this.#reader.cursor.limit(stanzaBytes)
+  }
+
+  #next (): Frame | StreamStart | StreamEnd | undefined {
+    if (this.#state === 'closing') return this.#end()
+    const reader = this.#reader
+    for (;;) {
+      const token = reader.read()
+      if (token === WAIT) return undefined
+      if (this.#state === 'before') return this.#start()
+      if (reader.depth < 0) return this.#end()
+      const frame = token === OPEN ? this.#builder.open() : this.#builder.close()
+      if (frame !== undefined) return frame
+    }
+  }
+
+  #start (): StreamStart {
+    const reader = this.#reader
+    const namespaces = this.#namespaces
+    const { cursor, tag } = reader
+    namespaces.enterStream(cursor.bytes, tag)
+    const name = localName(reader)
+    const ns = namespaces.of(cursor.bytes, tag)
+    this.#checkStart(name, ns)
+    const { defaultNs } = namespaces
+    const start: StreamStart = {
+      kind: 'start',
+      name,
+      ns: NS_STREAM,
+      to: attributeValue(reader, TO),
+      from: attributeValue(reader, FROM),
+      id: attributeValue(reader, ID),
+      version: attributeValue(reader, VERSION),
+      lang: attributeValue(reader, LANG),
+      contentNs: defaultNs === '' || defaultNs === NS_STREAM ? undefined : defaultNs,
+    }
+    this.#state = tag.isEmpty ? 'closing' : 'inside'
+    reader.enterStream()
+    return start
+  }
+
+  #checkStart (name: string, ns: string | undefined): void {
+    if (ns === undefined) throw new XmlError('bad-namespace-prefix', 'a prefix that is not declared')
+    if (name !== 'stream') throw new XmlError('bad-format', 'not a stream')
+    if (ns === NS_STREAM) return
+    // RFC 6120 §4.9.3.2: the namespace is there, but the element does not have its prefix
+    if (this.#namespaces.hasPrefixFor(NS_STREAM)) throw new XmlError('bad-namespace-prefix', 'not the stream prefix')
+    // RFC 6120 §4.8.1
+    throw new XmlError('invalid-namespace', 'not the stream namespace')
+  }
+
+  #end (): StreamEnd {
+    this.#state = 'after'
+    return END
+  }
+}
+
+/** The element that is one whole WebSocket message (RFC 7395 §3.3.3). */
+export function parseFrame (bytes: Buffer, limits: FramerLimits): Frame {
+  if (bytes[0] !== LESS) throw new XmlError('bad-format', 'a message must begin with <')
+  const reader = new TagReader(limits)
+  const builder = new FrameBuilder(reader, new Namespaces())
+  reader.push(bytes)
+  let frame: Frame | undefined
+  while (frame === undefined) {
+    const token = reader.read()
+    if (token === WAIT) throw notWellFormed('not a whole element')
+    frame = token === CLOSE ? builder.close() : builder.open()
+  }
+  reader.endDocument()
+  if (reader.read() !== WAIT || reader.unread > 0) throw notWellFormed('more than one element')
+  return frame
+}

@@ -1,0 +1,62 @@
+/**
+ * Strings from bytes, without making known ones anew: names, namespaces and addresses come again and again, so each
+ * is looked for in a small table first. A slot holds what was seen last; a peer that floods it costs time, not memory.
+ */
+
+import { AMPERSAND, SPACE } from './characters.ts'
+import { decodeAttribute } from './decode.ts'
+
+const SLOTS = 2048
+const LONGEST = 64
+
+const strings = new Array<string>(SLOTS).fill('')
+const stringBytes = new Uint8Array(SLOTS * LONGEST)
+
+/** The name or attribute value that stands in checked bytes, decoded; for what is likely to come again. */
+export function intern (bytes: Buffer, start: number, end: number): string {
+  const length = end - start
+  if (length > LONGEST) return decodeValue(bytes, start, end)
+  let hash = length
+  for (let at = start; at < end; at++) hash = (hash << 5) - hash + bytes[at]! | 0
+  const slot = (hash ^ hash >>> 11 ^ hash >>> 22) & SLOTS - 1
+  const known = strings[slot]!
+  if (known.length === length && isSame(bytes, start, length, slot * LONGEST)) return known
+  const text = decodeValue(bytes, start, end)
+  if (isPlain(bytes, start, end)) {
+    strings[slot] = text
+    stringBytes.set(bytes.subarray(start, end), slot * LONGEST)
+  }
+  return text
+}
+
+/** The attribute value that stands in checked bytes, decoded; for what is likely to be new each time. */
+export function decodeValue (bytes: Buffer, start: number, end: number): string {
+  if (isPlain(bytes, start, end)) return bytes.toString('latin1', start, end)
+  return decodeAttribute(bytes.toString('utf8', start, end))
+}
+
+/** Whether the bytes from `start` to `end` are just these. */
+export function isAt (bytes: Buffer, start: number, end: number, expected: Uint8Array): boolean {
+  const { length } = expected
+  if (end - start !== length) return false
+  for (let i = 0; i < length; i++) {
+    if (bytes[start + i] !== expected[i]) return false
+  }
+  return true
+}
+
+function isSame (bytes: Buffer, start: number, length: number, from: number): boolean {
+  for (let i = 0; i < length; i++) {
+    if (bytes[start + i] !== stringBytes[from + i]) return false
+  }
+  return true
+}
+
+/** Whether the text is the same as its bytes: ASCII with nothing to decode. */
+function isPlain (bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at]!
+    if (byte >= 0x80 || byte < SPACE || byte === AMPERSAND) return false
+  }
+  return true
+}

@@ -1,0 +1,54 @@
+/** References as they come, in text or in an attribute: XML 1.0 §4.1, of which RFC 6120 §11.1 leaves five entities. */
+
+import { HASH, isCharacter, NOT_ALPHANUMERIC, SEMICOLON } from './characters.ts'
+import type { Cursor } from './cursor.ts'
+import { intern } from './intern.ts'
+import { isPredefined } from './decode.ts'
+import { notWellFormed, XmlError } from './xml-error.ts'
+
+/** A reference that is being read. */
+export class Reference {
+  readonly #cursor: Cursor
+
+  constructor (cursor: Cursor) {
+    this.#cursor = cursor
+  }
+
+  /** Begins a reference, the cursor standing at `&`, and passes over it; false where the bytes end. */
+  begin (): boolean {
+    const cursor = this.#cursor
+    cursor.pos++
+    cursor.beginName()
+    return this.resume()
+  }
+
+  /** Goes on with the reference that was begun; false where the bytes end. */
+  resume (): boolean {
+    const cursor = this.#cursor
+    if (cursor.pos >= cursor.end) return false
+    const numeric = cursor.bytes[cursor.nameStart] === HASH
+    if (!(numeric ? this.#passNumber() : cursor.passName())) return false
+    if (cursor.bytes[cursor.pos] !== SEMICOLON) throw notWellFormed('& without a reference')
+    if (numeric) checkNumber(cursor.bytes.toString('latin1', cursor.nameStart + 1, cursor.pos))
+    else checkEntity(intern(cursor.bytes, cursor.nameStart, cursor.pos))
+    cursor.pos++
+    return true
+  }
+
+  #passNumber (): boolean {
+    const cursor = this.#cursor
+    if (cursor.pos === cursor.nameStart) cursor.pos++
+    return cursor.pass(NOT_ALPHANUMERIC) >= 0
+  }
+}
+
+function checkNumber (digits: string): void {
+  const isNumber = /^(?:x[0-9A-Fa-f]+|[0-9]+)$/.test(digits)
+  const code = digits.startsWith('x') ? Number.parseInt(digits.slice(1), 16) : Number.parseInt(digits, 10)
+  if (!isNumber || !isCharacter(code)) throw notWellFormed('a reference to no character')
+}
+
+function checkEntity (name: string): void {
+  // RFC 6120 §11.1
+  if (!isPredefined(name)) throw new XmlError('restricted-xml', 'a reference to an entity')
+}

@@ -1,0 +1,29 @@
+/** XEP-0004: Data Forms, as far as the server writes and reads them. */
+import { el } from '../xml/element.ts'
+import type { Element } from '../xml/element.ts'
+
+export const NS_FORMS = 'jabber:x:data'
+
+/** A field: its values, and what a person needs to fill it in. */
+export interface Field {
+  readonly name: string
+  readonly values: readonly string[]
+  readonly type?: 'boolean' | 'fixed' | 'hidden' | 'jid-multi' | 'jid-single' | 'list-multi' | 'list-single'
+  | 'text-multi' | 'text-private' | 'text-single'
+  readonly label?: string
+}
+
+/** A form whose hidden FORM_TYPE (XEP-0068) says what its fields mean. */
+export function form (type: 'form' | 'result', formType: string, fields: readonly Field[]): Element {
+  const hidden: Field = { name: 'FORM_TYPE', values: [formType], type: 'hidden' }
+  return el('x', NS_FORMS, { type }, ...[hidden, ...fields].map(({ name, values, type, label }) =>
+    el('field', NS_FORMS, { var: name, type, label }, ...values.map(value => el('value', NS_FORMS, {}, value)))))
+}
+
+/** The values of a form's fields by their names. */
+export function formValues (x: Element): ReadonlyMap<string, readonly string[]> {
+  return new Map(x.getChildren('field', NS_FORMS).flatMap(field => {
+    const name = field.attrs.var
+    return name === undefined ? [] : [[name, field.getChildren('value', NS_FORMS).map(value => value.text())]]
+  }))
+}

@@ -1,0 +1,167 @@
+/**
+ * Addresses (RFC 7622). A Jid is prepared when it is made, so that equal addresses are the same string: local part by
+ * UsernameCaseMapped, resource by OpaqueString, domain in lower case with U-labels (§3.2.1), never A-labels, and
+ * without a trailing dot; an IPv6 address as RFC 5952 writes it.
+ */
+import { isIPv4, isIPv6, SocketAddress } from 'node:net'
+import { LRUCache } from 'lru-cache'
+import { toASCII, toUnicode } from 'tr46'
+import { isIdentifier, opaqueString, usernameCaseMapped } from './precis.ts'
+
+/** RFC 7622 §3.1: of each part, in UTF-8. */
+const MAX_PART_BYTES = 1023
+/** What is longer than this is too long also after any mapping and composition. */
+const MAX_RAW_LENGTH = 2 * MAX_PART_BYTES
+/** RFC 7622 §3.3.1. */
+const NOT_IN_LOCAL = /["&'/:<>@]/
+/** NR-LDH labels (RFC 5890 §2.3.1): letters, digits and hyphens, no label an A-label or like one. */
+const HOST_NAME = /^(?:(?!..--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.(?=.)|$))+$/
+/** RFC 1035 §2.3.4, less the root's dot and length. */
+const MAX_HOST_NAME = 253
+const ENDS_IN_NUMBER = /(?:^|\.)\d+$/
+const IDNA_STRICT = {
+  checkHyphens: true, checkBidi: true, checkJoiners: true, useSTD3ASCIIRules: true, verifyDNSLength: true,
+}
+/** How many texts are remembered with their addresses, and up to what length: a few megabytes at worst. */
+const MAX_REMEMBERED = 10_000
+const MAX_REMEMBERED_LENGTH = 256
+
+/** The text is not an address; the message says why and never quotes it. */
+export class JidError extends Error {
+  override readonly name = 'JidError'
+}
+
+const remembered = new LRUCache<string, Jid>({ max: MAX_REMEMBERED })
+
+/** An address; immutable. Parts that it lacks are empty. */
+export class Jid {
+  readonly local: string
+  readonly domain: string
+  readonly resource: string
+  readonly #text: string
+  #bare: Jid | undefined
+
+  private constructor (local: string, domain: string, resource: string, bare?: Jid) {
+    this.local = local
+    this.domain = domain
+    this.resource = resource
+    const bareText = local === '' ? domain : `${local}@${domain}`
+    this.#text = resource === '' ? bareText : `${bareText}/${resource}`
+    this.#bare = bare
+  }
+
+  /** The address that the text says; a text that was parsed lately is looked up. Throws JidError. */
+  static parse (text: string): Jid {
+    const known = remembered.get(text)
+    if (known !== undefined) return known
+    const jid = Jid.#split(text)
+    if (text.length <= MAX_REMEMBERED_LENGTH) remembered.set(text, jid)
+    return jid
+  }
+
+  /** The address with these parts, of which the first and the last may be empty. Throws JidError. */
+  static of (local: string, domain: string, resource = ''): Jid {
+    return new Jid(
+      local === '' ? '' : prepareLocal(local),
+      prepareDomain(domain),
+      resource === '' ? '' : prepareResource(resource),
+    )
+  }
+
+  // RFC 7622 §3.2: first the slash, then the at sign.
+  static #split (text: string): Jid {
+    const slash = text.indexOf('/')
+    const bare = slash === -1 ? text : text.slice(0, slash)
+    const at = bare.indexOf('@')
+    return new Jid(
+      at === -1 ? '' : prepareLocal(bare.slice(0, at)),
+      prepareDomain(bare.slice(at + 1)),
+      slash === -1 ? '' : prepareResource(text.slice(slash + 1)),
+    )
+  }
+
+  /** The address without its resource; itself when it has none. */
+  get bare (): Jid {
+    if (this.resource === '') return this
+    this.#bare ??= new Jid(this.local, this.domain, '')
+    return this.#bare
+  }
+
+  get isBare (): boolean {
+    return this.resource === ''
+  }
+
+  /** Whether it is a domain and nothing else. */
+  get isDomain (): boolean {
+    return this.local === '' && this.resource === ''
+  }
+
+  /** The address with this resource in place of its own. Throws JidError. */
+  withResource (resource: string): Jid {
+    return new Jid(this.local, this.domain, prepareResource(resource), this.bare)
+  }
+
+  equals (other: Jid): boolean {
+    return this === other || this.#text === other.#text
+  }
+
+  toString (): string {
+    return this.#text
+  }
+}
+
+function prepareLocal (text: string): string {
+  const local = sized('local part', usernameCaseMapped, text)
+  if (NOT_IN_LOCAL.test(local)) throw new JidError('the local part has a character that is not allowed in it')
+  return local
+}
+
+function prepareResource (text: string): string {
+  return sized('resource', opaqueString, text)
+}
+
+// RFC 7622 §3.3 and §3.4: the limits are those of the prepared part.
+function sized (part: string, prepare: (text: string) => string | undefined, text: string): string {
+  if (text === '') throw new JidError(`the ${part} is empty`)
+  const prepared = text.length > MAX_RAW_LENGTH ? text : prepare(text)
+  if (prepared === undefined) throw new JidError(`the ${part} has a character that is not allowed in it`)
+  if (isTooLong(prepared)) throw new JidError(`the ${part} is longer than ${MAX_PART_BYTES} bytes`)
+  return prepared
+}
+
+function isTooLong (text: string): boolean {
+  return text.length > MAX_PART_BYTES / 3 && Buffer.byteLength(text) > MAX_PART_BYTES
+}
+
+function prepareDomain (text: string): string {
+  // RFC 7622 §3.2: before anything else.
+  const name = text.endsWith('.') ? text.slice(0, -1) : text
+  if (name === '') throw new JidError('the domain is empty')
+  if (name.length > MAX_RAW_LENGTH) throw new JidError('the domain is too long')
+  const lower = name.toLowerCase()
+  if (lower.length <= MAX_HOST_NAME && HOST_NAME.test(lower)) return checkedNumber(lower)
+  return name.startsWith('[') ? prepareIpv6(name) : prepareIdn(name)
+}
+
+function prepareIdn (name: string): string {
+  const ascii = toASCII(name, IDNA_STRICT)
+  if (ascii === null) throw new JidError('the domain is not a domain name')
+  const { domain } = toUnicode(ascii)
+  // RFC 7622 §3.2.1: tr46 lets symbols pass, and contexts (RFC 5892 appendix A) other than those of joiners.
+  if (!domain.split('.').every(isIdentifier)) throw new JidError('the domain has a character that is not allowed in it')
+  return checkedNumber(domain)
+}
+
+// RFC 1123 §2.1: what ends in a number is an IPv4 address, or somebody would read it as one.
+function checkedNumber (domain: string): string {
+  if (ENDS_IN_NUMBER.test(domain) && !isIPv4(domain)) throw new JidError('the domain is not an IPv4 address')
+  return domain
+}
+
+// RFC 3986 §3.2.2; a zone (RFC 6874) means something on one machine only, and is refused.
+function prepareIpv6 (name: string): string {
+  const address = name.slice(1, -1)
+  const isLiteral = name.endsWith(']') && isIPv6(address) && !address.includes('%')
+  if (!isLiteral) throw new JidError('the domain is not an IPv6 address')
+  return `[${new SocketAddress({ address, family: 'ipv6' }).address}]`
+}

@@ -1,0 +1,22 @@
+/** The namespaces that the RFCs define, each under its RFC's title. An extension keeps its own. */
+
+/** RFC 6120: Extensible Messaging and Presence Protocol (XMPP): Core. */
+export const NS_STREAM = 'http://etherx.jabber.org/streams'
+export const NS_CLIENT = 'jabber:client'
+export const NS_SERVER = 'jabber:server'
+export const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls'
+export const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
+export const NS_BIND = 'urn:ietf:params:xml:ns:xmpp-bind'
+export const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
+export const NS_STREAM_ERRORS = 'urn:ietf:params:xml:ns:xmpp-streams'
+
+/** RFC 3921 §3: offered for the clients that still ask for it, and answered with success. */
+export const NS_SESSION = 'urn:ietf:params:xml:ns:xmpp-session'
+
+/** RFC 6121: Extensible Messaging and Presence Protocol (XMPP): Instant Messaging and Presence. */
+export const NS_ROSTER = 'jabber:iq:roster'
+export const NS_ROSTER_VERSIONING = 'urn:xmpp:features:rosterver'
+export const NS_PRE_APPROVAL = 'urn:xmpp:features:pre-approval'
+
+/** RFC 7395: An Extensible Messaging and Presence Protocol (XMPP) Subprotocol for WebSocket. */
+export const NS_FRAMING = 'urn:ietf:params:xml:ns:xmpp-framing'

@@ -1,0 +1,260 @@
+/**
+ * The three stanzas of RFC 6120 §8. A stanza is its header and the bytes of its content, and never changes: what
+ * alters one makes another. The tree of a stanza, or of one payload, is built only when somebody asks for it.
+ */
+import { el, parseChild, parseElement } from '../xml/element.ts'
+import type { Element } from '../xml/element.ts'
+import { parseFrame } from '../xml/framer.ts'
+import type { Child, Frame } from '../xml/framer.ts'
+import { escapeAttribute } from '../xml/write.ts'
+import { StanzaError } from './errors.ts'
+import { Jid } from './jid.ts'
+import { NS_CLIENT, NS_STANZA_ERRORS } from './ns.ts'
+
+export type MessageType = 'normal' | 'chat' | 'groupchat' | 'headline' | 'error'
+export type PresenceType =
+  | 'available' | 'unavailable' | 'subscribe' | 'subscribed' | 'unsubscribe' | 'unsubscribed' | 'probe' | 'error'
+export type IqType = 'get' | 'set' | 'result' | 'error'
+
+export type Message = StanzaOf<'message', MessageType>
+export type Presence = StanzaOf<'presence', PresenceType>
+export type Iq = StanzaOf<'iq', IqType>
+export type Stanza = Message | Presence | Iq
+
+/** What is known of a stanza without a tree: its addresses, its other attributes as raw XML, and its content. */
+export interface Header {
+  readonly from?: Jid | undefined
+  readonly to?: Jid | undefined
+  readonly id?: string | undefined
+  readonly lang?: string | undefined
+  readonly attributes?: string
+}
+
+const NOTHING = Buffer.alloc(0)
+const NO_CHILDREN: readonly Child[] = []
+
+export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends string> {
+  readonly kind: Kind
+  readonly type: Type
+  readonly from: Jid | undefined
+  readonly to: Jid | undefined
+  readonly id: string | undefined
+  readonly lang: string | undefined
+  /** Attributes other than those above, as raw XML with a leading space each. */
+  readonly attributes: string
+  /** The bytes between the opening and the closing tag, in the default namespace jabber:client. */
+  readonly inner: Buffer
+  /** The direct child elements; offsets are into `inner`. */
+  readonly children: readonly Child[]
+
+  constructor (kind: Kind, type: Type, header: Header, inner: Buffer = NOTHING, children = NO_CHILDREN) {
+    this.kind = kind
+    this.type = type
+    this.from = header.from
+    this.to = header.to
+    this.id = header.id
+    this.lang = header.lang
+    this.attributes = header.attributes ?? ''
+    this.inner = inner
+    this.children = children
+  }
+
+  /** The child of that name and namespace, without a tree. */
+  has (name: string, ns: string): boolean {
+    for (const child of this.children) if (child.name === name && child.ns === ns) return true
+    return false
+  }
+
+  /** The tree of the first child of that name and namespace; it stands on its own. */
+  payload (name: string, ns: string): Element | undefined {
+    const child = this.children.find(c => c.name === name && c.ns === ns)
+    return child && this.tree(child)
+  }
+
+  /** The tree of one of `children`; it stands on its own. */
+  tree (child: Child): Element {
+    return parseChild({ inner: this.inner, children: this.children, ns: NS_CLIENT, attributes: this.attributes }, child)
+  }
+
+  /** The same stanza with other addresses. */
+  withAddress (from: Jid | undefined, to: Jid | undefined): StanzaOf<Kind, Type> {
+    const { id, lang, attributes } = this
+    return new StanzaOf(this.kind, this.type, { from, to, id, lang, attributes }, this.inner, this.children)
+  }
+
+  /** The same stanza in memory of its own, to be kept: what came from the network holds all that came with it. */
+  copy (): StanzaOf<Kind, Type> {
+    const inner = this.inner.length === 0 ? NOTHING : Buffer.from(this.inner)
+    return new StanzaOf(this.kind, this.type, this, inner, this.children)
+  }
+
+  /** The same stanza with some payloads more, at the end. */
+  withPayload (...payloads: readonly Element[]): StanzaOf<Kind, Type> {
+    const added = content(payloads, this.inner.length)
+    const inner = Buffer.concat([this.inner, added.inner])
+    return new StanzaOf(this.kind, this.type, this, inner, [...this.children, ...added.children])
+  }
+
+  /** The same stanza less the payloads for which `unwanted` holds; itself when there are none. */
+  withoutPayload (unwanted: (child: Child) => boolean): StanzaOf<Kind, Type> {
+    if (!this.children.some(unwanted)) return this
+    const kept: Buffer[] = []
+    const children: Child[] = []
+    let at = 0
+    let cut = 0
+    for (const child of this.children) {
+      if (unwanted(child)) {
+        kept.push(this.inner.subarray(at, child.start))
+        at = child.end
+        cut += child.end - child.start
+      } else {
+        children.push({ name: child.name, ns: child.ns, start: child.start - cut, end: child.end - cut })
+      }
+    }
+    kept.push(this.inner.subarray(at))
+    return new StanzaOf(this.kind, this.type, this, Buffer.concat(kept), children)
+  }
+
+  /** The opening tag as it stands on a stream whose default namespace is jabber:client. */
+  openingTag (): string {
+    let tag = '<' + this.kind
+    if (this.from) tag += ` from='${escapeAttribute(this.from.toString())}'`
+    if (this.to) tag += ` to='${escapeAttribute(this.to.toString())}'`
+    if (this.id !== undefined) tag += ` id='${escapeAttribute(this.id)}'`
+    if (!isDefaultType(this.kind, this.type)) tag += ` type='${this.type}'`
+    if (this.lang !== undefined) tag += ` xml:lang='${escapeAttribute(this.lang)}'`
+    return tag + this.attributes + (this.inner.length === 0 ? '/>' : '>')
+  }
+
+  /** The whole stanza as XML, in the namespace that surrounds it unless one is given. */
+  toXml (ns?: string): string {
+    const opening = this.openingTag()
+    const declared = ns === undefined ? opening : `<${this.kind} xmlns='${ns}'${opening.slice(this.kind.length + 1)}`
+    return this.inner.length === 0 ? declared : `${declared}${this.inner.toString()}</${this.kind}>`
+  }
+
+  /** The whole stanza as a tree in jabber:client. */
+  toElement (): Element {
+    const { kind, type, id, lang, attributes, inner, children } = this
+    return parseElement({
+      kind: 'element', name: kind, ns: NS_CLIENT, id, lang, attributes, inner, children,
+      type: isDefaultType(kind, type) ? undefined : type, from: this.from?.toString(), to: this.to?.toString(),
+    })
+  }
+
+  /** What a log may say of it: never its content. */
+  summary (): string {
+    return `<${this.kind} ${this.type} from=${this.from} to=${this.to} id=${this.id}>`
+  }
+}
+
+function isDefaultType (kind: string, type: string): boolean {
+  return (type === 'normal' && kind === 'message') || (type === 'available' && kind === 'presence')
+}
+
+/** The bytes of some elements one after the other, and where each begins when the first begins at `offset`. */
+function content (payloads: readonly Element[], offset = 0): { inner: Buffer, children: readonly Child[] } {
+  const children: Child[] = []
+  const parts: Buffer[] = []
+  let start = offset
+  for (const payload of payloads) {
+    const part = Buffer.from(payload.toString())
+    children.push({ name: payload.getName(), ns: payload.getNS() ?? NS_CLIENT, start, end: start + part.length })
+    parts.push(part)
+    start += part.length
+  }
+  return { inner: parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts), children }
+}
+
+/** A message of the server's own making. */
+export function message (type: MessageType, header: Header, ...payloads: readonly Element[]): Message {
+  const { inner, children } = content(payloads)
+  return new StanzaOf('message', type, header, inner, children)
+}
+
+/** A presence of the server's own making. */
+export function presence (type: PresenceType, header: Header, ...payloads: readonly Element[]): Presence {
+  const { inner, children } = content(payloads)
+  return new StanzaOf('presence', type, header, inner, children)
+}
+
+/** An iq of the server's own making. */
+export function iq (type: IqType, header: Header, ...payloads: readonly Element[]): Iq {
+  const { inner, children } = content(payloads)
+  return new StanzaOf('iq', type, header, inner, children)
+}
+
+/** RFC 6120 §8.2.3: the result of a request, from whom it was sent to. */
+export function result (request: Iq, payload?: Element): Iq {
+  const header = { from: request.to, to: request.from, id: request.id }
+  return payload ? iq('result', header, payload) : iq('result', header)
+}
+
+/** RFC 6120 §8.3: the error that answers a stanza, without what it carried; nothing may answer an error or a result. */
+export function errorReply (stanza: Stanza, error: StanzaError): Stanza {
+  const header = { from: stanza.to, to: stanza.from, id: stanza.id }
+  const { inner, children } = content([errorElement(error)])
+  return new StanzaOf(stanza.kind, 'error', header, inner, children) as Stanza
+}
+
+/** `<error/>` as RFC 6120 §8.3.2 writes it. */
+export function errorElement (error: StanzaError): Element {
+  return el('error', NS_CLIENT, { type: error.type },
+    el(error.condition, NS_STANZA_ERRORS),
+    error.text === undefined ? undefined : el('text', NS_STANZA_ERRORS, { 'xml:lang': 'en' }, error.text),
+    error.detail && el(error.detail.name, error.detail.ns))
+}
+
+const MESSAGE_TYPES: ReadonlySet<string> = new Set(['normal', 'chat', 'groupchat', 'headline', 'error'])
+const PRESENCE_TYPES: ReadonlySet<string> = new Set([
+  'unavailable', 'subscribe', 'subscribed', 'unsubscribe', 'unsubscribed', 'probe', 'error',
+])
+const IQ_TYPES: ReadonlySet<string> = new Set(['get', 'set', 'result', 'error'])
+
+/**
+ * The stanza in a frame, with the addresses that its stream vouches for. A frame that is no stanza gives nothing;
+ * one that breaks RFC 6120 §8.2.3 or has a type that its kind doesn't know is a `bad-request`.
+ */
+export function stanzaOf (frame: Frame, from: Jid | undefined, to: Jid | undefined, lang: string | undefined): Stanza | undefined {
+  const header = { from, to, id: frame.id, lang, attributes: frame.attributes }
+  switch (frame.name) {
+    case 'message':
+      return new StanzaOf('message', messageType(frame.type), header, frame.inner, frame.children)
+    case 'presence':
+      return new StanzaOf('presence', presenceType(frame.type), header, frame.inner, frame.children)
+    case 'iq':
+      return new StanzaOf('iq', iqType(frame), header, frame.inner, frame.children)
+  }
+}
+
+const STORED_LIMITS = { stanzaBytes: Infinity, depth: Infinity, attributes: Infinity, nameBytes: Infinity }
+
+/** A stanza that was kept as `toXml(NS_CLIENT)`. */
+export function storedStanza (xml: string): Stanza {
+  const frame = parseFrame(Buffer.from(xml), STORED_LIMITS)
+  const address = (text: string | undefined): Jid | undefined => text === undefined ? undefined : Jid.parse(text)
+  const stanza = stanzaOf(frame, address(frame.from), address(frame.to), frame.lang)
+  if (!stanza) throw new Error(`what was stored is no stanza: <${frame.name}>`)
+  return stanza
+}
+
+// RFC 6121 §5.2.2: a type that is not understood counts as normal.
+function messageType (type: string | undefined): MessageType {
+  return type !== undefined && MESSAGE_TYPES.has(type) ? type as MessageType : 'normal'
+}
+
+// RFC 6121 §4.7.1.
+function presenceType (type: string | undefined): PresenceType {
+  if (type === undefined) return 'available'
+  if (!PRESENCE_TYPES.has(type)) throw new StanzaError('bad-request', 'unknown type of presence')
+  return type as PresenceType
+}
+
+// RFC 6120 §8.2.3: an id, one of four types, and one payload in a request.
+function iqType (frame: Frame): IqType {
+  if (frame.id === undefined) throw new StanzaError('bad-request', 'an iq needs an id')
+  if (frame.type === undefined || !IQ_TYPES.has(frame.type)) throw new StanzaError('bad-request', 'unknown type of iq')
+  const isRequest = frame.type === 'get' || frame.type === 'set'
+  if (isRequest && frame.children.length !== 1) throw new StanzaError('bad-request', 'a request has one payload')
+  return frame.type as IqType
+}

@@ -1,0 +1,12 @@
+import { configDefaults, defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['src/**/*.test.ts', 'extensions/**/*.test.ts', 'conformance/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, 'bench/**'],
+    globalSetup: ['src/testing/global-setup.ts'],
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+  },
+})
