@@ -15,6 +15,8 @@ interface Wanted {
 }
 
 const CHUNK = Buffer.allocUnsafe(64 * 1024)
+/** How long a server may take to end its half of a stream. */
+const CLOSE_TIMEOUT = 5000
 const REFUSALS = /<failure[ >]|<stream:error[ >]|type=['"]error['"]/
 
 export class Client {
@@ -46,7 +48,6 @@ export class Client {
 
   /** Takes the socket into TLS; the certificate is not the measurement's business. */
   async secure (domain: string): Promise<void> {
-    this.#socket.removeAllListeners()
     const secured = connectTls({ socket: this.#socket, servername: domain, rejectUnauthorized: false })
     this.#socket = secured.on('data', chunk => this.#take(chunk))
     this.#watch()
@@ -59,6 +60,7 @@ export class Client {
   /** Ends the stream as a client should, and resolves when the server has ended its half. */
   async close (): Promise<void> {
     this.onBytes = undefined
+    this.#socket.setTimeout(CLOSE_TIMEOUT, () => this.#lose(new Error('the server did not end the stream')))
     if (!this.#lost) await this.ask('</stream:stream>', text => text.includes('</stream:stream>')).catch(() => {})
     this.#lost ??= new Error('closed')
     this.#socket.destroy()

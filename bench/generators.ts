@@ -13,8 +13,10 @@ export class Generators {
 
   constructor (cores: readonly (number | undefined)[]) {
     this.#children = cores.map(core => {
-      const [command, ...args] = [...(core === undefined ? [] : ['taskset', '-c', String(core)]), process.execPath, PROGRAM]
-      return spawn(command ?? '', args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+      const [command, args] = core === undefined
+        ? [process.execPath, [PROGRAM]]
+        : ['taskset', ['-c', String(core), process.execPath, PROGRAM]]
+      return spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     })
   }
 

@@ -13,8 +13,9 @@ export interface Job {
   readonly window: number
   /** login: streams at a time. */
   readonly streams: number
-  /** latency: messages a second, of all clients. */
+  /** latency: messages a second, of all clients; what arrives in the first seconds does not count. */
   readonly rate: number
+  readonly warmup: number
 }
 
 export type Order = { readonly say: 'prepare', readonly job: Job } | { readonly say: 'start' | 'count' | 'finish' }

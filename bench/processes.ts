@@ -1,4 +1,4 @@
-/** What a server costs, from /proc: processor time and memory of its process and all below it, its database included. */
+/** What a server costs, from /proc: processor time and memory of its process and all below it, database included. */
 import { readdirSync, readFileSync } from 'node:fs'
 
 /** USER_HZ, which Linux fixes at 100 for everything that it shows to programs. */

@@ -13,14 +13,13 @@ const LOGIN_ACCOUNTS = 500
 export interface Sample {
   /** The figure that counts: per processor second, kilobytes per session, or milliseconds at the 99th percentile. */
   readonly value: number
-  /** Deliveries or logins a second by the clock. */
-  readonly rate?: number
-  /** Shares of a core: of the server's, and of one generator's. */
-  readonly serverLoad?: number
-  readonly generatorLoad?: number
+  readonly pace?: Pace
   readonly latency?: Latency
   readonly faults: readonly string[]
 }
+
+/** Deliveries or logins a second by the clock, and what shares of their cores the server and a generator had. */
+export interface Pace { readonly rate: number, readonly serverLoad: number, readonly generatorLoad: number }
 
 /** The accounts that the loads of this run need. */
 export function accountsNeeded (options: Options): number {
@@ -41,7 +40,9 @@ export async function addAccounts (server: Peer, options: Options): Promise<void
 }
 
 /** Runs `chat`, `login` or `latency` against a freshly started server. */
-export async function measureWork (work: 'chat' | 'login' | 'latency', server: Peer, options: Options): Promise<Sample> {
+export async function measureWork (
+  work: 'chat' | 'login' | 'latency', server: Peer, options: Options,
+): Promise<Sample> {
   const generators = new Generators(work === 'latency' ? options.generatorCores.slice(0, 1) : options.generatorCores)
   try {
     await server.start()
@@ -98,6 +99,7 @@ function job (work: Work, server: Peer, options: Options, tls = false): Job {
     window: options.window,
     streams: options.streams,
     rate: options.rate,
+    warmup: options.warmup,
   }
 }
 
@@ -108,14 +110,16 @@ async function reading (server: Peer, generators: Generators): Promise<Reading> 
   return { at: performance.now() / 1000, done, server: cpuSeconds(server.pid), generator }
 }
 
-function difference (before: Reading, after: Reading, generators: number): Omit<Sample, 'faults'> {
+function difference (before: Reading, after: Reading, generators: number): Required<Pick<Sample, 'value' | 'pace'>> {
   const seconds = after.at - before.at
   const done = after.done - before.done
   const server = after.server - before.server
   return {
     value: done / server,
-    rate: done / seconds,
-    serverLoad: server / seconds,
-    generatorLoad: (after.generator - before.generator) / seconds / generators,
+    pace: {
+      rate: done / seconds,
+      serverLoad: server / seconds,
+      generatorLoad: (after.generator - before.generator) / seconds / generators,
+    },
   }
 }

@@ -58,7 +58,10 @@ async function measureAll (servers: readonly Peer[], options: Options): Promise<
     say(`${server.name}: ${accountsNeeded(options)} accounts`)
     await addAccounts(server, options)
   }
-  const all = options.loads.flatMap(load => servers.map(({ name }) => ({ load, server: name, samples: new Array<Sample>() })))
+  const all = options.loads.flatMap(load => servers.map(({ name: server }) => {
+    const samples: Sample[] = []
+    return { load, server, samples }
+  }))
   for (let round = 1; round <= options.rounds; round++) {
     for (const load of options.loads) {
       const samples = await measureRound(load, servers, options)
@@ -69,7 +72,7 @@ async function measureAll (servers: readonly Peer[], options: Options): Promise<
       for (const [server, sample] of samples) report(`${round}/${options.rounds} ${load} ${server}`, sample)
     }
   }
-  return all
+  return all.filter(({ samples }) => samples.length > 0)
 }
 
 async function measureRound (
@@ -77,13 +80,18 @@ async function measureRound (
 ): Promise<ReadonlyMap<ServerName, Sample>> {
   if (load === 'idle' || load === 'idle-tls') return measureIdle(load === 'idle-tls', servers, options)
   const samples = new Map<ServerName, Sample>()
-  for (const server of servers) samples.set(server.name, await measureWork(load, server, options))
+  for (const server of servers) {
+    const sample = await measureWork(load, server, options).catch((error: Error) => {
+      say(`  WRONG: ${load} on ${server.name}: ${error.message}`)
+    })
+    if (sample) samples.set(server.name, sample)
+  }
   return samples
 }
 
-function report (what: string, { value, rate, serverLoad, generatorLoad, latency, faults }: Sample): void {
-  const clock = rate === undefined ? '' : `, ${rate.toFixed(0)}/s`
-  const loads = serverLoad === undefined ? '' : `, server ${serverLoad.toFixed(2)}, generator ${generatorLoad?.toFixed(2)}`
+function report (what: string, { value, pace, latency, faults }: Sample): void {
+  const clock = pace ? `, ${pace.rate.toFixed(0)}/s` : ''
+  const loads = pace ? `, server ${pace.serverLoad.toFixed(2)}, generator ${pace.generatorLoad.toFixed(2)}` : ''
   const times = latency ? `, p50 ${latency.p50.toFixed(2)} ms, worst ${latency.worst.toFixed(1)} ms` : ''
   say(`${what}: ${value.toFixed(1)}${clock}${loads}${times}`)
   for (const fault of new Set(faults)) say(`  WRONG: ${fault}`)
@@ -91,13 +99,14 @@ function report (what: string, { value, rate, serverLoad, generatorLoad, latency
 
 function print (all: readonly Series[], options: Options): void {
   process.stdout.write(`\n${textTable(all)}\n`)
-  if (options.markdown) process.stdout.write(`\n${markdownTable(all, new Map(options.servers.map(name => [name, title(name)])))}\n`)
+  const titles = new Map(options.servers.map(name => [name, title(name)]))
+  if (options.markdown) process.stdout.write(`\n${markdownTable(all, titles)}\n`)
 }
 
 function title (server: ServerName): string {
   if (server === 'ours') {
-    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { version: string }
-    return `Heliograph ${version}`
+    const file = readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')
+    return `Heliograph ${(JSON.parse(file) as { version: string }).version}`
   }
   const version = spawnSync('dpkg-query', ['-W', '-f', '${Version}', server], { encoding: 'utf8' }).stdout
   return `${server} ${version.replace(/-.*/, '')}`

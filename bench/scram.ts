@@ -23,7 +23,8 @@ export async function scramSha1 (account: Account, say: (message: string) => Pro
   const signed = `${first},${challenge},${last}`
   const proof = hmac(keys.stored, signed).map((byte, at) => byte ^ (keys.client[at] ?? 0))
   const success = await say(`${last},p=${Buffer.from(proof).toString('base64')}`)
-  if (success !== `v=${hmac(keys.server, signed).toString('base64')}`) throw new Error('the server does not know the password')
+  const signature = hmac(keys.server, signed).toString('base64')
+  if (success !== `v=${signature}`) throw new Error('the server does not know the password')
 }
 
 async function keysOf (account: Account, salt: string, iterations: number): Promise<Keys> {

@@ -5,28 +5,40 @@ import type { Sample } from './rounds.ts'
 /** All rounds of one load on one server. */
 export interface Series { readonly load: LoadName, readonly server: ServerName, readonly samples: readonly Sample[] }
 
-interface Measure { readonly title: string, readonly unit: string, readonly isLessBetter: boolean, readonly digits: number }
+interface Measure {
+  readonly title: string
+  readonly unit: string
+  readonly isLessBetter: boolean
+  readonly digits: number
+}
 
 const MEASURES: Readonly<Record<LoadName, Measure>> = {
-  'chat': { title: '1:1 chat, 460-byte messages, no archive', unit: 'deliveries/CPU s', isLessBetter: false, digits: 0 },
-  'login': { title: 'SCRAM-SHA-1 logins, roster and presence', unit: 'logins/CPU s', isLessBetter: false, digits: 0 },
-  'idle': { title: 'memory per idle session, plain', unit: 'KB', isLessBetter: true, digits: 1 },
-  'idle-tls': { title: 'memory per idle session, TLS', unit: 'KB', isLessBetter: true, digits: 1 },
-  'latency': { title: 'chat latency at a fixed rate, p99', unit: 'ms', isLessBetter: true, digits: 2 },
+  'chat': { title: '1:1 chat, 460-byte messages, no archive', ...work('deliveries') },
+  'login': { title: 'SCRAM-SHA-1 logins, roster and presence', ...work('logins') },
+  'idle': { title: 'memory per idle session, plain', ...cost('KB', 1) },
+  'idle-tls': { title: 'memory per idle session, TLS', ...cost('KB', 1) },
+  'latency': { title: 'chat latency at a fixed rate, p99', ...cost('ms', 2) },
+}
+
+function work (what: string): Omit<Measure, 'title'> {
+  return { unit: `${what}/CPU s`, isLessBetter: false, digits: 0 }
+}
+
+function cost (unit: string, digits: number): Omit<Measure, 'title'> {
+  return { unit, isLessBetter: true, digits }
 }
 
 /** A line per load and server: median (min–max), ours against the better peer, and what may explain them. */
 export function textTable (all: readonly Series[]): string {
-  const head = ['load', 'server', 'median', 'min', 'max', 'unit', 'vs best peer', 'by the clock', 'server core', 'generator']
+  const figures = ['median', 'min', 'max', 'unit', 'vs best peer']
+  const head = ['load', 'server', ...figures, 'by the clock', 'server core', 'generator']
   const rows = all.map(series => {
     const { digits, unit } = MEASURES[series.load]
-    const values = series.samples.map(sample => sample.value)
-    const last = middle(series)
+    const pace = middle(series)?.pace
     return [
       series.load, series.server,
-      ...[median(values), Math.min(...values), Math.max(...values)].map(value => grouped(value, digits)), unit,
-      ratio(series, all), last?.rate === undefined ? '' : `${grouped(last.rate, 0)}/s`,
-      percent(last?.serverLoad), percent(last?.generatorLoad),
+      ...[median, least, most].map(figure => grouped(figure(values(series)), digits)), unit,
+      ratio(series, all), pace ? `${grouped(pace.rate, 0)}/s` : '', percent(pace?.serverLoad), percent(pace?.generatorLoad),
     ]
   })
   return columns([head, ...rows])
@@ -39,12 +51,12 @@ export function markdownTable (all: readonly Series[], titles: ReadonlyMap<Serve
   const rows = loads.map(load => {
     const { title, unit, digits } = MEASURES[load]
     const cells = servers.map(server => all.find(series => series.load === load && series.server === server))
-    const values = cells.map(series => series ? grouped(median(series.samples.map(sample => sample.value)), digits) : '')
-    const ours = all.find(series => series.load === load && series.server === 'ours')
-    return [`${title} (${unit})`, ...values, ours ? ratio(ours, all) : '']
+    const ratios = cells.map(series => series ? ratio(series, all) : '')
+    return [`${title} (${unit})`, ...cells.map(series => series ? grouped(median(values(series)), digits) : ''), ratios.join('')]
   })
-  const lines = [['', ...titles.values(), 'against the better peer'], ['---', ...servers.map(() => '---:'), '---:'], ...rows]
-  return lines.map(cells => `| ${cells.join(' | ')} |`).join('\n')
+  const head = ['', ...titles.values(), 'against the better peer']
+  const rule = ['---', ...head.slice(1).map(() => '---:')]
+  return [head, rule, ...rows].map(cells => `| ${cells.join(' | ')} |`).join('\n')
 }
 
 /** Ours over the better peer's, turned so that more is better. */
@@ -52,14 +64,27 @@ function ratio (series: Series, all: readonly Series[]): string {
   const peers = all.filter(other => other.load === series.load && other.server !== 'ours')
   if (series.server !== 'ours' || peers.length === 0) return ''
   const { isLessBetter } = MEASURES[series.load]
-  const medians = peers.map(peer => median(peer.samples.map(sample => sample.value)))
-  const own = median(series.samples.map(sample => sample.value))
-  return `${(isLessBetter ? Math.min(...medians) / own : own / Math.max(...medians)).toFixed(2)} ×`
+  const medians = peers.map(peer => median(values(peer)))
+  const own = median(values(series))
+  return `${(isLessBetter ? least(medians) / own : own / most(medians)).toFixed(2)} ×`
 }
 
+/** The round that was the most ordinary. */
 function middle (series: Series): Sample | undefined {
-  const wanted = median(series.samples.map(sample => sample.value))
+  const wanted = median(values(series))
   return series.samples.toSorted((a, b) => Math.abs(a.value - wanted) - Math.abs(b.value - wanted))[0]
+}
+
+function values (series: Series): readonly number[] {
+  return series.samples.map(sample => sample.value)
+}
+
+function least (all: readonly number[]): number {
+  return Math.min(...all)
+}
+
+function most (all: readonly number[]): number {
+  return Math.max(...all)
 }
 
 function median (values: readonly number[]): number {

@@ -1,4 +1,4 @@
-/** Whether the certificates that a configuration names can be used: the files are there, readable, and belong together. */
+/** Whether the certificates that a configuration names can be used: readable files that belong together. */
 import { X509Certificate, createPrivateKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -15,28 +15,32 @@ export function certificateFlaws (tls: unknown, folder: string): readonly Flaw[]
   ]
 }
 
+type Name = 'certificate' | 'key'
+
 function pairFlaws (pair: unknown, path: Path, folder: string): readonly Flaw[] {
   if (!isMap(pair)) return []
+  const files = pair
   const flaws: Flaw[] = []
-  const certificate = parseFile('certificate', pair, text => new X509Certificate(text))
-  const key = parseFile('key', pair, text => createPrivateKey(text))
+  const certificate = read('certificate', 'key', text => new X509Certificate(text))
+  const key = read('key', 'certificate', text => createPrivateKey(text))
   if (certificate && key && !certificate.checkPrivateKey(key)) {
-    flaws.push({ path: [...path, 'key'], text: `found "${String(pair['key'])}", which is not the key of the certificate` })
+    report('key', `found "${String(files['key'])}", which is not the key of the certificate`)
   }
   return flaws
 
-  function parseFile<T> (name: 'certificate' | 'key', map: Readonly<Record<string, unknown>>, parse: (text: Buffer) => T): T | undefined {
-    const other = name === 'key' ? 'certificate' : 'key'
-    const file = map[name]
-    if (file === undefined && map[other] !== undefined) {
-      flaws.push({ path: [...path, name], text: `is missing, expected a path: ${other} is there, and both go together` })
-    }
+  function read<T> (name: Name, other: Name, parse: (text: Buffer) => T): T | undefined {
+    const file = files[name]
+    if (file === undefined && files[other] !== undefined) report(name, `is missing, expected a path: ${other} is there`)
     if (typeof file !== 'string' || file === '') return
     try {
       return parse(readFileSync(resolve(folder, file)))
     } catch (error) { // the file system's, or OpenSSL's
-      flaws.push({ path: [...path, name], text: `found "${file}", expected a PEM file: ${describe(error)}` })
+      report(name, `found "${file}", expected a PEM file: ${describe(error)}`)
     }
+  }
+
+  function report (name: Name, text: string): void {
+    flaws.push({ path: [...path, name], text })
   }
 }
 

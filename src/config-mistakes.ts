@@ -52,8 +52,13 @@ export function chosen<T> (choose: (value: unknown) => z.ZodType<T>): z.ZodType<
   })
 }
 
+interface Checked<T> {
+  readonly result: T | undefined
+  readonly flaws: readonly Flaw[]
+}
+
 /** The flaws that a schema finds in `value`, or what it makes of it. */
-export function check<T> (schema: z.ZodType<T>, value: unknown): { readonly result: T | undefined, readonly flaws: Flaw[] } {
+export function check<T> (schema: z.ZodType<T>, value: unknown): Checked<T> {
   const parsed = schema.safeParse(value, { error: describeExpected })
   if (parsed.success) return { result: parsed.data, flaws: [] }
   return { result: undefined, flaws: parsed.error.issues.flatMap(issue => describeIssue(issue, value)) }
@@ -87,10 +92,14 @@ function describeExpected (issue: z.core.$ZodRawIssue): string {
     case 'invalid_value': return `expected ${list(issue.values.map(value => String(value)))}`
     case 'too_small': return `expected ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`
     case 'too_big': return `expected ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`
-    case 'invalid_union': return [...new Set(issue.errors.flat().map(one => one.message))].join(' or ').replaceAll(' or expected ', ' or ')
+    case 'invalid_union': return joinExpected(issue.errors.flat())
     case 'unrecognized_keys': return issue.inst instanceof z.ZodObject ? Object.keys(issue.inst.shape).join(' ') : ''
     default: return issue.message ?? 'expected another value'
   }
+}
+
+function joinExpected (issues: readonly z.core.$ZodIssue[]): string {
+  return [...new Set(issues.map(issue => issue.message))].join(' or ').replaceAll(' or expected ', ' or ')
 }
 
 /** `a`, `a or b`, `one of a, b, c`. */

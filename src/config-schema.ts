@@ -49,8 +49,11 @@ function group<Shape extends z.ZodRawShape> (shape: Shape) {
 }
 
 function camelKeys<T extends object> (value: T): CamelKeys<T> {
-  const entries = Object.entries(value).map(([key, inner]) => [key.replaceAll(/-(.)/g, (_, c: string) => c.toUpperCase()), inner])
-  return Object.fromEntries(entries) as CamelKeys<T>
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [camel(key), inner])) as CamelKeys<T>
+}
+
+function camel (key: string): string {
+  return key.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 }
 
 const address = leaf('ADDRESS:PORT, like 0.0.0.0:5222, localhost:5222 or "[::]:5222"', value =>
@@ -83,12 +86,14 @@ const contact = oneOrMany(leaf('a URI, like mailto:abuse@example.org or xmpp:abu
   typeof value === 'string' && /^[a-z][a-z0-9+.-]*:/i.test(value) && URL.canParse(value) ? value : undefined))
   .default([])
 
-function urlOf (word: string, schemes: readonly string[], example: string): z.ZodType<string> {
+function urlOr (word: string, schemes: readonly string[], example: string) {
   return leaf(`${word} or ${example}`, value => {
     if (typeof value !== 'string') return
     if (value === word || (URL.canParse(value) && schemes.includes(new URL(value).protocol))) return value
-  })
+  }).default(word)
 }
+
+export type CoreSchema = ReturnType<typeof coreSchema>
 
 /** Everything but the extensions; relative paths start from `folder`. */
 export function coreSchema (folder: string) {
@@ -98,8 +103,8 @@ export function coreSchema (folder: string) {
     hosts: hosts.default(['localhost']),
     node: text.default('a'),
     data: path.default(resolve(folder, 'data')),
-    database: urlOf('embedded', ['postgres:', 'postgresql:'], 'postgres://USER:SECRET@HOST:5432/NAME').default('embedded'),
-    sessions: urlOf('memory', ['redis:', 'rediss:'], 'redis://HOST:6379').default('memory'),
+    database: urlOr('embedded', ['postgres:', 'postgresql:'], 'postgres://USER:SECRET@HOST:5432/NAME'),
+    sessions: urlOr('memory', ['redis:', 'rediss:'], 'redis://HOST:6379'),
     tls: group({ ...certificate, hosts: z.record(domain, z.strictObject(certificate)).default({}) }),
     listen: group({
       'client': listener.default([]), 'client-tls': listener.default([]), 'server': listener.default([]),
@@ -151,7 +156,20 @@ function strict (schema: z.ZodType): z.ZodType {
 }
 
 /** Every key that holds a value of its own, so that the environment can set it. */
-export function settingsIn (schema: z.ZodType, path: readonly string[] = []): readonly Setting[] {
+export function settingsOf (
+  core: Readonly<Record<string, z.ZodType>>, extensions: readonly Configurable[],
+): readonly Setting[] {
+  return [
+    ...Object.entries(core).flatMap(([key, schema]) => settingsIn(schema, [key])),
+    { path: ['extensions'], schema: z.never() },
+    ...extensions.flatMap(({ name, config }) => [
+      { path: ['extensions', name], schema: z.never() },
+      ...config && shapeOf(config) ? settingsIn(config, ['extensions', name]) : [],
+    ]),
+  ]
+}
+
+function settingsIn (schema: z.ZodType, path: readonly string[]): readonly Setting[] {
   const inner = shapeOf(schema)
   if (!inner) return [{ path, schema }]
   return Object.entries(inner).flatMap(([key, value]) => settingsIn(value, [...path, key]))

@@ -5,12 +5,12 @@
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { certificateFlaws } from './config-certificates.ts'
+import { conflictFlaws } from './config-conflicts.ts'
 import { ConfigError, check, isMap } from './config-mistakes.ts'
-import type { Flaw } from './config-mistakes.ts'
-import { DEFAULT_LISTEN, coreSchema, domain, extensionsSchema, settingsIn } from './config-schema.ts'
+import { DEFAULT_LISTEN, coreSchema, extensionsSchema, settingsOf } from './config-schema.ts'
 import type { Configurable, Listening } from './config-schema.ts'
 import { ConfigSource } from './config-source.ts'
-import type { Environment, Setting } from './config-source.ts'
+import type { Environment } from './config-source.ts'
 import type { LogLevel } from './log.ts'
 
 export { ConfigError } from './config-mistakes.ts'
@@ -96,7 +96,7 @@ export function loadConfig (file: string, environment: Environment, extensions: 
   const source = new ConfigSource(file)
   if (source.tree === undefined) throw new ConfigError(source.mistakes)
   source.setDefault('listen', DEFAULT_LISTEN)
-  const strays = source.override(allSettings(core, extensions), environment)
+  const strays = source.override(settingsOf(core, extensions), environment)
   const schema = z.strictObject({ ...core, extensions: extensionsSchema(extensions) })
   const { result, flaws } = check(schema, source.tree)
   const tree = isMap(source.tree) ? source.tree : {}
@@ -107,57 +107,7 @@ export function loadConfig (file: string, environment: Environment, extensions: 
   return { ...result, file: resolve(file), warnings: [...strays, ...unservedKeys(result)] }
 }
 
-function allSettings (core: Readonly<Record<string, z.ZodType>>, extensions: readonly Configurable[]): readonly Setting[] {
-  return [...Object.entries(core).flatMap(([key, schema]) => settingsIn(schema, [key])), ...extensions.flatMap(one => {
-    const path = ['extensions', one.name]
-    const options = one.config ? settingsIn(one.config, path) : []
-    return [{ path, schema: z.never() }, ...options]
-  })]
-}
-
-// What each value allows by itself, and not together with another.
-function conflictFlaws (core: ReturnType<typeof coreSchema>, tree: Readonly<Record<string, unknown>>): readonly Flaw[] {
-  const hosts = check(core.hosts, tree['hosts']).result
-  const tls = check(core.tls, tree['tls']).result
-  const listen = check(core.listen, tree['listen']).result
-  return [
-    ...repeatedHosts(tree['hosts']), ...hosts && tls ? strangeHosts(hosts, tls) : [], ...listen ? takenAddresses(listen) : [],
-  ]
-}
-
-function repeatedHosts (hosts: unknown): readonly Flaw[] {
-  const names = Array.isArray(hosts) ? hosts.map(host => check(domain, host).result) : []
-  return names.flatMap((name, position) => name !== undefined && names.indexOf(name) < position
-    ? [{ path: ['hosts', position], text: `${name} is there twice` }]
-    : [])
-}
-
-function strangeHosts (hosts: readonly string[], tls: TlsConfig): readonly Flaw[] {
-  return Object.keys(tls.hosts)
-    .filter(host => !hosts.some(served => host === served || host.endsWith(`.${served}`)))
-    .map(host => ({ path: ['tls', 'hosts', host], text: `is not served, expected one of hosts or a part of it (${hosts.join(', ')})` }))
-}
-
-function takenAddresses (listen: ListenConfig): readonly Flaw[] {
-  const flaws: Flaw[] = []
-  const taken = new Map<string, string>()
-  for (const [name, addresses] of Object.entries(listen)) {
-    const key = kebab(name)
-    for (const { host, port } of addresses) {
-      const at = `${host} port ${port}`
-      const other = taken.get(at)
-      if (other !== undefined && port !== 0) flaws.push({ path: ['listen', key], text: `${at} is that of listen.${other}` })
-      taken.set(at, key)
-    }
-  }
-  return flaws
-}
-
-function kebab (key: string): string {
-  return key.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
-}
-
-// TODO(#3): servers and components; TODO(#4): a cluster.
+// Keys of parts that are still to come: TODO(#4) for sessions.
 function unservedKeys ({ listen, sessions }: Pick<Config, 'listen' | 'sessions'>): readonly string[] {
   return [
     ...listen.server.length > 0 ? ['listen.server: other servers are not served yet, nothing listens there'] : [],

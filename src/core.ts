@@ -68,7 +68,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const rosters = new Rosters(rosterStore(db), MAX_ROSTER_ITEMS)
   const accounts = new Accounts({
     stages, router,
-    exists: async jid => await store.find(jid) !== undefined,
+    exists: jid => store.exists(jid),
     ended: session => { events.ended(session) },
   })
   const presences = new Presences(rosters, router)

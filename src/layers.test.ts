@@ -14,7 +14,10 @@ const LAYERS: readonly (readonly string[])[] = [
   ['src/roster', 'src/presence', 'src/accounts', 'src/muc'],
   ['src/stream', 'src/s2s'],
   ['extensions/'],
-  ['src/host.ts', 'src/core.ts', 'src/config', 'src/admin', 'src/cli', 'src/server.ts', 'src/main.ts', 'extensions/index.ts'],
+  [
+    'extensions/index.ts', 'src/host.ts', 'src/core.ts', 'src/config', 'src/open-core.ts', 'src/admin', 'src/server.ts',
+    'src/cli', 'src/main.ts',
+  ],
 ]
 
 /** Packages that only these places import, tests aside. */

@@ -12,7 +12,7 @@ export type LogLevel = typeof LOG_LEVELS[number]
 
 export interface LogOptions {
   readonly level: LogLevel
-  /** Text for people in place of JSON; by default where standard output is a terminal. */
+  /** Text for people in place of JSON; by default where the destination is a terminal. */
   readonly pretty?: boolean | undefined
 }
 
@@ -31,7 +31,8 @@ const SECRETS = ['password', 'credentials', 'secret', 'body']
 
 /** The log of the program, on standard output unless another destination is given. */
 export async function openLog (options: LogOptions, destination?: DestinationStream): Promise<Logger> {
-  const isPretty = options.pretty ?? (destination === undefined && process.stdout.isTTY)
+  const isForPeople = isTerminal(destination ?? process.stdout)
+  const stream = destination ?? pino.destination(1)
   return pino({
     level: options.level,
     base: null,
@@ -39,7 +40,7 @@ export async function openLog (options: LogOptions, destination?: DestinationStr
     formatters: { level: label => ({ level: label }) },
     serializers: { err: describeError },
     redact: SECRETS.flatMap(name => [name, `*.${name}`]),
-  }, isPretty ? await prettyStream(destination) : destination ?? pino.destination(1))
+  }, options.pretty ?? isForPeople ? await prettyStream(stream, isForPeople) : stream)
 }
 
 /** A log whose lines all carry `context`. */
@@ -47,9 +48,14 @@ export function childLog (log: Logger, context: LogContext): Logger {
   return log.child(context)
 }
 
-async function prettyStream (destination: DestinationStream | undefined): Promise<DestinationStream> {
-  const { default: pretty } = await import('pino-pretty')
-  return pretty({ sync: true, ...(destination ? { destination } : {}) })
+function isTerminal (stream: DestinationStream): boolean {
+  return 'isTTY' in stream && stream.isTTY === true
+}
+
+async function prettyStream (destination: DestinationStream, colorize: boolean): Promise<DestinationStream> {
+  const { prettyFactory } = await import('pino-pretty')
+  const describe = prettyFactory({ colorize })
+  return { write (line) { destination.write(describe(line)) } }
 }
 
 interface ErrorDescription {

@@ -6,7 +6,7 @@ import type { ListenerStatus, ServerCommands, ServerStatus } from './admin/comma
 import { loadConfig } from './config.ts'
 import type { Config, Listening } from './config.ts'
 import { createCore } from './core.ts'
-import type { Core, Loaded } from './core.ts'
+import type { Core } from './core.ts'
 import type { Logger } from './log.ts'
 import { AddressLimit } from './net/addresses.ts'
 import { Certificates } from './net/certificates.ts'
@@ -17,12 +17,9 @@ import { Shaper } from './net/shaper.ts'
 import { TlsServer } from './net/tls.ts'
 import type { Transport } from './net/transport.ts'
 import { WebSocketEndpoint } from './net/websocket.ts'
-import { contactForm } from './routing/contact.ts'
-import { lockDataFolder } from './storage/data-lock.ts'
+import { loadedExtensions, openCore } from './open-core.ts'
+import type { OpenCore } from './open-core.ts'
 import type { Database } from './storage/database.ts'
-import { startEmbedded } from './storage/embedded.ts'
-import { migrate } from './storage/migrate.ts'
-import { openPostgres } from './storage/postgres.ts'
 import { serverSecret } from './storage/server-secret.ts'
 import { ClientStream } from './stream/client-stream.ts'
 import type { StreamParts } from './stream/client-stream.ts'
@@ -30,7 +27,6 @@ import { LoginLimits } from './stream/login-limits.ts'
 import { VERSION } from './util/version.ts'
 import { StreamError } from './xmpp/errors.ts'
 
-const POOL_SIZE = 8
 const CHECK_MS = 5_000
 /** How long streams have to take what was written to them when the server stops. */
 const FAREWELL_MS = 5_000
@@ -47,20 +43,8 @@ interface Door { stop (): void, close (): void }
 
 /** Opens the data folder and the database and builds all parts; nothing listens yet. */
 export async function createServer (config: Config, log: Logger): Promise<Server> {
-  await using opening = new AsyncDisposableStack()
-  const data = opening.adopt(await lockDataFolder(config.data), folder => folder.release())
-  const embedded = config.database === 'embedded'
-    ? opening.adopt(await startEmbedded(data, log), postgres => postgres.stop())
-    : undefined
-  const db = opening.adopt(
-    await openPostgres(embedded?.url ?? config.database, { poolSize: POOL_SIZE, log }), database => database.close())
-  await migrate(db)
-  const core = opening.adopt(await createCore({
-    hosts: config.hosts, db, log, extensions: loadedExtensions(config), info: contactForm(config.contact),
-  }), core => core.unload())
-  const secret = await serverSecret(db, 'login')
-  const held = opening.move()
-  return new RunningServer(config, log, core, secret, held)
+  const open = await openCore(config, log)
+  return new RunningServer(config, log, open, await serverSecret(open.db, 'login'))
 }
 
 class RunningServer implements Server {
@@ -68,8 +52,7 @@ class RunningServer implements Server {
   readonly #log: Logger
   readonly #core: Core
   readonly #secret: Buffer
-  /** What is open and closes in reverse order: extensions, database, the folder's lock. */
-  readonly #held: AsyncDisposableStack
+  readonly #open: OpenCore
   readonly #streams = new Set<ClientStream>()
   readonly #doors: Door[] = []
   readonly #listeners: ListenerStatus[] = []
@@ -78,12 +61,12 @@ class RunningServer implements Server {
   #certificates: Certificates | undefined
   #checking: NodeJS.Timeout | undefined
 
-  constructor (config: Config, log: Logger, core: Core, secret: Buffer, held: AsyncDisposableStack) {
+  constructor (config: Config, log: Logger, open: OpenCore, secret: Buffer) {
     this.#config = config
     this.#log = log
-    this.#core = core
+    this.#open = open
+    this.#core = open.core
     this.#secret = secret
-    this.#held = held
     this.#admin = new AdminServer(log)
   }
 
@@ -159,7 +142,7 @@ class RunningServer implements Server {
     await this.#emptied()
     for (const door of this.#doors) door.close()
     this.#certificates?.close()
-    await this.#held.disposeAsync()
+    await this.#open[Symbol.asyncDispose]()
   }
 
   /** Resolves when no stream is left, or when they had time enough. */
@@ -202,14 +185,6 @@ export async function describeStages (config: Config): Promise<string> {
     hosts: config.hosts, db, log: await openLog({ level: 'silent' }), extensions: loadedExtensions(config),
   })
   return core.stages.toString()
-}
-
-function loadedExtensions (config: Config): readonly Loaded[] {
-  return extensions.flatMap(extension => {
-    const options = config.extensions[extension.name]
-    if (options === false) return []
-    return [{ extension, options: extension.name === 'registration' ? config.registration : options }]
-  })
 }
 
 function pair ({ certificate, key }: { certificate?: string | undefined, key?: string | undefined }): { certificate: string, key: string } | undefined {

@@ -6,24 +6,17 @@ import type { Pair } from './pairs.ts'
 const TICK = 2
 
 export function latency (job: Job): Load {
+  const times: number[] = []
   let pairs: readonly Pair[] = []
   let timer: NodeJS.Timeout | undefined
-  const sentAt = new Map<Pair, number[]>()
-  const times: number[] = []
 
   return {
-    prepare: async () => {
-      pairs = await meet(job)
-      for (const pair of pairs) {
-        const departures: number[] = []
-        sentAt.set(pair, departures)
-        pair.other.onDelivery = (count, first) => {
-          const now = performance.now()
-          for (let at = first; at < first + count; at++) times.push(now - (departures[at] ?? now))
-        }
-      }
+    prepare: async () => { pairs = await meet(job) },
+    start: () => {
+      const from = performance.now() + job.warmup * 1000
+      const senders = pairs.map(pair => timed(pair, from, times))
+      timer = atRate(job.rate, number => senders[number % senders.length]?.())
     },
-    start: () => { timer = atRate(job.rate, number => { depart(pairs[number % pairs.length], sentAt) }) },
     done: () => times.length,
     finish: async () => {
       clearInterval(timer)
@@ -32,10 +25,17 @@ export function latency (job: Job): Load {
   }
 }
 
-function depart (pair: Pair | undefined, sentAt: ReadonlyMap<Pair, number[]>): void {
-  if (!pair) return
-  sentAt.get(pair)?.push(performance.now())
-  pair.talker.send(1)
+/** Sends a message of the pair's talker, and adds its milliseconds to `times` when it arrives; not if sent before `from`. */
+function timed ({ talker, other }: Pair, from: number, times: number[]): () => void {
+  const departures: number[] = []
+  other.onDelivery = (count, first) => {
+    const now = performance.now()
+    for (const departure of departures.slice(first, first + count)) if (departure >= from) times.push(now - departure)
+  }
+  return () => {
+    departures.push(performance.now())
+    talker.send(1)
+  }
 }
 
 /** Calls `act` as often as the rate says, whatever the timer's own precision. */

@@ -1,22 +1,20 @@
 /** The load `login`: streams that log in, fetch the roster, become available and close, so many at a time. */
-import type { Job, Load, Outcome } from '../job.ts'
+import type { Job, Load } from '../job.ts'
 import { inParallel } from '../job.ts'
 import { account, logIn } from '../negotiate.ts'
 
 export function login (job: Job): Load {
   const faults: string[] = []
+  const progress = { done: 0, next: 0, isOver: false }
   let lanes: readonly Promise<void>[] = []
-  let stopped = false
-  let next = 0
-  let done = 0
 
   const visit = async (number: number): Promise<void> => {
     const client = await logIn(job.target, account(number))
-    done++
+    progress.done++
     await client.close()
   }
   const lane = async (): Promise<void> => {
-    while (!stopped) await visit(job.first + next++ % job.accounts)
+    while (!progress.isOver) await visit(job.first + progress.next++ % job.accounts)
   }
 
   return {
@@ -25,9 +23,9 @@ export function login (job: Job): Load {
     start: () => {
       lanes = Array.from({ length: job.streams }, () => lane().catch((error: Error) => { faults.push(error.message) }))
     },
-    done: () => done,
-    finish: async (): Promise<Outcome> => {
-      stopped = true
+    done: () => progress.done,
+    finish: async () => {
+      progress.isOver = true
       await Promise.all(lanes)
       return { faults }
     },

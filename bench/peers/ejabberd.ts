@@ -1,4 +1,4 @@
-/** Debian's ejabberd as fast as it goes: Mnesia, no shapers, stored SCRAM keys, only the modules that the loads need. */
+/** ejabberd (Debian's) as fast as it goes: Mnesia, no shapers, stored SCRAM keys, only what the loads need. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { requireProgram, systemUser } from '../../conformance/peers/server.ts'
@@ -7,7 +7,7 @@ import type { Command, Kind, Place } from './peer.ts'
 const CONTROL = '/usr/sbin/ejabberdctl'
 
 // A scheduler that spins while it waits would be counted as work; polling and processes as ejabberdctl has them.
-const FLAGS = ['+K', 'true', '+P', '250000', '+sbwt', 'none', '+sbwtdcpu', 'none', '+sbwtdio', 'none']
+const FLAGS = ['+K', 'true', '+P', '250000', '+S', '1', '+sbwt', 'none', '+sbwtdcpu', 'none', '+sbwtdio', 'none']
 
 export const ejabberd: Kind = {
   name: 'ejabberd',

@@ -68,8 +68,9 @@ export class Peer {
     })
     const pinned = this.#core === undefined ? [] : ['taskset', '-c', String(this.#core)]
     const [command = program, ...rest] = [...pinned, program, ...parameters]
-    const environment = { ...process.env, ...env }
-    this.#child = await startProgram(command, rest, this.#port, { cwd: this.folder, env: environment, ...this.#kind.owner() })
+    this.#child = await startProgram(command, rest, this.#port, {
+      cwd: this.folder, env: { ...process.env, ...env }, ...this.#kind.owner(),
+    })
   }
 
   async stop (): Promise<void> {

@@ -6,6 +6,8 @@ import { formatXml, type XmlElement } from './xml.ts'
 
 const STRICT = '{scansion}strict'
 const NS_CLIENT = 'jabber:client'
+/** RFC 6120 §8.1: what a server may add to a stanza; never unexpected. */
+const SERVERS_CHOICE: ReadonlySet<string> = new Set(['to', 'from', 'xml:lang'])
 
 /** What was caught by `{scansion:capture:name}`; a name that is caught again must have the same value. */
 export type Captures = Map<string, string>
@@ -44,7 +46,8 @@ function compareAttributes (
     if (value === undefined) return `<${expected.name}> has no attribute '${name}'`
     if (!matchesValue(wanted, value, captures)) return `<${expected.name} ${name}='${value}'>, expected '${wanted}'`
   }
-  const extra = strict ? [...actual.attributes.keys()].find((name) => !expected.attributes.has(name)) : undefined
+  const extra = !strict ? undefined : [...actual.attributes.keys()].find((name) =>
+    !expected.attributes.has(name) && !(actual.ns === NS_CLIENT && SERVERS_CHOICE.has(name)))
   return extra && `<${expected.name}> has the attribute '${extra}', which was not expected`
 }
 

@@ -108,8 +108,9 @@ function parseSteps (lines: readonly string[], first: number, names: ReadonlySet
     const body = [rest]
     const start = index
     while (/^(\s|$)/.test(lines[index + 1] ?? 'x')) body.push(lines[++index] ?? '')
-    if (verb !== 'receives') group = undefined
-    steps.push({ line: start + 1, who, verb, xml: body.join('\n').trim(), group, optional })
+    const xml = body.join('\n').trim()
+    if (verb !== 'receives' || xml === 'nothing') group = undefined
+    steps.push({ line: start + 1, who, verb, xml, group, optional })
     optional = false
   }
   return steps

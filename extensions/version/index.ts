@@ -1,8 +1,7 @@
 /** XEP-0092: Software Version. Says that the server is Heliograph, and which; the operating system only where told to. */
 import { type } from 'node:os'
 import { z } from 'zod'
-import packageJson from '../../package.json' with { type: 'json' }
-import { el, extension } from '../../src/extension/api.ts'
+import { el, extension, VERSION } from '../../src/extension/api.ts'
 
 const NS = 'jabber:iq:version'
 
@@ -14,7 +13,7 @@ export const version = extension({
     host.feature(NS)
     host.iq({ type: 'get', to: ['server'], name: 'query', ns: NS }, () => el('query', NS, {},
       el('name', NS, {}, 'Heliograph'),
-      el('version', NS, {}, packageJson.version),
+      el('version', NS, {}, VERSION),
       config.os ? el('os', NS, {}, type()) : undefined))
   },
 })

@@ -20,7 +20,7 @@ const TABLE_1: readonly (readonly [string, Jid, readonly Recipient[], readonly s
   ['bare, with a connected session', BARE, [connected(BALCONY)], ['offline', 'offline', 'error', 'ignore']],
   ['full, with another connected session', BALCONY, [connected(CHAMBER)], ['error', 'offline', 'error', 'ignore']],
   // "1+ negative resources but zero non-negative resources"; §8.5.2.1.1, §8.5.3.1, §8.5.3.2.1.
-  ['bare, negative', BARE, [available(BALCONY, -1), available(CHAMBER, -128)], ['offline', 'offline', 'error', 'ignore']],
+  ['bare, negative', BARE, negative(), ['offline', 'offline', 'error', 'ignore']],
   ['full, negative', BALCONY, [available(BALCONY, -1)], ['balcony', 'balcony', 'balcony', 'balcony']],
   ['full, another negative', BALCONY, [available(CHAMBER, -1)], ['error', 'offline', 'error', 'ignore']],
   // "1 non-negative resource".
@@ -75,7 +75,9 @@ describe('presence', () => {
   })
 
   // RFC 6121 §3 and §4.3.2: the server deals with them.
-  test.each(['subscribe', 'subscribed', 'unsubscribe', 'unsubscribed', 'probe'] as const)('%s goes to no session', type => {
+  test.each([
+    'subscribe', 'subscribed', 'unsubscribe', 'unsubscribed', 'probe',
+  ] as const)('%s goes to no session', type => {
     expect(outcome({ kind: 'presence', type, to: BARE }, many())).toBe('ignore')
     expect(outcome({ kind: 'presence', type, to: CHAMBER }, many())).toBe('ignore')
   })
@@ -113,6 +115,10 @@ function outcome (stanza: Incoming, sessions: readonly Recipient[]): string | un
 
 function many (): readonly Recipient[] {
   return [available(BALCONY, 5), connected(GARDEN), available(CHAMBER, 0), available(BARE.withResource('attic'), -1)]
+}
+
+function negative (): readonly Recipient[] {
+  return [available(BALCONY, -1), available(CHAMBER, -128)]
 }
 
 function available (jid: Jid, priority: number): Recipient {

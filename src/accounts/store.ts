@@ -1,10 +1,9 @@
-/** Accounts in the database: one row each, with SCRAM keys (RFC 5802 §3) in place of a password. */
+/** Accounts in the database: one row each, with SCRAM keys in place of a password. */
 import { batchedRead } from '../storage/batches.ts'
 import type { Database } from '../storage/database.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
-import { SCRAM_HASHES } from './credentials.ts'
-import type { Credentials, ScramKeys } from './credentials.ts'
+import type { Credentials, ScramHash, ScramKeys } from './credentials.ts'
 
 /** Addresses are bare: a resource that one has is not looked at. */
 export interface AccountStore {
@@ -14,29 +13,28 @@ export interface AccountStore {
   remove (jid: Jid): Promise<boolean>
   /** Whether there is one. */
   setCredentials (jid: Jid, credentials: Credentials): Promise<boolean>
+  exists (jid: Jid): Promise<boolean>
   find (jid: Jid): Promise<Credentials | undefined>
   /** All of them, sorted. */
   list (): Promise<readonly Jid[]>
 }
 
-const COLUMNS = ['sha1', 'sha256', 'sha512'].flatMap(hash =>
-  ['salt', 'iterations', 'stored_key', 'server_key'].map(name => `${hash}_${name}`))
-const PLACES = COLUMNS.map((_, index) => `$${index + 2}`)
-
-const CREATE = `insert into account (jid, ${COLUMNS.join(', ')}) values ($1, ${PLACES.join(', ')})
-  on conflict do nothing returning jid`
-const SET_CREDENTIALS = `update account set (${COLUMNS.join(', ')}) = (${PLACES.join(', ')}) where jid = $1 returning jid`
-
-type Hash = 'sha1' | 'sha256' | 'sha512'
-type Row =
-  & { readonly jid: string }
-  & { readonly [Column in `${Hash}_${'salt' | 'stored_key' | 'server_key'}`]: Buffer }
-  & { readonly [Column in `${Hash}_iterations`]: number }
+interface Row {
+  readonly jid: string
+  readonly scram_sha_1: string
+  readonly scram_sha_256: string
+  readonly scram_sha_512: string
+}
 
 export function accountStore (db: Database): AccountStore {
-  const read = batchedRead<string, Credentials>(async jids => {
-    const rows = await db.query<Row>('select * from account where jid = any($1)', [jids])
+  const readCredentials = batchedRead<string, Credentials>(async jids => {
+    const rows = await db.query<Row>(
+      'select jid, scram_sha_1, scram_sha_256, scram_sha_512 from account where jid = any($1)', [jids])
     return new Map(rows.map(row => [row.jid, credentialsOf(row)]))
+  })
+  const readExistence = batchedRead<string, true>(async jids => {
+    const rows = await db.query<Pick<Row, 'jid'>>('select jid from account where jid = any($1)', [jids])
+    return new Map(rows.map(row => [row.jid, true]))
   })
 
   async function touches (text: string, jid: Jid, credentials?: Credentials): Promise<boolean> {
@@ -46,11 +44,17 @@ export function accountStore (db: Database): AccountStore {
 
   return {
     async create (jid, credentials) {
-      if (!await touches(CREATE, jid, credentials)) throw new StanzaError('conflict', 'the account exists already')
+      const isNew = await touches(
+        `insert into account (jid, scram_sha_1, scram_sha_256, scram_sha_512) values ($1, $2, $3, $4)
+         on conflict do nothing returning jid`, jid, credentials)
+      if (!isNew) throw new StanzaError('conflict', 'the account exists already')
     },
     remove: jid => touches('delete from account where jid = $1 returning jid', jid),
-    setCredentials: (jid, credentials) => touches(SET_CREDENTIALS, jid, credentials),
-    find: jid => read(jid.bare.toString()),
+    setCredentials: (jid, credentials) => touches(
+      'update account set (scram_sha_1, scram_sha_256, scram_sha_512) = ($2, $3, $4) where jid = $1 returning jid',
+      jid, credentials),
+    exists: async jid => await readExistence(jid.bare.toString()) ?? false,
+    find: jid => readCredentials(jid.bare.toString()),
     async list () {
       const rows = await db.query<Pick<Row, 'jid'>>('select jid from account order by jid')
       return rows.map(row => Jid.parse(row.jid))
@@ -58,21 +62,22 @@ export function accountStore (db: Database): AccountStore {
   }
 }
 
-// In the order of COLUMNS.
-function valuesOf (credentials: Credentials): readonly unknown[] {
-  return SCRAM_HASHES.flatMap(hash => {
-    const { salt, iterations, storedKey, serverKey } = credentials[hash]
-    return [salt, iterations, storedKey, serverKey]
-  })
+function valuesOf (credentials: Credentials): readonly string[] {
+  return (['SHA-1', 'SHA-256', 'SHA-512'] as const).map(hash => textOf(hash, credentials[hash]))
 }
 
 function credentialsOf (row: Row): Credentials {
-  return { 'SHA-1': keysOf(row, 'sha1'), 'SHA-256': keysOf(row, 'sha256'), 'SHA-512': keysOf(row, 'sha512') }
+  return { 'SHA-1': keysOf(row.scram_sha_1), 'SHA-256': keysOf(row.scram_sha_256), 'SHA-512': keysOf(row.scram_sha_512) }
 }
 
-function keysOf (row: Row, hash: Hash): ScramKeys {
-  return {
-    salt: row[`${hash}_salt`], iterations: row[`${hash}_iterations`],
-    storedKey: row[`${hash}_stored_key`], serverKey: row[`${hash}_server_key`],
-  }
+// RFC 5803 §2.
+function textOf (hash: ScramHash, { salt, iterations, storedKey, serverKey }: ScramKeys): string {
+  const [saltText, storedText, serverText] = [salt, storedKey, serverKey].map(bytes => bytes.toString('base64'))
+  return `SCRAM-${hash}$${iterations}:${saltText}$${storedText}:${serverText}`
+}
+
+function keysOf (text: string): ScramKeys {
+  const [, iterations = '', salt = '', storedKey = '', serverKey = ''] = text.split(/[$:]/)
+  const bytes = (encoded: string): Buffer => Buffer.from(encoded, 'base64')
+  return { iterations: Number(iterations), salt: bytes(salt), storedKey: bytes(storedKey), serverKey: bytes(serverKey) }
 }

@@ -32,7 +32,7 @@ export class AdminServer {
     this.#log = log
   }
 
-  /** What it resolves with is the answer, as JSON; what it rejects with is the sentence that the administrator reads. */
+  /** What it resolves with is the answer, as JSON; what it rejects with is what the administrator reads. */
   command (name: string, run: AdminCommand): void {
     this.#commands.set(name, run)
   }
@@ -59,7 +59,7 @@ export class AdminServer {
     const closed = once(server, 'close')
     server.close()
     await Promise.all(this.#answering)
-    for (const socket of this.#connections) socket.end()
+    for (const socket of this.#connections) socket.destroySoon() // does not wait for the other end
     await closed
     await this.#folder?.close()
   }

@@ -172,6 +172,20 @@ test('a server that stops answers first what it was asked', async () => {
   await stopped
 })
 
+test('a server stops, however long the other end keeps its side open', async () => {
+  const server = await startServer()
+  server.command('ok', async () => 1)
+  const rude = connect({ path: join(folder, 'admin.sock'), allowHalfOpen: true })
+  const isAnswered = new Promise<void>(resolve => { readLines(rude, () => resolve()) })
+  rude.write('{"command":"ok"}\n')
+  await isAnswered
+
+  await server.stop()
+
+  expect(rude.writableEnded).toBe(false)
+  rude.destroy()
+})
+
 test('a question to a server that is gone is rejected', async () => {
   const server = await startServer()
   const client = await connectClient()
@@ -183,8 +197,8 @@ test('a question to a server that is gone is rejected', async () => {
 
 describe('the commands arrive at the server as they were given', () => {
   const status: ServerStatus = {
-    pid: 1, version: '1', node: 'a', uptimeSeconds: 1, hosts: ['a.org'], listeners: [{ name: 'client', host: '::', port: 5 }],
-    sessions: 3, memoryBytes: 4, database: 'embedded',
+    pid: 1, version: '1', node: 'a', uptimeSeconds: 1, hosts: ['a.org'],
+    listeners: [{ name: 'client', host: '::', port: 5 }], sessions: 3, memoryBytes: 4, database: 'embedded',
   }
   let done: unknown[] = []
   const local: ServerCommands = {

@@ -21,8 +21,8 @@ const INTERRUPT = '\u0003'
 const ERASE = /[^\b\u007f]?[\b\u007f]/u
 
 async function ask (question: string): Promise<string> {
-  process.stderr.write(question)
   process.stdin.setRawMode(true).setEncoding('utf8').resume()
+  process.stderr.write(question)
   try {
     let typed = ''
     while (!ENTER.test(typed)) {

@@ -1,4 +1,4 @@
-/** The configuration as every command reads it: the file, the environment, and the options of all extensions there are. */
+/** The configuration as every command reads it: the file, the environment, and the options of all extensions. */
 import { extensions } from '../../extensions/index.ts'
 import { loadConfig } from '../config.ts'
 import type { Config } from '../config.ts'

@@ -7,7 +7,9 @@ import type { AccountCommands } from '../extension/api.ts'
 import { openLog } from '../log.ts'
 
 /** Lets `use` ask the running server; undefined when none runs. */
-export async function withServer<T> (config: Config, use: (server: ServerCommands) => Promise<T>): Promise<T | undefined> {
+export async function withServer<T> (
+  config: Config, use: (server: ServerCommands) => Promise<T>,
+): Promise<T | undefined> {
   const client = await AdminClient.connect(config.data)
   if (!client) return
   try {
@@ -17,7 +19,7 @@ export async function withServer<T> (config: Config, use: (server: ServerCommand
   }
 }
 
-/** Lets `use` work on the accounts: through the running server, or else on what it would run on, opened for this alone. */
+/** Lets `use` work on the accounts: through the running server, or on what it would run on, opened for this alone. */
 export async function withAccounts (config: Config, use: (accounts: AccountCommands) => Promise<void>): Promise<void> {
   const asked = await withServer(config, async server => {
     await use(server.accounts)

@@ -37,7 +37,8 @@ async function start (config: Config, log: Logger): Promise<Server | undefined> 
   try {
     server = await createServer(config, log)
     await server.start()
-    for (const listener of (await server.status()).listeners) log.info(listener, 'listening')
+    const { listeners } = await server.status()
+    for (const { name, host, port } of listeners) log.info({ listener: name, address: host, port }, 'listening')
     return server
   } catch (error) { // a folder in use, an address in use, no database …, or a bug
     if (isBug(error)) log.fatal({ err: error }, 'the server could not start')

@@ -1,5 +1,5 @@
 /** `heliograph status`: what the running server says of itself, a line for each. */
-import type { ServerStatus } from '../admin/commands.ts'
+import type { ListenerStatus, ServerStatus } from '../admin/commands.ts'
 import { CONFIG, readArguments } from './command.ts'
 import type { Command } from './command.ts'
 import { readConfig } from './read-config.ts'
@@ -25,11 +25,15 @@ function describe (found: ServerStatus): string {
     `running    process ${found.pid}, Heliograph ${found.version}, node ${found.node}`,
     `uptime     ${describeDuration(found.uptimeSeconds)}`,
     `hosts      ${found.hosts.join(', ')}`,
-    ...found.listeners.map(({ name, host, port }) => `listens    ${name} ${host.includes(':') ? `[${host}]` : host}:${port}`),
+    ...found.listeners.map(listener => `listens    ${listener.name} ${describeAddress(listener)}`),
     `sessions   ${found.sessions}`,
     `memory     ${Math.round(found.memoryBytes / 2 ** 20)} MB`,
     `database   ${found.database}`,
   ].join('\n')
+}
+
+function describeAddress ({ host, port }: ListenerStatus): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 function describeDuration (seconds: number): string {

@@ -159,6 +159,16 @@ test('a renewed certificate is taken over when a symlink is swapped', async () =
   await vi.waitFor(() => changed(certificates, second), 5000)
 })
 
+test('files that did not change change nothing', async () => {
+  const certificates = await load({ files: await writePair(data, 'live', 'example.org') })
+  const first = certificates.contextFor('example.org')
+
+  await certificates.reload()
+
+  expect(certificates.contextFor('example.org')).toBe(first)
+  expect(lines).toEqual([])
+})
+
 test('the old certificate serves while the new files are missing or do not fit together', async () => {
   const files = await writePair(data, 'live', 'example.org')
   const certificates = await load({ files })

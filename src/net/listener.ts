@@ -53,8 +53,7 @@ export async function listen (
 ): Promise<Listener> {
   const open = new Map<Socket, TcpTransport>()
   const admit = admitter(open, options, accept)
-  const servers = await openPorts(addresses, options, () =>
-    createServer({ allowHalfOpen: true, noDelay: true }, admit))
+  const servers = await openPorts(addresses, options, () => createServer({ noDelay: true }, admit))
   return new Listener(servers, open)
 }
 

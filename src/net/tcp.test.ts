@@ -15,7 +15,7 @@ afterEach(() => {
 interface Pair { readonly transport: TcpTransport, readonly socket: Socket, readonly peer: Socket }
 
 async function connectPair (): Promise<Pair> {
-  const server = createServer({ allowHalfOpen: true, noDelay: true }).listen(0, '127.0.0.1')
+  const server = createServer({ noDelay: true }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const accepted = once(server, 'connection')
   const { port } = server.address() as AddressInfo

@@ -30,7 +30,7 @@ export interface TcpOptions {
 
 function ignore (): void {}
 
-/** A connection; the socket must have been opened with `allowHalfOpen`, so that a peer that is done hears the end. */
+/** A connection. A peer that ends its side is answered what it had asked in the same turn. */
 export class TcpTransport implements Transport, Shaped, Flushable {
   static readonly #listeners = {
     data (this: Carrier, chunk: Buffer): void { this[TRANSPORT].#take(chunk) },

@@ -242,6 +242,18 @@ describe('channel bindings', () => {
     expect(accepted[0]?.secure?.serverEndPoint()).toEqual(createHash('sha256').update(raw).digest())
   })
 
+  test('a connection that has ended has none', async () => {
+    const { port, accepted } = await serveDirect()
+    await secured(dial(port))
+    await vi.waitFor(() => expect(accepted).toHaveLength(1))
+    const ended = new Promise(resolve => { if (accepted[0]) accepted[0].onClose = resolve })
+
+    accepted[0]?.destroy()
+    await ended
+
+    expect([accepted[0]?.secure?.exporter(), accepted[0]?.secure?.serverEndPoint()]).toEqual([undefined, undefined])
+  })
+
   // RFC 5929 §4.1
   test.each([
     ['md5WithRSAEncryption', 'sha256'], ['sha1WithRSAEncryption', 'sha256'], ['ecdsa-with-SHA1', 'sha256'],
@@ -269,6 +281,41 @@ describe('what TLS must bear', () => {
     const second = await secured(dial(port, { session }))
 
     expect([first.isSessionReused(), second.isSessionReused()]).toEqual([false, true])
+  })
+
+  test('a peer that ends its side with its last words is answered', async () => {
+    const { port } = await serveDirect({}, transport => {
+      transport.onData = chunk => transport.write(`heard ${chunk.toString()}`)
+    })
+    const socket = await secured(dial(port))
+    let answer = ''
+    socket.on('data', chunk => { answer += chunk.toString() })
+
+    socket.cork()
+    socket.end('goodbye')
+    await closed(socket)
+
+    expect(answer).toBe('heard goodbye')
+  })
+
+  test('what a client sends together with the end of its handshake is not lost', async () => {
+    const heard = Promise.withResolvers<string>()
+    const { port } = await serveDirect({}, transport => { transport.onData = chunk => heard.resolve(chunk.toString()) })
+    const server = connectTcp(port, '127.0.0.1')
+    const held: Buffer[] = []
+    const relay = createServer(client => {
+      server.pipe(client)
+      client.once('data', hello => { server.write(hello); client.on('data', chunk => held.push(chunk)) })
+    }).listen(0, '127.0.0.1')
+    await once(relay, 'listening')
+    cleanup.push(() => { relay.close(); server.destroy() })
+    const socket = await secured(dial((relay.address() as AddressInfo).port))
+
+    socket.write('<stream:stream>')
+    await vi.waitFor(() => expect(Buffer.concat(held).length).toBeGreaterThan(90))
+    server.write(Buffer.concat(held))
+
+    expect(await heard.promise).toBe('<stream:stream>')
   })
 
   test('garbage never becomes a stream, and gives its place back', async () => {

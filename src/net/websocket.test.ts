@@ -269,12 +269,13 @@ describe('the end', () => {
     const answered = once(lively, 'ping')
     endpoint.ping()
     await answered
-    lively.send('still here')
-    await heard(lively)
+    const fence = once(lively, 'pong')
+    lively.ping()
+    await fence
     endpoint.ping()
 
     expect(await reason).toMatchObject({ message: 'no answer to a ping' })
-    lively.send('and now?')
-    expect(await heard(lively)).toBe('and now?')
+    lively.send('still here')
+    expect(await heard(lively)).toBe('still here')
   })
 })

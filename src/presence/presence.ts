@@ -173,18 +173,18 @@ export class Presences {
   async #receiveSubscription (presence: Presence, type: SubscriptionType, account: Account): Promise<void> {
     const contact = presence.from?.bare
     if (!contact) return
-    const { deliver, reply, before } = await this.#rosters.received(account, presence, contact, type)
+    const { reply, before } = await this.#rosters.received(account, presence, contact, type, () => {
+      for (const session of account.sessions) {
+        // §3.1.3: a request to those who are available; the rest to those who follow the roster.
+        if (type === 'subscribe' ? session.available : session.isInterested) session.deliver(presence)
+      }
+    })
     if (reply) {
       await this.#router.route(makePresence(reply, { from: account.jid, to: contact }))
       this.#tell(account, contact, 'available') // §3.1.3 and §3.4.2
     }
     const wasSubscriber = before.subscription === 'from' || before.subscription === 'both'
     if (type === 'unsubscribe' && wasSubscriber) this.#tell(account, contact, 'unavailable') // §3.3.3
-    if (!deliver) return
-    for (const session of account.sessions) {
-      // §3.1.3: a request to those who are available; the rest to those who follow the roster.
-      if (type === 'subscribe' ? session.available : session.isInterested) session.deliver(presence)
-    }
   }
 }
 

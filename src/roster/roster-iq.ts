@@ -33,6 +33,10 @@ export function registerRosterIq (
     if (!isRemoval) return rosters.set(session.account, contact, name, groups)
     dropSubscriptions(session, contact, await rosters.remove(session.account, contact))
   })
+
+  host.iq({ type: 'set', to: ['account'], name: 'query', ns: NS_ROSTER }, () => {
+    throw new StanzaError('forbidden', 'that is another\'s roster') // RFC 6121 §2.3.3
+  })
 }
 
 /** RFC 6121 §2.1.4 and §2.6.3: the roster, or nothing and then what changed since the version that the client has. */

@@ -39,7 +39,7 @@ export interface Roster {
 const NO_SUBSCRIPTION: SubscriptionState = { subscription: 'none', pendingOut: false, pendingIn: false, approved: false }
 
 /** What an inbound subscription stanza leads to, besides the roster's change. */
-export interface Received { readonly deliver: boolean, readonly reply: 'subscribed' | undefined, readonly before: SubscriptionState }
+export interface Received { readonly reply: 'subscribed' | undefined, readonly before: SubscriptionState }
 
 export class Rosters {
   readonly slot: DataSlot<Roster>
@@ -111,18 +111,25 @@ export class Rosters {
     return { route, before }
   }
 
-  /** RFC 6121 §3, the contact's side, where a request also waits in the roster until it is answered. */
-  async received (account: Account, stanza: Presence, contact: Jid, type: SubscriptionType): Promise<Received> {
-    let received: Received = { deliver: false, reply: undefined, before: NO_SUBSCRIPTION }
+  /**
+   * RFC 6121 §3, the contact's side, where a request also waits in the roster until it is answered. `deliver` is called
+   * when the stanza is for the sessions, before the push that it causes (§3.1.6).
+   */
+  async received (
+    account: Account, stanza: Presence, contact: Jid, type: SubscriptionType, deliver: () => void,
+  ): Promise<Received> {
+    let isDelivered = false
+    let received: Received = { reply: undefined, before: NO_SUBSCRIPTION }
     await this.#change(account, contact, item => {
       const before = item?.state ?? NO_SUBSCRIPTION
-      const { state, deliver, reply, push } = receiveSubscription(before, type)
-      received = { deliver, reply, before }
+      const { state, reply, push, deliver: isForSessions } = receiveSubscription(before, type)
+      isDelivered = isForSessions
+      received = { reply, before }
       // RFC 6121 §3.1.3: a request that comes again takes the place of the one that waits.
       const request = state.pendingIn ? (type === 'subscribe' ? stanza.toXml(NS_CLIENT) : item?.request) : undefined
       if (!push && request === item?.request && state === before) return
       return { ...(item ?? newItem(contact)), state, request }
-    })
+    }, () => { if (isDelivered) deliver() })
     return received
   }
 
@@ -133,18 +140,22 @@ export class Rosters {
     return requests
   }
 
-  /** Applies a change to one item, in the account's turn: stored first, then in memory, then pushed where it shows. */
-  async #change (account: Account, contact: Jid, change: (item: RosterItem | undefined) => RosterItem | undefined): Promise<void> {
+  /** Applies a change to one item, in the account's turn: stored, then in memory, then announced, then pushed where it shows. */
+  async #change (
+    account: Account, contact: Jid, change: (item: RosterItem | undefined) => RosterItem | undefined,
+    announce: () => void = () => {},
+  ): Promise<void> {
     await this.#turns.inTurn(account.jid.toString(), async () => {
       const roster = this.#of(account)
       const key = contact.bare.toString()
       const item = roster.items.get(key)
       const changed = change(item)
-      if (!changed) return
+      if (!changed) return announce()
       const isVisible = shows(changed) !== shows(item)
       const stored = isVisible ? { ...changed, version: roster.version + 1 } : changed
       await this.#store.store(account.jid, stored)
       roster.items.set(key, stored)
+      announce()
       if (!isVisible) return
       roster.version = stored.version
       this.#push(account, stored)

@@ -171,7 +171,7 @@ describe('a request that was approved beforehand (RFC 6121 §3.4.2)', () => {
     expect(sendSubscription(approved, 'subscribed')).toEqual({ state: approved, route: false, push: false })
   })
 
-  test.each(['none', 'to'] as const)('is no more approved after an unsubscribed that goes nowhere (%s)', subscription => {
+  test.each<Subscription>(['none', 'to'])('is approved no more after an unsubscribed, not routed: %s', subscription => {
     const approved = state(subscription, { approved: true })
 
     const sent = sendSubscription(approved, 'unsubscribed')

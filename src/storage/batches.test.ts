@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { batchedRead } from './batches.ts'
 
 /** A loader whose loads end when the test says so. */
@@ -10,8 +10,8 @@ function gatedLoader () {
     return done.promise
   })
   const finish = async (index: number): Promise<void> => {
-    const load = loads[index]
-    load?.done.resolve(new Map(load.keys.filter(key => key >= 0).map(key => [key, `value ${key}`])))
+    const load = await vi.waitUntil(() => loads[index], { interval: 1 })
+    load.done.resolve(new Map(load.keys.filter(key => key >= 0).map(key => [key, `value ${key}`])))
     await new Promise(setImmediate)
   }
   return { loads, read, finish }
@@ -63,7 +63,8 @@ test('a load that fails, fails for those whose keys it had, and for nobody else'
 
   const answers = Promise.allSettled([read(1), read(2), read(2)])
   await finish(0)
-  loads[1]?.done.reject(new Error('the disk is on fire'))
+  const failing = await vi.waitUntil(() => loads[1], { interval: 1 })
+  failing.done.reject(new Error('the disk is on fire'))
   await answers
   const later = read(2)
   await finish(2)

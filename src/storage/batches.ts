@@ -1,6 +1,10 @@
-/** Reads that gather themselves: what is asked for while one load is under way goes together in the next. */
+/**
+ * Reads that gather themselves: what is asked for while a load is under way, or within some milliseconds of the last
+ * one's start, goes together in the next. Who asks alone does not wait; a thousand logins cost a few queries.
+ */
 
 const LIMIT = 500
+const SPACING_MS = 5
 
 interface Waiter<V> {
   resolve (value: V | undefined): void
@@ -16,10 +20,14 @@ export function batchedRead<K, V> (
 ): (key: K) => Promise<V | undefined> {
   let waiting = new Map<K, Waiter<V>[]>()
   let isLoading = false
+  let nextAt = 0
 
   async function drain (): Promise<void> {
     isLoading = true
     while (waiting.size > 0) {
+      const early = nextAt - performance.now()
+      if (early > 0) await new Promise(resolve => { setTimeout(resolve, early) })
+      nextAt = performance.now() + SPACING_MS
       const batch = takeBatch()
       try {
         const values = await load([...batch.keys()])

@@ -66,14 +66,13 @@ export class Authenticator {
   }
 
   async #advance (attempt: { readonly profile: string, readonly exchange: Exchange }, data: Buffer): Promise<Step> {
-    this.#attempt = undefined // unless it is challenged again it is over, whatever happens
     const step = await attempt.exchange.respond(data)
-    if ('challenge' in step) this.#attempt = attempt
-    else this.#isDone = true
+    this.#isDone = 'success' in step
+    this.#attempt = this.#isDone ? undefined : attempt
     return step
   }
 
-  /** The failure that a SaslError becomes in the profile's namespace; any other error is thrown again. */
+  /** Ends the attempt: the failure that a SaslError becomes in the profile's namespace. Throws any other error again. */
   refuse (profile: string, error: unknown): Outcome {
     this.#attempt = undefined
     if (!(error instanceof SaslError)) throw error

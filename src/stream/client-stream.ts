@@ -159,10 +159,12 @@ export class ClientStream implements SessionStream {
   #send (frame: Frame, session: Session): void | Promise<void> {
     checkFrom(frame.from, session.jid)
     let stanza: Stanza | undefined
+    let to: Jid | undefined
     try {
-      stanza = stanzaOf(frame, session.jid, addressOf(frame.to), frame.lang ?? this.#lang) // §8.1.5: its own xml:lang
+      to = addressOf(frame.to)
+      stanza = stanzaOf(frame, session.jid, to, frame.lang ?? this.#lang) // §8.1.5: its own xml:lang
     } catch (error) {
-      return refuse(frame, session, error)
+      return refuse(frame, to, session, error)
     }
     if (!stanza) return
     const sent = this.#sendSafely(stanza, session)
@@ -278,13 +280,16 @@ function addressOf (to: string | undefined): Jid | undefined {
   }
 }
 
-/** Answers a stanza that is none: with its name and id, which is all that is known of it. */
-function refuse (frame: Frame, session: Session, error: unknown): void {
+/** Answers a stanza that is none, in the name of whom it was for or else of the account. */
+function refuse (frame: Frame, to: Jid | undefined, session: Session, error: unknown): void {
   if (!(error instanceof StanzaError)) throw error
   if (frame.type === 'error' || frame.type === 'result') return
-  const header = { from: session.jid, to: undefined, id: frame.id, lang: undefined }
-  const kind = frame.name === 'iq' ? iq('get', header) : stanzaOf({ ...frame, type: undefined }, session.jid, undefined, undefined)
-  if (kind) session.deliver(errorReply(kind, error))
+  const { jid, account } = session
+  const answerer = to ?? account.jid
+  const sent = frame.name === 'iq'
+    ? iq('get', { from: jid, to: answerer, id: frame.id })
+    : stanzaOf({ ...frame, type: undefined }, jid, answerer, undefined)
+  if (sent) session.deliver(errorReply(sent, error))
 }
 
 function domainOf (to: string | undefined): string | undefined {

@@ -61,13 +61,10 @@ export function checkAuthzid (authzid: string | undefined, account: Jid): void {
   if (authzid && !jidOrNothing(() => Jid.parse(authzid))?.equals(account)) throw new SaslError('invalid-authzid')
 }
 
-/** What the account is checked against; nothing but `exists` tells a missing account from one that is there. */
-export async function lookUp (
-  context: LoginContext, account: Jid,
-): Promise<{ readonly credentials: Credentials, readonly exists: boolean }> {
+/** What the account is checked against: for one that is missing, what nothing matches, at the same cost. */
+export async function credentialsOf (context: LoginContext, account: Jid): Promise<Credentials> {
   const decoy = decoyCredentials(context.secret, account.toString()) // made in either case: equal work
-  const found = await context.find(account.local)
-  return { credentials: found ?? decoy, exists: found !== undefined }
+  return await context.find(account.local) ?? decoy
 }
 
 function jidOrNothing (make: () => Jid): Jid | undefined {

@@ -22,6 +22,10 @@ function guess (limits: LoginLimits, isRight: boolean, address: string, account:
 
 const later = async (milliseconds = 0) => { await vi.advanceTimersByTimeAsync(milliseconds) }
 
+function guessTogether (limits: LoginLimits, times: number, address: (n: number) => string, account: Jid): void {
+  for (let n = 0; n < times; n++) guess(limits, false, address(n), account)
+}
+
 type Addresses = string | ((n: number) => string)
 
 async function guessWrong (limits: LoginLimits, times: number, address: Addresses, account: Jid): Promise<void> {
@@ -29,6 +33,10 @@ async function guessWrong (limits: LoginLimits, times: number, address: Addresse
     guess(limits, false, typeof address === 'string' ? address : address(n), account)
     await later()
   }
+}
+
+function guessFromMany (limits: LoginLimits, first: number, end: number): void {
+  for (let n = first; n < end; n++) guess(limits, false, `203.0.${n >> 8}.${n & 255}`, Jid.of(`a${n}`, 'localhost'))
 }
 
 describe('wrong guesses', () => {
@@ -79,6 +87,16 @@ describe('wrong guesses', () => {
     expect(late.state).toBe('right')
   })
 
+  test('close the door for ten minutes at most', async () => {
+    const limits = new LoginLimits(10)
+    guessTogether(limits, 500, () => HERE, JULIET)
+    await later(10 * 60_000)
+    const next = guess(limits, true, HERE, ROMEO)
+    await later()
+
+    expect(next.state).toBe('right')
+  })
+
   test('are forgiven with time', async () => {
     const limits = new LoginLimits(10)
     await guessWrong(limits, 10, HERE, JULIET)
@@ -115,13 +133,18 @@ describe('wrong guesses', () => {
 
   test('are forgotten first where they were made first, so that memory has an end', async () => {
     const limits = new LoginLimits(10)
-    await guessWrong(limits, 10, HERE, JULIET)
-    for (let n = 0; n < 20_000; n++) guess(limits, false, `203.0.${n >> 8}.${n & 255}`, Jid.of(`a${n}`, 'localhost'))
+    await guessWrong(limits, 9, HERE, JULIET)
+    await guessWrong(limits, 10, ELSEWHERE, ROMEO)
+    guessFromMany(limits, 0, 10_000)
     await later()
-    const next = guess(limits, true, HERE, JULIET)
+    await guessWrong(limits, 1, HERE, JULIET)
+    guessFromMany(limits, 10_000, 20_000)
+    await later()
+    const [here, elsewhere] = [guess(limits, true, HERE, JULIET), guess(limits, true, ELSEWHERE, ROMEO)]
     await later()
 
-    expect(next.state).toBe('right')
+    expect(here.state).toBe('waiting')
+    expect(elsewhere.state).toBe('right')
   })
 
   test('are free where there is no limit', async () => {
@@ -139,7 +162,8 @@ describe('an account that is guessed at from everywhere', () => {
 
   test('makes its owner wait at a new address, and lets him in', async () => {
     const limits = new LoginLimits(10)
-    await guessWrong(limits, 500, everywhere, JULIET)
+    guessTogether(limits, 500, everywhere, JULIET)
+    await later()
     const owner = guess(limits, true, HERE, JULIET)
     await later()
     expect(owner.state).toBe('waiting')
@@ -152,7 +176,8 @@ describe('an account that is guessed at from everywhere', () => {
     const limits = new LoginLimits(10)
     guess(limits, true, HERE, JULIET)
     await later()
-    await guessWrong(limits, 500, everywhere, JULIET)
+    guessTogether(limits, 500, everywhere, JULIET)
+    await later()
     const owner = guess(limits, true, HERE, JULIET)
     await later()
 
@@ -161,7 +186,8 @@ describe('an account that is guessed at from everywhere', () => {
 
   test('does not make others wait', async () => {
     const limits = new LoginLimits(10)
-    await guessWrong(limits, 500, everywhere, JULIET)
+    guessTogether(limits, 500, everywhere, JULIET)
+    await later()
     const other = guess(limits, true, HERE, ROMEO)
     await later()
 
@@ -193,5 +219,20 @@ describe('a neighbour at the same address', () => {
     await later()
 
     expect(other.state).toBe('right')
+  })
+
+  test('is not forgiven because one of them logs in again', async () => {
+    const limits = new LoginLimits(10)
+    guess(limits, true, HERE, JULIET)
+    await later()
+    await guessWrong(limits, 10, HERE, JULIET)
+    const juliet = guess(limits, true, HERE, JULIET)
+    await later(6_000)
+    expect(juliet.state).toBe('right')
+    await guessWrong(limits, 1, HERE, JULIET)
+    const next = guess(limits, false, HERE, JULIET)
+    await later()
+
+    expect(next.state).toBe('waiting')
   })
 })

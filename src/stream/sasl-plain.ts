@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { verifyPassword } from '../accounts/credentials.ts'
 import { SaslError } from '../xmpp/errors.ts'
-import { accountNamed, checkAuthzid, lookUp } from './exchange.ts'
+import { accountNamed, checkAuthzid, credentialsOf } from './exchange.ts'
 import type { Exchange, LoginContext, Step } from './exchange.ts'
 
 /** An attempt at PLAIN: one message decides it. */
@@ -16,8 +16,8 @@ async function logIn (context: LoginContext, message: Buffer): Promise<Step> {
   if (!name || !password || rest.length > 0) throw new SaslError('malformed-request')
   const account = accountNamed(context, name)
   checkAuthzid(authzid, account)
-  const { credentials, exists } = await lookUp(context, account)
-  const isRight = await context.guess(account, async () => await verifyPassword(credentials, password) && exists)
+  const credentials = await credentialsOf(context, account)
+  const isRight = await context.guess(account, () => verifyPassword(credentials, password))
   if (!isRight) throw new SaslError('not-authorized')
   return { success: { jid: account, anonymous: false } }
 }

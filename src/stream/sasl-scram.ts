@@ -9,7 +9,7 @@ import { decodeBase64 } from '../util/base64.ts'
 import { randomId } from '../util/ids.ts'
 import { SaslError } from '../xmpp/errors.ts'
 import { bindingData } from './channel-binding.ts'
-import { accountNamed, checkAuthzid, lookUp } from './exchange.ts'
+import { accountNamed, checkAuthzid, credentialsOf } from './exchange.ts'
 import type { ScramHash, ScramKeys } from '../accounts/credentials.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Exchange, LoginContext, Offer, Step } from './exchange.ts'
@@ -31,7 +31,6 @@ const OPENSSL_NAMES = { 'SHA-1': 'sha1', 'SHA-256': 'sha256', 'SHA-512': 'sha512
 /** What the first message settled. */
 interface Begun {
   readonly account: Jid
-  readonly exists: boolean
   readonly keys: ScramKeys
   readonly nonce: string
   /** What `c=` must hold. */
@@ -64,12 +63,11 @@ export class Scram implements Exchange {
     const binding = this.#expectBinding(header, flag, type)
     const account = accountNamed(this.#context, decodeName(name))
     checkAuthzid(authzid && decodeName(authzid), account)
-    const { credentials, exists } = await lookUp(this.#context, account)
-    const keys = credentials[this.#variant.hash]
+    const { [this.#variant.hash]: keys } = await credentialsOf(this.#context, account)
     const nonce = clientNonce + this.#serverNonce
     const protection = offerHash(this.#variant.hash, this.#context.offer)
     const challenge = `r=${nonce},s=${keys.salt.toString('base64')},i=${keys.iterations},h=${protection}`
-    this.#begun = { account, exists, keys, nonce, binding, messages: `${bare},${challenge}` }
+    this.#begun = { account, keys, nonce, binding, messages: `${bare},${challenge}` }
     return { challenge: Buffer.from(challenge) }
   }
 
@@ -96,9 +94,9 @@ export class Scram implements Exchange {
     if (!unproven || !proof || !sentBinding) throw new SaslError('malformed-request')
     if (nonce !== begun.nonce || !sentBinding.equals(begun.binding)) throw new SaslError('not-authorized')
     const { hash } = this.#variant
-    const { account, exists, keys } = begun
+    const { account, keys } = begun
     const authMessage = `${begun.messages},${unproven}`
-    const isRight = await this.#context.guess(account, () => verifyProof(hash, keys, authMessage, proof) && exists)
+    const isRight = await this.#context.guess(account, () => verifyProof(hash, keys, authMessage, proof))
     if (!isRight) throw new SaslError('not-authorized')
     const signature = serverSignature(hash, keys, authMessage).toString('base64')
     return { success: { jid: account, anonymous: false }, data: Buffer.from(`v=${signature}`) }

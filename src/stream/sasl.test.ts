@@ -82,6 +82,16 @@ describe('a login', () => {
     expect(replies.at(-1)).toContain('<success')
   })
 
+  test('is over when it succeeded: there is no second response', async () => {
+    const client = new ScramClient({ digest: 'sha1', user: 'user', password: 'pencil', nonce: 'abc' })
+    const sasl = newSasl()
+    const { reply } = await sasl.take(auth('SCRAM-SHA-1', client.first().toString('base64')))
+    const final = response(client.final(Buffer.from(reply.text(), 'base64')).toString('base64'))
+    await sasl.take(final)
+
+    expect((await sasl.take(final)).reply.toString()).toContain('<malformed-request/>')
+  })
+
   test('is the last', async () => {
     const sasl = newSasl()
     await sasl.take(auth('PLAIN', RIGHT))

@@ -2,8 +2,9 @@
  * A whole server in the test's own process, without a socket: the core with some extensions on the test run's
  * database, and clients that are sessions. What a client sends goes through the same stages as on a stream.
  */
-import { onTestFinished } from 'vitest'
+import { afterAll, beforeAll, onTestFinished } from 'vitest'
 import { deriveCredentials } from '../accounts/credentials.ts'
+import type { Credentials } from '../accounts/credentials.ts'
 import { createCore } from '../core.ts'
 import type { Core } from '../core.ts'
 import type { Extension } from '../extension/api.ts'
@@ -14,8 +15,11 @@ import { parseFrame } from '../xml/framer.ts'
 import type { StreamError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { NS_CLIENT } from '../xmpp/ns.ts'
+import type { Database } from '../storage/database.ts'
+import type { PostgresDatabase } from '../storage/postgres.ts'
 import { stanzaOf } from '../xmpp/stanza.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
+import { brief } from './brief.ts'
 import { testDatabase } from './database.ts'
 
 const LIMITS = { stanzaBytes: 1_000_000, depth: 64, attributes: 64, nameBytes: 256 }
@@ -24,11 +28,23 @@ export interface World {
   /** A client that is logged in and bound; its account is made when there is none. */
   client (jid: string): Promise<Client>
   readonly core: Core
+  readonly db: Database
 }
 
-/** A server with these extensions and an empty database; gone when the test is finished. */
+let postgres: PostgresDatabase
+let credentials: Credentials
+let queries = 0
+
+beforeAll(async () => {
+  postgres = await testDatabase()
+  credentials = await deriveCredentials('secret')
+})
+afterAll(() => postgres.close())
+
+/** A server with these extensions and an empty database; gone when the test is finished. One at a time in a file. */
 export async function world (...extensions: readonly (Extension | readonly [Extension, unknown])[]): Promise<World> {
-  const db = await testDatabase()
+  await postgres.query('delete from account')
+  const db = counted(postgres)
   const core = await createCore({
     hosts: ['localhost'], db, log: await openLog({ level: 'silent' }),
     extensions: extensions.map(one => 'name' in one
@@ -36,24 +52,48 @@ export async function world (...extensions: readonly (Extension | readonly [Exte
       : { extension: one[0], options: one[1] }),
   })
   onTestFinished(async () => {
+    await settled()
     await core.unload()
-    await db.close()
   })
-  const credentials = deriveCredentials('secret')
   return {
     core,
+    db: postgres,
     async client (address) {
       const jid = Jid.parse(address)
-      if (!await core.store.find(jid)) await core.store.create(jid.bare, await credentials)
+      if (!await core.store.find(jid)) await core.store.create(jid.bare, credentials)
       return new Client(core, jid, await core.accounts.open(jid, false))
     },
+  }
+}
+
+/** The database, with an eye on what is under way in it. */
+function counted (db: Database): Database {
+  async function count<T> (work: Promise<T>): Promise<T> {
+    queries++
+    try {
+      return await work
+    } finally {
+      queries--
+    }
+  }
+  return {
+    query: (text, values) => count(db.query(text, values)),
+    transaction: work => count(db.transaction(work)),
+  }
+}
+
+/** When nothing is under way any more: what waits, waits for the database or has its turn in this very tick. */
+async function settled (): Promise<void> {
+  for (let quiet = 0; quiet < 2; quiet = queries === 0 ? quiet + 1 : 0) {
+    await new Promise(resolve => { setImmediate(resolve) })
   }
 }
 
 export class Client {
   readonly session: Session
   readonly #core: Core
-  readonly #received: string[] = []
+  readonly #received: Stanza[] = []
+  #isConnected = true
   readonly #answers = new Map<string, (answer: Stanza) => void>()
   #nextId = 0
   /** Why the server ended the stream. */
@@ -64,17 +104,27 @@ export class Client {
     const stream: SessionStream = {
       remoteAddress: '127.0.0.1',
       write: stanza => { this.#take(stanza) },
-      writeElement: element => { this.#received.push(element.toString()) },
-      close: error => { this.ended = error },
+      writeElement: () => {},
+      close: error => {
+        this.ended = error
+        this.leaves()
+      },
     }
     this.session = core.accounts.bind(account, jid, stream)
     core.events.bound(this.session)
   }
 
   #take (stanza: Stanza): void {
+    if (!this.#isConnected) return
     const answer = stanza.kind === 'iq' && stanza.id !== undefined ? this.#answers.get(stanza.id) : undefined
     if (answer && (stanza.type === 'result' || stanza.type === 'error')) answer(stanza)
-    else this.#received.push(stanza.toXml())
+    else this.#received.push(stanza)
+  }
+
+  /** Its stream is gone, without a word. */
+  leaves (): void {
+    this.#isConnected = false
+    this.#core.lost(this.session)
   }
 
   /** Sends a stanza; resolves when the server has dealt with it. */
@@ -110,7 +160,13 @@ export class Client {
 
   /** What came since the last look, answers to `asks` aside, once everything that is under way has arrived. */
   async received (): Promise<readonly string[]> {
-    await new Promise(resolve => { setImmediate(resolve) })
-    return this.#received.splice(0)
+    await settled()
+    return this.#received.splice(0).map(stanza => stanza.toXml())
+  }
+
+  /** The same, each stanza in a few words. */
+  async receivedInBrief (): Promise<readonly string[]> {
+    await settled()
+    return this.#received.splice(0).map(brief)
   }
 }

@@ -1,4 +1,4 @@
-/** The known word that somebody most likely meant by an unknown one: for the sentences about wrong keys and commands. */
+/** The known word that somebody most likely meant by an unknown one, for the sentences about wrong keys. */
 
 /** The nearest of `words` by edits (one for a letter added, dropped, changed or swapped), unless none is near. */
 export function nearest (word: string, words: Iterable<string>): string | undefined {

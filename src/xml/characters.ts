@@ -56,8 +56,8 @@ for (const byte of Buffer.from('-.0123456789')) NAME_BYTES[byte] = IN_NAME
 for (const byte of Buffer.from('_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz')) NAME_BYTES[byte] = BEGINS_NAME
 
 /** XML 1.0 §2.3, production 3. */
-export function isSpace (byte: number | undefined): boolean {
-  return byte === SPACE || byte === LINE_FEED || byte === CARRIAGE_RETURN || byte === TAB
+export function isSpace (byte: number): boolean {
+  return byte <= SPACE && (byte === SPACE || byte === LINE_FEED || byte === CARRIAGE_RETURN || byte === TAB)
 }
 
 /** How long the character at `at` is, 0 when the bytes end within it; throws when it is none that XML allows. */

@@ -84,7 +84,7 @@ export class Cursor {
   passSpace (): number {
     const { bytes, end } = this
     let pos = this.pos
-    while (pos < end && isSpace(bytes[pos])) pos++
+    while (pos < end && isSpace(bytes[pos]!)) pos++
     this.pos = pos
     return pos < end ? bytes[pos]! : -1
   }

@@ -1,10 +1,17 @@
-/** Trees: the elements of @xmpp/xml behind a readonly type. */
-import xml, { Parser } from '@xmpp/xml'
-import { clone } from 'ltx'
-import type { Child, Frame } from './frame.ts'
-import { escapeAttribute } from './write.ts'
+/**
+ * Trees, for whoever asks for one: @xmpp/xml's elements behind a readonly type. An element keeps its namespaces
+ * wherever it is written or put, and never changes because of that.
+ */
 
+import { Element as LtxElement } from '@xmpp/xml'
+
+import { decodeAttribute, decodeText, unifyLineEnds } from './decode.ts'
+import type { Child, Frame } from './frame.ts'
+import { escapeAttribute, escapeText } from './write.ts'
+
+/** An element and all that is in it. */
 export interface Element {
+  /** With its prefix, if it has one: mostly it is `getName` that is wanted. */
   readonly name: string
   readonly attrs: Readonly<Record<string, string>>
   readonly children: readonly (Element | string)[]
@@ -15,35 +22,175 @@ export interface Element {
   getChildText (name: string, ns?: string): string | null
   getChildElements (): readonly Element[]
   text (): string
+  /** XML that declares what namespaces it needs, also those that came from a parent. */
   toString (): string
 }
 
-export function el (name: string, ns: string | undefined, attrs: Record<string, string | undefined> = {}, ...children: readonly (Element | string | undefined)[]): Element {
-  const kept = Object.entries(attrs).filter(([, v]) => v !== undefined)
-  return xml(name, Object.fromEntries([...(ns === undefined ? [] : [['xmlns', ns]]), ...kept]), ...children.filter(c => c !== undefined).map(c => typeof c === 'string' ? c : clone(c as any) as any)) as unknown as Element
+/** A new element; without `ns` it takes that of the element which it is put into. Undefined attributes are left out. */
+export function el (
+  name: string,
+  ns: string | undefined,
+  attrs: Readonly<Record<string, string | undefined>> = {},
+  ...children: readonly (Element | string | undefined)[]
+): Element {
+  const element = new Tree(name)
+  if (ns !== undefined) element.attrs['xmlns'] = ns
+  for (const [key, value] of Object.entries(attrs)) {
+    if (value !== undefined) element.attrs[key] = value
+  }
+  for (const child of children) {
+    if (child !== undefined) element.children.push(typeof child === 'string' ? child : adopt(child, element))
+  }
+  return element
 }
 
-export function parseStored (text: string): Element {
-  const parser = new Parser()
-  let found: Element | undefined
-  parser.on('start', () => {})
-  parser.on('element', (e: any) => { found = e })
-  parser.write(`<x>${text}</x>`)
-  if (!found) throw new Error('no element')
-  ;(found as any).parent = null
-  return found
-}
-
+/** The whole of a frame as a tree. */
 export function parseElement (frame: Frame): Element {
-  const a = (n: string, v: string | undefined): string => v === undefined ? '' : ` ${n}='${escapeAttribute(v)}'`
-  return parseStored(`<${frame.name} xmlns='${frame.ns}'${a('to', frame.to)}${a('from', frame.from)}${a('id', frame.id)}${a('type', frame.type)}${a('xml:lang', frame.lang)}${frame.attributes}>${frame.inner.toString()}</${frame.name}>`)
+  const root = new Tree(frame.name)
+  root.attrs['xmlns'] = frame.ns
+  const { to, from, id, type, lang } = frame
+  for (const [key, value] of Object.entries({ to, from, id, type, 'xml:lang': lang })) {
+    if (value !== undefined) root.attrs[key] = value
+  }
+  readAttributes(frame.attributes, 0, root)
+  readContent(frame.inner.toString('utf8'), root)
+  return root
 }
 
+/** One child of a frame as a tree that stands on its own. */
 export function parseChild (frame: Pick<Frame, 'inner' | 'children' | 'ns' | 'attributes'>, child: Child): Element {
-  const tree = parseStored(`<y xmlns='${frame.ns}'${frame.attributes}>${frame.inner.subarray(child.start, child.end).toString()}</y>`)
-  const [only] = tree.getChildElements()
-  if (!only) throw new Error('no child')
-  if (!(only as any).attrs.xmlns && !only.name.includes(':')) (only as any).attrs.xmlns = only.getNS()
-  ;(only as any).parent = null
-  return only
+  const parent = new Tree('')
+  readAttributes(frame.attributes, 0, parent)
+  parent.attrs['xmlns'] = frame.ns
+  readContent(frame.inner.toString('utf8', child.start, child.end), parent)
+  const [element] = parent.children
+  if (!(element instanceof Tree)) throw new Error('not a child of this frame')
+  return element.standingAlone()
+}
+
+class Tree extends LtxElement {
+  declare parent: Tree | null
+  declare attrs: Record<string, string>
+
+  constructor (name: string) {
+    super(name)
+    // not an object with a prototype: names of attributes are a peer's choice
+    this.attrs = Object.create(null)
+  }
+
+  override findNS (prefix?: string): string | undefined {
+    return this.attrs[prefix === undefined ? 'xmlns' : `xmlns:${prefix}`] ?? this.parent?.findNS(prefix)
+  }
+
+  override write (writer: (part: string) => void): void {
+    writer(`<${this.name}`)
+    for (const key in this.attrs) writer(` ${key}='${escapeAttribute(this.attrs[key] ?? '')}'`)
+    if (this.children.length === 0) return writer('/>')
+    writer('>')
+    for (const child of this.children) {
+      if (typeof child === 'string') writer(escapeText(child))
+      else child.write(writer)
+    }
+    writer(`</${this.name}>`)
+  }
+
+  override toString (): string {
+    let text = ''
+    this.standingAlone().write(part => { text += part })
+    return text
+  }
+
+  /** This element, or one like it that declares itself what it takes from its parents. */
+  standingAlone (): Tree {
+    if (this.parent === null) return this
+    const alone = new Tree(this.name)
+    const ns = this.findNS()
+    if (ns !== undefined) alone.attrs['xmlns'] = ns
+    for (let tree: Tree | null = this; tree !== null; tree = tree.parent) {
+      for (const key in tree.attrs) {
+        if (tree === this || key.startsWith('xmlns:')) alone.attrs[key] ??= tree.attrs[key] ?? ''
+      }
+    }
+    alone.children = this.children
+    return alone
+  }
+
+  /** A copy that takes from `parent` what this would have taken from its own. */
+  copyInto (parent: Tree): Tree {
+    const copy = new Tree(this.name)
+    copy.parent = parent
+    Object.assign(copy.attrs, this.attrs)
+    copy.children = this.children.map(child => child instanceof Tree && inherits(child) ? child.copyInto(copy) : child)
+    return copy
+  }
+}
+
+function inherits (tree: Tree): boolean {
+  return tree.attrs['xmlns'] === undefined
+}
+
+/** What to put into `parent`, so that it means there what `child` means and `child` stays as it is. */
+function adopt (child: Element, parent: Tree): Tree {
+  if (!(child instanceof Tree)) throw new TypeError('not made by el, parseElement or parseChild')
+  const alone = child.standingAlone()
+  return inherits(alone) ? alone.copyInto(parent) : alone
+}
+
+// not \s, which knows spaces that XML allows in names
+const TAG_NAME = /[^ \t\r\n/>]+/y
+const ATTRIBUTE = /[ \t\r\n]+([^ \t\r\n=/>]+)[ \t\r\n]*=[ \t\r\n]*(?:"([^"]*)"|'([^']*)')/y
+const TAG_END = /[ \t\r\n]*(\/?)>/y
+const CDATA = '<![CDATA['
+
+/** Reads the content of an element, which a framer has found to be well-formed, into `root`. */
+function readContent (xml: string, root: Tree): void {
+  let parent = root
+  let at = 0
+  while (at < xml.length) {
+    const markup = xml.indexOf('<', at)
+    const textEnd = markup < 0 ? xml.length : markup
+    if (textEnd > at) addText(parent, decodeText(xml.slice(at, textEnd)))
+    if (markup < 0) return
+    if (xml.startsWith(CDATA, markup)) {
+      const end = xml.indexOf(']]>', markup)
+      addText(parent, unifyLineEnds(xml.slice(markup + CDATA.length, end)))
+      at = end + ']]>'.length
+    } else if (xml[markup + 1] === '/') {
+      parent = parent.parent ?? root
+      at = xml.indexOf('>', markup) + 1
+    } else {
+      const child = new Tree(matchAt(TAG_NAME, xml, markup + 1)[0])
+      child.parent = parent
+      parent.children.push(child)
+      const end = matchAt(TAG_END, xml, readAttributes(xml, markup + 1 + child.name.length, child))
+      if (end[1] === '') parent = child
+      at = TAG_END.lastIndex
+    }
+  }
+}
+
+function readAttributes (xml: string, at: number, element: Tree): number {
+  let end = at
+  ATTRIBUTE.lastIndex = at
+  for (let match = ATTRIBUTE.exec(xml); match !== null; match = ATTRIBUTE.exec(xml)) {
+    const [, name = '', quoted, apostrophed = ''] = match
+    element.attrs[name] = decodeAttribute(quoted ?? apostrophed)
+    end = ATTRIBUTE.lastIndex
+  }
+  return end
+}
+
+function addText (parent: Tree, text: string): void {
+  const { children } = parent
+  const last = children.length - 1
+  const before = children[last]
+  if (typeof before === 'string') children[last] = before + text
+  else children.push(text)
+}
+
+function matchAt (pattern: RegExp, xml: string, at: number): RegExpExecArray {
+  pattern.lastIndex = at
+  const match = pattern.exec(xml)
+  if (match === null) throw new Error('content that no framer has passed')
+  return match
 }

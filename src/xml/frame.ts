@@ -53,7 +53,12 @@ export class FrameBuilder {
   readonly #namespaces: Namespaces
   #name = ''
   #ns = ''
-  #header: Header = NO_HEADER
+  #to: string | undefined
+  #from: string | undefined
+  #id: string | undefined
+  #type: string | undefined
+  #lang: string | undefined
+  #attributes = ''
   /** Where the content begins; this and what follows count from where the element does. */
   #innerStart = 0
   #children: Child[] = []
@@ -93,11 +98,32 @@ export class FrameBuilder {
     if (ns === undefined) throw notWellFormed('a prefix that is not declared')
     this.#ns = ns
     this.#name = localName(this.#reader)
-    this.#header = readHeader(this.#reader)
+    this.#readHeader()
     this.#innerStart = cursor.pos - cursor.start
     this.#children = []
     this.#contentNs = this.#namespaces.defaultNs === ns ? undefined : this.#namespaces.defaultNs
     this.#undeclared = []
+  }
+
+  #readHeader (): void {
+    const { attributesEnd } = this.#reader.tag
+    this.#to = this.#from = this.#id = this.#type = this.#lang = undefined
+    this.#attributes = ''
+    for (let at = 0; at < attributesEnd; at += OFFSETS) this.#readAttribute(at)
+  }
+
+  #readAttribute (at: number): void {
+    const { cursor: { bytes }, tag: { attributes } } = this.#reader
+    const name = attributes[at + NAME]!
+    const nameEnd = attributes[at + NAME_END]!
+    const value = attributes[at + VALUE]!
+    const end = attributes[at + VALUE_END]!
+    if (isAt(bytes, name, nameEnd, TO)) this.#to = decodeValue(bytes, value, end)
+    else if (isAt(bytes, name, nameEnd, ID)) this.#id = decodeValue(bytes, value, end)
+    else if (isAt(bytes, name, nameEnd, TYPE)) this.#type = intern(bytes, value, end)
+    else if (isAt(bytes, name, nameEnd, FROM)) this.#from = decodeValue(bytes, value, end)
+    else if (isAt(bytes, name, nameEnd, LANG)) this.#lang = intern(bytes, value, end)
+    else if (!isAt(bytes, name, nameEnd, XMLNS)) this.#attributes += ` ${bytes.toString('utf8', name, end + 1)}`
   }
 
   #beginChild (): void {
@@ -123,14 +149,22 @@ export class FrameBuilder {
 
   #finish (): Frame {
     const { cursor, tag, tagStart } = this.#reader
-    const { to, from, id, type, lang, others } = this.#header
     const innerStart = cursor.start + this.#innerStart
     const isEmpty = tag.isEmpty && tagStart < innerStart
     const inner = isEmpty ? NOTHING : cursor.bytes.subarray(innerStart, tagStart)
-    let attributes = others
+    let attributes = this.#attributes
     for (const { prefix, ns } of this.#namespaces.used) attributes += ` xmlns:${prefix}='${escapeAttribute(ns)}'`
     const frame: Frame = {
-      kind: 'element', name: this.#name, ns: this.#ns, to, from, id, type, lang, attributes, inner,
+      kind: 'element',
+      name: this.#name,
+      ns: this.#ns,
+      to: this.#to,
+      from: this.#from,
+      id: this.#id,
+      type: this.#type,
+      lang: this.#lang,
+      attributes,
+      inner,
       children: this.#children,
     }
     return this.#undeclared.length > 0 ? declareContentNs(frame, this.#contentNs ?? '', this.#undeclared) : frame
@@ -151,36 +185,6 @@ export function attributeValue ({ cursor, tag }: TagReader, name: Uint8Array): s
     }
   }
   return undefined
-}
-
-interface Header {
-  to: string | undefined
-  from: string | undefined
-  id: string | undefined
-  type: string | undefined
-  lang: string | undefined
-  others: string
-}
-
-const NO_HEADER: Readonly<Header> = {
-  to: undefined, from: undefined, id: undefined, type: undefined, lang: undefined, others: '',
-}
-
-function readHeader ({ cursor: { bytes }, tag: { attributes, attributesEnd } }: TagReader): Header {
-  const header: Header = { ...NO_HEADER }
-  for (let at = 0; at < attributesEnd; at += OFFSETS) {
-    const start = attributes[at + NAME]!
-    const end = attributes[at + NAME_END]!
-    const value = attributes[at + VALUE]!
-    const valueEnd = attributes[at + VALUE_END]!
-    if (isAt(bytes, start, end, TO)) header.to = intern(bytes, value, valueEnd)
-    else if (isAt(bytes, start, end, ID)) header.id = decodeValue(bytes, value, valueEnd)
-    else if (isAt(bytes, start, end, TYPE)) header.type = intern(bytes, value, valueEnd)
-    else if (isAt(bytes, start, end, FROM)) header.from = intern(bytes, value, valueEnd)
-    else if (isAt(bytes, start, end, LANG)) header.lang = intern(bytes, value, valueEnd)
-    else if (!isAt(bytes, start, end, XMLNS)) header.others += ` ${bytes.toString('utf8', start, valueEnd + 1)}`
-  }
-  return header
 }
 
 function declaresDefault ({ cursor: { bytes }, tag: { attributes, attributesEnd } }: TagReader): boolean {

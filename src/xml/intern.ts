@@ -1,6 +1,6 @@
 /**
- * Strings from bytes, without making known ones anew: names, namespaces and addresses come again and again, so each
- * is looked for in a small table first. A slot holds what was seen last; a peer that floods it costs time, not memory.
+ * Strings from bytes, without making known ones anew: names and namespaces come again and again, so each is looked for
+ * in a small table first. A slot holds what was seen last; a peer that floods it costs time, not memory.
  */
 
 import { AMPERSAND, SPACE } from './characters.ts'
@@ -9,6 +9,8 @@ import { decodeAttribute } from './decode.ts'
 const SLOTS = 2048
 const LONGEST = 64
 
+const SAMPLE = 8
+
 const strings = new Array<string>(SLOTS).fill('')
 const stringBytes = new Uint8Array(SLOTS * LONGEST)
 
@@ -16,9 +18,7 @@ const stringBytes = new Uint8Array(SLOTS * LONGEST)
 export function intern (bytes: Buffer, start: number, end: number): string {
   const length = end - start
   if (length > LONGEST) return decodeValue(bytes, start, end)
-  let hash = length
-  for (let at = start; at < end; at++) hash = (hash << 5) - hash + bytes[at]! | 0
-  const slot = (hash ^ hash >>> 11 ^ hash >>> 22) & SLOTS - 1
+  const slot = slotOf(bytes, start, end)
   const known = strings[slot]!
   if (known.length === length && isSame(bytes, start, length, slot * LONGEST)) return known
   const text = decodeValue(bytes, start, end)
@@ -43,6 +43,14 @@ export function isAt (bytes: Buffer, start: number, end: number, expected: Uint8
     if (bytes[start + i] !== expected[i]) return false
   }
   return true
+}
+
+function slotOf (bytes: Buffer, start: number, end: number): number {
+  let hash = end - start
+  const head = Math.min(end, start + SAMPLE)
+  for (let at = start; at < head; at++) hash = Math.imul(hash, 31) + bytes[at]! | 0
+  for (let at = Math.max(head, end - SAMPLE); at < end; at++) hash = Math.imul(hash, 31) + bytes[at]! | 0
+  return (hash ^ hash >>> 11 ^ hash >>> 22) & SLOTS - 1
 }
 
 function isSame (bytes: Buffer, start: number, length: number, from: number): boolean {

@@ -62,7 +62,8 @@ export class Namespaces {
 
   /** The element of `enter` at this depth is over. */
   leave (depth: number): void {
-    if (this.#defaultDepths.length > 0 && this.#defaultDepths.at(-1) === depth) {
+    const { length } = this.#defaultDepths
+    if (length > 0 && this.#defaultDepths[length - 1] === depth) {
       this.#defaultDepths.pop()
       this.defaultNs = this.#outerDefaults.pop() ?? ''
     }
@@ -95,7 +96,7 @@ export class Namespaces {
 
   /** Forgets which prefixes were used. */
   beginElement (): void {
-    this.#used.length = 0
+    if (this.#used.length > 0) this.#used.length = 0
   }
 
   /** The stream header's declarations that were used since `beginElement`. */

@@ -56,6 +56,17 @@ describe('an address', () => {
     expect(() => Jid.parse(text)).toThrow(JidError)
   })
 
+  test.each([
+    ['@example.com', 'the local part is empty'], ['juliet@', 'the domain is empty'], ['a@b/', 'the resource is empty'],
+  ])('says what it lacks: %s', (text, message) => {
+    expect(() => Jid.parse(text)).toThrow(message)
+  })
+
+  // RFC 7622 §3.2 and §3.4.
+  test('has a resource from the first slash on', () => {
+    expect(Jid.parse('juliet@example.com/a/b@c/').resource).toBe('a/b@c/')
+  })
+
   // RFC 7622 §3.3.1.
   test.each([...'"&\':<>@ '])('has no %s in its local part', character => {
     expect(() => Jid.of(`a${character}b`, 'example.com')).toThrow(JidError)
@@ -134,6 +145,7 @@ describe('the domain of an address', () => {
     ['\uFF45\uFF58\uFF41\uFF4D\uFF50\uFF4C\uFF45\u3002com', 'example.com'],
     ['fa\u00DF.example', 'fa\u00DF.example'],
     ['\u05D0\u05D1.example', '\u05D0\u05D1.example'],
+    ['\u0628\u0661.\u0628\u06F1.example', '\u0628\u0661.\u0628\u06F1.example'],
     ['192.0.2.1', '192.0.2.1'],
     ['\uFF11\uFF19\uFF12.0.2.1', '192.0.2.1'],
     ['[2001:DB8:0:0:0:0:0:1]', '[2001:db8::1]'],
@@ -144,10 +156,12 @@ describe('the domain of an address', () => {
   })
 
   test.each([
-    'a..example', 'example.com..', '.example', '-a.example', 'a-.example', 'ab--c.example', 'a_b.example', 'a b.example',
-    'xn--a.example', 'xn--.example', 'xn--bcher-.example', 'foo%41.example', 'a:5222', 'a\u0000b', 'a\u2215b',
+    'a..example', 'example.com..', '.example', '-a.example', 'a-.example', 'ab--c.example', 'a_b.example',
+    'a b.example', 'xn--a.example', 'xn--.example', 'xn--bcher-.example', 'foo%41.example', 'a:5222',
+    'a\u0000b', 'a\u2215b',
     '\u2603.example', '\u00B7.example', '1\u05D0.example', '\u05D0a.example', '\u0301a.example', '\uD800.example',
-    '256', '1.2.3', '01.2.3.4', '1.2.3.256', '\u0661.example', 'a\u200Db.example', 'xn--ab-j1t.example',
+    '\u4E2D.a\u30FBb.example', '\u0661.example', 'a\u200Db.example', 'xn--ab-j1t.example',
+    '256', '\uFF12\uFF15\uFF16', '1.2.3', '01.2.3.4', '1.2.3.256',
     '[192.0.2.1]', '[::1', '::1', '[]', '[::g]', '[fe80::1%eth0]', '[v1.x]',
   ])('%j is none', text => {
     expect(() => Jid.of('', text)).toThrow(JidError)
@@ -168,8 +182,10 @@ describe('the domain of an address', () => {
 /** Text with the characters that addresses are sensitive to, next to any others. */
 const sensitive = fc.string({
   unit: fc.oneof(
-    fc.constantFrom(...'@/.-[]:xn19aAzZ \u00DF\u00E4\u00C4\u0130\u03A3\u03C3\u03C2\u0301\u0308\u00AD\u00B7\u0375\u30FB'),
-    fc.constantFrom(...'\u05D0\u05F3\u0627\u0628\u0661\u06F1\u094D\u0915\u200C\u200D\u200F\u2163\uFF21\uFF71\u3000\uFE0F'),
+    fc.constantFrom(...'@/.-[]:xn19aAzZ '),
+    fc.constantFrom(...'\u00DF\u00E4\u00C4\u0130\u03A3\u03C3\u03C2\u0301\u0308\u00AD\u00B7\u0375\u30FB'),
+    fc.constantFrom(...'\u05D0\u05F3\u0627\u0628\u0661\u06F1'),
+    fc.constantFrom(...'\u094D\u0915\u200C\u200D\u200F\u2163\uFF21\uFF71\u3000\uFE0F'),
     fc.constantFrom('xn--', '\uD800', '\uDC00', '\uFFFF', '\u{1F600}', '\u{10FFFF}', '\u{1E900}', '\u1100', '\uAC00'),
     fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
   ),

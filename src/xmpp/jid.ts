@@ -10,8 +10,8 @@ import { isIdentifier, opaqueString, usernameCaseMapped } from './precis.ts'
 
 /** RFC 7622 §3.1: of each part, in UTF-8. */
 const MAX_PART_BYTES = 1023
-/** What is longer than this is too long also after any mapping and composition. */
-const MAX_RAW_LENGTH = 2 * MAX_PART_BYTES
+/** What is longer than this is too long also after any mapping and composition: 3 UTF-16 units to 2 bytes at best. */
+const MAX_RAW_LENGTH = 1.5 * MAX_PART_BYTES
 /** RFC 7622 §3.3.1. */
 const NOT_IN_LOCAL = /["&'/:<>@]/
 /** NR-LDH labels (RFC 5890 §2.3.1): letters, digits and hyphens, no label an A-label or like one. */
@@ -137,7 +137,7 @@ function prepareDomain (text: string): string {
   // RFC 7622 §3.2: before anything else.
   const name = text.endsWith('.') ? text.slice(0, -1) : text
   if (name === '') throw new JidError('the domain is empty')
-  if (name.length > MAX_RAW_LENGTH) throw new JidError('the domain is too long')
+  if (name.length > MAX_PART_BYTES) throw new JidError('the domain is too long')
   const lower = name.toLowerCase()
   if (lower.length <= MAX_HOST_NAME && HOST_NAME.test(lower)) return checkedNumber(lower)
   return name.startsWith('[') ? prepareIpv6(name) : prepareIdn(name)

@@ -27,8 +27,8 @@ const OUT_OF_CONTEXT: readonly RegExp[] = [
   /^(?=.*\u30FB)[^\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]+$/su, // §A.7
   /^(?=.*[\u0660-\u0669]).*[\u06F0-\u06F9]/su, // §A.8 and §A.9
 ]
-/** A joiner, with the character before it and the letters that it stands between, whatever marks these bear. */
-const JOINER = /(?<=(.)|)(?<=(\P{M})\p{M}*|)[\u200C\u200D](?=\p{M}*(\P{M})|)/gsu
+/** A joiner, with the mark before it and the letters that it stands between, whatever marks these bear. */
+const JOINER = /(?<=(\p{M})|)(?<=(\P{M})\p{M}*|)[\u200C\u200D](?=\p{M}*(\P{M})|)/gu
 const LETTER_KA = '\u0915'
 
 /** RFC 8265 §3.3.1: the characters that are fullwidth or halfwidth forms of others. */
@@ -66,9 +66,9 @@ function isOfClass (allowed: RegExp, text: string): boolean {
 
 function isInContext (text: string): boolean {
   if (OUT_OF_CONTEXT.some(broken => broken.test(text))) return false
-  for (const [joiner, before, left, right] of text.matchAll(JOINER)) {
+  for (const [joiner, mark, left, right] of text.matchAll(JOINER)) {
     // RFC 5892 §A.1 and §A.2: after a virama.
-    if (before !== undefined && hasGoodJoiners(LETTER_KA + before + joiner)) continue
+    if (mark !== undefined && hasGoodJoiners(LETTER_KA + mark + joiner)) continue
     // RFC 5892 §A.1: or, for a non-joiner, between letters that would join.
     if (left === undefined || right === undefined || !hasGoodJoiners(left + joiner + right)) return false
   }

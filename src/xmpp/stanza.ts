@@ -4,8 +4,8 @@
  */
 import { el, parseChild, parseElement } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
-import { parseFrame } from '../xml/framer.ts'
 import type { Child, Frame } from '../xml/framer.ts'
+import { storedFrame } from '../xml/stored.ts'
 import { escapeAttribute } from '../xml/write.ts'
 import { StanzaError } from './errors.ts'
 import { Jid } from './jid.ts'
@@ -227,15 +227,18 @@ export function stanzaOf (frame: Frame, from: Jid | undefined, to: Jid | undefin
   }
 }
 
-const STORED_LIMITS = { stanzaBytes: Infinity, depth: Infinity, attributes: Infinity, nameBytes: Infinity }
-
 /** A stanza that was kept as `toXml(NS_CLIENT)`. */
 export function storedStanza (xml: string): Stanza {
-  const frame = parseFrame(Buffer.from(xml), STORED_LIMITS)
+  const frame = storedFrame(xml)
   const address = (text: string | undefined): Jid | undefined => text === undefined ? undefined : Jid.parse(text)
   const stanza = stanzaOf(frame, address(frame.from), address(frame.to), frame.lang)
   if (!stanza) throw new Error(`what was stored is no stanza: <${frame.name}>`)
   return stanza
+}
+
+/** An element that was kept as its `toString()`. */
+export function parseStored (xml: string): Element {
+  return parseElement(storedFrame(xml))
 }
 
 // RFC 6121 §5.2.2: a type that is not understood counts as normal.
