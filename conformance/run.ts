@@ -49,9 +49,9 @@ async function run (server: ServerName): Promise<number> {
 function readScript (file: string, index: number): Script {
   const text = readFileSync(join(HERE, file), 'utf8')
   try {
-    const names = new Set(parseScript(text).cast.map(({ jid }) => jid.slice(0, jid.indexOf('@'))))
-    const accounts = new RegExp(`(?<![\\w.-])(${[...names].join('|')})(?=@)|(?<=<username>)(${[...names].join('|')})(?=<)`, 'gi')
-    return parseScript(text.replaceAll(accounts, `$&.${index}`))
+    const names = parseScript(text).cast.map(({ jid }) => jid.slice(0, jid.indexOf('@'))).join('|')
+    const mentions = new RegExp(`(?<![\\w.-])(?:${names})(?=@)|(?<=<username>)(?:${names})(?=<)`, 'gi')
+    return parseScript(text.replaceAll(mentions, `$&.${index}`))
   } catch (error) {
     throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`)
   }

@@ -1,6 +1,7 @@
 /** The servers that scripts are played against, each with accounts for the scripts. */
+import { rmSync } from 'node:fs'
 import { startEjabberd } from './peers/ejabberd.ts'
-import { addUsers, startHeliograph } from './peers/heliograph.ts'
+import { startHeliograph } from './peers/heliograph.ts'
 import { startProsody } from './peers/prosody.ts'
 import type { Server } from './peers/server.ts'
 import { register, type Account } from './runner/register.ts'
@@ -17,16 +18,22 @@ export function isServer (name: string): name is ServerName {
   return SERVERS.some((server) => server === name)
 }
 
-/** Starts the server with these extensions and no other, makes the accounts, and stops it when `work` is done. */
+/** Starts the server with what these extensions need, makes the accounts, and ends it when `work` is done. */
 export async function withServer (
   name: ServerName, extensions: readonly string[], accounts: readonly Account[], work: (port: number) => Promise<void>,
 ): Promise<void> {
-  const server = await STARTERS[name](extensions)
+  // Without extensions ours knows no registration: the accounts are made beforehand, in the same folder.
+  const bare = name === 'ours' && extensions.length === 0
+  let server = await STARTERS[name](bare ? ['registration'] : extensions)
   try {
-    if (name === 'ours') await addUsers(server, accounts)
-    else for (const account of accounts) await register({ port: server.port, tls: false }, account)
+    for (const account of accounts) await register({ port: server.port, tls: false }, account)
+    if (bare) {
+      await server.end()
+      server = await startHeliograph([], server.folder)
+    }
     await work(server.port)
   } finally {
-    await server.stop()
+    await server.end()
+    rmSync(server.folder, { recursive: true, force: true })
   }
 }

@@ -33,7 +33,8 @@ function readRows (table: string): Map<string, { rule: string, passes: Map<strin
   for (const line of table.split('\n').slice(2)) {
     const [, rule = '', link = '', ...cells] = line.split(/(?<!\\)\|/).map((cell) => cell.trim())
     const file = /\[(.+?)\]/.exec(link)?.[1]
-    if (file !== undefined) rows.set(file, { rule, passes: new Map(SERVERS.map((name, index) => [name, cells[index] ?? ''])) })
+    const passes = new Map<string, string>(SERVERS.map((name, index) => [name, cells[index] ?? '']))
+    if (file !== undefined) rows.set(file, { rule, passes })
   }
   return rows
 }

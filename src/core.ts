@@ -63,7 +63,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const events = new EventTable(log)
   const streams = new StreamTable()
   const disco = new Disco()
-  const router = new Router(stages, iqs)
+  const router = new Router(stages, iqs, log)
   const store = accountStore(db)
   const rosters = new Rosters(rosterStore(db), MAX_ROSTER_ITEMS)
   const accounts = new Accounts({

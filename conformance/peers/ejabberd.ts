@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
-  freePort, makeCertificate, makeFolder, requireProgram, startProgram, stopProgram, systemUser, type Server,
+  endProgram, freePort, makeCertificate, makeFolder, requireProgram, startProgram, systemUser, type CertificateFiles, type Server,
 } from './server.ts'
 
 const CONTROL = '/usr/sbin/ejabberdctl'
@@ -26,7 +26,8 @@ export async function startEjabberd (extensions: readonly string[]): Promise<Ser
   const folder = makeFolder('ejabberd', owner)
   const port = await freePort()
   const config = join(folder, 'ejabberd.yml')
-  writeFileSync(config, configuration(port, extensions.flatMap((name) => MODULES[name] ?? []), makeCertificate(folder, owner)))
+  const modules = extensions.flatMap((name) => MODULES[name] ?? [])
+  writeFileSync(config, configuration(port, modules, makeCertificate(folder, owner)))
   const env = {
     ...process.env,
     HOME: folder,
@@ -37,11 +38,11 @@ export async function startEjabberd (extensions: readonly string[]): Promise<Ser
   }
   const parameters = ['-noinput', '-mnesia', 'dir', `"${folder}/database"`, '-s', 'ejabberd']
   const child = await startProgram('erl', parameters, port, { cwd: folder, env, ...owner })
-  return { port, folder, stop: () => stopProgram(child, folder) }
+  return { port, folder, end: () => endProgram(child) }
 }
 
 function configuration (
-  port: number, modules: readonly string[], tls: { readonly certificate: string, readonly key: string },
+  port: number, modules: readonly string[], tls: CertificateFiles,
 ): string {
   return `
 hosts: [localhost]

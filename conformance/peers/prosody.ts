@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
-  freePort, makeCertificate, makeFolder, requireProgram, startProgram, stopProgram, systemUser, type Server,
+  endProgram, freePort, makeCertificate, makeFolder, requireProgram, startProgram, systemUser, type CertificateFiles, type Server,
 } from './server.ts'
 
 const PROGRAM = '/usr/bin/prosody'
@@ -20,13 +20,14 @@ export async function startProsody (extensions: readonly string[]): Promise<Serv
   const folder = makeFolder('prosody', owner)
   const port = await freePort()
   const config = join(folder, 'prosody.cfg.lua')
-  writeFileSync(config, configuration(folder, port, extensions.flatMap((name) => MODULES[name] ?? []), makeCertificate(folder, owner)))
+  const modules = extensions.flatMap((name) => MODULES[name] ?? [])
+  writeFileSync(config, configuration(folder, port, modules, makeCertificate(folder, owner)))
   const child = await startProgram(PROGRAM, ['-F', '--config', config], port, { cwd: folder, ...owner })
-  return { port, folder, stop: () => stopProgram(child, folder) }
+  return { port, folder, end: () => endProgram(child) }
 }
 
 function configuration (
-  folder: string, port: number, modules: readonly string[], tls: { readonly certificate: string, readonly key: string },
+  folder: string, port: number, modules: readonly string[], tls: CertificateFiles,
 ): string {
   // These two would come unasked.
   const disabled = ['s2s', 'offline', 'disco'].filter((name) => !modules.includes(name))

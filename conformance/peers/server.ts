@@ -1,7 +1,7 @@
-/** What the peers have in common: a server as a child process that listens on a loopback port, in a folder of its own. */
+/** What the peers have in common: a child process that listens on a loopback port and has a folder of its own. */
 import { execFileSync, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdtempSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,9 +10,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 export interface Server {
   readonly port: number
   readonly folder: string
-  /** Ends the process and removes its folder. */
-  stop (): Promise<void>
+  /** Ends the process; the folder stays. */
+  end (): Promise<void>
 }
+
+export interface CertificateFiles { readonly certificate: string, readonly key: string }
 
 export interface Owner { readonly uid: number, readonly gid: number }
 
@@ -42,7 +44,7 @@ export function makeFolder (name: string, owner?: Owner): string {
 }
 
 /** A certificate that signed itself, for `localhost`. */
-export function makeCertificate (folder: string, owner?: Owner): { readonly certificate: string, readonly key: string } {
+export function makeCertificate (folder: string, owner?: Owner): CertificateFiles {
   const certificate = join(folder, 'localhost.crt')
   const key = join(folder, 'localhost.key')
   execFileSync('openssl', ['req', '-x509', '-nodes', '-days', '2', '-newkey', 'ec', '-pkeyopt',
@@ -89,11 +91,6 @@ export async function endProgram (child: ChildProcess): Promise<void> {
   const timer = setTimeout(() => child.kill('SIGKILL'), 15_000)
   await ended
   clearTimeout(timer)
-}
-
-export async function stopProgram (child: ChildProcess, folder: string): Promise<void> {
-  await endProgram(child)
-  rmSync(folder, { recursive: true, force: true })
 }
 
 async function listens (port: number): Promise<boolean> {

@@ -1,4 +1,4 @@
-/** A client's stream over TCP, with STARTTLS or plain: logs in (SCRAM-SHA-1 or PLAIN), binds, then sends and receives. */
+/** A client's stream over TCP, plain or with STARTTLS: logs in (SCRAM-SHA-1 or PLAIN), binds, sends and receives. */
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { scramSha1 } from './scram.ts'
@@ -146,8 +146,8 @@ export class Client {
       },
       end: () => { this.#end('the server closed the stream') },
     })
-    this.send("<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'" +
-      ` to='${this.#login.jid.split('@')[1]}' version='1.0' xml:lang='en'>`)
+    this.send(`<?xml version='1.0'?><stream:stream to='${this.#login.jid.split('@')[1]}' version='1.0' xml:lang='en'` +
+      " xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>")
     return this.#expect('features')
   }
 

@@ -15,12 +15,12 @@ export type Captures = Map<string, string>
 /** The first difference in words, or nothing when it matches; only a match leaves anything in `captures`. */
 export function findMismatch (expected: XmlElement, actual: XmlElement, captures: Captures): string | undefined {
   const attempt = new Map(captures)
-  const mismatch = compareElement(expected, actual, isStrict(expected, undefined), attempt)
+  const mismatch = compareElement(expected, actual, isStrict(expected), attempt)
   if (mismatch === undefined) for (const [name, value] of attempt) captures.set(name, value)
   return mismatch
 }
 
-function isStrict (expected: XmlElement, parent: { readonly ns: string, readonly strict: boolean } | undefined): boolean {
+function isStrict (expected: XmlElement, parent?: { readonly ns: string, readonly strict: boolean }): boolean {
   const told = expected.attributes.get(STRICT)
   if (told !== undefined) return told === 'true'
   return parent?.ns === expected.ns ? parent.strict : expected.ns !== NS_CLIENT

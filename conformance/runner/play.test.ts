@@ -30,7 +30,7 @@ function answer (heard: string): string {
 }
 
 test('what comes must be what is expected, with names filled in', async () => {
-  await play("Romeo sends:\n\t<a from=\"${Romeo's full JID}\"/>\nRomeo receives:\n\t<a from='romeo@localhost/orchard'/>")
+  await play("Romeo sends:\n\t<a b=\"${Romeo's full JID}\"/>\nRomeo receives:\n\t<a b='romeo@localhost/orchard'/>")
 })
 
 test('what differs is reported with its line', async () => {

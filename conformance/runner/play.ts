@@ -29,7 +29,7 @@ export async function playScript (script: Script, endpoint: Endpoint): Promise<v
     for (let index = 0; index < steps.length;) {
       const step = steps[index]
       if (!step) break
-      const together = step.group === undefined ? [step] : steps.slice(index).filter(({ group }) => group === step.group)
+      const together = step.group === undefined ? [step] : steps.filter(({ group }) => group === step.group)
       await playSteps(stage, together)
       index += together.length
     }

@@ -1,6 +1,6 @@
 /**
  * Scansion's language: a header of `[Client] Name` blocks, a rule of dashes, then who connects, sends, receives and
- * disconnects. What a comment says (the rule, `needs:`, `fails:`, `in any order`, `may come`) is ours; scansion skips it.
+ * disconnects. What comments say (the rule, `needs:`, `fails:`, `in any order`, `may come`) is ours; scansion skips it.
  */
 export interface Character {
   readonly name: string

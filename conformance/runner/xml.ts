@@ -31,8 +31,13 @@ const NS_XML = 'http://www.w3.org/XML/1998/namespace'
 export class StreamReader {
   readonly #parser = new SaxesParser({ xmlns: true })
   readonly #open: OpenElement[] = []
+  readonly #events: StreamEvents
+  /** What was read in this chunk: saxes closes an element before it says that the closing tag was another's. */
+  #complete: XmlElement[] = []
+  #ended = false
 
   constructor (events: StreamEvents) {
+    this.#events = events
     this.#parser.on('error', (error) => { throw error })
     this.#parser.on('opentag', (tag) => { this.#open.push(openElement(tag)) })
     this.#parser.on('text', (text) => { this.#append(text) })
@@ -41,14 +46,18 @@ export class StreamReader {
       const element = this.#open.pop()
       const parent = this.#open.at(-1)
       if (!element) return
-      if (!parent) events.end()
-      else if (this.#open.length === 1) events.element(element)
+      if (!parent) this.#ended = true
+      else if (this.#open.length === 1) this.#complete.push(element)
       else parent.children.push(element)
     })
   }
 
   write (text: string): void {
     this.#parser.write(text)
+    const complete = this.#complete
+    this.#complete = []
+    for (const element of complete) this.#events.element(element)
+    if (this.#ended) this.#events.end()
   }
 
   #append (text: string): void {

@@ -13,7 +13,7 @@ import type { SessionStream } from '../session/session.ts'
 import { Turns } from '../util/turns.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import type { Message, Stanza } from '../xmpp/stanza.ts'
+import type { Iq, Message, Stanza } from '../xmpp/stanza.ts'
 import { chooseRecipients } from './delivery.ts'
 
 /** Accounts without a session that stay in memory, so that what comes next for them needs no database. */
@@ -189,10 +189,17 @@ export class Accounts implements Destination {
     for (const session of to) session.deliver(finished)
   }
 
-  #receiveIq (iq: Stanza & { readonly kind: 'iq' }, account: Account): void | Promise<void> {
+  #receiveIq (iq: Iq, account: Account): void | Promise<void> {
     // RFC 6121 §8.5.2.1.3: the server answers for the account.
     if (iq.to?.isBare) return this.#parts.router.answer(iq, ['account'], account.jid)
-    return this.#deliver(iq, account)
+    return this.#mayAsk(iq, account) ? this.#deliver(iq, account) : this.#undelivered(iq, 'error')
+  }
+
+  // RFC 6121 §8.5.3.1: only who may know that the session is there, lest an answer tell it.
+  #mayAsk ({ type, from, to }: Iq, account: Account): boolean {
+    if (type === 'result' || type === 'error' || !from) return true
+    const session = to && account.session(to.resource)
+    return session === undefined || this.#presences?.isKnownTo(session, from) !== false
   }
 
   #deliver (stanza: Stanza, account: Account): void | Promise<void> {

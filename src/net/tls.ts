@@ -56,6 +56,12 @@ export class TlsInfo implements SecureInfo {
     return this.#socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))
   }
 
+  unique (): Buffer | undefined {
+    // On TLS 1.2 it covers the handshake with the extended master secret only (RFC 7627 §1), and Node can't tell.
+    if (this.protocol !== 'TLSv1.3' || this.#socket.destroyed) return undefined
+    return this.#socket.isSessionReused() ? this.#socket.getFinished() : this.#socket.getPeerFinished()
+  }
+
   serverEndPoint (): Buffer | undefined {
     const certificate = this.#socket.getX509Certificate()
     const hash = endPointHash(certificate?.signatureAlgorithm)

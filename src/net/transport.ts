@@ -1,4 +1,4 @@
-/** What a stream knows of its connection: bytes in, bytes out, and what TLS says of it. TCP and WebSocket are alike here. */
+/** What a stream knows of its connection: bytes in and out, and what TLS says of it. TCP and WebSocket are alike. */
 
 /** What TLS knows of a connection, for channel binding and for the log. */
 export interface SecureInfo {
@@ -8,6 +8,8 @@ export interface SecureInfo {
   readonly sni: string | undefined
   /** RFC 9266: 32 bytes, or nothing where the connection can't give them. */
   exporter (): Buffer | undefined
+  /** RFC 5929 §3: the first Finished message, where it covers the whole handshake. */
+  unique (): Buffer | undefined
   /** RFC 5929 §4: the hash of the certificate that was presented. */
   serverEndPoint (): Buffer | undefined
 }
@@ -18,7 +20,7 @@ export interface Transport {
   readonly secure: SecureInfo | undefined
   /** Bytes written that the peer has not taken yet. */
   readonly bufferedBytes: number
-  /** Sends in order; what one tick writes to a TCP connection leaves in one write. On a WebSocket a call is a message. */
+  /** Sends in order; what one tick writes to TCP leaves in one write, while on a WebSocket each call is a message. */
   write (data: Buffer | string): void
   /** Closes when what was written has left. */
   close (): void

@@ -18,6 +18,10 @@ import type { Transport } from './transport.ts'
 const SUBPROTOCOL = 'xmpp'
 const UNSUPPORTED_DATA = 1003
 const PING_MS = 45_000
+/** How long a peer may take to answer our closing frame. */
+const FAREWELL_MS = 5_000
+/** The least that a message of a client's is on the wire (RFC 6455 §5.2): an empty one is not free. */
+const FRAME_BYTES = 6
 
 /** RFC 6455 §1.3: what the key is hashed with. */
 const ACCEPT_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
@@ -48,6 +52,7 @@ export class WebSocketEndpoint {
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: options.maxMessageBytes,
+      closeTimeout: FAREWELL_MS,
       handleProtocols: () => SUBPROTOCOL,
     })
     this.#server.on('headers', (headers, request) => this.#answerKey(headers, request))
@@ -210,7 +215,7 @@ class WebSocketTransport implements Transport, Shaped, Flushable {
   }
 
   #deliver (data: Buffer): void {
-    this.#shaper?.charge(this, data.length)
+    this.#shaper?.charge(this, FRAME_BYTES + data.length)
     this.onData(data)
   }
 

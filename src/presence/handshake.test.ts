@@ -39,7 +39,7 @@ describe('a request (RFC 6121 §3.1)', () => {
   })
 
   test('that is denied leaves nothing at who denied it (§3.2.1)', async () => {
-    const { romeo, juliet } = await pair()
+    const { server, romeo, juliet } = await pair()
     await romeo.sends("<presence type='subscribe' to='juliet@localhost'/>")
     await romeo.received()
     await juliet.received()
@@ -49,6 +49,7 @@ describe('a request (RFC 6121 §3.1)', () => {
     expect(await romeo.receivedInBrief()).toEqual(['unsubscribed from juliet@localhost', 'push juliet@localhost none'])
     expect(await juliet.received()).toEqual([])
     expect(await rosterOf(juliet)).toEqual([])
+    expect(await server.db.query("select contact from roster_item where owner = 'juliet@localhost'")).toEqual([])
   })
 
   test('that is taken back is shown as taken back, and waits no more (§3.3.2)', async () => {

@@ -79,16 +79,16 @@ export class Presences {
     }
   }
 
-  // RFC 6121 §4.5.2 and §4.6.3: also to those whom it sent presence directly.
+  // RFC 6121 §4.5.2 and §4.6.3: also to those whom it sent presence directly, unless they hear of it anyway.
   #withdraw (presence: Presence, session: Session): void {
-    const { directed } = session
+    const { directed, available } = session
     session.directed = undefined
-    if (session.available) {
-      session.presence = undefined
-      this.#broadcast(presence, session)
+    if (available) this.#broadcast(presence, session)
+    session.presence = undefined
+    for (const to of directed?.values() ?? []) {
+      if (available && this.#maySee(session.account, to)) continue
+      this.#router.sendQuietly(presence.withAddress(session.jid, to), session)
     }
-    if (!directed) return
-    for (const to of directed.values()) this.#router.sendQuietly(presence.withAddress(session.jid, to), session)
   }
 
   // RFC 6121 §4.6.
@@ -96,7 +96,7 @@ export class Presences {
     const key = to.toString()
     if (presence.type === 'unavailable') sender.directed?.delete(key)
     // §4.6.3: whoever is subscribed hears of the end anyway.
-    if (presence.type === 'available' && !(sender.available && this.#rosters.isSubscriber(sender.account, to))) {
+    if (presence.type === 'available' && !(sender.available && this.#maySee(sender.account, to))) {
       sender.directed ??= new Map()
       sender.directed.set(key, to)
       const [oldest] = sender.directed.keys()
@@ -111,30 +111,35 @@ export class Presences {
     if (!contact) return this.#router.refuse(presence, new StanzaError('bad-request', 'to whom?'), sender)
     const { account } = sender
     if (contact.equals(account.jid)) return
-    const { route, before } = await this.#rosters.sent(account, contact, type)
-    if (route) await this.#router.route(presence.withAddress(account.jid, contact))
-    const wasSubscriber = before.subscription === 'from' || before.subscription === 'both'
-    if (type === 'subscribed' && route) this.#tell(account, contact, 'available') // §3.1.5
-    if (type === 'unsubscribed' && wasSubscriber) this.#tell(account, contact, 'unavailable') // §3.2.2
+    const sent = await this.#rosters.sent(account, contact, type).catch(refusal)
+    if (sent instanceof StanzaError) return this.#router.refuse(presence, sent, sender)
+    const { route, before } = sent
+    if (type === 'unsubscribed') this.#tellTheEnd(account, contact, before)
+    if (!route) return
+    await this.#router.route(presence.withAddress(account.jid, contact))
+    if (type === 'subscribed') this.#tell(account, contact, 'available') // §3.1.5
   }
 
   /** RFC 6121 §2.5.2: a contact was removed from the roster. */
   dropSubscriptions (session: Session, contact: Jid, before: SubscriptionState): void {
     const { account } = session
+    this.#tellTheEnd(account, contact, before)
     for (const type of removal(before)) {
       this.#router.sendQuietly(makePresence(type, { from: account.jid, to: contact }), session)
-      if (type === 'unsubscribed') this.#tell(account, contact, 'unavailable')
     }
   }
 
   /** An account is gone: nobody sees it, and it sees nobody (XEP-0077 §3.2). */
   accountRemoved (account: Account): void {
-    for (const item of this.#rosters.of(account).items.values()) {
-      for (const type of removal(item.state)) {
-        if (type === 'unsubscribed') this.#tell(account, item.jid, 'unavailable')
-        void this.#router.route(makePresence(type, { from: account.jid, to: item.jid }))
-      }
+    for (const session of account.sessions) this.sessionEnded(session)
+    for (const { jid, state } of this.#rosters.of(account).items.values()) {
+      for (const type of removal(state)) this.#router.post(makePresence(type, { from: account.jid, to: jid }))
     }
+  }
+
+  // RFC 6121 §3.2.2: while the contact is still subscribed, and to nobody else.
+  #tellTheEnd (account: Account, contact: Jid, { subscription }: SubscriptionState): void {
+    if (subscription === 'from' || subscription === 'both') this.#tell(account, contact, 'unavailable')
   }
 
   /** Sends a contact the presence, or its end, of each available session. */
@@ -151,22 +156,39 @@ export class Presences {
     const subscription = subscriptionType(presence)
     if (subscription) return this.#receiveSubscription(presence, subscription, account).then(() => true)
     if (presence.type !== 'probe') return false
-    if (presence.from) this.#answerProbe(presence.from, account)
+    const { from, to } = presence
+    if (from && to) this.#answerProbe(from, to, account)
     return true
   }
 
   // RFC 6121 §4.3.2.
-  #answerProbe (from: Jid, account: Account): void {
-    const isOwn = from.bare.equals(account.jid)
-    if (!isOwn && !this.#rosters.isSubscriber(account, from)) {
-      void this.#router.route(makePresence('unsubscribed', { from: account.jid, to: from.bare }))
-      return
+  #answerProbe (from: Jid, to: Jid, account: Account): void {
+    if (!this.#maySee(account, from)) return this.#answerStranger(from, to, account)
+    let isSeen = false
+    for (const { jid, presence } of sessionsAt(account, to)) {
+      if (!presence) continue
+      isSeen = true
+      this.#router.post(presence.withAddress(jid, from))
     }
-    const available = account.sessions.filter(session => session.presence)
-    for (const session of available) {
-      if (session.presence) void this.#router.route(session.presence.withAddress(session.jid, from))
-    }
-    if (available.length === 0) void this.#router.route(makePresence('unavailable', { from: account.jid, to: from }))
+    if (!isSeen) this.#router.post(makePresence('unavailable', { from: to, to: from }))
+  }
+
+  // RFC 6121 §4.6.6: who was sent presence directly is told that it holds, and no more.
+  #answerStranger (from: Jid, to: Jid, account: Account): void {
+    const seen = sessionsAt(account, to).filter(session => hasDirected(session, from))
+    for (const { jid } of seen) this.#router.post(makePresence('available', { from: jid, to: from }))
+    if (seen.length === 0) this.#router.post(makePresence('unsubscribed', { from: account.jid, to: from.bare }))
+  }
+
+  /** RFC 6121 §8.5.3.1: whether somebody may learn that the session is there, by asking it something. */
+  isKnownTo (session: Session, from: Jid): boolean {
+    return this.#maySee(session.account, from) || hasDirected(session, from) ||
+      (from.isDomain && from.domain === session.jid.domain)
+  }
+
+  /** Whether somebody sees the account's presence: its subscribers do, and its own sessions (RFC 6121 §4.2.2). */
+  #maySee (account: Account, who: Jid): boolean {
+    return who.bare.equals(account.jid) || this.#rosters.isSubscriber(account, who)
   }
 
   // RFC 6121 §3, the contact's side.
@@ -183,9 +205,32 @@ export class Presences {
       await this.#router.route(makePresence(reply, { from: account.jid, to: contact }))
       this.#tell(account, contact, 'available') // §3.1.3 and §3.4.2
     }
-    const wasSubscriber = before.subscription === 'from' || before.subscription === 'both'
-    if (type === 'unsubscribe' && wasSubscriber) this.#tell(account, contact, 'unavailable') // §3.3.3
+    if (type === 'unsubscribe' && maySee(before)) this.#tell(account, contact, 'unavailable') // §3.3.3
   }
+}
+
+/** Whether the contact sees the user's presence. */
+function maySee ({ subscription }: SubscriptionState): boolean {
+  return subscription === 'from' || subscription === 'both'
+}
+
+function refusal (error: unknown): StanzaError {
+  if (error instanceof StanzaError) return error
+  throw error
+}
+
+/** The sessions that an address means: all for a bare one. */
+function sessionsAt (account: Account, to: Jid): readonly Session[] {
+  if (to.isBare) return account.sessions
+  return account.sessions.filter(session => session.jid.resource === to.resource)
+}
+
+/** Whether the session sent presence directly to this address, or to another with the same bare one, as in a room. */
+function hasDirected ({ directed }: Session, who: Jid): boolean {
+  if (!directed) return false
+  if (directed.has(who.toString())) return true
+  for (const to of directed.values()) if (to.bare.equals(who.bare)) return true
+  return false
 }
 
 function subscriptionType ({ type }: Presence): SubscriptionType | undefined {

@@ -23,7 +23,7 @@ test('the removal of a mutual contact ends both subscriptions, for both', async 
   expect([...await romeo.receivedInBrief()].sort()).toEqual([
     'push juliet@localhost remove', 'unavailable from juliet@localhost/balcony'])
   expect(await juliet.receivedInBrief()).toEqual([
-    'unsubscribe from romeo@localhost', 'push romeo@localhost to', 'unavailable from romeo@localhost/orchard',
+    'unavailable from romeo@localhost/orchard', 'unsubscribe from romeo@localhost', 'push romeo@localhost to',
     'unsubscribed from romeo@localhost', 'push romeo@localhost none'])
   expect(await rosterOf(romeo)).toEqual([])
   expect(await rosterOf(juliet)).toEqual(['romeo@localhost none'])

@@ -8,12 +8,11 @@ import { StanzaError } from '../xmpp/errors.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import { NS_PRE_APPROVAL, NS_ROSTER, NS_ROSTER_VERSIONING } from '../xmpp/ns.ts'
 import { iq } from '../xmpp/stanza.ts'
-import { itemElement, listed } from './roster.ts'
+import { itemElement, KEPT_CHANGES, listed } from './roster.ts'
 import type { Roster, Rosters } from './roster.ts'
 import type { SubscriptionState } from './subscription.ts'
 
 const MAX_NAME_BYTES = 1023
-const MAX_PUSHES = 50
 
 /** `dropSubscriptions` does what a removal means for the contact (RFC 6121 §2.5.2). */
 export function registerRosterIq (
@@ -42,18 +41,17 @@ export function registerRosterIq (
 /** RFC 6121 §2.1.4 and §2.6.3: the roster, or nothing and then what changed since the version that the client has. */
 function answerGet (roster: Roster, query: Element, session: Session): Element | undefined {
   const known = query.attrs.ver
-  if (known !== undefined && /^[0-9]{1,15}$/.test(known) && Number(known) <= roster.version) {
-    const changed = [...roster.items.values()].filter(item => item.version > Number(known))
-    if (changed.length <= MAX_PUSHES) {
-      changed.sort((a, b) => a.version - b.version)
-      queueMicrotask(() => {
-        for (const item of changed) {
-          const push = el('query', NS_ROSTER, { ver: String(item.version) }, itemElement(item))
-          session.deliver(iq('set', { to: session.jid, id: randomId() }, push))
-        }
-      })
-      return
-    }
+  const behind = known !== undefined && /^[0-9]{1,15}$/.test(known) ? roster.version - Number(known) : NaN
+  if (behind >= 0 && behind <= KEPT_CHANGES) {
+    const changed = [...roster.items.values()].filter(item => item.version > roster.version - behind)
+    changed.sort((a, b) => a.version - b.version)
+    queueMicrotask(() => { // after the answer
+      for (const item of changed) {
+        const push = el('query', NS_ROSTER, { ver: String(item.version) }, itemElement(item))
+        session.deliver(iq('set', { to: session.jid, id: randomId() }, push))
+      }
+    })
+    return
   }
   return el('query', NS_ROSTER, { ver: known === undefined ? undefined : String(roster.version) },
     ...listed(roster).map(itemElement))

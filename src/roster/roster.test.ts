@@ -220,4 +220,20 @@ describe('roster versioning (RFC 6121 §2.6)', () => {
     expect(await after.asks('get', get(version))).toBeUndefined()
     expect(await after.receivedInBrief()).toEqual(['push romeo@localhost remove'])
   })
+
+  test('answers a version that is far behind with the whole roster, and remembers no removals that old', async () => {
+    const { client, db } = await world()
+    const juliet = await client('juliet@localhost/balcony')
+    await juliet.asks('set', set("<item jid='romeo@localhost'/>"))
+    const version = (await juliet.asks('get', get('')))?.attrs.ver ?? ''
+    for (let i = 0; i < 60; i++) {
+      await juliet.asks('set', set(`<item jid='guest${i}@localhost'/>`))
+      await juliet.asks('set', set(`<item jid='guest${i}@localhost' subscription='remove'/>`))
+    }
+
+    const roster = await juliet.asks('get', get(version))
+
+    expect(items(roster)).toEqual(['romeo@localhost none'])
+    expect((await db.query('select contact from roster_item')).length).toBeLessThan(60)
+  })
 })

@@ -38,6 +38,9 @@ export interface Roster {
 
 const NO_SUBSCRIPTION: SubscriptionState = { subscription: 'none', pendingOut: false, pendingIn: false, approved: false }
 
+/** A client that is further behind than this gets the whole roster; removals are remembered so long (RFC 6121 §2.6). */
+export const KEPT_CHANGES = 100
+
 /** What an inbound subscription stanza leads to, besides the roster's change. */
 export interface Received { readonly reply: 'subscribed' | undefined, readonly before: SubscriptionState }
 
@@ -76,12 +79,8 @@ export class Rosters {
 
   /** RFC 6121 §2.3 and §2.4: adds an item, or changes its name and groups. */
   async set (account: Account, contact: Jid, name: string | undefined, groups: readonly string[]): Promise<void> {
-    await this.#change(account, contact, item => {
-      if (!item?.isListed && listed(this.#of(account)).length >= this.#maxItems) {
-        throw new StanzaError('not-allowed', 'the roster is full') // RFC 6121 §2.3.3
-      }
-      return { ...(item ?? newItem(contact)), isListed: true, name, groups }
-    })
+    await this.#change(account, contact, item =>
+      ({ ...(item ?? newItem(contact)), isListed: this.#hasRoom(account, item), name, groups }))
   }
 
   /** RFC 6121 §2.5: takes an item off the roster, and gives the state that its subscription was in. */
@@ -105,7 +104,7 @@ export class Rosters {
       route = outcome.route
       const request = outcome.state.pendingIn ? item?.request : undefined
       const changed = { ...(item ?? newItem(contact)), state: outcome.state, request }
-      if (outcome.push) return { ...changed, isListed: true }
+      if (outcome.push) return { ...changed, isListed: this.#hasRoom(account, item) }
       return request !== item?.request ? changed : undefined
     })
     return { route, before }
@@ -121,6 +120,7 @@ export class Rosters {
     let isDelivered = false
     let received: Received = { reply: undefined, before: NO_SUBSCRIPTION }
     await this.#change(account, contact, item => {
+      if (!item && this.#of(account).items.size >= 2 * this.#maxItems) return // more requests than anybody answers
       const before = item?.state ?? NO_SUBSCRIPTION
       const { state, reply, push, deliver: isForSessions } = receiveSubscription(before, type)
       isDelivered = isForSessions
@@ -140,26 +140,44 @@ export class Rosters {
     return requests
   }
 
-  /** Applies a change to one item, in the account's turn: stored, then in memory, then announced, then pushed where it shows. */
+  /** True where the item is or may be listed; throws where the roster is full. */
+  #hasRoom (account: Account, item: RosterItem | undefined): true {
+    if (item?.isListed || listed(this.#of(account)).length < this.#maxItems) return true
+    throw new StanzaError('not-allowed', 'the roster is full')
+  }
+
+  /**
+   * Applies a change to one item, in the account's turn: stored, then in memory, then announced, then pushed where it
+   * shows.
+   */
   async #change (
     account: Account, contact: Jid, change: (item: RosterItem | undefined) => RosterItem | undefined,
     announce: () => void = () => {},
   ): Promise<void> {
     await this.#turns.inTurn(account.jid.toString(), async () => {
       const roster = this.#of(account)
-      const key = contact.bare.toString()
-      const item = roster.items.get(key)
+      const item = roster.items.get(contact.bare.toString())
       const changed = change(item)
       if (!changed) return announce()
       const isVisible = shows(changed) !== shows(item)
-      const stored = isVisible ? { ...changed, version: roster.version + 1 } : changed
-      await this.#store.store(account.jid, stored)
-      roster.items.set(key, stored)
+      const kept = isVisible ? { ...changed, version: roster.version + 1 } : changed
+      await this.#keep(account, roster, kept)
       announce()
-      if (!isVisible) return
-      roster.version = stored.version
-      this.#push(account, stored)
+      if (isVisible) this.#push(account, kept)
     })
+  }
+
+  /** Keeps the item, and drops those that nobody needs any more; an anonymous account's are in memory only. */
+  async #keep (account: Account, roster: Roster, item: RosterItem): Promise<void> {
+    const version = Math.max(roster.version, item.version)
+    const gone = [item, ...roster.items.values()].filter(one => isGone(one, version)).map(one => one.jid)
+    if (!account.isAnonymous) {
+      if (!isGone(item, version)) await this.#store.store(account.jid, item)
+      if (gone.length > 0) await this.#store.remove(account.jid, gone)
+    }
+    roster.version = version
+    roster.items.set(item.jid.toString(), item)
+    for (const jid of gone) roster.items.delete(jid.toString())
   }
 
   /** RFC 6121 §2.1.6: to every session that asked for the roster. */
@@ -169,6 +187,11 @@ export class Rosters {
       if (session.isInterested) session.deliver(iq('set', { to: session.jid, id: randomId() }, query))
     }
   }
+}
+
+/** Whether an item is neither seen nor waits for an answer, nor has a removal to tell of (RFC 6121 §2.6). */
+function isGone ({ isListed, request, version }: RosterItem, current: number): boolean {
+  return !isListed && request === undefined && (version === 0 || version <= current - KEPT_CHANGES)
 }
 
 function isSubscriber ({ state: { subscription } }: RosterItem): boolean {

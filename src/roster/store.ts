@@ -21,6 +21,7 @@ interface Row {
 export interface RosterStore {
   load (owner: Jid): Promise<Roster>
   store (owner: Jid, item: RosterItem): Promise<void>
+  remove (owner: Jid, contacts: readonly Jid[]): Promise<void>
 }
 
 export function rosterStore (db: Database): RosterStore {
@@ -42,6 +43,9 @@ export function rosterStore (db: Database): RosterStore {
            pending_out = $7, approved = $8, request = $9, version = $10`,
         [owner.toString(), item.jid.toString(), item.isListed, item.name ?? null, item.groups, item.state.subscription,
           item.state.pendingOut, item.state.approved, item.request ?? null, item.version])
+    },
+    async remove (owner, contacts) {
+      await db.query('delete from roster_item where owner = $1 and contact = any($2)', [owner.toString(), contacts.map(String)])
     },
   }
 }

@@ -3,6 +3,7 @@
  * be delivered goes back as an error, here and nowhere else; errors and results are never answered (RFC 6120 §8.3.1).
  */
 import type { StageTable } from '../extension/stages.ts'
+import type { Logger } from '../log.ts'
 import type { Session } from '../session/session.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
@@ -24,11 +25,13 @@ export class Router {
   readonly #destinations = new Map<string, Destination>()
   readonly #stages: StageTable
   readonly #iqs: IqTable
+  readonly #log: Logger
   #presence: PresenceOutlet | undefined
 
-  constructor (stages: StageTable, iqs: IqTable) {
+  constructor (stages: StageTable, iqs: IqTable, log: Logger) {
     this.#stages = stages
     this.#iqs = iqs
+    this.#log = log
   }
 
   /** From now on `destination` gets what is for `domain`. */
@@ -73,7 +76,19 @@ export class Router {
 
   /** Sends on the account's behalf what its guards let pass, and nothing, without a word, where they don't. */
   sendQuietly (stanza: Stanza, sender: Session): void {
-    if (!this.#stages.guardSent(stanza, sender)) void this.route(stanza)
+    if (!this.#stages.guardSent(stanza, sender)) this.post(stanza)
+  }
+
+  /** Routes what nobody waits for; whatever breaks on its way is logged and costs that stanza. */
+  post (stanza: Stanza): void {
+    const failed = (error: unknown): void => {
+      this.#log.error({ err: error, stanza: stanza.summary() }, 'a stanza could not be routed')
+    }
+    try {
+      this.route(stanza)?.catch(failed)
+    } catch (error) { // a mistake of ours
+      failed(error)
+    }
   }
 
   /** Hands a stanza to whoever serves the domain of its `to`. */
@@ -87,7 +102,7 @@ export class Router {
   /** Answers an iq that is for a server or an account; what is no request is dropped. */
   answer (request: Iq, targets: readonly ('server' | 'account')[], to: Jid): void | Promise<void> {
     if (request.type !== 'get' && request.type !== 'set' || !request.from) return
-    return this.#iqs.answer(request, targets, to, request.from, undefined, reply => { void this.route(reply) })
+    return this.#iqs.answer(request, targets, to, request.from, undefined, reply => { this.post(reply) })
   }
 
   /** Tells a session why what it sent goes nowhere: directly, since its own guards may not like the address. */

@@ -24,6 +24,8 @@ export function bindingTypes (secure: SecureInfo | undefined): readonly BindingT
 
 /** What ties a login to this connection; nothing for a type that is not known or can't be had. */
 export function bindingData (secure: SecureInfo | undefined, type: string): Buffer | undefined {
+  // COMPAT(slixmpp, 1.8): it knows no other type, and uses it on TLS 1.3 too, where it is as good but has no standard.
+  if (type === 'tls-unique') return secure?.unique()
   const known = TYPES.find(name => name === type)
   return secure && known && BINDINGS[known](secure)
 }

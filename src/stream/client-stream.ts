@@ -34,12 +34,14 @@ export interface StreamParts extends NegotiationParts {
 
 /** Before the login nobody may send more than this, whatever the config says (RFC 6120 §13.12). */
 const UNKNOWN_CLIENT_BYTES = 10_000
+/** Nor leave more than this unread of the answers. */
+const UNKNOWN_CLIENT_UNREAD_BYTES = 262_144
 /** What a client may send ahead while one of its elements is being dealt with. */
 const READ_AHEAD_BYTES = 65_536
 /** What a client that does not read may leave unread before it counts as gone. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024
 const MAX_OPEN_IQS = 16
-/** How long a client has to answer a closing tag or a ping. */
+/** How long a client has to answer a ping, unless it may not even be silent for so long. */
 const PATIENCE_MS = 30_000
 
 export class ClientStream implements SessionStream {
@@ -54,6 +56,8 @@ export class ClientStream implements SessionStream {
   #lang: string | undefined
   #hasHeader = false
   #isClosed = false
+  /** The connection is gone; what came by it may be still to be dealt with. */
+  #isGone = false
   #isBusy = false
   #isPaused = false
   #openIqs = 0
@@ -73,12 +77,14 @@ export class ClientStream implements SessionStream {
 
   get remoteAddress (): string { return this.#transport.remoteAddress }
   get session (): Session | undefined { return this.#session }
+  get isClosed (): boolean { return this.#isClosed }
 
   // ——— in
 
   #read (chunk: Buffer): void {
     if (this.#isClosed) return
     this.#heardAt = this.#parts.now()
+    if (this.#isUnread()) return
     this.#framing.push(chunk)
     if (!this.#isBusy) this.#pump()
     if (this.#isBusy && !this.#isPaused && this.#framing.buffered > READ_AHEAD_BYTES) {
@@ -108,10 +114,11 @@ export class ClientStream implements SessionStream {
   #goOn (): void {
     this.#isBusy = false
     this.#pump()
-    if (this.#isPaused && !this.#isBusy) {
-      this.#isPaused = false
-      this.#transport.resume()
-    }
+    if (this.#isBusy) return
+    if (this.#isGone && !this.#isClosed) return this.#finish()
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    this.#transport.resume()
   }
 
   #take (part: Frame | StreamStart | StreamEnd): void | Promise<void> {
@@ -194,13 +201,18 @@ export class ClientStream implements SessionStream {
   write (stanza: Stanza): void {
     if (this.#isClosed) return
     this.#framing.writeStanza(stanza)
-    if (this.#transport.bufferedBytes > MAX_UNREAD_BYTES) {
-      this.close(new StreamError('resource-constraint', 'what was sent is not being read'))
-    }
+    this.#isUnread()
   }
 
   writeElement (element: Element): void {
     if (!this.#isClosed) this.#framing.writeElement(element)
+  }
+
+  /** Whether the client left too much unread; its stream is over then. */
+  #isUnread (): boolean {
+    if (this.#transport.bufferedBytes <= (this.#session ? MAX_UNREAD_BYTES : UNKNOWN_CLIENT_UNREAD_BYTES)) return false
+    this.close(new StreamError('resource-constraint', 'what was sent is not being read'))
+    return true
   }
 
   /** Says why when there is a reason, ends the stream, and the connection when all was written (RFC 6120 §4.4). */
@@ -211,7 +223,8 @@ export class ClientStream implements SessionStream {
     if (error) this.#framing.writeStreamElement('error', describe(error))
     this.#framing.writeEnd()
     this.#transport.close()
-    this.#lose()
+    if (this.#isGone) this.#finish()
+    else this.#lose()
   }
 
   /** Looks whether the client is late: with its login, or with any sign of life. */
@@ -227,7 +240,7 @@ export class ClientStream implements SessionStream {
       const { jid } = this.#session
       const ping = el('ping', 'urn:xmpp:ping') // XEP-0199 §4.1
       this.write(iq('get', { from: Jid.parse(jid.domain), to: jid, id: randomId() }, ping))
-    } else if (now - this.#pingedAt > PATIENCE_MS) {
+    } else if (now - this.#pingedAt > Math.min(PATIENCE_MS, idleSeconds * 1000)) {
       this.close(new StreamError('connection-timeout', 'no sign of life'))
     }
   }
@@ -240,8 +253,14 @@ export class ClientStream implements SessionStream {
   }
 
   #ended (reason: Error | undefined): void {
-    this.#isClosed = true
+    this.#isGone = true
     this.#parts.log.debug({ stream: this.id, session: this.#session?.jid.toString(), reason: reason?.message }, 'stream closed')
+    // What the client sent before it left is dealt with in its turn.
+    if (!this.#isBusy || !this.#session) this.#finish()
+  }
+
+  #finish (): void {
+    this.#isClosed = true
     this.#lose()
     this.#parts.closed(this)
   }

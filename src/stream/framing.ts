@@ -33,6 +33,9 @@ export interface Framing {
   writeEnd (): void
 }
 
+/** What a message costs while it waits, be it empty. */
+const WAITING_MESSAGE_BYTES = 100
+
 const LIMITS = { depth: 64, attributes: 64, nameBytes: 256 }
 
 function headerAttributes ({ id, from, to }: HeaderAttributes): string {
@@ -93,13 +96,13 @@ export class WebSocketFraming implements Framing {
 
   push (chunk: Buffer): void {
     this.#waiting.push(chunk)
-    this.#buffered += chunk.length
+    this.#buffered += chunk.length + WAITING_MESSAGE_BYTES
   }
 
   next (): Frame | StreamStart | StreamEnd | undefined {
     const bytes = this.#waiting.shift()
     if (!bytes) return
-    this.#buffered -= bytes.length
+    this.#buffered -= bytes.length + WAITING_MESSAGE_BYTES
     const frame = parseFrame(bytes, this.#limits)
     if (frame.ns !== NS_FRAMING) return frame
     if (frame.name === 'close') return { kind: 'end' }

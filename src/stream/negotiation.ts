@@ -52,13 +52,16 @@ export interface NegotiationParts {
   readonly now: () => number
 }
 
+/** A stream may close while one of its client's elements is being dealt with. */
+interface NegotiatedStream extends SessionStream { readonly isClosed: boolean }
+
 export class Negotiation {
   readonly #transport: Transport
   readonly #framing: Framing
   readonly #parts: NegotiationParts
   readonly #host: string
   readonly #bound: (session: Session) => void
-  readonly #stream: SessionStream
+  readonly #stream: NegotiatedStream
   #from: Jid | undefined
   #sasl: { readonly old: Sasl, readonly new: Sasl2 } | undefined
   #login: Login | undefined
@@ -69,7 +72,7 @@ export class Negotiation {
 
   constructor (
     transport: Transport, framing: Framing, parts: NegotiationParts, host: string, bound: (session: Session) => void,
-    stream: SessionStream,
+    stream: NegotiatedStream,
   ) {
     this.#transport = transport
     this.#framing = framing
@@ -141,7 +144,7 @@ export class Negotiation {
     return startTls.call(this.#transport, this.#host).then(() => {
       this.#framing.reset()
       this.expectsHeader = true
-    })
+    }, () => { this.#stream.close() }) // the client's mistake, and the end of its connection
   }
 
   async #takeSasl (frame: Frame): Promise<void> {
@@ -180,10 +183,15 @@ export class Negotiation {
   async #complete (login: Login, request: LoginRequest): Promise<LoginResult> {
     if (!request.bind) return { jid: login.jid, elements: [] }
     const { accounts, secret } = this.#parts
-    const account = await accounts.open(login.jid, login.anonymous)
     const full = chooseAddress(secret, login.jid, request.bind.tag, request.userAgent?.id)
-    checkRoom(account, full, 'replace')
-    this.#chosen = { account, full }
+    try {
+      const account = await accounts.open(login.jid, login.anonymous)
+      checkRoom(account, full, 'replace')
+      this.#chosen = { account, full }
+    } catch (error) { // logged in, and yet there is no place for a session: the profile has no word for it
+      if (error instanceof StanzaError) throw new StreamError('resource-constraint', error.text)
+      throw error
+    }
     return { jid: full, elements: [bound()] }
   }
 
@@ -222,6 +230,7 @@ export class Negotiation {
   }
 
   #bind (account: Account, full: Jid): void {
+    if (this.#stream.isClosed) return
     const { accounts, events, log } = this.#parts
     const session = accounts.bind(account, full, this.#stream)
     this.#bound(session)

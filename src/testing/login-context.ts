@@ -12,6 +12,7 @@ export const SECURE: SecureInfo = {
   protocol: 'TLSv1.3',
   sni: 'localhost',
   exporter: () => EXPORTED,
+  unique: () => undefined,
   serverEndPoint: () => CERTIFICATE_HASH,
 }
 

@@ -7,6 +7,7 @@ import { Element as LtxElement } from '@xmpp/xml'
 
 import { decodeAttribute, decodeText, unifyLineEnds } from './decode.ts'
 import type { Child, Frame } from './frame.ts'
+import { NS_XML } from './namespaces.ts'
 import { escapeAttribute, escapeText } from './write.ts'
 
 /** An element and all that is in it. */
@@ -79,6 +80,7 @@ class Tree extends LtxElement {
   }
 
   override findNS (prefix?: string): string | undefined {
+    if (prefix === 'xml') return NS_XML
     return this.attrs[prefix === undefined ? 'xmlns' : `xmlns:${prefix}`] ?? this.parent?.findNS(prefix)
   }
 
@@ -185,7 +187,7 @@ function addText (parent: Tree, text: string): void {
   const last = children.length - 1
   const before = children[last]
   if (typeof before === 'string') children[last] = before + text
-  else children.push(text)
+  else if (text !== '') children.push(text)
 }
 
 function matchAt (pattern: RegExp, xml: string, at: number): RegExpExecArray {

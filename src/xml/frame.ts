@@ -4,11 +4,11 @@
  */
 
 import { decodeValue, intern, isAt } from './intern.ts'
-import type { Namespaces } from './namespaces.ts'
+import { type Namespaces, NS_XML } from './namespaces.ts'
 import { NAME, NAME_END, OFFSETS, VALUE, VALUE_END } from './start-tag.ts'
 import type { TagReader } from './tag-reader.ts'
 import { escapeAttribute } from './write.ts'
-import { notWellFormed } from './xml-error.ts'
+import { notWellFormed, XmlError } from './xml-error.ts'
 
 /** A direct child element; the offsets are into `Frame.inner`. */
 export interface Child {
@@ -96,6 +96,8 @@ export class FrameBuilder {
     const { cursor, tag } = this.#reader
     const ns = this.#namespaces.of(cursor.bytes, tag)
     if (ns === undefined) throw notWellFormed('a prefix that is not declared')
+    // it could be no element's default namespace (XML-NAMES §3), which a frame's is when it is written
+    if (ns === NS_XML) throw new XmlError('invalid-namespace', 'an element of xml')
     this.#ns = ns
     this.#name = localName(this.#reader)
     this.#readHeader()

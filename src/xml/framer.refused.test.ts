@@ -139,6 +139,7 @@ const STANZAS: readonly Case[] = [
   ['not-well-formed', 'a digit behind the colon', "<a xmlns:p='urn:p'><p:1/></a>"],
   ['not-well-formed', 'xmlns with nothing behind the colon', "<a xmlns:='urn:p'/>"],
 
+  ['invalid-namespace', 'a stanza of the namespace of xml', '<xml:message/>'],
   ['bad-format', 'text between stanzas', '<a/>b<c/>'],
   ['bad-format', 'a reference between stanzas', '<a/>&#32;<c/>'],
   ['bad-format', 'CDATA between stanzas', '<a/><![CDATA[ ]]><c/>'],
