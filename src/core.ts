@@ -26,6 +26,7 @@ import type { Database } from './storage/database.ts'
 import { StreamTable } from './stream/stream-table.ts'
 import type { Element } from './xml/element.ts'
 import { NS_SESSION } from './xmpp/ns.ts'
+import { WorthTable } from './xmpp/worth.ts'
 
 const MAX_ROSTER_ITEMS = 10_000
 
@@ -78,7 +79,8 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   for (const host of hosts) router.serve(host, new ServedHost(router, accounts))
 
   const commands = liveAccounts(accountCommands(store, hosts), accounts, presences, events)
-  const parts = { hosts, db, log, stages, iqs, events, streams, disco, router, rosters, accounts, commands }
+  const worth = new WorthTable()
+  const parts = { worth, hosts, db, log, stages, iqs, events, streams, disco, router, rosters, accounts, commands }
   const core = new Host('core', parts)
   registerRosterIq(core, rosters, (session, contact, before) => { presences.dropSubscriptions(session, contact, before) })
   disco.register(core, (account, from) => from.bare.equals(account.jid) || rosters.isSubscriber(account, from))

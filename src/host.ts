@@ -19,7 +19,8 @@ import type { Database } from './storage/database.ts'
 import type { StreamTable } from './stream/stream-table.ts'
 import type { Element } from './xml/element.ts'
 import type { Jid } from './xmpp/jid.ts'
-import type { Stanza } from './xmpp/stanza.ts'
+import type { Message, Stanza } from './xmpp/stanza.ts'
+import type { Worth, WorthTable } from './xmpp/worth.ts'
 
 /** The parts of a server that extensions reach through their host. */
 export interface Parts {
@@ -32,6 +33,7 @@ export interface Parts {
   readonly streams: StreamTable
   readonly disco: Disco
   readonly router: Router
+  readonly worth: WorthTable
   readonly rosters: Rosters
   readonly accounts: Accounts
   readonly commands: AccountCommands
@@ -66,6 +68,18 @@ export class Host implements ExtensionHost {
 
   streamFeature (when: 'before-auth' | 'after-auth', element: (peer: StreamPeer) => Element | undefined): void {
     this.#undo.push(this.#parts.streams.addFeature(when, element))
+  }
+
+  payload (ns: string, worth: Worth): void {
+    this.#undo.push(this.#parts.worth.add(ns, worth))
+  }
+
+  worth (message: Message): Worth {
+    return this.#parts.worth.of(message)
+  }
+
+  handOver (account: Account, message: Message): void {
+    this.#parts.accounts.handOver(message, account)
   }
 
   iq<const Target extends IqTarget> (route: IqRoute<Target>, handler: IqHandler<Target>): void {

@@ -136,6 +136,12 @@ export class Accounts implements Destination {
     this.#inUse.delete(key)
   }
 
+  /** Brings the account into memory; nothing when it is there, or there is a stanza before that needs it. */
+  prepare (jid: Jid): Promise<void> | undefined {
+    if (this.peek(jid)) return
+    return this.load(jid).then(() => {})
+  }
+
   /** A stanza for an account or one of its resources. A promise means: not handed over yet. */
   receive (stanza: Stanza): void | Promise<void> {
     const { to } = stanza
@@ -180,13 +186,28 @@ export class Accounts implements Destination {
     }
   }
 
-  #receiveMessage (message: Message, account: Account): void | Promise<void> {
+  #receiveMessage (received: Message, account: Account): void | Promise<void> {
+    const { stages } = this.#parts
+    const message = withoutForgedIds(received, account.jid)
+    const stored = stages.storeReceived(message, account)
+    if (stored?.isRepeat) return stored.committed
+    return account.deliverInOrder(stored?.committed, () => {
+      this.#handOver(stored ? stamp(message, account.jid, stored.id) : message, account, stored !== undefined)
+    })
+  }
+
+  /** Hands a message that is kept to the sessions that should have it. */
+  handOver (message: Message, account: Account): void {
+    this.#handOver(message, account, true)
+  }
+
+  #handOver (message: Message, account: Account, isStored: boolean): void {
     const { stages } = this.#parts
     const { to, otherwise } = chooseRecipients(message, account.sessions)
     stages.fanOutReceived(message, account, to)
-    if (to.length === 0) return this.#undelivered(message, otherwise)
-    const finished = stages.finish(message, account)
+    const finished = to.length === 0 ? message : stages.finish(message, account)
     for (const session of to) session.deliver(finished)
+    if (to.length === 0 && !isStored) void this.#undelivered(message, otherwise)
   }
 
   #receiveIq (iq: Iq, account: Account): void | Promise<void> {
@@ -203,9 +224,11 @@ export class Accounts implements Destination {
   }
 
   #deliver (stanza: Stanza, account: Account): void | Promise<void> {
-    const { to, otherwise } = chooseRecipients(stanza, account.sessions)
-    for (const session of to) session.deliver(stanza)
-    if (to.length === 0) return this.#undelivered(stanza, otherwise)
+    return account.deliverInOrder(undefined, () => {
+      const { to, otherwise } = chooseRecipients(stanza, account.sessions)
+      for (const session of to) session.deliver(stanza)
+      if (to.length === 0) void this.#undelivered(stanza, otherwise)
+    })
   }
 
   #undelivered (stanza: Stanza, otherwise: 'offline' | 'error' | 'ignore' | undefined): void | Promise<void> {

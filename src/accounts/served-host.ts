@@ -1,6 +1,7 @@
 /** A host that is served here: its own address is the server's (RFC 6120 §10.5.1), the rest are its accounts'. */
 import type { Destination, Router } from '../routing/router.ts'
 import { StanzaError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import type { Accounts } from './accounts.ts'
 
@@ -11,6 +12,10 @@ export class ServedHost implements Destination {
   constructor (router: Router, accounts: Accounts) {
     this.#router = router
     this.#accounts = accounts
+  }
+
+  prepare (to: Jid): Promise<void> | undefined {
+    return to.local === '' ? undefined : this.#accounts.prepare(to)
   }
 
   receive (stanza: Stanza): void | Promise<void> {

@@ -11,6 +11,7 @@ import type { Element } from '../xml/element.ts'
 import type { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message, Stanza } from '../xmpp/stanza.ts'
+import type { Worth } from '../xmpp/worth.ts'
 
 export { batchedRead } from '../storage/batches.ts'
 export { randomId } from '../util/ids.ts'
@@ -50,6 +51,14 @@ export function extension<Config = undefined> (definition: Extension<Config>): E
 /** Nothing lets the stanza pass, an error bounces it, 'drop' loses it in silence. */
 export type Verdict = StanzaError | 'drop' | undefined
 
+/** Where a message is kept: its id, known at once, and the commit, which rejects with a StanzaError that its sender hears. */
+export interface Stored {
+  readonly id: string
+  readonly committed: Promise<void>
+  /** The same message was kept before, under this id: it goes no further. */
+  readonly isRepeat?: boolean
+}
+
 export interface Stages {
   /** A client's element came in. Once per element. */
   read: {
@@ -61,12 +70,14 @@ export interface Stages {
   send: {
     guard: (stanza: Stanza, sender: Session) => Verdict
     rewrite: (stanza: Stanza, sender: Session) => Stanza
+    store: (message: Message, sender: Session) => Stored | undefined
     fanout: (message: Message, sender: Session) => void
   }
   /** A local account is sent to. Once per account, however many of its sessions will get it. */
   receive: {
     guard: (stanza: Stanza, account: Account) => Verdict
     rewrite: (stanza: Stanza, account: Account) => Stanza
+    store: (message: Message, account: Account) => Stored | undefined
     fanout: (message: Message, account: Account, recipients: readonly SessionInfo[]) => void
     finish: (message: Message, account: Account) => Message
   }
@@ -82,6 +93,10 @@ export type Point = keyof Stages
 /** What has happened, for whom it may concern. 'keep' leaves a session for a resumption. */
 export interface Events {
   'session.bound': (session: Session) => void
+  /** It sent its initial presence. */
+  'session.available': (session: Session) => void
+  /** The client says that it has the stanza, or there is no way to know and it was written. */
+  'stanza.delivered': (stanza: Stanza, session: Session) => void
   'session.ending': (session: Session) => 'keep' | void
   'session.ended': (session: Session) => void
   'account.removed': (account: Jid) => Promise<void>
@@ -144,6 +159,9 @@ export interface ExtensionHost {
   info (form: Element, of?: DiscoTarget): void
   streamFeature (when: 'before-auth' | 'after-auth', element: (peer: StreamPeer) => Element | undefined): void
 
+  /** What a message is worth when this payload is all it holds. */
+  payload (ns: string, worth: Worth): void
+
   // What it answers.
   iq<const Target extends IqTarget> (route: IqRoute<Target>, handler: IqHandler<Target>): void
   nonza (name: string, ns: string, handler: NonzaHandler): void
@@ -157,6 +175,9 @@ export interface ExtensionHost {
   route (stanza: Stanza): void
   /** Hands a stanza to one session, on whichever node. No account stage sees it, so it cannot loop. */
   deliver (to: SessionInfo, stanza: Stanza): void
+  worth (message: Message): Worth
+  /** Hands a message that is kept to the account's sessions, as when it has just been committed. */
+  handOver (account: Account, message: Message): void
   /** The sessions of a local account, from memory. */
   sessionsOf (account: Jid): readonly SessionInfo[]
   /** The account in memory, loaded when it was not; nothing when there is no such account. */

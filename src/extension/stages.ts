@@ -7,7 +7,7 @@ import type { Account } from '../session/account.ts'
 import type { Session, SessionInfo } from '../session/session.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import type { Message, Stanza } from '../xmpp/stanza.ts'
-import type { Point, Stages, Verdict } from './api.ts'
+import type { Point, Stages, Stored, Verdict } from './api.ts'
 
 interface Entry<Handler> { readonly extension: string, readonly run: Handler }
 
@@ -16,8 +16,8 @@ type Table = { readonly [P in Point]: { readonly [S in keyof Stages[P]]: Entry<S
 export class StageTable {
   readonly #table: Table = {
     read: { arrived: [], handled: [] },
-    send: { guard: [], rewrite: [], fanout: [] },
-    receive: { guard: [], rewrite: [], fanout: [], finish: [] },
+    send: { guard: [], rewrite: [], store: [], fanout: [] },
+    receive: { guard: [], rewrite: [], store: [], fanout: [], finish: [] },
     write: { hold: [], track: [] },
   }
   readonly #log: Logger
@@ -85,6 +85,25 @@ export class StageTable {
       }
     }
     return rewritten
+  }
+
+  /** Where the sender's copy is kept, if it is; throws the StanzaError of a handler that failed. */
+  storeSent (message: Message, sender: Session): Stored | undefined {
+    for (const { extension, run } of this.#table.send.store) {
+      try {
+        const stored = run(message, sender)
+        if (stored) return stored
+      } catch (error) { throw this.#refusal(error, extension, 'send.store', message) }
+    }
+  }
+
+  storeReceived (message: Message, account: Account): Stored | undefined {
+    for (const { extension, run } of this.#table.receive.store) {
+      try {
+        const stored = run(message, account)
+        if (stored) return stored
+      } catch (error) { throw this.#refusal(error, extension, 'receive.store', message) }
+    }
   }
 
   fanOutSent (message: Message, sender: Session): void {

@@ -9,10 +9,13 @@ import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { errorReply } from '../xmpp/stanza.ts'
 import type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
+import { stamp } from '../xmpp/stanza-id.ts'
 import type { IqTable } from './iq-table.ts'
 
 /** Whoever serves a domain. A promise means: not handed over yet, and what follows must wait to keep its order. */
 export interface Destination {
+  /** Loads what a message to that address needs; nothing when it is there. */
+  prepare? (to: Jid): Promise<void> | undefined
   receive (stanza: Stanza): void | Promise<void>
 }
 
@@ -62,8 +65,18 @@ export class Router {
   #sendMessage (message: Message, sender: Session): void | Promise<void> {
     // RFC 6120 §10.3.1: without a 'to' it is for the sender's own account.
     const addressed = message.to ? message : message.withAddress(message.from, sender.account.jid)
-    this.#stages.fanOutSent(addressed, sender)
-    return this.route(addressed)
+    const { account } = sender
+    const stored = this.#stages.storeSent(addressed, sender)
+    const routed = this.route(addressed) // in the same tick: both copies are in one transaction
+    const copied = stored?.isRepeat ? stored.committed : account.deliverInOrder(stored?.committed, () => {
+      this.#stages.fanOutSent(stored ? stamp(addressed, account.jid, stored.id) : addressed, sender)
+    })
+    return routed && copied ? Promise.all([copied, routed]).then(() => {}) : copied ?? routed
+  }
+
+  /** What has to be loaded before the stanza can be sent on in one go; nothing when it can be at once. */
+  prepare (to: Jid): Promise<void> | undefined {
+    return this.#destinations.get(to.domain)?.prepare?.(to)
   }
 
   #sendIq (iq: Iq, sender: Session): void | Promise<void> {

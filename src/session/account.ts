@@ -9,6 +9,8 @@ export class Account {
   readonly isAnonymous: boolean
   #sessions: readonly Session[] = []
   readonly #data = new Map<symbol, unknown>()
+  #lastCommit: Promise<void> | undefined
+  #waiting = 0
 
   constructor (jid: Jid, isAnonymous = false) {
     this.jid = jid
@@ -34,6 +36,26 @@ export class Account {
     const wasThere = others.length < this.#sessions.length
     this.#sessions = others
     return wasThere
+  }
+
+  /**
+   * Runs the task once `committed`, or else once all that was to be delivered before is: deliveries keep the archive's
+   * order. Rejects as `committed` does; another's failed commit only ends the waiting.
+   */
+  deliverInOrder (committed: Promise<void> | undefined, task: () => void): void | Promise<void> {
+    const wait = committed ?? this.#lastCommit
+    if (!wait) return task()
+    this.#lastCommit = wait
+    this.#waiting++
+    const done = (): void => { if (--this.#waiting === 0) this.#lastCommit = undefined }
+    return wait.then(() => {
+      done()
+      task()
+    }, error => {
+      done()
+      if (committed) throw error
+      task()
+    })
   }
 
   data (key: symbol): unknown {

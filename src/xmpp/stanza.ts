@@ -133,6 +133,18 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return this.inner.length === 0 ? declared : `${declared}${this.inner.toString()}</${this.kind}>`
   }
 
+  /** The whole stanza as XML in UTF-8, with its namespace: what is kept, and read back by `storedStanza`. */
+  toBytes (): Buffer {
+    const opening = `<${this.kind} xmlns='${NS_CLIENT}'${this.openingTag().slice(this.kind.length + 1)}`
+    if (this.inner.length === 0) return Buffer.from(opening)
+    const closing = `</${this.kind}>`
+    const bytes = Buffer.allocUnsafe(Buffer.byteLength(opening) + this.inner.length + closing.length)
+    let at = bytes.write(opening)
+    at += this.inner.copy(bytes, at)
+    bytes.latin1Write(closing, at)
+    return bytes
+  }
+
   /** The whole stanza as a tree in jabber:client. */
   toElement (): Element {
     const { kind, type, id, lang, attributes, inner, children } = this
@@ -228,7 +240,7 @@ export function stanzaOf (frame: Frame, from: Jid | undefined, to: Jid | undefin
 }
 
 /** A stanza that was kept as `toXml(NS_CLIENT)`. */
-export function storedStanza (xml: string): Stanza {
+export function storedStanza (xml: string | Buffer): Stanza {
   const frame = storedFrame(xml)
   const address = (text: string | undefined): Jid | undefined => text === undefined ? undefined : Jid.parse(text)
   const stanza = stanzaOf(frame, address(frame.from), address(frame.to), frame.lang)

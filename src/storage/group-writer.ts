@@ -1,0 +1,58 @@
+/**
+ * Group commit: rows that are added while a group is being written go together in the next one, in the order they were
+ * added. No timer: who writes alone does not wait, and a slow disk makes larger groups.
+ */
+
+const LIMIT = 500
+
+interface Group<Row> { readonly rows: Row[], readonly committed: PromiseWithResolvers<void> }
+
+export class GroupWriter<Row> {
+  readonly #write: (rows: readonly Row[]) => Promise<void>
+  readonly #waiting: Group<Row>[] = []
+  #isWriting = false
+
+  /** `write` commits a group, whole or not at all; what it rejects with is every waiting row's end. */
+  constructor (write: (rows: readonly Row[]) => Promise<void>) {
+    this.#write = write
+  }
+
+  /** Rows that are waiting or being written. */
+  get length (): number {
+    let length = 0
+    for (const group of this.#waiting) length += group.rows.length
+    return length
+  }
+
+  /**
+   * Resolves when the row is on disk, after all that were added before it. Rejects with the error of its group or of
+   * one before it: nothing overtakes what failed.
+   */
+  add (row: Row): Promise<void> {
+    let group = this.#waiting.at(-1)
+    if (!group || group.rows.length >= LIMIT || (this.#isWriting && this.#waiting.length === 1)) {
+      group = { rows: [], committed: Promise.withResolvers() }
+      group.committed.promise.catch(() => {}) // whoever added a row hears of it
+      this.#waiting.push(group)
+    }
+    group.rows.push(row)
+    if (!this.#isWriting) {
+      this.#isWriting = true
+      setImmediate(() => { void this.#drain() })
+    }
+    return group.committed.promise
+  }
+
+  async #drain (): Promise<void> {
+    for (let group = this.#waiting[0]; group; group = this.#waiting[0]) {
+      try {
+        await this.#write(group.rows)
+        this.#waiting.shift()
+        group.committed.resolve()
+      } catch (error) { // the write's own, after all it could try
+        for (const failed of this.#waiting.splice(0)) failed.committed.reject(error)
+      }
+    }
+    this.#isWriting = false
+  }
+}

@@ -1,0 +1,24 @@
+/** XEP-0359: Unique and Stable Stanza IDs: the one place where a stanza gets an archive's id, and loses a forged one. */
+import { el } from '../xml/element.ts'
+import type { Jid } from './jid.ts'
+import type { Message } from './stanza.ts'
+
+export const NS_STANZA_ID = 'urn:xmpp:sid:0'
+
+/** The message with the id under which `by` keeps it, and without any other that claims to be from there (§3.1). */
+export function stamp (message: Message, by: Jid, id: string): Message {
+  return withoutForgedIds(message, by).withPayload(el('stanza-id', NS_STANZA_ID, { by: by.toString(), id }))
+}
+
+/** The message without ids that claim to be from `by` (§3.1, rule 7). */
+export function withoutForgedIds (message: Message, by: Jid): Message {
+  if (!message.has('stanza-id', NS_STANZA_ID)) return message
+  return message.withoutPayload(child =>
+    child.name === 'stanza-id' && child.ns === NS_STANZA_ID && message.tree(child).attrs['by'] === by.toString())
+}
+
+/** The id that the client itself gave the message (§3.2). */
+export function originId (message: Message): string | undefined {
+  if (!message.has('origin-id', NS_STANZA_ID)) return
+  return message.payload('origin-id', NS_STANZA_ID)?.attrs['id']
+}
