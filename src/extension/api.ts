@@ -14,6 +14,7 @@ import type { Message, Stanza } from '../xmpp/stanza.ts'
 
 export { batchedRead } from '../storage/batches.ts'
 export { randomId } from '../util/ids.ts'
+export { networkOf } from '../util/network-of.ts'
 export { VERSION } from '../util/version.ts'
 export { el } from '../xml/element.ts'
 export { SaslError, StanzaError, StreamError } from '../xmpp/errors.ts'
