@@ -99,7 +99,7 @@ export class Host implements ExtensionHost {
   }
 
   route (stanza: Stanza): void {
-    this.#parts.router.post(stanza)
+    void this.#parts.router.post(stanza)
   }
 
   deliver (to: SessionInfo, stanza: Stanza): void {

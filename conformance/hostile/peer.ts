@@ -39,7 +39,7 @@ export class Peer {
   static async connect ({ port, isTls = false, from = ELSEWHERE }: Address): Promise<Peer> {
     const socket = connectTcp({ port, host: '127.0.0.1', localAddress: from })
     const peer = new Peer(isTls ? connectTls({ socket, rejectUnauthorized: false }) : socket)
-    await Promise.race([once(peer.#socket, isTls ? 'secureConnect' : 'connect'), once(peer.#socket, 'close')])
+    await once(peer.#socket, isTls ? 'secureConnect' : 'connect')
     return peer
   }
 
@@ -65,7 +65,7 @@ export class Peer {
   /** Resolves when the bytes have left, or never can. */
   async send (data: string | Buffer): Promise<void> {
     if (this.#isClosed || !this.#socket.writable) return
-    await new Promise(resolve => { this.#socket.write(data, resolve) })
+    await new Promise<void>(resolve => { this.#socket.write(data, () => { resolve() }) })
   }
 
   /** Begins a stream and reads up to its features. */
@@ -79,9 +79,10 @@ export class Peer {
     void this.send(`<starttls xmlns='${NS_TLS}'/>`)
     await this.expect('proceed')
     this.#socket.removeAllListeners()
-    this.#socket = connectTls({ socket: this.#socket, rejectUnauthorized: false })
+    const secured = connectTls({ socket: this.#socket, rejectUnauthorized: false })
+    this.#socket = secured
     this.#listen()
-    await once(this.#socket, 'secureConnect')
+    await once(secured, 'secureConnect')
   }
 
   async register (local: string): Promise<void> {
@@ -137,18 +138,18 @@ export class Peer {
       if (element.name !== 'error' || element.ns !== 'http://etherx.jabber.org/streams') continue
       while (!this.#isOver && !this.#isClosed) await this.#news()
       if (!this.#isOver) throw new Error('the stream was not closed')
-      this.end()
       await this.closed()
       return element.children.find(({ ns, name }) => ns === 'urn:ietf:params:xml:ns:xmpp-streams' && name !== 'text')?.name
     }
   }
 
+  /** The server has closed its side of the connection. */
   async closed (): Promise<void> {
     while (!this.#isClosed) await this.#news()
   }
 
   /** Our side of the connection is closed, and may still be answered. */
-  end (data?: string): void {
+  end (data: string | Buffer = ''): void {
     this.#socket.end(data)
   }
 
@@ -191,10 +192,12 @@ export class Peer {
       }
     })
     this.#socket.on('error', () => {})
-    this.#socket.on('close', () => {
-      this.#isClosed = true
-      this.#tell()
-    })
+    for (const event of ['end', 'close']) {
+      this.#socket.on(event, () => {
+        this.#isClosed = true
+        this.#tell()
+      })
+    }
   }
 
   #news (): Promise<void> {

@@ -1,8 +1,8 @@
 /** The server under attack: a process of its own, with every listener open, where anybody may register. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { freePort, makeFolder, startProgram, stopProgram } from '../peers/server.ts'
+import { endProgram, freePort, makeFolder, startProgram } from '../peers/server.ts'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 
@@ -35,7 +35,13 @@ export async function startTarget (limits: Limits = {}): Promise<Target> {
   }))
   const child = await startProgram(process.execPath, [MAIN, 'serve', '--config', config], httpPort, { cwd: folder })
   const { pid = 0 } = child
-  return { port, tlsPort, httpPort, pid, stop: () => stopProgram(child, folder) }
+  return {
+    port, tlsPort, httpPort, pid,
+    async stop () {
+      await endProgram(child)
+      rmSync(folder, { recursive: true })
+    },
+  }
 }
 
 /** The most memory that the process ever held, in megabytes. */

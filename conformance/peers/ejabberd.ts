@@ -2,7 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
-  endProgram, freePort, makeCertificate, makeFolder, requireProgram, startProgram, systemUser, type CertificateFiles, type Server,
+  endProgram, freePort, makeCertificate, makeFolder, requireProgram, startProgram, systemUser,
+  type CertificateFiles, type Server,
 } from './server.ts'
 
 const CONTROL = '/usr/sbin/ejabberdctl'

@@ -8,6 +8,9 @@ import type { Account, Element, ExtensionHost, Stanza, Verdict } from '../../src
 const NS = 'urn:xmpp:blocking'
 const NS_ERRORS = 'urn:xmpp:blocking:errors'
 
+/** More than that on one list is somebody's mistake. */
+const MAX_ITEMS = 10_000
+
 type BlockList = ReadonlySet<string>
 
 export const blocking = extension({
@@ -31,42 +34,45 @@ export const blocking = extension({
       return el('blocklist', NS, {}, ...[...lists.of(session.account)].map(jid => el('item', NS, { jid })))
     })
     host.iq({ type: 'set', to: ['own-account'], name: 'block', ns: NS }, async ({ payload }, { account }) => {
-      const added = itemsOf(payload)
-      if (added.length === 0) throw new StanzaError('bad-request', 'whom?') // §3.3
-      const fresh = added.filter(jid => !lists.of(account).has(jid.toString()))
-      await host.db.query('insert into block_item (owner, blocked) select $1, unnest($2::text[]) on conflict do nothing',
-        [account.jid.toString(), fresh.map(String)])
-      withdrawPresence(host, account, new Set(fresh.map(String)))
+      const named = itemsOf(payload)
+      if (named.length === 0) throw new StanzaError('bad-request', 'whom?') // §3.3
+      const fresh = named.filter(jid => !lists.of(account).has(jid.toString()))
+      if (lists.of(account).size + fresh.length > MAX_ITEMS) throw new StanzaError('resource-constraint', 'the list is full')
+      if (!account.isAnonymous) {
+        await host.db.query('insert into block_item (owner, blocked) select $1, unnest($2::text[]) on conflict do nothing',
+          [account.jid.toString(), fresh.map(String)])
+      }
+      withdrawPresence(host, account, fresh)
       lists.set(account, new Set([...lists.of(account), ...fresh.map(String)]))
-      push(host, account, payload)
+      push(host, account, 'block', named)
     })
     host.iq({ type: 'set', to: ['own-account'], name: 'unblock', ns: NS }, async ({ payload }, { account }) => {
       const named = itemsOf(payload)
+      const removed = named.length === 0 ? [...lists.of(account)].map(jid => Jid.parse(jid)) : named // §3.5: none means all
+      const gone = new Set(removed.map(String))
+      await host.db.query('delete from block_item where owner = $1 and blocked = any($2)', [account.jid.toString(), [...gone]])
       const before = lists.of(account)
-      const removed = named.length === 0 ? before : new Set(named.map(String)) // §3.4: none means all
-      await host.db.query('delete from block_item where owner = $1 and blocked = any($2)',
-        [account.jid.toString(), [...removed]])
-      lists.set(account, new Set([...lists.of(account)].filter(jid => !removed.has(jid))))
-      showPresence(host, account, removed)
-      push(host, account, payload)
+      lists.set(account, new Set([...before].filter(jid => !gone.has(jid))))
+      showPresence(host, account, lists.of(account), removed.filter(jid => before.has(jid.toString())))
+      push(host, account, 'unblock', named)
     })
   },
 })
 
-/** §3.2: a full address, a bare one, a domain with a resource, or a domain. */
+/** §6: a full address, a bare one, a domain with a resource, or a domain. */
 function isBlocked (list: BlockList, jid: Jid): boolean {
   return list.size > 0 && (
     list.has(jid.toString()) || list.has(jid.bare.toString()) || list.has(jid.domain) ||
     (jid.resource !== '' && list.has(`${jid.domain}/${jid.resource}`)))
 }
 
-// §3.2: an error that says why. An account and its server can't be kept from each other.
+// §3.3: an error that says why. An account and its server can't be kept from each other.
 function guardSent (stanza: Stanza, account: Account, list: BlockList): Verdict {
   if (list.size === 0 || !stanza.to || isOwn(stanza.to, account) || !isBlocked(list, stanza.to)) return
-  return new StanzaError('not-acceptable', undefined, { name: 'blocked', ns: NS_ERRORS })
+  return new StanzaError('not-acceptable', undefined, { name: 'blocked', ns: NS_ERRORS }, 'cancel')
 }
 
-// §3.2: presence is lost in silence, messages and requests are answered as if nobody were there.
+// §3.3: presence is lost in silence, messages and requests are answered as if nobody were there.
 function guardReceived (stanza: Stanza, account: Account, list: BlockList): Verdict {
   if (list.size === 0 || !stanza.from || isOwn(stanza.from, account) || !isBlocked(list, stanza.from)) return
   return stanza.kind === 'presence' ? 'drop' : new StanzaError('service-unavailable')
@@ -77,30 +83,40 @@ function isOwn (jid: Jid, account: Account): boolean {
 }
 
 /** §3.3: those who see the user's presence and are blocked from now on see the user go. */
-function withdrawPresence (host: ExtensionHost, account: Account, blocked: BlockList): void {
-  for (const session of account.sessions) {
-    if (!session.available) continue
-    const seenBy = [...host.subscribersOf(account), ...session.directed?.values() ?? []]
-    for (const to of seenBy) {
-      if (isBlocked(blocked, to)) host.route(presence('unavailable', { from: session.jid, to }))
+function withdrawPresence (host: ExtensionHost, account: Account, blocked: readonly Jid[]): void {
+  const names = new Set(blocked.map(String))
+  for (const { jid, available, directed } of account.sessions) {
+    const seenBy = new Map(directed)
+    if (available) for (const to of subscribersAmong(host, account, blocked)) seenBy.set(to.toString(), to)
+    for (const to of seenBy.values()) {
+      if (isBlocked(names, to)) host.route(presence('unavailable', { from: jid, to }))
     }
   }
 }
 
-/** §3.4: those who may see the user's presence see it again. */
-function showPresence (host: ExtensionHost, account: Account, unblocked: BlockList): void {
+/** §3.4: those who may see the user's presence see it again, unless they are blocked in another way. */
+function showPresence (host: ExtensionHost, account: Account, list: BlockList, unblocked: readonly Jid[]): void {
+  const shownTo = subscribersAmong(host, account, unblocked).filter(to => !isBlocked(list, to))
   for (const { jid, presence } of account.sessions) {
-    if (!presence) continue
-    for (const to of host.subscribersOf(account)) {
-      if (isBlocked(unblocked, to)) host.route(presence.withAddress(jid, to))
-    }
+    if (presence) for (const to of shownTo) host.route(presence.withAddress(jid, to))
   }
 }
 
-/** §3.3 and §3.4: to every device that asked for the list. */
-function push (host: ExtensionHost, account: Account, change: Element): void {
+/** The subscribers whom a change of the list is about: a resource of one where it names no more than this. */
+function subscribersAmong (host: ExtensionHost, account: Account, changed: readonly Jid[]): readonly Jid[] {
+  const subscribers = host.subscribersOf(account)
+  const names = new Set(changed.map(String))
+  return [
+    ...subscribers.filter(jid => isBlocked(names, jid)),
+    ...changed.filter(jid => jid.resource !== '' && subscribers.some(subscriber => subscriber.equals(jid.bare))),
+  ]
+}
+
+/** §3.3 to §3.5: to every device that asked for the list. */
+function push (host: ExtensionHost, account: Account, change: 'block' | 'unblock', named: readonly Jid[]): void {
+  const items = named.map(jid => el('item', NS, { jid: jid.toString() }))
   for (const session of account.sessions) {
-    if (session.flags.has(NS)) host.deliver(session, iq('set', { to: session.jid, id: randomId() }, change))
+    if (session.flags.has(NS)) host.deliver(session, iq('set', { to: session.jid, id: randomId() }, el(change, NS, {}, ...items)))
   }
 }
 

@@ -19,9 +19,10 @@ export const privateStorage = extension({
         [to.toString(), wanted.getName(), namespaceOf(wanted)])
       return el('query', NS, {}, row ? parseStored(row.element) : el(wanted.getName(), wanted.getNS()))
     })
-    host.iq({ type: 'set', to: ['own-account'], name: 'query', ns: NS }, async ({ to, payload }) => {
+    host.iq({ type: 'set', to: ['own-account'], name: 'query', ns: NS }, async ({ to, payload }, { account }) => {
+      if (account.isAnonymous) throw new StanzaError('not-allowed', 'an anonymous account keeps nothing')
       const children = payload.getChildElements()
-      if (children.length === 0) throw new StanzaError('bad-request', 'there is nothing to keep')
+      if (children.length === 0) throw new StanzaError('not-acceptable', 'there is nothing to keep') // §2.3
       await host.db.transaction(async db => {
         for (const child of children) {
           await db.query(
@@ -31,7 +32,7 @@ export const privateStorage = extension({
         }
       })
     })
-    // §2.2: nobody reads another's.
+    // §2.3: nobody reads another's.
     for (const type of ['get', 'set'] as const) {
       host.iq({ type, to: ['account'], name: 'query', ns: NS }, () => { throw new StanzaError('forbidden') })
     }

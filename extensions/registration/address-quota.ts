@@ -13,17 +13,22 @@ export class AddressQuota {
     this.#perHour = perHour
   }
 
-  mayHaveOneMore (address: string): boolean {
-    return this.#perHour === 0 || this.#recent(address).length < this.#perHour
-  }
-
-  count (address: string): void {
-    if (this.#perHour === 0) return
-    const times = [...this.#recent(address), Date.now()]
+  /** Whether the address may have one more account, which is counted at once: others may ask while it is made. */
+  take (address: string): boolean {
+    if (this.#perHour === 0) return true
+    const recent = this.#recent(address)
+    if (recent.length >= this.#perHour) return false
     this.#times.delete(address)
-    this.#times.set(address, times)
+    this.#times.set(address, [...recent, Date.now()])
     const [oldest] = this.#times.keys()
     if (this.#times.size > REMEMBERED && oldest !== undefined) this.#times.delete(oldest)
+    return true
+  }
+
+  /** The account that was taken last was not made. */
+  giveBack (address: string): void {
+    const times = this.#times.get(address)
+    if (times) this.#times.set(address, times.slice(0, -1))
   }
 
   #recent (address: string): readonly number[] {

@@ -2,12 +2,13 @@
  * XEP-0077: In-Band Registration. Makes accounts where the host is open for it, changes passwords and removes accounts
  * for whoever is logged in.
  */
-import { el, extension, Jid, JidError, StanzaError } from '../../src/extension/api.ts'
+import { el, extension, Jid, JidError, networkOf, StanzaError } from '../../src/extension/api.ts'
 import type { Element, ExtensionHost } from '../../src/extension/api.ts'
 import { AddressQuota } from './address-quota.ts'
 
 const NS = 'jabber:iq:register'
 const NS_FEATURE = 'http://jabber.org/features/iq-register'
+const INSTRUCTIONS = el('instructions', NS, {}, 'Choose a user name and a password.')
 
 /** What stands under `registration` in the config, which is older than extensions' keys and not one of them. */
 interface Options { readonly open: boolean, readonly perAddress: number }
@@ -23,33 +24,44 @@ export const registration = extension<Options>({
 
     host.iq({ type: 'get', to: ['stream'], name: 'query', ns: NS }, () => {
       checkOpen(open)
-      return el('query', NS, {},
-        el('instructions', NS, {}, 'Choose a user name and a password.'), el('username', NS), el('password', NS))
+      return el('query', NS, {}, INSTRUCTIONS, el('username', NS), el('password', NS))
     })
     host.iq({ type: 'set', to: ['stream'], name: 'query', ns: NS }, async ({ payload }, peer) => {
+      if (payload.getChild('remove', NS)) throw new StanzaError('unexpected-request', 'whose account?') // §3.2
       checkOpen(open)
-      const { username, password } = readAccount(payload, peer.host)
-      if (!quota.mayHaveOneMore(peer.remoteAddress)) {
+      const { username, password } = readAccount(payload, peer.host, 'not-acceptable') // §3.1
+      const network = networkOf(peer.remoteAddress)
+      if (!quota.take(network)) {
         throw new StanzaError('resource-constraint', 'too many new accounts from this address: try again in an hour')
       }
-      await host.accounts.add(username, password)
-      quota.count(peer.remoteAddress)
+      try {
+        await host.accounts.add(username, password)
+      } catch (error) { // whatever it is, there is no new account
+        quota.giveBack(network)
+        throw error
+      }
       host.log.info({ account: username.toString(), address: peer.remoteAddress }, 'account registered')
     })
 
-    host.iq({ type: 'get', to: ['own-account', 'server'], name: 'query', ns: NS }, ({ from }) =>
-      el('query', NS, {}, el('registered', NS), el('username', NS, {}, from.local), el('password', NS)))
-    host.iq({ type: 'set', to: ['own-account'], name: 'query', ns: NS }, ({ payload }, { account }) =>
-      change(host, payload, account.jid))
-    host.iq({ type: 'set', to: ['server'], name: 'query', ns: NS }, ({ payload, from, to }) => {
-      if (from.domain !== to.domain) throw new StanzaError('not-allowed')
+    host.iq({ type: 'get', to: ['own-account', 'server'], name: 'query', ns: NS }, ({ from, to }) => {
+      checkOwn(from, to)
+      return el('query', NS, {},
+        el('registered', NS), INSTRUCTIONS, el('username', NS, {}, from.local), el('password', NS))
+    })
+    host.iq({ type: 'set', to: ['own-account', 'server'], name: 'query', ns: NS }, ({ payload, from, to }) => {
+      checkOwn(from, to)
       return change(host, payload, from.bare)
     })
   },
 })
 
+// §3.1: who is not open for it says that it does not know it.
 function checkOpen (open: boolean): void {
-  if (!open) throw new StanzaError('not-allowed', 'registration is closed')
+  if (!open) throw new StanzaError('service-unavailable', 'registration is closed')
+}
+
+function checkOwn (from: Jid, to: Jid): void {
+  if (from.domain !== to.domain) throw new StanzaError('not-allowed', 'accounts are kept by their own server')
 }
 
 /** §3.2 and §3.3: removes the account, or changes its password. */
@@ -60,21 +72,22 @@ async function change (host: ExtensionHost, query: Element, account: Jid): Promi
     host.log.info({ account: account.toString() }, 'account removed by its owner')
     return
   }
-  const { username, password } = readAccount(query, account.domain)
+  const { username, password } = readAccount(query, account.domain, 'bad-request') // §3.3
   if (!username.equals(account)) throw new StanzaError('not-allowed', 'that is another account')
   await host.accounts.setPassword(account, password)
 }
 
-/** §3.1: both are required, and neither may be empty. */
-function readAccount (query: Element, host: string): { username: Jid, password: string } {
+/** Both are required, and neither may be empty. */
+function readAccount (
+  query: Element, host: string, refusal: 'bad-request' | 'not-acceptable',
+): { username: Jid, password: string } {
   const name = query.getChildText('username', NS) ?? ''
   const password = query.getChildText('password', NS) ?? ''
-  if (name === '' || password === '') throw new StanzaError('not-acceptable', 'a user name and a password are needed')
+  if (name === '' || password === '') throw new StanzaError(refusal, 'a user name and a password are needed')
   try {
-    const username = Jid.parse(`${name}@${host}`)
-    if (username.isBare && username.local !== '' && username.domain === host) return { username, password }
+    return { username: Jid.of(name, host), password }
   } catch (error) {
-    if (!(error instanceof JidError)) throw error
+    if (error instanceof JidError) throw new StanzaError(refusal, 'that is no user name')
+    throw error
   }
-  throw new StanzaError('not-acceptable', 'that is no user name')
 }

@@ -1,5 +1,6 @@
 /** XEP-0054: vcard-temp. Keeps each account's vCard as its owner wrote it and shows it to whoever asks. */
 import { el, extension, parseStored, StanzaError } from '../../src/extension/api.ts'
+import type { Element, ExtensionHost, Jid } from '../../src/extension/api.ts'
 
 const NS = 'vcard-temp'
 
@@ -9,11 +10,15 @@ export const vcard = extension({
   setup (host) {
     host.feature(NS)
     host.feature(NS, 'account')
-    host.iq({ type: 'get', to: ['own-account', 'account'], name: 'vCard', ns: NS }, async ({ to }) => {
-      const [row] = await host.db.query<{ vcard: string }>('select vcard from vcard where owner = $1', [to.toString()])
-      return row ? parseStored(row.vcard) : el('vCard', NS) // §3.1: an empty one where there is none
+    host.iq({ type: 'get', to: ['own-account'], name: 'vCard', ns: NS }, async ({ to }) =>
+      await vcardOf(host, to) ?? el('vCard', NS)) // §3.1: an empty one where there is none
+    host.iq({ type: 'get', to: ['account'], name: 'vCard', ns: NS }, async ({ to }) => {
+      const found = await vcardOf(host, to)
+      if (!found) throw new StanzaError('service-unavailable') // §3.3: as where there is no such account
+      return found
     })
-    host.iq({ type: 'set', to: ['own-account'], name: 'vCard', ns: NS }, async ({ to, payload }) => {
+    host.iq({ type: 'set', to: ['own-account'], name: 'vCard', ns: NS }, async ({ to, payload }, { account }) => {
+      if (account.isAnonymous) throw new StanzaError('not-allowed', 'an anonymous account keeps nothing')
       await host.db.query(
         'insert into vcard (owner, vcard) values ($1, $2) on conflict (owner) do update set vcard = $2',
         [to.toString(), payload.toString()])
@@ -22,3 +27,8 @@ export const vcard = extension({
     host.iq({ type: 'set', to: ['account'], name: 'vCard', ns: NS }, () => { throw new StanzaError('forbidden') })
   },
 })
+
+async function vcardOf (host: ExtensionHost, owner: Jid): Promise<Element | undefined> {
+  const [row] = await host.db.query<{ vcard: string }>('select vcard from vcard where owner = $1', [owner.toString()])
+  return row && parseStored(row.vcard)
+}

@@ -15,7 +15,7 @@ export function liveAccounts (
       const account = await accounts.load(jid)
       await stored.remove(jid)
       await events.accountRemoved(jid.bare)
-      if (account) presences.accountRemoved(account)
+      if (account) await presences.accountRemoved(account)
       setImmediate(() => { accounts.forget(jid) }) // after the answer to who asked (XEP-0077 §3.2)
     },
   }

@@ -15,6 +15,7 @@ import type { Worth } from '../xmpp/worth.ts'
 
 export { batchedRead } from '../storage/batches.ts'
 export { randomId } from '../util/ids.ts'
+export { networkOf } from '../util/network-of.ts'
 export { VERSION } from '../util/version.ts'
 export { el } from '../xml/element.ts'
 export { SaslError, StanzaError, StreamError } from '../xmpp/errors.ts'

@@ -18,8 +18,8 @@ import type { Transport } from './transport.ts'
 const SUBPROTOCOL = 'xmpp'
 const UNSUPPORTED_DATA = 1003
 const PING_MS = 45_000
-/** How long a peer may take to answer our closing frame. */
-const FAREWELL_MS = 5_000
+/** How long a peer may take to answer our closing frame; the types of `ws` do not know it. */
+const FAREWELL = { closeTimeout: 5_000 }
 /** The least that a message of a client's is on the wire (RFC 6455 §5.2): an empty one is not free. */
 const FRAME_BYTES = 6
 
@@ -52,7 +52,7 @@ export class WebSocketEndpoint {
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: options.maxMessageBytes,
-      closeTimeout: FAREWELL_MS,
+      ...FAREWELL,
       handleProtocols: () => SUBPROTOCOL,
     })
     this.#server.on('headers', (headers, request) => this.#answerKey(headers, request))

@@ -61,16 +61,17 @@ describe('a roster get (RFC 6121 §2.1.3)', () => {
 describe('a roster push (RFC 6121 §2.1.6)', () => {
   test('goes to the sessions that asked for the roster, the one that made the change among them', async () => {
     const { client } = await world()
-    const [balcony, chamber, garden] = await Promise.all(
-      ['balcony', 'chamber', 'garden'].map(resource => client(`juliet@localhost/${resource}`)))
-    await balcony?.asks('get', GET)
-    await chamber?.asks('get', GET)
+    const balcony = await client('juliet@localhost/balcony')
+    const chamber = await client('juliet@localhost/chamber')
+    const garden = await client('juliet@localhost/garden')
+    await balcony.asks('get', GET)
+    await chamber.asks('get', GET)
 
-    await balcony?.asks('set', set("<item jid='romeo@localhost'/>"))
+    await balcony.asks('set', set("<item jid='romeo@localhost'/>"))
 
-    expect(await balcony?.receivedInBrief()).toEqual(['push romeo@localhost none'])
-    expect(await chamber?.receivedInBrief()).toEqual(['push romeo@localhost none'])
-    expect(await garden?.receivedInBrief()).toEqual([])
+    expect(await balcony.receivedInBrief()).toEqual(['push romeo@localhost none'])
+    expect(await chamber.receivedInBrief()).toEqual(['push romeo@localhost none'])
+    expect(await garden.receivedInBrief()).toEqual([])
   })
 
   test('is addressed to the session, and not sent in another\'s name', async () => {
@@ -235,5 +236,16 @@ describe('roster versioning (RFC 6121 §2.6)', () => {
 
     expect(items(roster)).toEqual(['romeo@localhost none'])
     expect((await db.query('select contact from roster_item')).length).toBeLessThan(60)
+  })
+
+  test('remembers who is back, however long ago the removal was', async () => {
+    const client = await juliet()
+    await client.asks('set', set("<item jid='romeo@localhost'/>"))
+    await client.asks('set', set("<item jid='romeo@localhost' subscription='remove'/>"))
+    for (let i = 0; i < 99; i++) await client.asks('set', set(`<item jid='nurse@localhost' name='${i}'/>`))
+
+    await client.asks('set', set("<item jid='romeo@localhost'/>"))
+
+    expect(items(await client.asks('get', GET))).toContain('romeo@localhost none')
   })
 })

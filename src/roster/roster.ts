@@ -170,7 +170,8 @@ export class Rosters {
   /** Keeps the item, and drops those that nobody needs any more; an anonymous account's are in memory only. */
   async #keep (account: Account, roster: Roster, item: RosterItem): Promise<void> {
     const version = Math.max(roster.version, item.version)
-    const gone = [item, ...roster.items.values()].filter(one => isGone(one, version)).map(one => one.jid)
+    const others = [...roster.items.values()].filter(one => !one.jid.equals(item.jid))
+    const gone = [item, ...others].filter(one => isGone(one, version)).map(one => one.jid)
     if (!account.isAnonymous) {
       if (!isGone(item, version)) await this.#store.store(account.jid, item)
       if (gone.length > 0) await this.#store.remove(account.jid, gone)

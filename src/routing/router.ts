@@ -89,16 +89,16 @@ export class Router {
 
   /** Sends on the account's behalf what its guards let pass, and nothing, without a word, where they don't. */
   sendQuietly (stanza: Stanza, sender: Session): void {
-    if (!this.#stages.guardSent(stanza, sender)) this.post(stanza)
+    if (!this.#stages.guardSent(stanza, sender)) void this.post(stanza)
   }
 
-  /** Routes what nobody waits for; whatever breaks on its way is logged and costs that stanza. */
-  post (stanza: Stanza): void {
+  /** Routes what nobody else answers for; whatever breaks on its way is logged and costs that stanza. */
+  post (stanza: Stanza): void | Promise<void> {
     const failed = (error: unknown): void => {
       this.#log.error({ err: error, stanza: stanza.summary() }, 'a stanza could not be routed')
     }
     try {
-      this.route(stanza)?.catch(failed)
+      return this.route(stanza)?.catch(failed)
     } catch (error) { // a mistake of ours
       failed(error)
     }
@@ -115,7 +115,7 @@ export class Router {
   /** Answers an iq that is for a server or an account; what is no request is dropped. */
   answer (request: Iq, targets: readonly ('server' | 'account')[], to: Jid): void | Promise<void> {
     if (request.type !== 'get' && request.type !== 'set' || !request.from) return
-    return this.#iqs.answer(request, targets, to, request.from, undefined, reply => { this.post(reply) })
+    return this.#iqs.answer(request, targets, to, request.from, undefined, reply => { void this.post(reply) })
   }
 
   /** Tells a session why what it sent goes nowhere: directly, since its own guards may not like the address. */

@@ -37,7 +37,13 @@ export class EventTable {
 
   /** All have dealt with it when it resolves. */
   async accountRemoved (account: Jid): Promise<void> {
-    await Promise.all(this.#handlers['account.removed'].map(handler => handler(account)))
+    await Promise.all(this.#handlers['account.removed'].map(async handler => {
+      try {
+        await handler(account)
+      } catch (error) { // a handler's mistake does not bring the account back
+        this.#log.error({ err: error, event: 'account.removed' }, 'an event handler failed')
+      }
+    }))
   }
 
   #guard<T> (event: string, run: () => T): T | undefined {

@@ -120,10 +120,10 @@ export class FrameBuilder {
     const nameEnd = attributes[at + NAME_END]!
     const value = attributes[at + VALUE]!
     const end = attributes[at + VALUE_END]!
-    if (isAt(bytes, name, nameEnd, TO)) this.#to = decodeValue(bytes, value, end)
+    if (isAt(bytes, name, nameEnd, TO)) this.#to = intern(bytes, value, end)
     else if (isAt(bytes, name, nameEnd, ID)) this.#id = decodeValue(bytes, value, end)
     else if (isAt(bytes, name, nameEnd, TYPE)) this.#type = intern(bytes, value, end)
-    else if (isAt(bytes, name, nameEnd, FROM)) this.#from = decodeValue(bytes, value, end)
+    else if (isAt(bytes, name, nameEnd, FROM)) this.#from = intern(bytes, value, end)
     else if (isAt(bytes, name, nameEnd, LANG)) this.#lang = intern(bytes, value, end)
     else if (!isAt(bytes, name, nameEnd, XMLNS)) this.#attributes += ` ${bytes.toString('utf8', name, end + 1)}`
   }

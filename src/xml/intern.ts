@@ -1,15 +1,13 @@
 /**
- * Strings from bytes, without making known ones anew: names and namespaces come again and again, so each is looked for
- * in a small table first. A slot holds what was seen last; a peer that floods it costs time, not memory.
+ * Strings from bytes, without making known ones anew: names, namespaces and addresses come again and again, so each
+ * is looked for in a small table first. A slot holds what was seen last; a peer that floods it costs time, not memory.
  */
 
 import { AMPERSAND, SPACE } from './characters.ts'
 import { decodeAttribute } from './decode.ts'
 
-const SLOTS = 2048
+const SLOTS = 4096
 const LONGEST = 64
-
-const SAMPLE = 8
 
 const strings = new Array<string>(SLOTS).fill('')
 const stringBytes = new Uint8Array(SLOTS * LONGEST)
@@ -47,10 +45,8 @@ export function isAt (bytes: Buffer, start: number, end: number, expected: Uint8
 
 function slotOf (bytes: Buffer, start: number, end: number): number {
   let hash = end - start
-  const head = Math.min(end, start + SAMPLE)
-  for (let at = start; at < head; at++) hash = Math.imul(hash, 31) + bytes[at]! | 0
-  for (let at = Math.max(head, end - SAMPLE); at < end; at++) hash = Math.imul(hash, 31) + bytes[at]! | 0
-  return (hash ^ hash >>> 11 ^ hash >>> 22) & SLOTS - 1
+  for (let at = start; at < end; at++) hash = Math.imul(hash, 31) + bytes[at]! | 0
+  return (hash ^ hash >>> 15) & SLOTS - 1
 }
 
 function isSame (bytes: Buffer, start: number, length: number, from: number): boolean {
