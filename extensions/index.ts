@@ -1,5 +1,6 @@
 /** The one list of extensions, in the order in which they stand in every stage. */
 import type { Extension } from '../src/extension/api.ts'
+import { archive } from './archive/index.ts'
 import { blocking } from './blocking/index.ts'
 import { ping } from './ping/index.ts'
 import { privateStorage } from './private-storage/index.ts'
@@ -10,6 +11,7 @@ import { version } from './version/index.ts'
 
 export const extensions: readonly Extension[] = [
   blocking,
+  archive,
   ping,
   version,
   time,

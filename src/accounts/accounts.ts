@@ -13,6 +13,7 @@ import type { SessionStream } from '../session/session.ts'
 import { Turns } from '../util/turns.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
+import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
 import type { Iq, Message, Stanza } from '../xmpp/stanza.ts'
 import { chooseRecipients } from './delivery.ts'
 

@@ -14,6 +14,8 @@ import type { Message, Stanza } from '../xmpp/stanza.ts'
 import type { Worth } from '../xmpp/worth.ts'
 
 export { batchedRead } from '../storage/batches.ts'
+export { int8Array, textArray } from '../storage/binary-array.ts'
+export { GroupWriter } from '../storage/group-writer.ts'
 export { randomId } from '../util/ids.ts'
 export { networkOf } from '../util/network-of.ts'
 export { VERSION } from '../util/version.ts'
@@ -29,6 +31,7 @@ export type { Session, SessionInfo } from '../session/session.ts'
 export type { Database } from '../storage/database.ts'
 export type { Element } from '../xml/element.ts'
 export type { Child } from '../xml/framer.ts'
+export { originId } from '../xmpp/stanza-id.ts'
 export type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
 
 export interface Extension<Config = unknown> {

@@ -2,12 +2,16 @@
 import type { Events } from '../extension/api.ts'
 import type { Logger } from '../log.ts'
 import type { Jid } from '../xmpp/jid.ts'
+import type { Stanza } from '../xmpp/stanza.ts'
 import type { Session } from './session.ts'
 
 type Handlers = { readonly [E in keyof Events]: Events[E][] }
 
 export class EventTable {
-  readonly #handlers: Handlers = { 'session.bound': [], 'session.ending': [], 'session.ended': [], 'account.removed': [] }
+  readonly #handlers: Handlers = {
+    'session.bound': [], 'session.available': [], 'session.ending': [], 'session.ended': [], 'stanza.delivered': [],
+    'account.removed': [],
+  }
   readonly #log: Logger
 
   constructor (log: Logger) {
@@ -23,6 +27,16 @@ export class EventTable {
 
   bound (session: Session): void {
     for (const handler of this.#handlers['session.bound']) this.#guard('session.bound', () => handler(session))
+  }
+
+  available (session: Session): void {
+    for (const handler of this.#handlers['session.available']) this.#guard('session.available', () => handler(session))
+  }
+
+  delivered (stanza: Stanza, session: Session): void {
+    for (const handler of this.#handlers['stanza.delivered']) {
+      this.#guard('stanza.delivered', () => handler(stanza, session))
+    }
   }
 
   /** Whether somebody keeps the session for a resumption. */

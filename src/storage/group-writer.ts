@@ -9,19 +9,13 @@ interface Group<Row> { readonly rows: Row[], readonly committed: PromiseWithReso
 
 export class GroupWriter<Row> {
   readonly #write: (rows: readonly Row[]) => Promise<void>
-  readonly #waiting: Group<Row>[] = []
+  readonly #groups: Group<Row>[] = []
   #isWriting = false
+  #isScheduled = false
 
-  /** `write` commits a group, whole or not at all; what it rejects with is every waiting row's end. */
+  /** `write` commits a group, whole or not at all; what it rejects with is the end of every row that waits. */
   constructor (write: (rows: readonly Row[]) => Promise<void>) {
     this.#write = write
-  }
-
-  /** Rows that are waiting or being written. */
-  get length (): number {
-    let length = 0
-    for (const group of this.#waiting) length += group.rows.length
-    return length
   }
 
   /**
@@ -29,30 +23,32 @@ export class GroupWriter<Row> {
    * one before it: nothing overtakes what failed.
    */
   add (row: Row): Promise<void> {
-    let group = this.#waiting.at(-1)
-    if (!group || group.rows.length >= LIMIT || (this.#isWriting && this.#waiting.length === 1)) {
+    let group = this.#groups.at(-1)
+    if (!group || group.rows.length >= LIMIT || (this.#isWriting && this.#groups.length === 1)) {
       group = { rows: [], committed: Promise.withResolvers() }
       group.committed.promise.catch(() => {}) // whoever added a row hears of it
-      this.#waiting.push(group)
+      this.#groups.push(group)
     }
     group.rows.push(row)
-    if (!this.#isWriting) {
-      this.#isWriting = true
+    if (!this.#isScheduled) {
+      this.#isScheduled = true
       setImmediate(() => { void this.#drain() })
     }
     return group.committed.promise
   }
 
   async #drain (): Promise<void> {
-    for (let group = this.#waiting[0]; group; group = this.#waiting[0]) {
+    for (let group = this.#groups[0]; group; group = this.#groups[0]) {
+      this.#isWriting = true
       try {
         await this.#write(group.rows)
-        this.#waiting.shift()
+        this.#groups.shift()
         group.committed.resolve()
       } catch (error) { // the write's own, after all it could try
-        for (const failed of this.#waiting.splice(0)) failed.committed.reject(error)
+        for (const failed of this.#groups.splice(0)) failed.committed.reject(error)
       }
+      this.#isWriting = false
     }
-    this.#isWriting = false
+    this.#isScheduled = false
   }
 }

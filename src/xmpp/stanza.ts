@@ -141,7 +141,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     const bytes = Buffer.allocUnsafe(Buffer.byteLength(opening) + this.inner.length + closing.length)
     let at = bytes.write(opening)
     at += this.inner.copy(bytes, at)
-    bytes.latin1Write(closing, at)
+    bytes.write(closing, at)
     return bytes
   }
 
