@@ -13,12 +13,19 @@ export function cpuSeconds (root: number): number {
   return ticks.reduce((sum, each) => sum + each, 0) / TICKS_PER_SECOND
 }
 
-/** The proportional set size: what all the processes have in memory, shared pages counted once. */
+/**
+ * The proportional set size: what all the processes have in memory, shared pages counted once. Without the pages of
+ * files: those of Node's program weigh more or less as other programs of Node's come and go on the machine.
+ */
 export function memoryKilobytes (root: number): number {
   return tree(root).reduce((sum, { pid }) => {
     const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
-    return sum + Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0)
+    return sum + kilobytes(rollup, 'Pss_Anon') + kilobytes(rollup, 'Pss_Shmem')
   }, 0)
+}
+
+function kilobytes (rollup: string, what: string): number {
+  return Number(new RegExp(`^${what}:\\s+(\\d+)`, 'm').exec(rollup)?.[1] ?? 0)
 }
 
 interface Stat { readonly pid: number, readonly fields: readonly string[] }

@@ -70,12 +70,9 @@ export async function measureIdle (
   try {
     for (const { server } of each) await server.start()
     await sleep(SETTLE)
-    dump(servers)
     for (const weighed of each) weighed.before = memoryKilobytes(weighed.server.pid)
     for (const { server, generators } of each) await generators.prepare(job('idle', server, options, tls))
-    dump(servers)
     await sleep(options.wait * 1000)
-    dump(servers)
     const samples = new Map<ServerName, Sample>()
     for (const { server, generators, before } of each) {
       const value = (memoryKilobytes(server.pid) - before) / options.sessions
@@ -125,9 +122,4 @@ function difference (before: Reading, after: Reading, generators: number): Requi
       generatorLoad: (after.generator - before.generator) / seconds / generators,
     },
   }
-}
-
-import { execSync } from 'node:child_process'
-function dump (servers: readonly Peer[]): void {
-  for (const s of servers) console.log(s.name, String(execSync(`for p in ${s.pid} $(pgrep -P ${s.pid} | xargs -n1 -I{} sh -c 'echo {}; pgrep -P {}'); do grep -H -E "^Pss(_Anon|_File|_Shmem)?:" /proc/$p/smaps_rollup; done | awk '{split($1,a,":"); t[a[2]]+=$2} END {for (k in t) printf "%s=%d ", k, t[k]}'`)))
 }

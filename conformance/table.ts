@@ -1,5 +1,6 @@
 /** README.md's table: for each script the rule, and who passes it. One server's column is written at a time. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { Script } from './runner/script.ts'
 import { SERVERS } from './servers.ts'
 
@@ -13,7 +14,7 @@ export interface Outcome {
 const HEAD = `| rule | script | ${SERVERS.join(' | ')} |\n|---|---|${SERVERS.map(() => '---').join('|')}|\n`
 const TABLE = /\| rule \| script \|[^]*?\n(?=\n|$)/
 
-/** Keeps the rows and columns that this run did not play. */
+/** Keeps the columns that this run did not play, and the rows whose script is still there. */
 export function writeTable (path: string, server: string, outcomes: readonly Outcome[]): void {
   const text = readFileSync(path, 'utf8')
   const rows = readRows(TABLE.exec(text)?.[0] ?? '')
@@ -23,7 +24,8 @@ export function writeTable (path: string, server: string, outcomes: readonly Out
     row.passes.set(server, problem === undefined ? 'yes' : 'no')
     rows.set(file, row)
   }
-  const table = HEAD + [...rows].sort(([a], [b]) => a < b ? -1 : 1).map(([file, { rule, passes }]) =>
+  const there = [...rows].filter(([file]) => existsSync(join(dirname(path), file)))
+  const table = HEAD + there.sort(([a], [b]) => a < b ? -1 : 1).map(([file, { rule, passes }]) =>
     `| ${rule} | [${file}](${file}) | ${SERVERS.map((name) => passes.get(name) ?? '').join(' | ')} |\n`).join('')
   writeFileSync(path, TABLE.test(text) ? text.replace(TABLE, () => table) : `${text.trimEnd()}\n\n${table}`)
 }

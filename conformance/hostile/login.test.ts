@@ -268,13 +268,14 @@ describe('who leaves in the middle', () => {
 
   test('while a resource is bound has no session', async () => {
     const names = Array.from({ length: 10 }, (_, index) => `ghost-${index}`)
-    for (const name of names) {
-      mallory = await Peer.open(target)
-      await mallory.register(name)
-      await mallory.authenticate(name)
-      mallory.end(BIND)
-      await mallory.closed()
-    }
+    const peers = await Promise.all(names.map(async name => {
+      const peer = await Peer.open(target)
+      await peer.register(name)
+      await peer.authenticate(name)
+      return peer
+    }))
+    for (const peer of peers) peer.end(BIND)
+    await Promise.all(peers.map(peer => peer.closed()))
 
     mallory = await Peer.logIn(target, 'mallory/watch', false)
 

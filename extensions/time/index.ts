@@ -18,7 +18,7 @@ export const time = extension({
 })
 
 /** XEP-0082 §3.2: minutes east of UTC as `+hh:mm`. */
-function offset (minutes: number): string {
+export function offset (minutes: number): string {
   const pad = (n: number): string => String(n).padStart(2, '0')
   const distance = Math.abs(minutes)
   return `${minutes < 0 ? '-' : '+'}${pad(Math.trunc(distance / 60))}:${pad(distance % 60)}`

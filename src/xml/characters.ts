@@ -47,13 +47,14 @@ for (const byte of Buffer.from('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijkl
   NOT_ALPHANUMERIC[byte] = PLAIN
 }
 
-const IN_NAME = 1
-const BEGINS_NAME = 2
-
-/** The ASCII characters that may stand in a name, but for the colon: not 0. */
+/** 1 for the ASCII characters that may stand in a name, but for the colon. */
 export const NAME_BYTES = new Uint8Array(256)
-for (const byte of Buffer.from('-.0123456789')) NAME_BYTES[byte] = IN_NAME
-for (const byte of Buffer.from('_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz')) NAME_BYTES[byte] = BEGINS_NAME
+/** 1 for what a name may begin with; beyond ASCII `nameCharacterLength` has the last word. */
+export const NAME_BEGINNINGS = new Uint8Array(256).fill(1, 0x80)
+for (const byte of Buffer.from('_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz')) {
+  NAME_BYTES[byte] = NAME_BEGINNINGS[byte] = 1
+}
+for (const byte of Buffer.from('-.0123456789')) NAME_BYTES[byte] = 1
 
 /** XML 1.0 §2.3, production 3. */
 export function isSpace (byte: number): boolean {
@@ -82,11 +83,6 @@ export function nameCharacterLength (bytes: Uint8Array, at: number, end: number,
   const character = decode(bytes, at, length)
   if (isIn(NAME_START, character) || !first && isIn(NAME_MORE, character)) return length
   throw notWellFormed('a character that no name may have')
-}
-
-/** Whether a name may begin with this byte; beyond ASCII, `nameCharacterLength` has the last word. */
-export function mayBeginName (byte: number): boolean {
-  return byte >= 0x80 || NAME_BYTES[byte] === BEGINS_NAME
 }
 
 function lengthFromLead (lead: number): number {

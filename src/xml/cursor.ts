@@ -5,7 +5,7 @@
 
 import { ByteWindow } from './byte-window.ts'
 import {
-  characterLength, COLON, isSpace, mayBeginName, nameCharacterLength, NAME_BYTES, PLAIN, STOP,
+  characterLength, COLON, isSpace, NAME_BEGINNINGS, NAME_BYTES, nameCharacterLength, PLAIN, STOP,
 } from './characters.ts'
 import { notWellFormed, XmlError } from './xml-error.ts'
 
@@ -84,9 +84,10 @@ export class Cursor {
   passSpace (): number {
     const { bytes, end } = this
     let pos = this.pos
-    while (pos < end && isSpace(bytes[pos]!)) pos++
+    let byte = -1
+    while (pos < end && isSpace(byte = bytes[pos]!)) pos++
     this.pos = pos
-    return pos < end ? bytes[pos]! : -1
+    return pos < end ? byte : -1
   }
 
   /** Passes over characters up to the next byte that is a stop in `table`; returns it, -1 where the bytes end. */
@@ -94,17 +95,14 @@ export class Cursor {
     const { bytes, end } = this
     let pos = this.pos
     for (;;) {
-      while (pos < end && table[bytes[pos]!] === PLAIN) pos++
-      if (pos < end && table[bytes[pos]!] === STOP) {
-        this.pos = pos
-        return bytes[pos]!
-      }
-      const length = pos < end ? characterLength(bytes, pos, end) : 0
-      if (length === 0) break
+      let kind: number | undefined = PLAIN
+      while (pos < end && (kind = table[bytes[pos]!]) === PLAIN) pos++
+      this.pos = pos
+      if (kind === STOP) return bytes[pos]!
+      const length = kind === PLAIN ? 0 : characterLength(bytes, pos, end)
+      if (length === 0) return -1
       pos += length
     }
-    this.pos = pos
-    return -1
   }
 
   /** Passes over the same bytes as are in `source` at `from`; false where the bytes end. `start` is where it began. */
@@ -130,23 +128,20 @@ export class Cursor {
   passName (): boolean {
     const { bytes, end } = this
     let pos = this.pos
-    while (pos < end) {
-      const byte = bytes[pos]!
-      if (NAME_BYTES[byte] !== 0) pos++
-      else if (byte === COLON) this.#noteColon(pos++)
-      else if (byte < 0x80) {
-        this.pos = pos
-        this.#checkName()
-        return true
-      } else {
+    for (;;) {
+      let byte = 0
+      while (pos < end && NAME_BYTES[byte = bytes[pos]!] === 1) pos++
+      this.pos = pos
+      if (pos >= end) return false
+      if (byte === COLON) this.#noteColon(pos++)
+      else if (byte < 0x80) return this.#checkName()
+      else {
         const first = pos === this.nameStart || pos === this.colon + 1
         const length = nameCharacterLength(bytes, pos, end, first)
-        if (length === 0) break
+        if (length === 0) return false
         pos += length
       }
     }
-    this.pos = pos
-    return false
   }
 
   #noteColon (at: number): void {
@@ -155,10 +150,11 @@ export class Cursor {
     this.colon = at
   }
 
-  #checkName (): void {
+  #checkName (): true {
     const { bytes, nameStart, colon } = this
     if (this.pos - nameStart > this.#nameBytes) throw new XmlError('policy-violation', 'a name is too long')
-    if (!mayBeginName(bytes[nameStart]!)) throw notWellFormed('a name begins with what no name may')
-    if (colon > 0 && !mayBeginName(bytes[colon + 1]!)) throw notWellFormed('a name has nothing behind its colon')
+    if (NAME_BEGINNINGS[bytes[nameStart]!] === 0) throw notWellFormed('a name begins with what no name may')
+    if (colon > 0 && NAME_BEGINNINGS[bytes[colon + 1]!] === 0) throw notWellFormed('no name behind a colon')
+    return true
   }
 }

@@ -138,7 +138,18 @@ export class StartTag {
     attributes[attributesEnd + NAME] = cursor.nameStart
     attributes[attributesEnd + COLON_AT] = cursor.colon
     attributes[attributesEnd + NAME_END] = cursor.pos
-    return this.#equalSign()
+    const quote = this.#usualQuote()
+    if (quote === 0) return this.#equalSign()
+    cursor.pos++
+    return this.#beginValue(quote)
+  }
+
+  /** The quote of `="` or `='`, which is what mostly follows a name; 0 when it is not that. */
+  #usualQuote (): number {
+    const { bytes, pos, end } = this.#cursor
+    if (pos + 1 >= end || bytes[pos] !== EQUALS) return 0
+    const quote = bytes[pos + 1]!
+    return quote === QUOTE || quote === APOSTROPHE ? quote : 0
   }
 
   #equalSign (): Progress {
@@ -155,8 +166,12 @@ export class StartTag {
     const byte = cursor.passSpace()
     if (byte < 0) return this.#wait(this.#openingQuote)
     if (byte !== QUOTE && byte !== APOSTROPHE) throw notWellFormed('an attribute without quotes')
-    this.#quote = byte
-    this.attributes[this.attributesEnd + VALUE] = ++cursor.pos
+    return this.#beginValue(byte)
+  }
+
+  #beginValue (quote: number): Progress {
+    this.#quote = quote
+    this.attributes[this.attributesEnd + VALUE] = ++this.#cursor.pos
     return this.#value()
   }
 

@@ -1,0 +1,29 @@
+/** What every extension says of itself (section 17 of the architecture). */
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { extensions } from './index.ts'
+
+describe.each(extensions.map(({ name, xeps, after }) => ({ name, xeps, after })))('the extension $name', ({ name, xeps, after }) => {
+  const [head = ''] = readFileSync(new URL(`${name}/index.ts`, import.meta.url), 'utf8').split('*/')
+
+  test('names what it implements, with the version', () => {
+    expect(xeps).not.toEqual([])
+    for (const xep of xeps) expect(xep).toMatch(/^\d{4}@\d+\.\d+(\.\d+)?$/)
+  })
+
+  test('says so at the head of its file, by number and title', () => {
+    for (const xep of xeps) expect(head).toMatch(new RegExp(`XEP-${xep.slice(0, 4)}: [A-Z]?\\w+`))
+  })
+
+  test('comes after none but extensions that there are', () => {
+    const names = extensions.map(one => one.name)
+
+    expect((after ?? []).filter(one => !names.includes(one))).toEqual([])
+  })
+})
+
+test('each folder of extensions is one of the list', () => {
+  const folders = readdirSync(new URL('.', import.meta.url), { withFileTypes: true }).filter(entry => entry.isDirectory())
+
+  expect(folders.map(folder => folder.name).sort()).toEqual(extensions.map(one => one.name).sort())
+})

@@ -1,0 +1,71 @@
+/** What the types of the extension API forbid: each line below that compiles without its error is a promise broken. */
+import { execFile } from 'node:child_process'
+import { basename } from 'node:path'
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { el, extension, message, sessionState, StanzaError } from './api.ts'
+import type { Extension, ExtensionHost, Message, Session, Stanza } from './api.ts'
+
+/** The compiler reads the whole tree, on a machine that may have other things to do. */
+const TYPE_CHECK_MS = 120_000
+
+/** Never run: it is the compiler that reads it. */
+export function misuse (host: ExtensionHost, session: Session, received: Message, stanza: Stanza): void {
+  // @ts-expect-error a guard can't change a stanza
+  host.on('send', 'guard', passing => passing)
+  // @ts-expect-error a guard can't wait
+  host.on('receive', 'guard', () => Promise.resolve(new StanzaError('forbidden')))
+  // @ts-expect-error a guard refuses with an error, not with yes or no
+  host.on('receive', 'guard', () => false)
+  // @ts-expect-error a rewrite gives a stanza
+  host.on('send', 'rewrite', () => undefined)
+  // @ts-expect-error a rewrite can't wait
+  host.on('receive', 'rewrite', passing => Promise.resolve(passing))
+  // @ts-expect-error finish gives a message, whatever it was given
+  host.on('receive', 'finish', () => stanza)
+  // @ts-expect-error hold answers at once
+  host.on('write', 'hold', async () => true)
+  // @ts-expect-error there is no such stage
+  host.on('write', 'guard', () => undefined)
+  // @ts-expect-error there is no such point
+  host.on('leave', 'guard', () => undefined)
+  // @ts-expect-error a stanza never changes
+  received.to = undefined
+  // @ts-expect-error nor does its list of payloads
+  received.children.push({ name: 'body', ns: 'jabber:client', start: 0, end: 0 })
+  // @ts-expect-error nor a tree of it
+  el('body', 'jabber:client').attrs['lang'] = 'en'
+  // @ts-expect-error a message has none of the types of an iq
+  message('result', {})
+  // @ts-expect-error a condition is one of RFC 6120's
+  host.iq({ type: 'get', to: ['server'], name: 'x', ns: 'y' }, () => { throw new StanzaError('nope') })
+  // @ts-expect-error a handler answers with a payload, not with a stanza
+  host.iq({ type: 'get', to: ['server'], name: 'x', ns: 'y' }, () => stanza)
+  // @ts-expect-error who asks for another's account may have no session here
+  host.iq({ type: 'get', to: ['account'], name: 'x', ns: 'y' }, (_request, sender) => { sender.setFlag('x', true) })
+  // @ts-expect-error who has not logged in has none either
+  host.iq({ type: 'get', to: ['stream'], name: 'x', ns: 'y' }, (_request, peer) => { peer.setFlag('x', true) })
+  // @ts-expect-error a result is no request
+  host.iq({ type: 'result', to: ['server'], name: 'x', ns: 'y' }, () => {})
+  // @ts-expect-error others see a session's flags, and don't set them
+  host.sessionsOf(session.jid)[0]?.flags.add('x')
+  // @ts-expect-error what was made for one session is of its type
+  sessionState(() => 0).of(session).trim()
+  // @ts-expect-error an event that tells nothing
+  host.when('session.moved', () => {})
+}
+
+/** Nor run: the options have the schema's type. */
+export const configured: Extension = extension({
+  name: 'configured', xeps: [], config: z.strictObject({ size: z.number() }),
+  // @ts-expect-error the schema says nothing of a colour
+  setup (_host, { colour }) { return colour },
+})
+
+test('the types of the API forbid what the architecture forbids', async () => {
+  const output = await new Promise<string>(resolve => {
+    execFile('node_modules/.bin/tsc', ['--noEmit', '--pretty', 'false'], (_error, stdout) => { resolve(stdout) })
+  })
+
+  expect(output.split('\n').filter(line => line.includes(basename(import.meta.filename)))).toEqual([])
+}, TYPE_CHECK_MS)
