@@ -21,7 +21,7 @@ import { Disco } from './routing/disco.ts'
 import { IqTable } from './routing/iq-table.ts'
 import { Router } from './routing/router.ts'
 import { EventTable } from './session/events.ts'
-import type { Session } from './session/session.ts'
+import type { Session, SessionStream } from './session/session.ts'
 import type { Database } from './storage/database.ts'
 import { StreamTable } from './stream/stream-table.ts'
 import type { Element } from './xml/element.ts'
@@ -51,8 +51,8 @@ export interface Core {
   readonly accounts: Accounts
   readonly store: AccountStore
   readonly commands: AccountCommands
-  /** A stream is gone: the session waits for a resumption, or ends. */
-  lost (session: Session): void
+  /** A session's stream is gone: it waits for a resumption, where it may, or ends. */
+  lost (session: Session, stream: SessionStream, mayResume: boolean): void
   /** Unloads the extensions, the last first. */
   unload (): Promise<void>
 }
@@ -72,7 +72,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
     exists: jid => store.exists(jid),
     ended: session => { events.ended(session) },
   })
-  const presences = new Presences(rosters, router)
+  const presences = new Presences(rosters, router, events)
   router.setPresenceOutlet(presences)
   accounts.setPresences(presences)
   accounts.addData(rosters.slot)
@@ -92,7 +92,11 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const loaded = await load(options.extensions, extension => new Host(extension.name, parts))
   return {
     stages, iqs, events, streams, router, accounts, store, commands,
-    lost (session) { if (!events.isKept(session)) accounts.end(session) },
+    lost (session, stream, mayResume) {
+      if (session.stream !== stream) return // it goes on with another
+      session.detach()
+      if (!mayResume || !events.isKept(session)) accounts.end(session)
+    },
     async unload () { for (const host of [...loaded].reverse()) await host.unload() },
   }
 }

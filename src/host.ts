@@ -2,7 +2,7 @@
 import type { Accounts } from './accounts/accounts.ts'
 import type {
   AccountCommands, AccountData, DiscoTarget, Events, ExtensionHost, IqHandler, IqRoute, IqTarget, NonzaHandler, Point,
-  Stages, StreamPeer,
+  Resumption, Stages, StreamPeer,
 } from './extension/api.ts'
 import type { StageTable } from './extension/stages.ts'
 import { childLog } from './log.ts'
@@ -14,7 +14,7 @@ import type { Rosters } from './roster/roster.ts'
 import { dataOf } from './session/account.ts'
 import type { Account } from './session/account.ts'
 import type { EventTable } from './session/events.ts'
-import type { SessionInfo } from './session/session.ts'
+import type { Session, SessionInfo } from './session/session.ts'
 import type { Database } from './storage/database.ts'
 import type { StreamTable } from './stream/stream-table.ts'
 import type { Element } from './xml/element.ts'
@@ -88,6 +88,26 @@ export class Host implements ExtensionHost {
 
   nonza (name: string, ns: string, handler: NonzaHandler): void {
     this.#undo.push(this.#parts.streams.addNonza(name, ns, handler))
+  }
+
+  bindSwitch (ns: string, switchOn: (element: Element, session: Session) => Element | undefined): void {
+    this.#undo.push(this.#parts.streams.addSwitch(ns, switchOn))
+  }
+
+  loginFeature (element: Element): void {
+    this.#undo.push(this.#parts.streams.addLoginFeature(element))
+  }
+
+  resumption (name: string, ns: string, resume: (element: Element, account: Jid) => Resumption | Promise<Resumption>): void {
+    this.#undo.push(this.#parts.streams.addResume(name, ns, resume))
+  }
+
+  endSession (session: Session): void {
+    this.#parts.accounts.end(session)
+  }
+
+  delivered (stanza: Stanza, session: Session): void {
+    this.#parts.events.delivered(stanza, session)
   }
 
   on<P extends Point, S extends keyof Stages[P]> (point: P, stage: S, handler: Stages[P][S]): void {

@@ -125,7 +125,7 @@ class RunningServer implements Server {
       requireTls: auth.requireTls, allowsAnonymous: auth.anonymous, resourceConflict: auth.resourceConflict,
       now: () => performance.now(),
       closed: stream => { this.#streams.delete(stream) },
-      lost: session => { this.#core.lost(session) },
+      lost: (session, stream, mayResume) => { this.#core.lost(session, stream, mayResume) },
     }
   }
 

@@ -142,6 +142,13 @@ export type IqHandler<Target extends IqTarget = IqTarget> =
 
 export type NonzaHandler = (element: Element, session: Session) => void | Promise<void>
 
+/** What came of a request to go on with a session: the answer, and what is to be done once the client has it. */
+export interface Resumption {
+  readonly reply: Element
+  readonly session?: Session
+  readonly resumed?: () => void
+}
+
 /** A value of an extension's own that is loaded with the account and then read from memory. */
 export interface AccountData<T> {
   of (account: Account): T
@@ -169,12 +176,22 @@ export interface ExtensionHost {
   // What it answers.
   iq<const Target extends IqTarget> (route: IqRoute<Target>, handler: IqHandler<Target>): void
   nonza (name: string, ns: string, handler: NonzaHandler): void
+  /** XEP-0386: what a client may switch on while it binds; what is returned stands in `<bound/>`. */
+  bindSwitch (ns: string, switchOn: (element: Element, session: Session) => Element | undefined): void
+  /** XEP-0388: a feature that can be used within a login. */
+  loginFeature (element: Element): void
+  /** Resumes sessions in place of binding (XEP-0198 §5). */
+  resumption (name: string, ns: string, resume: (element: Element, account: Jid) => Resumption | Promise<Resumption>): void
 
   // Where it stands in a stanza's way.
   on<P extends Point, S extends keyof Stages[P]> (point: P, stage: S, handler: Stages[P][S]): void
   when<E extends keyof Events> (event: E, handler: Events[E]): void
 
   // What it may do.
+  /** Ends a session that was kept. */
+  endSession (session: Session): void
+  /** The client has the stanza: tells whoever wants to know. */
+  delivered (stanza: Stanza, session: Session): void
   /** Sends a stanza on its way, through the stages of whoever receives it. */
   route (stanza: Stanza): void
   /** Hands a stanza to one session, on whichever node. No account stage sees it, so it cannot loop. */

@@ -7,6 +7,7 @@ import type { SubscriptionState, SubscriptionType } from '../roster/subscription
 import { removal } from '../roster/subscription.ts'
 import type { Router } from '../routing/router.ts'
 import type { Account } from '../session/account.ts'
+import type { EventTable } from '../session/events.ts'
 import type { Session } from '../session/session.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
@@ -19,10 +20,12 @@ const MAX_DIRECTED = 1000
 export class Presences {
   readonly #rosters: Rosters
   readonly #router: Router
+  readonly #events: EventTable
 
-  constructor (rosters: Rosters, router: Router) {
+  constructor (rosters: Rosters, router: Router, events: EventTable) {
     this.#rosters = rosters
     this.#router = router
+    this.#events = events
   }
 
   /** A session's own presence stanza, on its way out. A promise means that what follows must wait. */
@@ -58,6 +61,7 @@ export class Presences {
     }
     // RFC 6121 §3.1.3: again at each login until it is answered.
     for (const request of this.#rosters.requests(session.account)) session.deliver(storedStanza(request))
+    this.#events.available(session)
   }
 
   // RFC 6121 §4.2.2, §4.4.2 and §4.5.2: to the subscribers and to the user's own resources.

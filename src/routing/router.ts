@@ -74,9 +74,9 @@ export class Router {
     return routed && copied ? Promise.all([copied, routed]).then(() => {}) : copied ?? routed
   }
 
-  /** What has to be loaded before the stanza can be sent on in one go; nothing when it can be at once. */
-  prepare (to: Jid): Promise<void> | undefined {
-    return this.#destinations.get(to.domain)?.prepare?.(to)
+  /** Loads what the stanza needs to be stored on both sides in one go; nothing when it can be at once. */
+  prepare ({ to }: Stanza): Promise<void> | undefined {
+    return to && this.#destinations.get(to.domain)?.prepare?.(to)
   }
 
   #sendIq (iq: Iq, sender: Session): void | Promise<void> {

@@ -4,10 +4,11 @@
  */
 import type { StageTable } from '../extension/stages.ts'
 import type { Element } from '../xml/element.ts'
-import type { StreamError } from '../xmpp/errors.ts'
+import { StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Presence, Stanza } from '../xmpp/stanza.ts'
 import type { Account } from './account.ts'
+import { InFlight } from './in-flight.ts'
 
 /** What others may know of a session, wherever it is. */
 export interface SessionInfo {
@@ -41,6 +42,7 @@ export class Session implements SessionInfo {
   /** Whom it sent presence directly (RFC 6121 §4.6), by full or bare address. */
   directed: Map<string, Jid> | undefined
   #flags = NO_FLAGS
+  #inFlight: InFlight | undefined
   #stream: SessionStream | undefined
   readonly #stages: StageTable
 
@@ -57,6 +59,23 @@ export class Session implements SessionInfo {
 
   get flags (): ReadonlySet<string> {
     return this.#flags
+  }
+
+  get inFlight (): InFlight {
+    this.#inFlight ??= new InFlight(() => { this.#stages.handled(this) })
+    return this.#inFlight
+  }
+
+  /** Goes on with another stream; the one that it had, if any, is over. */
+  resume (stream: SessionStream): void {
+    const before = this.#stream
+    this.#stream = stream
+    before?.close(new StreamError('conflict', 'the session goes on with another stream'))
+  }
+
+  /** Its stream is gone. */
+  detach (): void {
+    this.#stream = undefined
   }
 
   /** Nothing while the session waits for a resumption. */

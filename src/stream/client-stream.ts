@@ -29,7 +29,7 @@ export interface StreamParts extends NegotiationParts {
   /** Told when a stream is over, after its session was dealt with. */
   readonly closed: (stream: ClientStream) => void
   /** A bound stream is gone: what becomes of its session. */
-  readonly lost: (session: Session) => void
+  readonly lost: (session: Session, stream: ClientStream, mayResume: boolean) => void
 }
 
 /** Before the login nobody may send more than this, whatever the config says (RFC 6120 §13.12). */
@@ -58,6 +58,7 @@ export class ClientStream implements SessionStream {
   #isClosed = false
   /** The connection is gone; what came by it may be still to be dealt with. */
   #isGone = false
+  readonly #early: Stanza[] = []
   #isBusy = false
   #isPaused = false
   #openIqs = 0
@@ -145,6 +146,7 @@ export class ClientStream implements SessionStream {
       this.#session = session
       this.#negotiation = undefined
       this.#framing.limit(this.#parts.limits.stanzaBytes)
+      for (const stanza of this.#early.splice(0)) this.write(stanza)
     }, this)
     this.#negotiation.opened(start.from)
   }
@@ -157,9 +159,7 @@ export class ClientStream implements SessionStream {
       if (!handler) throw new StreamError('unsupported-stanza-type', `<${frame.name}/> is not known here`)
       return handler(parseElement(frame), session)
     }
-    const done = this.#send(frame, session)
-    if (!done) return stages.handled(session)
-    return done.then(() => { stages.handled(session) })
+    return this.#send(frame, session)
   }
 
   /** A stanza, checked, stamped and sent. */
@@ -171,21 +171,40 @@ export class ClientStream implements SessionStream {
       to = addressOf(frame.to)
       stanza = stanzaOf(frame, session.jid, to, frame.lang ?? this.#lang) // §8.1.5: its own xml:lang
     } catch (error) {
+      session.inFlight.track(undefined)
       return refuse(frame, to, session, error)
     }
     if (!stanza) return
+    const loading = stanza.kind === 'message' ? this.#parts.router.prepare(stanza) : undefined
+    return loading ? this.#sendAfter(loading, stanza, session) : this.#sendNow(stanza, session)
+  }
+
+  /** What it resolves with is that the next stanza may be taken: a message that is being stored does not hold it up. */
+  #sendNow (stanza: Stanza, session: Session): void | Promise<void> {
     const sent = this.#sendSafely(stanza, session)
-    if (!sent || stanza.kind !== 'iq') return sent
-    if (++this.#openIqs < MAX_OPEN_IQS) {
-      void sent.finally(() => { this.#openIqs-- })
-      return
+    session.inFlight.track(stanza.kind === 'iq' ? undefined : sent)
+    switch (stanza.kind) {
+      case 'message': return session.inFlight.room()
+      case 'presence': return sent
+      case 'iq': return sent && this.#countIq(sent)
     }
-    return sent.finally(() => { this.#openIqs-- })
+  }
+
+  async #sendAfter (loading: Promise<void>, stanza: Stanza, session: Session): Promise<void> {
+    await loading.catch(() => {}) // it will be loaded, or fail, again on the stanza's way
+    await this.#sendNow(stanza, session)
+  }
+
+  #countIq (answered: Promise<void>): Promise<void> | undefined {
+    const counted = answered.finally(() => { this.#openIqs-- })
+    if (++this.#openIqs >= MAX_OPEN_IQS) return counted
+    void counted
   }
 
   /** Whatever breaks on a stanza's way costs that stanza, and its sender hears of it. */
   #sendSafely (stanza: Stanza, session: Session): void | Promise<void> {
     const failed = (error: unknown): void => {
+      if (error instanceof StanzaError) return this.#parts.router.refuse(stanza, error, session)
       this.#parts.log.error({ err: error, stream: this.id, stanza: stanza.summary() }, 'a stanza could not be sent')
       this.#parts.router.refuse(stanza, new StanzaError('internal-server-error', undefined, undefined, 'wait'), session)
     }
@@ -200,6 +219,10 @@ export class ClientStream implements SessionStream {
 
   write (stanza: Stanza): void {
     if (this.#isClosed) return
+    if (!this.#session) { // the client is yet to be told that it is bound
+      this.#early.push(stanza)
+      return
+    }
     this.#framing.writeStanza(stanza)
     this.#isUnread()
   }
@@ -223,8 +246,8 @@ export class ClientStream implements SessionStream {
     if (error) this.#framing.writeStreamElement('error', describe(error))
     this.#framing.writeEnd()
     this.#transport.close()
+    this.#lose(error?.condition === 'connection-timeout')
     if (this.#isGone) this.#finish()
-    else this.#lose()
   }
 
   /** Looks whether the client is late: with its login, or with any sign of life. */
@@ -261,15 +284,14 @@ export class ClientStream implements SessionStream {
 
   #finish (): void {
     this.#isClosed = true
-    this.#lose()
+    this.#lose(true)
     this.#parts.closed(this)
   }
 
-  #lose (): void {
-    const session = this.#session
-    if (!session) return
-    this.#session = undefined
-    this.#parts.lost(session)
+  #lose (mayResume: boolean): void {
+    const session = this.#session ?? this.#negotiation?.session
+    this.#session = this.#negotiation = undefined
+    if (session) this.#parts.lost(session, this, mayResume)
   }
 }
 

@@ -32,7 +32,7 @@ export function featuresBeforeLogin (state: BeforeLogin, table: StreamTable): re
   return [
     ...tls,
     mechanismsFeature(state.offer),
-    ...(state.offer.isEncrypted ? [authenticationFeature(state.offer, [bindFeature([])])] : []),
+    ...(state.offer.isEncrypted ? [authenticationFeature(state.offer, [bindFeature(table.switches), ...table.loginFeatures])] : []),
     ...optional(bindingFeature(state.offer.bindings)),
     ...table.features('before-auth', state.peer),
     limitsFeature(state.limits),

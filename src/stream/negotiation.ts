@@ -2,27 +2,24 @@
  * The way from a stream's header to a bound session (RFC 6120 §4.3): TLS, login by either SASL profile, binding by
  * either way. It is gone when the client is in.
  */
-import type { Accounts } from '../accounts/accounts.ts'
 import type { Credentials } from '../accounts/credentials.ts'
 import type { StreamPeer } from '../extension/api.ts'
 import type { Logger } from '../log.ts'
 import type { Transport } from '../net/transport.ts'
 import type { IqTable } from '../routing/iq-table.ts'
-import type { Account } from '../session/account.ts'
 import type { EventTable } from '../session/events.ts'
-import type { Session, SessionStream } from '../session/session.ts'
+import type { Session } from '../session/session.ts'
 import { el, parseElement } from '../xml/element.ts'
 import type { Frame } from '../xml/framer.ts'
-import { StanzaError, StreamError } from '../xmpp/errors.ts'
+import { StreamError } from '../xmpp/errors.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
-import { NS_BIND, NS_CLIENT, NS_SASL, NS_SESSION, NS_TLS } from '../xmpp/ns.ts'
-import { errorReply, result, stanzaOf } from '../xmpp/stanza.ts'
+import { NS_CLIENT, NS_SASL, NS_SESSION, NS_TLS } from '../xmpp/ns.ts'
+import { result, stanzaOf } from '../xmpp/stanza.ts'
 import type { Iq } from '../xmpp/stanza.ts'
 import { Authenticator } from './authenticator.ts'
 import type { Outcome } from './authenticator.ts'
-import { bound, chooseAddress } from './bind2.ts'
-import { checkRoom, chooseResource } from './bind.ts'
-import type { ResourceConflict } from './bind.ts'
+import { Entrance } from './entrance.ts'
+import type { EntranceParts, NegotiatedStream } from './entrance.ts'
 import type { Login } from './exchange.ts'
 import { featuresAfterLogin, featuresBeforeLogin } from './features.ts'
 import type { Framing } from './framing.ts'
@@ -30,30 +27,20 @@ import type { LoginLimits } from './login-limits.ts'
 import { makeOffer } from './mechanisms.ts'
 import { Sasl } from './sasl.ts'
 import { NS_SASL2, Sasl2 } from './sasl2.ts'
-import type { LoginRequest, LoginResult } from './sasl2.ts'
-import type { StreamTable } from './stream-table.ts'
 
-export interface NegotiationParts {
+export interface NegotiationParts extends EntranceParts {
   readonly hosts: readonly string[]
-  readonly accounts: Accounts
   readonly iqs: IqTable
   readonly events: EventTable
-  readonly streams: StreamTable
   readonly log: Logger
   readonly loginLimits: LoginLimits
-  /** The server's own secret, the same on every node and after every start. */
-  readonly secret: Buffer
   readonly credentials: (account: Jid) => Promise<Credentials | undefined>
   readonly requireTls: boolean
   readonly allowsAnonymous: boolean
-  readonly resourceConflict: ResourceConflict
   readonly limits: { readonly stanzaBytes: number, readonly loginSeconds: number, readonly idleSeconds: number }
   /** Milliseconds of a clock that only goes forward. */
   readonly now: () => number
 }
-
-/** A stream may close while one of its client's elements is being dealt with. */
-interface NegotiatedStream extends SessionStream { readonly isClosed: boolean }
 
 export class Negotiation {
   readonly #transport: Transport
@@ -65,8 +52,7 @@ export class Negotiation {
   #from: Jid | undefined
   #sasl: { readonly old: Sasl, readonly new: Sasl2 } | undefined
   #login: Login | undefined
-  /** Chosen within a SASL 2 login, bound when the client has been told of it. */
-  #chosen: { readonly account: Account, readonly full: Jid } | undefined
+  readonly #entrance: Entrance
   /** Whether the client has to begin its stream anew: at first, after TLS, and after a SASL login. */
   expectsHeader = true
 
@@ -80,6 +66,12 @@ export class Negotiation {
     this.#host = host
     this.#bound = bound
     this.#stream = stream
+    this.#entrance = new Entrance(parts, stream)
+  }
+
+  /** What was come to, where the client was not told of it yet. */
+  get session (): Session | undefined {
+    return this.#entrance.session
   }
 
   get #isEncrypted (): boolean {
@@ -111,7 +103,7 @@ export class Negotiation {
         find: local => parts.credentials(Jid.of(local, this.#host)),
         limits: parts.loginLimits, address: transport.remoteAddress,
       })
-      this.#sasl = { old: new Sasl(authenticator), new: new Sasl2(authenticator, (l, r) => this.#complete(l, r)) }
+      this.#sasl = { old: new Sasl(authenticator), new: new Sasl2(authenticator, (l, r) => this.#entrance.complete(l, r)) }
     }
     this.#framing.writeStreamElement('features', featuresBeforeLogin({
       peer: this.#peer, offer, mayStartTls: transport.startTls !== undefined && !transport.secure,
@@ -127,7 +119,7 @@ export class Negotiation {
   take (frame: Frame): void | Promise<void> {
     if (this.expectsHeader) throw new StreamError('bad-format', 'a new stream was to begin') // RFC 6120 §6.4.6
     if (frame.ns === NS_CLIENT) return this.#takeStanza(frame)
-    if (this.#login) throw new StreamError('not-authorized', 'a resource has to be bound first') // §7.1
+    if (this.#login) return this.#takeResume(frame, this.#login)
     if (frame.ns === NS_TLS) return this.#takeStartTls(frame)
     if (frame.ns === NS_SASL || frame.ns === NS_SASL2) return this.#takeSasl(frame)
     throw new StreamError('unsupported-stanza-type')
@@ -174,25 +166,8 @@ export class Negotiation {
       this.expectsHeader = true // RFC 6120 §6.4.6
       return
     }
-    const chosen = this.#chosen
-    this.#offerAfterLogin(!chosen) // XEP-0388 §2.6.3
-    if (chosen) this.#bind(chosen.account, chosen.full)
-  }
-
-  /** XEP-0386: chooses the address within a SASL 2 login; bound is it once the success was written. */
-  async #complete (login: Login, request: LoginRequest): Promise<LoginResult> {
-    if (!request.bind) return { jid: login.jid, elements: [] }
-    const { accounts, secret } = this.#parts
-    const full = chooseAddress(secret, login.jid, request.bind.tag, request.userAgent?.id)
-    try {
-      const account = await accounts.open(login.jid, login.anonymous)
-      checkRoom(account, full, 'replace')
-      this.#chosen = { account, full }
-    } catch (error) { // logged in, and yet there is no place for a session: the profile has no word for it
-      if (error instanceof StanzaError) throw new StreamError('resource-constraint', error.text)
-      throw error
-    }
-    return { jid: full, elements: [bound()] }
+    this.#offerAfterLogin(!this.#entrance.session) // XEP-0388 §2.6.3
+    this.#enter()
   }
 
   #takeStanza (frame: Frame): void | Promise<void> {
@@ -215,27 +190,28 @@ export class Negotiation {
 
   async #takeBind (request: Iq, login: Login): Promise<void> {
     if (request.type === 'set' && request.has('session', NS_SESSION)) return this.#framing.writeStanza(result(request))
-    const bind = request.type === 'set' ? request.payload('bind', NS_BIND) : undefined
-    if (!bind) throw new StreamError('not-authorized', 'a resource has to be bound first') // RFC 6120 §7.1
-    try {
-      const account = await this.#parts.accounts.open(login.jid, login.anonymous)
-      const full = chooseResource(bind, account, this.#parts.resourceConflict)
-      const jid = el('jid', NS_BIND, {}, full.toString())
-      this.#framing.writeStanza(result(request, el('bind', NS_BIND, {}, jid)))
-      this.#bind(account, full)
-    } catch (error) {
-      if (!(error instanceof StanzaError)) throw error
-      this.#framing.writeStanza(errorReply(request, error))
-    }
+    this.#framing.writeStanza(await this.#entrance.bind(request, login))
+    this.#enter()
   }
 
-  #bind (account: Account, full: Jid): void {
-    if (this.#stream.isClosed) return
-    const { accounts, events, log } = this.#parts
-    const session = accounts.bind(account, full, this.#stream)
+  async #takeResume (frame: Frame, login: Login): Promise<void> {
+    const reply = await this.#entrance.resume(parseElement(frame), login)
+    if (!reply) throw new StreamError('not-authorized', 'a resource has to be bound first') // RFC 6120 §7.1
+    this.#framing.writeElement(reply)
+    this.#enter()
+  }
+
+  /** The client has been told of its session, if it has come to one. */
+  #enter (): void {
+    const { session, isResumed } = this.#entrance
+    if (!session) return
+    const { events, log } = this.#parts
     this.#bound(session)
-    log.info({ session: full.toString(), address: this.#transport.remoteAddress, tls: this.#transport.secure?.protocol }, 'session bound')
-    events.bound(session)
+    log.info({
+      session: session.jid.toString(), address: this.#transport.remoteAddress, tls: this.#transport.secure?.protocol,
+    }, isResumed ? 'session resumed' : 'session bound')
+    this.#entrance.goOn()
+    if (!isResumed) events.bound(session)
   }
 }
 

@@ -1,6 +1,11 @@
 /** What extensions add to streams: features to the list that a stream offers, and handlers for elements that are no stanzas. */
-import type { NonzaHandler, StreamPeer } from '../extension/api.ts'
+import type { NonzaHandler, Resumption, StreamPeer } from '../extension/api.ts'
+import type { Session } from '../session/session.ts'
 import type { Element } from '../xml/element.ts'
+import type { Jid } from '../xmpp/jid.ts'
+
+type SwitchOn = (element: Element, session: Session) => Element | undefined
+type Resume = (element: Element, account: Jid) => Resumption | Promise<Resumption>
 
 type FeatureState = 'before-auth' | 'after-auth'
 type Feature = (peer: StreamPeer) => Element | undefined
@@ -8,6 +13,9 @@ type Feature = (peer: StreamPeer) => Element | undefined
 export class StreamTable {
   readonly #features: Readonly<Record<FeatureState, Feature[]>> = { 'before-auth': [], 'after-auth': [] }
   readonly #nonzas = new Map<string, NonzaHandler>()
+  readonly #switches = new Map<string, SwitchOn>()
+  readonly #loginFeatures: Element[] = []
+  readonly #resumes = new Map<string, Resume>()
 
   /** What is returned takes the feature away again. */
   addFeature (when: FeatureState, feature: Feature): () => void {
@@ -30,5 +38,41 @@ export class StreamTable {
 
   nonza (name: string, ns: string): NonzaHandler | undefined {
     return this.#nonzas.get(`${name} ${ns}`)
+  }
+
+  /** What a client may ask for within Bind 2, by the namespace that stands in the feature. */
+  addSwitch (ns: string, switchOn: SwitchOn): () => void {
+    this.#switches.set(ns, switchOn)
+    return () => { this.#switches.delete(ns) }
+  }
+
+  get switches (): readonly string[] {
+    return [...this.#switches.keys()]
+  }
+
+  /** What the request in that namespace answers, if it answers. */
+  switchOn (element: Element, session: Session): Element | undefined {
+    return this.#switches.get(element.getNS() ?? '')?.(element, session)
+  }
+
+  /** What stands in the inline part of SASL 2's feature, besides Bind 2. */
+  addLoginFeature (element: Element): () => void {
+    this.#loginFeatures.push(element)
+    return () => { this.#loginFeatures.splice(this.#loginFeatures.indexOf(element), 1) }
+  }
+
+  get loginFeatures (): readonly Element[] {
+    return this.#loginFeatures
+  }
+
+  /** Who resumes sessions: asked for after a login, or within a SASL 2 login. */
+  addResume (name: string, ns: string, resume: Resume): () => void {
+    const key = `${name} ${ns}`
+    this.#resumes.set(key, resume)
+    return () => { this.#resumes.delete(key) }
+  }
+
+  resume (element: Element, account: Jid): Resumption | Promise<Resumption> | undefined {
+    return this.#resumes.get(`${element.getName()} ${element.getNS()}`)?.(element, account)
   }
 }

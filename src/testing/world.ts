@@ -91,6 +91,7 @@ async function settled (): Promise<void> {
 
 export class Client {
   readonly session: Session
+  readonly #stream: SessionStream
   readonly #core: Core
   readonly #received: Stanza[] = []
   #isConnected = true
@@ -107,9 +108,10 @@ export class Client {
       writeElement: () => {},
       close: error => {
         this.ended = error
-        this.leaves()
+        this.leaves(false)
       },
     }
+    this.#stream = stream
     this.session = core.accounts.bind(account, jid, stream)
     core.events.bound(this.session)
   }
@@ -122,9 +124,9 @@ export class Client {
   }
 
   /** Its stream is gone, without a word. */
-  leaves (): void {
+  leaves (mayResume = true): void {
     this.#isConnected = false
-    this.#core.lost(this.session)
+    this.#core.lost(this.session, this.#stream, mayResume)
   }
 
   /** Sends a stanza; resolves when the server has dealt with it. */
@@ -133,6 +135,7 @@ export class Client {
     const to = frame.to === undefined ? undefined : Jid.parse(frame.to)
     const stanza = stanzaOf(frame, this.session.jid, to, frame.lang)
     if (!stanza) throw new Error(`<${frame.name}/> is no stanza`)
+    await this.#core.router.prepare(stanza)
     await this.#core.router.send(stanza, this.session)
   }
 
