@@ -7,7 +7,9 @@ import type { Session } from './session.ts'
 type Handlers = { readonly [E in keyof Events]: Events[E][] }
 
 export class EventTable {
-  readonly #handlers: Handlers = { 'session.bound': [], 'session.ending': [], 'session.ended': [], 'account.removed': [] }
+  readonly #handlers: Handlers = {
+    'session.bound': [], 'session.ending': [], 'session.ended': [], 'account.removed': [],
+  }
   readonly #log: Logger
 
   constructor (log: Logger) {
