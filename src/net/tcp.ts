@@ -96,6 +96,7 @@ export class TcpTransport implements Transport, Shaped, Flushable {
 
   close (): void {
     if (this.#isClosing) return
+    if (this.#handshake) return this.destroy() // nothing can be said any more
     this.flush()
     this.#isClosing = true
     this.#socket.end()
