@@ -6,8 +6,6 @@ import { peakMemory, startTarget } from './server.ts'
 import type { Target } from './server.ts'
 
 const MOST_MEGABYTES = 400
-/** Both limits on a handshake are fixed, and looked at now and then. */
-const HANDSHAKE_PATIENCE = 40_000
 
 let target: Target
 let innocents: Innocents
@@ -23,8 +21,8 @@ afterAll(async () => {
   await target.stop()
 })
 
-async function connect (bytes: string | Buffer, port = target.port): Promise<Peer> {
-  const peer = await Peer.connect({ port })
+async function connect (bytes: string): Promise<Peer> {
+  const peer = await Peer.connect(target)
   void peer.send(bytes)
   return peer
 }
@@ -41,12 +39,6 @@ test.concurrent.each([
 
   expect(await peer.streamError()).toBe('connection-timeout')
 })
-
-test.concurrent('who says half of a handshake on the port for TLS is cut', async () => {
-  const peer = await connect(Buffer.from([0x16, 0x03, 0x01]), target.tlsPort)
-
-  await peer.closed()
-}, HANDSHAKE_PATIENCE)
 
 test.concurrent('who wishes for TLS and says nothing more is cut', async () => {
   const peer = await connect(header())

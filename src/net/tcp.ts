@@ -46,6 +46,7 @@ export class TcpTransport implements Transport, Shaped, Flushable {
   static readonly #farewells = new Deadlines<TcpTransport>(FAREWELL_MS, transport => transport.destroy())
 
   readonly kind = 'tcp'
+  readonly isLocal = false
   readonly remoteAddress: string
   onData: (chunk: Buffer) => void = ignore
   onClose: (reason?: Error) => void = ignore
