@@ -1,9 +1,9 @@
-import { configDefaults, defineConfig } from 'vitest/config'
+import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'extensions/**/*.test.ts', 'conformance/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, 'bench/**'],
+    include: ['src/**/*.test.ts', 'extensions/**/*.test.ts', 'conformance/**/*.test.ts', 'bench/**/*.test.ts'],
+    reporters: ['default', './src/testing/closing-line.ts'],
     globalSetup: ['src/testing/global-setup.ts'],
     maxWorkers: 2,
     testTimeout: 20_000,

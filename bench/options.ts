@@ -25,7 +25,7 @@ export interface Options {
   readonly keep: boolean
 }
 
-export const USAGE = `npm run bench -- [chat] [login] [idle] [options]        (all three when none is named)
+export const USAGE = `npm run bench -- [chat] [login] [idle] [options]   (all three when no load is named)
   --only ours,prosody,ejabberd   the servers, in this order
   --rounds 3        interleaved: every server once, then again
   --seconds 10      measured in each round, after --warmup 3

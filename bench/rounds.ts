@@ -15,6 +15,8 @@ export interface Sample {
   readonly value: number
   readonly pace?: Pace
   readonly latency?: Latency
+  /** Kilobytes of the whole server, without sessions and with them. */
+  readonly memory?: { readonly before: number, readonly after: number }
   readonly faults: readonly string[]
 }
 
@@ -75,9 +77,9 @@ export async function measureIdle (
     await sleep(options.wait * 1000)
     const samples = new Map<ServerName, Sample>()
     for (const { server, generators, before } of each) {
-      const value = (memoryKilobytes(server.pid) - before) / options.sessions
+      const after = memoryKilobytes(server.pid)
       const { faults } = await generators.finish()
-      samples.set(server.name, { value, faults })
+      samples.set(server.name, { value: (after - before) / options.sessions, memory: { before, after }, faults })
     }
     return samples
   } finally {

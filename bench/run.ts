@@ -89,11 +89,12 @@ async function measureRound (
   return samples
 }
 
-function report (what: string, { value, pace, latency, faults }: Sample): void {
+function report (what: string, { value, pace, latency, memory, faults }: Sample): void {
   const clock = pace ? `, ${pace.rate.toFixed(0)}/s` : ''
   const loads = pace ? `, server ${pace.serverLoad.toFixed(2)}, generator ${pace.generatorLoad.toFixed(2)}` : ''
   const times = latency ? `, p50 ${latency.p50.toFixed(2)} ms, worst ${latency.worst.toFixed(1)} ms` : ''
-  say(`${what}: ${value.toFixed(1)}${clock}${loads}${times}`)
+  const weight = memory ? `, ${(memory.before / 1024).toFixed(0)} MB grew to ${(memory.after / 1024).toFixed(0)} MB` : ''
+  say(`${what}: ${value.toFixed(1)}${clock}${loads}${times}${weight}`)
   for (const fault of new Set(faults)) say(`  WRONG: ${fault}`)
 }
 

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { extensions } from './index.ts'
 
-describe.each(extensions.map(({ name, xeps, after }) => ({ name, xeps, after })))('the extension $name', ({ name, xeps, after }) => {
+describe.each([...extensions])('the extension $name', ({ name, xeps, after }) => {
   const [head = ''] = readFileSync(new URL(`${name}/index.ts`, import.meta.url), 'utf8').split('*/')
 
   test('names what it implements, with the version', () => {
@@ -23,7 +23,8 @@ describe.each(extensions.map(({ name, xeps, after }) => ({ name, xeps, after }))
 })
 
 test('each folder of extensions is one of the list', () => {
-  const folders = readdirSync(new URL('.', import.meta.url), { withFileTypes: true }).filter(entry => entry.isDirectory())
+  const entries = readdirSync(new URL('.', import.meta.url), { withFileTypes: true })
 
-  expect(folders.map(folder => folder.name).sort()).toEqual(extensions.map(one => one.name).sort())
+  const folders = entries.filter(entry => entry.isDirectory()).map(folder => folder.name)
+  expect(folders.sort()).toEqual(extensions.map(one => one.name).sort())
 })

@@ -1,4 +1,4 @@
-/** Where every extension stands in a stanza's way, as it was reviewed: `npm run stages` prints what `stages.txt` holds. */
+/** Where every extension stands in a stanza's way, as reviewed: `npm run stages` prints what `stages.txt` holds. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { readConfig } from '../src/cli/read-config.ts'

@@ -13,6 +13,7 @@ import type { Database } from './storage/database.ts'
 import { startEmbedded } from './storage/embedded.ts'
 import { migrate } from './storage/migrate.ts'
 import { openPostgres } from './storage/postgres.ts'
+import type { PostgresDatabase } from './storage/postgres.ts'
 
 const POOL_SIZE = 8
 
@@ -30,13 +31,21 @@ export async function openCore (config: Config, log: Logger): Promise<OpenCore> 
     ? opening.adopt(await startEmbedded(data, log), postgres => postgres.stop())
     : undefined
   const url = embedded?.url ?? config.database
-  const db = opening.adopt(await openPostgres(url, { poolSize: POOL_SIZE, log }), database => database.close())
+  const db = opening.adopt(await connect(url, log), database => database.close())
   await migrate(db)
   const core = opening.adopt(await createCore({
     hosts: config.hosts, db, log, extensions: loadedExtensions(config), info: contactForm(config.contact),
   }), loaded => loaded.unload())
   const held = opening.move()
   return { core, db, [Symbol.asyncDispose]: () => held.disposeAsync() }
+}
+
+async function connect (url: string, log: Logger): Promise<PostgresDatabase> {
+  try {
+    return await openPostgres(url, { poolSize: POOL_SIZE, log })
+  } catch (error) { // the driver's: it doesn't say what it is about
+    throw new Error(`database: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
 }
 
 /** The extensions that are on, with their options. */

@@ -234,6 +234,24 @@ describe('TLS', () => {
   })
 })
 
+test('an account has so many sessions and no more, by either way of binding', async () => {
+  const address = { port: target.tlsPort, isTls: true }
+  mallory = await Peer.open(address)
+  await mallory.register('crowd')
+  const peers = await Promise.all(Array.from({ length: 101 }, () => Peer.open(address)))
+
+  for (const peer of peers) void peer.send(bindingLogin('crowd'))
+  const outcomes = await Promise.all(peers.map(peer => peer.next()))
+  await mallory.authenticate('crowd')
+  void mallory.send(BIND)
+  const refusal = await mallory.expect('iq', 'error')
+  for (const peer of peers) peer.destroy()
+
+  const refused = outcomes.filter(({ name }) => name !== 'success')
+  expect(refused.map(({ name, children }) => [name, children[0]?.name])).toEqual([['error', 'resource-constraint']])
+  expect(refusal.children.find(({ name }) => name === 'error')?.children[0]?.name).toBe('resource-constraint')
+})
+
 describe('who leaves in the middle', () => {
   const steps: Readonly<Record<string, string | Buffer>> = {
     'a header': header(),
@@ -283,9 +301,7 @@ describe('who leaves in the middle', () => {
   })
 
   test('while a login of the new profile binds has no session', async () => {
-    const login = `<authenticate xmlns='${NS_SASL2}' mechanism='PLAIN'>` +
-      `<initial-response>${Buffer.from(`\0mallory\0${PASSWORD}`).toString('base64')}</initial-response>` +
-      `<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'/><bind xmlns='urn:xmpp:bind:0'/></authenticate>`
+    const login = bindingLogin('mallory', "<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'/>")
     const address = { port: target.tlsPort, isTls: true }
     mallory = await Peer.connect(address)
     await mallory.open()
@@ -307,6 +323,13 @@ describe('who leaves in the middle', () => {
     await expect.poll(() => isReachable(mallory, full), { timeout: 5_000 }).toBe(false)
   })
 })
+
+/** Logs in and binds in one element (XEP-0388, XEP-0386). */
+function bindingLogin (name: string, more = ''): string {
+  const initial = Buffer.from(`\0${name}\0${PASSWORD}`).toString('base64')
+  return `<authenticate xmlns='${NS_SASL2}' mechanism='PLAIN'><initial-response>${initial}</initial-response>` +
+    `${more}<bind xmlns='urn:xmpp:bind:0'/></authenticate>`
+}
 
 /** Whether there is a session to whom a request is given: else the server answers it. */
 async function isReachable (peer: Peer, jid: string): Promise<boolean> {

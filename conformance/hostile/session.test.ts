@@ -181,17 +181,17 @@ describe('a flood', () => {
     expect((await eve.expect('presence')).attributes.get('type')).toBe('unavailable')
   })
 
-  test('of messages to thousands of addresses is answered', async () => {
+  test('of messages to hundreds of addresses is answered', async () => {
     mallory = await logIn('mallory/laptop')
 
-    void mallory.send(Array.from({ length: 3_000 }, (_, index) => `<message to='nobody-${index}@localhost'/>`).join(''))
-    for (let count = 0; count < 3_000; count++) await mallory.expect('message', 'error')
+    void mallory.send(Array.from({ length: 300 }, (_, index) => `<message to='nobody-${index}@localhost'/>`).join(''))
+    for (let count = 0; count < 300; count++) await mallory.expect('message', 'error')
   })
 
   test('of answers that nobody asked for is silence', async () => {
     mallory = await logIn('mallory/laptop')
 
-    void mallory.send("<iq type='result' id='1'/><iq type='error' id='1' to='localhost'/><message type='error' to='nobody@localhost'/>".repeat(3_000))
+    void mallory.send("<iq type='result' id='1'/><iq type='error' id='1' to='localhost'/><message type='error' to='nobody@localhost'/>".repeat(300))
     void mallory.send("<iq type='get' id='fence' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>")
 
     expect((await mallory.next()).attributes.get('id')).toBe('fence')

@@ -82,7 +82,7 @@ describe('the list', () => {
     expect(info?.toString()).toContain(`'${NS}'`)
   })
 
-  test.each(['block', 'unblock'] as const)('is pushed to the devices that asked for it: %s (§3.3, §3.4)', async name => {
+  test.each(['block', 'unblock'])('is pushed to the devices that asked for it: %s (§3.3, §3.4)', async name => {
     const { server, juliet } = await pair()
     const chamber = await server.client('juliet@localhost/chamber')
     await listOf(juliet)
@@ -179,7 +179,8 @@ describe('who is blocked (§3.3)', () => {
     expect(errors.map(xml => /id='([^']*)'/.exec(xml)?.[1])).toEqual(['m1', 'p1', 'i1'])
     for (const error of errors) {
       expect(error).toMatch(/<error [^>]*type='cancel'/)
-      expect(error).toContain(`<not-acceptable xmlns='${NS_STANZA_ERRORS}'/><blocked xmlns='urn:xmpp:blocking:errors'/>`)
+      expect(error).toContain(
+        `<not-acceptable xmlns='${NS_STANZA_ERRORS}'/><blocked xmlns='urn:xmpp:blocking:errors'/>`)
     }
     expect(await romeo.received()).toEqual([])
   })
@@ -219,7 +220,8 @@ describe('who is blocked (§3.3)', () => {
     await juliet.says('juliet@localhost/chamber', 'a note')
 
     expect(await chamber.receivedInBrief()).toContain('chat from juliet@localhost/balcony: a note')
-    expect(await juliet.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", 'localhost')).toBeDefined()
+    expect(await juliet.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", 'localhost'))
+      .toBeDefined()
   })
 })
 

@@ -2,8 +2,10 @@
  * XEP-0191: Blocking Command. Keeps an account's block list in memory with the account and stands guard with it: what
  * a blocked contact sends goes back as if nobody were there, what the user sends to one is refused.
  */
-import { batchedRead, el, extension, iq, Jid, JidError, presence, randomId, StanzaError } from '../../src/extension/api.ts'
+import { el, extension, iq, Jid, JidError, presence, randomId, StanzaError } from '../../src/extension/api.ts'
 import type { Account, Element, ExtensionHost, Stanza, Verdict } from '../../src/extension/api.ts'
+import { blockStore } from './store.ts'
+import type { BlockList } from './store.ts'
 
 const NS = 'urn:xmpp:blocking'
 const NS_ERRORS = 'urn:xmpp:blocking:errors'
@@ -11,19 +13,12 @@ const NS_ERRORS = 'urn:xmpp:blocking:errors'
 /** More than that on one list is somebody's mistake. */
 const MAX_ITEMS = 10_000
 
-type BlockList = ReadonlySet<string>
-
 export const blocking = extension({
   name: 'blocking',
   xeps: ['0191@1.3'],
   setup (host) {
-    const read = batchedRead<string, { blocked: string }[]>(async owners => {
-      const rows = await host.db.query<{ owner: string, blocked: string }>(
-        'select owner, blocked from block_item where owner = any($1)', [owners])
-      return Map.groupBy(rows, row => row.owner)
-    })
-    const lists = host.accountData<BlockList>(async (_db, account) =>
-      new Set((await read(account.toString()))?.map(row => row.blocked)))
+    const store = blockStore(host.db)
+    const lists = host.accountData((_db, account) => store.load(account))
 
     host.feature(NS)
     host.on('send', 'guard', (stanza, { account }) => guardSent(stanza, account, lists.of(account)))
@@ -37,20 +32,20 @@ export const blocking = extension({
       const named = itemsOf(payload)
       if (named.length === 0) throw new StanzaError('bad-request', 'whom?') // §3.3
       const fresh = named.filter(jid => !lists.of(account).has(jid.toString()))
-      if (lists.of(account).size + fresh.length > MAX_ITEMS) throw new StanzaError('resource-constraint', 'the list is full')
-      if (!account.isAnonymous) {
-        await host.db.query('insert into block_item (owner, blocked) select $1, unnest($2::text[]) on conflict do nothing',
-          [account.jid.toString(), fresh.map(String)])
+      if (lists.of(account).size + fresh.length > MAX_ITEMS) {
+        throw new StanzaError('resource-constraint', 'the list is full')
       }
+      if (!account.isAnonymous) await store.add(account.jid, fresh.map(String))
       withdrawPresence(host, account, fresh)
       lists.set(account, new Set([...lists.of(account), ...fresh.map(String)]))
       push(host, account, 'block', named)
     })
     host.iq({ type: 'set', to: ['own-account'], name: 'unblock', ns: NS }, async ({ payload }, { account }) => {
       const named = itemsOf(payload)
-      const removed = named.length === 0 ? [...lists.of(account)].map(jid => Jid.parse(jid)) : named // §3.5: none means all
+      // §3.5: none means all.
+      const removed = named.length === 0 ? [...lists.of(account)].map(jid => Jid.parse(jid)) : named
       const gone = new Set(removed.map(String))
-      await host.db.query('delete from block_item where owner = $1 and blocked = any($2)', [account.jid.toString(), [...gone]])
+      await store.remove(account.jid, [...gone])
       const before = lists.of(account)
       lists.set(account, new Set([...before].filter(jid => !gone.has(jid))))
       showPresence(host, account, lists.of(account), removed.filter(jid => before.has(jid.toString())))
@@ -114,9 +109,9 @@ function subscribersAmong (host: ExtensionHost, account: Account, changed: reado
 
 /** §3.3 to §3.5: to every device that asked for the list. */
 function push (host: ExtensionHost, account: Account, change: 'block' | 'unblock', named: readonly Jid[]): void {
-  const items = named.map(jid => el('item', NS, { jid: jid.toString() }))
+  const command = el(change, NS, {}, ...named.map(jid => el('item', NS, { jid: jid.toString() })))
   for (const session of account.sessions) {
-    if (session.flags.has(NS)) host.deliver(session, iq('set', { to: session.jid, id: randomId() }, el(change, NS, {}, ...items)))
+    if (session.flags.has(NS)) host.deliver(session, iq('set', { to: session.jid, id: randomId() }, command))
   }
 }
 

@@ -6,7 +6,7 @@ import { ping } from './index.ts'
 
 const PING = "<ping xmlns='urn:xmpp:ping'/>"
 
-test.each([undefined, 'localhost', 'romeo@localhost'])('a ping to %s is answered with an empty result (§4.2)', async to => {
+test.each([undefined, 'localhost', 'romeo@localhost'])('a ping to %s is answered with nothing (§4.2)', async to => {
   const { client } = await world(ping)
   const romeo = await client('romeo@localhost/orchard')
 

@@ -92,7 +92,7 @@ describe('registration with a server (§3.1)', () => {
     expect(features.includes('http://jabber.org/features/iq-register')).toBe(isOpen)
   })
 
-  test('is limited for each address, where an IPv6 network is one, and counts only accounts that were made', async () => {
+  test('is limited for each address, an IPv6 network being one, by the accounts that were made', async () => {
     const server = await open(2)
     await answers(server, 'set', account('taken', 'x'), '198.51.100.1')
     const from = (address: string, name: string): Promise<string> => answers(server, 'set', account(name, 'x'), address)
@@ -152,7 +152,7 @@ describe('whoever has an account', () => {
     expect(await isPassword(server, 'will@localhost', 'secret')).toBe(true)
   })
 
-  test.each([undefined, 'localhost'])('removes the account at %s: answer, end of all streams, subscriptions (§3.2)', async to => {
+  test.each([undefined, 'localhost'])('removes the account at %s, its streams and subscriptions (§3.2)', async to => {
     const server = await closed()
     const bill = await online(server, 'bill@localhost/globe')
     const other = await server.client('bill@localhost/rose')

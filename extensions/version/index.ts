@@ -1,4 +1,4 @@
-/** XEP-0092: Software Version. Says that the server is Heliograph, and which; the operating system only where told to. */
+/** XEP-0092: Software Version. Says that the server is Heliograph, and which; its operating system where told to. */
 import { type } from 'node:os'
 import { z } from 'zod'
 import { el, extension, VERSION } from '../../src/extension/api.ts'

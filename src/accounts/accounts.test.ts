@@ -11,7 +11,7 @@ async function stored (server: World, jid: string): Promise<void> {
 }
 
 describe('a message to an account (RFC 6121 §8.5.2)', () => {
-  test.each(['chat', 'normal', 'headline'])('of type %s goes to all its resources but the negative ones', async type => {
+  test.each(['chat', 'normal', 'headline'])('of type %s goes to all its resources but negative ones', async type => {
     const server = await world()
     const balcony = await online(server, 'juliet@localhost/balcony')
     const chamber = await server.client('juliet@localhost/chamber')
@@ -58,6 +58,20 @@ describe('a message to an account (RFC 6121 §8.5.2)', () => {
     expect(await romeo.receivedInBrief()).toEqual(answer === undefined ? [] : [answer])
   })
 
+  test('goes to no session that has ended', async () => {
+    const server = await world()
+    const juliet = await online(server, 'juliet@localhost/balcony')
+    const romeo = await server.client('romeo@localhost/orchard')
+    juliet.leaves()
+
+    await romeo.says('juliet@localhost', 'hello')
+    await romeo.says('juliet@localhost/balcony', 'hello')
+
+    expect(await romeo.receivedInBrief()).toEqual([
+      'message error service-unavailable from juliet@localhost',
+      'message error service-unavailable from juliet@localhost/balcony'])
+  })
+
   test('that does not exist is answered like one to an account where nobody is (§8.5.1)', async () => {
     const server = await world()
     const romeo = await server.client('romeo@localhost/orchard')
@@ -88,12 +102,14 @@ describe('order between two parties (RFC 6120 §10.1)', () => {
     const romeo = await server.client('romeo@localhost/orchard')
     const bodies = Array.from({ length: 50 }, (_, i) => `message ${i}`)
 
-    const sent = bodies.map(body =>
-      romeo.sends(`<message to='juliet@localhost' type='chat' id='${body}'><body>${body}</body></message>`))
-    await Promise.all(sent)
+    const says = (body: string): Promise<void> =>
+      romeo.sends(`<message to='juliet@localhost' type='chat' id='${body}'><body>${body}</body></message>`)
+    const [first] = bodies.map(says)
+    await first
+    await says('what follows the first')
 
     const answers = (await romeo.received()).map(xml => /id='([^']*)'/.exec(xml)?.[1])
-    expect(answers).toEqual(bodies)
+    expect(answers).toEqual([...bodies, 'what follows the first'])
   })
 
   test('holds between what the database is asked for and what follows it', async () => {

@@ -1,4 +1,4 @@
-/** What may be done with accounts while the server runs: the database's part, and what sessions and contacts must hear. */
+/** What may be done with accounts while a server runs: the database's part, and what sessions and contacts hear. */
 import type { AccountCommands } from '../extension/api.ts'
 import type { Presences } from '../presence/presence.ts'
 import type { EventTable } from '../session/events.ts'

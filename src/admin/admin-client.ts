@@ -28,7 +28,8 @@ export class AdminClient {
       return new AdminClient(socket)
     } catch (error) { // the file system's: no folder, no socket, nobody behind it
       if (isAbsence(error)) return
-      throw error
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new Error(`the server of ${dataFolder} can't be asked: ${reason}`, { cause: error })
     }
   }
 

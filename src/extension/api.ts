@@ -106,7 +106,10 @@ export interface Events {
   'account.removed': (account: Jid) => Promise<void>
 }
 
-/** 'own-account' is the sender's own bare JID, also when the iq has no 'to'; 'account' is anyone's; 'stream' is before login. */
+/**
+ * 'own-account' is the sender's own bare JID, also when the iq has no 'to'; 'account' is anyone's; 'stream' is before
+ * login.
+ */
 export type IqTarget = 'server' | 'own-account' | 'account' | 'stream'
 
 export interface IqRoute<Target extends IqTarget = IqTarget> {

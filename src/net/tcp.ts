@@ -46,6 +46,7 @@ export class TcpTransport implements Transport, Shaped, Flushable {
   static readonly #farewells = new Deadlines<TcpTransport>(FAREWELL_MS, transport => transport.destroy())
 
   readonly kind = 'tcp'
+  readonly isLocal = false
   readonly remoteAddress: string
   onData: (chunk: Buffer) => void = ignore
   onClose: (reason?: Error) => void = ignore
@@ -96,6 +97,7 @@ export class TcpTransport implements Transport, Shaped, Flushable {
 
   close (): void {
     if (this.#isClosing) return
+    if (this.#handshake) return this.destroy() // nothing can be said any more
     this.flush()
     this.#isClosing = true
     this.#socket.end()

@@ -279,3 +279,16 @@ describe('the end', () => {
     expect(await heard(lively)).toBe('still here')
   })
 })
+
+test('behind a proxy on this machine a connection has the address that the proxy saw, and no other that was claimed', async () => {
+  const { port, accepted } = await serve()
+
+  const client = new WebSocket(`ws://127.0.0.1:${port}/ws`, ['xmpp'], {
+    headers: { 'x-forwarded-for': '203.0.113.9, 198.51.100.7' },
+  })
+  cleanup.push(() => client.terminate())
+  await once(client, 'open')
+
+  expect(accepted.map(({ remoteAddress, isLocal }) => ({ remoteAddress, isLocal })))
+    .toEqual([{ remoteAddress: '198.51.100.7', isLocal: true }])
+})

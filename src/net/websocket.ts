@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
@@ -65,14 +66,15 @@ export class WebSocketEndpoint {
       refuseUpgrade(socket, 400, 'The sub-protocol xmpp is required\n')
       return
     }
-    const address = plainAddress(request.socket.remoteAddress ?? '')
+    const { address, isLocal } = whoAsks(request)
     if (this.#options.streams?.take(address) === false) {
       refuseUpgrade(socket, 429)
       return
     }
     socket.once('close', () => this.#options.streams?.release(address))
     this.#standIn(request)
-    this.#server.handleUpgrade(request, socket, head, webSocket => this.#admit(webSocket, socket, address))
+    this.#server.handleUpgrade(request, socket, head, webSocket =>
+      this.#admit(new WebSocketTransport(webSocket, socket, address, isLocal, this.#options.shaper), webSocket))
   }
 
   /** Pings the silent, and cuts those that were silent since the last ping. */
@@ -86,8 +88,7 @@ export class WebSocketEndpoint {
     for (const transport of this.#open) transport.destroy()
   }
 
-  #admit (webSocket: WebSocket, socket: Duplex, address: string): void {
-    const transport = new WebSocketTransport(webSocket, socket, address, this.#options.shaper)
+  #admit (transport: WebSocketTransport, webSocket: WebSocket): void {
     this.#open.add(transport)
     webSocket.once('close', () => this.#open.delete(transport))
     this.#accept(transport)
@@ -119,6 +120,7 @@ function ignore (): void {}
 class WebSocketTransport implements Transport, Shaped, Flushable {
   readonly kind = 'websocket'
   readonly remoteAddress: string
+  readonly isLocal: boolean
   /** The HTTP server has no TLS of its own: where there is any, a proxy in front ends it. */
   readonly secure = undefined
   onData: (chunk: Buffer) => void = ignore
@@ -134,10 +136,13 @@ class WebSocketTransport implements Transport, Shaped, Flushable {
   #isAlive = true
   #reason: Error | undefined
 
-  constructor (webSocket: WebSocket, socket: Duplex, remoteAddress: string, shaper: Shaper | undefined) {
+  constructor (
+    webSocket: WebSocket, socket: Duplex, remoteAddress: string, isLocal: boolean, shaper: Shaper | undefined,
+  ) {
     this.#webSocket = webSocket
     this.#socket = socket
     this.remoteAddress = remoteAddress
+    this.isLocal = isLocal
     this.#shaper = shaper
     webSocket.on('message', (data, isBinary) => this.#take(data, isBinary))
     webSocket.on('pong', () => { this.#isAlive = true })
@@ -232,4 +237,12 @@ class WebSocketTransport implements Transport, Shaped, Flushable {
     this.#held = []
     this.onClose(this.#reason)
   }
+}
+
+/** Who is at the other end: where a proxy on this machine is, the client that it names last (X-Forwarded-For). */
+function whoAsks (request: IncomingMessage): { readonly address: string, readonly isLocal: boolean } {
+  const address = plainAddress(request.socket.remoteAddress ?? '')
+  const isLocal = address === '::1' || address.startsWith('127.')
+  const forwarded = String(request.headers['x-forwarded-for'] ?? '').split(',').at(-1)?.trim() ?? ''
+  return { address: isLocal && isIP(forwarded) ? plainAddress(forwarded) : address, isLocal }
 }

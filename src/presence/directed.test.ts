@@ -8,9 +8,8 @@ interface Strangers { readonly server: World, readonly romeo: Client, readonly j
 
 async function strangers (): Promise<Strangers> {
   const server = await world()
-  return {
-    server, romeo: await online(server, 'romeo@localhost/orchard'), juliet: await online(server, 'juliet@localhost/balcony'),
-  }
+  const romeo = await online(server, 'romeo@localhost/orchard')
+  return { server, romeo, juliet: await online(server, 'juliet@localhost/balcony') }
 }
 
 test('presence to an account goes to all its available resources, whatever their priority', async () => {
@@ -81,7 +80,7 @@ test('a subscriber who was sent presence directly is told of the end once', asyn
   expect(await juliet.receivedInBrief()).toEqual(['unavailable from romeo@localhost/garden'])
 })
 
-test('presence to a resource that is not there, or to an account that is not, is lost without an answer (§8.5)', async () => {
+test('presence to a resource or an account that is not there is lost without an answer (§8.5)', async () => {
   const { romeo, juliet } = await strangers()
 
   for (const type of ['', "type='unavailable'"]) {

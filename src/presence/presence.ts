@@ -74,7 +74,7 @@ export class Presences {
     }
   }
 
-  // RFC 6121 §4.3.1.
+  // RFC 6121 §4.3.1; from the full address, as RFC 3921 had it: the session that asks is the only one to be answered.
   #probe (session: Session): void {
     for (const item of this.#rosters.of(session.account).items.values()) {
       const { subscription } = item.state

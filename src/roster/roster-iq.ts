@@ -16,7 +16,8 @@ const MAX_NAME_BYTES = 1023
 
 /** `dropSubscriptions` does what a removal means for the contact (RFC 6121 §2.5.2). */
 export function registerRosterIq (
-  host: ExtensionHost, rosters: Rosters, dropSubscriptions: (session: Session, contact: Jid, before: SubscriptionState) => void,
+  host: ExtensionHost, rosters: Rosters,
+  dropSubscriptions: (session: Session, contact: Jid, before: SubscriptionState) => void,
 ): void {
   host.streamFeature('after-auth', () => el('ver', NS_ROSTER_VERSIONING))
   host.streamFeature('after-auth', () => el('sub', NS_PRE_APPROVAL))
@@ -57,7 +58,12 @@ function answerGet (roster: Roster, query: Element, session: Session): Element |
     ...listed(roster).map(itemElement))
 }
 
-interface RosterSet { readonly contact: Jid, readonly isRemoval: boolean, readonly name: string | undefined, readonly groups: readonly string[] }
+interface RosterSet {
+  readonly contact: Jid
+  readonly isRemoval: boolean
+  readonly name: string | undefined
+  readonly groups: readonly string[]
+}
 
 // RFC 6121 §2.3.3.
 function readSet (query: Element): RosterSet {
@@ -70,7 +76,8 @@ function readSet (query: Element): RosterSet {
     throw new StanzaError('not-acceptable', `a name has 1 to ${MAX_NAME_BYTES} bytes`)
   }
   return {
-    contact: contactOf(item), isRemoval: item.attrs.subscription === 'remove', name: name === '' ? undefined : name, groups,
+    contact: contactOf(item), isRemoval: item.attrs.subscription === 'remove', name: name === '' ? undefined : name,
+    groups,
   }
 }
 

@@ -94,7 +94,7 @@ describe('a roster set (RFC 6121 §2.3 and §2.4)', () => {
     ['of an item with a group twice', "<item jid='a@localhost'><group>A</group><group>A</group></item>", 'bad-request'],
     ['of an item with an empty group', "<item jid='a@localhost'><group/></item>", 'not-acceptable'],
     ['of an item with a name too long', `<item jid='a@localhost' name='${'x'.repeat(1024)}'/>`, 'not-acceptable'],
-    ['of an item with a group too long', `<item jid='a@localhost'><group>${'é'.repeat(512)}</group></item>`, 'not-acceptable'],
+    ['of a group too long', `<item jid='a@localhost'><group>${'é'.repeat(512)}</group></item>`, 'not-acceptable'],
     ['of an address that is none', "<item jid='a@@localhost'/>", 'jid-malformed'],
     ['that removes who is not there', "<item jid='a@localhost' subscription='remove'/>", 'item-not-found'],
   ])('%s is refused and changes nothing', async (_, item, condition) => {
@@ -112,7 +112,8 @@ describe('a roster set (RFC 6121 §2.3 and §2.4)', () => {
     const juliet = await client('juliet@localhost/balcony')
     const romeo = await client('romeo@localhost/orchard')
 
-    await expect(romeo.asks('set', set("<item jid='paris@localhost'/>"), 'juliet@localhost')).rejects.toThrow('forbidden')
+    await expect(romeo.asks('set', set("<item jid='paris@localhost'/>"), 'juliet@localhost'))
+      .rejects.toThrow('forbidden')
 
     expect(items(await juliet.asks('get', GET))).toEqual([])
   })
@@ -200,7 +201,9 @@ describe('roster versioning (RFC 6121 §2.6)', () => {
     expect(await client.receivedInBrief()).toEqual(['push nurse@localhost none'])
   })
 
-  test.each(['999', 'nonsense', '-1', '99999999999999999999'])('answers a version that never was, %s, with the whole roster', async version => {
+  test.each([
+    '999', 'nonsense', '-1', '99999999999999999999',
+  ])('answers a version that never was with the whole roster: %s', async version => {
     const client = await juliet()
     await client.asks('set', set("<item jid='romeo@localhost'/>"))
 

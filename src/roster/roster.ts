@@ -36,9 +36,11 @@ export interface Roster {
   version: number
 }
 
-const NO_SUBSCRIPTION: SubscriptionState = { subscription: 'none', pendingOut: false, pendingIn: false, approved: false }
+const NO_SUBSCRIPTION: SubscriptionState = {
+  subscription: 'none', pendingOut: false, pendingIn: false, approved: false,
+}
 
-/** A client that is further behind than this gets the whole roster; removals are remembered so long (RFC 6121 §2.6). */
+/** A client that is further behind gets the whole roster; removals are remembered for so long (RFC 6121 §2.6). */
 export const KEPT_CHANGES = 100
 
 /** What an inbound subscription stanza leads to, besides the roster's change. */
@@ -95,7 +97,9 @@ export class Rosters {
   }
 
   /** RFC 6121 §3, the user's side: whether the stanza is to be routed to the contact, and the state before it. */
-  async sent (account: Account, contact: Jid, type: SubscriptionType): Promise<{ route: boolean, before: SubscriptionState }> {
+  async sent (
+    account: Account, contact: Jid, type: SubscriptionType,
+  ): Promise<{ readonly route: boolean, readonly before: SubscriptionState }> {
     let route = false
     let before = NO_SUBSCRIPTION
     await this.#change(account, contact, item => {
@@ -206,7 +210,8 @@ export function listed (roster: Roster): readonly RosterItem[] {
 
 function newItem (contact: Jid): RosterItem {
   return {
-    jid: contact.bare, isListed: false, name: undefined, groups: [], state: NO_SUBSCRIPTION, request: undefined, version: 0,
+    jid: contact.bare, isListed: false, name: undefined, groups: [], state: NO_SUBSCRIPTION, request: undefined,
+    version: 0,
   }
 }
 

@@ -37,7 +37,8 @@ export function rosterStore (db: Database): RosterStore {
     },
     async store (owner, item) {
       await db.query(
-        `insert into roster_item (owner, contact, is_listed, name, groups, subscription, pending_out, approved, request, version)
+        `insert into roster_item
+           (owner, contact, is_listed, name, groups, subscription, pending_out, approved, request, version)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          on conflict (owner, contact) do update set is_listed = $3, name = $4, groups = $5, subscription = $6,
            pending_out = $7, approved = $8, request = $9, version = $10`,
@@ -45,7 +46,8 @@ export function rosterStore (db: Database): RosterStore {
           item.state.pendingOut, item.state.approved, item.request ?? null, item.version])
     },
     async remove (owner, contacts) {
-      await db.query('delete from roster_item where owner = $1 and contact = any($2)', [owner.toString(), contacts.map(String)])
+      await db.query(
+        'delete from roster_item where owner = $1 and contact = any($2)', [owner.toString(), contacts.map(String)])
     },
   }
 }
@@ -57,7 +59,8 @@ function itemOf (row: Row): RosterItem {
     name: row.name ?? undefined,
     groups: row.groups,
     state: {
-      subscription: row.subscription, pendingOut: row.pending_out, pendingIn: row.request !== null, approved: row.approved,
+      subscription: row.subscription, pendingOut: row.pending_out, pendingIn: row.request !== null,
+      approved: row.approved,
     },
     request: row.request ?? undefined,
     version: row.version,

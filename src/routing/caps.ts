@@ -20,7 +20,8 @@ export interface Entity {
 /** XEP-0115 §5.1: the verification string, hashed with SHA-1, which every client knows. */
 export function verificationString ({ identities, features, forms }: Entity): string {
   const parts = [
-    ...identities.map(({ category, type, lang = '', name = '' }) => `${category}/${type}/${lang}/${name}`).sort(byOctets),
+    ...identities.map(({ category, type, lang, name }) => `${category}/${type}/${lang ?? ''}/${name ?? ''}`)
+      .sort(byOctets),
     ...[...features].sort(byOctets),
     ...forms.map(formPart).sort(byOctets),
   ]

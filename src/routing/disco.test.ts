@@ -9,8 +9,9 @@ import { form, formValues, NS_FORMS } from '../xmpp/forms.ts'
 import { verificationString } from './caps.ts'
 import { contactForm } from './contact.ts'
 
-const NS_INFO = 'http://jabber.org/protocol/disco#info'
-const NS_ITEMS = 'http://jabber.org/protocol/disco#items'
+const PROTOCOL = 'http://jabber.org/protocol/'
+const NS_INFO = `${PROTOCOL}disco#info`
+const NS_ITEMS = `${PROTOCOL}disco#items`
 const INFO = `<query xmlns='${NS_INFO}'/>`
 const ITEMS = `<query xmlns='${NS_ITEMS}'/>`
 
@@ -90,7 +91,7 @@ describe('capabilities (XEP-0115)', () => {
   // §5.2.
   test('hash as in the simple example', () => {
     const identities = [{ category: 'client', type: 'pc', name: 'Exodus 0.9.1' }]
-    const features = new Set(['muc', 'disco#items', 'disco#info', 'caps'].map(name => `http://jabber.org/protocol/${name}`))
+    const features = new Set(['muc', 'disco#items', 'disco#info', 'caps'].map(name => PROTOCOL + name))
 
     expect(verificationString({ identities, features, forms: [] })).toBe('QgayPKawpkPSDYmwT/WM94uAlu0=')
   })
@@ -101,7 +102,7 @@ describe('capabilities (XEP-0115)', () => {
       { lang: 'en', category: 'client', type: 'pc', name: 'Psi 0.11' },
       { lang: 'el', category: 'client', type: 'pc', name: 'Ψ 0.11' },
     ]
-    const features = new Set(['caps', 'disco#info', 'disco#items', 'muc'].map(name => `http://jabber.org/protocol/${name}`))
+    const features = new Set(['caps', 'disco#info', 'disco#items', 'muc'].map(name => PROTOCOL + name))
     const software = form('result', 'urn:xmpp:dataforms:softwareinfo', [
       { name: 'ip_version', values: ['ipv6', 'ipv4'] }, { name: 'software', values: ['Psi'] },
       { name: 'software_version', values: ['0.11'] }, { name: 'os', values: ['Mac'] },

@@ -63,7 +63,8 @@ export class Disco {
     const info = { type: 'get', name: 'query', ns: NS_INFO } as const
     const items = { type: 'get', name: 'query', ns: NS_ITEMS } as const
     // XEP-0115 §6.2: a query may name the node that the hash was announced with.
-    host.iq({ ...info, to: ['server'] }, ({ payload }) => this.#info('server', payload, [`${CAPS_NODE}#${this.#serverVer()}`]))
+    host.iq({ ...info, to: ['server'] }, ({ payload }) =>
+      this.#info('server', payload, [`${CAPS_NODE}#${this.#serverVer()}`]))
     host.iq({ ...info, to: ['own-account'] }, ({ payload }) => accountInfo(payload))
     host.iq({ ...info, to: ['account'] }, guarded(accountInfo))
     host.iq({ ...items, to: ['server', 'own-account'] }, ({ payload }) => answerItems(payload))

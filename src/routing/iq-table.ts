@@ -40,7 +40,8 @@ export class IqTable {
    * address that the request is for, also where the client left it out.
    */
   answer<Target extends IqTarget> (
-    request: Iq, targets: readonly Target[], to: Jid, from: Jid, sender: IqSender<Target>, reply: (answer: Stanza) => void,
+    request: Iq, targets: readonly Target[], to: Jid, from: Jid, sender: IqSender<Target>,
+    reply: (answer: Stanza) => void,
   ): void | Promise<void> {
     const entry = this.#find(request, targets)
     const [child] = request.children

@@ -38,7 +38,7 @@ describe('a request', () => {
     expect(await romeo.asks('set', QUESTION, 'romeo@localhost')).toBeUndefined()
   })
 
-  test('to another account is answered by the server, and its sessions see nothing (RFC 6121 §8.5.2.1.3)', async () => {
+  test('to another account is answered by the server, unseen by its sessions (RFC 6121 §8.5.2.1.3)', async () => {
     const server = await world(oracle)
     const romeo = await server.client('romeo@localhost/orchard')
     const juliet = await online(server, 'juliet@localhost/balcony')
@@ -85,7 +85,7 @@ describe('a request', () => {
     expect((await romeo.asks('get', QUESTION))?.getName()).toBe('answer')
   })
 
-  test('is answered with its id, by whom it was sent to', async () => {
+  test('is answered with its id, by whom it was for', async () => {
     const { client } = await world(oracle)
     const romeo = await client('romeo@localhost/orchard')
     await client('juliet@localhost/balcony')
@@ -93,7 +93,8 @@ describe('a request', () => {
     await romeo.sends(`<iq type='get' id='&lt;1&gt;' to='juliet@localhost'><nothing xmlns='${NS}'/></iq>`)
 
     const [answer] = await romeo.received()
-    expect(answer).toMatch(/^<iq from='juliet@localhost' to='romeo@localhost\/orchard' id='&lt;1(&gt;|>)' type='error'>/)
+    expect(answer).toMatch(
+      /^<iq from='juliet@localhost' to='romeo@localhost\/orchard' id='&lt;1(&gt;|>)' type='error'>/)
   })
 })
 
@@ -148,18 +149,19 @@ describe('a request to a resource (RFC 6121 §8.5.3)', () => {
 })
 
 describe('what must not be answered (RFC 6120 §8.2.3 and §8.3.1)', () => {
-  test.each(['nobody@localhost', 'juliet@localhost', 'juliet@localhost/crypt', 'localhost', 'example.com', 'romeo@localhost'])(
-    'is a result or an error to %s', async to => {
-      const { client } = await world()
-      await client('juliet@localhost/balcony')
-      const romeo = await client('romeo@localhost/orchard')
-      const error = "<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+  test.each([
+    'nobody@localhost', 'juliet@localhost', 'juliet@localhost/crypt', 'localhost', 'example.com', 'romeo@localhost',
+  ])('is a result or an error to %s', async to => {
+    const { client } = await world()
+    await client('juliet@localhost/balcony')
+    const romeo = await client('romeo@localhost/orchard')
+    const error = "<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
 
-      await romeo.sends(`<iq type='result' id='r1' to='${to}'/>`)
-      await romeo.sends(`<iq type='error' id='r2' to='${to}'>${error}</iq>`)
-      await romeo.sends(`<message type='error' id='r3' to='${to}'>${error}</message>`)
-      await romeo.sends(`<presence type='error' id='r4' to='${to}'>${error}</presence>`)
+    await romeo.sends(`<iq type='result' id='r1' to='${to}'/>`)
+    await romeo.sends(`<iq type='error' id='r2' to='${to}'>${error}</iq>`)
+    await romeo.sends(`<message type='error' id='r3' to='${to}'>${error}</message>`)
+    await romeo.sends(`<presence type='error' id='r4' to='${to}'>${error}</presence>`)
 
-      expect(await romeo.received()).toEqual([])
-    })
+    expect(await romeo.received()).toEqual([])
+  })
 })

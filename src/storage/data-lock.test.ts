@@ -47,6 +47,14 @@ test('a data folder is made for its owner alone', async () => {
   await data.release()
 })
 
+test('a folder that can not be made is named, with the reason', async () => {
+  await writeFile(folder, '')
+  const within = join(folder, 'within')
+
+  await expect(lockDataFolder(folder)).rejects.toThrow(`the data folder ${folder} can't be made or written: EEXIST`)
+  await expect(lockDataFolder(within)).rejects.toThrow(`the data folder ${within} can't be made or written: ENOTDIR`)
+})
+
 test('a second one is refused with a sentence that names the running process', async () => {
   const { other } = await lockElsewhere()
 

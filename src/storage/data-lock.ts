@@ -4,7 +4,7 @@
  * file stays empty.) A file beside it tells people which process it is.
  */
 
-import { mkdir, readFile } from 'node:fs/promises'
+import { access, constants, mkdir, readFile } from 'node:fs/promises'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -22,7 +22,7 @@ export interface DataFolder {
 /** Makes the folder if need be and takes it; when another process has it, rejects with a sentence that names it. */
 export async function lockDataFolder (dataDir: string): Promise<DataFolder> {
   const path = resolve(dataDir)
-  await mkdir(path, { recursive: true, mode: 0o700 })
+  await makeWritable(path)
   const lock = takeLock(path)
   if (!lock) throw new Error(`${path} is in use by another Heliograph, process ${await readHolder(path)}`)
   const pidFile = join(path, PID_FILE)
@@ -37,6 +37,15 @@ export async function lockDataFolder (dataDir: string): Promise<DataFolder> {
   }
 }
 
+async function makeWritable (path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 })
+    await access(path, constants.W_OK | constants.X_OK)
+  } catch (error) { // EACCES, EEXIST (a file), EROFS …
+    throw new Error(`the data folder ${path} can't be made or written: ${describe(error)}`, { cause: error })
+  }
+}
+
 function takeLock (path: string): DatabaseSync | undefined {
   let lock: DatabaseSync | undefined
   try {
@@ -46,7 +55,7 @@ function takeLock (path: string): DatabaseSync | undefined {
   } catch (error) { // SQLITE_BUSY when another holds it; anything else is about the file
     lock?.close()
     if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) return undefined
-    throw new Error(`the data folder ${path} can't be locked: ${String(error)}`, { cause: error })
+    throw new Error(`the data folder ${path} can't be locked: ${describe(error)}`, { cause: error })
   }
 }
 
@@ -66,4 +75,8 @@ function isAlive (pid: number): boolean {
   } catch (error) { // ESRCH: gone; EPERM: another user's
     return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
+}
+
+function describe (error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

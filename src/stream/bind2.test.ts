@@ -11,12 +11,12 @@ const CLIENT = 'd4565fa7-4d72-4749-b3d3-740edbf87770'
 describe('the feature', () => {
   test('lists what can be asked for with it', () => {
     expect(bindFeature(['urn:xmpp:carbons:2', 'urn:xmpp:csi:0']).toString())
-      .toBe('<bind xmlns="urn:xmpp:bind:0"><inline>'
-        + '<feature var="urn:xmpp:carbons:2"/><feature var="urn:xmpp:csi:0"/></inline></bind>')
+      .toBe(`<bind xmlns='urn:xmpp:bind:0'><inline>`
+        + `<feature var='urn:xmpp:carbons:2'/><feature var='urn:xmpp:csi:0'/></inline></bind>`)
   })
 
   test('has no list of nothing', () => {
-    expect(bindFeature([]).toString()).toBe('<bind xmlns="urn:xmpp:bind:0"/>')
+    expect(bindFeature([]).toString()).toBe(`<bind xmlns='urn:xmpp:bind:0'/>`)
   })
 })
 
@@ -79,5 +79,5 @@ describe('the address', () => {
 
 test('the answer holds what the features answer', () => {
   expect(bound(el('enabled', 'urn:xmpp:sm:3')).toString())
-    .toBe('<bound xmlns="urn:xmpp:bind:0"><enabled xmlns="urn:xmpp:sm:3"/></bound>')
+    .toBe(`<bound xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:xmpp:sm:3'/></bound>`)
 })

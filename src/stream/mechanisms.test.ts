@@ -18,8 +18,8 @@ describe('what a stream offers', () => {
     const offer = makeOffer({ secure: SECURE, isEncrypted: true, allowsAnonymous: false })
 
     expect(offer.mechanisms).toEqual([...BOUND, ...UNBOUND, 'PLAIN'])
-    expect(bindingFeature(offer.bindings)?.toString()).toBe('<sasl-channel-binding xmlns="urn:xmpp:sasl-cb:0">'
-      + '<channel-binding type="tls-exporter"/><channel-binding type="tls-server-end-point"/></sasl-channel-binding>')
+    expect(bindingFeature(offer.bindings)?.toString()).toBe(`<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>`
+      + `<channel-binding type='tls-exporter'/><channel-binding type='tls-server-end-point'/></sasl-channel-binding>`)
   })
 
   test('is only such binding as the connection can give', () => {

@@ -75,8 +75,7 @@ export class Negotiation {
   }
 
   get #isEncrypted (): boolean {
-    return this.#transport.secure !== undefined ||
-      (this.#transport.kind === 'websocket' && isLoopback(this.#transport.remoteAddress)) // a proxy here ends TLS
+    return this.#transport.secure !== undefined || this.#transport.isLocal
   }
 
   get #peer (): StreamPeer {
@@ -222,8 +221,4 @@ function parseJid (text: string): Jid | undefined {
     if (error instanceof JidError) return
     throw error
   }
-}
-
-function isLoopback (address: string): boolean {
-  return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')
 }

@@ -22,7 +22,7 @@ const auth = (mechanism: string | undefined, text?: string) => el('auth', NS, { 
 const response = (text?: string) => el('response', NS, {}, text)
 const RIGHT = encode('\0user\0pencil')
 const WRONG = encode('\0user\0pen')
-const refusal = (condition: string): string => `<failure xmlns="${NS}"><${condition}/></failure>`
+const refusal = (condition: string): string => `<failure xmlns='${NS}'><${condition}/></failure>`
 
 async function answers (sasl: Sasl, ...elements: readonly ReturnType<typeof el>[]): Promise<readonly string[]> {
   const replies: string[] = []
@@ -32,14 +32,14 @@ async function answers (sasl: Sasl, ...elements: readonly ReturnType<typeof el>[
 
 test('the feature lists what is offered', () => {
   expect(mechanismsFeature({ isEncrypted: true, mechanisms: ['SCRAM-SHA-1', 'PLAIN'], bindings: [] }).toString())
-    .toBe(`<mechanisms xmlns="${NS}"><mechanism>SCRAM-SHA-1</mechanism><mechanism>PLAIN</mechanism></mechanisms>`)
+    .toBe(`<mechanisms xmlns='${NS}'><mechanism>SCRAM-SHA-1</mechanism><mechanism>PLAIN</mechanism></mechanisms>`)
 })
 
 describe('a login', () => {
   test('by PLAIN takes one element', async () => {
     const { reply, login, end } = await newSasl().take(auth('PLAIN', RIGHT))
 
-    expect(reply.toString()).toBe(`<success xmlns="${NS}"/>`)
+    expect(reply.toString()).toBe(`<success xmlns='${NS}'/>`)
     expect(login).toEqual({ jid: Jid.parse('user@localhost'), anonymous: false })
     expect(end).toBeUndefined()
   })
@@ -53,7 +53,7 @@ describe('a login', () => {
 
     expect(challenge.getName()).toBe('challenge')
     expect(early).toBeUndefined()
-    expect(reply.toString()).toBe(`<success xmlns="${NS}">${encode(client.serverFinal)}</success>`)
+    expect(reply.toString()).toBe(`<success xmlns='${NS}'>${encode(client.serverFinal)}</success>`)
     expect(login?.jid.toString()).toBe('user@localhost')
   })
 
@@ -128,7 +128,7 @@ describe('a failure', () => {
 
   test('says what is the matter, where that gives nothing away', async () => {
     expect(await answers(newSasl(), response(RIGHT))).toEqual([
-      `<failure xmlns="${NS}"><malformed-request/><text xml:lang="en">There was no challenge</text></failure>`])
+      `<failure xmlns='${NS}'><malformed-request/><text xml:lang='en'>There was no challenge</text></failure>`])
   })
 
   test.each([['an abort', el('abort', NS)], ['a failure', auth('X')], ['a wrong encoding', response('!')]])(

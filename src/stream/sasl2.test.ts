@@ -46,9 +46,9 @@ describe('the feature', () => {
   test('lists the mechanisms and what can be done inline', () => {
     const feature = authenticationFeature(offer, [bindFeature(['urn:xmpp:sm:3'])])
 
-    expect(feature.toString()).toBe(`<authentication xmlns="${NS}">`
+    expect(feature.toString()).toBe(`<authentication xmlns='${NS}'>`
       + '<mechanism>SCRAM-SHA-1-PLUS</mechanism><mechanism>SCRAM-SHA-1</mechanism>'
-      + '<inline><bind xmlns="urn:xmpp:bind:0"><inline><feature var="urn:xmpp:sm:3"/></inline></bind></inline>'
+      + `<inline><bind xmlns='urn:xmpp:bind:0'><inline><feature var='urn:xmpp:sm:3'/></inline></bind></inline>`
       + '</authentication>')
   })
 
@@ -62,7 +62,7 @@ describe('a login', () => {
     const { sasl2 } = newStream()
     const { reply, login } = await sasl2.take(authenticate('PLAIN', initial(RIGHT)))
 
-    expect(reply.toString()).toBe(`<success xmlns="${NS}">`
+    expect(reply.toString()).toBe(`<success xmlns='${NS}'>`
       + '<authorization-identifier>user@localhost</authorization-identifier></success>')
     expect(login).toEqual({ jid: Jid.parse('user@localhost'), anonymous: false })
   })
@@ -80,15 +80,15 @@ describe('a login', () => {
     const final = client.final(Buffer.from(challenge.text(), 'base64')).toString('base64')
     const { reply } = await sasl2.take(response(final))
 
-    expect(reply.toString()).toBe(`<success xmlns="${NS}">`
+    expect(reply.toString()).toBe(`<success xmlns='${NS}'>`
       + `<additional-data>${encode(client.serverFinal)}</additional-data>`
       + '<authorization-identifier>user@localhost/balcony</authorization-identifier>'
-      + '<bound xmlns="urn:xmpp:bind:0"/></success>')
+      + `<bound xmlns='urn:xmpp:bind:0'/></success>`)
     expect(requests).toHaveLength(1)
     expect(requests[0]?.userAgent).toEqual({ id: CLIENT_ID, software: 'AwesomeXMPP', device: 'Kiva\'s Phone' })
     expect(requests[0]?.bind?.tag).toBe('AwesomeXMPP')
-    expect(requests[0]?.bind?.features.map(String)).toEqual(['<enable xmlns="urn:xmpp:carbons:2"/>'])
-    expect(requests[0]?.inline.map(String)).toEqual(['<resume xmlns="urn:xmpp:sm:3" previd="x"/>'])
+    expect(requests[0]?.bind?.features.map(String)).toEqual([`<enable xmlns='urn:xmpp:carbons:2'/>`])
+    expect(requests[0]?.inline.map(String)).toEqual([`<resume xmlns='urn:xmpp:sm:3' previd='x'/>`])
   })
 
   test('may begin without an initial response', async () => {
@@ -144,7 +144,7 @@ describe('a failure', () => {
     let reply = ''
     for (const element of elements) reply = (await sasl2.take(element)).reply.toString()
 
-    expect(reply).toBe(`<failure xmlns="${NS}"><${condition} xmlns="${NS_SASL}"/></failure>`)
+    expect(reply).toBe(`<failure xmlns='${NS}'><${condition} xmlns='${NS_SASL}'/></failure>`)
     expect(requests).toEqual([])
   })
 

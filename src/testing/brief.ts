@@ -3,7 +3,7 @@ import type { Element } from '../xml/element.ts'
 import { NS_CLIENT, NS_ROSTER, NS_STANZA_ERRORS } from '../xmpp/ns.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 
-/** Such as `subscribe from romeo@localhost`, `push romeo@localhost from`, `chat from romeo@localhost/orchard: hello`. */
+/** Such as `subscribe from romeo@localhost`, `push romeo@localhost from`, `chat from romeo@localhost/garden: hello`. */
 export function brief (stanza: Stanza): string {
   const from = stanza.from ? ` from ${stanza.from}` : ''
   if (stanza.type === 'error') {

@@ -27,6 +27,8 @@ const LIMITS = { stanzaBytes: 1_000_000, depth: 64, attributes: 64, nameBytes: 2
 export interface World {
   /** A client that is logged in and bound; its account is made when there is none. */
   client (jid: string): Promise<Client>
+  /** A client of an anonymous account. */
+  guest (jid: string): Promise<Client>
   readonly core: Core
   readonly db: Database
 }
@@ -62,6 +64,10 @@ export async function world (...extensions: readonly (Extension | readonly [Exte
       const jid = Jid.parse(address)
       if (!await core.store.find(jid)) await core.store.create(jid.bare, credentials)
       return new Client(core, jid, await core.accounts.open(jid, false))
+    },
+    async guest (address) {
+      const jid = Jid.parse(address)
+      return new Client(core, jid, await core.accounts.open(jid, true))
     },
   }
 }

@@ -26,17 +26,16 @@ export const LEFT_BRACKET = 0x5b
 export const RIGHT_BRACKET = 0x5d
 const DELETE = 0x7f
 
-/** In a table of `stopsAt`: pass over it; stop and look; a character that must be checked. */
+/** In a table of `stopsAt`: pass over it; stop and look; a character that must be looked at. */
 export const PLAIN = 0
 export const STOP = 1
 
 const CHECK = 2
 
-/** A class for each byte: those of `stops` end a run, plain ASCII passes, all else is for `characterLength`. */
+/** A class for each byte: those of `stops` end a run, ASCII passes, all else is for `characterLength`. */
 export function stopsAt (stops: string): Uint8Array {
   const table = new Uint8Array(256).fill(CHECK)
   table.fill(PLAIN, SPACE, DELETE + 1)
-  for (const byte of [TAB, LINE_FEED, CARRIAGE_RETURN]) table[byte] = PLAIN
   for (const byte of Buffer.from(stops)) table[byte] = STOP
   return table
 }

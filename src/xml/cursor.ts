@@ -19,12 +19,14 @@ export class Cursor {
   /** Where the name that is being passed begins; and its colon, 0 while there is none. */
   nameStart = 0
   colon = 0
+  /** Whether all that `pass` passed since this was set to true is ASCII without control characters. */
+  isPlain = true
   readonly #window = new ByteWindow()
   readonly #nameBytes: number
-  #elementBytes: number
+  #limit: number
 
   constructor (elementBytes: number, nameBytes: number) {
-    this.#elementBytes = elementBytes
+    this.#limit = elementBytes
     this.#nameBytes = nameBytes
     this.bytes = this.#window.bytes
   }
@@ -36,12 +38,16 @@ export class Cursor {
 
   /** Whether the element has come to its limit. */
   get isFull (): boolean {
-    return this.end - this.start >= this.#elementBytes
+    return this.end - this.start >= this.#limit
   }
 
-  /** How large an element may be, from now on. */
-  limit (elementBytes: number): void {
-    this.#elementBytes = elementBytes
+  /** How large an element may be; also one that has begun, when it is changed. */
+  get limit (): number {
+    return this.#limit
+  }
+
+  set limit (elementBytes: number) {
+    this.#limit = elementBytes
     this.#findEnd()
   }
 
@@ -67,7 +73,7 @@ export class Cursor {
   }
 
   #findEnd (): void {
-    this.end = Math.min(this.#window.end, this.start + this.#elementBytes)
+    this.end = Math.min(this.#window.end, this.start + this.#limit)
   }
 
   #shift (by: number): number {
@@ -101,6 +107,7 @@ export class Cursor {
       if (kind === STOP) return bytes[pos]!
       const length = kind === PLAIN ? 0 : characterLength(bytes, pos, end)
       if (length === 0) return -1
+      this.isPlain = false
       pos += length
     }
   }
@@ -111,7 +118,7 @@ export class Cursor {
     const goal = start + length
     let pos = this.pos
     while (pos < end && pos < goal) {
-      if (bytes[pos] !== source[from + pos - start]) throw notWellFormed('an end tag without its start tag')
+      if (bytes[pos] !== source[from + pos - start]) throw notWellFormed('not what was begun')
       pos++
     }
     this.pos = pos

@@ -108,9 +108,10 @@ class Tree extends LtxElement {
     const alone = new Tree(this.name)
     const ns = this.findNS()
     if (ns !== undefined) alone.attrs['xmlns'] = ns
-    for (let tree: Tree | null = this; tree !== null; tree = tree.parent) {
-      for (const key in tree.attrs) {
-        if (tree === this || key.startsWith('xmlns:')) alone.attrs[key] ??= tree.attrs[key] ?? ''
+    Object.assign(alone.attrs, this.attrs)
+    for (let outer: Tree | null = this.parent; outer !== null; outer = outer.parent) {
+      for (const key in outer.attrs) {
+        if (key.startsWith('xmlns:')) alone.attrs[key] ??= outer.attrs[key] ?? ''
       }
     }
     alone.children = this.children

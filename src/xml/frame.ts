@@ -115,15 +115,16 @@ export class FrameBuilder {
   }
 
   #readAttribute (at: number): void {
-    const { cursor: { bytes }, tag: { attributes } } = this.#reader
+    const { cursor: { bytes }, tag: { attributes, isPlain } } = this.#reader
+    const plain = isPlain[at / OFFSETS] === true
     const name = attributes[at + NAME]!
     const nameEnd = attributes[at + NAME_END]!
     const value = attributes[at + VALUE]!
     const end = attributes[at + VALUE_END]!
-    if (isAt(bytes, name, nameEnd, TO)) this.#to = intern(bytes, value, end)
-    else if (isAt(bytes, name, nameEnd, ID)) this.#id = decodeValue(bytes, value, end)
+    if (isAt(bytes, name, nameEnd, TO)) this.#to = decodeValue(bytes, value, end, plain)
+    else if (isAt(bytes, name, nameEnd, ID)) this.#id = decodeValue(bytes, value, end, plain)
     else if (isAt(bytes, name, nameEnd, TYPE)) this.#type = intern(bytes, value, end)
-    else if (isAt(bytes, name, nameEnd, FROM)) this.#from = intern(bytes, value, end)
+    else if (isAt(bytes, name, nameEnd, FROM)) this.#from = decodeValue(bytes, value, end, plain)
     else if (isAt(bytes, name, nameEnd, LANG)) this.#lang = intern(bytes, value, end)
     else if (!isAt(bytes, name, nameEnd, XMLNS)) this.#attributes += ` ${bytes.toString('utf8', name, end + 1)}`
   }
@@ -169,7 +170,29 @@ export class FrameBuilder {
       inner,
       children: this.#children,
     }
-    return this.#undeclared.length > 0 ? declareContentNs(frame, this.#contentNs ?? '', this.#undeclared) : frame
+    return this.#undeclared.length > 0 ? this.#declareContentNs(frame) : frame
+  }
+
+  /** The frame with `xmlns` put into its children that lack it, behind their names. */
+  #declareContentNs (frame: Frame): Frame {
+    const declaration = Buffer.from(` xmlns='${escapeAttribute(this.#contentNs ?? '')}'`)
+    const grown = frame.inner.length + this.#undeclared.length * declaration.length
+    if (grown > this.#reader.cursor.limit) throw new XmlError('policy-violation', 'too large with its namespaces')
+    const pieces: Buffer[] = []
+    const children: Child[] = []
+    let from = 0
+    let added = 0
+    for (const child of frame.children) {
+      const start = child.start + added
+      const place = this.#undeclared[pieces.length / 2]
+      if (place !== undefined && place < child.end) {
+        pieces.push(frame.inner.subarray(from, place), declaration)
+        from = place
+        added += declaration.length
+      }
+      children.push({ ...child, start, end: child.end + added })
+    }
+    return { ...frame, inner: Buffer.concat([...pieces, frame.inner.subarray(from)]), children }
   }
 }
 
@@ -183,7 +206,7 @@ export function attributeValue ({ cursor, tag }: TagReader, name: Uint8Array): s
   const { attributes, attributesEnd } = tag
   for (let at = 0; at < attributesEnd; at += OFFSETS) {
     if (isAt(cursor.bytes, attributes[at + NAME]!, attributes[at + NAME_END]!, name)) {
-      return decodeValue(cursor.bytes, attributes[at + VALUE]!, attributes[at + VALUE_END]!)
+      return intern(cursor.bytes, attributes[at + VALUE]!, attributes[at + VALUE_END]!)
     }
   }
   return undefined
@@ -194,19 +217,4 @@ function declaresDefault ({ cursor: { bytes }, tag: { attributes, attributesEnd 
     if (isAt(bytes, attributes[at + NAME]!, attributes[at + NAME_END]!, XMLNS)) return true
   }
   return false
-}
-
-/** The frame with `xmlns` put where its children lack it, each at an offset into `inner` behind the child's name. */
-function declareContentNs (frame: Frame, contentNs: string, places: readonly number[]): Frame {
-  const declaration = Buffer.from(` xmlns='${escapeAttribute(contentNs)}'`)
-  const pieces: Buffer[] = []
-  let from = 0
-  for (const place of places) {
-    pieces.push(frame.inner.subarray(from, place), declaration)
-    from = place
-  }
-  pieces.push(frame.inner.subarray(from))
-  const moved = (offset: number): number => offset + declaration.length * places.filter(place => place < offset).length
-  const children = frame.children.map(child => ({ ...child, start: moved(child.start), end: moved(child.end) }))
-  return { ...frame, inner: Buffer.concat(pieces), children }
 }

@@ -40,7 +40,8 @@ const STANZAS: readonly Case[] = [
   ['unsupported-encoding', 'bad UTF-8 in CDATA', around('<a><![CDATA[', [0xed, 0xa0, 0x80], ']]></a>')],
   ['unsupported-encoding', 'bad UTF-8 between stanzas', around('', [0xff, 0xfe], '<a/>')],
   ...CHARACTERS.map(([what, character]): Case => ['not-well-formed', `${what} in text`, `<a>${character}</a>`]),
-  ...CHARACTERS.map(([what, character]): Case => ['not-well-formed', `${what} in an attribute`, `<a b='${character}'/>`]),
+  ...CHARACTERS.map(([what, character]): Case =>
+    ['not-well-formed', `${what} in an attribute`, `<a b='${character}'/>`]),
   ['not-well-formed', 'NUL in CDATA', '<a><![CDATA[\0]]></a>'],
   ['not-well-formed', 'NUL between stanzas', '\0<a/>'],
 

@@ -6,8 +6,8 @@ import { type Frame, Framer, type FramerLimits } from './framer.ts'
 const STREAM = 'http://etherx.jabber.org/streams'
 
 test('a stream header says whom it is for and what namespace its content has', () => {
-  const [start] = frameAll(["<?xml version='1.0'?><s:stream from='juliet@example.com' to='&#x65;xample.com' id='a&amp;b'" +
-    ` version="1.0" xml:lang='de' xmlns='jabber:client' xmlns:s='${STREAM}'>`]).things
+  const [start] = frameAll([`<?xml version='1.0'?><s:stream from='juliet@example.com' to='&#x65;xample.com'
+    id='a&amp;b' version="1.0" xml:lang='de' xmlns='jabber:client' xmlns:s='${STREAM}'>`]).things
 
   expect(start).toEqual({
     kind: 'start', name: 'stream', ns: STREAM, to: 'example.com', from: 'juliet@example.com', id: 'a&b', version: '1.0',
@@ -102,6 +102,16 @@ test('content without a namespace stays without one when the stanza had a prefix
   expect(frameOf('<c:message><a/></c:message>', stream).inner.toString()).toBe("<a xmlns=''/>")
 })
 
+test('many children are normalised, up to the limit of the stanza', () => {
+  const stanza = (children: number): string =>
+    `<c:a xmlns:c='urn:c' xmlns='${'x'.repeat(100)}'>${'<b/>'.repeat(children)}</c:a>`
+  const frame = frameOf(stanza(2000))
+
+  expect(frame.children).toHaveLength(2000)
+  for (const { start, end } of frame.children) expect(frame.inner.subarray(start, end)).toHaveLength(4 + 109)
+  expect(frameAll([HEADER, stanza(3000)]).fault).toBe('policy-violation')
+})
+
 test('the bytes of a stanza are those of the chunk, not a copy', () => {
   const chunk = Buffer.from(`${HEADER}<a><b/></a>`)
   const framer = new Framer(LIMITS)
@@ -122,7 +132,8 @@ test('the bytes of a stanza stay as they are when more comes', () => {
     if (thing?.kind === 'element') frames.push(thing)
   }
 
-  expect(frames.map(frame => frame.inner.toString())).toEqual(Array(20).fill(['first', 'second', 'third']).flat())
+  const expected = Array.from({ length: 60 }, (_, i) => ['first', 'second', 'third'][i % 3])
+  expect(frames.map(frame => frame.inner.toString())).toEqual(expected)
 })
 
 test('nothing is to be had before all of it has come', () => {
@@ -213,13 +224,15 @@ test('a reset goes back to the beginning of what was half read', () => {
 
 test.each<readonly [string, Partial<FramerLimits>, string, string]>([
   ['a stanza', { stanzaBytes: 300 }, `<a>${'x'.repeat(293)}</a>`, `<a>${'x'.repeat(294)}</a>`],
-  ['a stanza in characters of more bytes', { stanzaBytes: 300 }, `<a>${'é'.repeat(146)}</a>`, `<a>${'é'.repeat(147)}</a>`],
+  ['a stanza in larger characters', { stanzaBytes: 300 }, `<a>${'é'.repeat(146)}</a>`, `<a>${'é'.repeat(147)}</a>`],
   ['an attribute', { stanzaBytes: 300 }, `<a b='${'x'.repeat(291)}'/>`, `<a b='${'x'.repeat(292)}'/>`],
   ['CDATA', { stanzaBytes: 300 }, `<a><![CDATA[${']'.repeat(281)}]]></a>`, `<a><![CDATA[${']'.repeat(282)}]]></a>`],
   ['the depth', { depth: 3 }, '<a><b><c/></b></a>', '<a><b><c><d/></c></b></a>'],
   ['the number of attributes', { attributes: 4 }, "<a b='' c='' d='' xmlns=''/>", "<a b='' c='' d='' e='' xmlns=''/>"],
-  ['the length of a tag name', { nameBytes: 20 }, `<${'a'.repeat(20)}/>`, `<${'a'.repeat(21)}/>`],
-  ['the length of an attribute name', { nameBytes: 20 }, `<a ${'b'.repeat(20)}=''/>`, `<a ${'b'.repeat(21)}=''/>`],
+  ['the length of a tag name', { nameBytes: 40 }, `<${'a'.repeat(40)}/>`, `<${'a'.repeat(41)}/>`],
+  ['the length of a namespace', { nameBytes: 40 },
+    `<a xmlns='${'b'.repeat(40)}'/>`, `<a xmlns:p='${'b'.repeat(41)}'/>`],
+  ['the length of an attribute name', { nameBytes: 40 }, `<a ${'b'.repeat(40)}=''/>`, `<a ${'b'.repeat(41)}=''/>`],
 ])('%s is allowed up to its limit and a policy-violation beyond', (_what, limits, allowed, refused) => {
   const all = { ...LIMITS, ...limits }
 
@@ -290,7 +303,8 @@ test.each([
 })
 
 function inPieces (bytes: Buffer, length: number): readonly Buffer[] {
-  return Array.from({ length: Math.ceil(bytes.length / length) }, (_, i) => bytes.subarray(i * length, (i + 1) * length))
+  const count = Math.ceil(bytes.length / length)
+  return Array.from({ length: count }, (_, i) => bytes.subarray(i * length, (i + 1) * length))
 }
 
 function frameOf (xml: string, header = HEADER): Frame {

@@ -1,7 +1,7 @@
 /**
- * From the bytes of a stream to its header, its top-level elements and its end (RFC 6120 §4 and §11), or of a WebSocket
- * message to its element (RFC 7395). Checks everything, builds nothing: `TagReader` sees to XML, `Namespaces` to
- * namespaces, `FrameBuilder` to what is handed out.
+ * From the bytes of a stream to its header, its top-level elements and its end (RFC 6120 §4 and §11), or of a
+ * WebSocket message to its element (RFC 7395). Checks everything, builds nothing: `TagReader` sees to XML,
+ * `Namespaces` to namespaces, `FrameBuilder` to what is handed out.
  */
 
 import { LESS } from './characters.ts'
@@ -39,13 +39,14 @@ const END: StreamEnd = { kind: 'end' }
 /** Takes a stream's bytes in whatever pieces they come, and gives what is in it, one thing at a time. */
 export class Framer {
   readonly #reader: TagReader
-  readonly #namespaces = new Namespaces()
+  readonly #namespaces: Namespaces
   readonly #builder: FrameBuilder
   #state: 'before' | 'inside' | 'closing' | 'after' = 'before'
   #fault: unknown
 
   constructor (limits: FramerLimits) {
     this.#reader = new TagReader(limits)
+    this.#namespaces = new Namespaces(limits.nameBytes)
     this.#builder = new FrameBuilder(this.#reader, this.#namespaces)
   }
 
@@ -80,7 +81,7 @@ export class Framer {
 
   /** How large an element may be from now on, also one that is being read. */
   limit (stanzaBytes: number): void {
-    this.#reader.cursor.limit(stanzaBytes)
+    this.#reader.cursor.limit = stanzaBytes
   }
 
   #next (): Frame | StreamStart | StreamEnd | undefined {
@@ -141,7 +142,7 @@ export class Framer {
 export function parseFrame (bytes: Buffer, limits: FramerLimits): Frame {
   if (bytes[0] !== LESS) throw new XmlError('bad-format', 'a message must begin with <')
   const reader = new TagReader(limits)
-  const builder = new FrameBuilder(reader, new Namespaces())
+  const builder = new FrameBuilder(reader, new Namespaces(limits.nameBytes))
   reader.push(bytes)
   let frame: Frame | undefined
   while (frame === undefined) {

@@ -1,12 +1,12 @@
 /**
- * Strings from bytes, without making known ones anew: names, namespaces and addresses come again and again, so each
- * is looked for in a small table first. A slot holds what was seen last; a peer that floods it costs time, not memory.
+ * Strings from bytes, without making known ones anew: names and namespaces come again and again, so each is looked for
+ * in a small table first. A slot holds what was seen last; a peer that floods it costs time, not memory.
  */
 
 import { AMPERSAND, SPACE } from './characters.ts'
 import { decodeAttribute } from './decode.ts'
 
-const SLOTS = 4096
+const SLOTS = 1024
 const LONGEST = 64
 
 const strings = new Array<string>(SLOTS).fill('')
@@ -15,22 +15,19 @@ const stringBytes = new Uint8Array(SLOTS * LONGEST)
 /** The name or attribute value that stands in checked bytes, decoded; for what is likely to come again. */
 export function intern (bytes: Buffer, start: number, end: number): string {
   const length = end - start
-  if (length > LONGEST) return decodeValue(bytes, start, end)
+  if (length > LONGEST) return decodeValue(bytes, start, end, false)
   const slot = slotOf(bytes, start, end)
   const known = strings[slot]!
   if (known.length === length && isSame(bytes, start, length, slot * LONGEST)) return known
-  const text = decodeValue(bytes, start, end)
-  if (isPlain(bytes, start, end)) {
-    strings[slot] = text
-    stringBytes.set(bytes.subarray(start, end), slot * LONGEST)
-  }
-  return text
+  if (!isPlain(bytes, start, end)) return decodeValue(bytes, start, end, false)
+  strings[slot] = decodeValue(bytes, start, end, true)
+  for (let i = 0; i < length; i++) stringBytes[slot * LONGEST + i] = bytes[start + i]!
+  return strings[slot]
 }
 
-/** The attribute value that stands in checked bytes, decoded; for what is likely to be new each time. */
-export function decodeValue (bytes: Buffer, start: number, end: number): string {
-  if (isPlain(bytes, start, end)) return bytes.toString('latin1', start, end)
-  return decodeAttribute(bytes.toString('utf8', start, end))
+/** The attribute value that stands in checked bytes; for what is likely to be new each time. */
+export function decodeValue (bytes: Buffer, start: number, end: number, isPlain: boolean): string {
+  return isPlain ? bytes.toString('latin1', start, end) : decodeAttribute(bytes.toString('utf8', start, end))
 }
 
 /** Whether the bytes from `start` to `end` are just these. */

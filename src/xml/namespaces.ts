@@ -6,7 +6,7 @@
 
 import { intern, isAt } from './intern.ts'
 import { COLON_AT, NAME, NAME_END, OFFSETS, type StartTag, VALUE, VALUE_END } from './start-tag.ts'
-import { notWellFormed } from './xml-error.ts'
+import { notWellFormed, XmlError } from './xml-error.ts'
 
 export const NS_XML = 'http://www.w3.org/XML/1998/namespace'
 const NS_XMLNS = 'http://www.w3.org/2000/xmlns/'
@@ -28,6 +28,11 @@ export class Namespaces {
   /** Of each open element that declares a default namespace: its depth, and the namespace outside of it. */
   readonly #defaultDepths: number[] = []
   readonly #outerDefaults: string[] = []
+  readonly #longest: number
+
+  constructor (longest: number) {
+    this.#longest = longest
+  }
 
   /** A new stream: nothing is declared. */
   reset (): void {
@@ -126,6 +131,8 @@ export class Namespaces {
   }
 
   #declare (prefix: string, ns: string, depth: number): void {
+    // a frame repeats what the header declared once: that must not make much of little
+    if (ns.length > this.#longest) throw new XmlError('policy-violation', 'the name of a namespace is too long')
     // XML-NAMES §3: what is reserved stays as it is
     if (prefix === 'xmlns' || ns === NS_XMLNS) throw notWellFormed('xmlns cannot be declared')
     if ((prefix === 'xml') !== (ns === NS_XML)) throw notWellFormed('xml cannot be declared anew')

@@ -1,4 +1,4 @@
-/** References as they come, in text or in an attribute: XML 1.0 §4.1, of which RFC 6120 §11.1 leaves five entities. */
+/** References as they come, in text or in an attribute: XML 1.0 §4.1, with the entities of RFC 6120 §11.1. */
 
 import { HASH, isCharacter, NOT_ALPHANUMERIC, SEMICOLON } from './characters.ts'
 import type { Cursor } from './cursor.ts'

@@ -40,6 +40,8 @@ export class StartTag {
   /** The offsets of the attributes, as far as `attributesEnd`. */
   readonly attributes: number[] = []
   attributesEnd = 0
+  /** Of each attribute, whether its bytes are its value. */
+  readonly isPlain: boolean[] = []
 
   readonly #cursor: Cursor
   readonly #reference: Reference
@@ -171,6 +173,7 @@ export class StartTag {
 
   #beginValue (quote: number): Progress {
     this.#quote = quote
+    this.#cursor.isPlain = true
     this.attributes[this.attributesEnd + VALUE] = ++this.#cursor.pos
     return this.#value()
   }
@@ -183,8 +186,13 @@ export class StartTag {
       if (stop === this.#quote) return this.#endValue()
       if (stop === LESS) throw notWellFormed('< in an attribute')
       if (stop !== AMPERSAND) cursor.pos++
-      else if (!this.#reference.begin()) return this.#wait(this.#valueReference)
+      else if (!this.#beginReference()) return this.#wait(this.#valueReference)
     }
+  }
+
+  #beginReference (): boolean {
+    this.#cursor.isPlain = false
+    return this.#reference.begin()
   }
 
   #valueReference (): Progress {
@@ -193,6 +201,7 @@ export class StartTag {
 
   #endValue (): Progress {
     this.attributes[this.attributesEnd + VALUE_END] = this.#cursor.pos++
+    this.isPlain[this.attributesEnd / OFFSETS] = this.#cursor.isPlain
     this.attributesEnd += OFFSETS
     this.#spaced = false
     return ON

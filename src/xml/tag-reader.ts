@@ -13,7 +13,7 @@ import { StartTag } from './start-tag.ts'
 import { checkXmlDeclaration } from './xml-declaration.ts'
 import { notWellFormed, XmlError } from './xml-error.ts'
 
-/** How much a peer may ask of us; what is beyond is a policy-violation. */
+/** How much a peer may ask of us; what is beyond is a policy-violation. `nameBytes` is for namespaces, too. */
 export interface FramerLimits {
   readonly stanzaBytes: number
   readonly depth: number

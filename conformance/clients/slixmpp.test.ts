@@ -1,0 +1,136 @@
+/** slixmpp over STARTTLS, as Debian ships it and with what it does by itself, and with @xmpp/client. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { startMeeting, type Meeting } from './server.ts'
+import { Slixmpp, whyNoSlixmpp } from './slixmpp.ts'
+import { TRANSPORTS, XmppClient } from './xmpp-client.ts'
+
+const ROMEO = 'romeo@localhost'
+const JULIET = 'juliet@localhost'
+
+const missing = whyNoSlixmpp()
+if (missing !== undefined) console.warn(`slixmpp is not tested: ${missing}`)
+
+describe.skipIf(missing !== undefined)('slixmpp', () => {
+  let meeting: Meeting
+  let clients: { stop (): Promise<void> }[] = []
+
+  beforeAll(async () => { meeting = await startMeeting('romeo', 'juliet', 'nurse') }, 60_000)
+  afterAll(() => meeting.stop())
+  afterEach(async () => {
+    await Promise.all(clients.map(client => client.stop()))
+    clients = []
+  })
+
+  function start (name: string, password?: string): Slixmpp {
+    const client = new Slixmpp(meeting, name, password)
+    clients.push(client)
+    return client
+  }
+
+  async function loginBoth (): Promise<readonly [Slixmpp, Slixmpp]> {
+    const both = [start('romeo'), start('juliet')] as const
+    await Promise.all(both.map(client => client.sees('presence', { jid: `${client.jid}/slixmpp` })))
+    return both
+  }
+
+  test('it logs in bound to its channel of TLS, by its own choice', async () => {
+    const session = await start('romeo').sees('session')
+
+    expect(session).toMatchObject({ jid: 'romeo@localhost/slixmpp', tls: 'TLSv1.3' })
+    expect(session['mechanism']).toMatch(/^SCRAM-SHA-.*-PLUS$/)
+  })
+
+  test('a wrong password is refused', async () => {
+    await start('romeo', 'Montague').sees('refused')
+  })
+
+  test('two become contacts by one request, and see each other come, change and go', async () => {
+    const [romeo, juliet] = await loginBoth()
+
+    // It grants what it is asked for, and asks in turn.
+    await romeo.does('subscribe', { to: JULIET })
+    await Promise.all([
+      romeo.sees('presence', { jid: `${JULIET}/slixmpp` }), juliet.sees('presence', { jid: `${ROMEO}/slixmpp` }),
+    ])
+    await romeo.does('show', { status: 'in the orchard' })
+    await juliet.sees('presence', { jid: `${ROMEO}/slixmpp`, status: 'in the orchard' })
+
+    expect(await romeo.does('roster')).toEqual({ [JULIET]: 'both' })
+    expect(await juliet.does('roster')).toEqual({ [ROMEO]: 'both' })
+    await juliet.stop()
+    await romeo.sees('presence', { jid: `${JULIET}/slixmpp`, type: 'unavailable' })
+  })
+
+  test('two chat', async () => {
+    const [romeo, juliet] = await loginBoth()
+
+    await romeo.does('chat', { to: JULIET, body: 'Soft, what light ☀?' })
+    await juliet.does('chat', { to: `${ROMEO}/slixmpp`, body: 'Art thou not <Romeo> & a Montague?' })
+
+    await juliet.sees('message', { jid: `${ROMEO}/slixmpp`, type: 'chat', body: 'Soft, what light ☀?' })
+    await romeo.sees('message', { jid: `${JULIET}/slixmpp`, body: 'Art thou not <Romeo> & a Montague?' })
+  })
+
+  test('server and client answer ping, version and time', async () => {
+    const [romeo] = await loginBoth()
+
+    for (const to of ['localhost', `${ROMEO}/slixmpp`]) {
+      expect(await romeo.does('ping', { to })).toBeNull()
+      expect(await romeo.does('time', { to })).toMatch(/^\d{4}-\d\d-\d\dT/)
+    }
+    expect(await romeo.does('version', { to: 'localhost' })).toMatch(/./)
+    expect(await romeo.does('version', { to: `${ROMEO}/slixmpp` })).toBe('slixmpp agent')
+  })
+
+  test('the server says what it is and can, and so does the account', async () => {
+    const [romeo] = await loginBoth()
+
+    expect(await romeo.does('disco', { to: 'localhost' })).toMatchObject({
+      identities: expect.arrayContaining([['server', 'im']]),
+      features: expect.arrayContaining(['jabber:iq:version', 'urn:xmpp:blocking', 'urn:xmpp:ping', 'vcard-temp']),
+    })
+    expect(await romeo.does('disco', { to: ROMEO })).toMatchObject({
+      identities: expect.arrayContaining([['account', 'registered']]),
+    })
+  })
+
+  test('a vCard that one has published the other reads', async () => {
+    const [romeo, juliet] = await loginBoth()
+
+    await romeo.does('set_vcard', { name: 'Romeo ☀ Montague' })
+
+    expect(await juliet.does('vcard', { to: ROMEO })).toBe('Romeo ☀ Montague')
+  })
+
+  test('who is blocked is not heard, until unblocked', async () => {
+    const [romeo, juliet] = await loginBoth()
+
+    await juliet.does('block', { jid: ROMEO })
+    await romeo.does('chat', { to: JULIET, body: 'blocked' })
+    await romeo.sees('message', { jid: JULIET, type: 'error' })
+    expect(await juliet.does('blocked')).toEqual([ROMEO])
+    await juliet.does('unblock', { jid: ROMEO })
+    await romeo.does('chat', { to: JULIET, body: 'unblocked' })
+
+    expect(await juliet.sees('message')).toMatchObject({ jid: `${ROMEO}/slixmpp`, body: 'unblocked' })
+    expect(await juliet.does('blocked')).toEqual([])
+  })
+
+  test.each(TRANSPORTS)('it and @xmpp/client over %s see each other and chat', async (transport) => {
+    const romeo = start('romeo')
+    await romeo.sees('presence', { jid: `${ROMEO}/slixmpp` })
+    const nurse = await XmppClient.login(meeting, 'nurse', transport)
+    clients.push(nurse)
+
+    await nurse.send('presence', { to: ROMEO, type: 'subscribed' })
+    await nurse.send('presence', { to: ROMEO, type: 'subscribe' })
+    await Promise.all([
+      nurse.sees('presence', ROMEO), romeo.sees('presence', { jid: 'nurse@localhost/node', type: 'available' }),
+    ])
+    await nurse.chat(ROMEO, 'Sir, my mistress…')
+    await romeo.does('chat', { to: nurse.jid, body: 'Bid her devise' })
+
+    await romeo.sees('message', { jid: 'nurse@localhost/node', body: 'Sir, my mistress…' })
+    expect((await nurse.sees('message', ROMEO, 'chat')).getChildText('body')).toBe('Bid her devise')
+  })
+})

@@ -1,0 +1,25 @@
+/** Every conformance script against this repository's server: those of the core on a server without any extension. */
+import { spawn } from 'node:child_process'
+import { globSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { beforeAll, expect, test } from 'vitest'
+
+const HERE = import.meta.dirname
+const LINE = /^(?:ok|FIXED|known|FAIL)\s+(\S+\.scs)/
+
+/** What the runner said of each script. */
+const said = new Map<string, string>()
+
+beforeAll(async () => {
+  const run = spawn(process.execPath, [join(HERE, 'run.ts'), '--against', 'ours'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let script = ''
+  for await (const line of createInterface(run.stdout)) {
+    script = LINE.exec(line)?.[1] ?? script
+    said.set(script, `${said.get(script) ?? ''}${line}\n`)
+  }
+}, 240_000)
+
+test.for(globSync('{core,extensions}/**/*.scs', { cwd: HERE }).sort())('%s', script => {
+  expect(said.get(script) ?? 'was not played').toMatch(/^ok/)
+})

@@ -1,0 +1,34 @@
+/** What is checked by machine besides tests: types, and the lint rules of section 17 of the architecture. */
+import { execFile } from 'node:child_process'
+import { globSync, readFileSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+
+const run = promisify(execFile)
+
+/** What the tool complains of; nothing when it is content. */
+async function complaints (tool: string, ...options: readonly string[]): Promise<string> {
+  try {
+    await run(`node_modules/.bin/${tool}`, options)
+    return ''
+  } catch (error) { // it ended with a complaint, or can't be run
+    if (error instanceof Error && 'stdout' in error) return `${String(error.stdout)}${error.message}`
+    throw error
+  }
+}
+
+test('the types fit', async () => {
+  expect(await complaints('tsc', '--noEmit')).toBe('')
+}, 120_000)
+
+test('the linter has nothing to say', async () => {
+  expect(await complaints('oxlint')).toBe('')
+}, 120_000)
+
+test('no mark is left that something is unfinished', () => {
+  const marks = /\b(?:FIX[M]E|X[X]X|HAC[K]|TOD[O](?!\(#\d))/ // with brackets, so as not to find itself
+
+  const marked = globSync('{src,extensions,conformance,bench}/**/*.ts').filter(file => marks.test(readFileSync(file, 'utf8')))
+
+  expect(marked).toEqual([])
+})
