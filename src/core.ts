@@ -71,6 +71,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
     stages, router,
     exists: jid => store.exists(jid),
     ended: session => { events.ended(session) },
+    isTaken: (message, account) => events.isTaken(message, account),
   })
   const presences = new Presences(rosters, router, events)
   router.setPresenceOutlet(presences)

@@ -18,6 +18,7 @@ import type { Session, SessionInfo } from './session/session.ts'
 import type { Database } from './storage/database.ts'
 import type { StreamTable } from './stream/stream-table.ts'
 import type { Element } from './xml/element.ts'
+import type { StanzaError } from './xmpp/errors.ts'
 import type { Jid } from './xmpp/jid.ts'
 import type { Message, Stanza } from './xmpp/stanza.ts'
 import type { Worth, WorthTable } from './xmpp/worth.ts'
@@ -82,6 +83,10 @@ export class Host implements ExtensionHost {
     this.#parts.accounts.handOver(message, account)
   }
 
+  handTo (session: Session, message: Message): void {
+    this.#parts.accounts.handTo(session, message)
+  }
+
   iq<const Target extends IqTarget> (route: IqRoute<Target>, handler: IqHandler<Target>): void {
     this.#undo.push(this.#parts.iqs.add(this.#name, route, handler))
   }
@@ -98,7 +103,10 @@ export class Host implements ExtensionHost {
     this.#undo.push(this.#parts.streams.addLoginFeature(element))
   }
 
-  resumption (name: string, ns: string, resume: (element: Element, account: Jid) => Resumption | Promise<Resumption>): void {
+  resumption (
+    name: string, ns: string,
+    resume: (element: Element, account: Jid | undefined) => Resumption | Promise<Resumption>,
+  ): void {
     this.#undo.push(this.#parts.streams.addResume(name, ns, resume))
   }
 
@@ -120,6 +128,10 @@ export class Host implements ExtensionHost {
 
   route (stanza: Stanza): void {
     void this.#parts.router.post(stanza)
+  }
+
+  bounce (stanza: Stanza, error: StanzaError): void {
+    void this.#parts.router.bounce(stanza, error)
   }
 
   deliver (to: SessionInfo, stanza: Stanza): void {

@@ -26,6 +26,8 @@ export interface AccountsParts {
   readonly exists: (jid: Jid) => Promise<boolean>
   /** Told of each session that ended. */
   readonly ended: (session: Session) => void
+  /** Whether somebody sees to a message that a session left unread. */
+  readonly isTaken: (message: Message, account: Account) => boolean
 }
 
 export class Accounts implements Destination {
@@ -197,9 +199,14 @@ export class Accounts implements Destination {
     })
   }
 
-  /** Hands a message that is kept to the sessions that should have it. */
+  /** Hands a message that is kept, and that a session left unread, to the others, unless somebody else sees to that. */
   handOver (message: Message, account: Account): void {
-    this.#handOver(message, account, true)
+    if (!this.#parts.isTaken(message, account)) this.#handOver(message, account, true)
+  }
+
+  /** Hands a message that is kept to one session. */
+  handTo (session: Session, message: Message): void {
+    session.deliver(this.#parts.stages.finish(message, session.account))
   }
 
   #handOver (message: Message, account: Account, isStored: boolean): void {

@@ -22,8 +22,9 @@ export { VERSION } from '../util/version.ts'
 export { el } from '../xml/element.ts'
 export { SaslError, StanzaError, StreamError } from '../xmpp/errors.ts'
 export { form, formValues } from '../xmpp/forms.ts'
+export { delay, forwarded } from '../xmpp/forward.ts'
 export { Jid, JidError } from '../xmpp/jid.ts'
-export { iq, message, parseStored, presence } from '../xmpp/stanza.ts'
+export { iq, message, messageWith, parseStored, presence, storedStanza } from '../xmpp/stanza.ts'
 export { sessionState } from './session-state.ts'
 export type { Logger } from '../log.ts'
 export type { Account } from '../session/account.ts'
@@ -32,7 +33,7 @@ export type { Database } from '../storage/database.ts'
 export type { Element } from '../xml/element.ts'
 export type { Child } from '../xml/framer.ts'
 export { originId } from '../xmpp/stanza-id.ts'
-export type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
+export type { Content, Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
 
 export interface Extension<Config = unknown> {
   /** Its folder, its key in the config file, and the name on its log lines. */
@@ -99,10 +100,14 @@ export interface Events {
   'session.bound': (session: Session) => void
   /** It sent its initial presence. */
   'session.available': (session: Session) => void
+  /** It is available with a priority that is not negative, and was not before: from now on it gets what is for the account. */
+  'session.reachable': (session: Session) => void
   /** The client says that it has the stanza, or there is no way to know and it was written. */
   'stanza.delivered': (stanza: Stanza, session: Session) => void
   'session.ending': (session: Session) => 'keep' | void
   'session.ended': (session: Session) => void
+  /** A kept message was left unread by a session that ended: 'taken' keeps it from being handed over again. */
+  'message.left': (message: Message, account: Account) => 'taken' | void
   'account.removed': (account: Jid) => Promise<void>
 }
 
@@ -183,8 +188,11 @@ export interface ExtensionHost {
   bindSwitch (ns: string, switchOn: (element: Element, session: Session) => Element | undefined): void
   /** XEP-0388: a feature that can be used within a login. */
   loginFeature (element: Element): void
-  /** Resumes sessions in place of binding (XEP-0198 §5). */
-  resumption (name: string, ns: string, resume: (element: Element, account: Jid) => Resumption | Promise<Resumption>): void
+  /** Resumes sessions in place of binding (XEP-0198 §5); without an account it was asked for before the login. */
+  resumption (
+    name: string, ns: string,
+    resume: (element: Element, account: Jid | undefined) => Resumption | Promise<Resumption>,
+  ): void
 
   // Where it stands in a stanza's way.
   on<P extends Point, S extends keyof Stages[P]> (point: P, stage: S, handler: Stages[P][S]): void
@@ -197,11 +205,15 @@ export interface ExtensionHost {
   delivered (stanza: Stanza, session: Session): void
   /** Sends a stanza on its way, through the stages of whoever receives it. */
   route (stanza: Stanza): void
+  /** Tells the sender why a stanza did not get where it should, unless it is one that must not be answered. */
+  bounce (stanza: Stanza, error: StanzaError): void
   /** Hands a stanza to one session, on whichever node. No account stage sees it, so it cannot loop. */
   deliver (to: SessionInfo, stanza: Stanza): void
   worth (message: Message): Worth
-  /** Hands a message that is kept to the account's sessions, as when it has just been committed. */
+  /** Hands a message that is kept, and that a session left unread, to the account's others. */
   handOver (account: Account, message: Message): void
+  /** Hands a message that is kept to one of the account's sessions. */
+  handTo (session: Session, message: Message): void
   /** The sessions of a local account, from memory. */
   sessionsOf (account: Jid): readonly SessionInfo[]
   /** The account in memory, loaded when it was not; nothing when there is no such account. */

@@ -51,10 +51,16 @@ export class Presences {
       return
     }
     const isInitial = !session.available
+    const wasReachable = !isInitial && session.priority >= 0
     session.presence = presence.copy()
     session.priority = priority
     this.#broadcast(presence, session)
-    if (!isInitial) return
+    if (isInitial) this.#greet(session)
+    if (!wasReachable && priority >= 0) this.#events.reachable(session)
+  }
+
+  /** What a session that has become available is told. */
+  #greet (session: Session): void {
     this.#probe(session)
     for (const other of session.account.sessions) {
       if (other !== session && other.presence) session.deliver(other.presence.withAddress(other.jid, session.jid))

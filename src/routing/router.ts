@@ -125,7 +125,7 @@ export class Router {
 
   /** Tells the sender why a stanza did not get where it should, unless it is one that must not be answered. */
   bounce (stanza: Stanza, error: StanzaError): void | Promise<void> {
-    if (stanza.from && !isAnswer(stanza)) return this.route(errorReply(stanza, error))
+    if (stanza.from && !isAnswer(stanza)) return this.post(errorReply(stanza, error))
   }
 }
 

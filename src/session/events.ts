@@ -2,15 +2,16 @@
 import type { Events } from '../extension/api.ts'
 import type { Logger } from '../log.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import type { Stanza } from '../xmpp/stanza.ts'
+import type { Message, Stanza } from '../xmpp/stanza.ts'
+import type { Account } from './account.ts'
 import type { Session } from './session.ts'
 
 type Handlers = { readonly [E in keyof Events]: Events[E][] }
 
 export class EventTable {
   readonly #handlers: Handlers = {
-    'session.bound': [], 'session.available': [], 'session.ending': [], 'session.ended': [], 'stanza.delivered': [],
-    'account.removed': [],
+    'session.bound': [], 'session.available': [], 'session.reachable': [], 'session.ending': [], 'session.ended': [],
+    'stanza.delivered': [], 'message.left': [], 'account.removed': [],
   }
   readonly #log: Logger
 
@@ -33,10 +34,21 @@ export class EventTable {
     for (const handler of this.#handlers['session.available']) this.#guard('session.available', () => handler(session))
   }
 
+  reachable (session: Session): void {
+    for (const handler of this.#handlers['session.reachable']) this.#guard('session.reachable', () => handler(session))
+  }
+
+  // Once per message and device: without a closure.
   delivered (stanza: Stanza, session: Session): void {
     for (const handler of this.#handlers['stanza.delivered']) {
-      this.#guard('stanza.delivered', () => handler(stanza, session))
+      try { handler(stanza, session) } catch (error) { this.#failed(error, 'stanza.delivered') }
     }
+  }
+
+  /** Whether somebody sees to it that the message gets to another device. */
+  isTaken (message: Message, account: Account): boolean {
+    return this.#handlers['message.left'].some(handler =>
+      this.#guard('message.left', () => handler(message, account)) === 'taken')
   }
 
   /** Whether somebody keeps the session for a resumption. */
@@ -64,7 +76,11 @@ export class EventTable {
     try {
       return run()
     } catch (error) { // a handler's mistake is not the session's
-      this.#log.error({ err: error, event }, 'an event handler failed')
+      this.#failed(error, event)
     }
+  }
+
+  #failed (error: unknown, event: string): void {
+    this.#log.error({ err: error, event }, 'an event handler failed')
   }
 }

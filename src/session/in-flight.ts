@@ -24,6 +24,10 @@ export class InFlight {
     }).catch(() => {}) // whoever sent it heard of it
   }
 
+  get size (): number {
+    return this.#entries.length
+  }
+
   /** Resolves when another may be taken; nothing when it may be at once. */
   room (): Promise<void> | undefined {
     return this.#entries.length < LIMIT ? undefined : this.#wait()

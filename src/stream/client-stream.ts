@@ -58,7 +58,8 @@ export class ClientStream implements SessionStream {
   #isClosed = false
   /** The connection is gone; what came by it may be still to be dealt with. */
   #isGone = false
-  readonly #early: Stanza[] = []
+  /** What was to be written before the client knew that it is bound. */
+  readonly #early: (Stanza | Element)[] = []
   #isBusy = false
   #isPaused = false
   #openIqs = 0
@@ -146,7 +147,10 @@ export class ClientStream implements SessionStream {
       this.#session = session
       this.#negotiation = undefined
       this.#framing.limit(this.#parts.limits.stanzaBytes)
-      for (const stanza of this.#early.splice(0)) this.write(stanza)
+      for (const part of this.#early.splice(0)) {
+        if ('kind' in part) this.write(part)
+        else this.writeElement(part)
+      }
     }, this)
     this.#negotiation.opened(start.from)
   }
@@ -190,9 +194,12 @@ export class ClientStream implements SessionStream {
     }
   }
 
+  /** It is in flight from now on: whoever resumes the session meanwhile waits for it. */
   async #sendAfter (loading: Promise<void>, stanza: Stanza, session: Session): Promise<void> {
-    await loading.catch(() => {}) // it will be loaded, or fail, again on the stanza's way
-    await this.#sendNow(stanza, session)
+    const loaded = loading.catch(() => {}) // it will be loaded, or fail, again on the stanza's way
+    session.inFlight.track(loaded.then(() => this.#sendSafely(stanza, session)))
+    await loaded
+    await session.inFlight.room()
   }
 
   #countIq (answered: Promise<void>): Promise<void> | undefined {
@@ -219,7 +226,7 @@ export class ClientStream implements SessionStream {
 
   write (stanza: Stanza): void {
     if (this.#isClosed) return
-    if (!this.#session) { // the client is yet to be told that it is bound
+    if (!this.#session) {
       this.#early.push(stanza)
       return
     }
@@ -228,7 +235,9 @@ export class ClientStream implements SessionStream {
   }
 
   writeElement (element: Element): void {
-    if (!this.#isClosed) this.#framing.writeElement(element)
+    if (this.#isClosed) return
+    if (this.#session) this.#framing.writeElement(element)
+    else this.#early.push(element)
   }
 
   /** Whether the client left too much unread; its stream is over then. */
@@ -262,7 +271,7 @@ export class ClientStream implements SessionStream {
       this.#pingedAt = now
       const { jid } = this.#session
       const ping = el('ping', 'urn:xmpp:ping') // XEP-0199 §4.1
-      this.write(iq('get', { from: Jid.parse(jid.domain), to: jid, id: randomId() }, ping))
+      this.#session.deliver(iq('get', { from: Jid.parse(jid.domain), to: jid, id: randomId() }, ping))
     } else if (now - this.#pingedAt > Math.min(PATIENCE_MS, idleSeconds * 1000)) {
       this.close(new StreamError('connection-timeout', 'no sign of life'))
     }
@@ -347,6 +356,6 @@ function describe ({ condition, text, detail }: StreamError): readonly Element[]
   return [
     el(condition, NS_STREAM_ERRORS),
     ...(text === undefined ? [] : [el('text', NS_STREAM_ERRORS, { 'xml:lang': 'en' }, text)]),
-    ...(detail ? [el(detail.name, detail.ns)] : []),
+    ...(detail ? [el(detail.name, detail.ns, detail.attrs)] : []),
   ]
 }

@@ -52,7 +52,9 @@ export class Entrance {
 
   /** What a resumption still has to do when the client has been told of it. */
   goOn (): void {
-    this.#resumed?.()
+    if (!this.#resumed) return
+    this.session?.resume(this.#stream) // not before: what is sent again comes before what is new
+    this.#resumed()
   }
 
   /** SASL 2: resumes or binds as the login asked, and says so in the success. */
@@ -61,7 +63,7 @@ export class Entrance {
     for (const element of request.inline) {
       const reply = await this.resume(element, login)
       if (reply) elements.push(reply)
-      if (this.session) return { jid: this.session.jid, elements } // XEP-0198 §8: instead of a binding
+      if (this.session) return { jid: this.session.jid, elements } // XEP-0198 §9.2: instead of a binding
     }
     if (!request.bind) return { jid: login.jid, elements }
     const session = await this.#bindWithin(login, request.bind, request.userAgent?.id)
@@ -105,14 +107,13 @@ export class Entrance {
     return this.session
   }
 
-  /** XEP-0198 §5: what answers a request to resume; nothing where it is none. */
-  async resume (element: Element, login: Login): Promise<Element | undefined> {
-    const resumption = await this.#parts.streams.resume(element, login.jid)
+  /** XEP-0198 §5: what answers a request to resume, which may come before the login; nothing where it is none. */
+  async resume (element: Element, login: Login | undefined): Promise<Element | undefined> {
+    const resumption = await this.#parts.streams.resume(element, login?.jid)
     if (!resumption) return
     if (resumption.session && !this.#stream.isClosed) {
       this.session = resumption.session
-      this.#resumed = resumption.resumed
-      this.session.resume(this.#stream)
+      this.#resumed = resumption.resumed ?? (() => {})
     }
     return resumption.reply
   }

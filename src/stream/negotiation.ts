@@ -121,7 +121,7 @@ export class Negotiation {
     if (this.#login) return this.#takeResume(frame, this.#login)
     if (frame.ns === NS_TLS) return this.#takeStartTls(frame)
     if (frame.ns === NS_SASL || frame.ns === NS_SASL2) return this.#takeSasl(frame)
-    throw new StreamError('unsupported-stanza-type')
+    return this.#takeResume(frame, undefined)
   }
 
   // RFC 6120 §5.4.
@@ -165,7 +165,8 @@ export class Negotiation {
       this.expectsHeader = true // RFC 6120 §6.4.6
       return
     }
-    this.#offerAfterLogin(!this.#entrance.session) // XEP-0388 §2.6.3
+    // XEP-0388 §2.6.3; XEP-0198 §9.2: none where a session goes on.
+    if (!this.#entrance.isResumed) this.#offerAfterLogin(!this.#entrance.session)
     this.#enter()
   }
 
@@ -193,8 +194,9 @@ export class Negotiation {
     this.#enter()
   }
 
-  async #takeResume (frame: Frame, login: Login): Promise<void> {
+  async #takeResume (frame: Frame, login: Login | undefined): Promise<void> {
     const reply = await this.#entrance.resume(parseElement(frame), login)
+    if (!reply && !login) throw new StreamError('unsupported-stanza-type')
     if (!reply) throw new StreamError('not-authorized', 'a resource has to be bound first') // RFC 6120 §7.1
     this.#framing.writeElement(reply)
     this.#enter()

@@ -5,7 +5,7 @@ import type { Element } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'
 
 type SwitchOn = (element: Element, session: Session) => Element | undefined
-type Resume = (element: Element, account: Jid) => Resumption | Promise<Resumption>
+type Resume = (element: Element, account: Jid | undefined) => Resumption | Promise<Resumption>
 
 type FeatureState = 'before-auth' | 'after-auth'
 type Feature = (peer: StreamPeer) => Element | undefined
@@ -65,14 +65,14 @@ export class StreamTable {
     return this.#loginFeatures
   }
 
-  /** Who resumes sessions: asked for after a login, or within a SASL 2 login. */
+  /** Who resumes sessions: asked for after a login, or within a SASL 2 login; too early before it. */
   addResume (name: string, ns: string, resume: Resume): () => void {
     const key = `${name} ${ns}`
     this.#resumes.set(key, resume)
     return () => { this.#resumes.delete(key) }
   }
 
-  resume (element: Element, account: Jid): Resumption | Promise<Resumption> | undefined {
+  resume (element: Element, account: Jid | undefined): Resumption | Promise<Resumption> | undefined {
     return this.#resumes.get(`${element.getName()} ${element.getNS()}`)?.(element, account)
   }
 }

@@ -17,6 +17,9 @@ const ESCAPES: Readonly<Record<string, string>> = {
 const IN_TEXT = /[&<>\r\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\p{Surrogate}]/gu
 const IN_ATTRIBUTE = /[&<>"'\0-\x1f\ufffe\uffff\p{Surrogate}]/gu
 
+// Most of what is written is one of these, and found out fast.
+const PLAIN_ADDRESS = /^[\w@./:+-]*$/
+
 /** What stands between tags for `value`. */
 export function escapeText (value: string): string {
   return value.replace(IN_TEXT, escape)
@@ -24,7 +27,7 @@ export function escapeText (value: string): string {
 
 /** What stands between an attribute's quotes, of either kind, for `value`. */
 export function escapeAttribute (value: string): string {
-  return value.replace(IN_ATTRIBUTE, escape)
+  return PLAIN_ADDRESS.test(value) ? value : value.replace(IN_ATTRIBUTE, escape)
 }
 
 function escape (character: string): string {

@@ -34,8 +34,12 @@ const STANZA_ERROR_TYPES = {
 export type StanzaErrorCondition = keyof typeof STANZA_ERROR_TYPES
 export type StanzaErrorType = 'auth' | 'cancel' | 'continue' | 'modify' | 'wait'
 
-/** An application's own condition inside an error (RFC 6120 §8.3.4): `<name xmlns='ns'/>`. */
-export interface ErrorDetail { readonly name: string, readonly ns: string }
+/** An application's own condition inside an error (RFC 6120 §4.9.4 and §8.3.4): `<name xmlns='ns'/>`. */
+export interface ErrorDetail {
+  readonly name: string
+  readonly ns: string
+  readonly attrs?: Readonly<Record<string, string>>
+}
 
 /** A stanza is refused; the stream goes on. The type is the condition's own unless another is given. */
 export class StanzaError extends Error {

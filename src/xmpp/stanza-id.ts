@@ -1,5 +1,5 @@
 /** XEP-0359: Unique and Stable Stanza IDs: the one place where a stanza gets an archive's id, and loses a forged one. */
-import { el } from '../xml/element.ts'
+import { escapeAttribute } from '../xml/write.ts'
 import type { Jid } from './jid.ts'
 import type { Message } from './stanza.ts'
 
@@ -7,7 +7,8 @@ export const NS_STANZA_ID = 'urn:xmpp:sid:0'
 
 /** The message with the id under which `by` keeps it, and without any other that claims to be from there (§3.1). */
 export function stamp (message: Message, by: Jid, id: string): Message {
-  return withoutForgedIds(message, by).withPayload(el('stanza-id', NS_STANZA_ID, { by: by.toString(), id }))
+  const xml = `<stanza-id xmlns='${NS_STANZA_ID}' by='${escapeAttribute(by.toString())}' id='${escapeAttribute(id)}'/>`
+  return withoutForgedIds(message, by).withWritten('stanza-id', NS_STANZA_ID, xml)
 }
 
 /** The message without ids that claim to be from `by` (§3.1, rule 7). */

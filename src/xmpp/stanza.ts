@@ -28,6 +28,15 @@ export interface Header {
   readonly id?: string | undefined
   readonly lang?: string | undefined
   readonly attributes?: string
+  /** Under which id the account that it is delivered to keeps it, or what it carries (XEP-0359). */
+  readonly archiveId?: string | undefined
+}
+
+/** What stands between a stanza's tags. */
+export interface Content {
+  readonly inner: Buffer
+  /** Offsets are into `inner`. */
+  readonly children: readonly Child[]
 }
 
 const NOTHING = Buffer.alloc(0)
@@ -42,6 +51,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   readonly lang: string | undefined
   /** Attributes other than those above, as raw XML with a leading space each. */
   readonly attributes: string
+  readonly archiveId: string | undefined
   /** The bytes between the opening and the closing tag, in the default namespace jabber:client. */
   readonly inner: Buffer
   /** The direct child elements; offsets are into `inner`. */
@@ -55,6 +65,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     this.id = header.id
     this.lang = header.lang
     this.attributes = header.attributes ?? ''
+    this.archiveId = header.archiveId
     this.inner = inner
     this.children = children
   }
@@ -76,10 +87,16 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return parseChild({ inner: this.inner, children: this.children, ns: NS_CLIENT, attributes: this.attributes }, child)
   }
 
-  /** The same stanza with other addresses. */
+  /** The same stanza with other addresses, and so in nobody's archive. */
   withAddress (from: Jid | undefined, to: Jid | undefined): StanzaOf<Kind, Type> {
     const { id, lang, attributes } = this
     return new StanzaOf(this.kind, this.type, { from, to, id, lang, attributes }, this.inner, this.children)
+  }
+
+  /** The same stanza, known to be kept under that id by the account that it is delivered to. */
+  keptAs (archiveId: string): StanzaOf<Kind, Type> {
+    const { from, to, id, lang, attributes } = this
+    return new StanzaOf(this.kind, this.type, { from, to, id, lang, attributes, archiveId }, this.inner, this.children)
   }
 
   /** The same stanza in memory of its own, to be kept: what came from the network holds all that came with it. */
@@ -93,6 +110,16 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     const added = content(payloads, this.inner.length)
     const inner = Buffer.concat([this.inner, added.inner])
     return new StanzaOf(this.kind, this.type, this, inner, [...this.children, ...added.children])
+  }
+
+  /** The same stanza with one payload more that is XML already: for what is added to every message. */
+  withWritten (name: string, ns: string, xml: string): StanzaOf<Kind, Type> {
+    const { length } = this.inner
+    const inner = Buffer.allocUnsafe(length + Buffer.byteLength(xml))
+    this.inner.copy(inner)
+    inner.write(xml, length)
+    const children = [...this.children, { name, ns, start: length, end: inner.length }]
+    return new StanzaOf(this.kind, this.type, this, inner, children)
   }
 
   /** The same stanza less the payloads for which `unwanted` holds; itself when there are none. */
@@ -165,7 +192,7 @@ function isDefaultType (kind: string, type: string): boolean {
 }
 
 /** The bytes of some elements one after the other, and where each begins when the first begins at `offset`. */
-function content (payloads: readonly Element[], offset = 0): { inner: Buffer, children: readonly Child[] } {
+function content (payloads: readonly Element[], offset = 0): Content {
   const children: Child[] = []
   const parts: Buffer[] = []
   let start = offset
@@ -181,6 +208,11 @@ function content (payloads: readonly Element[], offset = 0): { inner: Buffer, ch
 /** A message of the server's own making. */
 export function message (type: MessageType, header: Header, ...payloads: readonly Element[]): Message {
   const { inner, children } = content(payloads)
+  return new StanzaOf('message', type, header, inner, children)
+}
+
+/** A message whose content there is already: it can be that of many. */
+export function messageWith (type: MessageType, header: Header, { inner, children }: Content): Message {
   return new StanzaOf('message', type, header, inner, children)
 }
 
@@ -214,7 +246,7 @@ export function errorElement (error: StanzaError): Element {
   return el('error', NS_CLIENT, { type: error.type },
     el(error.condition, NS_STANZA_ERRORS),
     error.text === undefined ? undefined : el('text', NS_STANZA_ERRORS, { 'xml:lang': 'en' }, error.text),
-    error.detail && el(error.detail.name, error.detail.ns))
+    error.detail && el(error.detail.name, error.detail.ns, error.detail.attrs))
 }
 
 const MESSAGE_TYPES: ReadonlySet<string> = new Set(['normal', 'chat', 'groupchat', 'headline', 'error'])

@@ -1,0 +1,73 @@
+/**
+ * XEP-0198 §4: what was sent and is not acknowledged, in order, and the arithmetic of `h`, which goes from 2³²−1 to 0.
+ */
+import type { Session, Stanza } from '../../src/extension/api.ts'
+
+export interface Sent {
+  readonly stanza: Stanza
+  /** When it was sent: milliseconds since 1970. */
+  readonly at: number
+  /** The account's sessions at that time. */
+  readonly beside: readonly Session[]
+}
+
+const HALF = 2 ** 31
+const NONE: readonly Sent[] = []
+
+export class AckQueue {
+  #waiting: Sent[] = []
+  #acknowledged: number
+  #bytes = 0
+
+  /** `acknowledged` is what a queue begins with that goes on from another. */
+  constructor (acknowledged = 0) {
+    this.#acknowledged = acknowledged
+  }
+
+  get length (): number {
+    return this.#waiting.length
+  }
+
+  /** Of the stanzas' contents. */
+  get bytes (): number {
+    return this.#bytes
+  }
+
+  /** The count of all that was ever sent: the highest `h` that can come. */
+  get sent (): number {
+    return (this.#acknowledged + this.#waiting.length) >>> 0
+  }
+
+  /** The oldest first. */
+  get waiting (): readonly Sent[] {
+    return this.#waiting
+  }
+
+  push (entry: Sent): void {
+    this.#waiting.push(entry)
+    this.#bytes += entry.stanza.inner.length
+  }
+
+  /** Takes out what the client says that it has; nothing when it can't have so many. An older `h` is no news. */
+  acknowledge (h: number): readonly Sent[] | undefined {
+    const count = (h - this.#acknowledged) >>> 0
+    if (count === 0 || count >= HALF) return NONE
+    if (count > this.#waiting.length) return
+    const acknowledged = this.#waiting.splice(0, count)
+    for (const { stanza } of acknowledged) this.#bytes -= stanza.inner.length
+    this.#acknowledged = h
+    return acknowledged
+  }
+
+  /** Puts the stanzas into memory of their own: they may have to wait for long. */
+  settle (): void {
+    this.#waiting = this.#waiting.map(entry => ({ ...entry, stanza: entry.stanza.copy() }))
+  }
+}
+
+/** An `h` or another unsigned integer of 32 bits; nothing where it is none. */
+export function parseCount (text: string | undefined): number | undefined {
+  if (text === undefined || !/^[0-9]{1,10}$/.test(text)) return
+  const count = Number(text)
+  return count < 2 ** 32 ? count : undefined
+}
