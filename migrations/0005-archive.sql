@@ -5,7 +5,7 @@
 create table archive_message (
   owner text collate "C" not null,
   seq bigint not null,
-  peer text collate "C" not null, -- bare
+  peer text collate "C" not null, -- bare; of an address that is too long for an index, its hash
   is_sent boolean not null,
   sent_at bigint not null, -- milliseconds since 1970
   fingerprint text, -- of who, to whom, origin-id and content, where there is an origin-id: tells a message that comes again
@@ -14,7 +14,6 @@ create table archive_message (
 );
 
 create index archive_message_peer on archive_message (owner, peer, seq);
-create index archive_message_sent_at on archive_message using brin (sent_at);
 
 -- Offline delivery (XEP-0160) as a position: what comes after it was not delivered to any device.
 create table archive_position (

@@ -12,11 +12,13 @@ import type { AccountCommands, Extension } from './extension/api.ts'
 import { inOrder } from './extension/order.ts'
 import { StageTable } from './extension/stages.ts'
 import { Host } from './host.ts'
+import type { Parts } from './host.ts'
 import type { Logger } from './log.ts'
 import { Presences } from './presence/presence.ts'
 import { registerRosterIq } from './roster/roster-iq.ts'
 import { Rosters } from './roster/roster.ts'
 import { rosterStore } from './roster/store.ts'
+import { Commands } from './routing/commands.ts'
 import { Disco } from './routing/disco.ts'
 import { IqTable } from './routing/iq-table.ts'
 import { Router } from './routing/router.ts'
@@ -64,6 +66,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const events = new EventTable(log)
   const streams = new StreamTable()
   const disco = new Disco()
+  const commandTable = new Commands(disco)
   const router = new Router(stages, iqs, log)
   const store = accountStore(db)
   const rosters = new Rosters(rosterStore(db), MAX_ROSTER_ITEMS)
@@ -81,14 +84,8 @@ export async function createCore (options: CoreOptions): Promise<Core> {
 
   const commands = liveAccounts(accountCommands(store, hosts), accounts, presences, events)
   const worth = new WorthTable()
-  const parts = { worth, hosts, db, log, stages, iqs, events, streams, disco, router, rosters, accounts, commands }
-  const core = new Host('core', parts)
-  registerRosterIq(core, rosters, (session, contact, before) => { presences.dropSubscriptions(session, contact, before) })
-  disco.register(core, (account, from) => from.bare.equals(account.jid) || rosters.isSubscriber(account, from))
-  core.streamFeature('before-auth', () => disco.caps())
-  core.streamFeature('after-auth', () => disco.caps())
-  core.iq({ type: 'set', to: ['own-account', 'server'], name: 'session', ns: NS_SESSION }, () => {})
-  if (options.info) core.info(options.info)
+  const parts = { worth, commandTable, hosts, db, log, stages, iqs, events, streams, disco, router, rosters, accounts, commands }
+  registerOwn(new Host('core', parts), parts, presences, options.info)
 
   const loaded = await load(options.extensions, extension => new Host(extension.name, parts))
   return {
@@ -100,6 +97,17 @@ export async function createCore (options: CoreOptions): Promise<Core> {
     },
     async unload () { for (const host of [...loaded].reverse()) await host.unload() },
   }
+}
+
+/** What the core itself answers and says of the server. */
+function registerOwn (core: Host, { rosters, disco, commandTable }: Parts, presences: Presences, info: Element | undefined): void {
+  registerRosterIq(core, rosters, (session, contact, before) => { presences.dropSubscriptions(session, contact, before) })
+  disco.register(core, (account, from) => from.bare.equals(account.jid) || rosters.isSubscriber(account, from))
+  commandTable.register(core)
+  core.streamFeature('before-auth', () => disco.caps())
+  core.streamFeature('after-auth', () => disco.caps())
+  core.iq({ type: 'set', to: ['own-account', 'server'], name: 'session', ns: NS_SESSION }, () => {})
+  if (info) core.info(info)
 }
 
 async function load (extensions: readonly Loaded[], hostFor: (extension: Extension) => Host): Promise<readonly Host[]> {

@@ -1,12 +1,13 @@
 /** What one extension is given: each call goes to the part that does it, and is undone when the extension is unloaded. */
 import type { Accounts } from './accounts/accounts.ts'
 import type {
-  AccountCommands, AccountData, DiscoTarget, Events, ExtensionHost, IqHandler, IqRoute, IqTarget, NonzaHandler, Point,
-  Resumption, Stages, StreamPeer,
+  AccountCommands, AccountData, Command, DiscoTarget, Events, ExtensionHost, IqHandler, IqRoute, IqTarget, NonzaHandler,
+  Point, Resumption, Stages, StreamPeer,
 } from './extension/api.ts'
 import type { StageTable } from './extension/stages.ts'
 import { childLog } from './log.ts'
 import type { Logger } from './log.ts'
+import type { Commands } from './routing/commands.ts'
 import type { Disco } from './routing/disco.ts'
 import type { IqTable } from './routing/iq-table.ts'
 import type { Router } from './routing/router.ts'
@@ -21,6 +22,7 @@ import type { Element } from './xml/element.ts'
 import type { StanzaError } from './xmpp/errors.ts'
 import type { Jid } from './xmpp/jid.ts'
 import type { Message, Stanza } from './xmpp/stanza.ts'
+import { stamp } from './xmpp/stanza-id.ts'
 import type { Worth, WorthTable } from './xmpp/worth.ts'
 
 /** The parts of a server that extensions reach through their host. */
@@ -33,6 +35,7 @@ export interface Parts {
   readonly events: EventTable
   readonly streams: StreamTable
   readonly disco: Disco
+  readonly commandTable: Commands
   readonly router: Router
   readonly worth: WorthTable
   readonly rosters: Rosters
@@ -67,7 +70,9 @@ export class Host implements ExtensionHost {
     this.#undo.push(this.#parts.disco.addForm(form, of))
   }
 
-  streamFeature (when: 'before-auth' | 'after-auth', element: (peer: StreamPeer) => Element | undefined): void {
+  streamFeature (
+    when: 'before-auth' | 'after-auth', element: (peer: StreamPeer, session: Session | undefined) => Element | undefined,
+  ): void {
     this.#undo.push(this.#parts.streams.addFeature(when, element))
   }
 
@@ -83,12 +88,20 @@ export class Host implements ExtensionHost {
     this.#parts.accounts.handOver(message, account)
   }
 
-  handTo (session: Session, message: Message): void {
-    this.#parts.accounts.handTo(session, message)
+  handTo (session: Session, message: Message, id: string): void {
+    this.#parts.accounts.handTo(session, message, id)
+  }
+
+  handOverLate (account: Account, id: string, message: Message): void {
+    this.#parts.accounts.handOverLate(stamp(message, account.jid, id), account)
   }
 
   iq<const Target extends IqTarget> (route: IqRoute<Target>, handler: IqHandler<Target>): void {
     this.#undo.push(this.#parts.iqs.add(this.#name, route, handler))
+  }
+
+  command (command: Command): void {
+    this.#undo.push(this.#parts.commandTable.add(command))
   }
 
   nonza (name: string, ns: string, handler: NonzaHandler): void {
@@ -148,6 +161,10 @@ export class Host implements ExtensionHost {
 
   subscribersOf (account: Account): readonly Jid[] {
     return this.#parts.rosters.subscribers(account)
+  }
+
+  isContact (account: Account, jid: Jid): boolean {
+    return this.#parts.rosters.item(account, jid)?.isListed === true
   }
 
   accountData<T> (load: (db: Database, account: Jid) => Promise<T>): AccountData<T> {

@@ -116,6 +116,18 @@ describe.skipIf(missing !== undefined)('slixmpp', () => {
     expect(await juliet.does('blocked')).toEqual([])
   })
 
+  test('a connection that breaks costs nothing: it goes on with its session, and hears what it missed', async () => {
+    const [romeo, juliet] = await loginBoth()
+
+    await juliet.does('lose_connection')
+    await juliet.sees('disconnected')
+    await romeo.does('chat', { to: `${JULIET}/slixmpp`, body: 'O, wilt thou leave me so unsatisfied?' })
+    await juliet.does('come_back')
+
+    await juliet.sees('resumed')
+    await juliet.sees('message', { body: 'O, wilt thou leave me so unsatisfied?' })
+  })
+
   test.each(TRANSPORTS)('it and @xmpp/client over %s see each other and chat', async (transport) => {
     const romeo = start('romeo')
     await romeo.sees('presence', { jid: `${ROMEO}/slixmpp` })

@@ -9,7 +9,7 @@ import sys
 from slixmpp import ClientXMPP
 from slixmpp.exceptions import IqError
 
-PLUGINS = ('xep_0030', 'xep_0054', 'xep_0092', 'xep_0191', 'xep_0199', 'xep_0202')
+PLUGINS = ('xep_0030', 'xep_0054', 'xep_0092', 'xep_0191', 'xep_0198', 'xep_0199', 'xep_0202')
 
 
 def say(**seen):
@@ -17,8 +17,9 @@ def say(**seen):
 
 
 class Agent(ClientXMPP):
-    def __init__(self, jid, password, certificate):
+    def __init__(self, jid, password, address, certificate):
         super().__init__(jid, password)
+        self.reached_at = address
         self.ca_certs = certificate
         for plugin in PLUGINS:
             self.register_plugin(plugin)
@@ -30,6 +31,7 @@ class Agent(ClientXMPP):
             self.add_event_handler(stanza, self.saw_presence)
         self.add_event_handler('message', self.saw_message)
         self.add_event_handler('message_error', self.saw_message)
+        self.add_event_handler('session_resumed', lambda _: say(kind='resumed'))
         self.add_event_handler('blocked', lambda iq: say(kind='blocked', jids=named(iq['block'])))
         self.add_event_handler('unblocked', lambda iq: say(kind='unblocked', jids=named(iq['unblock'])))
 
@@ -52,6 +54,12 @@ class Agent(ClientXMPP):
             say(kind='answer', id=command['id'], result=result)
         except IqError as error:
             say(kind='answer', id=command['id'], error=error.condition)
+
+    async def do_lose_connection(self):
+        self.abort()
+
+    async def do_come_back(self):
+        self.connect(self.reached_at)
 
     async def do_chat(self, to, body):
         self.send_message(mto=to, mbody=body, mtype='chat')
@@ -112,8 +120,8 @@ async def lead(agent):
 
 def main():
     jid, password, port, certificate = sys.argv[1:]
-    agent = Agent(jid, password, certificate)
-    agent.connect(('127.0.0.1', int(port)))
+    agent = Agent(jid, password, ('127.0.0.1', int(port)), certificate)
+    agent.connect(agent.reached_at)
     agent.loop.run_until_complete(lead(agent))
 
 

@@ -9,6 +9,7 @@ declare module '@xmpp/client' {
       get (child: Element, to?: string): Promise<Element | undefined>
       set (child: Element, to?: string): Promise<Element | undefined>
     }
+    readonly streamManagement: { inbound: number }
     readonly reconnect: { stop (): void }
     readonly socket: { readonly socket?: { getProtocol? (): string } } | null
     start (): Promise<{ toString (): string }>

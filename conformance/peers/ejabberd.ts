@@ -11,13 +11,15 @@ const CORE = ['mod_roster: { versioning: true }', 'mod_register: { access: all, 
 
 /** What does the work of an extension of ours. */
 const MODULES: Readonly<Record<string, readonly string[]>> = {
+  archive: ['mod_mam: { default: always }'],
   blocking: ['mod_blocking: {}', 'mod_privacy: {}'],
   disco: [
     'mod_disco: { server_info: [{ modules: all, name: abuse-addresses, urls: ["mailto:abuse@localhost"] }] }',
     'mod_caps: {}',
   ],
-  'last-activity': ['mod_last: {}'], ping: ['mod_ping: {}'], 'private-storage': ['mod_private: {}'],
-  time: ['mod_time: {}'], vcard: ['mod_vcard: {}'], version: ['mod_version: {}'],
+  carbons: ['mod_carboncopy: {}'], 'last-activity': ['mod_last: {}'], offline: ['mod_offline: {}'],
+  ping: ['mod_ping: {}'], 'private-storage': ['mod_private: {}'],
+  'stream-management': ['mod_stream_mgmt: {}'], time: ['mod_time: {}'], vcard: ['mod_vcard: {}'], version: ['mod_version: {}'],
 }
 
 /** Run by `erl` itself: a child of ours, without epmd and without a name. */

@@ -11,8 +11,9 @@ const CORE = ['roster', 'saslauth', 'tls', 'register']
 
 /** What does the work of an extension of ours. */
 const MODULES: Readonly<Record<string, readonly string[]>> = {
-  blocking: ['blocklist'], disco: ['disco', 'server_contact_info'], 'last-activity': ['lastactivity', 'uptime'],
-  ping: ['ping'], 'private-storage': ['private'], time: ['time'], vcard: ['vcard'], version: ['version'],
+  archive: ['mam', 'disco'], blocking: ['blocklist'], carbons: ['carbons'], offline: ['offline'], disco: ['disco', 'server_contact_info'], 'last-activity': ['lastactivity', 'uptime'],
+  ping: ['ping'], 'private-storage': ['private'], 'stream-management': ['smacks'], time: ['time'], vcard: ['vcard'],
+  version: ['version'],
 }
 
 export async function startProsody (extensions: readonly string[]): Promise<Server> {

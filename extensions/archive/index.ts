@@ -1,77 +1,113 @@
 /**
  * XEP-0313: Message Archive Management. Keeps what passes an account's way before anybody gets it, numbers it without
- * gaps (the numbers are the ids of XEP-0359), recognises what comes again, and answers queries.
+ * gaps (the numbers are the ids of XEP-0359: Unique and Stable Stanza IDs), recognises what comes again, and answers
+ * its owner: by page (XEP-0059: Result Set Management), by preference (XEP-0441: Message Archive Management
+ * Preferences), by word (XEP-0431: Full Text Search in MAM).
  */
-import { hash } from 'node:crypto'
 import { z } from 'zod'
-import { batchedRead, extension, originId } from '../../src/extension/api.ts'
-import type { Account, Message, Stored } from '../../src/extension/api.ts'
-import { loadTails } from './store.ts'
-import type { Tail } from './store.ts'
-import { Archive, Writer } from './writer.ts'
+import { batchedRead, extension, Jid, storedStanza } from '../../src/extension/api.ts'
+import type { Account, AccountData, ExtensionHost, Message, Stored } from '../../src/extension/api.ts'
+import { Archive } from './archive.ts'
+import { drafter } from './draft.ts'
+import { keepPreferences } from './preferences.ts'
+import { answerQueries } from './query.ts'
+import { Recovery } from './recovery.ts'
+import { NS } from './request.ts'
+import { removeOld } from './retention.ts'
+import type { Retention } from './retention.ts'
+import { provideIndex } from './search.ts'
+import { EMPTY, loadTails, removeArchive } from './store.ts'
+import type { Entry } from './store.ts'
+import { Writer } from './writer.ts'
 
-const NS = 'urn:xmpp:mam:2'
 const NS_STANZA_ID = 'urn:xmpp:sid:0'
+const NS_FULL_TEXT = 'urn:xmpp:fulltext:0'
+const CLEANING_MS = 600_000
 
-const EMPTY: Tail = { last: 0, recent: new Map() }
+const DAYS = /^([1-9]\d{0,4}) days?$/
+
+const retention = z.union([
+  z.enum(['forever', 'until-delivered']),
+  z.string().regex(DAYS).transform((text): Retention => ({ days: Number(DAYS.exec(text)?.[1]) })),
+], { error: "expected forever, until-delivered or a number of days, as in '30 days'" })
 
 export const archive = extension({
   name: 'archive',
-  xeps: ['0313@1.1.3', '0359@0.7.0'],
+  xeps: ['0313@1.1.3', '0359@0.7.0', '0059@1.0', '0441@0.2.0', '0431@0.2.0'],
   config: z.strictObject({
-    /** How long messages wait for the database before their senders are told to try again. */
-    patience: z.number().min(0).default(10),
+    /** How long messages are kept: for ever, `N days`, or until a device has them. */
+    retention: retention.default('forever'),
+    /** Whether users can search the text of their messages. */
+    search: z.boolean().default(false),
+    /** How many seconds messages wait for the database before their senders are told to try again. */
+    patience: z.number().min(1).default(10),
   }).prefault({}),
-  setup (host, { patience }) {
-    const readTail = batchedRead((owners: readonly string[]) => loadTails(host.db, owners))
-    const archives = host.accountData(async (_db, account) => new Archive(await readTail(account.toString()) ?? EMPTY))
-    const writer = new Writer(host.db, host.log, patience * 1000)
-    const prepare = preparer()
+  setup (host, { retention, search, patience }) {
+    const writer = new Writer({ db: host.db, log: host.log, patienceMs: patience * 1000, lost: one => { recovery.add(one) } })
+    const recovery = new Recovery({
+      db: host.db, log: host.log,
+      found: (owner, entries) => handOver(host, owner, entries),
+      reopen: (one, tail, found) => { writer.reopen(one, tail, found) },
+    })
+    host.atShutdown(() => { recovery.stop() })
+    const archives = loadedArchives(host, writer)
+    keepMessages(host, writer, archives)
 
-    host.feature(NS, 'account')
-    host.feature(NS_STANZA_ID, 'account')
-
-    const keep = (message: Message, account: Account, isSent: boolean): Stored | undefined => {
-      if (account.isAnonymous || !host.worth(message).store) return
-      const target = archives.of(account)
-      const { bytes, fingerprint } = prepare(message)
-      const before = fingerprint === undefined ? undefined : target.recent.get(fingerprint)
-      if (before !== undefined) {
-        return { id: String(before), committed: target.pending ?? Promise.resolve(), isRepeat: true }
-      }
-      const peer = (isSent ? message.to : message.from) ?? account.jid
-      const { seq, committed } = writer.append(target, {
-        owner: account.jid.toString(), peer: peer.bare.toString(), isSent, sentAt: Date.now(), fingerprint, stanza: bytes,
-      })
-      return { id: String(seq), committed }
-    }
-    host.on('send', 'store', (message, { account }) => keep(message, account, true))
-    host.on('receive', 'store', (message, account) => {
-      const isOwn = message.from?.bare.equals(account.jid) ?? false
-      return isOwn ? undefined : keep(message, account, false) // kept when it was sent
+    for (const ns of [NS, `${NS}#extended`, `${NS}#groupchat-field`, NS_STANZA_ID]) host.feature(ns, 'account')
+    answerQueries(host, { maySearch: offerSearch(host, search), settled: account => archives.of(account).settled() })
+    host.every(CLEANING_MS, () => removeOld(host.db, retention, Date.now()))
+    host.when('account.removed', async jid => {
+      const account = await host.account(jid)
+      if (account) await writer.close(archives.of(account))
+      await removeArchive(host.db, jid.toString())
     })
   },
 })
 
-interface Prepared { readonly bytes: Buffer, readonly fingerprint: string | undefined }
+function loadedArchives (host: ExtensionHost, writer: Writer): AccountData<Archive> {
+  const readTail = batchedRead((owners: readonly string[]) => loadTails(host.db, owners))
+  return host.accountData(async (_db, account) => {
+    const owner = account.toString()
+    const tail = writer.active(owner) ? EMPTY : await readTail(owner) ?? EMPTY
+    return writer.active(owner) ?? new Archive(owner, tail)
+  })
+}
 
-/** Makes of a message what both its archives keep, once: they ask one after the other. */
-function preparer (): (message: Message) => Prepared {
-  let last: Message | undefined
-  let prepared: Prepared | undefined
-  return message => {
-    if (message !== last || !prepared) {
-      last = message
-      prepared = { bytes: message.toBytes(), fingerprint: fingerprintOf(message) }
-    }
-    return prepared
+function keepMessages (host: ExtensionHost, writer: Writer, archives: AccountData<Archive>): void {
+  const isWanted = keepPreferences(host)
+  const draft = drafter()
+  const sentToOneself = new WeakMap<Message, Stored>()
+
+  const keep = (message: Message, account: Account, isSent: boolean): Stored | undefined => {
+    const other = (isSent ? message.to : message.from) ?? account.jid
+    if (account.isAnonymous || !host.worth(message).store || !isWanted(account, other)) return
+    return writer.keep(archives.of(account), draft(message, account, isSent))
+  }
+  host.on('send', 'store', (message, { account }) => {
+    const stored = keep(message, account, true)
+    if (stored && message.to?.bare.equals(account.jid)) sentToOneself.set(message, stored)
+    return stored
+  })
+  host.on('receive', 'store', (message, account) =>
+    message.from?.bare.equals(account.jid) ? sentToOneself.get(message) : keep(message, account, false))
+}
+
+/** What was written although its senders were told otherwise. */
+async function handOver (host: ExtensionHost, owner: string, entries: readonly Entry[]): Promise<void> {
+  const account = await host.account(Jid.parse(owner))
+  if (!account) return
+  for (const { seq, stanza } of entries) {
+    const message = storedStanza(stanza)
+    if (message.kind === 'message') host.handOverLate(account, String(seq), message)
   }
 }
 
-/** Who, to whom, under which id, what: where the client gave an id. A delay that it added since does not count. */
-function fingerprintOf (message: Message): string | undefined {
-  const id = originId(message)
-  if (id === undefined) return
-  const { inner } = message.withoutPayload(child => child.name === 'delay' && child.ns === 'urn:xmpp:delay')
-  return hash('sha1', `${message.from?.bare}\0${message.to?.bare}\0${id}\0${inner.toString('latin1')}`, 'base64')
+/** Whether messages can be searched: not before the index is made. */
+function offerSearch (host: ExtensionHost, isWanted: boolean): () => boolean {
+  let mayBe = false
+  provideIndex(host.db, isWanted).then(() => {
+    mayBe = isWanted
+    if (isWanted) host.feature(NS_FULL_TEXT, 'account')
+  }, error => { host.log.error({ err: error }, 'the index for searches could not be made or dropped') })
+  return () => mayBe
 }

@@ -1,4 +1,4 @@
-/** The archive's SQL: appending in groups, and reading an owner's pages back. */
+/** The archive's SQL for what comes in: appending in groups, and where an archive ends. */
 import { int8Array, textArray } from '../../src/extension/api.ts'
 import type { Database } from '../../src/extension/api.ts'
 
@@ -6,6 +6,7 @@ import type { Database } from '../../src/extension/api.ts'
 export interface Entry {
   readonly owner: string
   readonly seq: number
+  /** As `peerKey` gives it. */
   readonly peer: string
   readonly isSent: boolean
   /** Milliseconds since 1970. */
@@ -19,29 +20,31 @@ export interface Entry {
 export interface Tail {
   /** The last number that was given out; 0 for an empty archive. */
   readonly last: number
-  /** The numbers of recent messages by their fingerprints. */
+  /** The numbers of recent messages by their fingerprints, the oldest first. */
   readonly recent: ReadonlyMap<string, number>
 }
 
+export const EMPTY: Tail = { last: 0, recent: new Map() }
+
 /** How far back a message that comes again is recognised: a day, and so many messages of the archive. */
-const RECENT_MS = 24 * 3_600_000
+export const RECENT_MS = 24 * 3_600_000
 export const RECENT_MESSAGES = 1000
 
-/** A retry after a broken connection may meet its own rows; another's rows under the same numbers are an error. */
+const ROWS = `unnest($1::text[], $2::int8[], $3::text[], $4::int8[], $5::int8[], $6::text[], $7::text[])
+    as entry (owner, seq, peer, is_sent, sent_at, fingerprint, stanza)`
 const APPEND = `
   insert into archive_message (owner, seq, peer, is_sent, sent_at, fingerprint, stanza)
-  select owner, seq, peer, is_sent <> 0, sent_at, fingerprint, stanza
-  from unnest($1::text[], $2::int8[], $3::text[], $4::int8[], $5::int8[], $6::text[], $7::text[])
-    as entry (owner, seq, peer, is_sent, sent_at, fingerprint, stanza)`
+  select owner, seq, peer, is_sent <> 0, sent_at, fingerprint, stanza from ${ROWS}`
+/** After a broken connection an attempt may meet the rows of the one before. */
 const APPEND_AGAIN = `${APPEND}
   on conflict (owner, seq) do update set seq = excluded.seq where archive_message.stanza = excluded.stanza returning seq`
 
 /** Somebody else has numbered the same archive. */
 export class FencedError extends Error {}
 
-/** Commits the entries, whole or not at all; `isRetry` when some of them may be there already. */
+/** Commits the entries, whole or not at all; `isRetry` when they may be there already. */
 export async function append (db: Database, entries: readonly Entry[], isRetry: boolean): Promise<void> {
-  const rows = await db.query(isRetry ? APPEND_AGAIN : APPEND, [
+  const values = [
     textArray(entries.map(e => e.owner)),
     int8Array(entries.map(e => e.seq)),
     textArray(entries.map(e => e.peer)),
@@ -49,8 +52,28 @@ export async function append (db: Database, entries: readonly Entry[], isRetry: 
     int8Array(entries.map(e => e.sentAt)),
     textArray(entries.map(e => e.fingerprint)),
     textArray(entries.map(e => e.stanza)),
+  ]
+  if (!isRetry) {
+    await db.query(APPEND, values)
+    return
+  }
+  await db.transaction(async tx => {
+    const rows = await tx.query(APPEND_AGAIN, values)
+    if (rows.length < entries.length) throw new FencedError('somebody else has written to the same archive')
+  })
+}
+
+/** Which of the entries are there. */
+export async function findEntries (db: Database, entries: readonly Entry[]): Promise<readonly Entry[]> {
+  const rows = await db.query<{ readonly n: number }>(`
+    select entry.n from unnest($1::text[], $2::int8[], $3::text[]) with ordinality as entry (owner, seq, stanza, n)
+    join archive_message as kept on kept.owner = entry.owner and kept.seq = entry.seq and kept.stanza = entry.stanza
+    order by entry.seq`, [
+    textArray(entries.map(e => e.owner)),
+    int8Array(entries.map(e => e.seq)),
+    textArray(entries.map(e => e.stanza)),
   ])
-  if (isRetry && rows.length < entries.length) throw new FencedError('another node has written to the same archive')
+  return rows.flatMap(row => entries[row.n - 1] ?? [])
 }
 
 interface TailRow {
@@ -60,27 +83,25 @@ interface TailRow {
   readonly fingerprints: readonly string[] | null
 }
 
-/** The tails of the archives that are not empty. */
+/** The tails of the archives in which there is, or was, something. */
 export async function loadTails (db: Database, owners: readonly string[]): Promise<ReadonlyMap<string, Tail>> {
   const rows = await db.query<TailRow>(`
-    select o.owner, t.last, t.seqs, t.fingerprints
-    from unnest($1::text[]) as o (owner), lateral (
+    select o.owner, greatest(kept.last, removed.last) as last, kept.seqs, kept.fingerprints
+    from unnest($1::text[]) as o (owner)
+    left join archive_end as removed on removed.owner = o.owner,
+    lateral (
       select max(seq) as last,
-        array_agg(seq) filter (where fingerprint is not null and sent_at > $2) as seqs,
-        array_agg(fingerprint) filter (where fingerprint is not null and sent_at > $2) as fingerprints
+        array_agg(seq order by seq) filter (where fingerprint is not null and sent_at > $2) as seqs,
+        array_agg(fingerprint order by seq) filter (where fingerprint is not null and sent_at > $2) as fingerprints
       from (select seq, sent_at, fingerprint from archive_message where owner = o.owner order by seq desc limit $3) as recent
-    ) as t where t.last is not null`, [owners, Date.now() - RECENT_MS, RECENT_MESSAGES])
+    ) as kept
+    where kept.last is not null or removed.last is not null`, [owners, Date.now() - RECENT_MS, RECENT_MESSAGES])
   return new Map(rows.map(({ owner, last, seqs, fingerprints }) => [
     owner, { last, recent: new Map(fingerprints?.map((print, i) => [print, Number(seqs?.[i])])) },
   ]))
 }
 
-/** A message as it is read back. */
-export interface Kept { readonly seq: number, readonly sentAt: number, readonly isSent: boolean, readonly stanza: string }
-
-/** What was appended after a number, the oldest first. */
-export async function readAfter (db: Database, owner: string, after: number, limit: number): Promise<readonly Kept[]> {
-  return await db.query<Kept>(`
-    select seq, sent_at as "sentAt", is_sent as "isSent", stanza from archive_message
-    where owner = $1 and seq > $2 order by seq limit $3`, [owner, after, limit])
+/** Takes away what an account that is no more was still sent. */
+export async function removeArchive (db: Database, owner: string): Promise<void> {
+  await db.query('delete from archive_message where owner = $1', [owner])
 }

@@ -1,76 +1,127 @@
 /**
  * Appends to archives: numbers are given at once, rows are committed in groups. When the database is away a group is
- * tried again for a while; what could not be written is refused, and its archive's end is looked up before the next.
+ * tried again for a while; what could not be written is refused, and its archive is lost until its end is found again.
  */
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { GroupWriter, StanzaError } from '../../src/extension/api.ts'
-import type { Database, Logger } from '../../src/extension/api.ts'
-import { append, FencedError, RECENT_MESSAGES } from './store.ts'
+import type { Database, Logger, Stored } from '../../src/extension/api.ts'
+import type { Archive } from './archive.ts'
+import { append, FencedError } from './store.ts'
 import type { Entry, Tail } from './store.ts'
 
 const RETRY_MS = 200
 
-/** An archive in memory: the last number, and what came lately. */
-export class Archive {
-  last: number
-  readonly recent: Map<string, number>
-  /** The commit that the last number waits for. */
-  pending: Promise<void> | undefined
-  /** Whether something could not be written, so that nobody knows where the archive ends. */
-  isLost = false
+/** What waits for the database at most; who sends more than that is told to try again. */
+const MAX_WAITING_BYTES = 256 * 1024 * 1024
 
-  constructor ({ last, recent }: Tail) {
-    this.last = last
-    this.recent = new Map(recent)
-  }
+interface Row { readonly archive: Archive, readonly entry: Entry }
 
-  remember (fingerprint: string, seq: number): void {
-    this.recent.set(fingerprint, seq)
-    const [oldest] = this.recent.keys()
-    if (this.recent.size > RECENT_MESSAGES && oldest !== undefined) this.recent.delete(oldest)
-  }
+export interface WriterOptions {
+  readonly db: Database
+  readonly log: Logger
+  /** After so long without a database what waits is refused. */
+  readonly patienceMs: number
+  /** Told of each archive whose end is not known any more. */
+  readonly lost: (archive: Archive) => void
 }
 
 export class Writer {
-  readonly #db: Database
-  readonly #log: Logger
-  readonly #patienceMs: number
-  readonly #group: GroupWriter<Entry>
+  readonly #options: WriterOptions
+  readonly #group: GroupWriter<Row>
+  readonly #active = new Map<string, Archive>()
+  #newest: { readonly committed: Promise<void>, bytes: number } | undefined
+  #waitingBytes = 0
+  readonly #maxWaitingBytes: number
 
-  /** After `patienceMs` without a database what waits is refused. */
-  constructor (db: Database, log: Logger, patienceMs: number) {
-    this.#db = db
-    this.#log = log
-    this.#patienceMs = patienceMs
-    this.#group = new GroupWriter(entries => this.#commit(entries))
+  constructor (options: WriterOptions, maxWaitingBytes = MAX_WAITING_BYTES) {
+    this.#options = options
+    this.#maxWaitingBytes = maxWaitingBytes
+    this.#group = new GroupWriter(rows => this.#commit(rows))
   }
 
-  /** The entry's number, and its commit; throws when the archive's end is not known. */
-  append (archive: Archive, entry: Omit<Entry, 'seq'>): { readonly seq: number, readonly committed: Promise<void> } {
-    if (archive.isLost) throw refusal()
-    const seq = ++archive.last
-    if (entry.fingerprint !== undefined) archive.remember(entry.fingerprint, seq)
-    const committed = this.#group.add({ ...entry, seq })
-    if (archive.pending !== committed) {
-      archive.pending = committed
-      committed.then(() => {
-        if (archive.pending === committed) archive.pending = undefined
-      }, () => { archive.isLost = true })
+  /** The archive of that owner as long as the database knows less of it than memory does. */
+  active (owner: string): Archive | undefined {
+    return this.#active.get(owner)
+  }
+
+  /** Keeps the message, unless it comes again; throws when the archive's end is not known. */
+  keep (archive: Archive, draft: Omit<Entry, 'owner' | 'seq'>): Stored {
+    if (archive.state === 'closed') throw new StanzaError('service-unavailable')
+    if (archive.state === 'lost') throw refusal()
+    const before = archive.find(draft.fingerprint)
+    if (before !== undefined) {
+      return { id: String(before), committed: archive.pending ?? Promise.resolve(), isRepeat: true }
     }
-    return { seq, committed }
+    if (this.#waitingBytes > this.#maxWaitingBytes) throw refusal()
+    const seq = archive.next(draft.fingerprint)
+    const committed = this.#group.add({ archive, entry: { ...draft, owner: archive.owner, seq } })
+    this.#count(committed, draft.stanza.length)
+    if (archive.pending !== committed) this.#await(archive, committed)
+    return { id: String(seq), committed }
   }
 
-  async #commit (entries: readonly Entry[]): Promise<void> {
-    const until = Date.now() + this.#patienceMs
-    for (let isRetry = false; ; isRetry = true) {
+  /** Lets a lost archive go on from where it ends; `found` of what was refused is there. */
+  reopen (archive: Archive, tail: Tail, found: readonly Entry[]): void {
+    archive.reopen(tail, found)
+    if (archive.doubtful.length === 0) this.#active.delete(archive.owner)
+  }
+
+  /** Nothing more is kept in it; resolves when what was to be written is, or failed. */
+  async close (archive: Archive): Promise<void> {
+    archive.state = 'closed'
+    await archive.settled()
+    this.#active.delete(archive.owner)
+  }
+
+  #await (archive: Archive, committed: Promise<void>): void {
+    archive.pending = committed
+    this.#active.set(archive.owner, archive)
+    committed.then(() => {
+      archive.doubtful = []
+      if (archive.pending !== committed) return
+      archive.pending = undefined
+      this.#active.delete(archive.owner)
+    }, () => { this.#lose(archive) })
+  }
+
+  #lose (archive: Archive): void {
+    archive.pending = undefined
+    if (archive.state !== 'open') return
+    archive.state = 'lost'
+    this.#options.lost(archive)
+  }
+
+  #count (committed: Promise<void>, bytes: number): void {
+    if (this.#newest?.committed !== committed) {
+      const group = { committed, bytes: 0 }
+      const gone = (): void => { this.#waitingBytes -= group.bytes }
+      committed.then(gone, gone)
+      this.#newest = group
+    }
+    this.#newest.bytes += bytes
+    this.#waitingBytes += bytes
+  }
+
+  async #commit (rows: readonly Row[]): Promise<void> {
+    const { db, log, patienceMs } = this.#options
+    const entries = rows.map(row => row.entry)
+    const until = performance.now() + patienceMs
+    let isDoubtful = false
+    for (let attempt = 0; ; attempt++) {
       try {
-        return await append(this.#db, entries, isRetry)
-      } catch (error) { // the database's: it is away, or somebody else wrote
-        const isHopeless = error instanceof FencedError || isConflict(error) || Date.now() > until
-        this.#log.warn({ err: error, messages: entries.length }, isHopeless ? 'messages could not be kept' : 'messages wait for the database')
-        if (isHopeless) throw refusal()
+        return await within(until, append(db, entries, attempt > 0))
+      } catch (error) { // the database's: it is away or slow, or somebody else wrote
+        if (attempt === 0 && codeOf(error) === UNIQUE_VIOLATION) continue // with what this one wrote, perhaps
+        isDoubtful ||= !isAnswer(error)
+        const isHopeless = isFinal(error) || performance.now() + RETRY_MS >= until
+        if (isHopeless) log.warn({ err: error, messages: rows.length }, 'messages could not be kept')
+        else if (attempt === 0) log.warn({ err: error, messages: rows.length }, 'messages wait for the database')
+        if (isHopeless) {
+          if (isDoubtful) for (const { archive, entry } of rows) archive.doubtful = [...archive.doubtful, entry]
+          throw refusal()
+        }
       }
-      await setTimeout(RETRY_MS)
+      await sleep(RETRY_MS)
     }
   }
 }
@@ -79,6 +130,33 @@ function refusal (): StanzaError {
   return new StanzaError('internal-server-error', 'the message could not be kept: try again', undefined, 'wait')
 }
 
-function isConflict (error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '23505'
+/** An attempt that hangs goes on by itself: nobody knows what becomes of it. */
+async function within (until: number, attempt: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<void>()
+  const timer = setTimeout(() => { late.reject(new Error('the database does not answer')) }, until - performance.now())
+  try {
+    await Promise.race([attempt, late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+const UNIQUE_VIOLATION = '23505'
+/** Data, constraints, access, limits: as it is now, so it will be in a while. */
+const FINAL_CLASSES: ReadonlySet<string> = new Set(['22', '23', '42', '54'])
+
+function isFinal (error: unknown): boolean {
+  return error instanceof FencedError || FINAL_CLASSES.has(codeOf(error)?.slice(0, 2) ?? '')
+}
+
+/** Whether the database itself says that nothing was written: not where it is interrupted, or the connection is. */
+function isAnswer (error: unknown): boolean {
+  const code = codeOf(error)
+  return error instanceof FencedError || (code !== undefined && !code.startsWith('57'))
+}
+
+/** The database's own code for what went wrong (SQLSTATE). */
+function codeOf (error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('severity' in error)) return
+  return 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }

@@ -1,7 +1,8 @@
 /**
  * XEP-0198 §4: what was sent and is not acknowledged, in order, and the arithmetic of `h`, which goes from 2³²−1 to 0.
  */
-import type { Session, Stanza } from '../../src/extension/api.ts'
+import { delay } from '../../src/extension/api.ts'
+import type { Message, Session, Stanza } from '../../src/extension/api.ts'
 
 export interface Sent {
   readonly stanza: Stanza
@@ -19,7 +20,7 @@ export class AckQueue {
   #acknowledged: number
   #bytes = 0
 
-  /** `acknowledged` is what a queue begins with that goes on from another. */
+  /** As if so many had been sent and acknowledged. */
   constructor (acknowledged = 0) {
     this.#acknowledged = acknowledged
   }
@@ -63,6 +64,14 @@ export class AckQueue {
   settle (): void {
     this.#waiting = this.#waiting.map(entry => ({ ...entry, stanza: entry.stanza.copy() }))
   }
+}
+
+/** What was sent as it is sent again: with the time when it was sent first (§4). */
+export function delayed (stanza: Message, at: number): Message
+export function delayed (stanza: Stanza, at: number): Stanza
+export function delayed (stanza: Stanza, at: number): Stanza {
+  if (stanza.kind === 'iq' || stanza.has('delay', 'urn:xmpp:delay')) return stanza
+  return stanza.withPayload(delay(at, stanza.to?.domain))
 }
 
 /** An `h` or another unsigned integer of 32 bits; nothing where it is none. */

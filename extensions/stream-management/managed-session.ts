@@ -2,9 +2,9 @@
  * XEP-0198 §4: a session whose stream is managed: it counts what it handled of the client's stanzas and keeps what the
  * client has not acknowledged. What it asks and answers leaves once a turn, behind the stanzas of the turn.
  */
-import { el, StreamError } from '../../src/extension/api.ts'
-import type { Session, Stanza } from '../../src/extension/api.ts'
-import { AckQueue } from './ack-queue.ts'
+import { el, randomId, StreamError } from '../../src/extension/api.ts'
+import type { Element, ExtensionHost, Session, Stanza } from '../../src/extension/api.ts'
+import { AckQueue, delayed, parseCount } from './ack-queue.ts'
 import type { Sent } from './ack-queue.ts'
 
 export const NS = 'urn:xmpp:sm:3'
@@ -30,28 +30,22 @@ function flushAll (): void {
   for (const session of sessions) session.flush()
 }
 
-export interface ManagedOptions {
-  /** Under which it may be resumed; nothing where it may not. */
-  readonly id: string | undefined
-  /** How long it waits for that. */
-  readonly patienceMs: number
-  /** As many stanzas may be unacknowledged. */
-  readonly limit: number
-  /** Told when there are more. */
-  readonly overflowed: (session: Session) => void
-}
+/** How the extension is configured. */
+export interface Options { readonly 'resume-seconds': number, readonly 'queue': number }
 
 export class ManagedSession {
   readonly session: Session
+  /** Under which it may be resumed; nothing where it may not. */
   readonly id: string | undefined
-  readonly patienceMs: number
+  /** How long it waits for that. */
+  readonly seconds: number
   readonly queue = new AckQueue()
+  readonly #host: ExtensionHost
   readonly #limit: number
-  readonly #overflowed: (session: Session) => void
   isEnded = false
   #handled = 0
-  /** What to have handled before the client's first and last question are answered. */
-  #firstAnswer: number | undefined
+  /** How much is to be handled before the client's next question is answered, and before its last one is. */
+  #nextAnswer: number | undefined
   #lastAnswer = 0
   /** Whether the client has yet to answer. */
   #isAsked = false
@@ -59,12 +53,20 @@ export class ManagedSession {
   #hasNews = false
   #isDue = false
 
-  constructor (session: Session, { id, patienceMs, limit, overflowed }: ManagedOptions) {
+  /** As `<enable/>` asks for it and the server allows (§3). */
+  constructor (host: ExtensionHost, session: Session, { attrs: { max, resume } }: Element, options: Options) {
+    this.#host = host
     this.session = session
-    this.id = id
-    this.patienceMs = patienceMs
-    this.#limit = limit
-    this.#overflowed = overflowed
+    this.seconds = Math.min(parseCount(max) || Infinity, options['resume-seconds'])
+    // Nobody logs in twice as the same anonymous account.
+    const isResumable = (resume === 'true' || resume === '1') && this.seconds > 0 && !session.account.isAnonymous
+    this.id = isResumable ? randomId() : undefined
+    this.#limit = options.queue
+  }
+
+  enabled (): Element {
+    const { id, seconds } = this
+    return id === undefined ? el('enabled', NS) : el('enabled', NS, { id, resume: 'true', max: String(seconds) })
   }
 
   /** The `h` of what the client sent. */
@@ -83,21 +85,21 @@ export class ManagedSession {
 
   countHandled (): void {
     this.#handled = (this.#handled + 1) >>> 0
-    if (this.#handled === this.#firstAnswer) this.#flushSoon()
+    if (this.#handled === this.#nextAnswer) this.#flushSoon()
   }
 
   /** Answers the client's `<r/>` when what it sent before is handled. */
   answer (): void {
     const { size } = this.session.inFlight
-    if (size === 0) return this.#sendAnswer()
     this.#lastAnswer = (this.#handled + size) >>> 0
-    this.#firstAnswer ??= this.#lastAnswer
+    if (size === 0) this.#sendAnswer()
+    else this.#nextAnswer ??= this.#lastAnswer
   }
 
   /** Takes the client's `h`: what it has now. Throws the end of the stream when that was never sent (§6). */
   acknowledge (h: number): readonly Sent[] {
     const acknowledged = this.queue.acknowledge(h)
-    if (!acknowledged) throw tooHigh(h, this.queue.sent)
+    if (!acknowledged) throw countTooHigh(h, this.queue.sent)
     this.#isAsked = false
     if (this.#hasNews || (acknowledged.length > 0 && this.queue.length >= ASK_AT)) this.#flushSoon()
     return acknowledged
@@ -105,9 +107,9 @@ export class ManagedSession {
 
   /** Writes to a new stream what the client does not have. */
   sendAgain (): void {
-    this.#firstAnswer = undefined
+    this.#nextAnswer = undefined
     this.#isAsked = false
-    for (const sent of this.queue.waiting) this.session.stream?.write(delayed(sent))
+    for (const { stanza, at } of this.queue.waiting) this.session.stream?.write(delayed(stanza, at))
     if (this.queue.length > 0) this.#ask()
   }
 
@@ -115,9 +117,14 @@ export class ManagedSession {
   flush (): void {
     this.#isDue = false
     if (this.isEnded) return
-    if (this.#isOverfull) return this.#overflowed(this.session)
-    if (this.#firstAnswer !== undefined && this.#hasHandled(this.#firstAnswer)) this.#sendAnswer()
+    if (this.#isOverfull) return this.#giveUp()
+    if (this.#nextAnswer !== undefined && this.#hasHandled(this.#nextAnswer)) this.#sendAnswer()
     if (this.#shouldAsk && this.session.stream) this.#ask()
+  }
+
+  #giveUp (): void {
+    if (!this.session.stream) return this.#host.endSession(this.session)
+    this.session.close(new StreamError('resource-constraint', 'too many stanzas are not acknowledged'))
   }
 
   get #isOverfull (): boolean {
@@ -145,7 +152,14 @@ export class ManagedSession {
   }
 
   #sendAnswer (): void {
-    this.#firstAnswer = this.#hasHandled(this.#lastAnswer) ? undefined : this.#lastAnswer
+    this.#nextAnswer = this.#hasHandled(this.#lastAnswer) ? undefined : (this.#handled + 1) >>> 0
     this.session.send(el('a', NS, { h: String(this.#handled) }))
   }
+}
+
+// §6.
+function countTooHigh (h: number, sent: number): StreamError {
+  return new StreamError('undefined-condition', `${h} stanzas were acknowledged, and ${sent} sent`, {
+    name: 'handled-count-too-high', ns: NS, attrs: { 'h': String(h), 'send-count': String(sent) },
+  })
 }

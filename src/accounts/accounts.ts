@@ -204,9 +204,19 @@ export class Accounts implements Destination {
     if (!this.#parts.isTaken(message, account)) this.#handOver(message, account, true)
   }
 
-  /** Hands a message that is kept to one session. */
-  handTo (session: Session, message: Message): void {
-    session.deliver(this.#parts.stages.finish(message, session.account))
+  /** Hands over a message that is kept, and whose sender was told otherwise: as if it were committed now. */
+  handOverLate (message: Message, account: Account): void {
+    const { from, to } = message
+    const isOwn = from?.bare.equals(account.jid) === true
+    if (!isOwn || to?.bare.equals(account.jid)) return this.#handOver(message, account, true)
+    const sender = account.session(from.resource)
+    if (sender) this.#parts.stages.fanOutSent(message, sender)
+  }
+
+  /** Hands a message that is kept under that id to one session. */
+  handTo (session: Session, message: Message, id: string): void {
+    const { account } = session
+    session.deliver(this.#parts.stages.finish(stamp(message, account.jid, id), account))
   }
 
   #handOver (message: Message, account: Account, isStored: boolean): void {

@@ -20,6 +20,7 @@ export { randomId } from '../util/ids.ts'
 export { networkOf } from '../util/network-of.ts'
 export { VERSION } from '../util/version.ts'
 export { el } from '../xml/element.ts'
+export { escapeAttribute } from '../xml/write.ts'
 export { SaslError, StanzaError, StreamError } from '../xmpp/errors.ts'
 export { form, formValues } from '../xmpp/forms.ts'
 export { delay, forwarded } from '../xmpp/forward.ts'
@@ -98,8 +99,6 @@ export type Point = keyof Stages
 /** What has happened, for whom it may concern. 'keep' leaves a session for a resumption. */
 export interface Events {
   'session.bound': (session: Session) => void
-  /** It sent its initial presence. */
-  'session.available': (session: Session) => void
   /** It is available with a priority that is not negative, and was not before: from now on it gets what is for the account. */
   'session.reachable': (session: Session) => void
   /** The client says that it has the stanza, or there is no way to know and it was written. */
@@ -157,6 +156,16 @@ export interface Resumption {
   readonly resumed?: () => void
 }
 
+/** XEP-0050: something that the owner of an account can have done, after one form. */
+export interface Command {
+  readonly node: string
+  /** What it does, for people. */
+  readonly name: string
+  readonly form: Element
+  /** What it returns says, for people, what came of it. */
+  run (values: ReadonlyMap<string, readonly string[]>, session: Session): Promise<string>
+}
+
 /** A value of an extension's own that is loaded with the account and then read from memory. */
 export interface AccountData<T> {
   of (account: Account): T
@@ -176,13 +185,17 @@ export interface ExtensionHost {
   feature (ns: string, of?: DiscoTarget): void
   /** Extended information (XEP-0128): a form in the answers to disco#info. */
   info (form: Element, of?: DiscoTarget): void
-  streamFeature (when: 'before-auth' | 'after-auth', element: (peer: StreamPeer) => Element | undefined): void
+  /** There is a session where the login has bound one. */
+  streamFeature (
+    when: 'before-auth' | 'after-auth', element: (peer: StreamPeer, session: Session | undefined) => Element | undefined,
+  ): void
 
   /** What a message is worth when this payload is all it holds. */
   payload (ns: string, worth: Worth): void
 
   // What it answers.
   iq<const Target extends IqTarget> (route: IqRoute<Target>, handler: IqHandler<Target>): void
+  command (command: Command): void
   nonza (name: string, ns: string, handler: NonzaHandler): void
   /** XEP-0386: what a client may switch on while it binds; what is returned stands in `<bound/>`. */
   bindSwitch (ns: string, switchOn: (element: Element, session: Session) => Element | undefined): void
@@ -212,14 +225,18 @@ export interface ExtensionHost {
   worth (message: Message): Worth
   /** Hands a message that is kept, and that a session left unread, to the account's others. */
   handOver (account: Account, message: Message): void
-  /** Hands a message that is kept to one of the account's sessions. */
-  handTo (session: Session, message: Message): void
+  /** Hands over a message that turned out to be kept under that id, although its `committed` was rejected. */
+  handOverLate (account: Account, id: string, message: Message): void
+  /** Hands a message that its account keeps under that id to one session. */
+  handTo (session: Session, message: Message, id: string): void
   /** The sessions of a local account, from memory. */
   sessionsOf (account: Jid): readonly SessionInfo[]
   /** The account in memory, loaded when it was not; nothing when there is no such account. */
   account (jid: Jid): Promise<Account | undefined>
   /** Who may see the account's presence: its roster's subscribers. */
   subscribersOf (account: Account): readonly Jid[]
+  /** Whether the address is in the account's roster. */
+  isContact (account: Account, jid: Jid): boolean
   accountData<T> (load: (db: Database, account: Jid) => Promise<T>): AccountData<T>
   accounts: AccountCommands
 

@@ -67,7 +67,6 @@ export class Presences {
     }
     // RFC 6121 §3.1.3: again at each login until it is answered.
     for (const request of this.#rosters.requests(session.account)) session.deliver(storedStanza(request))
-    this.#events.available(session)
   }
 
   // RFC 6121 §4.2.2, §4.4.2 and §4.5.2: to the subscribers and to the user's own resources.

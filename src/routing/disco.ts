@@ -18,6 +18,13 @@ const CAPS_NODE = 'urn:heliograph'
 
 interface Entity { readonly identities: readonly Identity[], readonly features: Set<string>, readonly forms: Element[] }
 
+/** A part of an account that can be asked for by its name. */
+export interface DiscoNode {
+  readonly identity: Identity
+  readonly features: readonly string[]
+  readonly items?: () => readonly { readonly node: string, readonly name: string }[]
+}
+
 export class Disco {
   readonly #entities: Readonly<Record<DiscoTarget, Entity>> = {
     server: {
@@ -28,6 +35,7 @@ export class Disco {
       identities: [{ category: 'account', type: 'registered' }], features: new Set([NS_INFO, NS_ITEMS]), forms: [],
     },
   }
+  readonly #nodes = new Map<string, DiscoNode>()
   #ver: string | undefined
 
   /** What is returned takes the feature away again. */
@@ -52,6 +60,12 @@ export class Disco {
     }
   }
 
+  /** A node of every account, for its owner; what is returned takes it away again. */
+  addNode (name: string, node: DiscoNode): () => void {
+    this.#nodes.set(name, node)
+    return () => { this.#nodes.delete(name) }
+  }
+
   /** Answers queries; `mayKnow` says whether somebody may be told about another's account (XEP-0030 §8). */
   register (host: ExtensionHost, mayKnow: (account: Account, from: Jid) => boolean): void {
     const guarded = (answer: (query: Element) => Element) => async ({ to, from, payload }: IqRequest) => {
@@ -65,9 +79,10 @@ export class Disco {
     // XEP-0115 §6.2: a query may name the node that the hash was announced with.
     host.iq({ ...info, to: ['server'] }, ({ payload }) =>
       this.#info('server', payload, [`${CAPS_NODE}#${this.#serverVer()}`]))
-    host.iq({ ...info, to: ['own-account'] }, ({ payload }) => accountInfo(payload))
+    host.iq({ ...info, to: ['own-account'] }, ({ payload }) => this.#nodeInfo(payload) ?? accountInfo(payload))
     host.iq({ ...info, to: ['account'] }, guarded(accountInfo))
-    host.iq({ ...items, to: ['server', 'own-account'] }, ({ payload }) => answerItems(payload))
+    host.iq({ ...items, to: ['server'] }, ({ payload }) => answerItems(payload))
+    host.iq({ ...items, to: ['own-account'] }, ({ payload, to }) => this.#nodeItems(payload, to) ?? answerItems(payload))
     host.iq({ ...items, to: ['account'] }, guarded(answerItems))
   }
 
@@ -79,6 +94,20 @@ export class Disco {
   #serverVer (): string {
     this.#ver ??= verificationString(this.#entities.server)
     return this.#ver
+  }
+
+  #nodeInfo ({ attrs }: Element): Element | undefined {
+    const node = attrs.node === undefined ? undefined : this.#nodes.get(attrs.node)
+    if (!node) return
+    const { category, type, name } = node.identity
+    return el('query', NS_INFO, { node: attrs.node }, el('identity', NS_INFO, { category, type, name }),
+      ...node.features.map(feature => el('feature', NS_INFO, { var: feature })))
+  }
+
+  #nodeItems ({ attrs }: Element, of: Jid): Element | undefined {
+    const node = attrs.node === undefined ? undefined : this.#nodes.get(attrs.node)
+    return node && el('query', NS_ITEMS, { node: attrs.node },
+      ...(node.items?.() ?? []).map(item => el('item', NS_ITEMS, { jid: of.toString(), ...item })))
   }
 
   #info (of: DiscoTarget, { attrs: { node } }: Element, nodes: readonly string[]): Element {

@@ -9,7 +9,7 @@ import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { errorReply } from '../xmpp/stanza.ts'
 import type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
-import { stamp } from '../xmpp/stanza-id.ts'
+import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
 import type { IqTable } from './iq-table.ts'
 
 /** Whoever serves a domain. A promise means: not handed over yet, and what follows must wait to keep its order. */
@@ -63,15 +63,24 @@ export class Router {
   }
 
   #sendMessage (message: Message, sender: Session): void | Promise<void> {
-    // RFC 6120 §10.3.1: without a 'to' it is for the sender's own account.
-    const addressed = message.to ? message : message.withAddress(message.from, sender.account.jid)
     const { account } = sender
+    // RFC 6120 §10.3.1: without a 'to' it is for the sender's own account. XEP-0359 §3, rule 2: nor does it bring ids of it.
+    const addressed = withoutForgedIds(message.to ? message : message.withAddress(message.from, account.jid), account.jid)
     const stored = this.#stages.storeSent(addressed, sender)
-    const routed = this.route(addressed) // in the same tick: both copies are in one transaction
+    const routed = this.#routeStored(addressed) // in the same tick: both copies are in one transaction
     const copied = stored?.isRepeat ? stored.committed : account.deliverInOrder(stored?.committed, () => {
       this.#stages.fanOutSent(stored ? stamp(addressed, account.jid, stored.id) : addressed, sender)
     })
     return routed && copied ? Promise.all([copied, routed]).then(() => {}) : copied ?? routed
+  }
+
+  /** As `route`, but what is thrown comes by the promise: the sender's copy is kept by now, and goes its way. */
+  #routeStored (message: Message): void | Promise<void> {
+    try {
+      return this.route(message)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /** Loads what the stanza needs to be stored on both sides in one go; nothing when it can be at once. */

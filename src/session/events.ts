@@ -10,7 +10,7 @@ type Handlers = { readonly [E in keyof Events]: Events[E][] }
 
 export class EventTable {
   readonly #handlers: Handlers = {
-    'session.bound': [], 'session.available': [], 'session.reachable': [], 'session.ending': [], 'session.ended': [],
+    'session.bound': [], 'session.reachable': [], 'session.ending': [], 'session.ended': [],
     'stanza.delivered': [], 'message.left': [], 'account.removed': [],
   }
   readonly #log: Logger
@@ -28,10 +28,6 @@ export class EventTable {
 
   bound (session: Session): void {
     for (const handler of this.#handlers['session.bound']) this.#guard('session.bound', () => handler(session))
-  }
-
-  available (session: Session): void {
-    for (const handler of this.#handlers['session.available']) this.#guard('session.available', () => handler(session))
   }
 
   reachable (session: Session): void {

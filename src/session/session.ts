@@ -24,6 +24,8 @@ export interface SessionInfo {
 /** What a session needs of its stream. */
 export interface SessionStream {
   readonly remoteAddress: string
+  /** Written and not yet taken by the client. */
+  readonly bufferedBytes: number
   write (stanza: Stanza): void
   writeElement (element: Element): void
   close (error?: StreamError): void

@@ -78,6 +78,7 @@ export class ClientStream implements SessionStream {
   }
 
   get remoteAddress (): string { return this.#transport.remoteAddress }
+  get bufferedBytes (): number { return this.#transport.bufferedBytes }
   get session (): Session | undefined { return this.#session }
   get isClosed (): boolean { return this.#isClosed }
 

@@ -1,5 +1,6 @@
 /** Which features a stream offers in which state: RFC 6120 §4.3.2 as a table. */
 import type { StreamPeer } from '../extension/api.ts'
+import type { Session } from '../session/session.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import { NS_TLS } from '../xmpp/ns.ts'
@@ -39,11 +40,11 @@ export function featuresBeforeLogin (state: BeforeLogin, table: StreamTable): re
   ]
 }
 
-/** After the login; `mustBind` unless the login did it (XEP-0386). */
+/** After the login; a resource is to be bound unless the login came to a session (XEP-0386). */
 export function featuresAfterLogin (
-  mustBind: boolean, peer: StreamPeer, limits: AdvertisedLimits, table: StreamTable,
+  session: Session | undefined, peer: StreamPeer, limits: AdvertisedLimits, table: StreamTable,
 ): readonly Element[] {
-  return [...(mustBind ? bindFeatures() : []), ...table.features('after-auth', peer), limitsFeature(limits)]
+  return [...(session ? [] : bindFeatures()), ...table.features('after-auth', peer, session), limitsFeature(limits)]
 }
 
 /** XEP-0478: Stream Limits Advertisement. */

@@ -86,7 +86,7 @@ export class Negotiation {
   opened (from: string | undefined): void {
     this.expectsHeader = false
     this.#from = from === undefined ? undefined : parseJid(from)
-    if (this.#login) this.#offerAfterLogin(true)
+    if (this.#login) this.#offerAfterLogin()
     else this.#offerBeforeLogin()
   }
 
@@ -110,9 +110,9 @@ export class Negotiation {
     }, parts.streams))
   }
 
-  #offerAfterLogin (mustBind: boolean): void {
+  #offerAfterLogin (): void {
     const { limits, streams } = this.#parts
-    this.#framing.writeStreamElement('features', featuresAfterLogin(mustBind, this.#peer, limits, streams))
+    this.#framing.writeStreamElement('features', featuresAfterLogin(this.#entrance.session, this.#peer, limits, streams))
   }
 
   take (frame: Frame): void | Promise<void> {
@@ -166,7 +166,7 @@ export class Negotiation {
       return
     }
     // XEP-0388 §2.6.3; XEP-0198 §9.2: none where a session goes on.
-    if (!this.#entrance.isResumed) this.#offerAfterLogin(!this.#entrance.session)
+    if (!this.#entrance.isResumed) this.#offerAfterLogin()
     this.#enter()
   }
 

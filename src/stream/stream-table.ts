@@ -8,7 +8,7 @@ type SwitchOn = (element: Element, session: Session) => Element | undefined
 type Resume = (element: Element, account: Jid | undefined) => Resumption | Promise<Resumption>
 
 type FeatureState = 'before-auth' | 'after-auth'
-type Feature = (peer: StreamPeer) => Element | undefined
+type Feature = (peer: StreamPeer, session: Session | undefined) => Element | undefined
 
 export class StreamTable {
   readonly #features: Readonly<Record<FeatureState, Feature[]>> = { 'before-auth': [], 'after-auth': [] }
@@ -24,8 +24,8 @@ export class StreamTable {
     return () => { features.splice(features.indexOf(feature), 1) }
   }
 
-  features (when: FeatureState, peer: StreamPeer): readonly Element[] {
-    return this.#features[when].flatMap(feature => feature(peer) ?? [])
+  features (when: FeatureState, peer: StreamPeer, session?: Session): readonly Element[] {
+    return this.#features[when].flatMap(feature => feature(peer, session) ?? [])
   }
 
   /** What is returned takes the handler away again. */

@@ -10,9 +10,10 @@ import type { Core } from '../core.ts'
 import type { Extension } from '../extension/api.ts'
 import { openLog } from '../log.ts'
 import type { Session, SessionStream } from '../session/session.ts'
+import { parseElement } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import { parseFrame } from '../xml/framer.ts'
-import type { StreamError } from '../xmpp/errors.ts'
+import { StreamError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { NS_CLIENT } from '../xmpp/ns.ts'
 import type { Database } from '../storage/database.ts'
@@ -29,9 +30,13 @@ export interface World {
   client (jid: string): Promise<Client>
   /** A client of an anonymous account. */
   guest (jid: string): Promise<Client>
+  /** The server ends in its own way, and another one starts on the same database. */
+  restarts (): Promise<World>
   readonly core: Core
   readonly db: Database
 }
+
+type Extensions = readonly (Extension | readonly [Extension, unknown])[]
 
 let postgres: PostgresDatabase
 let credentials: Credentials
@@ -44,8 +49,12 @@ beforeAll(async () => {
 afterAll(() => postgres.close())
 
 /** A server with these extensions and an empty database; gone when the test is finished. One at a time in a file. */
-export async function world (...extensions: readonly (Extension | readonly [Extension, unknown])[]): Promise<World> {
+export async function world (...extensions: Extensions): Promise<World> {
   await postgres.query('delete from account')
+  return start(extensions)
+}
+
+async function start (extensions: Extensions): Promise<World> {
   const db = counted(postgres)
   const core = await createCore({
     hosts: ['localhost'], db, log: await openLog({ level: 'silent' }),
@@ -53,12 +62,20 @@ export async function world (...extensions: readonly (Extension | readonly [Exte
       ? { extension: one, options: one.config?.parse(undefined) }
       : { extension: one[0], options: one[1] }),
   })
-  onTestFinished(async () => {
+  let isUp = true
+  const stop = async (): Promise<void> => {
+    if (!isUp) return
+    isUp = false
     await settled()
     await core.unload()
-  })
+  }
+  onTestFinished(stop)
   return {
     core,
+    async restarts () {
+      await stop()
+      return start(extensions)
+    },
     db: postgres,
     async client (address) {
       const jid = Jid.parse(address)
@@ -97,10 +114,9 @@ async function settled (): Promise<void> {
 
 export class Client {
   readonly session: Session
-  readonly #stream: SessionStream
+  #stream: SessionStream | undefined
   readonly #core: Core
-  readonly #received: Stanza[] = []
-  #isConnected = true
+  readonly #received: (Stanza | Element)[] = []
   readonly #answers = new Map<string, (answer: Stanza) => void>()
   #nextId = 0
   /** Why the server ended the stream. */
@@ -108,22 +124,31 @@ export class Client {
 
   constructor (core: Core, jid: Jid, account: Awaited<ReturnType<Core['accounts']['open']>>) {
     this.#core = core
-    const stream: SessionStream = {
-      remoteAddress: '127.0.0.1',
-      write: stanza => { this.#take(stanza) },
-      writeElement: () => {},
-      close: error => {
-        this.ended = error
-        this.leaves(false)
-      },
-    }
-    this.#stream = stream
+    const stream = this.#stream = this.#connect()
     this.session = core.accounts.bind(account, jid, stream)
     core.events.bound(this.session)
   }
 
+  #connect (): SessionStream {
+    const stream: SessionStream = {
+      remoteAddress: '127.0.0.1',
+      bufferedBytes: 0,
+      write: stanza => { if (this.#stream === stream) this.#take(stanza) },
+      writeElement: element => { if (this.#stream === stream) this.#received.push(element) },
+      close: error => {
+        this.ended = error
+        this.#lose(stream, false)
+      },
+    }
+    return stream
+  }
+
+  #lose (stream: SessionStream, mayResume: boolean): void {
+    if (this.#stream === stream) this.#stream = undefined
+    this.#core.lost(this.session, stream, mayResume)
+  }
+
   #take (stanza: Stanza): void {
-    if (!this.#isConnected) return
     const answer = stanza.kind === 'iq' && stanza.id !== undefined ? this.#answers.get(stanza.id) : undefined
     if (answer && (stanza.type === 'result' || stanza.type === 'error')) answer(stanza)
     else this.#received.push(stanza)
@@ -131,8 +156,29 @@ export class Client {
 
   /** Its stream is gone, without a word. */
   leaves (mayResume = true): void {
-    this.#isConnected = false
-    this.#core.lost(this.session, this.#stream, mayResume)
+    if (this.#stream) this.#lose(this.#stream, mayResume)
+  }
+
+  /** Asks to go on with its session on a new stream (XEP-0198 §5), and gives the answer. */
+  async resumes (request: string): Promise<string | undefined> {
+    const resumption = await this.#core.streams.resume(parse(request), this.session.account.jid)
+    if (resumption?.session === this.session) {
+      this.#stream = this.#connect()
+      this.session.resume(this.#stream)
+      resumption.resumed?.()
+    }
+    return resumption?.reply.toString()
+  }
+
+  /** Sends an element that is no stanza; resolves when the server has taken it. */
+  async sendsNonza (xml: string): Promise<void> {
+    const element = parse(xml)
+    try {
+      await this.#core.streams.nonza(element.getName(), element.getNS() ?? '')?.(element, this.session)
+    } catch (error) {
+      if (!(error instanceof StreamError)) throw error
+      this.#stream?.close(error)
+    }
   }
 
   /** Sends a stanza; resolves when the server has dealt with it. */
@@ -141,8 +187,11 @@ export class Client {
     const to = frame.to === undefined ? undefined : Jid.parse(frame.to)
     const stanza = stanzaOf(frame, this.session.jid, to, frame.lang)
     if (!stanza) throw new Error(`<${frame.name}/> is no stanza`)
-    await this.#core.router.prepare(stanza)
-    await this.#core.router.send(stanza, this.session)
+    const loading = this.#core.router.prepare(stanza)
+    if (loading) await loading
+    const sent = this.#core.router.send(stanza, this.session)
+    this.session.inFlight.track(stanza.kind === 'iq' ? undefined : sent)
+    await sent
   }
 
   async says (to: string, body: string): Promise<void> {
@@ -170,12 +219,16 @@ export class Client {
   /** What came since the last look, answers to `asks` aside, once everything that is under way has arrived. */
   async received (): Promise<readonly string[]> {
     await settled()
-    return this.#received.splice(0).map(stanza => stanza.toXml())
+    return this.#received.splice(0).map(part => 'kind' in part ? part.toXml() : part.toString())
   }
 
   /** The same, each stanza in a few words. */
   async receivedInBrief (): Promise<readonly string[]> {
     await settled()
-    return this.#received.splice(0).map(brief)
+    return this.#received.splice(0).map(part => 'kind' in part ? brief(part) : part.toString())
   }
+}
+
+function parse (xml: string): Element {
+  return parseElement(parseFrame(Buffer.from(xml), LIMITS))
 }

@@ -8,7 +8,7 @@ export const NS_STANZA_ID = 'urn:xmpp:sid:0'
 /** The message with the id under which `by` keeps it, and without any other that claims to be from there (§3.1). */
 export function stamp (message: Message, by: Jid, id: string): Message {
   const xml = `<stanza-id xmlns='${NS_STANZA_ID}' by='${escapeAttribute(by.toString())}' id='${escapeAttribute(id)}'/>`
-  return withoutForgedIds(message, by).withWritten('stanza-id', NS_STANZA_ID, xml)
+  return withoutForgedIds(message, by).withWritten('stanza-id', NS_STANZA_ID, xml).keptAs(id)
 }
 
 /** The message without ids that claim to be from `by` (§3.1, rule 7). */

@@ -19,15 +19,16 @@ export class WorthTable {
     return () => { this.#payloads.delete(ns) }
   }
 
-  /** The sum of what its payloads are worth; a body is worth everything (XEP-0313 §5.1.1). */
+  /** The sum of what its payloads are worth; a body is worth everything (XEP-0313 §6.1.1). */
   of (message: Message): Worth {
     if (message.type === 'error' || message.type === 'groupchat') return NOTHING
     let { store, copy, wake } = NOTHING
+    let isAsked = false
     let isForbidden = false
     for (const { name, ns } of message.children) {
       if (ns === NS_HINTS) {
         if (name === 'no-store' || name === 'no-permanent-store') isForbidden = true
-        else if (name === 'store') store = true
+        else if (name === 'store') isAsked = true
         continue
       }
       const worth = name === 'body' && ns === 'jabber:client' ? EVERYTHING : this.#payloads.get(ns)
@@ -36,6 +37,7 @@ export class WorthTable {
       copy ||= worth.copy
       wake ||= worth.wake
     }
-    return { store: store && !isForbidden && message.type !== 'headline', copy, wake }
+    // XEP-0334 §4.4: asked for, a headline is kept too.
+    return { store: !isForbidden && (isAsked || (store && message.type !== 'headline')), copy, wake }
   }
 }

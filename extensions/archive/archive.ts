@@ -1,0 +1,53 @@
+/** An archive in memory, with its account: its last number, and what came lately. */
+import { RECENT_MESSAGES } from './store.ts'
+import type { Entry, Tail } from './store.ts'
+
+export class Archive {
+  readonly owner: string
+  /** While it is `lost`, something could not be written, and nobody knows where it ends. Of a `closed` one there is no account. */
+  state: 'open' | 'lost' | 'closed' = 'open'
+  /** The commit that the last number waits for. */
+  pending: Promise<void> | undefined
+  /** What was refused and may be written all the same, until its number is another's. */
+  doubtful: readonly Entry[] = []
+  #last: number
+  #recent: Map<string, number>
+
+  constructor (owner: string, { last, recent }: Tail) {
+    this.owner = owner
+    this.#last = last
+    this.#recent = new Map(recent)
+  }
+
+  /** The next number, from now on that of a message with this fingerprint. */
+  next (fingerprint: string | undefined): number {
+    const seq = ++this.#last
+    if (fingerprint !== undefined) this.#remember(fingerprint, seq)
+    return seq
+  }
+
+  /** When what is on its way to the database is there, or was refused. */
+  async settled (): Promise<void> {
+    await this.pending?.catch(() => {}) // whoever sent it heard of it
+  }
+
+  /** The number of a recent message with this fingerprint. */
+  find (fingerprint: string | undefined): number | undefined {
+    return fingerprint === undefined ? undefined : this.#recent.get(fingerprint)
+  }
+
+  /** Goes on from where it ends in the database, where these of the doubtful entries were found. */
+  reopen ({ last, recent }: Tail, found: readonly Entry[]): void {
+    this.#last = Math.max(last, ...found.map(entry => entry.seq))
+    this.#recent = new Map(recent)
+    for (const { fingerprint, seq } of found) if (fingerprint !== undefined) this.#remember(fingerprint, seq)
+    this.doubtful = this.doubtful.filter(entry => !found.includes(entry))
+    if (this.state === 'lost') this.state = 'open'
+  }
+
+  #remember (fingerprint: string, seq: number): void {
+    this.#recent.set(fingerprint, seq)
+    const [oldest] = this.#recent.keys()
+    if (this.#recent.size > RECENT_MESSAGES && oldest !== undefined) this.#recent.delete(oldest)
+  }
+}

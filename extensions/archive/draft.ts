@@ -1,0 +1,40 @@
+/** What an archive keeps of a message, and how it tells one that comes again. */
+import { hash } from 'node:crypto'
+import { originId } from '../../src/extension/api.ts'
+import type { Account, Jid, Message } from '../../src/extension/api.ts'
+import type { Entry } from './store.ts'
+
+export type Draft = Omit<Entry, 'owner' | 'seq'>
+
+/** An entry of an index holds no more than 2700 bytes, of which the owner's address may take most. */
+const MAX_PEER_BYTES = 600
+
+/** What stands for the other side's account in the archive. */
+export function peerKey ({ bare }: Jid): string {
+  const text = bare.toString()
+  return Buffer.byteLength(text) <= MAX_PEER_BYTES ? text : hash('sha256', text, 'base64')
+}
+
+/** Makes drafts. Both archives of a message ask one after the other, and share what takes time. */
+export function drafter (): (message: Message, account: Account, isSent: boolean) => Draft {
+  let last: Message | undefined
+  let stanza: Buffer = Buffer.alloc(0)
+  let fingerprint: string | undefined
+  return (message, account, isSent) => {
+    if (message !== last) {
+      last = message
+      stanza = message.toBytes()
+      fingerprint = fingerprintOf(message)
+    }
+    const peer = peerKey((isSent ? message.to : message.from) ?? account.jid)
+    return { peer, isSent, sentAt: Date.now(), fingerprint, stanza }
+  }
+}
+
+/** Who, to whom, under which id, what: where the client gave an id. A delay that it added since does not count. */
+function fingerprintOf (message: Message): string | undefined {
+  const id = originId(message)
+  if (id === undefined) return
+  const { inner } = message.withoutPayload(child => child.name === 'delay' && child.ns === 'urn:xmpp:delay')
+  return hash('sha1', `${message.from?.bare}\0${message.to?.bare}\0${id}\0${inner.toString('latin1')}`, 'base64')
+}

@@ -1,0 +1,128 @@
+/**
+ * The archive's SQL for what is read. An archive's numbers have no holes, so that a page is a range of them, whether an
+ * id is there is a comparison, and how many there are is mostly a subtraction; times are found by halving.
+ */
+import type { Database } from '../../src/extension/api.ts'
+
+/** The numbers of what an archive holds. */
+export interface Range { readonly first: number, readonly last: number }
+
+/** Which messages are wanted, besides where in the archive. */
+export interface Filter {
+  /** As `peerKey` gives it. */
+  readonly peer?: string | undefined
+  /** The full address of the peer, where that matters, as it stands in an attribute. */
+  readonly resource?: string | undefined
+  /** Milliseconds since 1970, both ends included. */
+  readonly start?: number | undefined
+  readonly end?: number | undefined
+  readonly ids?: readonly number[] | undefined
+  /** What a person types to find something. */
+  readonly words?: string | undefined
+}
+
+/** A message as it is read back. */
+export interface Kept { readonly seq: number, readonly sentAt: number, readonly stanza: string }
+
+export interface Page {
+  /** In the archive's order. */
+  readonly messages: readonly Kept[]
+  /** Whether there is no more in the direction in which the page was read. */
+  readonly isComplete: boolean
+}
+
+/** A page that is larger is cut, so that some of them can be under way to a client that reads slowly. */
+const MAX_PAGE_BYTES = 512 * 1024
+
+/** As far as a scan of an index is worth while that nobody asked for. */
+const MAX_COUNTED = 5000
+
+/** By how much a clock may have been set back: messages are looked for so much before and after the times. */
+const CLOCK_STEP_MS = 3_600_000
+
+/** What the archive holds, if anything. Messages that were emptied are the oldest. */
+export async function readRange (db: Database, owner: string): Promise<Range | undefined> {
+  const [range] = await db.query<{ readonly first: number | null, readonly last: number | null }>(`
+    select (select seq from archive_message where owner = $1 and stanza <> '' order by seq limit 1) as first,
+      (select seq from archive_message where owner = $1 order by seq desc limit 1) as last`, [owner])
+  return range?.first == null || range.last === null ? undefined : { first: range.first, last: range.last }
+}
+
+/** The part of the range in which all that the filter's times let through is; it may be empty. */
+export async function narrowToTimes (db: Database, owner: string, range: Range, { start, end }: Filter): Promise<Range> {
+  const first = start === undefined ? range.first : await findTime(db, owner, range, start - CLOCK_STEP_MS)
+  const last = end === undefined ? range.last : await findTime(db, owner, range, end + CLOCK_STEP_MS + 1) - 1
+  return { first, last }
+}
+
+/** The first number whose message was sent at that time or later, where clocks only go forward. */
+async function findTime (db: Database, owner: string, { first, last }: Range, time: number): Promise<number> {
+  const [found] = await db.query<{ readonly seq: number }>(`
+    with recursive half (low, high) as (
+      select $2::int8, $3::int8 + 1
+      union all
+      select case when sent_at < $4 then seq + 1 else low end, case when sent_at < $4 then high else seq end
+      from half join archive_message on owner = $1 and seq = (low + high) / 2
+      where low < high
+    )
+    select low as seq from half order by high - low limit 1`, [owner, first, last, time])
+  return found?.seq ?? first
+}
+
+/** The first messages of the range that pass the filter, or the last, `max` at most. */
+export async function readPage (
+  db: Database, owner: string, { first, last }: Range, filter: Filter, max: number, fromEnd: boolean,
+): Promise<Page> {
+  const { where, values } = conditions(owner, first, last, filter)
+  const order = fromEnd ? 'order by seq desc' : 'order by seq'
+  const rows = await db.query<Kept & { readonly found: number }>(`
+    select seq, sent_at as "sentAt", stanza, found from (
+      select *, count(*) over () as found, sum(octet_length(stanza)) over (${order}) - octet_length(stanza) as before
+      from (select seq, sent_at, stanza from archive_message where ${where} ${order} limit $${values.length + 1}) as page
+    ) as measured where before < $${values.length + 2} ${order}`, [...values, max + 1, MAX_PAGE_BYTES])
+  const messages = rows.slice(0, max)
+  const isComplete = messages.length === (rows[0]?.found ?? 0)
+  return { messages: fromEnd ? messages.reverse() : messages, isComplete }
+}
+
+/** How many messages of the range pass the filter; nothing where counting them takes long. */
+export async function countMessages (
+  db: Database, owner: string, { first, last }: Range, filter: Filter,
+): Promise<number | undefined> {
+  if (Object.values(filter).every(condition => condition === undefined)) return Math.max(0, last - first + 1)
+  const { where, values } = conditions(owner, first, last, filter)
+  const [counted] = await db.query<{ readonly count: number }>(`
+    select count(*) from (select from archive_message where ${where} limit $${values.length + 1}) as found`,
+  [...values, MAX_COUNTED + 1])
+  return counted === undefined || counted.count > MAX_COUNTED ? undefined : counted.count
+}
+
+/** `filter` as SQL: a plan of its own for each kind of query. */
+function conditions (
+  owner: string, first: number, last: number, { peer, resource, start, end, ids, words }: Filter,
+): { readonly where: string, readonly values: readonly unknown[] } {
+  const values: unknown[] = [owner, first, last]
+  const parts = ['owner = $1', 'seq between $2 and $3']
+  const add = (value: unknown, condition: (parameter: string) => string): void => {
+    if (value !== undefined) parts.push(condition(`$${values.push(value)}`))
+  }
+  add(peer, it => `peer = ${it}`)
+  // The sender's address stands between the third and the fourth apostrophe of what is kept, the recipient's is next.
+  add(resource, it => `${it} in (split_part(stanza, '''', 4), split_part(stanza, '''', 6))`)
+  add(start, it => `sent_at >= ${it}`)
+  add(end, it => `sent_at <= ${it}`)
+  add(ids, it => `seq = any(${it}::int8[])`)
+  add(words, it => `archive_words(owner, stanza) @@ (md5($1)::tsquery && websearch_to_tsquery('simple', ${it}))`)
+  return { where: parts.join(' and '), values }
+}
+
+export interface Ends { readonly first: Kept, readonly last: Kept }
+
+/** The oldest message and the newest. */
+export async function readEnds (db: Database, owner: string): Promise<Ends | undefined> {
+  const range = await readRange(db, owner)
+  if (!range) return
+  const { messages } = await readPage(db, owner, range, { ids: [range.first, range.last] }, 2, false)
+  const [first, last = first] = messages
+  return first && last && { first, last }
+}

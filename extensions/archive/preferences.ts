@@ -1,0 +1,85 @@
+/**
+ * XEP-0441: Message Archive Management Preferences. Which conversations a user wants kept: all, none, those with the
+ * roster, and whom to except from that. They are in memory with the account, so that each message is judged at once.
+ */
+import { batchedRead, el, Jid, JidError, StanzaError } from '../../src/extension/api.ts'
+import type { Account, AccountData, Element, ExtensionHost } from '../../src/extension/api.ts'
+
+const NS = 'urn:xmpp:mam:2'
+const MAX_LISTED = 1000
+
+type Default = 'always' | 'never' | 'roster'
+
+interface Preferences {
+  readonly byDefault: Default
+  readonly always: ReadonlySet<string>
+  readonly never: ReadonlySet<string>
+}
+
+interface Row { readonly owner: string, readonly by_default: Default, readonly always: string[], readonly never: string[] }
+
+const NONE: ReadonlySet<string> = new Set()
+const UNSET: Preferences = { byDefault: 'always', always: NONE, never: NONE }
+
+/** Answers for the preferences; what is returned says whether a message to or from the address is to be kept. */
+export function keepPreferences (host: ExtensionHost): (account: Account, other: Jid) => boolean {
+  const preferences = loadedPreferences(host)
+
+  host.iq({ type: 'get', to: ['own-account'], name: 'prefs', ns: NS }, (_request, { account }) => describe(preferences.of(account)))
+  host.iq({ type: 'set', to: ['own-account'], name: 'prefs', ns: NS }, async ({ payload }, { account }) => {
+    const wanted = parse(payload)
+    if (account.isAnonymous) throw new StanzaError('not-allowed', 'nothing is kept')
+    await host.db.query(
+      `insert into archive_preference (owner, by_default, always, never) values ($1, $2, $3, $4)
+       on conflict (owner) do update set by_default = $2, always = $3, never = $4`,
+      [account.jid.toString(), wanted.byDefault, [...wanted.always], [...wanted.never]])
+    preferences.set(account, wanted)
+    return describe(wanted)
+  })
+
+  return (account, other) => {
+    const { byDefault, always, never } = preferences.of(account)
+    if (lists(never, other)) return false
+    return byDefault === 'always' || lists(always, other) || (byDefault === 'roster' && host.isContact(account, other))
+  }
+}
+
+function loadedPreferences (host: ExtensionHost): AccountData<Preferences> {
+  const read = batchedRead(async (owners: readonly string[]) => {
+    const rows = await host.db.query<Row>('select * from archive_preference where owner = any($1)', [owners])
+    return new Map(rows.map(({ owner, by_default: byDefault, always, never }): [string, Preferences] =>
+      [owner, { byDefault, always: new Set(always), never: new Set(never) }]))
+  })
+  return host.accountData(async (_db, account) => await read(account.toString()) ?? UNSET)
+}
+
+/** §2.3.1: a listed address with a resource is that resource, one without it is the account. */
+function lists (list: ReadonlySet<string>, jid: Jid): boolean {
+  return list.size > 0 && (list.has(jid.toString()) || list.has(jid.bare.toString()))
+}
+
+// §2.1: both lists, also where they are empty.
+function describe ({ byDefault, always, never }: Preferences): Element {
+  const list = (name: string, jids: ReadonlySet<string>): Element =>
+    el(name, undefined, {}, ...[...jids].map(jid => el('jid', undefined, {}, jid)))
+  return el('prefs', NS, { default: byDefault }, list('always', always), list('never', never))
+}
+
+function parse (prefs: Element): Preferences {
+  const byDefault = prefs.attrs.default
+  if (byDefault !== 'always' && byDefault !== 'never' && byDefault !== 'roster') {
+    throw new StanzaError('bad-request', 'the default is always, never or roster')
+  }
+  return { byDefault, always: listed(prefs.getChild('always', NS)), never: listed(prefs.getChild('never', NS)) }
+}
+
+function listed (list: Element | undefined): ReadonlySet<string> {
+  const jids = list?.getChildren('jid', NS) ?? []
+  if (jids.length > MAX_LISTED) throw new StanzaError('resource-constraint', `a list has ${MAX_LISTED} addresses at most`)
+  try {
+    return new Set(jids.map(jid => Jid.parse(jid.text()).toString()))
+  } catch (error) {
+    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
+    throw error
+  }
+}

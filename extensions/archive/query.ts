@@ -1,0 +1,106 @@
+/**
+ * XEP-0313 §4 and §5: answers what the owner of an archive asks: results one message each, in order, and then what page
+ * they are. Nobody else is answered.
+ */
+import { el, form, forwarded, messageWith, StanzaError } from '../../src/extension/api.ts'
+import type { Account, Element, ExtensionHost, Session } from '../../src/extension/api.ts'
+import { countMessages, narrowToTimes, readEnds, readPage, readRange } from './pages.ts'
+import type { Kept, Page, Range } from './pages.ts'
+import { FULL_TEXT, NS, NS_RSM, readQuery } from './request.ts'
+import type { Query } from './request.ts'
+
+export interface QueryParts {
+  /** Whether the text of messages can be searched by now. */
+  readonly maySearch: () => boolean
+  /** When what is being kept for the account is there, or will not be. */
+  readonly settled: (account: Account) => Promise<void>
+}
+
+export function answerQueries (host: ExtensionHost, { maySearch, settled }: QueryParts): void {
+  const own = { to: ['own-account'], ns: NS } as const
+  // What waits for a client that comes for it is not sent to it besides (§6.1.1).
+  const comesForIt = (session: Session): void => { if (!session.flags.has(NS)) session.setFlag(NS, true) }
+  const extraFields = (): readonly string[] => maySearch() ? [FULL_TEXT] : []
+
+  host.iq({ ...own, type: 'get', name: 'query' }, () => el('query', NS, {}, queryForm(extraFields())))
+  host.iq({ ...own, type: 'set', name: 'query' }, async ({ payload }, session) => {
+    const query = readQuery(payload, extraFields())
+    comesForIt(session)
+    await settled(session.account) // RFC 6120 §10.1: what the client sent before its query comes before it
+    return answer(host, session, query)
+  })
+  host.iq({ ...own, type: 'get', name: 'metadata' }, async (_request, session) => {
+    comesForIt(session)
+    await settled(session.account)
+    const ends = await readEnds(host.db, session.account.jid.toString())
+    return el('metadata', NS, {}, ends && describe('start', ends.first), ends && describe('end', ends.last))
+  })
+  for (const [type, name] of [['get', 'query'], ['set', 'query'], ['get', 'metadata'], ['get', 'prefs'], ['set', 'prefs']] as const) {
+    host.iq({ type, to: ['account'], name, ns: NS }, () => { throw new StanzaError('forbidden') }) // §8.1
+  }
+}
+
+async function answer (host: ExtensionHost, session: Session, query: Query): Promise<Element> {
+  const { db } = host
+  const { filter, page: { max, fromEnd } } = query
+  const owner = session.account.jid.toString()
+  const range = await readRange(db, owner)
+  const ranges = chooseRanges(range, query)
+  if (!ranges) return describePage({ messages: [], isComplete: true }, 0)
+  const narrow = (wanted: Range): Promise<Range> => narrowToTimes(db, owner, wanted, filter)
+  const [whole, wanted] = await Promise.all([narrow(ranges.whole), narrow(ranges.page)])
+  const [page, count] = await Promise.all([
+    readPage(db, owner, wanted, filter, max, fromEnd),
+    countMessages(db, owner, whole, filter),
+  ])
+  for (const message of query.isFlipped ? page.messages.toReversed() : page.messages) sendResult(host, session, query.id, message)
+  return describePage(page, count)
+}
+
+/** What a query is about, and where in it its page is; an id that is not in the archive is item-not-found (§4.1.3, §4.3.2). */
+function chooseRanges (
+  range: Range | undefined, { filter: { ids = [] }, afterId, beforeId, page }: Query,
+): { readonly whole: Range, readonly page: Range } | undefined {
+  for (const id of [afterId, beforeId, page.after, page.before, ...ids]) {
+    if (id === undefined || (range && id >= range.first && id <= range.last)) continue
+    throw new StanzaError('item-not-found', 'the archive has no such id')
+  }
+  if (!range) return
+  const whole = between(range, afterId, beforeId)
+  return { whole, page: between(whole, page.after, page.before) }
+}
+
+function between ({ first, last }: Range, after = -Infinity, before = Infinity): Range {
+  return { first: Math.max(first, after + 1), last: Math.min(last, before - 1) }
+}
+
+function sendResult (host: ExtensionHost, session: Session, queryid: string | undefined, { seq, sentAt, stanza }: Kept): void {
+  const result = el('result', NS, { queryid, id: String(seq) })
+  const header = { from: session.account.jid, to: session.jid, archiveId: String(seq) }
+  host.deliver(session, messageWith('normal', header, forwarded(result, Buffer.from(stanza), sentAt)))
+}
+
+// §4.3.2, and XEP-0059 §2.2: the ends of the page are those of the archive's order, also where it was sent flipped.
+function describePage ({ messages, isComplete }: Page, count: number | undefined): Element {
+  const id = (name: string, message: Kept | undefined): Element | undefined =>
+    message && el(name, undefined, {}, String(message.seq))
+  return el('fin', NS, { complete: isComplete ? 'true' : undefined },
+    el('set', NS_RSM, {},
+      id('first', messages[0]), id('last', messages.at(-1)),
+      count === undefined ? undefined : el('count', undefined, {}, String(count))))
+}
+
+function describe (name: string, { seq, sentAt }: Kept): Element {
+  return el(name, undefined, { id: String(seq), timestamp: new Date(sentAt).toISOString() })
+}
+
+function queryForm (extraFields: readonly string[]): Element {
+  const text = (name: string) => ({ name, values: [], type: 'text-single' } as const)
+  return form('form', NS, [
+    { name: 'with', values: [], type: 'jid-single' },
+    text('start'), text('end'), text('before-id'), text('after-id'),
+    { name: 'ids', values: [], type: 'list-multi', isOpen: true },
+    { name: 'include-groupchat', values: [], type: 'boolean' },
+    ...extraFields.map(text),
+  ])
+}

@@ -1,0 +1,107 @@
+/** A query as a client writes it (XEP-0313 §4): the form with its filters, the page (XEP-0059), and how it is sent. */
+import { escapeAttribute, formValues, Jid, JidError, StanzaError } from '../../src/extension/api.ts'
+import type { Element } from '../../src/extension/api.ts'
+import { peerKey } from './draft.ts'
+import type { Filter } from './pages.ts'
+
+export const NS = 'urn:xmpp:mam:2'
+export const NS_RSM = 'http://jabber.org/protocol/rsm'
+export const FULL_TEXT = '{urn:xmpp:fulltext:0}fulltext'
+const NS_FORMS = 'jabber:x:data'
+
+const DEFAULT_PAGE = 100
+const MAX_PAGE = 250
+
+/** What is asked for; ids are those of the archive. */
+export interface Query {
+  readonly id: string | undefined
+  readonly filter: Filter
+  readonly afterId: number | undefined
+  readonly beforeId: number | undefined
+  readonly page: PageRequest
+  readonly isFlipped: boolean
+}
+
+export interface PageRequest {
+  readonly max: number
+  readonly after: number | undefined
+  readonly before: number | undefined
+  /** Whether it is the last messages that are wanted. */
+  readonly fromEnd: boolean
+}
+
+/** Reads a query whose form may have these fields besides those that every archive knows. */
+export function readQuery (query: Element, extraFields: readonly string[]): Query {
+  if (query.attrs.node !== undefined) throw new StanzaError('item-not-found', 'an account has no nodes here')
+  const x = query.getChild('x', NS_FORMS)
+  const fields = x ? formValues(x) : new Map<string, readonly string[]>()
+  if (x && fields.get('FORM_TYPE')?.[0] !== NS) throw new StanzaError('bad-request', 'the form is of another type')
+  for (const name of fields.keys()) {
+    // §4.1.5.
+    if (!FIELDS.has(name) && !extraFields.includes(name)) throw new StanzaError('feature-not-implemented', `no field ${name}`)
+  }
+  const value = (name: string): string | undefined => fields.get(name)?.[0] || undefined
+  return {
+    id: query.attrs.queryid,
+    filter: {
+      ...peerOf(value('with')),
+      start: timeOf(value('start')),
+      end: timeOf(value('end')),
+      ids: fields.get('ids')?.length ? fields.get('ids')?.map(idOf) : undefined,
+      words: value(FULL_TEXT),
+    },
+    afterId: optionalId(value('after-id')),
+    beforeId: optionalId(value('before-id')),
+    page: pageOf(query.getChild('set', NS_RSM)),
+    isFlipped: query.getChild('flip-page', NS) !== undefined,
+  }
+}
+
+const FIELDS: ReadonlySet<string> = new Set([
+  'FORM_TYPE', 'with', 'start', 'end', 'before-id', 'after-id', 'ids', 'include-groupchat',
+])
+
+/** §4.1.1: a bare address is that of all its resources. */
+function peerOf (text: string | undefined): Pick<Filter, 'peer' | 'resource'> {
+  if (text === undefined) return {}
+  try {
+    const jid = Jid.parse(text)
+    return { peer: peerKey(jid), resource: jid.isBare ? undefined : escapeAttribute(jid.toString()) }
+  } catch (error) {
+    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
+    throw error
+  }
+}
+
+const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/
+
+// XEP-0082 §3.2.
+function timeOf (text: string | undefined): number | undefined {
+  if (text === undefined) return
+  const time = DATE_TIME.test(text) ? Date.parse(text) : NaN
+  if (Number.isNaN(time)) throw new StanzaError('bad-request', 'that is no date and time')
+  return time
+}
+
+function optionalId (text: string | undefined): number | undefined {
+  return text === undefined ? undefined : idOf(text)
+}
+
+function idOf (text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new StanzaError('item-not-found', 'the archive has no such id')
+  return Number(text)
+}
+
+function pageOf (set: Element | undefined): PageRequest {
+  if (set?.getChild('index', NS_RSM)) throw new StanzaError('feature-not-implemented', 'pages are asked for by id')
+  const max = set?.getChildText('max', NS_RSM) ?? undefined
+  if (max !== undefined && !/^\d{1,9}$/.test(max)) throw new StanzaError('bad-request', 'a page has a number of messages')
+  const before = set?.getChildText('before', NS_RSM) ?? undefined
+  const after = set?.getChildText('after', NS_RSM) ?? undefined
+  return {
+    max: Math.min(MAX_PAGE, max === undefined ? DEFAULT_PAGE : Number(max)),
+    after: optionalId(after || undefined),
+    before: optionalId(before || undefined),
+    fromEnd: before !== undefined, // XEP-0059 §2.5: an empty one asks for the last page
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Removes what is not to be kept any longer (XEP-0313 §3.2): the oldest messages of an archive, a few archives and a
+ * few messages at a time, and never a number. What came again within a day is recognised all the same.
+ */
+import type { Database } from '../../src/extension/api.ts'
+import { RECENT_MS } from './store.ts'
+
+/** For ever, for so many days, or until a device of the owner has it. */
+export type Retention = 'forever' | 'until-delivered' | { readonly days: number }
+
+const ARCHIVES = 200
+const MESSAGES = 100
+const DAY_MS = 86_400_000
+
+/** Removes what is not to be kept any longer, archive by archive. */
+export async function removeOld (db: Database, retention: Retention, now: number): Promise<void> {
+  if (retention === 'forever') return
+  if (retention !== 'until-delivered') return walk((from, step) => removeBefore(db, from, step, now - retention.days * DAY_MS, false))
+  await walk((from, step) => emptyDelivered(db, from, step))
+  await walk((from, step) => removeBefore(db, from, step, now - RECENT_MS, true))
+}
+
+/** What a step has looked at, and how much it has done. */
+interface Step { readonly upTo: string | null, readonly count: number }
+
+/** Takes step after step, each `ARCHIVES` accounts from an address on, and again where there was something to do. */
+async function walk (take: (from: string, archives: number) => Promise<Step>): Promise<void> {
+  for (let from = ''; ;) {
+    const { upTo, count } = await take(from, ARCHIVES)
+    if (upTo === null) return
+    if (count === 0) from = upTo
+  }
+}
+
+/** Removes the messages before the first that is younger, or else holds something where it should not. */
+async function removeBefore (db: Database, from: string, archives: number, time: number, onlyEmpty: boolean): Promise<Step> {
+  const [step] = await db.query<Step>(`
+    with batch as (select jid from account where jid > $1 order by jid limit $2),
+    old as (
+      select jid as owner, found.last from batch, lateral (
+        select max(seq) as last from (
+          select seq, bool_and(sent_at < $4 and (stanza = '' or not $5::bool)) over (order by seq) as is_old
+          from (select seq, sent_at, stanza from archive_message where owner = jid order by seq limit $3) as oldest
+        ) as oldest where is_old
+      ) as found
+    ), removed as (
+      delete from archive_message using old where archive_message.owner = old.owner and seq <= old.last
+      returning archive_message.owner, seq
+    ), ended as (
+      insert into archive_end (owner, last) select owner, max(seq) from removed group by owner
+      on conflict (owner) do update set last = excluded.last
+    )
+    select (select max(jid) from batch) as "upTo", (select count(*) from removed) as count`,
+  [from, archives, MESSAGES, time, onlyEmpty])
+  return step ?? { upTo: null, count: 0 }
+}
+
+/**
+ * Empties the messages before the first that waits for a device: what tells whether one comes again remains for a day.
+ * What the owner sent waits for nobody.
+ */
+async function emptyDelivered (db: Database, from: string, archives: number): Promise<Step> {
+  const [step] = await db.query<Step>(`
+    with batch as (select jid from account where jid > $1 order by jid limit $2),
+    delivered as (
+      select batch.jid as owner, found.seq from batch
+      left join archive_position as position on position.owner = batch.jid,
+      lateral (
+        select seq from archive_message where owner = batch.jid and stanza <> '' and seq < coalesce((
+          select seq from archive_message
+          where owner = batch.jid and seq > coalesce(position.delivered, 0) and not is_sent order by seq limit 1
+        ), 9223372036854775807) order by seq limit $3
+      ) as found
+    ), emptied as (
+      update archive_message set stanza = '' from delivered
+      where archive_message.owner = delivered.owner and archive_message.seq = delivered.seq returning 1
+    )
+    select (select max(jid) from batch) as "upTo", (select count(*) from emptied) as count`, [from, archives, MESSAGES])
+  return step ?? { upTo: null, count: 0 }
+}

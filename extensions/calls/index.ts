@@ -1,0 +1,10 @@
+/** XEP-0353: Jingle Message Initiation. A call that is proposed, taken or missed is kept, copied and wakes. */
+import { extension } from '../../src/extension/api.ts'
+
+export const calls = extension({
+  name: 'calls',
+  xeps: ['0353@0.8.0'],
+  setup (host) {
+    host.payload('urn:xmpp:jingle-message:0', { store: true, copy: true, wake: true })
+  },
+})

@@ -1,0 +1,81 @@
+/**
+ * XEP-0280: Message Carbons. Copies a user's chats to those of the user's sessions that asked for them, so that every
+ * device shows both halves of a conversation. Its §6.1 is followed to the letter, which the server announces.
+ */
+import { el, extension, forwarded, messageWith } from '../../src/extension/api.ts'
+import type { Account, Child, ExtensionHost, Message, SessionInfo } from '../../src/extension/api.ts'
+import { SentIds } from './sent-ids.ts'
+
+const NS = 'urn:xmpp:carbons:2'
+const NS_RULES = 'urn:xmpp:carbons:rules:0'
+const NS_HINTS = 'urn:xmpp:hints'
+const NS_INVITATION = 'jabber:x:conference'
+const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
+
+type Direction = 'sent' | 'received'
+
+export const carbons = extension({
+  name: 'carbons',
+  xeps: ['0280@1.0.1'],
+  setup (host) {
+    const sentIds = new SentIds()
+
+    host.feature(NS)
+    host.feature(NS_RULES)
+    host.iq({ type: 'set', to: ['own-account'], name: 'enable', ns: NS }, (_request, session) => { session.setFlag(NS, true) })
+    host.iq({ type: 'set', to: ['own-account'], name: 'disable', ns: NS }, (_request, session) => { session.setFlag(NS, false) })
+    host.bindSwitch(NS, (element, session) => {
+      session.setFlag(NS, element.getName() === 'enable')
+      return undefined
+    })
+    host.on('send', 'fanout', (message, sender) => {
+      const { account } = sender
+      // §7: what is for the account itself comes to its other devices as received.
+      if (account.sessions.length < 2 || message.to?.bare.equals(account.jid) || !isCopied(host, message, 'sent')) return
+      sentIds.add(account, message)
+      copy(host, message, account, 'sent', [sender])
+    })
+    host.on('receive', 'fanout', (message, account, recipients) => {
+      if (recipients.length === account.sessions.length) return
+      const isAnswer = message.type === 'error' && sentIds.has(account, message)
+      if (isAnswer || isCopied(host, message, 'received')) copy(host, message, account, 'received', recipients)
+    })
+    host.on('receive', 'finish', message => message.withoutPayload(isPrivate))
+  },
+})
+
+/** A copy for each session that wants one, other than those that have the message, or sent it. */
+function copy (
+  host: ExtensionHost, message: Message, { jid: owner }: Account, direction: Direction, have: readonly SessionInfo[],
+): void {
+  const targets = host.sessionsOf(owner).filter(session =>
+    session.flags.has(NS) && !have.some(({ jid }) => jid.equals(session.jid)) && !message.from?.equals(session.jid))
+  if (targets.length === 0) return
+  const content = forwarded(el(direction, NS), message.toBytes())
+  for (const target of targets) {
+    const header = { from: owner, to: target.jid, archiveId: message.archiveId }
+    host.deliver(target, messageWith(message.type, header, content))
+  }
+}
+
+/** §6.1, errors aside. */
+function isCopied (host: ExtensionHost, message: Message, direction: Direction): boolean {
+  if (message.children.some(isPrivate) || message.has('no-copy', NS_HINTS)) return false
+  const isOfRoom = message.has('x', NS_ROOM_USER)
+  // What comes from somebody in a room, the room sends to each of the devices that are in it.
+  if (isOfRoom && direction === 'received' && message.from?.isBare === false) return false
+  switch (message.type) {
+    case 'chat': return true
+    case 'normal': return host.worth(message).copy || message.has('x', NS_INVITATION) || (isOfRoom && isInvitation(message))
+    default: return false
+  }
+}
+
+/** XEP-0045 §7.8.2: the room invites, or is asked to. */
+function isInvitation (message: Message): boolean {
+  return message.payload('x', NS_ROOM_USER)?.getChild('invite', NS_ROOM_USER) !== undefined
+}
+
+function isPrivate ({ name, ns }: Child): boolean {
+  return name === 'private' && ns === NS
+}

@@ -1,0 +1,13 @@
+/**
+ * XEP-0333: Displayed Markers. What was displayed is kept and copied, so that every device learns what was read;
+ * nobody is woken for it.
+ */
+import { extension } from '../../src/extension/api.ts'
+
+export const chatMarkers = extension({
+  name: 'chat-markers',
+  xeps: ['0333@1.0.0'],
+  setup (host) {
+    host.payload('urn:xmpp:chat-markers:0', { store: true, copy: true, wake: false })
+  },
+})

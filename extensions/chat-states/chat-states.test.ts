@@ -1,0 +1,18 @@
+/** XEP-0085: Chat State Notifications. */
+import { expect, test } from 'vitest'
+import { worthOf } from '../../src/testing/worth.ts'
+import { archive } from '../archive/index.ts'
+import { carbons } from '../carbons/index.ts'
+import { chatStates } from './index.ts'
+
+test.each([
+  "<active xmlns='http://jabber.org/protocol/chatstates'/>",
+  "<composing xmlns='http://jabber.org/protocol/chatstates'/>",
+  "<paused xmlns='http://jabber.org/protocol/chatstates'/>",
+  "<inactive xmlns='http://jabber.org/protocol/chatstates'/>",
+  "<gone xmlns='http://jabber.org/protocol/chatstates'/>",
+])('a chat state is copied and not kept: %s', async content => {
+  const worth = await worthOf(content, archive, carbons, chatStates)
+
+  expect(worth).toEqual({ isKept: false, isCopied: true })
+})

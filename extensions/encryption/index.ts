@@ -1,0 +1,11 @@
+/** XEP-0384: OMEMO Encryption. What only its readers can read is worth what a message with a body is. */
+import { extension } from '../../src/extension/api.ts'
+
+export const encryption = extension({
+  name: 'encryption',
+  xeps: ['0384@0.9.1'],
+  setup (host) {
+    host.payload('urn:xmpp:omemo:2', { store: true, copy: true, wake: true })
+    host.payload('eu.siacs.conversations.axolotl', { store: true, copy: true, wake: true })
+  },
+})

@@ -1,0 +1,75 @@
+/**
+ * What became of one's messages, for every device to ask: which are with the other side, by its stream's word or by a
+ * receipt (XEP-0184: Message Delivery Receipts), and which were read (XEP-0333: Displayed Markers). See docs/status.md.
+ */
+import { el, extension, Jid, JidError, StanzaError } from '../../src/extension/api.ts'
+import type { Account, Message, Session, Stanza } from '../../src/extension/api.ts'
+import { Heard } from './news.ts'
+import { readStatus, saveNews } from './store.ts'
+
+const NS = 'urn:heliograph:status:0'
+const NS_RECEIPTS = 'urn:xmpp:receipts'
+const NS_MARKERS = 'urn:xmpp:chat-markers:0'
+const SAVE_MS = 1000
+
+export const messageStatus = extension({
+  name: 'message-status',
+  xeps: ['0184@1.4.0', '0333@1.0.0'],
+  setup (host) {
+    const heard = new Heard()
+    const save = async (): Promise<void> => {
+      const news = heard.take()
+      if (news.length === 0) return
+      try {
+        await saveNews(host.db, news)
+      } catch (error) { // the database's: the next time, then
+        heard.putBack(news)
+        throw error
+      }
+    }
+
+    host.feature(NS, 'account')
+    host.when('stanza.delivered', (stanza, session) => { noteDelivery(heard, host.hosts, stanza, session) })
+    host.on('receive', 'fanout', (message, account) => { noteWord(heard, message, account) })
+    host.every(SAVE_MS, save)
+    host.atShutdown(save)
+    host.iq({ type: 'get', to: ['own-account'], name: 'status', ns: NS }, async ({ payload }, { account }) => {
+      const peer = addressOf(payload.attrs.with)
+      await save()
+      const { delivered, displayed } = await readStatus(host.db, account.jid.toString(), peer)
+      return el('status', NS, { with: peer, delivered: idOf(delivered), displayed: idOf(displayed) })
+    })
+  },
+})
+
+/** A device has a message of somebody who has an account here. */
+function noteDelivery (heard: Heard, hosts: readonly string[], stanza: Stanza, { account }: Session): void {
+  const { archiveId, from, id } = stanza
+  if (archiveId === undefined || id === undefined || !from?.local || from.bare.equals(account.jid)) return
+  if (hosts.includes(from.domain)) heard.delivered(from.bare.toString(), account.jid.toString(), id, Number(archiveId))
+}
+
+/** A receipt or a marker has come for the account. */
+function noteWord (heard: Heard, message: Message, account: Account): void {
+  const { from, type } = message
+  if (!from || type === 'error' || type === 'groupchat') return
+  const received = message.has('received', NS_RECEIPTS) ? message.payload('received', NS_RECEIPTS)?.attrs.id : undefined
+  const displayed = message.has('displayed', NS_MARKERS) ? message.payload('displayed', NS_MARKERS)?.attrs.id : undefined
+  if (received !== undefined) heard.received(account.jid.toString(), from.bare.toString(), received)
+  if (displayed !== undefined) heard.displayed(account.jid.toString(), from.bare.toString(), displayed)
+}
+
+/** As ids of the archive are written. */
+function idOf (seq: number): string | undefined {
+  return seq === 0 ? undefined : String(seq)
+}
+
+function addressOf (text: string | undefined): string {
+  try {
+    if (text !== undefined) return Jid.parse(text).bare.toString()
+  } catch (error) {
+    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
+    throw error
+  }
+  throw new StanzaError('bad-request', 'with whom?')
+}

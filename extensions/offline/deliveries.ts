@@ -1,0 +1,128 @@
+/** What every account's devices have and lack, in memory with the account, and the replays that are under way. */
+import type { Account, ExtensionHost, Jid, Session, Stanza } from '../../src/extension/api.ts'
+import { Replay } from './replay.ts'
+import { positionReader, savePositions } from './store.ts'
+import { Undelivered } from './undelivered.ts'
+
+const NS_MANAGED = 'urn:xmpp:sm:3'
+const NOTHING = { delivered: 0, last: 0, waiting: [] }
+
+export class Deliveries {
+  readonly #host: ExtensionHost
+  readonly #accounts: { of (account: Account): Undelivered }
+  readonly #replays = new Map<Session, Replay>()
+  /** Where the archive ended when a session asked it first. */
+  readonly #asked = new WeakMap<Session, number>()
+  /** What may have moved since the database was told. */
+  readonly #moved = new Map<string, Undelivered>()
+
+  constructor (host: ExtensionHost) {
+    this.#host = host
+    const readPosition = positionReader(host.db)
+    this.#accounts = host.accountData(async (_db, account) => {
+      const owner = account.toString()
+      const position = await readPosition(owner) ?? NOTHING
+      return this.#moved.get(owner) ?? new Undelivered(owner, position)
+    })
+  }
+
+  count (account: Account): number {
+    return this.#accounts.of(account).count
+  }
+
+  /** A message for the account has been kept. */
+  add (account: Account, seq: number): void {
+    this.#accounts.of(account).add(seq)
+  }
+
+  /** A message that is kept is about to be written. */
+  given (stanza: Stanza, seq: number, session: Session): void {
+    if (session.flags.has(NS_MANAGED)) this.#accounts.of(session.account).give(seq, session)
+    else this.#host.delivered(stanza, session)
+  }
+
+  /** A device has it. */
+  confirmed (seq: number, session: Session): void {
+    const undelivered = this.#accounts.of(session.account)
+    undelivered.confirm(seq)
+    this.#moved.set(undelivered.owner, undelivered)
+    this.#replays.get(session)?.confirmed(seq)
+  }
+
+  /** Gives the session what no device has for sure. */
+  replay (session: Session): void {
+    void this.#give(session, this.#accounts.of(session.account).all)
+  }
+
+  /** The session's client is about to get what the archive holds by now. */
+  asked (session: Session): void {
+    if (!this.#asked.has(session)) this.#asked.set(session, this.#accounts.of(session.account).last)
+  }
+
+  /** The session's client has what the archive held when it asked first. */
+  skip (session: Session): void {
+    const undelivered = this.#accounts.of(session.account)
+    undelivered.confirmUpTo(this.#asked.get(session) ?? undelivered.last)
+    this.#moved.set(undelivered.owner, undelivered)
+  }
+
+  isKept (stanza: Stanza, session: Session): boolean {
+    return this.#replays.get(session)?.keeps(stanza) ?? false
+  }
+
+  /** The session is over: what nobody else was given goes to another that is there. */
+  ended (session: Session): void {
+    this.#stopReplay(session)
+    const { account } = session
+    const undelivered = this.#accounts.of(account)
+    if (undelivered.count === 0) return
+    undelivered.takeFrom(session)
+    const next = account.sessions.find(isReachable)
+    if (next) void this.#give(next, undelivered.abandoned)
+  }
+
+  // What was kept back and is in no archive is left to who manages the session's stream.
+  #stopReplay (session: Session): void {
+    const replay = this.#replays.get(session)
+    if (!replay) return
+    this.#replays.delete(session)
+    for (const stanza of replay.end()) {
+      if (stanza.archiveId === undefined && session.flags.has(NS_MANAGED)) session.deliver(stanza)
+    }
+  }
+
+  async #give (session: Session, seqs: readonly number[]): Promise<void> {
+    const running = this.#replays.get(session)
+    if (running || seqs.length === 0) return running?.add(seqs)
+    const replay = new Replay(this.#host, session, this.#accounts.of(session.account))
+    this.#replays.set(session, replay)
+    replay.add(seqs)
+    try {
+      await replay.run()
+    } catch (error) { // the database's: what was not given stays where it is
+      this.#host.log.error({ err: error }, 'what was waiting could not be delivered')
+    }
+    if (this.#replays.delete(session)) for (const stanza of replay.end()) session.deliver(stanza)
+  }
+
+  /** Tells the database where the positions are. */
+  async save (): Promise<void> {
+    const moved = [...this.#moved.values()]
+    const positions = new Map(moved.filter(one => one.hasMoved).map(one => [one.owner, one.position]))
+    if (positions.size > 0) await savePositions(this.#host.db, positions)
+    for (const one of moved) {
+      one.saved(positions.get(one.owner) ?? 0)
+      if (!one.hasMoved) this.#moved.delete(one.owner)
+    }
+  }
+
+  /** The account is gone, and its archive and position with it. */
+  forget (account: Jid): void {
+    this.#moved.delete(account.toString())
+  }
+}
+
+/** Whether it gets what is for the account. */
+export function isReachable ({ available, priority }: Session): boolean {
+  return available && priority >= 0
+}

@@ -1,0 +1,65 @@
+/**
+ * XEP-0160: Best Practices for Handling Offline Messages. What no device has yet is a position in the archive, not a
+ * second copy: it comes to the next session that is available and does not use the archive itself, the oldest first,
+ * with the time when it was sent (XEP-0203: Delayed Delivery).
+ */
+import { z } from 'zod'
+import { extension, StanzaError } from '../../src/extension/api.ts'
+import type { Account, Stanza } from '../../src/extension/api.ts'
+import { Deliveries, isReachable } from './deliveries.ts'
+
+const NS_ARCHIVE = 'urn:xmpp:mam:2'
+const SAVE_MS = 200
+
+export const offline = extension({
+  name: 'offline',
+  xeps: ['0160@1.0.1', '0203@2.0'],
+  config: z.strictObject({
+    /** How many messages may wait for an account before their senders get an error. */
+    limit: z.number().int().min(0).default(1000),
+  }).prefault({}),
+  setup (host, { limit }) {
+    const deliveries = new Deliveries(host)
+
+    host.feature('msgoffline')
+    host.on('send', 'guard', (stanza, session) => {
+      if (stanza.kind === 'iq' && stanza.children[0]?.ns === NS_ARCHIVE) deliveries.asked(session)
+      return undefined
+    })
+    host.on('receive', 'guard', (stanza, account) => {
+      if (stanza.kind !== 'message' || deliveries.count(account) < limit) return
+      if (isOwn(stanza, account) || !host.worth(stanza).store || hasRecipient(account, stanza)) return
+      return new StanzaError('service-unavailable', 'too many messages are waiting') // §2, 3
+    })
+    host.on('receive', 'fanout', (message, account) => {
+      if (message.archiveId !== undefined && !isOwn(message, account)) deliveries.add(account, Number(message.archiveId))
+    })
+    host.on('write', 'hold', (stanza, session) => deliveries.isKept(stanza, session))
+    host.on('write', 'track', (stanza, session) => {
+      if (stanza.archiveId !== undefined) deliveries.given(stanza, Number(stanza.archiveId), session)
+    })
+    host.when('stanza.delivered', ({ archiveId }, session) => {
+      if (archiveId !== undefined) deliveries.confirmed(Number(archiveId), session)
+    })
+
+    host.when('session.reachable', session => {
+      if (session.flags.has(NS_ARCHIVE)) deliveries.skip(session)
+      deliveries.replay(session)
+    })
+    host.when('session.ended', session => { deliveries.ended(session) })
+    host.when('message.left', ({ archiveId }) => archiveId === undefined ? undefined : 'taken')
+    host.when('account.removed', async account => { deliveries.forget(account) })
+    host.every(SAVE_MS, () => deliveries.save())
+    host.atShutdown(() => deliveries.save())
+  },
+})
+
+/** From one of the account's own sessions: they have it, or fetch it. */
+function isOwn ({ from }: Stanza, account: Account): boolean {
+  return from?.bare.equals(account.jid) ?? false
+}
+
+/** Whether a session is there that would get it (RFC 6121 §8.5). */
+function hasRecipient (account: Account, { to }: Stanza): boolean {
+  return account.sessions.some(isReachable) || account.session(to?.resource ?? '') !== undefined
+}

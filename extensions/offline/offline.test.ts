@@ -1,0 +1,262 @@
+/** XEP-0160: Best Practices for Handling Offline Messages. */
+import { describe, expect, test } from 'vitest'
+import { online } from '../../src/testing/online.ts'
+import { world } from '../../src/testing/world.ts'
+import type { Client, World } from '../../src/testing/world.ts'
+import { archive } from '../archive/index.ts'
+import { carbons } from '../carbons/index.ts'
+import { chatStates } from '../chat-states/index.ts'
+import { streamManagement } from '../stream-management/index.ts'
+import { offline } from './index.ts'
+
+const ENABLE = "<enable xmlns='urn:xmpp:sm:3' resume='true'/>"
+
+/** Romeo, online, and Juliet, who has an account and no session. */
+async function stage (server: World) {
+  const romeo = await online(server, 'romeo@localhost/orchard')
+  const juliet = await server.client('juliet@localhost/elsewhere')
+  juliet.leaves()
+  return romeo
+}
+
+async function says (client: Client, ...bodies: readonly string[]): Promise<void> {
+  for (const body of bodies) await client.says('juliet@localhost', body)
+}
+
+/** A client that is bound, and manages its stream. */
+async function managed (server: World, jid: string): Promise<Client> {
+  const client = await server.client(jid)
+  await client.sendsNonza(ENABLE)
+  await client.received()
+  return client
+}
+
+/** The bodies of the messages among what came, carbons included. */
+function bodies (received: readonly string[]): readonly string[] {
+  return received.flatMap(xml => /<body>(.*?)<\/body>/.exec(xml)?.[1] ?? [])
+}
+
+test('what came while nobody was there comes at the next login, in order, with delay and its id', async () => {
+  const server = await world(archive, offline)
+  const romeo = await stage(server)
+  await says(romeo, 'one', 'two')
+
+  const juliet = await server.client('juliet@localhost/balcony')
+  await juliet.sends('<presence/>')
+
+  const message = (body: string, id: number) => expect.stringMatching(new RegExp(
+    "^<message from='romeo@localhost/orchard' to='juliet@localhost' type='chat'>" +
+    `<body>${body}</body><delay xmlns='urn:xmpp:delay' from='localhost' stamp='\\d{4}-[^']*Z'/>` +
+    `<stanza-id xmlns='urn:xmpp:sid:0' by='juliet@localhost' id='${id}'/></message>$`))
+  const [, ...messages] = await juliet.received()
+  expect(messages).toEqual([message('one', 1), message('two', 2)])
+  expect(await romeo.received()).toEqual([])
+})
+
+test('it comes once: not to the next session, nor after a restart', async () => {
+  const server = await world(archive, offline)
+  const romeo = await stage(server)
+  await says(romeo, 'one')
+  const balcony = await online(server, 'juliet@localhost/balcony')
+  await says(romeo, 'two')
+  const chamber = await online(server, 'juliet@localhost/chamber')
+  balcony.leaves()
+  chamber.leaves()
+
+  const restarted = await server.restarts()
+  const later = await restarted.client('juliet@localhost/balcony')
+  await later.sends('<presence/>')
+
+  expect(bodies(await later.received())).toEqual([])
+})
+
+test('what nobody got before a restart comes after it', async () => {
+  const server = await world(archive, offline)
+  await says(await stage(server), 'one')
+
+  const restarted = await server.restarts()
+  const juliet = await restarted.client('juliet@localhost/balcony')
+  await juliet.sends('<presence/>')
+
+  expect(bodies(await juliet.received())).toEqual(['one'])
+})
+
+test('a negative priority gets nothing, until it is one no more', async () => {
+  const server = await world(archive, offline)
+  await says(await stage(server), 'one')
+  const juliet = await server.client('juliet@localhost/balcony')
+
+  await juliet.sends('<presence><priority>-1</priority></presence>')
+  const before = bodies(await juliet.received())
+  await juliet.sends('<presence><priority>0</priority></presence>')
+
+  expect(before).toEqual([])
+  expect(bodies(await juliet.received())).toEqual(['one'])
+})
+
+test('who took to the archive before is not sent the same, nor is who comes after', async () => {
+  const server = await world(archive, offline)
+  const romeo = await stage(server)
+  await says(romeo, 'one')
+  const balcony = await server.client('juliet@localhost/balcony')
+  await balcony.asks('get', "<metadata xmlns='urn:xmpp:mam:2'/>")
+
+  await balcony.sends('<presence/>')
+  await says(romeo, 'two')
+  const chamber = await server.client('juliet@localhost/chamber')
+  await chamber.sends('<presence/>')
+
+  expect(bodies(await balcony.received())).toEqual(['two'])
+  expect(bodies(await chamber.received())).toEqual([])
+})
+
+test('what came after it asked the archive comes at its presence', async () => {
+  const server = await world(archive, offline)
+  const romeo = await stage(server)
+  await says(romeo, 'one')
+  const juliet = await server.client('juliet@localhost/balcony')
+  await juliet.asks('set', "<query xmlns='urn:xmpp:mam:2'/>")
+  await says(romeo, 'two')
+  const fromArchive = bodies(await juliet.received())
+
+  await juliet.sends('<presence/>')
+
+  expect(fromArchive).toEqual(['one'])
+  expect(bodies(await juliet.received())).toEqual(['two'])
+})
+
+test('what is sent meanwhile does not overtake what waits, however much that is', async () => {
+  const server = await world(archive, offline, chatStates)
+  const romeo = await stage(server)
+  const early = Array.from({ length: 120 }, (_, n) => `early ${n}`)
+  await says(romeo, ...early)
+  const juliet = await server.client('juliet@localhost/balcony')
+
+  await juliet.sends('<presence/>')
+  await says(romeo, 'late 0')
+  await romeo.sends("<message to='juliet@localhost' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>")
+  await says(romeo, 'late 1')
+
+  const received = await juliet.received()
+  expect(bodies(received)).toEqual([...early, 'late 0', 'late 1'])
+  expect(received.at(-2)).toContain('composing')
+})
+
+describe('a session whose stream is managed', () => {
+  test('has what it acknowledged, and the rest comes to the next one', async () => {
+    const server = await world(archive, offline, streamManagement)
+    const romeo = await stage(server)
+    await says(romeo, 'one', 'two')
+    const balcony = await managed(server, 'juliet@localhost/balcony')
+    await balcony.sends('<presence/>')
+    await balcony.received()
+    await balcony.sendsNonza("<a xmlns='urn:xmpp:sm:3' h='2'/>") // its presence, and one
+    balcony.leaves(false)
+
+    const chamber = await online(server, 'juliet@localhost/chamber')
+    await says(romeo, 'three')
+
+    expect(bodies(await chamber.received())).toEqual(['three'])
+  })
+
+  test('is sent no more than a page before it acknowledges it', async () => {
+    const server = await world(archive, offline, streamManagement)
+    const romeo = await stage(server)
+    const all = Array.from({ length: 70 }, (_, n) => `${n}`)
+    await says(romeo, ...all)
+    const juliet = await managed(server, 'juliet@localhost/balcony')
+
+    await juliet.sends('<presence/>')
+    const first = bodies(await juliet.received())
+    await says(romeo, 'late')
+    await juliet.sendsNonza("<a xmlns='urn:xmpp:sm:3' h='51'/>")
+    const second = bodies(await juliet.received())
+    await juliet.sendsNonza("<a xmlns='urn:xmpp:sm:3' h='71'/>")
+
+    expect(first).toEqual(all.slice(0, 50))
+    expect(second).toEqual(all.slice(50))
+    expect(bodies(await juliet.received())).toEqual(['late'])
+  })
+
+  test('leaves what it never acknowledged to another that does not have it', async () => {
+    const server = await world(archive, offline, streamManagement)
+    const romeo = await stage(server)
+    const phone = await managed(server, 'juliet@localhost/phone')
+    await phone.sends('<presence/>')
+    const laptop = await online(server, 'juliet@localhost/laptop')
+    await romeo.says('juliet@localhost/phone', 'for the phone')
+    await romeo.says('juliet@localhost', 'for all')
+    const before = bodies(await laptop.received())
+
+    phone.leaves(false)
+
+    expect(before).toEqual(['for all'])
+    expect(bodies(await laptop.received())).toEqual(['for the phone'])
+  })
+
+  test('leaves nothing to another that has a copy', async () => {
+    const server = await world(archive, offline, carbons, streamManagement)
+    const romeo = await stage(server)
+    const phone = await managed(server, 'juliet@localhost/phone')
+    await phone.sends('<presence/>')
+    const laptop = await online(server, 'juliet@localhost/laptop')
+    await laptop.asks('set', "<enable xmlns='urn:xmpp:carbons:2'/>")
+    await romeo.says('juliet@localhost/phone', 'for the phone')
+    const before = bodies(await laptop.received())
+
+    phone.leaves(false)
+
+    expect(before).toEqual(['for the phone'])
+    expect(bodies(await laptop.received())).toEqual([])
+  })
+})
+
+describe('a limit', () => {
+  const two = [offline, { limit: 2 }] as const
+
+  test('more than may wait is refused, and is not kept', async () => {
+    const server = await world(archive, two)
+    const romeo = await stage(server)
+
+    await says(romeo, 'one', 'two', 'three')
+
+    expect(await romeo.receivedInBrief()).toEqual(['message error service-unavailable from juliet@localhost'])
+    const juliet = await online(server, 'juliet@localhost/balcony')
+    await says(romeo, 'four')
+    expect(bodies(await juliet.received())).toEqual(['four'])
+  })
+
+  test('holds after a restart', async () => {
+    const server = await world(archive, two)
+    await says(await stage(server), 'one', 'two')
+
+    const restarted = await server.restarts()
+    const romeo = await online(restarted, 'romeo@localhost/orchard')
+    await says(romeo, 'three')
+
+    expect(await romeo.receivedInBrief()).toEqual(['message error service-unavailable from juliet@localhost'])
+  })
+
+  test('is none for who is there', async () => {
+    const server = await world(archive, two, streamManagement)
+    const romeo = await stage(server)
+    const juliet = await managed(server, 'juliet@localhost/balcony')
+    await juliet.sends('<presence/>')
+
+    await says(romeo, 'one', 'two', 'three')
+
+    expect(bodies(await juliet.received())).toEqual(['one', 'two', 'three'])
+  })
+})
+
+test.each([
+  ['where no archive is kept', [offline], '<body>hi</body>'],
+  ['when it is not to be kept', [archive, offline], "<body>hi</body><no-store xmlns='urn:xmpp:hints'/>"],
+])('a message to nobody is refused %s (RFC 6121 §8.5.2.2.1)', async (_when, extensions, content) => {
+  const server = await world(...extensions)
+  const romeo = await stage(server)
+
+  await romeo.sends(`<message to='juliet@localhost' type='chat'>${content}</message>`)
+
+  expect(await romeo.receivedInBrief()).toEqual(['message error service-unavailable from juliet@localhost'])
+})

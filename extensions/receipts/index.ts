@@ -1,0 +1,13 @@
+/**
+ * XEP-0184: Message Delivery Receipts. A receipt is kept and copied, so that every device learns what arrived; nobody
+ * is woken for it.
+ */
+import { extension } from '../../src/extension/api.ts'
+
+export const receipts = extension({
+  name: 'receipts',
+  xeps: ['0184@1.4.0'],
+  setup (host) {
+    host.payload('urn:xmpp:receipts', { store: true, copy: true, wake: false })
+  },
+})

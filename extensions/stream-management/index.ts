@@ -1,0 +1,108 @@
+/**
+ * XEP-0198: Stream Management. Tells clients which of their stanzas are dealt with, for good, keeps what they have not
+ * acknowledged, and lets them go on with a session whose stream broke, on any transport.
+ */
+import { z } from 'zod'
+import { el, extension, StreamError } from '../../src/extension/api.ts'
+import type { Element, ExtensionHost, Session } from '../../src/extension/api.ts'
+import { parseCount } from './ack-queue.ts'
+import { giveBack } from './give-back.ts'
+import { ManagedSession, NS } from './managed-session.ts'
+import type { Options } from './managed-session.ts'
+import { failed, Resumptions } from './resumptions.ts'
+
+/** How often the server looks for sessions that nobody came back to. */
+const SWEEP_MS = 1000
+
+export const streamManagement = extension<Options>({
+  name: 'stream-management',
+  xeps: ['0198@1.6.3'],
+  config: z.strictObject({
+    /** How long a session waits for its client after its stream broke; 0: not at all. */
+    'resume-seconds': z.number().int().min(0).max(604_800).default(600),
+    /** A client that leaves more stanzas unacknowledged loses its session. */
+    'queue': z.number().int().min(100).default(5000),
+  }).prefault({}),
+  setup (host, options) {
+    const sessions = new Map<Session, ManagedSession>()
+    const resumptions = new Resumptions((managed, h) => { acknowledge(host, managed, h) })
+
+    const enable = (element: Element, session: Session): Element => {
+      const managed = new ManagedSession(host, session, element, options)
+      sessions.set(session, managed)
+      resumptions.add(managed)
+      session.setFlag(NS, true) // others know: what was written is not delivered yet
+      return managed.enabled()
+    }
+    enableInNonza(host, sessions, enable)
+    host.bindSwitch(NS, (element, session) => // §9.1
+      element.getName() === 'enable' && !sessions.has(session) ? enable(element, session) : failed('bad-request'))
+    host.streamFeature('after-auth', (_peer, session) => // §2; what is on is not offered
+      session && sessions.has(session) ? undefined : el('sm', NS))
+    host.loginFeature(el('sm', NS)) // §9.2
+    host.resumption('resume', NS, (element, account) => options['resume-seconds'] === 0
+      ? { reply: failed('feature-not-implemented') } // §5
+      : resumptions.resume(element, account))
+    exchangeCounts(host, sessions)
+    endInTime(host, sessions, resumptions)
+  },
+})
+
+type Sessions = Map<Session, ManagedSession>
+
+// §3: once, and on a bound session. Clients ask twice, and the section's own example forgives them what its text does not.
+function enableInNonza (
+  host: ExtensionHost, sessions: Sessions, enable: (element: Element, session: Session) => Element,
+): void {
+  host.nonza('enable', NS, async (element, session) => {
+    if (sessions.has(session)) return session.send(failed('unexpected-request'))
+    await session.inFlight.settled() // what came before does not count
+    session.send(enable(element, session))
+  })
+  host.resumption('enable', NS, () => ({ reply: failed('unexpected-request') }))
+  host.nonza('resume', NS, (_element, session) => { session.send(failed('unexpected-request')) })
+}
+
+// §4.
+function exchangeCounts (host: ExtensionHost, sessions: Sessions): void {
+  host.nonza('r', NS, (_element, session) => {
+    const managed = sessions.get(session)
+    if (managed) managed.answer()
+    else session.send(failed('unexpected-request'))
+  })
+  host.nonza('a', NS, ({ attrs }, session) => {
+    const managed = sessions.get(session)
+    if (!managed) return session.send(failed('unexpected-request'))
+    const h = parseCount(attrs.h)
+    if (h === undefined) throw new StreamError('bad-format', 'an acknowledgement needs a count')
+    acknowledge(host, managed, h)
+  })
+  host.on('read', 'handled', session => { sessions.get(session)?.countHandled() })
+  host.on('write', 'track', (stanza, session) => { sessions.get(session)?.track(stanza) })
+}
+
+function acknowledge (host: ExtensionHost, managed: ManagedSession, h: number): void {
+  for (const { stanza } of managed.acknowledge(h)) host.delivered(stanza, managed.session)
+}
+
+// §5 and §7: a session outlives its stream for a while, unless the stream was closed.
+function endInTime (host: ExtensionHost, sessions: Sessions, resumptions: Resumptions): void {
+  host.when('session.ending', session => {
+    const managed = sessions.get(session)
+    if (managed?.id === undefined) return
+    resumptions.keep(managed)
+    return 'keep'
+  })
+  host.when('session.ended', session => {
+    const managed = sessions.get(session)
+    if (!managed) return
+    managed.isEnded = true
+    giveBack(host, session.account, managed.queue.waiting)
+    void Promise.resolve(session.inFlight.settled()).then(() => { // what is still being dealt with counts
+      sessions.delete(session)
+      resumptions.remove(managed)
+    })
+  })
+  host.every(SWEEP_MS, () => { for (const session of resumptions.late()) host.endSession(session) })
+  host.atShutdown(() => { for (const session of resumptions.waiting) host.endSession(session) })
+}

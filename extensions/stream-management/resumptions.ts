@@ -1,0 +1,100 @@
+/**
+ * XEP-0198 §5: resumption. Keeps sessions whose stream is gone for a while, lets their clients go on with them, and
+ * remembers for longer what of a client's stanzas was handled, so that nothing has to be sent on suspicion.
+ */
+import { LRUCache } from 'lru-cache'
+import { el, StreamError } from '../../src/extension/api.ts'
+import type { Element, Jid, Resumption, Session, StanzaError } from '../../src/extension/api.ts'
+import { parseCount } from './ack-queue.ts'
+import { NS } from './managed-session.ts'
+import type { ManagedSession } from './managed-session.ts'
+
+const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
+
+/** How many sessions are remembered after their end, and for how long. */
+const MAX_ENDED = 20_000
+const ENDED_MS = 24 * 3_600_000
+
+/** What is left of a session: whose it was, and how many stanzas of the client were handled. */
+interface Ended { readonly account: string, readonly handled: number }
+
+export class Resumptions {
+  readonly #byId = new Map<string, ManagedSession>()
+  /** Those without a stream, and until when they may be resumed. */
+  readonly #waiting = new Map<ManagedSession, number>()
+  readonly #ended = new LRUCache<string, Ended>({ max: MAX_ENDED, ttl: ENDED_MS })
+  readonly #acknowledge: (managed: ManagedSession, h: number) => void
+
+  /** `acknowledge` is told what clients have when they come back. */
+  constructor (acknowledge: (managed: ManagedSession, h: number) => void) {
+    this.#acknowledge = acknowledge
+  }
+
+  add (managed: ManagedSession): void {
+    if (managed.id !== undefined) this.#byId.set(managed.id, managed)
+  }
+
+  /** The session's stream is gone. */
+  keep (managed: ManagedSession): void {
+    managed.queue.settle()
+    this.#waiting.set(managed, performance.now() + managed.seconds * 1000)
+  }
+
+  /** The sessions for which nobody came in time. */
+  late (): readonly Session[] {
+    const now = performance.now()
+    return [...this.#waiting].filter(([, until]) => until <= now).map(([{ session }]) => session)
+  }
+
+  get waiting (): readonly Session[] {
+    return [...this.#waiting.keys()].map(({ session }) => session)
+  }
+
+  /** It can't be resumed any more. */
+  remove (managed: ManagedSession): void {
+    this.#waiting.delete(managed)
+    if (managed.id === undefined) return
+    this.#byId.delete(managed.id)
+    this.#ended.set(managed.id, { account: managed.session.account.jid.toString(), handled: managed.handled })
+  }
+
+  /** Answers `<resume/>`; without an account it came too early. */
+  async resume ({ attrs }: Element, account: Jid | undefined): Promise<Resumption> {
+    if (!account) return { reply: failed('unexpected-request') } // §3
+    const h = parseCount(attrs.h)
+    if (attrs.previd === undefined || h === undefined) return { reply: failed('bad-request') }
+    const managed = this.#byId.get(attrs.previd)
+    if (!managed?.session.account.jid.equals(account.bare)) return { reply: this.#unknown(attrs.previd, account) }
+    this.#acknowledge(managed, h)
+    this.#takeOver(managed)
+    await managed.session.inFlight.settled() // what the old stream brought counts
+    if (managed.isEnded) return { reply: failed('item-not-found', managed.handled) }
+    return {
+      reply: el('resumed', NS, { previd: attrs.previd, h: String(managed.handled) }),
+      session: managed.session,
+      resumed: () => {
+        this.#waiting.delete(managed)
+        managed.sendAgain()
+      },
+    }
+  }
+
+  // §5: an old stream that is still there ends now, lest it bring more.
+  #takeOver (managed: ManagedSession): void {
+    const { stream } = managed.session
+    if (!stream) return
+    managed.session.detach()
+    this.keep(managed)
+    stream.close(new StreamError('conflict', 'the session goes on with another stream'))
+  }
+
+  #unknown (id: string, account: Jid): Element {
+    const ended = this.#ended.get(id)
+    return failed('item-not-found', ended?.account === account.bare.toString() ? ended.handled : undefined)
+  }
+}
+
+/** §6; `handled` is the `h` of a session that is over (§5). */
+export function failed (condition: StanzaError['condition'], handled?: number): Element {
+  return el('failed', NS, { h: handled === undefined ? undefined : String(handled) }, el(condition, NS_STANZA_ERRORS))
+}

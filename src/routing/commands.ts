@@ -1,0 +1,66 @@
+/**
+ * XEP-0050: Ad-Hoc Commands. What a client can have done that has no protocol of its own: it finds the commands among
+ * the account's items, fills in one form, and is told what came of it.
+ */
+import type { Command, ExtensionHost, IqRequest } from '../extension/api.ts'
+import type { Session } from '../session/session.ts'
+import { randomId } from '../util/ids.ts'
+import { el } from '../xml/element.ts'
+import type { Element } from '../xml/element.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import { formValues, NS_FORMS } from '../xmpp/forms.ts'
+import type { Disco } from './disco.ts'
+
+export const NS_COMMANDS = 'http://jabber.org/protocol/commands'
+
+export class Commands {
+  readonly #byNode = new Map<string, Command>()
+  readonly #disco: Disco
+
+  constructor (disco: Disco) {
+    this.#disco = disco
+  }
+
+  /** Answers requests for commands. */
+  register (host: ExtensionHost): void {
+    host.iq({ type: 'set', to: ['own-account'], name: 'command', ns: NS_COMMANDS }, (request, session) => this.#execute(request, session))
+  }
+
+  /** What is returned takes the command away again. */
+  add (command: Command): () => void {
+    const { node, name } = command
+    if (this.#byNode.size === 0) this.#list()
+    this.#byNode.set(node, command)
+    const forget = this.#disco.addNode(node, {
+      identity: { category: 'automation', type: 'command-node', name }, features: [NS_COMMANDS, NS_FORMS],
+    })
+    return () => {
+      this.#byNode.delete(node)
+      forget()
+    }
+  }
+
+  // §2.2.
+  #list (): void {
+    this.#disco.addFeature(NS_COMMANDS, 'account')
+    this.#disco.addNode(NS_COMMANDS, {
+      identity: { category: 'automation', type: 'command-list' }, features: [NS_COMMANDS],
+      items: () => [...this.#byNode.values()].map(({ node, name }) => ({ node, name })),
+    })
+  }
+
+  async #execute ({ payload }: IqRequest, session: Session): Promise<Element> {
+    const { node = '', action = 'execute', sessionid = randomId() } = payload.attrs
+    const command = this.#byNode.get(node)
+    if (!command) throw new StanzaError('item-not-found')
+    const answer = (status: string, ...content: readonly Element[]): Element =>
+      el('command', NS_COMMANDS, { node, sessionid, status }, ...content)
+    if (action === 'cancel') return answer('canceled')
+    if (!['execute', 'complete', 'next'].includes(action)) {
+      throw new StanzaError('bad-request', undefined, { name: 'bad-action', ns: NS_COMMANDS }) // §4.4
+    }
+    const filled = payload.getChild('x', NS_FORMS)
+    if (!filled) return answer('executing', el('actions', NS_COMMANDS, { execute: 'complete' }, el('complete', NS_COMMANDS)), command.form)
+    return answer('completed', el('note', NS_COMMANDS, { type: 'info' }, await command.run(formValues(filled), session)))
+  }
+}
