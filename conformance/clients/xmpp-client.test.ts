@@ -44,11 +44,11 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     await befriend(romeo, juliet)
     await romeo.chat(JULIET, 'Soft, what light ☀?')
     await juliet.chat(ROMEO, 'Art thou not <Romeo> & a Montague?')
-    await juliet.send('presence', { type: 'unavailable' })
 
     expect((await juliet.sees('message', ROMEO, 'chat')).getChildText('body')).toBe('Soft, what light ☀?')
     expect((await romeo.sees('message', JULIET, 'chat')).getChildText('body'))
       .toBe('Art thou not <Romeo> & a Montague?')
+    await juliet.send('presence', { type: 'unavailable' })
     await romeo.sees('presence', JULIET, 'unavailable')
     expect(await romeo.roster()).toEqual({ [JULIET]: 'both' })
   })

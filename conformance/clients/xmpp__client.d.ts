@@ -10,7 +10,7 @@ declare module '@xmpp/client' {
       set (child: Element, to?: string): Promise<Element | undefined>
     }
     readonly reconnect: { stop (): void }
-    readonly socket: { readonly socket?: { getProtocol? (): string } } | null
+    write: (text: string) => Promise<void>
     start (): Promise<{ toString (): string }>
     stop (): Promise<unknown>
     send (stanza: Element): Promise<void>

@@ -92,12 +92,17 @@ export class Peer {
   }
 
   async authenticate (local: string): Promise<void> {
+    await this.prove(local)
+    await this.open()
+  }
+
+  /** Up to the success, after which a new stream is to begin. */
+  async prove (local: string): Promise<void> {
     const scram = scramSha1(local, PASSWORD)
     void this.send(auth('SCRAM-SHA-1', scram.first))
     const { final } = scram.answer(Buffer.from((await this.expect('challenge')).text, 'base64').toString())
     void this.send(response(final))
     await this.expect('success')
-    await this.open()
   }
 
   async bind (resource: string): Promise<void> {
