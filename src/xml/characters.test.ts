@@ -6,8 +6,9 @@ import { parseFrame, XmlError } from './framer.ts'
 /** XML 1.0 §2.2, production 2, as it is written there. */
 const CHAR = /^[\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]$/u
 /** XML 1.0 §2.3, productions 4 and 4a, less the colon. */
-const NAME_START = new RegExp('^[A-Z_a-z\\xC0-\\xD6\\xD8-\\xF6\\xF8-\\u02FF\\u0370-\\u037D\\u037F-\\u1FFF\\u200C-\\u200D' +
-  '\\u2070-\\u218F\\u2C00-\\u2FEF\\u3001-\\uD7FF\\uF900-\\uFDCF\\uFDF0-\\uFFFD\\u{10000}-\\u{EFFFF}]$', 'u')
+const NAME_START = new RegExp('^[A-Z_a-z\\xC0-\\xD6\\xD8-\\xF6\\xF8-\\u02FF\\u0370-\\u037D\\u037F-\\u1FFF' +
+  '\\u200C-\\u200D\\u2070-\\u218F\\u2C00-\\u2FEF\\u3001-\\uD7FF\\uF900-\\uFDCF\\uFDF0-\\uFFFD' +
+  '\\u{10000}-\\u{EFFFF}]$', 'u')
 const NAME_MORE = /^[-.0-9\xB7\u0300-\u036F\u203F-\u2040]$/u
 
 const COLON = 0x3a
