@@ -12,6 +12,8 @@ const NS_ROSTER = 'jabber:iq:roster'
 
 export class XmppClient {
   readonly jid: string
+  /** The headers of the server's streams, one after another. */
+  readonly headers: Element[] = []
   readonly #client: Client
   readonly #inbox = new Inbox<Element>()
   #fullJid = ''
@@ -47,6 +49,7 @@ export class XmppClient {
     this.jid = jid
     this.#client = connection
     connection.on('stanza', stanza => this.#inbox.add(stanza))
+    connection.on('open', header => this.headers.push(header))
   }
 
   get fullJid (): string {

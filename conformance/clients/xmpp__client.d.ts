@@ -14,7 +14,7 @@ declare module '@xmpp/client' {
     start (): Promise<{ toString (): string }>
     stop (): Promise<unknown>
     send (stanza: Element): Promise<void>
-    on (event: 'stanza', listener: (stanza: Element) => void): void
+    on (event: 'stanza' | 'open', listener: (element: Element) => void): void
     on (event: 'error', listener: (error: Error) => void): void
   }
 
