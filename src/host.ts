@@ -1,8 +1,8 @@
 /** What one extension is given: each call goes to the part that does it, and is undone when the extension is unloaded. */
 import type { Accounts } from './accounts/accounts.ts'
 import type {
-  AccountCommands, AccountData, DiscoTarget, Events, ExtensionHost, IqHandler, IqRoute, IqTarget, NonzaHandler, Point,
-  Stages, StreamPeer,
+  AccountCommands, AccountData, DiscoTarget, Events, ExtensionHost, IqHandler, IqRoute, IqTarget, NonzaHandler, OfferedStream, Point,
+  Stages,
 } from './extension/api.ts'
 import type { StageTable } from './extension/stages.ts'
 import { childLog } from './log.ts'
@@ -64,7 +64,7 @@ export class Host implements ExtensionHost {
     this.#undo.push(this.#parts.disco.addForm(form, of))
   }
 
-  streamFeature (when: 'before-auth' | 'after-auth', element: (peer: StreamPeer) => Element | undefined): void {
+  streamFeature (when: 'before-auth' | 'after-auth', element: (stream: OfferedStream) => Element | undefined): void {
     this.#undo.push(this.#parts.streams.addFeature(when, element))
   }
 

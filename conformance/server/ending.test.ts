@@ -1,15 +1,20 @@
 /** The server's start and end as whoever runs it sees them: signals, a second start, ports that are taken. */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { Peer } from '../hostile/peer.ts'
 import { Installation, OPEN } from './installation.ts'
 
 const OPEN_ELEMENT = "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='localhost' version='1.0'/>"
 
-test('SIGTERM ends every stream with <system-shutdown/>, the database last, and the next start is ready for them', async () => {
-  await using home = await Installation.make(OPEN)
+let home: Installation
+
+beforeAll(async () => { home = await Installation.make(OPEN) })
+afterEach(() => home.end())
+afterAll(() => home[Symbol.asyncDispose]())
+
+test('SIGTERM ends every stream with <system-shutdown/>, the database last, and the next start is quick', async () => {
   const server = await home.start()
   const romeo = await Peer.logIn(home.direct, 'romeo/orchard')
   const juliet = await logInByStartTls(home.port, 'juliet', 'balcony')
@@ -20,7 +25,7 @@ test('SIGTERM ends every stream with <system-shutdown/>, the database last, and 
 
   expect(await Promise.all([romeo, juliet, stranger].map(peer => peer.streamError())))
     .toEqual(['system-shutdown', 'system-shutdown', 'system-shutdown'])
-  expect(await webSocket).toMatch(/<system-shutdown [^]*<\/[a-z:]*error><close xmlns=['"]urn:ietf:params:xml:ns:xmpp-framing['"]/) // RFC 7395 §3.6.1
+  expect(await webSocket.ended).toMatch(/<system-shutdown [^]*<close [^>]*\/>$/) // RFC 7395 §3.6.1
   expect(await server.ended()).toBe(0)
   expect(home.databaseProcesses()).toEqual([])
 
@@ -31,10 +36,9 @@ test('SIGTERM ends every stream with <system-shutdown/>, the database last, and 
 }, 60_000)
 
 test('a client that takes no leave does not keep the server from ending', async () => {
-  await using home = await Installation.make(OPEN)
   const server = await home.start()
-  const romeo = await Peer.logIn(home.direct, 'romeo/orchard')
-  romeo.stopReading()
+  const mercutio = await Peer.logIn(home.direct, 'mercutio/street')
+  mercutio.stopReading()
 
   server.kill('SIGTERM')
 
@@ -43,10 +47,9 @@ test('a client that takes no leave does not keep the server from ending', async 
 }, 60_000)
 
 test('a second SIGINT ends the server at once, and its database with it', async () => {
-  await using home = await Installation.make(OPEN)
   const server = await home.start()
-  const romeo = await Peer.logIn(home.direct, 'romeo/orchard')
-  romeo.stopReading() // so that the first has to wait
+  const benvolio = await Peer.logIn(home.direct, 'benvolio/street')
+  benvolio.stopReading() // so that the first has to wait
 
   server.kill('SIGINT')
   await server.logged('stopping')
@@ -55,23 +58,21 @@ test('a second SIGINT ends the server at once, and its database with it', async 
   expect(await server.ended()).toBe(1)
   await home.databaseEnded()
   await home.start()
-  await Peer.logIn(home.direct, 'romeo/orchard', false)
+  await Peer.logIn(home.direct, 'benvolio/street', false)
 }, 60_000)
 
 test('a second start in the same data folder is refused with the process that runs there, which goes on', async () => {
-  await using home = await Installation.make(OPEN)
   const server = await home.start()
-  const romeo = await Peer.logIn(home.direct, 'romeo/orchard')
+  const tybalt = await Peer.logIn(home.direct, 'tybalt/street')
 
   const { code, out } = await home.run('serve')
 
   expect(code).toBe(1)
   expect(messages(out)).toEqual([`${home.data} is in use by another Heliograph, process ${server.pid}`])
-  await romeo.ping()
+  await tybalt.ping()
 }, 60_000)
 
 test('a port in use is said with its key, and nothing is left behind', async () => {
-  await using home = await Installation.make()
   const other = createServer().listen(home.tlsPort, '127.0.0.1')
   await once(other, 'listening')
 
@@ -79,7 +80,7 @@ test('a port in use is said with its key, and nothing is left behind', async () 
 
   other.close()
   expect(code).toBe(1)
-  expect(messages(out).at(-1)).toMatch(new RegExp(`^listen\\.client-tls: 127\\.0\\.0\\.1:${home.tlsPort} is already in use`))
+  expect(messages(out).at(-1)).toContain(`listen.client-tls: 127.0.0.1:${home.tlsPort} is already in use`)
   expect(home.databaseProcesses()).toEqual([])
 }, 60_000)
 
@@ -93,15 +94,15 @@ async function logInByStartTls (port: number, local: string, resource: string): 
   return peer
 }
 
-/** Opens a stream; what it resolves with resolves with all that comes until it is closed. */
-async function openWebSocket (port: number): Promise<Promise<string>[][0]> {
+/** With an open stream; `ended` resolves with all that came until it was closed. */
+async function openWebSocket (port: number): Promise<{ readonly ended: Promise<string> }> {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`, 'xmpp')
   let heard = ''
   socket.on('message', (data: Buffer) => { heard += data.toString() })
   await once(socket, 'open')
   socket.send(OPEN_ELEMENT)
   while (!heard.includes('features>')) await once(socket, 'message')
-  return once(socket, 'close').then(() => heard)
+  return { ended: once(socket, 'close').then(() => heard) }
 }
 
 function messages (log: string): readonly unknown[] {

@@ -1,5 +1,5 @@
 /** What an administrator has: a folder with a configuration, the command line, and the servers started with it. */
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readlinkSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -88,14 +88,19 @@ export class Installation implements AsyncDisposable {
     while (this.databaseProcesses().length > 0) await delay(POLL_MS)
   }
 
-  async [Symbol.asyncDispose] (): Promise<void> {
-    await Promise.all(this.#started.map(server => server.stop()))
+  /** Whatever was started and still runs ends; the data stay. */
+  async end (): Promise<void> {
+    await Promise.all(this.#started.splice(0).map(server => server.stop()))
     for (const pid of this.databaseProcesses()) kill(pid)
     await this.databaseEnded()
+  }
+
+  async [Symbol.asyncDispose] (): Promise<void> {
+    await this.end()
     rmSync(this.folder, { recursive: true })
   }
 
-  #spawn (command: string, env: Surroundings['env']) {
+  #spawn (command: string, env: Surroundings['env']): ChildProcessWithoutNullStreams {
     const parameters = [...command.split(' '), '--config', this.config]
     return spawn(process.execPath, [ENTRY, ...parameters], { cwd: this.folder, env: { ...process.env, ...env } })
   }
@@ -108,10 +113,10 @@ export class RunningServer {
   readonly pid: number
   /** All that it has printed. */
   printed = ''
-  readonly #child: ChildProcess
+  readonly #child: ChildProcessWithoutNullStreams
   readonly #lines: AsyncIterator<string>
 
-  constructor (child: ReturnType<typeof spawn> & { readonly stdout: NodeJS.ReadableStream, readonly stderr: NodeJS.ReadableStream }) {
+  constructor (child: ChildProcessWithoutNullStreams) {
     this.#child = child
     this.pid = child.pid ?? NaN
     for (const stream of [child.stdout, child.stderr]) {

@@ -110,11 +110,12 @@ export interface IqRequest {
   readonly payload: Element
 }
 
+/** What a stream's features may depend on. */
+export interface OfferedStream { readonly host: string, readonly isSecure: boolean }
+
 /** A stream before login: whose host it is for, and where it comes from. */
-export interface StreamPeer {
-  readonly host: string
+export interface StreamPeer extends OfferedStream {
   readonly remoteAddress: string
-  readonly isSecure: boolean
 }
 
 /** Who asks: own devices have a session here; a request to a server or to another's account may come from anywhere. */
@@ -146,7 +147,7 @@ export interface ExtensionHost {
   feature (ns: string, of?: DiscoTarget): void
   /** Extended information (XEP-0128): a form in the answers to disco#info. */
   info (form: Element, of?: DiscoTarget): void
-  streamFeature (when: 'before-auth' | 'after-auth', element: (peer: StreamPeer) => Element | undefined): void
+  streamFeature (when: 'before-auth' | 'after-auth', element: (stream: OfferedStream) => Element | undefined): void
 
   // What it answers.
   iq<const Target extends IqTarget> (route: IqRoute<Target>, handler: IqHandler<Target>): void

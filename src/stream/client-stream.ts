@@ -222,7 +222,7 @@ export class ClientStream implements SessionStream {
     if (this.#isClosed) return
     if (!this.#hasHeader) this.#framing.writeHeader({ id: this.id, from: this.#parts.hosts[0], to: undefined }) // §4.9.1.2
     this.#isClosed = true
-    if (error) this.#framing.writeStreamElement('error', describe(error))
+    if (error) this.#framing.writeStreamElement('error', describe(error).join(''))
     this.#framing.writeEnd()
     this.#transport.close()
     if (this.#isGone) this.#finish()

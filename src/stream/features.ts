@@ -1,5 +1,5 @@
 /** Which features a stream offers in which state: RFC 6120 §4.3.2 as a table. */
-import type { StreamPeer } from '../extension/api.ts'
+import type { OfferedStream } from '../extension/api.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import { NS_TLS } from '../xmpp/ns.ts'
@@ -17,7 +17,7 @@ const NS_LIMITS = 'urn:xmpp:stream-limits:0'
 export interface AdvertisedLimits { readonly stanzaBytes: number, readonly idleSeconds: number }
 
 export interface BeforeLogin {
-  readonly peer: StreamPeer
+  readonly stream: OfferedStream
   readonly offer: Offer
   readonly mayStartTls: boolean
   readonly requireTls: boolean
@@ -25,7 +25,13 @@ export interface BeforeLogin {
 }
 
 /** Before the login. Where TLS is required and not there yet, it is all there is (RFC 6120 §5.3.1). */
-export function featuresBeforeLogin (state: BeforeLogin, table: StreamTable): readonly Element[] {
+export function featuresBeforeLogin (state: BeforeLogin, table: StreamTable): string {
+  const { host, isSecure } = state.stream
+  const key = [host, isSecure, state.mayStartTls, ...state.offer.mechanisms, ...state.offer.bindings].join(' ')
+  return table.list(key, () => listBeforeLogin(state, table))
+}
+
+function listBeforeLogin (state: BeforeLogin, table: StreamTable): readonly Element[] {
   const mustSecure = state.requireTls && !state.offer.isEncrypted
   const tls = state.mayStartTls ? [el('starttls', NS_TLS, {}, mustSecure ? el('required', NS_TLS) : undefined)] : []
   if (mustSecure) return tls
@@ -34,16 +40,17 @@ export function featuresBeforeLogin (state: BeforeLogin, table: StreamTable): re
     mechanismsFeature(state.offer),
     ...(state.offer.isEncrypted ? [authenticationFeature(state.offer, [bindFeature([])])] : []),
     ...optional(bindingFeature(state.offer.bindings)),
-    ...table.features('before-auth', state.peer),
+    ...table.features('before-auth', state.stream),
     limitsFeature(state.limits),
   ]
 }
 
 /** After the login; `mustBind` unless the login did it (XEP-0386). */
 export function featuresAfterLogin (
-  mustBind: boolean, peer: StreamPeer, limits: AdvertisedLimits, table: StreamTable,
-): readonly Element[] {
-  return [...(mustBind ? bindFeatures() : []), ...table.features('after-auth', peer), limitsFeature(limits)]
+  mustBind: boolean, stream: OfferedStream, limits: AdvertisedLimits, table: StreamTable,
+): string {
+  const key = `${stream.host} ${stream.isSecure} ${mustBind ? 'bind' : 'bound'}`
+  return table.list(key, () => [...(mustBind ? bindFeatures() : []), ...table.features('after-auth', stream), limitsFeature(limits)])
 }
 
 /** XEP-0478: Stream Limits Advertisement. */

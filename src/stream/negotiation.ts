@@ -113,7 +113,7 @@ export class Negotiation {
       this.#sasl = { old: new Sasl(authenticator), new: new Sasl2(authenticator, (l, r) => this.#complete(l, r)) }
     }
     this.#framing.writeStreamElement('features', featuresBeforeLogin({
-      peer: this.#peer, offer, mayStartTls: transport.startTls !== undefined && !transport.secure,
+      stream: this.#peer, offer, mayStartTls: transport.startTls !== undefined && !transport.secure,
       requireTls: parts.requireTls, limits: parts.limits,
     }, parts.streams))
   }
