@@ -27,7 +27,7 @@ describe('while the server runs', () => {
     home = await Installation.make()
     server = await home.start()
   }, 60_000)
-  afterAll(() => home[Symbol.asyncDispose]())
+  afterAll(() => home.remove())
 
   test('who is added can log in at once, and is listed', async () => {
     expect(await home.run('user add romeo@localhost --password wherefore')).toEqual(DONE)
@@ -85,7 +85,7 @@ describe('while the server runs', () => {
 })
 
 test('accounts that were made, changed and removed while no server runs are so when it starts', async () => {
-  await using home = await Installation.make()
+  const home = await Installation.forTest()
   await home.run('user add romeo@localhost --password old')
   await home.run('user add paris@localhost --password gold')
   await home.run('user password romeo@localhost --password new')
@@ -107,7 +107,7 @@ test('accounts that were made, changed and removed while no server runs are so w
 }, 60_000)
 
 test('what the environment sets holds over the file', async () => {
-  await using home = await Installation.make()
+  const home = await Installation.forTest()
   const port = await freePort()
 
   await home.start({
@@ -122,7 +122,7 @@ test('what the environment sets holds over the file', async () => {
 }, 60_000)
 
 test('a start with mistakes says all of them with their lines and variables, and makes nothing', async () => {
-  await using home = await Installation.make()
+  const home = await Installation.forTest()
   writeFileSync(home.config, [
     'hosts: [a b]', 'listen:', '  client: 5222', '  clint-tls: 0.0.0.0:5223', 'auth: { require-tls: perhaps }',
   ].join('\n'))
@@ -142,7 +142,7 @@ test('a start with mistakes says all of them with their lines and variables, and
 
 describe('a configuration that was changed while the server runs', () => {
   test('is read again: what can not be taken over is named, what can be is', async () => {
-    await using home = await Installation.make()
+    const home = await Installation.forTest()
     const server = await home.start()
     home.configure({ ...OPEN, node: 'b', log: { level: 'debug' } })
 

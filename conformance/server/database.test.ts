@@ -35,8 +35,8 @@ function addressOf (database: string): string {
 }
 
 test('two servers that start at once on an empty one both come up, and share its accounts', async () => {
-  await using one = await Installation.make({ database: addressOf(name) })
-  await using other = await Installation.make({ database: addressOf(name) })
+  const one = await Installation.forTest({ database: addressOf(name) })
+  const other = await Installation.forTest({ database: addressOf(name) })
 
   const servers = await Promise.all([one.start(), other.start()])
 
@@ -59,7 +59,7 @@ test('two servers that start at once on an empty one both come up, and share its
 }, 60_000)
 
 test('one that is not there is said in a sentence, without its password', async () => {
-  await using home = await Installation.make({ database: addressOf('nowhere') })
+  const home = await Installation.forTest({ database: addressOf('nowhere') })
 
   const { code, out, err } = await home.run('serve')
 

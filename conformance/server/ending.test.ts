@@ -12,7 +12,7 @@ let home: Installation
 
 beforeAll(async () => { home = await Installation.make(OPEN) })
 afterEach(() => home.end())
-afterAll(() => home[Symbol.asyncDispose]())
+afterAll(() => home.remove())
 
 test('SIGTERM ends every stream with <system-shutdown/>, the database last, and the next start is quick', async () => {
   const server = await home.start()

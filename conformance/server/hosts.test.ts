@@ -18,7 +18,7 @@ beforeAll(async () => {
   server = await home.start()
 }, 60_000)
 afterEach(() => { for (const peer of peers.splice(0)) peer.destroy() })
-afterAll(() => home[Symbol.asyncDispose]())
+afterAll(() => home.remove())
 
 /** With certificates that are new. */
 function settings (): Settings {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
+import { onTestFinished } from 'vitest'
 import { stringify } from 'yaml'
 import { endProgram, freePort, makeFolder } from '../peers/server.ts'
 
@@ -26,7 +27,7 @@ export interface Surroundings {
   readonly input?: string
 }
 
-export class Installation implements AsyncDisposable {
+export class Installation {
   readonly folder = realpathSync(makeFolder('server'))
   readonly data = join(this.folder, 'data')
   readonly config = join(this.folder, 'server.yaml')
@@ -39,6 +40,13 @@ export class Installation implements AsyncDisposable {
     this.port = port
     this.tlsPort = tlsPort
     this.httpPort = httpPort
+  }
+
+  /** Removed with the end of the test that makes it, however that ends. */
+  static async forTest (settings?: Settings): Promise<Installation> {
+    const installation = await Installation.make(settings)
+    onTestFinished(() => installation.remove())
+    return installation
   }
 
   static async make (settings: Settings = {}): Promise<Installation> {
@@ -95,7 +103,7 @@ export class Installation implements AsyncDisposable {
     await this.databaseEnded()
   }
 
-  async [Symbol.asyncDispose] (): Promise<void> {
+  async remove (): Promise<void> {
     await this.end()
     rmSync(this.folder, { recursive: true })
   }

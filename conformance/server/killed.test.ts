@@ -12,7 +12,7 @@ let home: Installation
 
 beforeAll(async () => { home = await Installation.make(OPEN) })
 afterEach(() => home.end())
-afterAll(() => home[Symbol.asyncDispose]())
+afterAll(() => home.remove())
 
 test('a server that was killed leaves its database running, and the next has every account and contact', async () => {
   const server = await home.start()

@@ -14,7 +14,7 @@ function secret (): string {
 }
 
 test('no password and nothing that users wrote is in the log, whatever goes wrong', async () => {
-  await using home = await Installation.make({ ...OPEN, log: { level: 'trace' } })
+  const home = await Installation.forTest({ ...OPEN, log: { level: 'trace' } })
   const server = await home.start()
   const [first, second, wrong, added, word] = [secret(), secret(), secret(), secret(), secret()]
   const endpoint = { port: home.port, tls: true }

@@ -32,7 +32,7 @@ describe('where the configuration says nothing', () => {
     await home.start()
     expect(await home.run(`user add romeo@localhost --password ${PASSWORD}`)).toMatchObject({ code: 0 })
   }, 60_000)
-  afterAll(() => home[Symbol.asyncDispose]())
+  afterAll(() => home.remove())
 
   test('nothing but STARTTLS is offered to who comes without TLS, and it is required', async () => {
     const { features } = await open({ port: home.port })
@@ -102,7 +102,7 @@ describe('where it opens the door', () => {
     })
     await home.start()
   }, 60_000)
-  afterAll(() => home[Symbol.asyncDispose]())
+  afterAll(() => home.remove())
 
   test('anybody may register, but only so often from one address', async () => {
     const { peer, features } = await open({ ...home.direct, from: '127.0.1.1' })
