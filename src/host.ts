@@ -2,7 +2,7 @@
 import type { Accounts } from './accounts/accounts.ts'
 import type {
   AccountCommands, AccountData, Command, DiscoTarget, Events, ExtensionHost, IqHandler, IqRoute, IqTarget, NonzaHandler,
-  Point, Resumption, Stages, StreamPeer,
+  OfferedStream, Point, Resumption, Stages,
 } from './extension/api.ts'
 import type { StageTable } from './extension/stages.ts'
 import { childLog } from './log.ts'
@@ -71,7 +71,8 @@ export class Host implements ExtensionHost {
   }
 
   streamFeature (
-    when: 'before-auth' | 'after-auth', element: (peer: StreamPeer, session: Session | undefined) => Element | undefined,
+    when: 'before-auth' | 'after-auth',
+    element: (stream: OfferedStream, session: Session | undefined) => Element | undefined,
   ): void {
     this.#undo.push(this.#parts.streams.addFeature(when, element))
   }

@@ -26,6 +26,7 @@ export class Slixmpp {
   readonly jid: string
   readonly #process: ChildProcess
   readonly #inbox = new Inbox<string>()
+  #stopped: Promise<void> | undefined
   #lastId = 0
 
   /** A client that is being started; `session` is what it says first when it is let in. */
@@ -56,8 +57,13 @@ export class Slixmpp {
     return error ?? result
   }
 
-  /** Logs out and ends. */
+  /** Logs out and ends, if it has not yet. */
   async stop (): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #stop (): Promise<void> {
     this.#process.stdin?.end()
     await this.sees('disconnected').catch(() => {}) // it was never connected, or has ended by itself
     await endProgram(this.#process)

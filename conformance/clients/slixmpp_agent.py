@@ -25,7 +25,7 @@ class Agent(ClientXMPP):
             self.register_plugin(plugin)
         self['xep_0092'].software_name = 'slixmpp agent'
         self.add_event_handler('session_start', self.started)
-        self.add_event_handler('failed_all_auth', lambda _: say(kind='refused'))
+        self.add_event_handler('failed_auth', lambda failure: say(kind='refused', condition=failure['condition']))
         self.add_event_handler('disconnected', lambda _: say(kind='disconnected'))
         for stanza in ('presence_available', 'presence_unavailable', 'presence_subscribe', 'presence_subscribed'):
             self.add_event_handler(stanza, self.saw_presence)
@@ -54,6 +54,8 @@ class Agent(ClientXMPP):
             say(kind='answer', id=command['id'], result=result)
         except IqError as error:
             say(kind='answer', id=command['id'], error=error.condition)
+        except Exception as error:  # what slixmpp can't read
+            say(kind='answer', id=command['id'], error=repr(error))
 
     async def do_lose_connection(self):
         self.abort()
@@ -81,7 +83,9 @@ class Agent(ClientXMPP):
         return (await self['xep_0092'].get_version(to))['software_version']['name']
 
     async def do_time(self, to):
-        return (await self['xep_0202'].get_entity_time(to))['entity_time']['utc'].isoformat()
+        answer = await self['xep_0202'].get_entity_time(to)
+        # Its own reading of <utc/> adds a second Z, and can't read that.
+        return answer['entity_time'].xml.findtext('{urn:xmpp:time}utc')
 
     async def do_disco(self, to):
         info = (await self['xep_0030'].get_info(to))['disco_info']

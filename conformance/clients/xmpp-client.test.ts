@@ -77,6 +77,14 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
   })
 })
 
+test('a stream that begins anew has a new id', async () => {
+  const { headers } = await login('romeo', 'STARTTLS')
+
+  const ids = headers.map(header => header.attrs['id'])
+  expect(ids.length).toBeGreaterThan(1)
+  expect(new Set(ids).size).toBe(ids.length)
+})
+
 test('a message goes from each transport to each', async () => {
   for (const from of TRANSPORTS) {
     for (const to of TRANSPORTS) {

@@ -12,8 +12,11 @@ const NS_ROSTER = 'jabber:iq:roster'
 
 export class XmppClient {
   readonly jid: string
+  /** The headers of the server's streams, one after another. */
+  readonly headers: Element[] = []
   readonly #client: Client
   readonly #inbox = new Inbox<Element>()
+  #fullJid = ''
 
   /** Logs in and tells that it is there; rejects when it is refused. */
   static async login (
@@ -28,24 +31,29 @@ export class XmppClient {
     setDefaultCACertificates([...getCACertificates('default'), meeting.certificatePem])
     const connection = client({ service, domain: 'localhost', username: name, password, resource: 'node' })
     connection.reconnect.stop()
-    const errors: Error[] = []
-    connection.on('error', error => errors.push(error))
-    const found = new XmppClient(connection, `${name}@localhost`)
+    connection.on('error', () => {}) // start() rejects with it
+    answerMayBeFast(connection)
+    const opened = new XmppClient(connection, `${name}@localhost`)
     try {
-      await connection.start()
+      opened.#fullJid = (await connection.start()).toString()
     } catch (error) { // a SASLError, or the connection's
       await connection.stop()
       throw error
     }
-    await found.get(xml('query', { xmlns: NS_ROSTER }))
+    await opened.get(xml('query', { xmlns: NS_ROSTER }))
     await connection.send(xml('presence'))
-    return found
+    return opened
   }
 
   private constructor (connection: Client, jid: string) {
     this.jid = jid
     this.#client = connection
     connection.on('stanza', stanza => this.#inbox.add(stanza))
+    connection.on('open', header => this.headers.push(header))
+  }
+
+  get fullJid (): string {
+    return this.#fullJid
   }
 
   /** The first stanza of that kind, seen or still to be seen. */
@@ -85,5 +93,13 @@ export class XmppClient {
 
   async stop (): Promise<void> {
     await this.#client.stop()
+  }
+}
+
+/** It waits for the server's stream header only when its own has left, and misses one that came sooner. */
+function answerMayBeFast (connection: Client): void {
+  const write = connection.write.bind(connection)
+  connection.write = async text => {
+    write(text).catch(() => {}) // the connection broke, which it is told
   }
 }

@@ -11,11 +11,11 @@ declare module '@xmpp/client' {
     }
     readonly streamManagement: { inbound: number }
     readonly reconnect: { stop (): void }
-    readonly socket: { readonly socket?: { getProtocol? (): string } } | null
+    write: (text: string) => Promise<void>
     start (): Promise<{ toString (): string }>
     stop (): Promise<unknown>
     send (stanza: Element): Promise<void>
-    on (event: 'stanza', listener: (stanza: Element) => void): void
+    on (event: 'stanza' | 'open', listener: (element: Element) => void): void
     on (event: 'error', listener: (error: Error) => void): void
   }
 

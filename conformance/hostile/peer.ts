@@ -1,8 +1,9 @@
 /** A client that may break every rule: it sends what bytes it likes, and reads strictly what it is answered. */
+import type { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
 import type { Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, TLSSocket } from 'node:tls'
 import { scramSha1 } from '../runner/scram.ts'
 import { formatXml, StreamReader } from '../runner/xml.ts'
 import type { XmlElement } from '../runner/xml.ts'
@@ -19,10 +20,13 @@ export interface Address {
   readonly port: number
   readonly isTls?: boolean
   readonly from?: string
+  /** Whom the stream is for, and what TLS asks for by SNI; `localhost` where it isn't said. */
+  readonly host?: string
 }
 
 export class Peer {
-  #socket: Socket
+  readonly #host: string
+  #socket: Socket | TLSSocket
   readonly #inbox: XmlElement[] = []
   readonly #waiting: (() => void)[] = []
   #reader: StreamReader
@@ -30,15 +34,16 @@ export class Peer {
   #isClosed = false
   #fault: unknown
 
-  private constructor (socket: Socket) {
+  private constructor (socket: Socket, host: string) {
+    this.#host = host
     this.#socket = socket
     this.#reader = this.#read()
     this.#listen()
   }
 
-  static async connect ({ port, isTls = false, from = ELSEWHERE }: Address): Promise<Peer> {
+  static async connect ({ port, isTls = false, from = ELSEWHERE, host = 'localhost' }: Address): Promise<Peer> {
     const socket = connectTcp({ port, host: '127.0.0.1', localAddress: from })
-    const peer = new Peer(isTls ? connectTls({ socket, rejectUnauthorized: false }) : socket)
+    const peer = new Peer(isTls ? connectTls({ socket, servername: host, rejectUnauthorized: false }) : socket, host)
     await once(peer.#socket, isTls ? 'secureConnect' : 'connect')
     return peer
   }
@@ -62,6 +67,11 @@ export class Peer {
 
   get isClosed (): boolean { return this.#isClosed }
 
+  /** Of the server, where TLS is spoken. */
+  get certificate (): X509Certificate | undefined {
+    return this.#socket instanceof TLSSocket ? this.#socket.getPeerX509Certificate() : undefined
+  }
+
   /** Resolves when the bytes have left, or never can. */
   async send (data: string | Buffer): Promise<void> {
     if (this.#isClosed || !this.#socket.writable) return
@@ -69,9 +79,9 @@ export class Peer {
   }
 
   /** Begins a stream and reads up to its features. */
-  async open (to = 'localhost'): Promise<XmlElement> {
+  async open (): Promise<XmlElement> {
     this.#reader = this.#read()
-    void this.send(header(to))
+    void this.send(header(this.#host))
     return await this.expect('features')
   }
 
@@ -79,7 +89,7 @@ export class Peer {
     void this.send(`<starttls xmlns='${NS_TLS}'/>`)
     await this.expect('proceed')
     this.#socket.removeAllListeners()
-    const secured = connectTls({ socket: this.#socket, rejectUnauthorized: false })
+    const secured = connectTls({ socket: this.#socket, servername: this.#host, rejectUnauthorized: false })
     this.#socket = secured
     this.#listen()
     await once(secured, 'secureConnect')
@@ -92,12 +102,17 @@ export class Peer {
   }
 
   async authenticate (local: string): Promise<void> {
+    await this.prove(local)
+    await this.open()
+  }
+
+  /** Up to the success, after which a new stream is to begin. */
+  async prove (local: string): Promise<void> {
     const scram = scramSha1(local, PASSWORD)
     void this.send(auth('SCRAM-SHA-1', scram.first))
     const { final } = scram.answer(Buffer.from((await this.expect('challenge')).text, 'base64').toString())
     void this.send(response(final))
     await this.expect('success')
-    await this.open()
   }
 
   async bind (resource: string): Promise<void> {

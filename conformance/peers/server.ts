@@ -43,12 +43,12 @@ export function makeFolder (name: string, owner?: Owner): string {
   return folder
 }
 
-/** A certificate that signed itself, for `localhost`. */
-export function makeCertificate (folder: string, owner?: Owner): CertificateFiles {
-  const certificate = join(folder, 'localhost.crt')
-  const key = join(folder, 'localhost.key')
+/** A certificate that signed itself; one that is there for the host is replaced. */
+export function makeCertificate (folder: string, owner?: Owner, host = 'localhost'): CertificateFiles {
+  const certificate = join(folder, `${host}.crt`)
+  const key = join(folder, `${host}.key`)
   execFileSync('openssl', ['req', '-x509', '-nodes', '-days', '2', '-newkey', 'ec', '-pkeyopt',
-    'ec_paramgen_curve:prime256v1', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost',
+    'ec_paramgen_curve:prime256v1', '-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host}`,
     '-keyout', key, '-out', certificate], { stdio: 'ignore' })
   if (owner) for (const file of [certificate, key]) chownSync(file, owner.uid, owner.gid)
   return { certificate, key }

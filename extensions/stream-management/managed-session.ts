@@ -42,6 +42,7 @@ export class ManagedSession {
   readonly queue = new AckQueue()
   readonly #host: ExtensionHost
   readonly #limit: number
+  /** It can't be resumed any more. */
   isEnded = false
   #handled = 0
   /** How much is to be handled before the client's next question is answered, and before its last one is. */
@@ -107,7 +108,6 @@ export class ManagedSession {
 
   /** Writes to a new stream what the client does not have. */
   sendAgain (): void {
-    this.#nextAnswer = undefined
     this.#isAsked = false
     for (const { stanza, at } of this.queue.waiting) this.session.stream?.write(delayed(stanza, at))
     if (this.queue.length > 0) this.#ask()
@@ -116,7 +116,6 @@ export class ManagedSession {
   /** For this module: sends what is due. */
   flush (): void {
     this.#isDue = false
-    if (this.isEnded) return
     if (this.#isOverfull) return this.#giveUp()
     if (this.#nextAnswer !== undefined && this.#hasHandled(this.#nextAnswer)) this.#sendAnswer()
     if (this.#shouldAsk && this.session.stream) this.#ask()

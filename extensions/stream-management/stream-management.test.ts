@@ -1,9 +1,8 @@
 /** XEP-0198: Stream Management. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { extension, StanzaError } from '../../src/extension/api.ts'
+import { extension, Jid, StanzaError } from '../../src/extension/api.ts'
 import { online, subscribes } from '../../src/testing/online.ts'
-import { world } from '../../src/testing/world.ts'
-import type { Client } from '../../src/testing/world.ts'
+import { Client, world } from '../../src/testing/world.ts'
 import { streamManagement } from './index.ts'
 
 const NS = 'urn:xmpp:sm:3'
@@ -19,6 +18,20 @@ const keeper = extension({
     host.on('receive', 'store', () => ({ id: String(++last), committed: Promise.resolve() }))
   },
 })
+
+/** One that takes its time over what is sent. */
+function slowKeeper (...commits: readonly Promise<void>[]) {
+  return extension({
+    name: 'slow-keeper', xeps: [],
+    setup (host) {
+      let next = 0
+      host.on('send', 'store', () => {
+        const committed = commits[next++]
+        return committed && { id: String(next), committed }
+      })
+    },
+  })
+}
 
 /** Sessions wait for this long where a test says nothing else. */
 const PATIENCE_MS = 600_000
@@ -101,6 +114,16 @@ describe('what is enabled', () => {
     expect(await romeo.resumes(resume(id, 1))).toContain("h='1'")
   })
 
+  test('can not be resumed where nobody can log in to the account again', async () => {
+    const { core } = await world(streamManagement)
+    const jid = Jid.parse('anonymous@localhost/1')
+    const nobody = new Client(core, jid, await core.accounts.open(jid, true))
+
+    await nobody.sendsNonza(ENABLE)
+
+    expect(await nobody.received()).toEqual([`<enabled xmlns='${NS}'/>`])
+  })
+
   test('is enabled first: what asks, tells or resumes before is refused (§6)', async () => {
     const { client } = await world(streamManagement)
     const romeo = await client('romeo@localhost/orchard')
@@ -129,13 +152,24 @@ describe('the count of what the server handled', () => {
     expect((await romeo.received()).filter(xml => xml.startsWith('<a '))).toEqual([ack(0), ack(3)])
   })
 
+  test('leaves out what was sent before, and is handled after', async () => {
+    const gate = Promise.withResolvers<void>()
+    const { client } = await world(slowKeeper(gate.promise), streamManagement)
+    await client('juliet@localhost/balcony')
+    const romeo = await client('romeo@localhost/orchard')
+    const said = romeo.says('juliet@localhost', 'hello')
+
+    const enabled = enables(romeo)
+    gate.resolve()
+    await Promise.all([said, enabled])
+    await romeo.sendsNonza(REQUEST)
+
+    expect((await romeo.received()).at(-1)).toBe(ack(0))
+  })
+
   test('holds a message when it is kept for good, and not before', async () => {
     const gate = Promise.withResolvers<void>()
-    const slow = extension({
-      name: 'slow', xeps: [],
-      setup (host) { host.on('send', 'store', () => ({ id: '1', committed: gate.promise })) },
-    })
-    const server = await world(slow, streamManagement)
+    const server = await world(slowKeeper(gate.promise), streamManagement)
     const romeo = await server.client('romeo@localhost/orchard')
     await online(server, 'juliet@localhost/balcony')
     await enables(romeo)
@@ -153,12 +187,7 @@ describe('the count of what the server handled', () => {
 
   test('answers each of several questions when its time has come', async () => {
     const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-    let next = 0
-    const slow = extension({
-      name: 'slow', xeps: [],
-      setup (host) { host.on('send', 'store', () => ({ id: '1', committed: gates[next++]?.promise ?? Promise.resolve() })) },
-    })
-    const server = await world(slow, streamManagement)
+    const server = await world(slowKeeper(...gates.map(gate => gate.promise)), streamManagement)
     const romeo = await server.client('romeo@localhost/orchard')
     await online(server, 'juliet@localhost/balcony')
     await enables(romeo)
@@ -179,16 +208,12 @@ describe('the count of what the server handled', () => {
   })
 
   test('holds a message that could not be kept: its sender was told', async () => {
-    const broken = extension({
-      name: 'broken', xeps: [],
-      setup (host) {
-        host.on('send', 'store', () => ({ id: '1', committed: Promise.reject(new StanzaError('internal-server-error')) }))
-      },
-    })
-    const { client } = await world(broken, streamManagement)
+    const gate = Promise.withResolvers<void>()
+    const { client } = await world(slowKeeper(gate.promise), streamManagement)
     const romeo = await client('romeo@localhost/orchard')
     await enables(romeo)
 
+    gate.reject(new StanzaError('internal-server-error'))
     await romeo.says('juliet@localhost', 'hello').catch(() => {})
     await romeo.sendsNonza(REQUEST)
 
@@ -415,11 +440,7 @@ describe('a session whose stream broke', () => {
 
   test('waits for what is being stored before it says what it has handled', async () => {
     const gate = Promise.withResolvers<void>()
-    const slow = extension({
-      name: 'slow', xeps: [],
-      setup (host) { host.on('send', 'store', () => ({ id: '1', committed: gate.promise })) },
-    })
-    const { client } = await world(slow, streamManagement)
+    const { client } = await world(slowKeeper(gate.promise), streamManagement)
     await client('juliet@localhost/balcony')
     const romeo = await client('romeo@localhost/orchard')
     const id = await enables(romeo)
@@ -477,6 +498,45 @@ describe('a session whose stream broke', () => {
     expect(juliet.ended?.condition).toBe('conflict')
     expect(answer).toMatch(/^<resumed /)
     expect(await juliet.receivedInBrief()).toEqual(['chat from romeo@localhost/orchard: one', REQUEST])
+  })
+
+  test('hears no more from the old stream while it is being taken over', async () => {
+    const gate = Promise.withResolvers<void>()
+    const { client } = await world(slowKeeper(gate.promise), streamManagement)
+    await client('juliet@localhost/balcony')
+    const romeo = await client('romeo@localhost/orchard')
+    const id = await enables(romeo)
+    const said = romeo.says('juliet@localhost', 'hello')
+
+    const answer = romeo.resumes(resume(id, 0))
+    const ended = romeo.ended
+    gate.resolve()
+    await Promise.all([said, answer])
+
+    expect(ended?.condition).toBe('conflict')
+  })
+
+  test('stays when it was resumed, however long', async () => {
+    const { client, core } = await world(streamManagement)
+    const juliet = await client('juliet@localhost/balcony')
+    const id = await enables(juliet)
+    juliet.leaves()
+    await juliet.resumes(resume(id, 0))
+
+    wait(2 * PATIENCE_MS)
+
+    expect(core.accounts.sessionCount).toBe(1)
+  })
+
+  test('ends with the server', async () => {
+    const { client, core } = await world(streamManagement)
+    const juliet = await client('juliet@localhost/balcony')
+    await enables(juliet)
+    juliet.leaves()
+
+    await core.unload()
+
+    expect(core.accounts.sessionCount).toBe(0)
   })
 
   test('ends when its resource is bound anew', async () => {
@@ -648,6 +708,18 @@ describe('what is left when the time is up', () => {
 
     expect(await garden.receivedInBrief()).toEqual(['unavailable from juliet@localhost/balcony'])
     expect(await robot.receivedInBrief()).toEqual(['unavailable from juliet@localhost/balcony'])
+  })
+
+  test('is no error where the account sent it itself', async () => {
+    const server = await world(streamManagement)
+    const balcony = await online(server, 'juliet@localhost/balcony')
+    const garden = await online(server, 'juliet@localhost/garden')
+    await enables(balcony)
+    await garden.received()
+
+    await leavesFor(balcony, () => garden.says('juliet@localhost/balcony', 'a note'))
+
+    expect(await garden.receivedInBrief()).toEqual(['unavailable from juliet@localhost/balcony'])
   })
 
   test('is not for other devices where its sender said so (XEP-0334)', async () => {

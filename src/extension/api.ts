@@ -132,11 +132,12 @@ export interface IqRequest {
   readonly payload: Element
 }
 
+/** What a stream's features may depend on. */
+export interface OfferedStream { readonly host: string, readonly isSecure: boolean }
+
 /** A stream before login: whose host it is for, and where it comes from. */
-export interface StreamPeer {
-  readonly host: string
+export interface StreamPeer extends OfferedStream {
   readonly remoteAddress: string
-  readonly isSecure: boolean
 }
 
 /** Who asks: own devices have a session here; a request to a server or to another's account may come from anywhere. */
@@ -187,7 +188,8 @@ export interface ExtensionHost {
   info (form: Element, of?: DiscoTarget): void
   /** There is a session where the login has bound one. */
   streamFeature (
-    when: 'before-auth' | 'after-auth', element: (peer: StreamPeer, session: Session | undefined) => Element | undefined,
+    when: 'before-auth' | 'after-auth',
+    element: (stream: OfferedStream, session: Session | undefined) => Element | undefined,
   ): void
 
   /** What a message is worth when this payload is all it holds. */

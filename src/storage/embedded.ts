@@ -49,9 +49,12 @@ export async function startEmbedded (data: DataFolder, log: Logger): Promise<Emb
   await createCluster(folder, native, runAs)
   const socketPath = await openSocketPath(folder)
   const supervisor = new Supervisor({ folder, native, runAs, socketPath }, log)
+  const abandon = (): void => { supervisor.abandon() }
+  process.once('exit', abandon)
   try {
     await supervisor.start()
   } catch (error) { // whatever it is, it is thrown on
+    process.off('exit', abandon)
     await socketPath[Symbol.asyncDispose]()
     throw error
   }
@@ -59,6 +62,7 @@ export async function startEmbedded (data: DataFolder, log: Logger): Promise<Emb
     url: socketUrl(socketPath),
     async stop () {
       await supervisor.stop()
+      process.off('exit', abandon)
       await socketPath[Symbol.asyncDispose]()
     },
   }
@@ -99,6 +103,7 @@ class Supervisor {
   readonly #log: Logger
   readonly #stopping = new AbortController()
   #server: Server | undefined
+  #process: ServerProcess | undefined
   #restart: Promise<void> | undefined
 
   constructor (place: Place, log: Logger) {
@@ -133,6 +138,11 @@ class Supervisor {
     clearTimeout(timer)
   }
 
+  /** For who can't wait: PostgreSQL is told to end, and does so by itself. */
+  abandon (): void {
+    this.#process?.kill('SIGINT')
+  }
+
   async #startServer (): Promise<void> {
     const { folder, native, runAs } = this.#place
     const settings = Object.entries(ARGUMENTS).flatMap(([name, value]) => ['-c', `${name}=${value}`])
@@ -143,6 +153,7 @@ class Supervisor {
       detached: true, // a Ctrl-C in the terminal is for us; the database ends last
       stdio: ['ignore', 'ignore', 'pipe'],
     })
+    this.#process = process
     const server: Server = { process, lines: [], ended: whenEnded(process) }
     await this.#waitUntilReady(server)
     this.#server = server

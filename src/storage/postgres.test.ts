@@ -108,6 +108,18 @@ test('more queries than connections all get their answer, also when the database
   await expect(db.query('select 1')).rejects.toThrow('closed')
 })
 
+test('a database that is closed has no connection left at the server', async () => {
+  const text = 'select pg_backend_pid() as pid, pg_sleep(0.01)::text'
+  const used = await Promise.all([db.query<{ pid: number }>(text), db.query<{ pid: number }>(text)])
+  const other = await openPostgres(inject('postgresUrl'), OPTIONS)
+
+  await db.close()
+
+  const pids = used.flat().map(row => row.pid)
+  expect(await other.query('select pid from pg_stat_activity where pid = any($1)', [pids])).toEqual([])
+  await other.close()
+})
+
 test('a server that refuses us is an error at once', async () => {
   const url = inject('postgresUrl').replace('/postgres?', '/no_such_database?')
 

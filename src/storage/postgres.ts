@@ -12,6 +12,7 @@ const CONNECT_MS = 10_000
 const OUTAGE_MS = 10_000
 const PROBE_MS = 100
 const IDLE_MS = 60_000
+const CLOSE_MS = 5_000
 const INT8 = pg.types.builtins.INT8
 
 export interface PostgresOptions {
@@ -47,6 +48,7 @@ class Client extends pg.Client {
 
 class Postgres implements PostgresDatabase {
   readonly #pool: pg.Pool
+  readonly #open = new Set<pg.PoolClient>()
   #outage: Promise<void> | undefined
   #running = 0
   #closed: PromiseWithResolvers<void> | undefined
@@ -65,6 +67,8 @@ class Postgres implements PostgresDatabase {
     // One listener for the whole life of a connection: without it, one that breaks between two statements of a
     // transaction would end the process.
     this.#pool.on('connect', client => {
+      this.#open.add(client)
+      client.once('end', () => { this.#open.delete(client) })
       client.on('error', error => log.warn({ err: error }, 'a connection to the database broke'))
     })
     this.#pool.on('error', () => {}) // the same error, told again for an idle connection
@@ -113,7 +117,15 @@ class Postgres implements PostgresDatabase {
   }
 
   #endWhenIdle (): void {
-    if (this.#closed && this.#running === 0 && !this.#pool.ending) this.#closed.resolve(this.#pool.end())
+    if (this.#closed && this.#running === 0 && !this.#pool.ending) this.#closed.resolve(this.#end())
+  }
+
+  /** The pool doesn't wait until its connections are closed, and a database that is stopped next would cut them. */
+  async #end (): Promise<void> {
+    const ended = [...this.#open].map(client => new Promise<void>(resolve => { client.once('end', resolve) }))
+    await this.#pool.end()
+    const patience = setTimeout(CLOSE_MS, undefined, { ref: false }) // a network that is dead says nothing
+    await Promise.race([Promise.all(ended), patience])
   }
 
   async #connect (): Promise<pg.PoolClient> {

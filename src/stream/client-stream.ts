@@ -45,6 +45,7 @@ const MAX_OPEN_IQS = 16
 const PATIENCE_MS = 30_000
 
 export class ClientStream implements SessionStream {
+  /** The first stream's: by it the logs know the connection. */
   readonly id = randomId()
   readonly #transport: Transport
   readonly #framing: Framing
@@ -137,7 +138,8 @@ export class ClientStream implements SessionStream {
   #open (start: StreamStart): void {
     if (this.#hasHeader && !this.#negotiation?.expectsHeader) throw new StreamError('invalid-xml', 'a second stream')
     const host = this.#parts.hosts.find(host => host === domainOf(start.to))
-    this.#framing.writeHeader({ id: this.id, from: host ?? this.#parts.hosts[0], to: start.from })
+    const id = this.#hasHeader ? randomId() : this.id // §4.3.3: a stream that begins anew has a new one
+    this.#framing.writeHeader({ id, from: host ?? this.#parts.hosts[0], to: start.from })
     this.#hasHeader = true
     if (start.contentNs !== NS_CLIENT) throw new StreamError('invalid-namespace') // §4.8.5
     if (!host || (this.#host && host !== this.#host)) throw new StreamError('host-unknown') // §4.9.3.6
@@ -253,7 +255,7 @@ export class ClientStream implements SessionStream {
     if (this.#isClosed) return
     if (!this.#hasHeader) this.#framing.writeHeader({ id: this.id, from: this.#parts.hosts[0], to: undefined }) // §4.9.1.2
     this.#isClosed = true
-    if (error) this.#framing.writeStreamElement('error', describe(error))
+    if (error) this.#framing.writeStreamElement('error', describe(error).join(''))
     this.#framing.writeEnd()
     this.#transport.close()
     this.#lose(error?.condition === 'connection-timeout')

@@ -1,5 +1,5 @@
 /** Which features a stream offers in which state: RFC 6120 §4.3.2 as a table. */
-import type { StreamPeer } from '../extension/api.ts'
+import type { OfferedStream } from '../extension/api.ts'
 import type { Session } from '../session/session.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
@@ -18,7 +18,7 @@ const NS_LIMITS = 'urn:xmpp:stream-limits:0'
 export interface AdvertisedLimits { readonly stanzaBytes: number, readonly idleSeconds: number }
 
 export interface BeforeLogin {
-  readonly peer: StreamPeer
+  readonly stream: OfferedStream
   readonly offer: Offer
   readonly mayStartTls: boolean
   readonly requireTls: boolean
@@ -26,7 +26,13 @@ export interface BeforeLogin {
 }
 
 /** Before the login. Where TLS is required and not there yet, it is all there is (RFC 6120 §5.3.1). */
-export function featuresBeforeLogin (state: BeforeLogin, table: StreamTable): readonly Element[] {
+export function featuresBeforeLogin (state: BeforeLogin, table: StreamTable): string {
+  const { host, isSecure } = state.stream
+  const key = [host, isSecure, state.mayStartTls, ...state.offer.mechanisms, ...state.offer.bindings].join(' ')
+  return table.list(key, () => listBeforeLogin(state, table))
+}
+
+function listBeforeLogin (state: BeforeLogin, table: StreamTable): readonly Element[] {
   const mustSecure = state.requireTls && !state.offer.isEncrypted
   const tls = state.mayStartTls ? [el('starttls', NS_TLS, {}, mustSecure ? el('required', NS_TLS) : undefined)] : []
   if (mustSecure) return tls
@@ -35,16 +41,18 @@ export function featuresBeforeLogin (state: BeforeLogin, table: StreamTable): re
     mechanismsFeature(state.offer),
     ...(state.offer.isEncrypted ? [authenticationFeature(state.offer, [bindFeature(table.switches), ...table.loginFeatures])] : []),
     ...optional(bindingFeature(state.offer.bindings)),
-    ...table.features('before-auth', state.peer),
+    ...table.features('before-auth', state.stream),
     limitsFeature(state.limits),
   ]
 }
 
 /** After the login; a resource is to be bound unless the login came to a session (XEP-0386). */
 export function featuresAfterLogin (
-  session: Session | undefined, peer: StreamPeer, limits: AdvertisedLimits, table: StreamTable,
-): readonly Element[] {
-  return [...(session ? [] : bindFeatures()), ...table.features('after-auth', peer, session), limitsFeature(limits)]
+  session: Session | undefined, stream: OfferedStream, limits: AdvertisedLimits, table: StreamTable,
+): string {
+  if (session) return [...table.features('after-auth', stream, session), limitsFeature(limits)].join('')
+  return table.list(`${stream.host} ${stream.isSecure} after login`, () =>
+    [...bindFeatures(), ...table.features('after-auth', stream), limitsFeature(limits)])
 }
 
 /** XEP-0478: Stream Limits Advertisement. */

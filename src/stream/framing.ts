@@ -29,7 +29,7 @@ export interface Framing {
   writeStanza (stanza: Stanza): void
   writeElement (element: Element): void
   /** An element of the stream's own namespace, with its prefix: features and errors. */
-  writeStreamElement (name: 'features' | 'error', children: readonly Element[]): void
+  writeStreamElement (name: 'features' | 'error', content: string): void
   writeEnd (): void
 }
 
@@ -72,8 +72,8 @@ export class TcpFraming implements Framing {
 
   writeElement (element: Element): void { this.#transport.write(element.toString()) }
 
-  writeStreamElement (name: 'features' | 'error', children: readonly Element[]): void {
-    this.#transport.write(`<stream:${name}>${children.join('')}</stream:${name}>`)
+  writeStreamElement (name: 'features' | 'error', content: string): void {
+    this.#transport.write(`<stream:${name}>${content}</stream:${name}>`)
   }
 
   writeEnd (): void { this.#transport.write('</stream:stream>') }
@@ -123,8 +123,8 @@ export class WebSocketFraming implements Framing {
   writeStanza (stanza: Stanza): void { this.#transport.write(stanza.toXml(NS_CLIENT)) }
   writeElement (element: Element): void { this.#transport.write(element.toString()) }
 
-  writeStreamElement (name: 'features' | 'error', children: readonly Element[]): void {
-    this.#transport.write(`<stream:${name} xmlns:stream='${NS_STREAM}'>${children.join('')}</stream:${name}>`)
+  writeStreamElement (name: 'features' | 'error', content: string): void {
+    this.#transport.write(`<stream:${name} xmlns:stream='${NS_STREAM}'>${content}</stream:${name}>`)
   }
 
   writeEnd (): void { this.#transport.write(`<close xmlns='${NS_FRAMING}'/>`) }

@@ -105,7 +105,7 @@ export class Negotiation {
       this.#sasl = { old: new Sasl(authenticator), new: new Sasl2(authenticator, (l, r) => this.#entrance.complete(l, r)) }
     }
     this.#framing.writeStreamElement('features', featuresBeforeLogin({
-      peer: this.#peer, offer, mayStartTls: transport.startTls !== undefined && !transport.secure,
+      stream: this.#peer, offer, mayStartTls: transport.startTls !== undefined && !transport.secure,
       requireTls: parts.requireTls, limits: parts.limits,
     }, parts.streams))
   }
@@ -151,11 +151,15 @@ export class Negotiation {
   #answer (outcome: Outcome, isOldProfile: boolean): void {
     this.#framing.writeElement(outcome.reply)
     const address = this.#transport.remoteAddress
+    const { login } = outcome
+    if (outcome.reply.getName() === 'failure') {
+      const condition = outcome.reply.getChildElements()[0]?.getName()
+      this.#parts.log.info({ address, host: this.#host, condition }, 'a login failed')
+    }
     if (outcome.end) {
       this.#parts.log.info({ address, host: this.#host }, 'too many failed logins on a stream')
       throw outcome.end
     }
-    const { login } = outcome
     if (!login) return
     this.#login = login
     this.#sasl = undefined

@@ -1,5 +1,5 @@
-/** What extensions add to streams: features to the list that a stream offers, and handlers for elements that are no stanzas. */
-import type { NonzaHandler, Resumption, StreamPeer } from '../extension/api.ts'
+/** What extensions add to streams: features to the list that a stream offers, handlers for elements that are no stanzas. */
+import type { NonzaHandler, OfferedStream, Resumption } from '../extension/api.ts'
 import type { Session } from '../session/session.ts'
 import type { Element } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'
@@ -8,10 +8,11 @@ type SwitchOn = (element: Element, session: Session) => Element | undefined
 type Resume = (element: Element, account: Jid | undefined) => Resumption | Promise<Resumption>
 
 type FeatureState = 'before-auth' | 'after-auth'
-type Feature = (peer: StreamPeer, session: Session | undefined) => Element | undefined
+type Feature = (stream: OfferedStream, session: Session | undefined) => Element | undefined
 
 export class StreamTable {
   readonly #features: Readonly<Record<FeatureState, Feature[]>> = { 'before-auth': [], 'after-auth': [] }
+  readonly #lists = new Map<string, string>()
   readonly #nonzas = new Map<string, NonzaHandler>()
   readonly #switches = new Map<string, SwitchOn>()
   readonly #loginFeatures: Element[] = []
@@ -21,11 +22,25 @@ export class StreamTable {
   addFeature (when: FeatureState, feature: Feature): () => void {
     const features = this.#features[when]
     features.push(feature)
-    return () => { features.splice(features.indexOf(feature), 1) }
+    this.#lists.clear()
+    return () => {
+      features.splice(features.indexOf(feature), 1)
+      this.#lists.clear()
+    }
   }
 
-  features (when: FeatureState, peer: StreamPeer, session?: Session): readonly Element[] {
-    return this.#features[when].flatMap(feature => feature(peer, session) ?? [])
+  /** The list of features for streams that are alike in everything that `key` says: made once, since logins come in storms. */
+  list (key: string, make: () => readonly Element[]): string {
+    let list = this.#lists.get(key)
+    if (list === undefined) {
+      list = make().join('')
+      this.#lists.set(key, list)
+    }
+    return list
+  }
+
+  features (when: FeatureState, stream: OfferedStream, session?: Session): readonly Element[] {
+    return this.#features[when].flatMap(feature => feature(stream, session) ?? [])
   }
 
   /** What is returned takes the handler away again. */
@@ -43,7 +58,11 @@ export class StreamTable {
   /** What a client may ask for within Bind 2, by the namespace that stands in the feature. */
   addSwitch (ns: string, switchOn: SwitchOn): () => void {
     this.#switches.set(ns, switchOn)
-    return () => { this.#switches.delete(ns) }
+    this.#lists.clear()
+    return () => {
+      this.#switches.delete(ns)
+      this.#lists.clear()
+    }
   }
 
   get switches (): readonly string[] {
@@ -58,7 +77,11 @@ export class StreamTable {
   /** What stands in the inline part of SASL 2's feature, besides Bind 2. */
   addLoginFeature (element: Element): () => void {
     this.#loginFeatures.push(element)
-    return () => { this.#loginFeatures.splice(this.#loginFeatures.indexOf(element), 1) }
+    this.#lists.clear()
+    return () => {
+      this.#loginFeatures.splice(this.#loginFeatures.indexOf(element), 1)
+      this.#lists.clear()
+    }
   }
 
   get loginFeatures (): readonly Element[] {

@@ -12,17 +12,17 @@ export class ByteWindow {
   bytes: Buffer = NOTHING
   /** The end of what has come. */
   end = 0
-  #own = false
 
   /** Adds a chunk behind what is kept from `from` on; returns by how much all offsets have become smaller. */
   append (chunk: Buffer, from: number): number {
     const left = this.end - from
     if (left === 0) {
-      this.#use(chunk, chunk.length, false)
+      this.#use(chunk, chunk.length)
       return from
     }
-    const full = !this.#own || this.end + chunk.length > this.bytes.length
-    const moved = full ? this.#move(from, left + left + chunk.length) : 0
+    // a chunk as it came has no room; what has room is a buffer of our own
+    const isFull = this.end + chunk.length > this.bytes.length
+    const moved = isFull ? this.#move(from, left + left + chunk.length) : 0
     chunk.copy(this.bytes, this.end)
     this.end += chunk.length
     return moved
@@ -32,7 +32,7 @@ export class ByteWindow {
   release (from: number): number {
     const left = this.end - from
     if (left === 0) {
-      this.#use(NOTHING, 0, false)
+      this.#use(NOTHING, 0)
       return from
     }
     return this.bytes.length > 4 * left + WORTH_MOVING ? this.#move(from, left) : 0
@@ -41,13 +41,12 @@ export class ByteWindow {
   #move (from: number, capacity: number): number {
     const bytes = Buffer.allocUnsafeSlow(capacity)
     this.bytes.copy(bytes, 0, from, this.end)
-    this.#use(bytes, this.end - from, true)
+    this.#use(bytes, this.end - from)
     return from
   }
 
-  #use (bytes: Buffer, end: number, own: boolean): void {
+  #use (bytes: Buffer, end: number): void {
     this.bytes = bytes
     this.end = end
-    this.#own = own
   }
 }

@@ -148,6 +148,7 @@ const STANZAS: readonly Case[] = [
   ['bad-format', 'a no-break space between stanzas', '<a/>\u00a0<c/>'],
   ['not-well-formed', 'an element after the end of the stream', '</stream:stream><a/>'],
   ['not-well-formed', 'text after the end of the stream', '</stream:stream> a'],
+  ['not-well-formed', 'an empty end tag after the end of the stream', '</stream:stream></>'],
   ['not-well-formed', 'a second end of the stream', '</stream:stream></stream:stream>'],
 ]
 

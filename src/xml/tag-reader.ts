@@ -53,7 +53,6 @@ export class TagReader {
   #stream = NO_STREAM
   #step: Step = this.#between
   #mayDeclare = true
-  #textStart = 0
 
   constructor (limits: FramerLimits) {
     this.cursor = new Cursor(limits.stanzaBytes, limits.nameBytes)
@@ -115,7 +114,6 @@ export class TagReader {
     if (by === 0) return
     this.tag.shift(by)
     this.tagStart -= by
-    this.#textStart -= by
     for (let i = 0; i < 2 * this.depth; i++) this.#open[i]! -= by
   }
 
@@ -127,7 +125,6 @@ export class TagReader {
 
   /** Something is complete: what comes next is text, or what stands between elements. */
   #complete<T extends Token> (token: T): T {
-    this.#textStart = this.cursor.pos
     this.#step = this.depth > 0 ? this.#text : this.#between
     return token
   }
@@ -160,7 +157,6 @@ export class TagReader {
       if (stop === LESS) return this.#beginMarkup()
       if (stop === AMPERSAND) {
         if (!this.#reference.begin()) return this.#wait(this.#textReference)
-        this.#textStart = cursor.pos
       } else {
         if (this.#endsCdata()) throw notWellFormed(']]> in text')
         cursor.pos++
@@ -173,10 +169,10 @@ export class TagReader {
     return this.#complete(ON)
   }
 
-  /** Whether the `>` here ends `]]>`, both brackets being of this run of text. */
+  /** Whether the `>` here ends `]]>`. All text and CDATA begins behind a `>`, `;` or `[`, so the brackets are of it. */
   #endsCdata (): boolean {
     const { bytes, pos } = this.cursor
-    return pos - 2 >= this.#textStart && bytes[pos - 1] === RIGHT_BRACKET && bytes[pos - 2] === RIGHT_BRACKET
+    return bytes[pos - 1] === RIGHT_BRACKET && bytes[pos - 2] === RIGHT_BRACKET
   }
 
   #beginMarkup (): Token {
@@ -259,9 +255,7 @@ export class TagReader {
   #cdataOpening (): Token {
     const start = this.tagStart + '<!'.length
     const passed = this.cursor.passSame(CDATA_OPENING, 0, CDATA_OPENING.length, start)
-    if (!passed) return this.#wait(this.#cdataOpening)
-    this.#textStart = this.cursor.pos
-    return this.#cdata()
+    return passed ? this.#cdata() : this.#wait(this.#cdataOpening)
   }
 
   #cdata (): Token {
