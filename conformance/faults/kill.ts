@@ -33,7 +33,7 @@ export async function killUnderLoad ({ victim, rounds, pairs = 3, pauseMs = 700 
   const server = await MortalServer.start()
   try {
     const talk = await people(server.port, pairs)
-    const running = [...talk.map(({ sender }) => sender.run())]
+    const running = talk.map(({ sender }) => sender.run())
     const listening = talk.map(({ receiver }) => receiver.run())
     for (let round = 0; round < rounds; round++) {
       await setTimeout(pauseMs)

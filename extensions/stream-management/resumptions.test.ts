@@ -1,0 +1,279 @@
+/** XEP-0198 §5: sessions that go on, and those that do not. */
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { online, subscribes } from '../../src/testing/online.ts'
+import { world } from '../../src/testing/world.ts'
+import { ack, enables, NS, PATIENCE_MS, PING, REQUEST, resume, slowKeeper } from './client-side.ts'
+import { streamManagement } from './index.ts'
+
+beforeEach(() => { vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] }) })
+afterEach(() => { vi.useRealTimers() })
+
+/** Lets time pass, and the server look for who is late. */
+function wait (milliseconds: number): void {
+  vi.advanceTimersByTime(milliseconds)
+}
+
+describe('a session whose stream broke', () => {
+  test('goes on with what the client does not have, in order, before what is new (§5)', async () => {
+    const { client } = await world(streamManagement)
+    const romeo = await client('romeo@localhost/orchard')
+    const juliet = await client('juliet@localhost/balcony')
+    const id = await enables(juliet)
+    for (const body of ['one', 'two']) await romeo.says('juliet@localhost/balcony', body)
+    juliet.leaves()
+    for (const body of ['three', 'four']) await romeo.says('juliet@localhost/balcony', body)
+    await juliet.received()
+
+    const answer = await juliet.resumes(resume(id, 1))
+    await romeo.says('juliet@localhost/balcony', 'five')
+
+    expect(answer).toBe(`<resumed xmlns='${NS}' previd='${id}' h='0'/>`)
+    expect(await juliet.receivedInBrief()).toEqual([
+      ...['two', 'three', 'four'].map(body => `chat from romeo@localhost/orchard: ${body}`),
+      REQUEST,
+      'chat from romeo@localhost/orchard: five',
+    ])
+  })
+
+  test('goes on counting on both sides (§5)', async () => {
+    const { client } = await world(streamManagement)
+    const romeo = await client('romeo@localhost/orchard')
+    const juliet = await client('juliet@localhost/balcony')
+    const id = await enables(juliet)
+    await juliet.sends(PING)
+    await romeo.says('juliet@localhost/balcony', 'one')
+    juliet.leaves()
+
+    const answer = await juliet.resumes(resume(id, 2))
+    await juliet.received()
+    await juliet.sends('<presence/>')
+    await romeo.says('juliet@localhost/balcony', 'two')
+    await juliet.sendsNonza(REQUEST)
+    await juliet.sendsNonza(ack(4))
+
+    expect(answer).toContain("h='1'")
+    expect(await juliet.received()).toContain(ack(2))
+    expect(juliet.ended).toBeUndefined()
+  })
+
+  test('can break again, and what is still missing comes again', async () => {
+    const { client } = await world(streamManagement)
+    const romeo = await client('romeo@localhost/orchard')
+    const juliet = await client('juliet@localhost/balcony')
+    const id = await enables(juliet)
+    juliet.leaves()
+    for (const body of ['one', 'two']) await romeo.says('juliet@localhost/balcony', body)
+    await juliet.resumes(resume(id, 0))
+    juliet.leaves()
+    await juliet.received()
+
+    await juliet.resumes(resume(id, 1))
+
+    expect(await juliet.receivedInBrief()).toEqual(['chat from romeo@localhost/orchard: two', REQUEST])
+  })
+
+  test('says of a message that it was held up, and since when (§4)', async () => {
+    const { client } = await world(streamManagement)
+    const romeo = await client('romeo@localhost/orchard')
+    const juliet = await client('juliet@localhost/balcony')
+    const id = await enables(juliet)
+    juliet.leaves()
+    await romeo.says('juliet@localhost/balcony', 'one')
+
+    await juliet.resumes(resume(id, 0))
+
+    expect((await juliet.received())[0]).toMatch(/<delay xmlns='urn:xmpp:delay' from='localhost' stamp='\d{4}-/)
+  })
+
+  test('stays available, with its priority and its subscriptions (§5)', async () => {
+    const server = await world(streamManagement)
+    const romeo = await online(server, 'romeo@localhost/orchard')
+    const juliet = await online(server, 'juliet@localhost/balcony')
+    await subscribes(romeo, juliet)
+    await juliet.sends('<presence><priority>7</priority></presence>')
+    const id = await enables(juliet)
+    await romeo.received()
+
+    juliet.leaves()
+    wait(PATIENCE_MS / 2)
+    await romeo.sends("<presence><status>Who's there?</status></presence>")
+    await romeo.says('juliet@localhost', 'to whom it may concern')
+    const seen = await romeo.receivedInBrief()
+    await juliet.resumes(resume(id, 0))
+
+    expect(seen).toEqual(['available from romeo@localhost/orchard'])
+    expect(juliet.session).toMatchObject({ available: true, priority: 7, isInterested: true })
+    expect(await juliet.receivedInBrief()).toContain('chat from romeo@localhost/orchard: to whom it may concern')
+  })
+
+  test('waits for what is being stored before it says what it has handled', async () => {
+    const gate = Promise.withResolvers<void>()
+    const { client } = await world(slowKeeper(gate.promise), streamManagement)
+    await client('juliet@localhost/balcony')
+    const romeo = await client('romeo@localhost/orchard')
+    const id = await enables(romeo)
+    const said = romeo.says('juliet@localhost', 'hello')
+    romeo.leaves()
+
+    const answer = romeo.resumes(resume(id, 0))
+    gate.resolve()
+
+    expect(await answer).toContain("h='1'")
+    await said
+  })
+
+  test('is kept as long as it was promised, and then its contacts see it go', async () => {
+    const server = await world(streamManagement)
+    const romeo = await online(server, 'romeo@localhost/orchard')
+    const juliet = await online(server, 'juliet@localhost/balcony')
+    await subscribes(romeo, juliet)
+    await romeo.received()
+    const id = await enables(juliet)
+    juliet.leaves()
+
+    wait(PATIENCE_MS - 1000)
+    const before = await romeo.receivedInBrief()
+    wait(2000)
+
+    expect(before).toEqual([])
+    expect(await romeo.receivedInBrief()).toEqual(['unavailable from juliet@localhost/balcony'])
+    expect(await juliet.resumes(resume(id, 0))).toMatch(/<failed .*<item-not-found/)
+  })
+
+  test('is not kept where the client did not ask for it, or closed the stream (§7)', async () => {
+    const { client, core } = await world(streamManagement)
+    const romeo = await client('romeo@localhost/orchard')
+    const juliet = await client('juliet@localhost/balcony')
+    await enables(romeo, `<enable xmlns='${NS}'/>`)
+    await enables(juliet)
+
+    romeo.leaves()
+    juliet.leaves(false)
+
+    expect(core.accounts.sessionCount).toBe(0)
+  })
+
+  test('goes to who comes back while the old stream is still there, and that one ends (§5)', async () => {
+    const { client } = await world(streamManagement)
+    const romeo = await client('romeo@localhost/orchard')
+    const juliet = await client('juliet@localhost/balcony')
+    const id = await enables(juliet)
+    await romeo.says('juliet@localhost/balcony', 'one')
+    await juliet.received()
+
+    const answer = await juliet.resumes(resume(id, 0))
+
+    expect(juliet.ended?.condition).toBe('conflict')
+    expect(answer).toMatch(/^<resumed /)
+    expect(await juliet.receivedInBrief()).toEqual(['chat from romeo@localhost/orchard: one', REQUEST])
+  })
+
+  test('hears no more from the old stream while it is being taken over', async () => {
+    const gate = Promise.withResolvers<void>()
+    const { client } = await world(slowKeeper(gate.promise), streamManagement)
+    await client('juliet@localhost/balcony')
+    const romeo = await client('romeo@localhost/orchard')
+    const id = await enables(romeo)
+    const said = romeo.says('juliet@localhost', 'hello')
+
+    const answer = romeo.resumes(resume(id, 0))
+    const ended = romeo.ended
+    gate.resolve()
+    await Promise.all([said, answer])
+
+    expect(ended?.condition).toBe('conflict')
+  })
+
+  test('stays when it was resumed, however long', async () => {
+    const { client, core } = await world(streamManagement)
+    const juliet = await client('juliet@localhost/balcony')
+    const id = await enables(juliet)
+    juliet.leaves()
+    await juliet.resumes(resume(id, 0))
+
+    wait(2 * PATIENCE_MS)
+
+    expect(core.accounts.sessionCount).toBe(1)
+  })
+
+  test('ends with the server', async () => {
+    const { client, core } = await world(streamManagement)
+    const juliet = await client('juliet@localhost/balcony')
+    await enables(juliet)
+    juliet.leaves()
+
+    await core.unload()
+
+    expect(core.accounts.sessionCount).toBe(0)
+  })
+
+  test('ends when its resource is bound anew', async () => {
+    const { client } = await world(streamManagement)
+    const before = await client('juliet@localhost/balcony')
+    const id = await enables(before)
+    before.leaves()
+
+    await client('juliet@localhost/balcony')
+
+    expect(await before.resumes(resume(id, 0))).toMatch(/item-not-found/)
+  })
+})
+
+describe('a resumption fails', () => {
+  test('where nobody knows the id (§5)', async () => {
+    const { client } = await world(streamManagement)
+    const juliet = await client('juliet@localhost/balcony')
+
+    expect(await juliet.resumes(resume('no-such-id', 0))).toBe(
+      `<failed xmlns='${NS}'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>`)
+  })
+
+  test('where the id is of another account, in the same words, before and after its end', async () => {
+    const { client } = await world(streamManagement)
+    const romeo = await client('romeo@localhost/orchard')
+    const juliet = await client('juliet@localhost/balcony')
+    const id = await enables(juliet)
+    await juliet.sends(PING)
+    const unknown = await romeo.resumes(resume('no-such-id', 0))
+
+    juliet.leaves()
+    const before = await romeo.resumes(resume(id, 0))
+    wait(PATIENCE_MS + 1000)
+    await romeo.received()
+
+    expect(before).toBe(unknown)
+    expect(await romeo.resumes(resume(id, 0))).toBe(unknown)
+  })
+
+  test.each([`<resume xmlns='${NS}' h='0'/>`, `<resume xmlns='${NS}' previd='x'/>`, `<resume xmlns='${NS}' previd='x' h='y'/>`])(
+    'where it says too little: %s', async request => {
+      const { client } = await world(streamManagement)
+      const juliet = await client('juliet@localhost/balcony')
+
+      expect(await juliet.resumes(request)).toMatch(/<failed .*<bad-request /)
+    })
+
+  test('when the time is up, and yet it tells what was handled (§5)', async () => {
+    const { client } = await world(streamManagement)
+    const juliet = await client('juliet@localhost/balcony')
+    const id = await enables(juliet)
+    await juliet.sends(PING)
+    await juliet.sends(PING)
+    juliet.leaves()
+    wait(PATIENCE_MS + 1000)
+    await juliet.received()
+
+    expect(await juliet.resumes(resume(id, 0))).toMatch(/^<failed xmlns='urn:xmpp:sm:3' h='2'><item-not-found /)
+  })
+
+  test('where more is acknowledged than was sent, and the session waits for a better one (§6)', async () => {
+    const { client } = await world(streamManagement)
+    const juliet = await client('juliet@localhost/balcony')
+    const id = await enables(juliet)
+    juliet.leaves()
+
+    await expect(juliet.resumes(resume(id, 1))).rejects.toMatchObject({ condition: 'undefined-condition' })
+
+    expect(await juliet.resumes(resume(id, 0))).toMatch(/^<resumed /)
+  })
+})
