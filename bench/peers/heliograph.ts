@@ -27,6 +27,7 @@ function configure ({ folder, port, certificate, key }: Place): Command {
     auth: { 'require-tls': false },
     registration: { open: true, 'per-address': 0 },
     limits: { 'bytes-per-second': 0, 'streams-per-address': 0, 'failed-logins-per-minute': 0 },
+    extensions: { archive: false, offline: false }, // as the others here, it keeps nothing
     log: { level: 'warn' },
   }))
   return { program: process.execPath, parameters: [MAIN, 'serve', '--config', config] }
