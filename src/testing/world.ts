@@ -12,6 +12,7 @@ import { openLog } from '../log.ts'
 import type { Session, SessionStream } from '../session/session.ts'
 import { parseElement } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
+import { Turns } from '../util/turns.ts'
 import { parseFrame } from '../xml/framer.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
@@ -119,6 +120,7 @@ export class Client {
   readonly #received: (Stanza | Element)[] = []
   readonly #answers = new Map<string, (answer: Stanza) => void>()
   #nextId = 0
+  readonly #turns = new Turns()
   /** Why the server ended the stream. */
   ended: StreamError | undefined
 
@@ -187,11 +189,17 @@ export class Client {
     const to = frame.to === undefined ? undefined : Jid.parse(frame.to)
     const stanza = stanzaOf(frame, this.session.jid, to, frame.lang)
     if (!stanza) throw new Error(`<${frame.name}/> is no stanza`)
-    const loading = this.#core.router.prepare(stanza)
-    if (loading) await loading
-    const sent = this.#core.router.send(stanza, this.session)
-    this.session.inFlight.track(stanza.kind === 'iq' ? undefined : sent)
-    await sent
+    let done: void | Promise<void> = undefined
+    // As a stream takes it: one after the other, and not before what it needs is loaded.
+    await this.#turns.inTurn('stanza', () => {
+      const take = (): void => {
+        done = this.#core.router.send(stanza, this.session)
+        this.session.inFlight.track(stanza.kind === 'iq' ? undefined : done)
+      }
+      const loading = this.#core.router.prepare(stanza)
+      return loading ? loading.then(take) : take()
+    })
+    await done
   }
 
   async says (to: string, body: string): Promise<void> {
