@@ -40,6 +40,8 @@ export interface CoreOptions {
   readonly db: Database
   readonly log: Logger
   readonly extensions: readonly Loaded[]
+  /** The names of all extensions that there are, on or off: what one may come after. */
+  readonly known?: readonly string[]
   /** XEP-0128: what the server's disco#info shows besides. */
   readonly info?: Element | undefined
 }
@@ -87,7 +89,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const parts = { worth, commandTable, hosts, db, log, stages, iqs, events, streams, disco, router, rosters, accounts, commands }
   registerOwn(new Host('core', parts), parts, presences, options.info)
 
-  const loaded = await load(options.extensions, extension => new Host(extension.name, parts))
+  const loaded = await load(options, extension => new Host(extension.name, parts))
   return {
     stages, iqs, events, streams, router, accounts, store, commands,
     lost (session, stream, mayResume) {
@@ -110,10 +112,12 @@ function registerOwn (core: Host, { rosters, disco, commandTable }: Parts, prese
   if (info) core.info(info)
 }
 
-async function load (extensions: readonly Loaded[], hostFor: (extension: Extension) => Host): Promise<readonly Host[]> {
+async function load (
+  { extensions, known = [] }: CoreOptions, hostFor: (extension: Extension) => Host,
+): Promise<readonly Host[]> {
   const optionsOf = new Map(extensions.map(({ extension, options }) => [extension, options]))
   const hosts: Host[] = []
-  for (const extension of inOrder([...optionsOf.keys()], [])) {
+  for (const extension of inOrder([...optionsOf.keys()], known)) {
     const host = hostFor(extension)
     await extension.setup(host, optionsOf.get(extension))
     hosts.push(host)

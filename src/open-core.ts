@@ -34,7 +34,8 @@ export async function openCore (config: Config, log: Logger): Promise<OpenCore> 
   const db = opening.adopt(await connect(url, log), database => database.close())
   await migrate(db)
   const core = opening.adopt(await createCore({
-    hosts: config.hosts, db, log, extensions: loadedExtensions(config), info: contactForm(config.contact),
+    hosts: config.hosts, db, log, extensions: loadedExtensions(config), known: extensions.map(one => one.name),
+    info: contactForm(config.contact),
   }), loaded => loaded.unload())
   const held = opening.move()
   return { core, db, [Symbol.asyncDispose]: () => held.disposeAsync() }

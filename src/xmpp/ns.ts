@@ -3,7 +3,6 @@
 /** RFC 6120: Extensible Messaging and Presence Protocol (XMPP): Core. */
 export const NS_STREAM = 'http://etherx.jabber.org/streams'
 export const NS_CLIENT = 'jabber:client'
-export const NS_SERVER = 'jabber:server'
 export const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls'
 export const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
 export const NS_BIND = 'urn:ietf:params:xml:ns:xmpp-bind'
