@@ -4,6 +4,7 @@
  */
 import { accountCommands } from './accounts/account-commands.ts'
 import { Accounts } from './accounts/accounts.ts'
+import { Incoming } from './accounts/incoming.ts'
 import { liveAccounts } from './accounts/live-accounts.ts'
 import { ServedHost } from './accounts/served-host.ts'
 import { accountStore } from './accounts/store.ts'
@@ -22,7 +23,10 @@ import { Commands } from './routing/commands.ts'
 import { Disco } from './routing/disco.ts'
 import { IqTable } from './routing/iq-table.ts'
 import { Router } from './routing/router.ts'
+import { Durables } from './session/durables.ts'
 import { EventTable } from './session/events.ts'
+import type { Account } from './session/account.ts'
+import type { Homes, Records, Snapshot } from './session/homes.ts'
 import type { Session, SessionStream } from './session/session.ts'
 import type { Database } from './storage/database.ts'
 import { StreamTable } from './stream/stream-table.ts'
@@ -35,6 +39,12 @@ const MAX_ROSTER_ITEMS = 10_000
 /** An extension that is on, with the options that its schema made. */
 export interface Loaded { readonly extension: Extension, readonly options: unknown }
 
+/** What the core needs of the other nodes. */
+export interface CoreCluster {
+  readonly homes: Homes
+  readonly records: Records & { start (describe: (account: Account) => Snapshot): void }
+}
+
 export interface CoreOptions {
   readonly hosts: readonly string[]
   readonly db: Database
@@ -42,6 +52,8 @@ export interface CoreOptions {
   readonly extensions: readonly Loaded[]
   /** The names of all extensions that there are, on or off: what one may come after. */
   readonly known?: readonly string[]
+  /** Where this is one node of many. */
+  readonly cluster?: CoreCluster | undefined
   /** XEP-0128: what the server's disco#info shows besides. */
   readonly info?: Element | undefined
 }
@@ -53,6 +65,7 @@ export interface Core {
   readonly streams: StreamTable
   readonly router: Router
   readonly accounts: Accounts
+  readonly incoming: Incoming
   readonly store: AccountStore
   readonly commands: AccountCommands
   /** A session's stream is gone: it waits for a resumption, where it may, or ends. */
@@ -62,7 +75,7 @@ export interface Core {
 }
 
 export async function createCore (options: CoreOptions): Promise<Core> {
-  const { hosts, db, log } = options
+  const { hosts, db, log, cluster } = options
   const stages = new StageTable(log)
   const iqs = new IqTable(log)
   const events = new EventTable(log)
@@ -72,26 +85,40 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const router = new Router(stages, iqs, log)
   const store = accountStore(db)
   const rosters = new Rosters(rosterStore(db), MAX_ROSTER_ITEMS)
+  const durables = new Durables(stages, events)
   const accounts = new Accounts({
-    stages, router,
+    stages,
     exists: jid => store.exists(jid),
     ended: session => { events.ended(session) },
+    cluster: cluster && {
+      ...cluster,
+      leaving: account => events.leaving(account),
+      left: (account, sessions) => { events.left(account, sessions) },
+      restore: (account, saved) => durables.restore(account, saved),
+    },
+  })
+  cluster?.records.start(account => durables.snapshot(account))
+  const presences = new Presences(rosters, router, events)
+  const incoming = new Incoming({
+    accounts, stages, router, presences, homes: cluster?.homes,
     isTaken: (message, account) => events.isTaken(message, account),
   })
-  const presences = new Presences(rosters, router, events)
   router.setPresenceOutlet(presences)
   accounts.setPresences(presences)
   accounts.addData(rosters.slot)
-  for (const host of hosts) router.serve(host, new ServedHost(router, accounts))
+  for (const host of hosts) router.serve(host, new ServedHost(router, incoming))
 
-  const commands = liveAccounts(accountCommands(store, hosts), accounts, presences, events)
+  const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
   const worth = new WorthTable()
-  const parts = { worth, commandTable, hosts, db, log, stages, iqs, events, streams, disco, router, rosters, accounts, commands }
+  const parts = {
+    worth, commandTable, hosts, db, log, stages, iqs, events, streams, disco, router, rosters, accounts, incoming, durables,
+    records: cluster?.records, homes: cluster?.homes, commands,
+  }
   registerOwn(new Host('core', parts), parts, presences, options.info)
 
   const loaded = await load(options, extension => new Host(extension.name, parts))
   return {
-    stages, iqs, events, streams, router, accounts, store, commands,
+    stages, iqs, events, streams, router, accounts, incoming, store, commands,
     lost (session, stream, mayResume) {
       if (session.stream !== stream) return // it goes on with another
       session.detach()

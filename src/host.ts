@@ -1,7 +1,8 @@
 /** What one extension is given: each call goes to the part that does it, and is undone when the extension is unloaded. */
 import type { Accounts } from './accounts/accounts.ts'
+import type { Incoming } from './accounts/incoming.ts'
 import type {
-  AccountCommands, AccountData, Command, DiscoTarget, Events, ExtensionHost, IqHandler, IqRoute, IqTarget, NonzaHandler,
+  AccountCommands, AccountData, Command, DiscoTarget, Durable, Events, ExtensionHost, IqHandler, IqRoute, IqTarget, NonzaHandler,
   OfferedStream, Point, Resumption, Stages,
 } from './extension/api.ts'
 import type { StageTable } from './extension/stages.ts'
@@ -14,7 +15,9 @@ import type { Router } from './routing/router.ts'
 import type { Rosters } from './roster/roster.ts'
 import { dataOf } from './session/account.ts'
 import type { Account } from './session/account.ts'
+import type { Durables } from './session/durables.ts'
 import type { EventTable } from './session/events.ts'
+import type { Homes, Records } from './session/homes.ts'
 import type { Session, SessionInfo } from './session/session.ts'
 import type { Database } from './storage/database.ts'
 import type { StreamTable } from './stream/stream-table.ts'
@@ -40,6 +43,11 @@ export interface Parts {
   readonly worth: WorthTable
   readonly rosters: Rosters
   readonly accounts: Accounts
+  readonly incoming: Incoming
+  readonly durables: Durables
+  /** Where this is one node of many. */
+  readonly records?: Records | undefined
+  readonly homes?: Homes | undefined
   readonly commands: AccountCommands
 }
 
@@ -86,15 +94,15 @@ export class Host implements ExtensionHost {
   }
 
   handOver (account: Account, message: Message): void {
-    this.#parts.accounts.handOver(message, account)
+    this.#parts.incoming.handOver(message, account)
   }
 
   handTo (session: Session, message: Message, id: string): void {
-    this.#parts.accounts.handTo(session, message, id)
+    this.#parts.incoming.handTo(session, message, id)
   }
 
   handOverLate (account: Account, id: string, message: Message): void {
-    this.#parts.accounts.handOverLate(stamp(message, account.jid, id), account)
+    this.#parts.incoming.handOverLate(stamp(message, account.jid, id), account)
   }
 
   iq<const Target extends IqTarget> (route: IqRoute<Target>, handler: IqHandler<Target>): void {
@@ -166,6 +174,17 @@ export class Host implements ExtensionHost {
 
   isContact (account: Account, jid: Jid): boolean {
     return this.#parts.rosters.item(account, jid)?.isListed === true
+  }
+
+  durable (state: Durable): ((account: Account, about: string, body?: Buffer) => void) | undefined {
+    const { durables, records } = this.#parts
+    if (!records) return
+    this.#undo.push(durables.add(this.#name, state))
+    return (account, about, body) => { if (!account.isAnonymous) records.note(account, this.#name, about, body) }
+  }
+
+  certain (): Promise<void> | undefined {
+    return this.#parts.homes?.certain()
   }
 
   accountData<T> (load: (db: Database, account: Jid) => Promise<T>): AccountData<T> {

@@ -4,6 +4,9 @@
  */
 import { extensions } from '../extensions/index.ts'
 import type { Config } from './config.ts'
+import { joinCluster } from './cluster/cluster.ts'
+import type { Cluster } from './cluster/cluster.ts'
+import { serveCluster } from './core-cluster.ts'
 import { createCore } from './core.ts'
 import type { Core, Loaded } from './core.ts'
 import type { Logger } from './log.ts'
@@ -21,6 +24,8 @@ const POOL_SIZE = 8
 export interface OpenCore extends AsyncDisposable {
   readonly core: Core
   readonly db: Database
+  /** Where this is one node of many. */
+  readonly cluster: Cluster | undefined
 }
 
 /** Rejects with a sentence for the administrator when something can't be had, and leaves nothing open then. */
@@ -33,12 +38,19 @@ export async function openCore (config: Config, log: Logger): Promise<OpenCore> 
   const url = embedded?.url ?? config.database
   const db = opening.adopt(await connect(url, log), database => database.close())
   await migrate(db)
+  const cluster = config.sessions === 'memory'
+    ? undefined
+    : opening.adopt(await joinCluster(config.sessions, config.node, log), joined => joined.leave())
   const core = opening.adopt(await createCore({
-    hosts: config.hosts, db, log, extensions: loadedExtensions(config), known: extensions.map(one => one.name),
+    hosts: config.hosts, db, log, cluster, extensions: loadedExtensions(config), known: extensions.map(one => one.name),
     info: contactForm(config.contact),
   }), loaded => loaded.unload())
+  if (cluster) {
+    opening.defer(serveCluster(cluster, core, log))
+    cluster.bus.open()
+  }
   const held = opening.move()
-  return { core, db, [Symbol.asyncDispose]: () => held.disposeAsync() }
+  return { core, db, cluster, [Symbol.asyncDispose]: () => held.disposeAsync() }
 }
 
 async function connect (url: string, log: Logger): Promise<PostgresDatabase> {

@@ -4,18 +4,23 @@ import type { Entry, Tail } from './store.ts'
 
 export class Archive {
   readonly owner: string
-  /** While it is `lost`, something could not be written, and nobody knows where it ends. Of a `closed` one there is no account. */
-  state: 'open' | 'lost' | 'closed' = 'open'
+  /**
+   * While it is `lost`, something could not be written, and nobody knows where it ends. Of a `closed` one there is no
+   * account. One that has `left` is numbered by another node.
+   */
+  state: 'open' | 'lost' | 'closed' | 'left' = 'open'
   /** The commit that the last number waits for. */
   pending: Promise<void> | undefined
   /** What was refused and may be written all the same, until its number is another's. */
   doubtful: readonly Entry[] = []
+  /** All up to there has been handed to who was there for it. */
+  handedOver: number
   #last: number
   #recent: Map<string, number>
 
   constructor (owner: string, { last, recent }: Tail) {
     this.owner = owner
-    this.#last = last
+    this.#last = this.handedOver = last
     this.#recent = new Map(recent)
   }
 

@@ -31,10 +31,13 @@ export function drafter (): (message: Message, account: Account, isSent: boolean
   }
 }
 
-/** Who, to whom, under which id, what: where the client gave an id. A delay that it added since does not count. */
+/**
+ * Who, to whom, under which id, what: where the client gave an id. A delay that it added since does not count. Where it
+ * gave none its stream's count may tell, since it sends again what was not acknowledged.
+ */
 function fingerprintOf (message: Message): string | undefined {
   const id = originId(message)
-  if (id === undefined) return
+  if (id === undefined) return message.identity
   const { inner } = message.withoutPayload(child => child.name === 'delay' && child.ns === 'urn:xmpp:delay')
   return hash('sha1', `${message.from?.bare}\0${message.to?.bare}\0${id}\0${inner.toString('latin1')}`, 'base64')
 }

@@ -9,6 +9,7 @@ import { batchedRead, extension, Jid, storedStanza } from '../../src/extension/a
 import type { Account, AccountData, ExtensionHost, Message, Stored } from '../../src/extension/api.ts'
 import { Archive } from './archive.ts'
 import { drafter } from './draft.ts'
+import { outliveNodes } from './outlive.ts'
 import { keepPreferences } from './preferences.ts'
 import { answerQueries } from './query.ts'
 import { Recovery } from './recovery.ts'
@@ -43,7 +44,7 @@ export const archive = extension({
     patience: z.number().min(1).default(10),
   }).prefault({}),
   setup (host, { retention, search, patience }) {
-    const writer = new Writer({ db: host.db, log: host.log, patienceMs: patience * 1000, lost: one => { recovery.add(one) } })
+    const writer = new Writer({ db: host.db, log: host.log, patienceMs: patience * 1000, certain: () => host.certain(), lost: one => { recovery.add(one) } })
     const recovery = new Recovery({
       db: host.db, log: host.log,
       found: (owner, entries) => handOver(host, owner, entries),
@@ -52,6 +53,9 @@ export const archive = extension({
     host.atShutdown(() => { recovery.stop() })
     const archives = loadedArchives(host, writer)
     keepMessages(host, writer, archives)
+    outliveNodes(host, archives)
+    host.when('account.leaving', account => archives.of(account).settled())
+    host.when('account.left', account => { archives.of(account).state = 'left' })
 
     for (const ns of [NS, `${NS}#extended`, `${NS}#groupchat-field`, NS_STANZA_ID]) host.feature(ns, 'account')
     answerQueries(host, { maySearch: offerSearch(host, search), settled: account => archives.of(account).settled() })

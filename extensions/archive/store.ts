@@ -101,6 +101,14 @@ export async function loadTails (db: Database, owners: readonly string[]): Promi
   ]))
 }
 
+/** What an archive holds behind a number, in order. */
+export async function readBehind (
+  db: Database, owner: string, seq: number,
+): Promise<readonly { readonly seq: number, readonly stanza: string }[]> {
+  return await db.query(`
+    select seq, stanza from archive_message where owner = $1 and seq > $2 and stanza <> '' order by seq`, [owner, seq])
+}
+
 /** Takes away what an account that is no more was still sent. */
 export async function removeArchive (db: Database, owner: string): Promise<void> {
   await db.query('delete from archive_message where owner = $1', [owner])

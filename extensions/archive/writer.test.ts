@@ -66,7 +66,7 @@ function start (patienceMs: number, maxWaitingBytes?: number): void {
   const log = pino({ level: 'silent' })
   line = new Line()
   handedOver = []
-  writer = new Writer({ db: line, log, patienceMs, lost: archive => { recovery.add(archive) } }, maxWaitingBytes)
+  writer = new Writer({ db: line, log, patienceMs, certain: () => undefined, lost: archive => { recovery.add(archive) } }, maxWaitingBytes)
   recovery = new Recovery({
     db: line, log,
     found: async (owner, entries) => { for (const { seq, stanza } of entries) handedOver.push(`${owner} ${seq} ${stanza}`) },

@@ -21,6 +21,8 @@ export interface WriterOptions {
   readonly log: Logger
   /** After so long without a database what waits is refused. */
   readonly patienceMs: number
+  /** Nothing while the archives are this node's to number for sure; or else when that is known. */
+  readonly certain: () => Promise<void> | undefined
   /** Told of each archive whose end is not known any more. */
   readonly lost: (archive: Archive) => void
 }
@@ -47,7 +49,7 @@ export class Writer {
   /** Keeps the message, unless it comes again; throws when the archive's end is not known. */
   keep (archive: Archive, draft: Omit<Entry, 'owner' | 'seq'>): Stored {
     if (archive.state === 'closed') throw new StanzaError('service-unavailable')
-    if (archive.state === 'lost') throw refusal()
+    if (archive.state === 'lost' || archive.state === 'left') throw refusal()
     const before = archive.find(draft.fingerprint)
     if (before !== undefined) {
       return { id: String(before), committed: archive.pending ?? Promise.resolve(), isRepeat: true }
@@ -103,7 +105,9 @@ export class Writer {
   }
 
   async #commit (rows: readonly Row[]): Promise<void> {
-    const { db, log, patienceMs } = this.#options
+    const { db, log, patienceMs, certain } = this.#options
+    await certain()
+    if (rows.some(({ archive }) => archive.state === 'left')) throw refusal()
     const entries = rows.map(row => row.entry)
     const until = performance.now() + patienceMs
     let isDoubtful = false

@@ -32,6 +32,7 @@ export const messageStatus = extension({
     host.when('stanza.delivered', (stanza, session) => { noteDelivery(heard, host.hosts, stanza, session) })
     host.on('receive', 'fanout', (message, account) => { noteWord(heard, message, account) })
     host.every(SAVE_MS, save)
+    host.when('account.leaving', save)
     host.atShutdown(save)
     host.iq({ type: 'get', to: ['own-account'], name: 'status', ns: NS }, async ({ payload }, { account }) => {
       const peer = addressOf(payload.attrs.with)

@@ -81,6 +81,18 @@ export class Deliveries {
     if (next) void this.#give(next, undelivered.abandoned)
   }
 
+  /** Their home is another node. */
+  left (sessions: readonly Session[]): void {
+    for (const session of sessions) {
+      this.#replays.get(session)?.end()
+      this.#replays.delete(session)
+    }
+  }
+
+  isReplaying (session: Session): boolean {
+    return this.#replays.has(session)
+  }
+
   // What was kept back and is in no archive is left to who manages the session's stream.
   #stopReplay (session: Session): void {
     const replay = this.#replays.get(session)

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod'
 import { extension, StanzaError } from '../../src/extension/api.ts'
-import type { Account, Stanza } from '../../src/extension/api.ts'
+import type { Account, Session, Stanza } from '../../src/extension/api.ts'
 import { Deliveries, isReachable } from './deliveries.ts'
 
 const NS_ARCHIVE = 'urn:xmpp:mam:2'
@@ -20,6 +20,7 @@ export const offline = extension({
   }).prefault({}),
   setup (host, { limit }) {
     const deliveries = new Deliveries(host)
+    const replaying = new WeakSet<Session>()
 
     host.feature('msgoffline')
     host.on('send', 'guard', (stanza, session) => {
@@ -49,6 +50,20 @@ export const offline = extension({
     host.when('session.ended', session => { deliveries.ended(session) })
     host.when('message.left', ({ archiveId }) => archiveId === undefined ? undefined : 'taken')
     host.when('account.removed', async account => { deliveries.forget(account) })
+    host.when('account.leaving', () => deliveries.save())
+    host.when('account.left', (_account, sessions) => { deliveries.left(sessions) })
+    host.durable({
+      save: account => account.sessions.filter(session => deliveries.isReplaying(session)).map(({ jid }) => jid.resource),
+      restore (account, saved) {
+        for (const resource of (saved ?? []) as readonly string[]) { // as `save` gave it
+          const session = account.session(resource)
+          if (session) replaying.add(session)
+        }
+      },
+      restored (account) {
+        for (const session of account.sessions) if (replaying.delete(session)) deliveries.replay(session)
+      },
+    })
     host.every(SAVE_MS, () => deliveries.save())
     host.atShutdown(() => deliveries.save())
   },

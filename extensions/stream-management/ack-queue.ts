@@ -29,6 +29,11 @@ export class AckQueue {
     return this.#waiting.length
   }
 
+  /** The highest `h` that has come. */
+  get acknowledged (): number {
+    return this.#acknowledged
+  }
+
   /** Of the stanzas' contents. */
   get bytes (): number {
     return this.#bytes

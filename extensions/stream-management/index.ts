@@ -7,7 +7,8 @@ import { el, extension, StreamError } from '../../src/extension/api.ts'
 import type { Element, ExtensionHost, Session } from '../../src/extension/api.ts'
 import { parseCount } from './ack-queue.ts'
 import { giveBack } from './give-back.ts'
-import { ManagedSession, NS } from './managed-session.ts'
+import { outliveNodes } from './outlive.ts'
+import { agree, ManagedSession, NS } from './managed-session.ts'
 import type { Options } from './managed-session.ts'
 import { failed, Resumptions } from './resumptions.ts'
 
@@ -27,10 +28,16 @@ export const streamManagement = extension<Options>({
     const sessions = new Map<Session, ManagedSession>()
     const resumptions = new Resumptions((managed, h) => { acknowledge(host, managed, h) })
 
-    const enable = (element: Element, session: Session): Element => {
-      const managed = new ManagedSession(host, session, element, options)
-      sessions.set(session, managed)
+    const manage = (managed: ManagedSession): void => {
+      sessions.set(managed.session, managed)
       resumptions.add(managed)
+    }
+    const note = outliveNodes(host, sessions, (session, terms, counts) => {
+      manage(new ManagedSession(host, session, terms, options.queue, note, counts))
+    })
+    const enable = (element: Element, session: Session): Element => {
+      const managed = new ManagedSession(host, session, agree(element, session, options), options.queue, note)
+      manage(managed)
       session.setFlag(NS, true) // others know: what was written is not delivered yet
       return managed.enabled()
     }
@@ -102,6 +109,13 @@ function endInTime (host: ExtensionHost, sessions: Sessions, resumptions: Resump
       sessions.delete(session)
       resumptions.remove(managed)
     })
+  })
+  host.when('account.left', (_account, left) => {
+    for (const session of left) {
+      const managed = sessions.get(session)
+      sessions.delete(session)
+      if (managed) resumptions.forget(managed)
+    }
   })
   host.every(SWEEP_MS, () => { for (const session of resumptions.late()) host.endSession(session) })
   host.atShutdown(() => { for (const session of resumptions.waiting) host.endSession(session) })

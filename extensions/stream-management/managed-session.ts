@@ -33,18 +33,36 @@ function flushAll (): void {
 /** How the extension is configured. */
 export interface Options { readonly 'resume-seconds': number, readonly 'queue': number }
 
-export class ManagedSession {
-  readonly session: Session
-  /** Under which it may be resumed; nothing where it may not. */
+/** What was agreed on with the client. */
+export interface Terms {
+  /** Under which the session may be resumed; nothing where it may not. */
   readonly id: string | undefined
   /** How long it waits for that. */
   readonly seconds: number
-  readonly queue = new AckQueue()
+}
+
+/** Where both sides' counts stand. */
+export interface Counts {
+  /** Of the client's stanzas. */
+  readonly handled: number
+  /** Of those that the client was sent. */
+  readonly acknowledged: number
+}
+
+/** Notes what another node needs to go on with the session: what was written, and what was told and heard of counts. */
+export type Noter = (session: Session, what: 'w' | 'a' | 'h', value: string, body?: Buffer) => void
+
+export class ManagedSession {
+  readonly session: Session
+  readonly id: string | undefined
+  readonly seconds: number
+  readonly queue: AckQueue
   readonly #host: ExtensionHost
+  readonly #note: Noter | undefined
   readonly #limit: number
   /** It can't be resumed any more. */
   isEnded = false
-  #handled = 0
+  #handled: number
   /** How much is to be handled before the client's next question is answered, and before its last one is. */
   #nextAnswer: number | undefined
   #lastAnswer = 0
@@ -54,15 +72,19 @@ export class ManagedSession {
   #hasNews = false
   #isDue = false
 
-  /** As `<enable/>` asks for it and the server allows (§3). */
-  constructor (host: ExtensionHost, session: Session, { attrs: { max, resume } }: Element, options: Options) {
+  constructor (
+    host: ExtensionHost, session: Session, { id, seconds }: Terms, limit: number, note?: Noter,
+    { handled, acknowledged }: Counts = { handled: 0, acknowledged: 0 },
+  ) {
     this.#host = host
     this.session = session
-    this.seconds = Math.min(parseCount(max) || Infinity, options['resume-seconds'])
-    // Nobody logs in twice as the same anonymous account.
-    const isResumable = (resume === 'true' || resume === '1') && this.seconds > 0 && !session.account.isAnonymous
-    this.id = isResumable ? randomId() : undefined
-    this.#limit = options.queue
+    this.id = id
+    this.seconds = seconds
+    this.#limit = limit
+    this.#note = id === undefined ? undefined : note
+    this.#handled = handled
+    this.queue = new AckQueue(acknowledged)
+    if (note && id !== undefined) session.counted = { id, taken: handled }
   }
 
   enabled (): Element {
@@ -79,7 +101,9 @@ export class ManagedSession {
   track (stanza: Stanza): void {
     const { queue, session } = this
     const isBorrowed = session.stream !== undefined && queue.length < MAX_BORROWED
-    queue.push({ stanza: isBorrowed ? stanza : stanza.copy(), at: Date.now(), beside: session.account.sessions })
+    const at = Date.now()
+    queue.push({ stanza: isBorrowed ? stanza : stanza.copy(), at, beside: session.account.sessions })
+    this.#note?.(session, 'w', `${at} ${stanza.archiveId ?? ''}`, stanza.toBytes())
     if (stanza.kind === 'message') this.#hasNews = true
     if (this.#shouldAsk || this.#isOverfull) this.#flushSoon()
   }
@@ -101,6 +125,7 @@ export class ManagedSession {
   acknowledge (h: number): readonly Sent[] {
     const acknowledged = this.queue.acknowledge(h)
     if (!acknowledged) throw countTooHigh(h, this.queue.sent)
+    if (acknowledged.length > 0) this.#note?.(this.session, 'a', String(h))
     this.#isAsked = false
     if (this.#hasNews || (acknowledged.length > 0 && this.queue.length >= ASK_AT)) this.#flushSoon()
     return acknowledged
@@ -152,8 +177,21 @@ export class ManagedSession {
 
   #sendAnswer (): void {
     this.#nextAnswer = this.#hasHandled(this.#lastAnswer) ? undefined : (this.#handled + 1) >>> 0
-    this.session.send(el('a', NS, { h: String(this.#handled) }))
+    this.session.send(el('a', NS, { h: String(this.tellHandled()) }))
   }
+
+  /** The `h` that the client is about to be told, and will believe from then on. */
+  tellHandled (): number {
+    this.#note?.(this.session, 'h', String(this.#handled))
+    return this.#handled
+  }
+}
+
+/** What `<enable/>` asks for as far as the server allows it (§3). Nobody logs in twice as the same anonymous account. */
+export function agree ({ attrs: { max, resume } }: Element, { account }: Session, options: Options): Terms {
+  const seconds = Math.min(parseCount(max) || Infinity, options['resume-seconds'])
+  const isResumable = (resume === 'true' || resume === '1') && seconds > 0 && !account.isAnonymous
+  return { id: isResumable ? randomId() : undefined, seconds }
 }
 
 // §6.

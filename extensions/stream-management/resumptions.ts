@@ -52,10 +52,15 @@ export class Resumptions {
 
   /** It can't be resumed any more. */
   remove (managed: ManagedSession): void {
-    this.#waiting.delete(managed)
+    this.forget(managed)
     if (managed.id === undefined) return
-    this.#byId.delete(managed.id)
     this.#ended.set(managed.id, { account: managed.session.account.jid.toString(), handled: managed.handled })
+  }
+
+  /** Its session goes on at another node. */
+  forget (managed: ManagedSession): void {
+    this.#waiting.delete(managed)
+    if (managed.id !== undefined) this.#byId.delete(managed.id)
   }
 
   /** Answers `<resume/>`; without an account it came too early. */
@@ -70,7 +75,7 @@ export class Resumptions {
     await managed.session.inFlight.settled() // what the old stream brought counts
     if (managed.isEnded) return { reply: failed('item-not-found', managed.handled) }
     return {
-      reply: el('resumed', NS, { previd: attrs.previd, h: String(managed.handled) }),
+      reply: el('resumed', NS, { previd: attrs.previd, h: String(managed.tellHandled()) }),
       session: managed.session,
       resumed: () => {
         this.#waiting.delete(managed)

@@ -1,8 +1,8 @@
 /** XEP-0198 §3, §4 and §6: what is enabled, and counted on both sides. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { extension, Jid, StanzaError } from '../../src/extension/api.ts'
+import { extension, StanzaError } from '../../src/extension/api.ts'
 import { online, subscribes } from '../../src/testing/online.ts'
-import { Client, world } from '../../src/testing/world.ts'
+import { world } from '../../src/testing/world.ts'
 import { ack, ENABLE, enables, NS, PING, REQUEST, resume, slowKeeper } from './client-side.ts'
 import { streamManagement } from './index.ts'
 
@@ -69,9 +69,8 @@ describe('what is enabled', () => {
   })
 
   test('can not be resumed where nobody can log in to the account again', async () => {
-    const { core } = await world(streamManagement)
-    const jid = Jid.parse('anonymous@localhost/1')
-    const nobody = new Client(core, jid, await core.accounts.open(jid, true))
+    const { guest } = await world(streamManagement)
+    const nobody = await guest('anonymous@localhost/1')
 
     await nobody.sendsNonza(ENABLE)
 

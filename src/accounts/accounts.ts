@@ -1,41 +1,52 @@
 /**
- * The local accounts: who is in memory, which sessions are bound, and what happens to a stanza that reaches one of
- * them (RFC 6121 §8.5, RFC 6120 §10.5). An account is loaded when it is first needed and kept while it is in use.
+ * The accounts whose home is here: who is in memory, and which sessions are bound. An account is loaded when it is
+ * first needed, after this node has become its home, and kept while it is in use; its home may move with its sessions.
  */
 import { LRUCache } from 'lru-cache'
 import type { StageTable } from '../extension/stages.ts'
 import type { Presences } from '../presence/presence.ts'
-import type { Destination, Router } from '../routing/router.ts'
 import { Account } from '../session/account.ts'
 import type { DataSlot } from '../session/account.ts'
+import type { Homes, Located, Records, SavedAccount } from '../session/homes.ts'
 import { Session } from '../session/session.ts'
 import type { SessionStream } from '../session/session.ts'
 import { Turns } from '../util/turns.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
-import type { Iq, Message, Stanza } from '../xmpp/stanza.ts'
-import { chooseRecipients } from './delivery.ts'
 
 /** Accounts without a session that stay in memory, so that what comes next for them needs no database. */
 const MAX_IDLE = 5000
 
 export interface AccountsParts {
   readonly stages: StageTable
-  readonly router: Router
   readonly exists: (jid: Jid) => Promise<boolean>
   /** Told of each session that ended. */
   readonly ended: (session: Session) => void
-  /** Whether somebody sees to a message that a session left unread. */
-  readonly isTaken: (message: Message, account: Account) => boolean
+  /** What there is besides where this is one node of many. */
+  readonly cluster?: AccountsCluster | undefined
 }
 
-export class Accounts implements Destination {
+export interface AccountsCluster {
+  readonly homes: Homes
+  readonly records: Records
+  /** Lets everybody keep what is to be kept of an account that goes out of memory here. */
+  readonly leaving: (account: Account) => Promise<void>
+  /** Told of an account whose home is elsewhere from now on, and of its sessions, which go on there. */
+  readonly left: (account: Account, sessions: readonly Session[]) => void
+  /** Brings an account's sessions back; those that nobody can go on with are to be ended. */
+  readonly restore: (account: Account, saved: SavedAccount) => Promise<readonly Session[]>
+}
+
+export class Accounts {
   readonly #parts: AccountsParts
   readonly #inUse = new Map<string, Account>()
-  readonly #idle = new LRUCache<string, Account>({ max: MAX_IDLE })
+  readonly #idle = new LRUCache<string, Account>({
+    max: MAX_IDLE, dispose: (account, _key, reason) => { if (reason === 'evict') void this.#leave(account) },
+  })
+  readonly #loading = new Map<string, Promise<Located>>()
   readonly #slots: DataSlot<unknown>[] = []
-  readonly #turns = new Turns()
+  /** What happens to an account that is not simply there happens in turn. */
+  readonly turns = new Turns()
   #presences: Presences | undefined
 
   constructor (parts: AccountsParts) {
@@ -69,18 +80,49 @@ export class Accounts implements Destination {
     for (const account of this.#inUse.values()) yield * account.sessions
   }
 
-  /** The account with its data, in memory from now on; nothing when there is no such account. */
+  /** The account with its data, in memory from now on; nothing when there is none, or its home is another node. */
   async load (jid: Jid): Promise<Account | undefined> {
-    const loaded = this.peek(jid)
-    if (loaded) return loaded
-    const { bare } = jid
+    const located = await this.locate(jid)
+    return located && 'account' in located ? located.account : undefined
+  }
+
+  /** Where the account is: here, with its data in memory, unless another node is its home. */
+  async locate ({ bare }: Jid): Promise<Located> {
+    const account = this.peek(bare)
+    if (account) return { account }
+    const key = bare.toString()
+    const before = this.#loading.get(key)
+    if (before) return before
+    const loading = this.#bringIn(bare, key).finally(() => { this.#loading.delete(key) })
+    this.#loading.set(key, loading)
+    return loading
+  }
+
+  async #bringIn (bare: Jid, key: string): Promise<Located> {
+    const { cluster, exists } = this.#parts
+    const claim = await cluster?.homes.claim(key)
+    if (claim?.node !== undefined) return { node: claim.node }
     const account = new Account(bare)
-    const [exists] = await Promise.all([this.#parts.exists(bare), this.#loadData(account)])
-    if (!exists) return
-    const meanwhile = this.peek(bare)
-    if (meanwhile) return meanwhile
-    this.#idle.set(bare.toString(), account)
-    return account
+    const [isThere] = await Promise.all([exists(bare), this.#loadData(account)])
+    if (!isThere) {
+      cluster?.homes.release(key, false)
+      return
+    }
+    const saved = claim?.before && await cluster?.records.inherit(claim.before, key)
+    const lost = saved ? await cluster?.restore(account, saved) ?? [] : []
+    this.#keep(account, key)
+    for (const session of lost) this.end(session)
+    return { account }
+  }
+
+  #keep (account: Account, key: string): void {
+    const records = this.#parts.cluster?.records
+    if (records) {
+      account.touch = () => { records.touch(account) }
+      if (account.sessions.length > 0) account.touch()
+    }
+    if (account.sessions.length > 0) this.#inUse.set(key, account)
+    else if (!account.isAnonymous) this.#idle.set(key, account)
   }
 
   async #loadData (account: Account): Promise<void> {
@@ -91,9 +133,17 @@ export class Accounts implements Destination {
 
   /** The account that logged in, or a new one for who has none; throws `item-not-found` when it was removed since. */
   async open (jid: Jid, isAnonymous: boolean): Promise<Account> {
-    const account = isAnonymous ? new Account(jid.bare, true) : await this.load(jid)
-    if (!account) throw new StanzaError('item-not-found', 'the account is gone')
-    if (isAnonymous) await this.#loadData(account)
+    if (isAnonymous) return this.#openAnonymous(jid)
+    const located = await this.locate(jid)
+    if (!located) throw new StanzaError('item-not-found', 'the account is gone')
+    if ('node' in located) throw new StanzaError('resource-constraint', 'the account has moved', undefined, 'wait')
+    return located.account
+  }
+
+  async #openAnonymous (jid: Jid): Promise<Account> {
+    const account = new Account(jid.bare, true)
+    await Promise.all([this.#parts.cluster?.homes.claim(account.jid.toString()), this.#loadData(account)])
+    this.#keep(account, account.jid.toString())
     return account
   }
 
@@ -110,6 +160,7 @@ export class Accounts implements Destination {
     account.add(session)
     this.#idle.delete(key)
     this.#inUse.set(key, account)
+    account.touch()
     return session
   }
 
@@ -119,10 +170,12 @@ export class Accounts implements Destination {
     if (!account.sessions.includes(session)) return
     this.#presences?.sessionEnded(session)
     account.remove(session)
+    account.touch()
     const key = account.jid.toString()
     if (account.sessions.length === 0 && this.#inUse.get(key) === account) {
       this.#inUse.delete(key)
-      if (!account.isAnonymous) this.#idle.set(key, account)
+      if (account.isAnonymous) void this.#leave(account)
+      else this.#idle.set(key, account)
     }
     this.#parts.ended(session)
   }
@@ -137,125 +190,61 @@ export class Accounts implements Destination {
     }
     this.#idle.delete(key)
     this.#inUse.delete(key)
+    this.#parts.cluster?.homes.release(key, false)
   }
 
-  /** Brings the account into memory; nothing when it is there, or there is a stanza before that needs it. */
-  prepare (jid: Jid): Promise<void> | undefined {
-    if (this.peek(jid)) return
-    return this.load(jid).then(() => {})
+  /** The account is out of memory: whoever needs it next may be its home. */
+  async #leave (account: Account): Promise<void> {
+    const { cluster } = this.#parts
+    if (!cluster) return
+    const key = account.jid.toString()
+    await cluster.leaving(account)
+    if (!this.peek(account.jid) && !this.#loading.has(key)) cluster.homes.release(key, false)
   }
 
-  /** A stanza for an account or one of its resources. A promise means: not handed over yet. */
-  receive (stanza: Stanza): void | Promise<void> {
-    const { to } = stanza
-    if (!to) return
-    const key = to.bare.toString()
+  /** Lets another node be the account's home, with its sessions, of which none has a stream; does nothing where one has. */
+  async giveUp (account: Account): Promise<void> {
+    const { cluster } = this.#parts
+    if (!cluster) return
+    const key = account.jid.toString()
+    const isLeft = (): boolean => this.peek(account.jid) === account && account.sessions.every(({ stream }) => !stream)
+    await this.turns.inTurn(key, async () => {
+      if (!isLeft()) return
+      await Promise.all(account.sessions.map(session => session.inFlight.settled()))
+      await cluster.leaving(account)
+      await cluster.records.save(account)
+      if (!isLeft()) return
+      const hasRecord = account.sessions.length > 0
+      this.#remove(account)
+      cluster.homes.release(key, hasRecord)
+    })
+  }
+
+  /** Another node is the account's home: here it is over at once, and nobody is told but the clients. */
+  drop (key: string, error: StreamError): void {
     const account = this.#inUse.get(key) ?? this.#idle.get(key)
-    const isBusy = this.#turns.isBusy(key)
-    if (account && !isBusy) return this.#receive(stanza, account)
-    if (!account && !isBusy && isForSessionsOnly(stanza)) return
-    return this.#turns.inTurn(key, async () => {
-      const loaded = await this.load(to)
-      if (loaded) await this.#receive(stanza, loaded)
-      else await this.#refuseUnknown(stanza)
+    if (!account) return
+    for (const stream of this.#remove(account)) stream.close(error)
+  }
+
+  /** Takes the account out of memory as if it had never been there, and gives the streams that are left. */
+  #remove (account: Account): readonly SessionStream[] {
+    account.touch = () => {}
+    const key = account.jid.toString()
+    this.#inUse.delete(key)
+    this.#idle.delete(key)
+    const sessions = account.clear()
+    this.#parts.cluster?.left(account, sessions)
+    return sessions.flatMap(session => {
+      const { stream } = session
+      session.detach()
+      return stream ?? []
     })
   }
 
-  // RFC 6121 §8.5.1.
-  #refuseUnknown (stanza: Stanza): void | Promise<void> {
-    if (stanza.kind !== 'presence') return this.#parts.router.bounce(stanza, new StanzaError('service-unavailable'))
+  /** Every account whose home this is. */
+  * atHome (): Iterable<Account> {
+    yield * this.#inUse.values()
+    yield * this.#idle.values()
   }
-
-  #receive (stanza: Stanza, account: Account): void | Promise<void> {
-    const { stages, router } = this.#parts
-    const verdict = stages.guardReceived(stanza, account)
-    if (verdict === 'drop') return
-    if (verdict) return router.bounce(stanza, verdict)
-    let received: Stanza
-    try {
-      received = stages.rewriteReceived(stanza, account)
-    } catch (error) {
-      if (error instanceof StanzaError) return router.bounce(stanza, error)
-      throw error
-    }
-    switch (received.kind) {
-      case 'message': return this.#receiveMessage(received, account)
-      case 'presence': {
-        const isDone = this.#presences?.receive(received, account)
-        if (isDone instanceof Promise) return isDone.then(() => {})
-        return isDone ? undefined : this.#deliver(received, account)
-      }
-      case 'iq': return this.#receiveIq(received, account)
-    }
-  }
-
-  #receiveMessage (received: Message, account: Account): void | Promise<void> {
-    const { stages } = this.#parts
-    const message = withoutForgedIds(received, account.jid)
-    const stored = stages.storeReceived(message, account)
-    if (stored?.isRepeat) return stored.committed
-    return account.deliverInOrder(stored?.committed, () => {
-      this.#handOver(stored ? stamp(message, account.jid, stored.id) : message, account, stored !== undefined)
-    })
-  }
-
-  /** Hands a message that is kept, and that a session left unread, to the others, unless somebody else sees to that. */
-  handOver (message: Message, account: Account): void {
-    if (!this.#parts.isTaken(message, account)) this.#handOver(message, account, true)
-  }
-
-  /** Hands over a message that is kept, and whose sender was told otherwise: as if it were committed now. */
-  handOverLate (message: Message, account: Account): void {
-    const { from, to } = message
-    const isOwn = from?.bare.equals(account.jid) === true
-    if (!isOwn || to?.bare.equals(account.jid)) return this.#handOver(message, account, true)
-    const sender = account.session(from.resource)
-    if (sender) this.#parts.stages.fanOutSent(message, sender)
-  }
-
-  /** Hands a message that is kept under that id to one session. */
-  handTo (session: Session, message: Message, id: string): void {
-    const { account } = session
-    session.deliver(this.#parts.stages.finish(stamp(message, account.jid, id), account))
-  }
-
-  #handOver (message: Message, account: Account, isStored: boolean): void {
-    const { stages } = this.#parts
-    const { to, otherwise } = chooseRecipients(message, account.sessions)
-    stages.fanOutReceived(message, account, to)
-    const finished = to.length === 0 ? message : stages.finish(message, account)
-    for (const session of to) session.deliver(finished)
-    if (to.length === 0 && !isStored) void this.#undelivered(message, otherwise)
-  }
-
-  #receiveIq (iq: Iq, account: Account): void | Promise<void> {
-    // RFC 6121 §8.5.2.1.3: the server answers for the account.
-    if (iq.to?.isBare) return this.#parts.router.answer(iq, ['account'], account.jid)
-    return this.#mayAsk(iq, account) ? this.#deliver(iq, account) : this.#undelivered(iq, 'error')
-  }
-
-  // RFC 6121 §8.5.3.1: only who may know that the session is there, lest an answer tell it.
-  #mayAsk ({ type, from, to }: Iq, account: Account): boolean {
-    if (type === 'result' || type === 'error' || !from) return true
-    const session = to && account.session(to.resource)
-    return session === undefined || this.#presences?.isKnownTo(session, from) !== false
-  }
-
-  #deliver (stanza: Stanza, account: Account): void | Promise<void> {
-    return account.deliverInOrder(undefined, () => {
-      const { to, otherwise } = chooseRecipients(stanza, account.sessions)
-      for (const session of to) session.deliver(stanza)
-      if (to.length === 0) void this.#undelivered(stanza, otherwise)
-    })
-  }
-
-  #undelivered (stanza: Stanza, otherwise: 'offline' | 'error' | 'ignore' | undefined): void | Promise<void> {
-    if (otherwise !== 'ignore') return this.#parts.router.bounce(stanza, new StanzaError('service-unavailable'))
-  }
-}
-
-/** Presence that means something only to sessions: none of them is worth loading an account for. */
-function isForSessionsOnly (stanza: Stanza): boolean {
-  const { kind, type } = stanza
-  return kind === 'presence' && (type === 'available' || type === 'unavailable' || type === 'error')
 }

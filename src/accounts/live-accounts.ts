@@ -2,20 +2,32 @@
 import type { AccountCommands } from '../extension/api.ts'
 import type { Presences } from '../presence/presence.ts'
 import type { EventTable } from '../session/events.ts'
+import type { Homes } from '../session/homes.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Accounts } from './accounts.ts'
 
-/** The commands over those of the database. */
-export function liveAccounts (
-  stored: AccountCommands, accounts: Accounts, presences: Presences, events: EventTable,
-): AccountCommands {
+export interface LiveParts {
+  readonly accounts: Accounts
+  readonly presences: Presences
+  readonly events: EventTable
+  /** Where this is one node of many. */
+  readonly homes?: Homes | undefined
+}
+
+/** The commands over those of the database. An account is removed at its home. */
+export function liveAccounts (stored: AccountCommands, { accounts, presences, events, homes }: LiveParts): AccountCommands {
   return {
     ...stored,
     async remove (jid: Jid) {
-      const account = await accounts.load(jid)
+      const located = await accounts.locate(jid)
+      if (located && 'node' in located) {
+        if (await homes?.removeAt(located.node, jid.bare.toString())) return
+        homes?.forget(jid.bare.toString())
+        return this.remove(jid)
+      }
       await stored.remove(jid)
       await events.accountRemoved(jid.bare)
-      if (account) await presences.accountRemoved(account)
+      if (located) await presences.accountRemoved(located.account)
       setImmediate(() => { accounts.forget(jid) }) // after the answer to who asked (XEP-0077 §3.2)
     },
   }

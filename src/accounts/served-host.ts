@@ -3,23 +3,23 @@ import type { Destination, Router } from '../routing/router.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
-import type { Accounts } from './accounts.ts'
+import type { Incoming } from './incoming.ts'
 
 export class ServedHost implements Destination {
   readonly #router: Router
-  readonly #accounts: Accounts
+  readonly #incoming: Incoming
 
-  constructor (router: Router, accounts: Accounts) {
+  constructor (router: Router, incoming: Incoming) {
     this.#router = router
-    this.#accounts = accounts
+    this.#incoming = incoming
   }
 
   prepare (to: Jid): Promise<void> | undefined {
-    return to.local === '' ? undefined : this.#accounts.prepare(to)
+    return to.local === '' ? undefined : this.#incoming.prepare(to)
   }
 
   receive (stanza: Stanza): void | Promise<void> {
-    if (!stanza.to || stanza.to.local !== '') return this.#accounts.receive(stanza)
+    if (!stanza.to || stanza.to.local !== '') return this.#incoming.receive(stanza)
     if (stanza.kind === 'iq') return this.#router.answer(stanza, stanza.to.isBare ? ['server'] : [], stanza.to)
     if (stanza.kind === 'message') return this.#router.bounce(stanza, new StanzaError('service-unavailable'))
   }

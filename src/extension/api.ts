@@ -5,6 +5,7 @@
 import type { z } from 'zod'
 import type { Logger } from '../log.ts'
 import type { Account } from '../session/account.ts'
+import type { Note } from '../session/homes.ts'
 import type { Session, SessionInfo } from '../session/session.ts'
 import type { Database } from '../storage/database.ts'
 import type { Element } from '../xml/element.ts'
@@ -29,6 +30,7 @@ export { iq, message, messageWith, parseStored, presence, storedStanza } from '.
 export { sessionState } from './session-state.ts'
 export type { Logger } from '../log.ts'
 export type { Account } from '../session/account.ts'
+export type { Note } from '../session/homes.ts'
 export type { Session, SessionInfo } from '../session/session.ts'
 export type { Database } from '../storage/database.ts'
 export type { Element } from '../xml/element.ts'
@@ -108,6 +110,20 @@ export interface Events {
   /** A kept message was left unread by a session that ended: 'taken' keeps it from being handed over again. */
   'message.left': (message: Message, account: Account) => 'taken' | void
   'account.removed': (account: Jid) => Promise<void>
+  /** It goes out of memory here, and maybe on elsewhere: what is to be kept of it is kept when the promise resolves. */
+  'account.leaving': (account: Account) => Promise<void>
+  /** Its home is another node. Its sessions go on there; here they are over, without a word to anybody. */
+  'account.left': (account: Account, sessions: readonly Session[]) => void
+}
+
+/** What an extension knows of an account's sessions, kept where the account's next home finds it. */
+export interface Durable {
+  /** All of it, as JSON; nothing when there is nothing. */
+  save (account: Account): unknown
+  /** The account's sessions are there again, without streams: takes up what was saved, and noted since, in order. */
+  restore (account: Account, saved: unknown, notes: readonly Note[]): void | Promise<void>
+  /** All extensions have taken up theirs. */
+  restored? (account: Account): void | Promise<void>
 }
 
 /**
@@ -239,6 +255,13 @@ export interface ExtensionHost {
   subscribersOf (account: Account): readonly Jid[]
   /** Whether the address is in the account's roster. */
   isContact (account: Account, jid: Jid): boolean
+  /**
+   * Lets what an extension knows of sessions outlive its node. What it returns notes what happened since all was saved;
+   * nothing where no other node could go on with a session.
+   */
+  durable (state: Durable): ((account: Account, about: string, body?: Buffer) => void) | undefined
+  /** Nothing while no other node can think that it is home to the accounts of this one; or else when that is known. */
+  certain (): Promise<void> | undefined
   accountData<T> (load: (db: Database, account: Jid) => Promise<T>): AccountData<T>
   accounts: AccountCommands
 

@@ -54,6 +54,7 @@ export class Presences {
     const wasReachable = !isInitial && session.priority >= 0
     session.presence = presence.copy()
     session.priority = priority
+    session.account.touch()
     this.#broadcast(presence, session)
     if (isInitial) this.#greet(session)
     if (!wasReachable && priority >= 0) this.#events.reachable(session)
@@ -94,6 +95,7 @@ export class Presences {
     session.directed = undefined
     if (available) this.#broadcast(presence, session)
     session.presence = undefined
+    session.account.touch()
     for (const to of directed?.values() ?? []) {
       if (available && this.#maySee(session.account, to)) continue
       this.#router.sendQuietly(presence.withAddress(session.jid, to), session)
@@ -111,6 +113,7 @@ export class Presences {
       const [oldest] = sender.directed.keys()
       if (sender.directed.size > MAX_DIRECTED && oldest !== undefined) sender.directed.delete(oldest)
     }
+    sender.account.touch()
     return this.#router.route(presence)
   }
 

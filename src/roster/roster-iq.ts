@@ -24,6 +24,7 @@ export function registerRosterIq (
 
   host.iq({ type: 'get', to: ['own-account'], name: 'query', ns: NS_ROSTER }, ({ payload }, session) => {
     session.isInterested = true
+    session.account.touch()
     return answerGet(rosters.of(session.account), payload, session)
   })
 

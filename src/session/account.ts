@@ -2,6 +2,8 @@
 import type { Jid } from '../xmpp/jid.ts'
 import type { Session } from './session.ts'
 
+function ignore (): void {}
+
 export class Account {
   /** Bare. */
   readonly jid: Jid
@@ -11,6 +13,8 @@ export class Account {
   readonly #data = new Map<symbol, unknown>()
   #lastCommit: Promise<void> | undefined
   #waiting = 0
+  /** Called when something of its sessions changes that other nodes must know to go on with them. */
+  touch: () => void = ignore
 
   constructor (jid: Jid, isAnonymous = false) {
     this.jid = jid
@@ -56,6 +60,13 @@ export class Account {
       if (committed) throw error
       task()
     })
+  }
+
+  /** Takes all sessions out: they go on elsewhere. */
+  clear (): readonly Session[] {
+    const sessions = this.#sessions
+    this.#sessions = []
+    return sessions
   }
 
   data (key: symbol): unknown {

@@ -11,7 +11,7 @@ type Handlers = { readonly [E in keyof Events]: Events[E][] }
 export class EventTable {
   readonly #handlers: Handlers = {
     'session.bound': [], 'session.reachable': [], 'session.ending': [], 'session.ended': [],
-    'stanza.delivered': [], 'message.left': [], 'account.removed': [],
+    'stanza.delivered': [], 'message.left': [], 'account.removed': [], 'account.leaving': [], 'account.left': [],
   }
   readonly #log: Logger
 
@@ -57,13 +57,28 @@ export class EventTable {
     for (const handler of this.#handlers['session.ended']) this.#guard('session.ended', () => handler(session))
   }
 
+  left (account: Account, sessions: readonly Session[]): void {
+    for (const handler of this.#handlers['account.left']) this.#guard('account.left', () => handler(account, sessions))
+  }
+
   /** All have dealt with it when it resolves. */
   async accountRemoved (account: Jid): Promise<void> {
-    await Promise.all(this.#handlers['account.removed'].map(async handler => {
+    await this.#all('account.removed', handler => handler(account))
+  }
+
+  /** All have kept what they keep of it when it resolves. */
+  async leaving (account: Account): Promise<void> {
+    await this.#all('account.leaving', handler => handler(account))
+  }
+
+  async #all<E extends 'account.removed' | 'account.leaving'> (
+    event: E, run: (handler: Events[E]) => Promise<void>,
+  ): Promise<void> {
+    await Promise.all(this.#handlers[event].map(async handler => {
       try {
-        await handler(account)
-      } catch (error) { // a handler's mistake does not bring the account back
-        this.#log.error({ err: error, event: 'account.removed' }, 'an event handler failed')
+        await run(handler)
+      } catch (error) { // a handler's mistake does not keep the account
+        this.#failed(error, event)
       }
     }))
   }

@@ -43,12 +43,14 @@ export class Session implements SessionInfo {
   isInterested = false
   /** Whom it sent presence directly (RFC 6121 §4.6), by full or bare address. */
   directed: Map<string, Jid> | undefined
+  /** Where it can go on at another node: what its client's stanzas are counted from, and how many were taken. */
+  counted: { readonly id: string, taken: number } | undefined
   #flags = NO_FLAGS
   #inFlight: InFlight | undefined
   #stream: SessionStream | undefined
   readonly #stages: StageTable
 
-  constructor (jid: Jid, account: Account, stages: StageTable, stream: SessionStream) {
+  constructor (jid: Jid, account: Account, stages: StageTable, stream?: SessionStream) {
     this.jid = jid
     this.account = account
     this.#stages = stages
@@ -90,6 +92,7 @@ export class Session implements SessionInfo {
     if (isOn) flags.add(name)
     else flags.delete(name)
     this.#flags = flags
+    this.account.touch()
   }
 
   /** Writes a stanza to the client, unless a `hold` handler keeps it back. */

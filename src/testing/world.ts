@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, onTestFinished } from 'vitest'
 import { deriveCredentials } from '../accounts/credentials.ts'
 import type { Credentials } from '../accounts/credentials.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import { createCore } from '../core.ts'
 import type { Core } from '../core.ts'
 import type { Extension } from '../extension/api.ts'
@@ -29,6 +30,8 @@ const LIMITS = { stanzaBytes: 1_000_000, depth: 64, attributes: 64, nameBytes: 2
 export interface World {
   /** A client that is logged in and bound; its account is made when there is none. */
   client (jid: string): Promise<Client>
+  /** A client that comes back to a session which another node, or this one, has kept for it. */
+  returns (jid: string, request: string): Promise<Client>
   /** A client of an anonymous account. */
   guest (jid: string): Promise<Client>
   /** The server ends in its own way, and another one starts on the same database. */
@@ -37,7 +40,7 @@ export interface World {
   readonly db: Database
 }
 
-type Extensions = readonly (Extension | readonly [Extension, unknown])[]
+export type Extensions = readonly (Extension | readonly [Extension, unknown])[]
 
 let postgres: PostgresDatabase
 let credentials: Credentials
@@ -55,10 +58,11 @@ export async function world (...extensions: Extensions): Promise<World> {
   return start(extensions)
 }
 
-async function start (extensions: Extensions): Promise<World> {
+/** A server on the database as it is, which ends with the test. */
+export async function start (extensions: Extensions, cluster?: Cluster): Promise<World> {
   const db = counted(postgres)
   const core = await createCore({
-    hosts: ['localhost'], db, log: await openLog({ level: 'silent' }),
+    hosts: ['localhost'], db, log: await openLog({ level: 'silent' }), cluster,
     extensions: extensions.map(one => 'name' in one
       ? { extension: one, options: one.config?.parse(undefined) }
       : { extension: one[0], options: one[1] }),
@@ -81,13 +85,34 @@ async function start (extensions: Extensions): Promise<World> {
     async client (address) {
       const jid = Jid.parse(address)
       if (!await core.store.find(jid)) await core.store.create(jid.bare, credentials)
-      return new Client(core, jid, await core.accounts.open(jid, false))
+      const account = await core.accounts.open(jid, false)
+      return newcomer(core, stream => core.accounts.bind(account, jid, stream))
+    },
+    async returns (address, request) {
+      const jid = Jid.parse(address)
+      await core.accounts.open(jid, false)
+      const resumption = await core.streams.resume(parse(request), jid)
+      const { session, resumed, reply } = resumption ?? {}
+      if (!session) throw new Error(`the session does not go on: ${reply}`)
+      const client = new Client(core, stream => {
+        session.resume(stream)
+        return session
+      })
+      resumed?.()
+      return client
     },
     async guest (address) {
       const jid = Jid.parse(address)
-      return new Client(core, jid, await core.accounts.open(jid, true))
+      const account = await core.accounts.open(jid, true)
+      return newcomer(core, stream => core.accounts.bind(account, jid, stream))
     },
   }
+}
+
+function newcomer (core: Core, bind: (stream: SessionStream) => Session): Client {
+  const client = new Client(core, bind)
+  core.events.bound(client.session)
+  return client
 }
 
 /** The database, with an eye on what is under way in it. */
@@ -124,11 +149,10 @@ export class Client {
   /** Why the server ended the stream. */
   ended: StreamError | undefined
 
-  constructor (core: Core, jid: Jid, account: Awaited<ReturnType<Core['accounts']['open']>>) {
+  constructor (core: Core, enter: (stream: SessionStream) => Session) {
     this.#core = core
     const stream = this.#stream = this.#connect()
-    this.session = core.accounts.bind(account, jid, stream)
-    core.events.bound(this.session)
+    this.session = enter(stream)
   }
 
   #connect (): SessionStream {

@@ -30,6 +30,8 @@ export interface Header {
   readonly attributes?: string
   /** Under which id the account that it is delivered to keeps it, or what it carries (XEP-0359). */
   readonly archiveId?: string | undefined
+  /** The same for a message that its client sends again, where the client's session can go on at another node. */
+  readonly identity?: string | undefined
 }
 
 /** What stands between a stanza's tags. */
@@ -52,6 +54,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   /** Attributes other than those above, as raw XML with a leading space each. */
   readonly attributes: string
   readonly archiveId: string | undefined
+  readonly identity: string | undefined
   /** The bytes between the opening and the closing tag, in the default namespace jabber:client. */
   readonly inner: Buffer
   /** The direct child elements; offsets are into `inner`. */
@@ -66,6 +69,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     this.lang = header.lang
     this.attributes = header.attributes ?? ''
     this.archiveId = header.archiveId
+    this.identity = header.identity
     this.inner = inner
     this.children = children
   }
@@ -89,14 +93,22 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
 
   /** The same stanza with other addresses, and so in nobody's archive. */
   withAddress (from: Jid | undefined, to: Jid | undefined): StanzaOf<Kind, Type> {
-    const { id, lang, attributes } = this
-    return new StanzaOf(this.kind, this.type, { from, to, id, lang, attributes }, this.inner, this.children)
+    const { id, lang, attributes, identity } = this
+    return new StanzaOf(this.kind, this.type, { from, to, id, lang, attributes, identity }, this.inner, this.children)
   }
 
   /** The same stanza, known to be kept under that id by the account that it is delivered to. */
   keptAs (archiveId: string): StanzaOf<Kind, Type> {
-    const { from, to, id, lang, attributes } = this
-    return new StanzaOf(this.kind, this.type, { from, to, id, lang, attributes, archiveId }, this.inner, this.children)
+    const { from, to, id, lang, attributes, identity } = this
+    const header = { from, to, id, lang, attributes, archiveId, identity }
+    return new StanzaOf(this.kind, this.type, header, this.inner, this.children)
+  }
+
+  /** The same stanza, known as one that its client would send again under that identity. */
+  identifiedAs (identity: string | undefined): StanzaOf<Kind, Type> {
+    const { from, to, id, lang, attributes, archiveId } = this
+    const header = { from, to, id, lang, attributes, archiveId, identity }
+    return new StanzaOf(this.kind, this.type, header, this.inner, this.children)
   }
 
   /** The same stanza in memory of its own, to be kept: what came from the network holds all that came with it. */

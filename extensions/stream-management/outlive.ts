@@ -1,0 +1,72 @@
+/**
+ * XEP-0198 §5 on many nodes: what another node needs to go on with a session, also when this one was killed: what the
+ * client was sent and has not acknowledged, and the counts of both sides.
+ */
+import { storedStanza } from '../../src/extension/api.ts'
+import type { Account, ExtensionHost, Note, Session } from '../../src/extension/api.ts'
+import { AckQueue, delayed } from './ack-queue.ts'
+import type { Sent } from './ack-queue.ts'
+import type { Counts, ManagedSession, Noter, Terms } from './managed-session.ts'
+
+interface SavedStanza { readonly at: number, readonly archiveId?: string | undefined, readonly xml: string }
+
+interface Saved extends Counts {
+  readonly resource: string
+  readonly id: string
+  readonly seconds: number
+  readonly waiting: readonly SavedStanza[]
+}
+
+/**
+ * Saves the sessions that may be resumed; `manage` makes one anew. What it returns takes notes; nothing where there are
+ * no other nodes.
+ */
+export function outliveNodes (
+  host: ExtensionHost, sessions: ReadonlyMap<Session, ManagedSession>,
+  manage: (session: Session, terms: Terms, counts: Counts) => void,
+): Noter | undefined {
+  const note = host.durable({
+    save: account => account.sessions.flatMap(session => save(session, sessions.get(session))),
+    restore: (account, saved, notes) => {
+      for (const state of (saved ?? []) as readonly Saved[]) restore(account, state, notes, manage) // as `save` gave it
+    },
+  })
+  // A resource may hold anything but what ends the words before it.
+  return note && ((session, what, value, body) => { note(session.account, `${what} ${value}\n${session.jid.resource}`, body) })
+}
+
+function save (session: Session, managed: ManagedSession | undefined): readonly Saved[] {
+  if (managed?.id === undefined) return []
+  const { id, seconds, handled, queue } = managed
+  const waiting = queue.waiting.map(({ stanza, at }) => ({
+    at, archiveId: stanza.archiveId, xml: stanza.toBytes().toString(),
+  }))
+  return [{ resource: session.jid.resource, id, seconds, handled, acknowledged: queue.acknowledged, waiting }]
+}
+
+/** The session as it was when its node died, waiting for its client. */
+function restore (
+  account: Account, saved: Saved, notes: readonly Note[],
+  manage: (session: Session, terms: Terms, counts: Counts) => void,
+): void {
+  const session = account.session(saved.resource)
+  if (!session) return
+  const queue = new AckQueue(saved.acknowledged)
+  for (const { at, archiveId, xml } of saved.waiting) queue.push(sent(at, archiveId, xml))
+  let { handled } = saved
+  for (const { about, body } of notes) {
+    const [words = '', resource] = about.split('\n')
+    if (resource !== saved.resource) continue
+    const [what, value, archiveId = ''] = words.split(' ')
+    if (what === 'h') handled = Number(value)
+    else if (what === 'a') queue.acknowledge(Number(value))
+    else queue.push(sent(Number(value), archiveId || undefined, body))
+  }
+  manage(session, saved, { handled, acknowledged: queue.acknowledged })
+  for (const { stanza, at } of queue.waiting) session.deliver(delayed(stanza, at)) // to all who count what it is given
+}
+
+function sent (at: number, archiveId: string | undefined, xml: string | Buffer): Sent {
+  const stanza = storedStanza(xml)
+  return { stanza: archiveId === undefined ? stanza : stanza.keptAs(archiveId), at, beside: [] }
+}

@@ -1,0 +1,200 @@
+/**
+ * What happens to a stanza that reaches an account (RFC 6121 §8.5, RFC 6120 §10.5): here where this is the account's
+ * home, or on its way to the node that is.
+ */
+import type { StageTable } from '../extension/stages.ts'
+import type { Presences } from '../presence/presence.ts'
+import type { Destination, Router } from '../routing/router.ts'
+import type { Account } from '../session/account.ts'
+import type { Homes, Located } from '../session/homes.ts'
+import type { Session } from '../session/session.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
+import type { Iq, Message, Stanza } from '../xmpp/stanza.ts'
+import type { Accounts } from './accounts.ts'
+import { chooseRecipients } from './delivery.ts'
+import { Forwarding } from './forwarding.ts'
+
+export interface IncomingParts {
+  readonly accounts: Accounts
+  readonly stages: StageTable
+  readonly router: Router
+  readonly presences: Presences
+  /** Whether somebody sees to a message that a session left unread. */
+  readonly isTaken: (message: Message, account: Account) => boolean
+  /** Where this is one node of many. */
+  readonly homes?: Homes | undefined
+}
+
+export class Incoming implements Destination {
+  readonly #parts: IncomingParts
+  readonly #forwarding: Forwarding | undefined
+
+  constructor (parts: IncomingParts) {
+    this.#parts = parts
+    const { homes, router } = parts
+    this.#forwarding = homes && new Forwarding(
+      homes, stanza => this.receive(stanza), (stanza, error) => router.bounce(stanza, error))
+  }
+
+  /** Brings the account into memory; nothing when it is there, or known to be elsewhere. */
+  prepare (jid: Jid): Promise<void> | undefined {
+    const { accounts, homes } = this.#parts
+    if (accounts.peek(jid) || homes?.elsewhere(jid.bare.toString()) !== undefined) return
+    return accounts.locate(jid).then(() => {})
+  }
+
+  /** A stanza for an account or one of its resources. A promise means: not handed over yet. */
+  receive (stanza: Stanza): void | Promise<void> {
+    const { to } = stanza
+    if (!to) return
+    const { accounts, homes } = this.#parts
+    const key = to.bare.toString()
+    if (accounts.turns.isBusy(key)) return this.#receiveInTurn(stanza, to, key)
+    const account = accounts.peek(to)
+    if (account) return this.#receive(stanza, account)
+    if (!homes) return isForSessionsOnly(stanza) ? undefined : this.#receiveInTurn(stanza, to, key)
+    const node = homes.elsewhere(key)
+    return node === undefined ? this.#receiveInTurn(stanza, to, key) : this.#forwarding?.send(node, key, stanza)
+  }
+
+  async #receiveInTurn (stanza: Stanza, to: Jid, key: string): Promise<void> {
+    let forwarded: Promise<void> | undefined
+    await this.#parts.accounts.turns.inTurn(key, async () => {
+      const node = await this.#receiveLocated(stanza, to)
+      if (node !== undefined) forwarded = this.#forwarding?.send(node, key, stanza) // in turn, and not waited for in it
+    })
+    await forwarded
+  }
+
+  /** As `receive`, for another node: false where this is not the account's home. */
+  async receiveHere (stanza: Stanza): Promise<boolean> {
+    const { to } = stanza
+    if (!to) return true
+    const { turns } = this.#parts.accounts
+    const key = to.bare.toString()
+    const account = turns.isBusy(key) ? undefined : this.#parts.accounts.peek(to)
+    if (account) {
+      await this.#receive(stanza, account)
+      return true
+    }
+    let node: string | undefined
+    await turns.inTurn(key, async () => { node = await this.#receiveLocated(stanza, to) })
+    return node === undefined
+  }
+
+  /** Deals with the stanza, or gives the node that is to. */
+  async #receiveLocated (stanza: Stanza, to: Jid): Promise<string | undefined> {
+    const located = await this.#locate(stanza, to)
+    if (located && 'node' in located) return located.node
+    if (located) await this.#receive(stanza, located.account)
+    else await this.#refuseUnknown(stanza)
+  }
+
+  /** No account is loaded for a presence that means something only to sessions. */
+  async #locate (stanza: Stanza, to: Jid): Promise<Located> {
+    const { accounts, homes } = this.#parts
+    if (!homes || !isForSessionsOnly(stanza) || accounts.peek(to)) return accounts.locate(to)
+    const node = await homes.find(to.bare.toString())
+    return node === undefined ? undefined : { node }
+  }
+
+  // RFC 6121 §8.5.1.
+  #refuseUnknown (stanza: Stanza): void | Promise<void> {
+    if (stanza.kind !== 'presence') return this.#parts.router.bounce(stanza, new StanzaError('service-unavailable'))
+  }
+
+  #receive (stanza: Stanza, account: Account): void | Promise<void> {
+    const { stages, router } = this.#parts
+    const verdict = stages.guardReceived(stanza, account)
+    if (verdict === 'drop') return
+    if (verdict) return router.bounce(stanza, verdict)
+    let received: Stanza
+    try {
+      received = stages.rewriteReceived(stanza, account)
+    } catch (error) {
+      if (error instanceof StanzaError) return router.bounce(stanza, error)
+      throw error
+    }
+    switch (received.kind) {
+      case 'message': return this.#receiveMessage(received, account)
+      case 'presence': {
+        const isDone = this.#parts.presences.receive(received, account)
+        if (isDone instanceof Promise) return isDone.then(() => {})
+        return isDone ? undefined : this.#deliver(received, account)
+      }
+      case 'iq': return this.#receiveIq(received, account)
+    }
+  }
+
+  #receiveMessage (received: Message, account: Account): void | Promise<void> {
+    const { stages } = this.#parts
+    const message = withoutForgedIds(received, account.jid)
+    const stored = stages.storeReceived(message, account)
+    if (stored?.isRepeat) return stored.committed
+    return account.deliverInOrder(stored?.committed, () => {
+      this.#handOver(stored ? stamp(message, account.jid, stored.id) : message, account, stored !== undefined)
+    })
+  }
+
+  /** Hands a message that is kept, and that a session left unread, to the others, unless somebody else sees to that. */
+  handOver (message: Message, account: Account): void {
+    if (!this.#parts.isTaken(message, account)) this.#handOver(message, account, true)
+  }
+
+  /** Hands over a message that is kept, and whose sender was told otherwise: as if it were committed now. */
+  handOverLate (message: Message, account: Account): void {
+    const { from, to } = message
+    const isOwn = from?.bare.equals(account.jid) === true
+    if (!isOwn || to?.bare.equals(account.jid)) return this.#handOver(message, account, true)
+    const sender = account.session(from.resource)
+    if (sender) this.#parts.stages.fanOutSent(message, sender)
+  }
+
+  /** Hands a message that is kept under that id to one session. */
+  handTo (session: Session, message: Message, id: string): void {
+    const { account } = session
+    session.deliver(this.#parts.stages.finish(stamp(message, account.jid, id), account))
+  }
+
+  #handOver (message: Message, account: Account, isStored: boolean): void {
+    const { stages } = this.#parts
+    const { to, otherwise } = chooseRecipients(message, account.sessions)
+    stages.fanOutReceived(message, account, to)
+    const finished = to.length === 0 ? message : stages.finish(message, account)
+    for (const session of to) session.deliver(finished)
+    if (to.length === 0 && !isStored) void this.#undelivered(message, otherwise)
+  }
+
+  #receiveIq (iq: Iq, account: Account): void | Promise<void> {
+    // RFC 6121 §8.5.2.1.3: the server answers for the account.
+    if (iq.to?.isBare) return this.#parts.router.answer(iq, ['account'], account.jid)
+    return this.#mayAsk(iq, account) ? this.#deliver(iq, account) : this.#undelivered(iq, 'error')
+  }
+
+  // RFC 6121 §8.5.3.1: only who may know that the session is there, lest an answer tell it.
+  #mayAsk ({ type, from, to }: Iq, account: Account): boolean {
+    if (type === 'result' || type === 'error' || !from) return true
+    const session = to && account.session(to.resource)
+    return session === undefined || this.#parts.presences.isKnownTo(session, from)
+  }
+
+  #deliver (stanza: Stanza, account: Account): void | Promise<void> {
+    return account.deliverInOrder(undefined, () => {
+      const { to, otherwise } = chooseRecipients(stanza, account.sessions)
+      for (const session of to) session.deliver(stanza)
+      if (to.length === 0) void this.#undelivered(stanza, otherwise)
+    })
+  }
+
+  #undelivered (stanza: Stanza, otherwise: 'offline' | 'error' | 'ignore' | undefined): void | Promise<void> {
+    if (otherwise !== 'ignore') return this.#parts.router.bounce(stanza, new StanzaError('service-unavailable'))
+  }
+}
+
+/** Presence that means something only to sessions: none of them is worth loading an account for. */
+function isForSessionsOnly (stanza: Stanza): boolean {
+  const { kind, type } = stanza
+  return kind === 'presence' && (type === 'available' || type === 'unavailable' || type === 'error')
+}

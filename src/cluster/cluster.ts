@@ -1,0 +1,37 @@
+/** What makes a process one node of many: its connections to Redis, and all that stands on them. */
+import type { Logger } from '../log.ts'
+import { Membership } from './membership.ts'
+import { RedisRecords } from './records.ts'
+import { RedisBus } from './redis-bus.ts'
+import { RedisHomes } from './redis-homes.ts'
+import { openRedis } from './redis.ts'
+import type { RedisConnections } from './redis.ts'
+
+export interface Cluster {
+  readonly redis: RedisConnections
+  readonly membership: Membership
+  readonly bus: RedisBus
+  readonly homes: RedisHomes
+  readonly records: RedisRecords
+  /** This node is none any more, and the others need not wait until they notice. */
+  leave (): Promise<void>
+}
+
+/** Joins; rejects with a sentence for the administrator when Redis can't be had. */
+export async function joinCluster (url: string, node: string, log: Logger): Promise<Cluster> {
+  const redis = await openRedis(url, log)
+  const membership = new Membership(redis, node, log)
+  const bus = new RedisBus(redis, membership, log)
+  await membership.join()
+  const homes = new RedisHomes({ redis: redis.commands, bus, membership })
+  const records = new RedisRecords({ redis: redis.journal, id: () => membership.id, log })
+  return {
+    redis, membership, bus, homes, records,
+    async leave () {
+      await records.stop()
+      await membership.leave()
+      await bus.close()
+      redis.close()
+    },
+  }
+}

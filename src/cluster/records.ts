@@ -1,0 +1,207 @@
+/**
+ * The records from which another node goes on with an account's sessions: a snapshot of each account that has any, and
+ * a journal of what happened since. Written behind, and yet before clients are sent what it is about.
+ */
+import type { Redis } from 'ioredis'
+import type { Logger } from '../log.ts'
+import { flushFirst } from '../net/flush.ts'
+import type { Flushable } from '../net/flush.ts'
+import type { Account } from '../session/account.ts'
+import type { Claim, Note, Records, SavedAccount, Snapshot } from '../session/homes.ts'
+import type { NodeId } from './bus.ts'
+import { decodeNotes, encodeNotes } from './journal.ts'
+import type { Entry } from './journal.ts'
+
+/** Changes of so long are written together. */
+const SAVE_MS = 20
+/** The journal is cut when it has grown by so much, or is so old. */
+const JOURNAL_BYTES = 8 * 1024 * 1024
+const JOURNAL_MS = 10_000
+/** What a node has left is kept for so long when it is gone: sessions do not wait longer than that. */
+const LEGACY_SECONDS = 7 * 86_400
+const NOTHING = Buffer.alloc(0)
+
+interface Row extends Snapshot {
+  /** The number of the first note that is not in it. */
+  readonly next: number
+}
+
+/** Nodes that have records, or left some. */
+export const OWNERS = 'hg:owners'
+
+function recordsOf (node: NodeId): string { return `hg:records:${node}` }
+function journalOf (node: NodeId): string { return `hg:journal:${node}` }
+
+export interface RecordsParts {
+  /** A connection that writes at once. */
+  readonly redis: Redis
+  readonly id: () => NodeId
+  readonly log: Logger
+}
+
+export class RedisRecords implements Records, Flushable {
+  readonly #parts: RecordsParts
+  #describe: (account: Account) => Snapshot = () => ({ sessions: [], states: {} })
+  readonly #dirty = new Set<Account>()
+  readonly #noted = new Set<Account>()
+  readonly #inherited = new Map<string, NodeId>()
+  readonly #journals = new Map<NodeId, Promise<ReadonlyMap<string, readonly Entry[]>>>()
+  #notes: Entry[] = []
+  #number = 0
+  #journalBytes = 0
+  #cutAt = performance.now()
+  #lastEntry = '0-0'
+  #timer: NodeJS.Timeout | undefined
+  #cutting: NodeJS.Timeout | undefined
+
+  constructor (parts: RecordsParts) {
+    this.#parts = parts
+  }
+
+  /** From now on `describe` says what is to be kept of an account. */
+  start (describe: (account: Account) => Snapshot): void {
+    this.#describe = describe
+    this.#cutting = setInterval(() => { void this.#cut() }, 1000).unref()
+  }
+
+  /** Resolves when all that has changed is written, or can't be. */
+  async stop (): Promise<void> {
+    clearInterval(this.#cutting)
+    clearTimeout(this.#timer)
+    await this.#saveDirty()
+  }
+
+  touch (account: Account): void {
+    this.#dirty.add(account)
+    this.#timer ??= setTimeout(() => { void this.#saveDirty() }, SAVE_MS)
+  }
+
+  note (account: Account, extension: string, about: string, body: Buffer = NOTHING): void {
+    const entry = { number: this.#number++, account: account.jid.toString(), extension, about, body }
+    this.#noted.add(account)
+    if (this.#notes.push(entry) === 1) flushFirst(this)
+  }
+
+  /** Adds what was noted to the journal; where that fails, snapshots will have to do. */
+  flush (): void {
+    const notes = this.#notes
+    this.#notes = []
+    const bytes = encodeNotes(notes)
+    this.#journalBytes += bytes.length
+    const { redis, id } = this.#parts
+    if (redis.status !== 'ready') return
+    redis.xadd(journalOf(id()), '*', 'notes', bytes).then(
+      entry => { this.#lastEntry = entry ?? this.#lastEntry },
+      error => { this.#parts.log.debug({ err: error }, 'notes of sessions were not written') })
+  }
+
+  async save (account: Account): Promise<void> {
+    this.#dirty.delete(account)
+    await this.#write([account])
+  }
+
+  async #saveDirty (): Promise<void> {
+    this.#timer = undefined
+    const accounts = [...this.#dirty]
+    this.#dirty.clear()
+    try {
+      await this.#write(accounts)
+    } catch (error) { // Redis is away: all are written anew when it is back
+      this.#parts.log.debug({ err: error, accounts: accounts.length }, 'records of sessions were not written')
+    }
+  }
+
+  async #write (accounts: readonly Account[]): Promise<void> {
+    if (accounts.length === 0) return
+    const { redis, id } = this.#parts
+    const batch = redis.pipeline().sadd(OWNERS, id())
+    for (const account of accounts) {
+      const key = account.jid.toString()
+      if (account.sessions.length === 0) batch.hdel(recordsOf(id()), key)
+      else batch.hset(recordsOf(id()), key, JSON.stringify({ ...this.#describe(account), next: this.#number } satisfies Row))
+      const before = this.#inherited.get(key)
+      if (before !== undefined) batch.hdel(recordsOf(before), key)
+    }
+    const results = await batch.exec()
+    const failed = results?.find(([error]) => error !== null)
+    if (!results || failed) throw failed?.[0] ?? new Error('Redis is away')
+    for (const account of accounts) this.#inherited.delete(account.jid.toString())
+  }
+
+  /** Snapshots take the place of notes from time to time. */
+  async #cut (): Promise<void> {
+    const isDue = this.#journalBytes > JOURNAL_BYTES || performance.now() - this.#cutAt > JOURNAL_MS
+    if (!isDue || this.#noted.size === 0) return
+    const accounts = [...this.#noted]
+    const upTo = this.#lastEntry
+    this.#noted.clear()
+    this.#journalBytes = 0
+    this.#cutAt = performance.now()
+    try {
+      await this.#write(accounts.filter(account => account.sessions.length > 0))
+      await this.#parts.redis.xtrim(journalOf(this.#parts.id()), 'MINID', upTo)
+    } catch (error) { // Redis is away
+      for (const account of accounts) this.#noted.add(account)
+      this.#parts.log.debug({ err: error }, 'the journal of sessions was not cut')
+    }
+  }
+
+  async inherit ({ node, isInOrder }: NonNullable<Claim['before']>, account: string): Promise<SavedAccount | undefined> {
+    const { redis } = this.#parts
+    const text = await redis.hget(recordsOf(node), account)
+    if (text === null) return
+    const { next, ...snapshot } = JSON.parse(text) as Row // written by `#write`
+    const entries = isInOrder ? [] : (await this.#journalLeftBy(node)).get(account) ?? []
+    const notes: Record<string, Note[]> = {}
+    for (const { number, extension, about, body } of entries) {
+      if (number >= next) (notes[extension] ??= []).push({ about, body })
+    }
+    this.#inherited.set(account, node)
+    return { ...snapshot, notes }
+  }
+
+  /** What a node that is gone has noted, read once. */
+  #journalLeftBy (node: NodeId): Promise<ReadonlyMap<string, readonly Entry[]>> {
+    let journal = this.#journals.get(node)
+    if (!journal) {
+      journal = this.#readJournal(node)
+      this.#journals.set(node, journal)
+      const forget = (): void => { this.#journals.delete(node) }
+      journal.then(() => { setTimeout(forget, JOURNAL_MS).unref() }, forget)
+    }
+    return journal
+  }
+
+  async #readJournal (node: NodeId): Promise<ReadonlyMap<string, readonly Entry[]>> {
+    const byAccount = new Map<string, Entry[]>()
+    for (let from = '-'; ;) {
+      const entries = await this.#parts.redis.xrangeBuffer(journalOf(node), from, '+', 'COUNT', 500)
+      for (const [, [, bytes]] of entries) {
+        for (const entry of decodeNotes(bytes ?? NOTHING)) {
+          const list = byAccount.get(entry.account)
+          if (list) list.push(entry)
+          else byAccount.set(entry.account, [entry])
+        }
+      }
+      const last = entries.at(-1)
+      if (!last || entries.length < 500) return byAccount
+      from = `(${last[0].toString()}`
+    }
+  }
+
+  /** The accounts of which a node has left records. */
+  accountsOf (node: NodeId): Promise<string[]> {
+    return this.#parts.redis.hkeys(recordsOf(node))
+  }
+
+  /** Nodes that have records, or left some. */
+  owners (): Promise<string[]> {
+    return this.#parts.redis.smembers(OWNERS)
+  }
+
+  /** Nobody needs any more what the node has left. */
+  async bury (node: NodeId): Promise<void> {
+    await this.#parts.redis.pipeline()
+      .expire(recordsOf(node), LEGACY_SECONDS).del(journalOf(node)).srem(OWNERS, node).exec()
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * What of an account's sessions outlives its node: what the core knows of each, and what extensions save of theirs.
+ * From it the account's next home makes the sessions anew, without streams, to wait for their clients.
+ */
+import type { Durable } from '../extension/api.ts'
+import type { StageTable } from '../extension/stages.ts'
+import { Jid } from '../xmpp/jid.ts'
+import { NS_CLIENT } from '../xmpp/ns.ts'
+import { storedStanza } from '../xmpp/stanza.ts'
+import type { Account } from './account.ts'
+import type { EventTable } from './events.ts'
+import type { SavedAccount, SavedSession, Snapshot } from './homes.ts'
+import { Session } from './session.ts'
+
+export class Durables {
+  readonly #states = new Map<string, Durable>()
+  readonly #stages: StageTable
+  readonly #events: EventTable
+
+  constructor (stages: StageTable, events: EventTable) {
+    this.#stages = stages
+    this.#events = events
+  }
+
+  /** What is returned takes the state away again. */
+  add (extension: string, state: Durable): () => void {
+    this.#states.set(extension, state)
+    return () => { this.#states.delete(extension) }
+  }
+
+  /** The account's sessions as they are now. */
+  snapshot (account: Account): Snapshot {
+    const states: Record<string, unknown> = {}
+    for (const [extension, state] of this.#states) {
+      const saved = state.save(account)
+      if (saved !== undefined) states[extension] = saved
+    }
+    return { sessions: account.sessions.map(saveSession), states }
+  }
+
+  /** Brings the sessions back; what is returned are those that nobody can go on with. */
+  async restore (account: Account, saved: SavedAccount): Promise<readonly Session[]> {
+    for (const one of saved.sessions) account.add(this.#session(account, one))
+    for (const [extension, state] of this.#states) {
+      await state.restore(account, saved.states[extension], saved.notes[extension] ?? [])
+    }
+    for (const state of this.#states.values()) await state.restored?.(account)
+    return account.sessions.filter(session => !this.#events.isKept(session))
+  }
+
+  #session (account: Account, { resource, flags, presence, priority, isInterested, directed }: SavedSession): Session {
+    const session = new Session(account.jid.withResource(resource), account, this.#stages)
+    for (const flag of flags) session.setFlag(flag, true)
+    const last = presence === undefined ? undefined : storedStanza(presence)
+    if (last?.kind === 'presence') session.presence = last
+    session.priority = priority
+    session.isInterested = isInterested
+    if (directed.length > 0) session.directed = new Map(directed.map(jid => [jid, Jid.parse(jid)]))
+    return session
+  }
+}
+
+function saveSession ({ jid, flags, presence, priority, isInterested, directed }: Session): SavedSession {
+  return {
+    resource: jid.resource, flags: [...flags], presence: presence?.toXml(NS_CLIENT), priority, isInterested,
+    directed: [...directed?.keys() ?? []],
+  }
+}

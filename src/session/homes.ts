@@ -1,0 +1,71 @@
+/**
+ * Homes: the one node that thinks for an account has it in memory, with all its sessions, and numbers its archive.
+ * Alone, a server is everybody's home, and there is none of this.
+ */
+import type { Account } from './account.ts'
+import type { Stanza } from '../xmpp/stanza.ts'
+
+/** Where an account is: in memory here, or at home on another node; nothing where there is no such account. */
+export type Located = { readonly account: Account } | { readonly node: string } | undefined
+
+/** What came of a claim. */
+export interface Claim {
+  /** The other node that is home already. */
+  readonly node?: string | undefined
+  /** The node that was home before, and has left records of the account's sessions: in good order, or as they were. */
+  readonly before?: { readonly node: string, readonly isInOrder: boolean } | undefined
+}
+
+export interface Homes {
+  /** The other node that was the account's home when last asked. */
+  elsewhere (account: string): string | undefined
+  /** Makes this node the account's home unless another is. Rejects with a StanzaError (wait) when nobody can tell. */
+  claim (account: string): Promise<Claim>
+  /** The other node that is the account's home, if one is; claims nothing. */
+  find (account: string): Promise<string | undefined>
+  /** That node is not the account's home, or is no more. */
+  forget (account: string): void
+  /** The account is not in memory here any more: whoever needs it next may be its home. */
+  release (account: string, hasRecord: boolean): void
+  /** Removes an account at its home: false where that is not its home. */
+  removeAt (node: string, account: string): Promise<boolean>
+  /** Nothing while this node's homes are its own for sure; or else when that is known. */
+  certain (): Promise<void> | undefined
+  /** Hands a stanza to its account's home: false where that is not its home. Rejects when it can't be known, or in time. */
+  forward (node: string, stanza: Stanza): Promise<boolean>
+}
+
+/** An account's sessions as they are kept outside of its home. */
+export interface Snapshot {
+  readonly sessions: readonly SavedSession[]
+  /** What extensions saved, by the extension's name. */
+  readonly states: Readonly<Record<string, unknown>>
+}
+
+/** The last snapshot, and what was noted since, by the extension's name. */
+export interface SavedAccount extends Snapshot {
+  readonly notes: Readonly<Record<string, readonly Note[]>>
+}
+
+export interface SavedSession {
+  readonly resource: string
+  readonly flags: readonly string[]
+  readonly presence?: string | undefined
+  readonly priority: number
+  readonly isInterested: boolean
+  readonly directed: readonly string[]
+}
+
+/** Something that happened to a session since all was saved. */
+export interface Note { readonly about: string, readonly body: Buffer }
+
+/** Keeps what other nodes need to go on with an account's sessions. */
+export interface Records {
+  /** The account's sessions have changed. */
+  touch (account: Account): void
+  note (account: Account, extension: string, about: string, body: Buffer | undefined): void
+  /** What the node that was home before has left. */
+  inherit (before: NonNullable<Claim['before']>, account: string): Promise<SavedAccount | undefined>
+  /** Resolves when all that is known of the account now is kept. */
+  save (account: Account): Promise<void>
+}
