@@ -4,14 +4,15 @@ import { archive } from '../../extensions/archive/index.ts'
 import { carbons } from '../../extensions/carbons/index.ts'
 import { offline } from '../../extensions/offline/index.ts'
 import { streamManagement } from '../../extensions/stream-management/index.ts'
-import { nodes } from '../testing/nodes.ts'
+import { redisNodes } from '../testing/redis-nodes.ts'
+import type { Node } from '../testing/redis-nodes.ts'
 import type { Client } from '../testing/world.ts'
 
 const EXTENSIONS = [archive, offline, carbons, streamManagement] as const
 const SM = 'urn:xmpp:sm:3'
 
-async function pair (): Promise<[Awaited<ReturnType<typeof nodes>>['nodes'][number], Awaited<ReturnType<typeof nodes>>['nodes'][number]]> {
-  const { nodes: [a, b] } = await nodes(2, ...EXTENSIONS)
+async function pair (): Promise<[Node, Node]> {
+  const { nodes: [a, b] } = await redisNodes(2, ...EXTENSIONS)
   if (!a || !b) throw new Error('there are two')
   return [a, b]
 }
