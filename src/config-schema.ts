@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { chosen, isMap, leaf, list } from './config-mistakes.ts'
 import type { Setting } from './config-source.ts'
 import { LOG_LEVELS } from './log.ts'
+import { DEFAULT_LIMITS } from './muc/limits.ts'
 import { parseListenAddress } from './net/addresses.ts'
 import type { ListenAddress } from './net/addresses.ts'
 import { Jid } from './xmpp/jid.ts'
@@ -116,6 +117,7 @@ export function coreSchema (folder: string) {
     }),
     registration: group({ 'open': flag.default(false), 'per-address': wholeNumber(0).default(10) }),
     limits: limits(),
+    muc: muc(),
     contact: group({
       abuse: contact, admin: contact, feedback: contact, sales: contact, security: contact, status: contact,
       support: contact,
@@ -132,6 +134,18 @@ function limits () {
     'failed-logins-per-minute': wholeNumber(0).default(10),
     'login-seconds': wholeNumber(1).default(60),
     'idle-seconds': wholeNumber(0).default(600),
+  })
+}
+
+function muc () {
+  return group({
+    'create': oneOf(['anyone', 'local', 'nobody']).default(DEFAULT_LIMITS.create),
+    'occupants': wholeNumber(1).default(DEFAULT_LIMITS.occupants),
+    'members': wholeNumber(1).default(DEFAULT_LIMITS.members),
+    'rooms-per-owner': wholeNumber(0).default(DEFAULT_LIMITS.roomsPerOwner),
+    'occupant-messages': wholeNumber(0).default(DEFAULT_LIMITS.occupantMessages),
+    'room-messages': wholeNumber(0).default(DEFAULT_LIMITS.roomMessages),
+    'history': wholeNumber(0).default(DEFAULT_LIMITS.history),
   })
 }
 

@@ -12,6 +12,7 @@ import type { Configurable, Listening } from './config-schema.ts'
 import { ConfigSource } from './config-source.ts'
 import type { Environment } from './config-source.ts'
 import type { LogLevel } from './log.ts'
+import type { MucLimits } from './muc/limits.ts'
 
 export { ConfigError } from './config-mistakes.ts'
 export type { Mistake } from './config-mistakes.ts'
@@ -81,6 +82,7 @@ export interface Config {
   readonly auth: AuthConfig
   readonly registration: RegistrationConfig
   readonly limits: LimitsConfig
+  readonly muc: MucLimits
   readonly contact: ContactConfig
   readonly log: { readonly level: LogLevel, readonly pretty?: boolean | undefined }
   /** What each extension's own schema made of its options; `false` where it is off. */

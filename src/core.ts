@@ -15,6 +15,8 @@ import { StageTable } from './extension/stages.ts'
 import { Host } from './host.ts'
 import type { Parts } from './host.ts'
 import type { Logger } from './log.ts'
+import type { MucLimits } from './muc/limits.ts'
+import { Rooms } from './muc/rooms.ts'
 import { Presences } from './presence/presence.ts'
 import { registerRosterIq } from './roster/roster-iq.ts'
 import { Rosters } from './roster/roster.ts'
@@ -54,6 +56,8 @@ export interface CoreOptions {
   readonly known?: readonly string[]
   /** Where this is one node of many. */
   readonly cluster?: CoreCluster | undefined
+  /** What the configuration says about rooms. */
+  readonly muc?: MucLimits | undefined
   /** XEP-0128: what the server's disco#info shows besides. */
   readonly info?: Element | undefined
 }
@@ -68,6 +72,7 @@ export interface Core {
   readonly incoming: Incoming
   readonly store: AccountStore
   readonly commands: AccountCommands
+  readonly rooms: Rooms
   /** A session's stream is gone: it waits for a resumption, where it may, or ends. */
   lost (session: Session, stream: SessionStream, mayResume: boolean): void
   /** Unloads the extensions, the last first. */
@@ -110,15 +115,18 @@ export async function createCore (options: CoreOptions): Promise<Core> {
 
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
   const worth = new WorthTable()
+  const rooms = new Rooms({ router, stages, iqs, events, disco, db, log, hosts, limits: options.muc })
   const parts = {
-    worth, commandTable, hosts, db, log, stages, iqs, events, streams, disco, router, rosters, accounts, incoming, durables,
+    rooms, worth, commandTable, hosts, db, log, stages, iqs, events, streams, disco, router, rosters, accounts, incoming, durables,
     records: cluster?.records, homes: cluster?.homes, commands,
   }
   registerOwn(new Host('core', parts), parts, presences, options.info)
+  rooms.register(new Host('muc', parts))
+  rooms.serve()
 
   const loaded = await load(options, extension => new Host(extension.name, parts))
   return {
-    stages, iqs, events, streams, router, accounts, incoming, store, commands,
+    stages, iqs, events, streams, router, accounts, incoming, store, commands, rooms,
     lost (session, stream, mayResume) {
       if (session.stream !== stream) return // it goes on with another
       session.detach()

@@ -3,11 +3,14 @@ import type { Accounts } from './accounts/accounts.ts'
 import type { Incoming } from './accounts/incoming.ts'
 import type {
   AccountCommands, AccountData, Command, DiscoTarget, Durable, Events, ExtensionHost, IqHandler, IqRoute, IqTarget, NonzaHandler,
-  OfferedStream, Point, Resumption, Stages,
+  OfferedStream, Point, Resumption, RoomData, Stages,
 } from './extension/api.ts'
 import type { StageTable } from './extension/stages.ts'
 import { childLog } from './log.ts'
 import type { Logger } from './log.ts'
+import type { RoomOption } from './muc/options/option.ts'
+import type { Room } from './muc/room.ts'
+import type { Rooms } from './muc/rooms.ts'
 import type { Commands } from './routing/commands.ts'
 import type { Disco } from './routing/disco.ts'
 import type { IqTable } from './routing/iq-table.ts'
@@ -45,6 +48,7 @@ export interface Parts {
   readonly accounts: Accounts
   readonly incoming: Incoming
   readonly durables: Durables
+  readonly rooms: Rooms
   /** Where this is one node of many. */
   readonly records?: Records | undefined
   readonly homes?: Homes | undefined
@@ -191,6 +195,24 @@ export class Host implements ExtensionHost {
     const slot = { key: Symbol(this.#name), load: (account: Jid) => load(this.db, account) }
     this.#undo.push(this.#parts.accounts.addData(slot))
     return dataOf(slot)
+  }
+
+  roomData<T> (load: (db: Database, room: Jid) => Promise<T>): RoomData<T> {
+    const slot = { key: Symbol(this.#name), load: (room: Jid) => load(this.db, room) }
+    this.#undo.push(this.#parts.rooms.addData(slot))
+    return { of: room => room.data(slot), set: (room, value) => { room.setData(slot, value) } }
+  }
+
+  roomOption<T> (option: RoomOption<T>): void {
+    this.#undo.push(this.#parts.rooms.options.add(option))
+  }
+
+  room (jid: Jid): Promise<Room | undefined> {
+    return this.#parts.rooms.room(jid)
+  }
+
+  broadcast (room: Room, message: Message): void {
+    this.#parts.rooms.broadcast(room, message)
   }
 
   every (milliseconds: number, task: () => void | Promise<void>): void {

@@ -55,7 +55,7 @@ function isAllowed ({ from, to, isType }: Import): boolean {
     return to === 'src/extension/api.ts' || dirname(to).startsWith(dirname(from).split('/').slice(0, 2).join('/'))
   }
   // The API's types name what a session, an account and a room are.
-  if (importer.folder === 'src/extension') return imported.layer <= importer.layer || (isType && imported.folder === 'src/session')
+  if (importer.folder === 'src/extension') return imported.layer <= importer.layer || (isType && ['src/session', 'src/muc'].includes(imported.folder))
   return imported.layer < importer.layer || (imported.layer === importer.layer && imported.column <= importer.column)
 }
 

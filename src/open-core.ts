@@ -43,8 +43,9 @@ export async function openCore (config: Config, log: Logger): Promise<OpenCore> 
     : opening.adopt(await joinCluster(config.sessions, config.node, log), joined => joined.leave())
   const core = opening.adopt(await createCore({
     hosts: config.hosts, db, log, cluster, extensions: loadedExtensions(config), known: extensions.map(one => one.name),
-    info: contactForm(config.contact),
+    info: contactForm(config.contact), muc: config.muc,
   }), loaded => loaded.unload())
+  if (!cluster) await core.rooms.removeTemporary()
   if (cluster) {
     opening.defer(serveCluster(cluster, core, log))
     cluster.bus.open()

@@ -138,6 +138,7 @@ class RunningServer implements Server {
     clearInterval(this.#checking)
     await this.#admin.stop()
     for (const door of this.#doors) door.stop()
+    if (!this.#open.cluster) await this.#open.core.rooms.stop()
     for (const stream of this.#streams) stream.close(new StreamError('system-shutdown'))
     await this.#emptied()
     for (const door of this.#doors) door.close()

@@ -5,13 +5,16 @@
 import type { z } from 'zod'
 import type { Logger } from '../log.ts'
 import type { Account } from '../session/account.ts'
+import type { Occupant } from '../muc/occupant.ts'
+import type { RoomOption } from '../muc/options/option.ts'
+import type { Room } from '../muc/room.ts'
 import type { Note } from '../session/homes.ts'
 import type { Session, SessionInfo } from '../session/session.ts'
 import type { Database } from '../storage/database.ts'
 import type { Element } from '../xml/element.ts'
 import type { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import type { Message, Stanza } from '../xmpp/stanza.ts'
+import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import type { Worth } from '../xmpp/worth.ts'
 
 export { batchedRead } from '../storage/batches.ts'
@@ -29,6 +32,11 @@ export { Jid, JidError } from '../xmpp/jid.ts'
 export { iq, message, messageWith, parseStored, presence, storedStanza } from '../xmpp/stanza.ts'
 export { sessionState } from './session-state.ts'
 export type { Logger } from '../log.ts'
+export type { Affiliation } from '../muc/affiliation.ts'
+export type { Occupant, OccupantSession } from '../muc/occupant.ts'
+export type { RoomOption, Values } from '../muc/options/option.ts'
+export type { Role } from '../muc/role.ts'
+export type { Room } from '../muc/room.ts'
 export type { Account } from '../session/account.ts'
 export type { Note } from '../session/homes.ts'
 export type { Session, SessionInfo } from '../session/session.ts'
@@ -89,6 +97,17 @@ export interface Stages {
     fanout: (message: Message, account: Account, recipients: readonly SessionInfo[]) => void
     finish: (message: Message, account: Account) => Message
   }
+  /** An occupant sends to a room: for all, or for one other occupant. Once per stanza, from the occupant's own address. */
+  room: {
+    guard: (message: Message, room: Room, sender: Occupant) => Verdict
+    rewrite: (message: Message, room: Room, sender: Occupant) => Message
+    /** For all only, as what follows. */
+    store: (message: Message, room: Room, sender: Occupant) => Stored | undefined
+    fanout: (message: Message, room: Room, sender: Occupant) => void
+    finish: (message: Message, room: Room, sender: Occupant) => Message
+    /** An occupant's presence, before the room says in it what the occupant is. Once for all who get it. */
+    present: (presence: Presence, room: Room, occupant: Occupant) => Presence
+  }
   /** A session is about to be written to. Once per session. */
   write: {
     hold: (stanza: Stanza, session: Session) => boolean
@@ -110,6 +129,8 @@ export interface Events {
   /** A kept message was left unread by a session that ended: 'taken' keeps it from being handed over again. */
   'message.left': (message: Message, account: Account) => 'taken' | void
   'account.removed': (account: Jid) => Promise<void>
+  /** It was destroyed, or ended with its last occupant: what is kept of it goes. */
+  'room.ended': (room: Jid) => Promise<void>
   /** It goes out of memory here, and maybe on elsewhere: what is to be kept of it is kept when the promise resolves. */
   'account.leaving': (account: Account) => Promise<void>
   /** Its home is another node. Its sessions go on there; here they are over, without a word to anybody. */
@@ -127,16 +148,18 @@ export interface Durable {
 }
 
 /**
- * 'own-account' is the sender's own bare JID, also when the iq has no 'to'; 'account' is anyone's; 'stream' is before
- * login.
+ * 'own-account' is the sender's own bare JID, also when the iq has no 'to'; 'account' is anyone's; 'rooms' is the
+ * service that has the rooms, 'room' one of them; 'stream' is before login.
  */
-export type IqTarget = 'server' | 'own-account' | 'account' | 'stream'
+export type IqTarget = 'server' | 'own-account' | 'account' | 'rooms' | 'room' | 'stream'
 
 export interface IqRoute<Target extends IqTarget = IqTarget> {
   readonly type: 'get' | 'set'
   readonly to: readonly Target[]
   readonly name: string
   readonly ns: string
+  /** To a room: what comes next for the room waits for the answer. */
+  readonly isInTurn?: true
 }
 
 /** A request as its handler sees it. */
@@ -156,9 +179,19 @@ export interface StreamPeer extends OfferedStream {
   readonly remoteAddress: string
 }
 
+/** Who asks a room something. */
+export interface RoomVisitor {
+  readonly room: Room
+  /** Nothing where who asks is not in. */
+  readonly occupant: Occupant | undefined
+  /** What is to be done once the answer is on its way. */
+  readonly afterwards: (task: () => void | Promise<void>) => void
+}
+
 /** Who asks: own devices have a session here; a request to a server or to another's account may come from anywhere. */
 export type IqSender<Target extends IqTarget> =
-  Target extends 'own-account' ? Session : Target extends 'stream' ? StreamPeer : Session | undefined
+  Target extends 'own-account' ? Session : Target extends 'stream' ? StreamPeer :
+  Target extends 'room' ? RoomVisitor : Session | undefined
 
 /** What it returns is the payload of the result; a StanzaError it throws is the error. */
 export type IqHandler<Target extends IqTarget = IqTarget> =
@@ -189,8 +222,14 @@ export interface AccountData<T> {
   set (account: Account, value: T): void
 }
 
+/** A value of an extension's own that is loaded with the room and then read from memory. */
+export interface RoomData<T> {
+  of (room: Room): T
+  set (room: Room, value: T): void
+}
+
 /** What service discovery shows besides features: identities and extended information (XEP-0128). */
-export type DiscoTarget = 'server' | 'account'
+export type DiscoTarget = 'server' | 'account' | 'rooms' | 'room'
 
 export interface ExtensionHost {
   /** The hosts served, the first of them first. */
@@ -263,6 +302,14 @@ export interface ExtensionHost {
   /** Nothing while no other node can think that it is home to the accounts of this one; or else when that is known. */
   certain (): Promise<void> | undefined
   accountData<T> (load: (db: Database, account: Jid) => Promise<T>): AccountData<T>
+  /** The same for rooms; a new room has what `load` gives for it. */
+  roomData<T> (load: (db: Database, room: Jid) => Promise<T>): RoomData<T>
+  /** Adds to what the owner of a room can set. */
+  roomOption<T> (option: RoomOption<T>): void
+  /** The room, loaded when it was not in memory; nothing when there is no such room, or its home is elsewhere. */
+  room (jid: Jid): Promise<Room | undefined>
+  /** Sends a message to all occupants of a room as it is, and in order: no stage sees it. */
+  broadcast (room: Room, message: Message): void
   accounts: AccountCommands
 
   // Its own time.

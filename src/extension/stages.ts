@@ -4,9 +4,11 @@
  */
 import type { Logger } from '../log.ts'
 import type { Account } from '../session/account.ts'
+import type { Occupant } from '../muc/occupant.ts'
+import type { Room } from '../muc/room.ts'
 import type { Session, SessionInfo } from '../session/session.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
-import type { Message, Stanza } from '../xmpp/stanza.ts'
+import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import type { Point, Stages, Stored, Verdict } from './api.ts'
 
 interface Entry<Handler> { readonly extension: string, readonly run: Handler }
@@ -18,6 +20,7 @@ export class StageTable {
     read: { arrived: [], handled: [] },
     send: { guard: [], rewrite: [], store: [], fanout: [] },
     receive: { guard: [], rewrite: [], store: [], fanout: [], finish: [] },
+    room: { guard: [], rewrite: [], store: [], fanout: [], finish: [], present: [] },
     write: { hold: [], track: [] },
   }
   readonly #log: Logger
@@ -128,6 +131,60 @@ export class StageTable {
       }
     }
     return finished
+  }
+
+  guardInRoom (message: Message, room: Room, sender: Occupant): Verdict {
+    for (const { extension, run } of this.#table.room.guard) {
+      try {
+        const verdict = run(message, room, sender)
+        if (verdict) return verdict
+      } catch (error) { return this.#refusal(error, extension, 'room.guard', message) }
+    }
+  }
+
+  rewriteInRoom (message: Message, room: Room, sender: Occupant): Message {
+    let rewritten = message
+    for (const { extension, run } of this.#table.room.rewrite) {
+      try { rewritten = run(rewritten, room, sender) } catch (error) {
+        throw this.#refusal(error, extension, 'room.rewrite', message)
+      }
+    }
+    return rewritten
+  }
+
+  storeInRoom (message: Message, room: Room, sender: Occupant): Stored | undefined {
+    for (const { extension, run } of this.#table.room.store) {
+      try {
+        const stored = run(message, room, sender)
+        if (stored) return stored
+      } catch (error) { throw this.#refusal(error, extension, 'room.store', message) }
+    }
+  }
+
+  fanOutInRoom (message: Message, room: Room, sender: Occupant): void {
+    for (const { extension, run } of this.#table.room.fanout) {
+      try { run(message, room, sender) } catch (error) { this.#report(error, extension, 'room.fanout', message) }
+    }
+  }
+
+  finishInRoom (message: Message, room: Room, sender: Occupant): Message {
+    let finished = message
+    for (const { extension, run } of this.#table.room.finish) {
+      try { finished = run(finished, room, sender) } catch (error) {
+        this.#report(error, extension, 'room.finish', message)
+      }
+    }
+    return finished
+  }
+
+  presentInRoom (presence: Presence, room: Room, occupant: Occupant): Presence {
+    let presented = presence
+    for (const { extension, run } of this.#table.room.present) {
+      try { presented = run(presented, room, occupant) } catch (error) {
+        this.#report(error, extension, 'room.present', presence)
+      }
+    }
+    return presented
   }
 
   /** Whether somebody keeps the stanza back. */

@@ -25,6 +25,9 @@ export interface DiscoNode {
   readonly items?: () => readonly { readonly node: string, readonly name: string }[]
 }
 
+/** Something that a host has besides its accounts. */
+export interface Service { readonly jid: string, readonly name: string }
+
 export class Disco {
   readonly #entities: Readonly<Record<DiscoTarget, Entity>> = {
     server: {
@@ -34,8 +37,14 @@ export class Disco {
     account: {
       identities: [{ category: 'account', type: 'registered' }], features: new Set([NS_INFO, NS_ITEMS]), forms: [],
     },
+    rooms: {
+      identities: [{ category: 'conference', type: 'text', name: 'Rooms' }], features: new Set([NS_INFO, NS_ITEMS]), forms: [],
+    },
+    // Its identity has its name, and its forms tell of it: it adds them itself.
+    room: { identities: [], features: new Set([NS_INFO, NS_ITEMS]), forms: [] },
   }
   readonly #nodes = new Map<string, DiscoNode>()
+  readonly #services: ((host: Jid) => Service)[] = []
   #ver: string | undefined
 
   /** What is returned takes the feature away again. */
@@ -66,6 +75,17 @@ export class Disco {
     return () => { this.#nodes.delete(name) }
   }
 
+  /** What each host has besides, among its items. */
+  addService (of: (host: Jid) => Service): void {
+    this.#services.push(of)
+  }
+
+  /** What is known of all rooms, with what one says of itself. */
+  describeRoom (identity: Identity, features: readonly string[], forms: readonly Element[]): Element {
+    const { room } = this.#entities
+    return infoOf({ identities: [identity], features: new Set([...room.features, ...features]), forms: [...room.forms, ...forms] }, undefined)
+  }
+
   /** Answers queries; `mayKnow` says whether somebody may be told about another's account (XEP-0030 §8). */
   register (host: ExtensionHost, mayKnow: (account: Account, from: Jid) => boolean): void {
     const guarded = (answer: (query: Element) => Element) => async ({ to, from, payload }: IqRequest) => {
@@ -81,9 +101,10 @@ export class Disco {
       this.#info('server', payload, [`${CAPS_NODE}#${this.#serverVer()}`]))
     host.iq({ ...info, to: ['own-account'] }, ({ payload }) => this.#nodeInfo(payload) ?? accountInfo(payload))
     host.iq({ ...info, to: ['account'] }, guarded(accountInfo))
-    host.iq({ ...items, to: ['server'] }, ({ payload }) => answerItems(payload))
+    host.iq({ ...info, to: ['rooms'] }, ({ payload }) => this.#info('rooms', payload, []))
+    host.iq({ ...items, to: ['server'] }, ({ payload, to }) => answerItems(payload, this.#services.map(of => of(to))))
     host.iq({ ...items, to: ['own-account'] }, ({ payload, to }) => this.#nodeItems(payload, to) ?? answerItems(payload))
-    host.iq({ ...items, to: ['account'] }, guarded(answerItems))
+    host.iq({ ...items, to: ['account'] }, guarded(payload => answerItems(payload)))
   }
 
   /** XEP-0115 §6.3: for the stream features. */
@@ -112,16 +133,19 @@ export class Disco {
 
   #info (of: DiscoTarget, { attrs: { node } }: Element, nodes: readonly string[]): Element {
     if (node !== undefined && !nodes.includes(node)) throw new StanzaError('item-not-found')
-    const { identities, features, forms } = this.#entities[of]
-    return el('query', NS_INFO, { node },
-      ...identities.map(({ category, type, name }) => el('identity', NS_INFO, { category, type, name })),
-      ...[...features].sort().map(feature => el('feature', NS_INFO, { var: feature })),
-      ...forms)
+    return infoOf(this.#entities[of], node)
   }
 }
 
+function infoOf ({ identities, features, forms }: Entity, node: string | undefined): Element {
+  return el('query', NS_INFO, { node },
+    ...identities.map(({ category, type, name }) => el('identity', NS_INFO, { category, type, name })),
+    ...[...features].sort().map(feature => el('feature', NS_INFO, { var: feature })),
+    ...forms)
+}
+
 // XEP-0030 §4.
-function answerItems (query: Element): Element {
+function answerItems (query: Element, items: readonly Service[] = []): Element {
   if (query.attrs.node !== undefined) throw new StanzaError('item-not-found')
-  return el('query', NS_ITEMS)
+  return el('query', NS_ITEMS, {}, ...items.map(({ jid, name }) => el('item', NS_ITEMS, { jid, name })))
 }

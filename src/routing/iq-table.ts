@@ -9,7 +9,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import { errorReply, result } from '../xmpp/stanza.ts'
 import type { Iq, Stanza } from '../xmpp/stanza.ts'
 
-interface Entry { readonly extension: string, readonly run: IqHandler<never> }
+interface Entry { readonly extension: string, readonly isInTurn: boolean, readonly run: IqHandler<never> }
 
 export class IqTable {
   readonly #entries = new Map<string, Entry>()
@@ -25,7 +25,7 @@ export class IqTable {
     for (const key of keys) {
       const other = this.#entries.get(key)
       if (other) throw new Error(`${extension} and ${other.extension} both answer ${key}`)
-      this.#entries.set(key, { extension, run })
+      this.#entries.set(key, { extension, isInTurn: route.isInTurn === true, run })
     }
     return () => { for (const key of keys) this.#entries.delete(key) }
   }
@@ -33,6 +33,11 @@ export class IqTable {
   /** Whether somebody answers that request for that target. */
   has (request: Iq, target: IqTarget): boolean {
     return this.#find(request, [target]) !== undefined
+  }
+
+  /** Whether what comes next for a room waits for the answer to that request. */
+  isInTurn (request: Iq): boolean {
+    return this.#find(request, ['room'])?.isInTurn === true
   }
 
   /**

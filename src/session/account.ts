@@ -1,4 +1,5 @@
 /** An account in memory: a local user with the sessions that are bound here and the data that was loaded with it. */
+import { Commits } from '../util/commits.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Session } from './session.ts'
 
@@ -11,8 +12,7 @@ export class Account {
   readonly isAnonymous: boolean
   #sessions: readonly Session[] = []
   readonly #data = new Map<symbol, unknown>()
-  #lastCommit: Promise<void> | undefined
-  #waiting = 0
+  readonly #commits = new Commits()
   /** Called when something of its sessions changes that other nodes must know to go on with them. */
   touch: () => void = ignore
 
@@ -42,24 +42,9 @@ export class Account {
     return wasThere
   }
 
-  /**
-   * Runs the task once `committed`, or else once all that was to be delivered before is: deliveries keep the archive's
-   * order. Rejects as `committed` does; another's failed commit only ends the waiting.
-   */
+  /** As `Commits.inOrder`: what is delivered to the account keeps its archive's order. */
   deliverInOrder (committed: Promise<void> | undefined, task: () => void): void | Promise<void> {
-    const wait = committed ?? this.#lastCommit
-    if (!wait) return task()
-    this.#lastCommit = wait
-    this.#waiting++
-    const done = (): void => { if (--this.#waiting === 0) this.#lastCommit = undefined }
-    return wait.then(() => {
-      done()
-      task()
-    }, error => {
-      done()
-      if (committed) throw error
-      task()
-    })
+    return this.#commits.inOrder(committed, task)
   }
 
   /** Takes all sessions out: they go on elsewhere. */

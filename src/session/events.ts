@@ -12,6 +12,7 @@ export class EventTable {
   readonly #handlers: Handlers = {
     'session.bound': [], 'session.reachable': [], 'session.ending': [], 'session.ended': [],
     'stanza.delivered': [], 'message.left': [], 'account.removed': [], 'account.leaving': [], 'account.left': [],
+    'room.ended': [],
   }
   readonly #log: Logger
 
@@ -66,12 +67,17 @@ export class EventTable {
     await this.#all('account.removed', handler => handler(account))
   }
 
+  /** All have dealt with it when it resolves. */
+  async roomEnded (room: Jid): Promise<void> {
+    await this.#all('room.ended', handler => handler(room))
+  }
+
   /** All have kept what they keep of it when it resolves. */
   async leaving (account: Account): Promise<void> {
     await this.#all('account.leaving', handler => handler(account))
   }
 
-  async #all<E extends 'account.removed' | 'account.leaving'> (
+  async #all<E extends 'account.removed' | 'account.leaving' | 'room.ended'> (
     event: E, run: (handler: Events[E]) => Promise<void>,
   ): Promise<void> {
     await Promise.all(this.#handlers[event].map(async handler => {

@@ -13,6 +13,8 @@ import { openLog } from '../log.ts'
 import type { Session, SessionStream } from '../session/session.ts'
 import { parseElement } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
+import { DEFAULT_LIMITS } from '../muc/limits.ts'
+import type { MucLimits } from '../muc/limits.ts'
 import { Turns } from '../util/turns.ts'
 import { parseFrame } from '../xml/framer.ts'
 import { StreamError } from '../xmpp/errors.ts'
@@ -53,20 +55,27 @@ beforeAll(async () => {
 afterAll(() => postgres.close())
 
 /** A server with these extensions and an empty database; gone when the test is finished. One at a time in a file. */
-export async function world (...extensions: Extensions): Promise<World> {
+export function world (...extensions: Extensions): Promise<World> {
+  return worldWith({}, ...extensions)
+}
+
+/** The same with other limits for rooms than there are by default. */
+export async function worldWith (limits: Partial<MucLimits>, ...extensions: Extensions): Promise<World> {
   await postgres.query('delete from account')
-  return start(extensions)
+  await postgres.query('delete from room')
+  return start(extensions, undefined, limits)
 }
 
 /** A server on the database as it is, which ends with the test. */
-export async function start (extensions: Extensions, cluster?: Cluster): Promise<World> {
+export async function start (extensions: Extensions, cluster?: Cluster, limits: Partial<MucLimits> = {}): Promise<World> {
   const db = counted(postgres)
   const core = await createCore({
-    hosts: ['localhost'], db, log: await openLog({ level: 'silent' }), cluster,
+    hosts: ['localhost'], db, log: await openLog({ level: 'silent' }), cluster, muc: { ...DEFAULT_LIMITS, ...limits },
     extensions: extensions.map(one => 'name' in one
       ? { extension: one, options: one.config?.parse(undefined) }
       : { extension: one[0], options: one[1] }),
   })
+  if (!cluster) await core.rooms.removeTemporary()
   let isUp = true
   const stop = async (): Promise<void> => {
     if (!isUp) return
@@ -79,7 +88,7 @@ export async function start (extensions: Extensions, cluster?: Cluster): Promise
     core,
     async restarts () {
       await stop()
-      return start(extensions)
+      return start(extensions, undefined, limits)
     },
     db: postgres,
     async client (address) {

@@ -7,6 +7,9 @@ export const NS_FORMS = 'jabber:x:data'
 const NS_VALIDATE = 'http://jabber.org/protocol/xdata-validate'
 const OPEN = el('validate', NS_VALIDATE, { datatype: 'xs:string' }, el('open', NS_VALIDATE))
 
+/** A value that a list offers, and its name for people. */
+export interface Choice { readonly value: string, readonly label: string }
+
 /** A field: its values, and what a person needs to fill it in. */
 export interface Field {
   readonly name: string
@@ -14,16 +17,20 @@ export interface Field {
   readonly type?: 'boolean' | 'fixed' | 'hidden' | 'jid-multi' | 'jid-single' | 'list-multi' | 'list-single'
   | 'text-multi' | 'text-private' | 'text-single'
   readonly label?: string
+  readonly choices?: readonly Choice[] | undefined
   /** XEP-0122 §3.2.2: also values that the form does not list. */
   readonly isOpen?: true
 }
 
-/** A form whose hidden FORM_TYPE (XEP-0068) says what its fields mean. */
-export function form (type: 'form' | 'result', formType: string, fields: readonly Field[]): Element {
+/** A form whose hidden FORM_TYPE (XEP-0068) says what its fields mean; a title tells people what the form is for. */
+export function form (type: 'form' | 'result', formType: string, fields: readonly Field[], title?: string): Element {
   const hidden: Field = { name: 'FORM_TYPE', values: [formType], type: 'hidden' }
-  return el('x', NS_FORMS, { type }, ...[hidden, ...fields].map(({ name, values, type, label, isOpen }) =>
-    el('field', NS_FORMS, { var: name, type, label },
-      ...values.map(value => el('value', NS_FORMS, {}, value)), isOpen && OPEN)))
+  return el('x', NS_FORMS, { type }, title === undefined ? undefined : el('title', NS_FORMS, {}, title),
+    ...[hidden, ...fields].map(({ name, values, type, label, choices, isOpen }) =>
+      el('field', NS_FORMS, { var: name, type, label },
+        ...values.map(value => el('value', NS_FORMS, {}, value)),
+        ...(choices ?? []).map(({ value, label }) => el('option', NS_FORMS, { label }, el('value', NS_FORMS, {}, value))),
+        isOpen && OPEN)))
 }
 
 /** The values of a form's fields by their names. */

@@ -97,6 +97,13 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return new StanzaOf(this.kind, this.type, { from, to, id, lang, attributes, identity }, this.inner, this.children)
   }
 
+  /** The same stanza with another id. */
+  withId (id: string): StanzaOf<Kind, Type> {
+    const { from, to, lang, attributes, archiveId, identity } = this
+    const header = { from, to, id, lang, attributes, archiveId, identity }
+    return new StanzaOf(this.kind, this.type, header, this.inner, this.children)
+  }
+
   /** The same stanza, known to be kept under that id by the account that it is delivered to. */
   keptAs (archiveId: string): StanzaOf<Kind, Type> {
     const { from, to, id, lang, attributes, identity } = this

@@ -1,0 +1,74 @@
+/** XEP-0045 §8 and §9: what moderators and admins ask of a room, by muc#admin: its lists, and changes of them. */
+import type { ExtensionHost, IqRequest, RoomVisitor } from '../extension/api.ts'
+import { el } from '../xml/element.ts'
+import type { Element } from '../xml/element.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import { readChanges } from './admin-changes.ts'
+import { affiliationOf, isAtLeast } from './affiliation.ts'
+import type { Affiliation } from './affiliation.ts'
+import { applyChanges, tellChanges } from './change-affiliations.ts'
+import { changeRoles } from './change-roles.ts'
+import { storeAffiliations } from './keep.ts'
+import type { Muc } from './muc.ts'
+import { NS_MUC_ADMIN } from './ns.ts'
+import { memberList } from './options/member-list.ts'
+import { roleOf } from './role.ts'
+import type { OccupantRole, Standing } from './role.ts'
+import type { Room } from './room.ts'
+
+/** Answers requests about who is what in a room. */
+export function registerAdminIq (host: ExtensionHost, muc: Muc): void {
+  const route = { to: ['room'], name: 'query', ns: NS_MUC_ADMIN, isInTurn: true } as const
+  host.iq({ ...route, type: 'get' }, (request, { room }) => list(room, request))
+  host.iq({ ...route, type: 'set' }, (request, visitor) => change(muc, request, visitor))
+}
+
+function list (room: Room, { from, payload }: IqRequest): Element {
+  if (room.isLocked && room.affiliationOf(from) !== 'owner') throw new StanzaError('item-not-found')
+  const { affiliation: named, role: roleName } = payload.getChild('item', NS_MUC_ADMIN)?.attrs ?? {}
+  const actor = { affiliation: room.affiliationOf(from), role: room.roleOf(from) }
+  const affiliation = affiliationOf(named)
+  const role = roleOf(roleName)
+  if (affiliation && affiliation !== 'none') return listAffiliation(room, actor, affiliation)
+  if (role && role !== 'none') return listRole(room, actor, role)
+  throw new StanzaError('bad-request', 'which list?')
+}
+
+function listAffiliation (room: Room, actor: Standing, affiliation: Affiliation): Element {
+  if (!maySee(room, actor, affiliation)) throw new StanzaError('forbidden')
+  return el('query', NS_MUC_ADMIN, {}, ...room.affiliations.listed(affiliation).map(({ jid, nick, reason }) =>
+    el('item', NS_MUC_ADMIN, { affiliation, jid: jid.toString(), nick },
+      reason === undefined ? undefined : el('reason', NS_MUC_ADMIN, {}, reason))))
+}
+
+/** §5.2.1, and what §9.2, §9.5, §10.5 and §10.8 say where real addresses are no secret. */
+function maySee (room: Room, { affiliation, role }: Standing, list: Affiliation): boolean {
+  if (affiliation === 'owner') return true
+  if (list === 'outcast') return affiliation === 'admin'
+  if (list === 'member' && affiliation === 'admin') return true
+  if (!room.isNonAnonymous) return false
+  return isAtLeast(affiliation, 'member') || (role !== 'none' && room.get(memberList).includes(role))
+}
+
+// §8.5 and §9.8.
+function listRole (room: Room, actor: Standing, role: OccupantRole): Element {
+  const mayList = actor.role === 'moderator' && (role !== 'moderator' || isAtLeast(actor.affiliation, 'admin'))
+  if (!mayList) throw new StanzaError('forbidden')
+  const occupants = [...room.occupants.values()].filter(occupant => occupant.role === role)
+  return el('query', NS_MUC_ADMIN, {}, ...occupants.map(({ affiliation, nick, main }) =>
+    el('item', NS_MUC_ADMIN, { affiliation, role, nick, jid: main?.jid.toString() })))
+}
+
+/** All of the items are in order, or nothing changes (§9.2). */
+async function change (muc: Muc, { from, payload }: IqRequest, { room, afterwards }: RoomVisitor): Promise<void> {
+  if (room.isLocked && room.affiliationOf(from) !== 'owner') throw new StanzaError('item-not-found')
+  const { roles, affiliations } = readChanges(room, from, payload)
+  const actor = room.session(from)?.occupant.nick
+  if (affiliations.length > 0) await storeAffiliations(muc, room, affiliations)
+  const told = applyChanges(room, affiliations)
+  const kicked = changeRoles(muc, room, roles, actor)
+  afterwards(() => {
+    kicked()
+    return tellChanges(muc, room, told, actor, from)
+  })
+}

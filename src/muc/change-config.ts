@@ -1,0 +1,50 @@
+/** XEP-0045 §10.2: what follows when a room is set to something else: it is kept, and those who are in are told. */
+import type { Jid } from '../xmpp/jid.ts'
+import { message as makeMessage } from '../xmpp/stanza.ts'
+import { applyChanges, tellChanges } from './change-affiliations.ts'
+import type { Submitted } from './config-form.ts'
+import { storeConfig } from './keep.ts'
+import { endIfEmpty, remove } from './leave.ts'
+import { broadcast } from './message.ts'
+import type { Muc } from './muc.ts'
+import { NS_MUC_USER } from './ns.ts'
+import { logging } from './options/logging.ts'
+import { whois } from './options/whois.ts'
+import { valueIn } from './room-options.ts'
+import type { Config } from './room-options.ts'
+import type { Room } from './room.ts'
+import { STATUS, writeStatuses } from './user-payload.ts'
+
+/** The room is as submitted, and there for all; what is returned tells those who are in. */
+export async function applyConfig (muc: Muc, room: Room, { config, affiliations }: Submitted, actor: Jid): Promise<() => Promise<void>> {
+  await storeConfig(muc, room, config, affiliations)
+  const before = room.config
+  const wasLocked = room.isLocked
+  room.config = config
+  room.isLocked = false
+  const told = applyChanges(room, affiliations)
+  return async () => {
+    for (const occupant of room.occupants.values()) occupant.touch()
+    await tellChanges(muc, room, told, room.session(actor)?.occupant.nick)
+    removeStrangers(muc, room)
+    if (!wasLocked) tellOccupants(muc, room, before)
+    await endIfEmpty(muc, room)
+  }
+}
+
+/** §10.2: who is no member leaves a room that has become members-only. */
+function removeStrangers (muc: Muc, room: Room): void {
+  if (!room.isMembersOnly) return
+  for (const occupant of room.occupants.values()) {
+    if (occupant.affiliation === 'none') remove(muc, room, occupant, { statuses: [STATUS.nowMembersOnly] })
+  }
+}
+
+/** §10.2.1. */
+function tellOccupants (muc: Muc, room: Room, before: Config): void {
+  const codes: number[] = []
+  if (room.get(logging) !== valueIn(before, logging)) codes.push(room.get(logging) ? STATUS.logged : STATUS.loggedNoMore)
+  if (room.get(whois) !== valueIn(before, whois)) codes.push(room.isNonAnonymous ? STATUS.nowNonAnonymous : STATUS.nowSemiAnonymous)
+  const xml = `<x xmlns='${NS_MUC_USER}'>${writeStatuses(codes.length > 0 ? codes : [STATUS.configured])}</x>`
+  void broadcast(muc, room, makeMessage('groupchat', { from: room.jid }).withWritten('x', NS_MUC_USER, xml))
+}

@@ -1,0 +1,37 @@
+/** XEP-0045 §10.9: a room is destroyed: each occupant hears of it, once, and where others may go instead. */
+import { el } from '../xml/element.ts'
+import type { Element } from '../xml/element.ts'
+import { presence as makePresence } from '../xmpp/stanza.ts'
+import { post } from './muc.ts'
+import type { Muc } from './muc.ts'
+import { NS_MUC_USER } from './ns.ts'
+import type { Room } from './room.ts'
+import { STATUS, writeUserPayload } from './user-payload.ts'
+
+/** What the owner said about it, as the occupants get it. */
+export function destroyPayload (said: Element): Element {
+  const ns = said.getNS()
+  const texts = ['reason', 'password'].flatMap(name => {
+    const text = said.getChildText(name, ns)
+    return text === null ? [] : [el(name, NS_MUC_USER, {}, text)]
+  })
+  return el('destroy', NS_MUC_USER, { jid: said.attrs['jid'] }, ...texts)
+}
+
+/** Takes everybody out, without a word to the others, and ends the room. */
+export async function destroy (muc: Muc, room: Room, said: Element): Promise<void> {
+  await muc.end(room)
+  await dismiss(muc, room, { besides: destroyPayload(said).toString() })
+}
+
+/** §11.2: takes everybody out because the server ends; the room remains. */
+export function shutDown (muc: Muc, room: Room): void | Promise<void> {
+  return dismiss(muc, room, { statuses: [STATUS.shutdown] })
+}
+
+function dismiss (muc: Muc, room: Room, happening: { readonly besides?: string, readonly statuses?: readonly number[] }): void | Promise<void> {
+  const payload = writeUserPayload({ affiliation: 'none', role: 'none' }, happening, true)
+  const farewell = makePresence('unavailable', { from: room.jid }).withWritten('x', NS_MUC_USER, payload)
+  const all = [...room.occupants.values()].flatMap(occupant => room.leaveWhole(occupant))
+  return room.outbox.send(all, ({ occupant, jid }) => { post(muc, farewell.withAddress(occupant.jid, jid)) })
+}

@@ -1,0 +1,80 @@
+/**
+ * XEP-0045 §7.8: invitations that go through the room, and answers to them; who invites to a members-only room makes
+ * members by that, also when the invitation goes past the room (XEP-0249).
+ */
+import { el } from '../xml/element.ts'
+import type { Element } from '../xml/element.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import { Jid, JidError } from '../xmpp/jid.ts'
+import { message as makeMessage } from '../xmpp/stanza.ts'
+import type { Message } from '../xmpp/stanza.ts'
+import { isAtLeast } from './affiliation.ts'
+import { applyChanges, tellChanges } from './change-affiliations.ts'
+import { invitationTo } from './invitation-payload.ts'
+import { post } from './muc.ts'
+import type { Muc } from './muc.ts'
+import { NS_MUC_USER } from './ns.ts'
+import { storeAffiliations } from './keep.ts'
+import { allowInvites } from './options/allow-invites.ts'
+import type { Room } from './room.ts'
+
+/** §7.8.2: passes on each `<invite/>` that is allowed; throws why none is. */
+export async function invite (muc: Muc, room: Room, message: Message, x: Element, from: Jid): Promise<void> {
+  checkInviter(room, from)
+  const invitees = x.getChildren('invite', NS_MUC_USER).map(child => ({ child, to: addressIn(child.attrs['to']) }))
+  for (const { to } of invitees) await admit(muc, room, to, from)
+  for (const { child, to } of invitees) {
+    post(muc, makeMessage('normal', { from: room.jid, to, id: message.id, lang: message.lang },
+      invitationTo(room, from.bare, child.getChildElements())))
+  }
+}
+
+/** Throws unless somebody may invite others: who is in, and where the room is for members who may add to them (§9.5). */
+function checkInviter (room: Room, from: Jid): void {
+  if (!room.session(from) && !isAtLeast(room.affiliationOf(from), 'admin')) throw new StanzaError('not-acceptable', 'only for occupants')
+  if (room.isLocked) throw new StanzaError('item-not-found')
+  if (room.isMembersOnly && !mayAdmit(room, from)) throw new StanzaError('forbidden')
+}
+
+function mayAdmit (room: Room, inviter: Jid): boolean {
+  const affiliation = room.affiliationOf(inviter)
+  return isAtLeast(affiliation, 'admin') || (affiliation === 'member' && room.get(allowInvites))
+}
+
+/** Makes a member of somebody who is invited to a members-only room. */
+async function admit (muc: Muc, room: Room, { bare }: Jid, inviter: Jid): Promise<void> {
+  if (!room.isMembersOnly || room.affiliationOf(bare) !== 'none') return
+  const changes = [{ jid: bare, affiliation: 'member' as const }]
+  await storeAffiliations(muc, room, changes)
+  await tellChanges(muc, room, applyChanges(room, changes), room.session(inviter)?.occupant.nick)
+}
+
+/** XEP-0249: somebody is invited directly by one who may make members. */
+export async function noteInvitation (muc: Muc, room: Room, inviter: Jid, invitee: Jid): Promise<void> {
+  if (!room.isLocked && mayAdmit(room, inviter)) await admit(muc, room, invitee, inviter)
+}
+
+/** §7.8.2: tells who invited that the invitation is declined, if that is somebody the room knows. */
+export function decline (muc: Muc, room: Room, message: Message, x: Element, from: Jid): void {
+  const answer = x.getChild('decline', NS_MUC_USER)
+  const to = addressIn(answer?.attrs['to'])
+  const inviters = to.bare.equals(room.jid) ? [room.occupant(to.resource)] : room.occupantsOf(to)
+  const sessions = inviters.flatMap(inviter => inviter?.sessions ?? [])
+  const targets = sessions.length > 0 ? sessions.map(({ jid }) => jid) : room.affiliations.get(to) ? [to.bare] : []
+  if (targets.length === 0) throw new StanzaError('item-not-found')
+  const payload = el('x', NS_MUC_USER, {},
+    el('decline', NS_MUC_USER, { from: from.bare.toString() }, ...answer?.getChildren('reason', NS_MUC_USER) ?? []))
+  for (const target of targets) {
+    post(muc, makeMessage('normal', { from: room.jid, to: target, id: message.id, lang: message.lang }, payload))
+  }
+}
+
+function addressIn (text: string | undefined): Jid {
+  if (text === undefined) throw new StanzaError('bad-request', 'whom?')
+  try {
+    return Jid.parse(text)
+  } catch (error) {
+    if (error instanceof JidError) throw new StanzaError('jid-malformed')
+    throw error
+  }
+}

@@ -1,0 +1,75 @@
+/** XEP-0045 §7.2: who may come in, and what somebody who does is told, in the order of §7.1. */
+import { StanzaError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import type { Presence } from '../xmpp/stanza.ts'
+import { isAtLeast } from './affiliation.ts'
+import type { Affiliation } from './affiliation.ts'
+import { chooseHistory, readLimits } from './history.ts'
+import type { HistoryLimits } from './history.ts'
+import { post } from './muc.ts'
+import type { Muc } from './muc.ts'
+import { NS_MUC } from './ns.ts'
+import { Occupant } from './occupant.ts'
+import type { OccupantSession } from './occupant.ts'
+import { announce, announceSelf, cleaned, sendOccupants } from './occupant-presence.ts'
+import { logging } from './options/logging.ts'
+import { password } from './options/password.ts'
+import { defaultRole } from './role.ts'
+import type { Room } from './room.ts'
+import { subjectFor } from './subject.ts'
+import { STATUS } from './user-payload.ts'
+
+/** Lets somebody in as `nick`, or throws why not; `isNew` where the room has just been created for it. */
+export function join (muc: Muc, room: Room, presence: Presence, from: Jid, nick: Jid, isNew = false): void {
+  const affiliation = room.affiliationOf(from)
+  const request = presence.payload('x', NS_MUC)
+  if (room.isLocked && !isNew && affiliation !== 'owner') throw new StanzaError('item-not-found') // §7.2.10
+  checkEntry(room, affiliation, request?.getChildText('password', NS_MUC) ?? '')
+  checkNick(room, from, nick)
+  checkSize(muc, room, affiliation, nick)
+  const occupant = room.occupant(nick.resource) ??
+    new Occupant(nick, from.bare, affiliation, defaultRole(affiliation, room.isModerated))
+  const session = room.enter(occupant, from, cleaned(presence))
+  const limits = readLimits(request?.getChild('history', NS_MUC), Date.now())
+  welcome(muc, room, session, limits, isNew ? [STATUS.created] : [])
+  announceNewcomer(muc, room, session)
+}
+
+// §7.2.5 to §7.2.7.
+function checkEntry (room: Room, affiliation: Affiliation, secret: string): void {
+  if (affiliation === 'outcast') throw new StanzaError('forbidden')
+  if (room.isMembersOnly && affiliation === 'none') throw new StanzaError('registration-required')
+  const needed = room.get(password)
+  if (needed !== '' && secret !== needed) throw new StanzaError('not-authorized')
+}
+
+/** §7.2.8, §7.6 and §17.1: throws unless that nick is free, or somebody's own. */
+export function checkNick (room: Room, { bare }: Jid, { resource: nick }: Jid): void {
+  if (nick.trim() === '') throw new StanzaError('jid-malformed', 'a nick can be seen')
+  const holder = room.occupant(nick)?.account ?? room.affiliations.ownerOfNick(nick)?.jid
+  const owner = room.affiliations.ownerOfNick(nick)?.jid
+  if ([holder, owner].some(jid => jid && !jid.equals(bare))) throw new StanzaError('conflict')
+}
+
+// §7.2.9: admins and owners may also enter a room that is full, as long as the service lets anybody.
+function checkSize ({ limits, options }: Muc, room: Room, affiliation: Affiliation, { resource: nick }: Jid): void {
+  const isFull = room.occupants.size >= room.get(options.maxUsers) && !room.occupant(nick) && !isAtLeast(affiliation, 'admin')
+  if (isFull || room.sessions.size >= limits.occupants) throw new StanzaError('service-unavailable', 'the room is full', undefined, 'wait')
+}
+
+/** §7.1: the others, oneself, what was said, the subject. */
+export function welcome (muc: Muc, room: Room, session: OccupantSession, limits: HistoryLimits, statuses: readonly number[]): void {
+  sendOccupants(muc, room, session)
+  announceSelf(muc, room, session, { statuses: [
+    ...room.isNonAnonymous ? [STATUS.nonAnonymous] : [], ...room.get(logging) ? [STATUS.logged] : [], ...statuses] })
+  const { jid } = session
+  const most = Math.min(limits.messages ?? Infinity, room.get(muc.options.historyLength))
+  const said = chooseHistory(room.history.said, { ...limits, messages: most })
+  void room.outbox.send(said, ({ message }) => { if (session.isIn) post(muc, message.withAddress(message.from, jid)) })
+  void room.outbox.send([subjectFor(room)], subject => { post(muc, subject.withAddress(subject.from, jid)) })
+}
+
+/** Tells the others, unless they see no difference: a second device of who is in already. */
+function announceNewcomer (muc: Muc, room: Room, session: OccupantSession): void {
+  if (session.occupant.main === session) announce(muc, room, session.occupant, {}, session.occupant.role, session)
+}

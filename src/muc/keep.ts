@@ -1,0 +1,38 @@
+/** What of a room is kept, and when: a room that its owner has not configured yet has nothing to keep. */
+import { StanzaError } from '../xmpp/errors.ts'
+import { entryOf } from './change-affiliations.ts'
+import type { NewAffiliation } from './change-affiliations.ts'
+import type { Muc } from './muc.ts'
+import type { Config } from './room-options.ts'
+import type { Room } from './room.ts'
+
+/** Resolves when the changes are on disk; throws where the room would have too many affiliations, or a nick two owners. */
+export async function storeAffiliations (muc: Muc, room: Room, changes: readonly NewAffiliation[]): Promise<void> {
+  checkChanges(muc, room, changes)
+  if (!room.isLocked) await muc.store.storeAffiliations(room.jid, rowsOf(room, changes))
+}
+
+/** Resolves when what the room is set to is on disk, with the changes; a room that was locked is all written. */
+export async function storeConfig (muc: Muc, room: Room, config: Config, changes: readonly NewAffiliation[]): Promise<void> {
+  checkChanges(muc, room, changes)
+  const all = room.isLocked
+    ? [...room.affiliations].map(affiliate => ({ jid: affiliate.jid, affiliate })).filter(({ jid }) => !changes.some(change => change.jid.equals(jid)))
+    : []
+  await muc.store.store(room.jid, config, [...all, ...rowsOf(room, changes)])
+}
+
+function rowsOf (room: Room, changes: readonly NewAffiliation[]): Parameters<Muc['store']['store']>[2] {
+  return changes.map(change => ({ jid: change.jid, affiliate: entryOf(room, change) }))
+}
+
+function checkChanges ({ limits }: Muc, room: Room, changes: readonly NewAffiliation[]): void {
+  const added = changes.filter(({ jid, affiliation }) => affiliation !== 'none' && !room.affiliations.get(jid))
+  if (added.length > 0 && room.affiliations.size + added.length > limits.members) {
+    throw new StanzaError('resource-constraint', 'too many affiliations')
+  }
+  for (const { jid, nick } of changes) {
+    if (nick === undefined || nick === '') continue
+    const owner = room.affiliations.ownerOfNick(nick)?.jid ?? room.occupant(nick)?.account
+    if (owner && !owner.equals(jid)) throw new StanzaError('conflict', 'the nick is somebody else\'s')
+  }
+}

@@ -1,0 +1,22 @@
+/** What the configuration says about rooms: who may make them, and how much of everything there may be. */
+
+export interface MucLimits {
+  /** Who may create rooms: all, the accounts of the served hosts, or nobody. */
+  readonly create: 'anyone' | 'local' | 'nobody'
+  /** Sessions in one room at a time. */
+  readonly occupants: number
+  /** Affiliations that a room has: members, admins, owners and outcasts. */
+  readonly members: number
+  /** Rooms that one account owns; 0: no limit. */
+  readonly roomsPerOwner: number
+  /** Messages a second from one account, on average; 0: no limit. */
+  readonly occupantMessages: number
+  /** Messages a second in a room, on average; 0: no limit. */
+  readonly roomMessages: number
+  /** Messages that a newcomer is shown, whatever the room's owner says. */
+  readonly history: number
+}
+
+export const DEFAULT_LIMITS: MucLimits = {
+  create: 'local', occupants: 5000, members: 10_000, roomsPerOwner: 100, occupantMessages: 0, roomMessages: 0, history: 100,
+}

@@ -1,0 +1,30 @@
+/** What the parts of Multi-User Chat have in common: what they need of the server, and the service's own settings. */
+import type { StageTable } from '../extension/stages.ts'
+import type { Router } from '../routing/router.ts'
+import type { Stanza } from '../xmpp/stanza.ts'
+import type { MucLimits } from './limits.ts'
+import type { RoomOptions } from './room-options.ts'
+import type { Room } from './room.ts'
+import type { RoomStore } from './store.ts'
+
+export interface Muc {
+  readonly router: Router
+  readonly stages: StageTable
+  readonly store: RoomStore
+  readonly options: RoomOptions
+  readonly limits: MucLimits
+  /** The hosts whose accounts are local. */
+  readonly hosts: readonly string[]
+  /** The room is no more: out of memory and out of the database. */
+  end (room: Room): Promise<void>
+}
+
+/** Sends what a room has to say to one address; nothing waits for it. */
+export function post (muc: Muc, stanza: Stanza): void {
+  void muc.router.post(stanza)
+}
+
+/** The domain of a host's rooms. */
+export function roomsDomain (host: string): string {
+  return `conference.${host}`
+}

@@ -1,0 +1,126 @@
+/** XEP-0045 §7.2.2 and §7.7: an occupant's presence, as the others and its own sessions get it. */
+import { presence as makePresence } from '../xmpp/stanza.ts'
+import type { Presence } from '../xmpp/stanza.ts'
+import { post } from './muc.ts'
+import type { Muc } from './muc.ts'
+import { NS_MUC, NS_MUC_USER } from './ns.ts'
+import type { Occupant, OccupantSession } from './occupant.ts'
+import type { Role } from './role.ts'
+import type { Room } from './room.ts'
+import { STATUS, writeUserPayload } from './user-payload.ts'
+import type { Happening, Item } from './user-payload.ts'
+
+/** What a client may say in its presence: all but what the room says of it. */
+export function cleaned (presence: Presence): Presence {
+  return presence.withoutPayload(({ ns }) => ns === NS_MUC || ns.startsWith(`${NS_MUC}#`)).copy()
+}
+
+/** A stanza that some see with the real address, and some know to be about themselves: made at most once for each. */
+class Variants {
+  readonly #made: (Presence | undefined)[] = []
+  readonly #base: Presence
+  readonly #item: Item
+  readonly #happening: Happening
+
+  constructor (base: Presence, item: Item, happening: Happening) {
+    this.#base = base
+    this.#item = item
+    this.#happening = happening
+  }
+
+  of (isOpen: boolean, isSelf: boolean): Presence {
+    const index = (isOpen ? 1 : 0) + (isSelf ? 2 : 0)
+    const item = isOpen ? this.#item : { ...this.#item, jid: undefined }
+    return this.#made[index] ??= this.#base.withWritten('x', NS_MUC_USER, writeUserPayload(item, this.#happening, isSelf))
+  }
+}
+
+/**
+ * Tells all of an occupant who is in: what it is, and what has happened to it; `before` is its role if it was another,
+ * and `told` a session that knows.
+ */
+export function announce (
+  muc: Muc, room: Room, occupant: Occupant, happening: Happening = {}, before: Role = occupant.role, told?: OccupantSession,
+): void {
+  occupant.touch()
+  const variants = availableVariants(muc, room, occupant, happening)
+  const { jid } = occupant
+  const isShown = room.shows(occupant.role)
+  const gone = !isShown && room.shows(before) ? unavailableVariants(muc, room, occupant, {}) : undefined
+  void room.outbox.send(room.recipients, session => {
+    if (!session.isIn || session === told) return
+    const isSelf = session.occupant === occupant
+    const seen = isShown || isSelf ? variants : gone
+    if (seen) post(muc, seen.of(room.seesAddresses(session.occupant), isSelf).withAddress(jid, session.jid))
+  })
+}
+
+/** Tells one session of its own occupant, which ends the list of all (§7.2.2). */
+export function announceSelf (muc: Muc, room: Room, session: OccupantSession, happening: Happening): void {
+  const { occupant, jid } = session
+  const self = availableVariants(muc, room, occupant, happening).of(room.seesAddresses(occupant), true)
+  void room.outbox.send([session], () => { post(muc, self.withAddress(occupant.jid, jid)) })
+}
+
+/** Tells one session of all others who are in. */
+export function sendOccupants (muc: Muc, room: Room, session: OccupantSession): void {
+  const others = [...room.occupants.values()].filter(occupant => occupant !== session.occupant)
+  void room.outbox.send(others, occupant => {
+    if (!session.isIn || room.occupant(occupant.nick) !== occupant || !room.shows(occupant.role)) return
+    const shown = shownAs(muc, room, occupant, room.seesAddresses(session.occupant))
+    post(muc, shown.withAddress(occupant.jid, session.jid))
+  })
+}
+
+function shownAs (muc: Muc, room: Room, occupant: Occupant, isOpen: boolean): Presence {
+  const { shown } = occupant
+  const make = (): Presence => availableVariants(muc, room, occupant, {}).of(isOpen, false)
+  return isOpen ? shown.open ??= make() : shown.anonymous ??= make()
+}
+
+/** Tells those who are still in, and `gone`, that an occupant is not in any more, or not with that nick. */
+export function announceEnd (
+  muc: Muc, room: Room, occupant: Occupant, gone: readonly OccupantSession[], happening: Happening, presence?: Presence, newNick?: string,
+): void {
+  const variants = unavailableVariants(muc, room, occupant, happening, presence, newNick)
+  const { jid } = occupant
+  const isShown = room.shows(occupant.role)
+  const others = room.recipients
+  void room.outbox.send(gone, session => {
+    post(muc, variants.of(room.seesAddresses(occupant), true).withAddress(jid, session.jid))
+  })
+  if (isShown) void room.outbox.send(others, session => {
+    if (!session.isIn || session.occupant === occupant) return
+    post(muc, variants.of(room.seesAddresses(session.occupant), false).withAddress(jid, session.jid))
+  })
+}
+
+/** §7.14: tells one session that it is not in any more, where its occupant still is. */
+export function announceSessionEnd (muc: Muc, room: Room, session: OccupantSession, happening: Happening, presence?: Presence): void {
+  const { occupant, jid } = session
+  const gone = unavailableVariants(muc, room, occupant, happening, presence).of(room.seesAddresses(occupant), true)
+  void room.outbox.send([session], () => { post(muc, gone.withAddress(occupant.jid, jid)) })
+}
+
+function availableVariants (muc: Muc, room: Room, occupant: Occupant, happening: Happening): Variants {
+  const { affiliation, role, main } = occupant
+  const base = main?.presence ?? makePresence('available', {})
+  return new Variants(muc.stages.presentInRoom(base, room, occupant), { affiliation, role, jid: main?.jid }, happening)
+}
+
+function unavailableVariants (
+  muc: Muc, room: Room, occupant: Occupant, happening: Happening, presence = makePresence('unavailable', {}), nick?: string,
+): Variants {
+  // §7.14; §7.6: with a new nick it keeps its role.
+  const { affiliation, role, main } = occupant
+  const item = { affiliation, role: nick === undefined ? 'none' as const : role, jid: main?.jid, nick }
+  return new Variants(muc.stages.presentInRoom(presence, room, occupant), item, happening)
+}
+
+/** §7.2.18: tells who thinks to be in that it is not, and that nobody meant it. */
+export function disown (muc: Muc, { from, to }: Presence): void {
+  if (!from || !to) return
+  const item = writeUserPayload(
+    { affiliation: 'none', role: 'none' }, { statuses: [STATUS.kicked, STATUS.technical] }, true)
+  post(muc, makePresence('unavailable', { from: to, to: from }).withWritten('x', NS_MUC_USER, item))
+}

@@ -1,0 +1,8 @@
+/** XEP-0045 §9.5: whether the members of a members-only room may invite others, who become members by that. */
+import { flagOption } from './option.ts'
+
+export const allowInvites = flagOption({
+  name: 'muc#roomconfig_allowinvites',
+  label: 'Members may invite others',
+  initial: false,
+})

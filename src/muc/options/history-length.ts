@@ -1,0 +1,17 @@
+/** XEP-0045 §7.2.13 and §16.5.3: how many messages are shown to newcomers at most. */
+import { numberOption } from './option.ts'
+import type { RoomOption } from './option.ts'
+
+const NAME = 'muc#maxhistoryfetch'
+
+/** `most` is the service's own limit. */
+export function historyLength (most: number): RoomOption<number> {
+  return numberOption({
+    name: NAME,
+    label: 'Most messages shown to newcomers',
+    initial: Math.min(20, most),
+    least: 0,
+    most,
+    info: value => [{ name: NAME, values: [String(value)], type: 'text-single' }],
+  })
+}

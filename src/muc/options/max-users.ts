@@ -1,0 +1,16 @@
+/** XEP-0045 §7.2.9: how many occupants there may be, admins and owners aside. */
+import { numberOption } from './option.ts'
+import type { RoomOption } from './option.ts'
+
+/** `most` is the service's own limit. */
+export function maxUsers (most: number): RoomOption<number> {
+  return numberOption({
+    name: 'muc#roomconfig_maxusers',
+    label: 'Most occupants',
+    initial: most,
+    least: 1,
+    most,
+    suggested: [10, 20, 50, 100, 200, 500, 1000, 5000].filter(number => number < most),
+    info: value => [{ name: 'muc#roominfo_maxusers', values: [String(value)], type: 'text-single' }],
+  })
+}

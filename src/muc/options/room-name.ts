@@ -1,0 +1,11 @@
+/** XEP-0045 §16.5.3: the room's name for people. */
+import { textOption } from './option.ts'
+
+const NAME = 'muc#roomconfig_roomname'
+
+export const roomName = textOption({
+  name: NAME,
+  label: 'Name of the room',
+  initial: '',
+  info: value => [{ name: NAME, values: [value], type: 'text-single', label: 'Name of the room' }],
+})

@@ -1,0 +1,8 @@
+/** XEP-0045 §5.1.1: whether visitors may change their nick; the field is called as ejabberd's is. */
+import { flagOption } from './option.ts'
+
+export const visitorNick = flagOption({
+  name: 'muc#roomconfig_allowvisitornickchange',
+  label: 'Visitors may change their nick',
+  initial: true,
+})

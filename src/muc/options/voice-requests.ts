@@ -1,0 +1,17 @@
+/** XEP-0045 §7.13: whether visitors may ask for voice, and how often; the fields are called as ejabberd's are. */
+import { flagOption, numberOption } from './option.ts'
+
+export const voiceRequests = flagOption({
+  name: 'muc#roomconfig_allowvoicerequests',
+  label: 'Visitors may ask for voice',
+  initial: true,
+})
+
+/** In seconds. */
+export const voiceInterval = numberOption({
+  name: 'muc#roomconfig_voicerequestmininterval',
+  label: 'Least time between two such requests, in seconds',
+  initial: 1800,
+  least: 0,
+  most: 86_400,
+})

@@ -1,0 +1,177 @@
+/** A room: who is in, who is what, and what it is set to. No XML: what is said of it is said elsewhere. */
+import type { DataSlot } from '../session/account.ts'
+import { Commits } from '../util/commits.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import type { Message, Presence } from '../xmpp/stanza.ts'
+import { Affiliations } from './affiliations.ts'
+import { isAtLeast } from './affiliation.ts'
+import type { Affiliation } from './affiliation.ts'
+import { History } from './history.ts'
+import { Occupant, OccupantSession } from './occupant.ts'
+import { membersOnly } from './options/members-only.ts'
+import { moderated } from './options/moderated.ts'
+import type { RoomOption } from './options/option.ts'
+import { presenceBroadcast } from './options/presence-broadcast.ts'
+import { whois } from './options/whois.ts'
+import { Outbox } from './outbox.ts'
+import { Rate } from './rate.ts'
+import { valueIn } from './room-options.ts'
+import type { Config } from './room-options.ts'
+import type { Role } from './role.ts'
+
+/** The last change of the subject, as the message that made it (XEP-0045 §8.1). */
+export interface Subject { readonly message: Message, readonly at: number }
+
+/** What is kept of a room. */
+export interface SavedRoom {
+  readonly config: Config
+  readonly subject?: Subject | undefined
+  readonly affiliations: Affiliations
+}
+
+export class Room {
+  /** Bare. */
+  readonly jid: Jid
+  readonly affiliations: Affiliations
+  config: Config
+  subject: Subject | undefined
+  /** It is new, and its owner has not said yet what it is to be (§10.1): to all others it is not there. */
+  isLocked: boolean
+  /** False once it was destroyed, or ended with its last occupant. */
+  isOpen = true
+  readonly history = new History()
+  /** Deliveries in the order of the room's archive. */
+  readonly commits = new Commits()
+  readonly outbox = new Outbox()
+  /** How many messages it takes. */
+  readonly rate = new Rate()
+  readonly #occupants = new Map<string, Occupant>()
+  readonly #sessions = new Map<string, OccupantSession>()
+  #recipients: readonly OccupantSession[] = []
+  readonly #data = new Map<symbol, unknown>()
+  #nextToken = 0
+
+  constructor (jid: Jid, { config, subject, affiliations }: SavedRoom, isLocked = false) {
+    this.jid = jid
+    this.config = config
+    this.subject = subject
+    this.affiliations = affiliations
+    this.isLocked = isLocked
+  }
+
+  /** What an option is set to. */
+  get<T> (option: RoomOption<T>): T {
+    return valueIn(this.config, option)
+  }
+
+  get isModerated (): boolean {
+    return this.get(moderated)
+  }
+
+  get isMembersOnly (): boolean {
+    return this.get(membersOnly)
+  }
+
+  /** Whether all occupants learn the others' real addresses (§3). */
+  get isNonAnonymous (): boolean {
+    return this.get(whois) === 'anyone'
+  }
+
+  /** By nick. */
+  get occupants (): ReadonlyMap<string, Occupant> {
+    return this.#occupants
+  }
+
+  /** By full address. */
+  get sessions (): ReadonlyMap<string, OccupantSession> {
+    return this.#sessions
+  }
+
+  /** The sessions of all occupants; a new list after every change. */
+  get recipients (): readonly OccupantSession[] {
+    return this.#recipients
+  }
+
+  /** The session that a full address has in the room. */
+  session (jid: Jid | undefined): OccupantSession | undefined {
+    return jid && this.#sessions.get(jid.toString())
+  }
+
+  occupant (nick: string): Occupant | undefined {
+    return this.#occupants.get(nick)
+  }
+
+  /** The occupants that somebody is, by one nick or several. */
+  occupantsOf ({ bare }: Jid): readonly Occupant[] {
+    return [...this.#occupants.values()].filter(({ account }) => account.equals(bare))
+  }
+
+  /** What somebody is; where a domain is banned, so is who comes from it. */
+  affiliationOf (jid: Jid): Affiliation {
+    return this.affiliations.of(jid)
+  }
+
+  /** What somebody may do: as an occupant, or as an admin from outside. */
+  roleOf (jid: Jid): Role {
+    const session = this.session(jid)
+    if (session) return session.occupant.role
+    return isAtLeast(this.affiliationOf(jid), 'admin') ? 'moderator' : 'none'
+  }
+
+  /** Whether an occupant learns the others' real addresses. */
+  seesAddresses ({ role }: Occupant): boolean {
+    return role === 'moderator' || this.isNonAnonymous
+  }
+
+  /** Whether the others see those who have that role (§7.2.2). */
+  shows (role: Role): boolean {
+    return role !== 'none' && this.get(presenceBroadcast).includes(role)
+  }
+
+  /** A session comes in, as one more of an occupant who is in, or with an occupant that is new. */
+  enter (occupant: Occupant, jid: Jid, presence: Presence): OccupantSession {
+    const session = new OccupantSession(jid, occupant, presence, (this.#nextToken++).toString(36))
+    occupant.add(session)
+    this.#occupants.set(occupant.nick, occupant)
+    this.#sessions.set(jid.toString(), session)
+    this.#recipients = [...this.#recipients, session]
+    return session
+  }
+
+  /** One session of several goes. */
+  leave (session: OccupantSession): void {
+    session.occupant.remove(session)
+    this.#forget([session])
+  }
+
+  /** An occupant goes, with all sessions, which are returned. */
+  leaveWhole (occupant: Occupant): readonly OccupantSession[] {
+    this.#occupants.delete(occupant.nick)
+    this.#forget(occupant.sessions)
+    return occupant.sessions
+  }
+
+  #forget (sessions: readonly OccupantSession[]): void {
+    for (const session of sessions) {
+      session.isIn = false
+      this.#sessions.delete(session.jid.toString())
+    }
+    this.#recipients = this.#recipients.filter(({ isIn }) => isIn)
+  }
+
+  rename (occupant: Occupant, nick: Jid): void {
+    this.#occupants.delete(occupant.nick)
+    occupant.jid = nick
+    occupant.touch()
+    this.#occupants.set(nick.resource, occupant)
+  }
+
+  /** What an extension keeps with the room. */
+  data<T> (slot: DataSlot<T>): T {
+    return this.#data.get(slot.key) as T // put in under the same slot
+  }
+
+  setData<T> (slot: DataSlot<T>, value: T): void {
+    this.#data.set(slot.key, value)
+  }
+}
