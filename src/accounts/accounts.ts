@@ -75,6 +75,11 @@ export class Accounts {
     return count
   }
 
+  /** How many accounts are in memory. */
+  get homeCount (): number {
+    return this.#inUse.size + this.#idle.size
+  }
+
   /** Every session bound here. */
   * sessions (): Iterable<Session> {
     for (const account of this.#inUse.values()) yield * account.sessions

@@ -147,13 +147,13 @@ export class Membership {
     this.#redis.whenRefused(() => { this.#excuse() })
   }
 
-  /** The others need not wait until this node's time is over. */
+  /** The others need not wait until this node's time is over, unless Redis is gone. */
   async leave (): Promise<void> {
     this.#hasLeft = true
     clearInterval(this.#timer)
     this.#settle()
     await this.#redis.commands.multi()
-      .zrem(MEMBERS, this.#id).hdel(STATUSES, this.#id).del(mailboxOf(this.#id)).exec()
+      .zrem(MEMBERS, this.#id).hdel(STATUSES, this.#id).del(mailboxOf(this.#id)).exec().catch(() => {}) // it is gone
   }
 
   /**
@@ -229,8 +229,9 @@ export class Membership {
     for (const handler of handlers) handler(node)
   }
 
-  // Redis answers nobody: no other node can have taken this one for dead since it last was certain.
+  // Redis answers nobody: no other node can have taken this one for dead, unless it is known already that one has.
   #excuse (): void {
+    if (this.#nextId !== undefined) return
     this.#certainUntil = Math.max(this.#certainUntil, this.#clock() + this.#ttlMs * 5 / 6)
     this.#settle()
   }

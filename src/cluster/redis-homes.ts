@@ -16,6 +16,9 @@ import type { Membership } from './membership.ts'
 /** Homes of others that a node remembers. */
 const MAX_KNOWN = 100_000
 
+/** In place of a node's name: any but this one. */
+const ANOTHER = ''
+
 const RETRY_MS = 100
 
 /** Stands before the name of a node that has given an account up, with its records in order. */
@@ -63,6 +66,7 @@ export class RedisHomes implements Homes {
   readonly #redis: Scripts
   readonly #bus: Bus
   readonly #membership: Membership
+  #isLeaving = false
   #reclaiming: Promise<void> | undefined
   readonly #known = new LRUCache<string, NodeId>({ max: MAX_KNOWN })
 
@@ -82,7 +86,13 @@ export class RedisHomes implements Homes {
     return this.#known.get(account)
   }
 
+  /** From now on this node becomes nobody's home. */
+  leave (): void {
+    this.#isLeaving = true
+  }
+
   async claim (account: string): Promise<Claim> {
+    if (this.#isLeaving) return { node: ANOTHER }
     for (;;) {
       const [home, before] = await this.#ask(account, true)
       if (home === 'lapsed') await (this.#membership.certain() ?? sleep(RETRY_MS))
@@ -149,6 +159,7 @@ export class RedisHomes implements Homes {
   }
 
   async forward (node: NodeId, stanza: Stanza): Promise<boolean> {
+    if (node === ANOTHER) throw new StanzaError('remote-server-timeout', 'this node is leaving')
     const { isHome } = await this.#bus.ask(node, 'stanza', { identity: stanza.identity }, stanza.toBytes())
     return isHome
   }
