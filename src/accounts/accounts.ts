@@ -217,8 +217,8 @@ export class Accounts {
       if (!isLeft()) return
       await Promise.all(account.sessions.map(session => session.inFlight.settled()))
       await cluster.leaving(account)
-      await cluster.records.save(account)
-      if (!isLeft()) return
+      const isSaved = await cluster.records.save(account).then(() => true, () => false) // Redis is away: it stays here
+      if (!isSaved || !isLeft()) return
       const hasRecord = account.sessions.length > 0
       this.#remove(account)
       cluster.homes.release(key, hasRecord)
