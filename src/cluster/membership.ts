@@ -21,11 +21,10 @@ export function mailboxOf (node: NodeId): string {
   return MAILBOX + node
 }
 
-// ARGV: id, TTL, beat, status, a run id for empty data, whether to join, the id that the node had before it joined anew.
+// ARGV: id, TTL, beat, status, whether to join, the id that the node had before it joined anew.
 const BEAT = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('HSETNX', KEYS[3], 'run', ARGV[5])
 local beats = redis.call('HINCRBY', KEYS[3], 'beats', 1)
 local unseen = now - (redis.call('HGET', KEYS[3], 'last') or now) - ARGV[3]
 redis.call('HSET', KEYS[3], 'last', now)
@@ -37,9 +36,9 @@ local function remove (id)
   redis.call('HDEL', KEYS[2], id)
   redis.call('DEL', '${MAILBOX}' .. id)
 end
-if ARGV[7] ~= '' then remove(ARGV[7]) end
+if ARGV[6] ~= '' then remove(ARGV[6]) end
 local isMember = redis.call('ZSCORE', KEYS[1], ARGV[1]) and 1 or 0
-if isMember == 0 and ARGV[6] == '1' then
+if isMember == 0 and ARGV[5] == '1' then
   redis.call('DEL', '${MAILBOX}' .. ARGV[1])
   redis.call('XADD', '${MAILBOX}' .. ARGV[1], '*', 'd', '')
   isMember = 1
@@ -49,7 +48,7 @@ if isMember == 1 then
   redis.call('HSET', KEYS[2], ARGV[1], ARGV[4])
 end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do remove(id) end
-return { isMember, redis.call('HGET', KEYS[3], 'run'), beats, now, unpack(redis.call('ZRANGE', KEYS[1], 0, -1)) }
+return { isMember, beats, now, unpack(redis.call('ZRANGE', KEYS[1], 0, -1)) }
 `
 
 export interface MembershipOptions {
@@ -60,7 +59,13 @@ export interface MembershipOptions {
   readonly clock?: () => number
 }
 
-interface Standing { readonly isMember: boolean, readonly run: string, readonly beats: number, readonly now: number, readonly nodes: readonly NodeId[] }
+interface Standing {
+  readonly isMember: boolean
+  /** Of all nodes together, ever: Redis that has less of them than before has data from before. */
+  readonly beats: number
+  readonly now: number
+  readonly nodes: readonly NodeId[]
+}
 
 /** This node among the others. Handlers of one event are called in the order in which they were given. */
 export class Membership {
@@ -79,7 +84,6 @@ export class Membership {
   #nextId: NodeId | undefined
   #nodes: readonly NodeId[] = []
   #members: ReadonlySet<NodeId> = new Set()
-  #run: string | undefined
   #beats = 0
   #aheadMs = 0
   #certainUntil = -Infinity
@@ -200,15 +204,13 @@ export class Membership {
     }
   }
 
-  // Other data, or data from before: a copy that was loaded again.
   #isLost (standing: Standing): boolean {
-    return !standing.isMember || standing.run !== this.#run || standing.beats <= this.#beats
+    return !standing.isMember || standing.beats <= this.#beats
   }
 
   #accept (standing: Standing, sentAt: number): void {
     const before = this.#id
     if (this.#nextId !== undefined) [this.#id, this.#nextId] = [this.#nextId, undefined]
-    this.#run = standing.run
     this.#beats = standing.beats
     this.#aheadMs = standing.now - Date.now()
     // A sixth is for what is done in this certainty.
@@ -242,9 +244,9 @@ export class Membership {
 
   async #ask (id: NodeId, isJoining: boolean, before: NodeId | ''): Promise<Standing> {
     const answer = await this.#redis.commands.eval(BEAT, 3, MEMBERS, STATUSES, DATA,
-      id, this.#ttlMs, this.#beatMs, JSON.stringify(this.#describe()), randomId(), isJoining ? '1' : '0', before)
+      id, this.#ttlMs, this.#beatMs, JSON.stringify(this.#describe()), isJoining ? '1' : '0', before)
     if (!Array.isArray(answer)) throw new Error('Redis answered a beat with something else')
-    const [isMember, run, beats, now, ...nodes] = answer.map(String)
-    return { isMember: isMember === '1', run: run ?? '', beats: Number(beats), now: Number(now), nodes: nodes.sort() }
+    const [isMember, beats, now, ...nodes] = answer.map(String)
+    return { isMember: isMember === '1', beats: Number(beats), now: Number(now), nodes: nodes.sort() }
   }
 }

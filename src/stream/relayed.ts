@@ -21,10 +21,12 @@ function attribute (name: string, value: string | undefined): string {
   return value === undefined ? '' : ` ${name}='${escapeAttribute(value)}'`
 }
 
+/** A stream's error, to be told to another node. */
 export function errorRecord ({ condition, text, detail }: StreamError): StreamErrorRecord {
   return { condition, text, detail }
 }
 
+/** A stream's error that another node told. */
 export function streamError ({ condition, text, detail }: StreamErrorRecord): StreamError {
   return new StreamError(condition, text, detail)
 }

@@ -107,6 +107,7 @@ export class RemoteEntrance implements WayIn {
   async #ask (login: Login, request: Request): Promise<EnterAnswer | undefined> {
     if (login.anonymous) return
     const until = performance.now() + PATIENCE_MS
+    let isRetry = false
     while (!this.#stream.isClosed) {
       const located = await this.#parts.accounts.locate(login.jid)
       if (!located || 'account' in located) return
@@ -115,7 +116,8 @@ export class RemoteEntrance implements WayIn {
       // RFC 6120 §4.9.3.15: not <remote-connection-failed/>, which is about what is not ours.
       if (performance.now() > until) throw new StreamError('internal-server-error', 'the account\'s home can not be reached')
       this.#gateway.forget(login.jid)
-      await setTimeout(LOOK_AGAIN_MS)
+      if (isRetry) await setTimeout(LOOK_AGAIN_MS)
+      isRetry = true // at first it was given up a moment ago
     }
     throw clientLeft()
   }

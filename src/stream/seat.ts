@@ -33,5 +33,6 @@ export interface NegotiatedStream extends SessionStream {
 
 /** Whether a client whose stream was ended with that error, or without one, may come back to its session. */
 export function isUnfinished (error: StreamError | undefined): boolean {
+  // XEP-0198 §7: the client has not closed its stream. At a shutdown another node may go on with its session.
   return error?.condition === 'connection-timeout' || error?.condition === 'system-shutdown'
 }

@@ -24,6 +24,7 @@ import type { StreamParts } from '../stream/client-stream.ts'
 import { Gateway } from '../stream/gateway.ts'
 import { LoginLimits } from '../stream/login-limits.ts'
 import { RemoteStreams } from '../stream/remote-streams.ts'
+import { StreamError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import { Loopback } from './loopback-bus.ts'
@@ -60,6 +61,12 @@ export class Nodes {
     return node
   }
 
+  node (id: NodeId): TestNode {
+    const node = this.#nodes.find(({ bus }) => bus.id === id)
+    if (!node) throw new Error(`there is no node ${id}`)
+    return node
+  }
+
   async addAccount (jid: string): Promise<void> {
     await this.#nodes[0]?.core.store.create(Jid.parse(jid), credentials)
   }
@@ -81,7 +88,9 @@ export class TestNode {
   readonly core: Core
   readonly homes: TestHomes
   readonly streams = new Set<ClientStream>()
-  now = 0
+  /** The streams' clock, in milliseconds. */
+  now = 1
+  #remote: RemoteStreams | undefined
   readonly #doors: { readonly port: number, close (): void }[] = []
 
   private constructor (bus: LoopbackBus, core: Core, homes: TestHomes) {
@@ -110,7 +119,7 @@ export class TestNode {
       closed: stream => { node.streams.delete(stream) },
       gateway: new Gateway({ bus, homes }),
     }
-    new RemoteStreams(bus, parts)
+    node.#remote = new RemoteStreams(bus, parts)
     await node.#listen(parts)
     return node
   }
@@ -141,6 +150,7 @@ export class TestNode {
 
   close (): void {
     for (const stream of this.streams) stream.close()
+    this.#remote?.close(new StreamError('system-shutdown'))
     for (const door of this.#doors) door.close()
   }
 }
