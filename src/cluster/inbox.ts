@@ -50,9 +50,7 @@ export class Inbox {
     this.#mailbox = mailboxOf(node)
     this.#counters.clear()
     this.#last = this.#trimmed = FIRST
-    // The read that waits is for the old mailbox, which is gone.
-    if (isReading) this.#redis.reader.disconnect(true)
-    else void this.#read()
+    if (!isReading) void this.#read()
   }
 
   close (): void {

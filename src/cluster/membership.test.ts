@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { hasRedis, startRedis } from '../testing/redis.ts'
 import type { TestRedis } from '../testing/redis.ts'
@@ -210,6 +211,23 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
 
       expect(a.membership.certain()).toBeUndefined()
       await server.start()
+    })
+
+    test('is not had from a connection that broke', async () => {
+      let now = 0
+      const [a, b] = [await join('a', { clock: () => now, beatMs: 60_000 }), await join('b')]
+      const before = a.membership.id
+      await takeOut(a, b)
+      now = 100_000
+      server.pause()
+      const doubt = a.membership.certain()
+      a.redis.commands.stream.destroy()
+      await once(a.redis.commands, 'close')
+
+      server.resume()
+
+      await doubt
+      expect(a.membership.id).not.toBe(before)
     })
 
     test('is not had while a node knows that it was taken for dead', async () => {

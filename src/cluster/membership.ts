@@ -8,6 +8,7 @@
 import type { Logger } from '../log.ts'
 import { randomId } from '../util/ids.ts'
 import type { NodeId } from './bus.ts'
+import { isRefusal } from './redis.ts'
 import type { RedisConnections } from './redis.ts'
 
 /** Sorted set: a node is a member as long as its id is in it; the score, when it is to be taken out, is the beats' own business. */
@@ -196,7 +197,7 @@ export class Membership {
       this.#hasFailed = false
       return standing
     } catch (error) { // Redis went away meanwhile, or refuses the script to everybody: its memory is full
-      if (!this.#redis.isUp) return undefined
+      if (!isRefusal(error)) return undefined
       if (!this.#hasFailed) this.#log.error({ err: error }, 'Redis refuses to note that this node lives')
       this.#hasFailed = true
       this.#excuse()

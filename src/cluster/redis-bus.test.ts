@@ -282,17 +282,34 @@ describe.skipIf(!hasRedis())('the bus', () => {
       await eventually(() => { expect(a.membership.isAlive(b.bus.id)).toBe(true) })
       const before = a.bus.id
       const broken = [brokenFor(a), brokenFor(b)]
-      const asked = [a.bus.ask(b.bus.id, 'stanza', {}), b.bus.ask(a.bus.id, 'stanza', {})]
+      const asked = Promise.allSettled([a.bus.ask(b.bus.id, 'stanza', {}), b.bus.ask(a.bus.id, 'stanza', {})])
       b.bus.answer('stanza', () => new Promise(() => {})) // it never answers
       a.bus.answer('stanza', () => new Promise(() => {}))
       b.bus.answer('account.remove', () => ({ isHome: true }))
 
       await b.redis.commands.zrem(MEMBERS, before)
 
-      for (const one of asked) await expect(one).rejects.toBeInstanceOf(NodeGone)
+      const lost = { status: 'rejected', reason: expect.any(NodeGone) }
+      expect(await asked).toEqual([lost, lost])
       expect(a.bus.id).not.toBe(before)
       expect(broken).toEqual([[b.bus.id], [before]])
       expect(await askHome(a, b)).toEqual({ isHome: true })
+    })
+
+    test('has no answer to give to what was asked before', async () => {
+      const [a, b] = [await openNode('a', { beatMs: 60_000, patienceMs: 300 }), await openNode('b')]
+      const [isAsked, mayAnswer] = [Promise.withResolvers<void>(), Promise.withResolvers<{ isHome: boolean }>()]
+      b.bus.answer('stanza', () => {
+        isAsked.resolve()
+        return mayAnswer.promise
+      })
+      b.membership.whenLapsed(() => { mayAnswer.resolve({ isHome: true }) })
+      const asked = a.bus.ask(b.bus.id, 'stanza', {})
+      await isAsked.promise
+
+      await a.redis.commands.zrem(MEMBERS, b.bus.id)
+
+      await expect(asked).rejects.toMatchObject({ condition: 'remote-server-timeout' })
     })
 
     test('takes nothing any more of what it was told before', async () => {

@@ -4,6 +4,7 @@ import { hasRedis, startRedis } from '../testing/redis.ts'
 import type { TestRedis } from '../testing/redis.ts'
 import { eventually, killNode, redisNode } from '../testing/redis-node.ts'
 import type { RedisNode, RedisNodeOptions } from '../testing/redis-node.ts'
+import { NodeGone } from './bus.ts'
 
 const ELEMENT = 'stream.element'
 const OUTAGE_MS = 700
@@ -134,6 +135,22 @@ describe.skipIf(!hasRedis())('Redis goes away', () => {
 
     await eventually(() => { expect(losses.sort()).toEqual([`${a.bus.id} is broken`, `${b.bus.id} is broken`]) })
     expect(heard).toEqual(['1'])
+  })
+
+  test('or its memory is full: what it refuses is known to be lost, and all is whole when there is room', async () => {
+    const [a, b] = await pair()
+    const losses = lossesOf(a, b)
+    b.bus.answer('account.remove', () => ({ isHome: true }))
+    await a.redis.commands.config('SET', 'maxmemory', '1')
+
+    const refused = a.bus.ask(b.bus.id, 'account.remove', { account: 'x' })
+
+    await expect(refused).rejects.toBeInstanceOf(NodeGone)
+    expect(losses).toEqual([`${b.bus.id} is broken`])
+    await a.redis.commands.config('SET', 'maxmemory', '0')
+    await a.bus.ask(b.bus.id, 'account.remove', { account: 'x' }).catch(() => {}) // the other node learns of the loss
+    expect(await a.bus.ask(b.bus.id, 'account.remove', { account: 'x' })).toEqual({ isHome: true })
+    expect(losses).toContain(`${a.bus.id} is broken`)
   })
 
   test('for long: what is asked is refused, what is told is lost and known to be', async () => {
