@@ -8,7 +8,7 @@ import { liveAccounts } from './accounts/live-accounts.ts'
 import { ServedHost } from './accounts/served-host.ts'
 import { accountStore } from './accounts/store.ts'
 import type { AccountStore } from './accounts/store.ts'
-import type { AccountCommands, Extension } from './extension/api.ts'
+import type { AccountCommands, Extension, KeepWith } from './extension/api.ts'
 import { inOrder } from './extension/order.ts'
 import { StageTable } from './extension/stages.ts'
 import { Host } from './host.ts'
@@ -86,7 +86,10 @@ export async function createCore (options: CoreOptions): Promise<Core> {
 
   const commands = liveAccounts(accountCommands(store, hosts), accounts, presences, events)
   const worth = new WorthTable()
-  const parts = { worth, commandTable, hosts, db, log, stages, iqs, events, streams, disco, router, rosters, accounts, commands }
+  const parts = {
+    worth, keepWith: new Map<string, KeepWith>(), commandTable, hosts, db, log, stages, iqs, events, streams, disco, router,
+    rosters, accounts, commands,
+  }
   registerOwn(new Host('core', parts), parts, presences, options.info)
 
   const loaded = await load(options, extension => new Host(extension.name, parts))

@@ -6,6 +6,7 @@ import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
 import type { Transport } from '../net/transport.ts'
 import type { Router } from '../routing/router.ts'
+import type { Failed } from '../session/in-flight.ts'
 import type { Session, SessionStream } from '../session/session.ts'
 import type { Element } from '../xml/element.ts'
 import { el, parseElement } from '../xml/element.ts'
@@ -15,7 +16,7 @@ import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import { NS_CLIENT, NS_STREAM_ERRORS } from '../xmpp/ns.ts'
 import { errorReply, iq, stanzaOf } from '../xmpp/stanza.ts'
-import type { Stanza } from '../xmpp/stanza.ts'
+import type { Message, Stanza } from '../xmpp/stanza.ts'
 import { randomId } from '../util/ids.ts'
 import { TcpFraming, WebSocketFraming } from './framing.ts'
 import type { Framing } from './framing.ts'
@@ -64,6 +65,7 @@ export class ClientStream implements SessionStream {
   #isBusy = false
   #isPaused = false
   #openIqs = 0
+  #failed: Failed | undefined
   #heardAt: number
   #pingedAt = 0
 
@@ -188,13 +190,23 @@ export class ClientStream implements SessionStream {
 
   /** What it resolves with is that the next stanza may be taken: a message that is being stored does not hold it up. */
   #sendNow (stanza: Stanza, session: Session): void | Promise<void> {
+    if (stanza.kind === 'message') return this.#sendMessage(stanza, session)
     const sent = this.#sendSafely(stanza, session)
     session.inFlight.track(stanza.kind === 'iq' ? undefined : sent)
-    switch (stanza.kind) {
-      case 'message': return session.inFlight.room()
-      case 'presence': return sent
-      case 'iq': return sent && this.#countIq(sent)
+    return stanza.kind === 'iq' ? sent && this.#countIq(sent) : sent
+  }
+
+  /** Without a promise of its own: there are too many messages. */
+  #sendMessage (message: Message, session: Session): void | Promise<void> {
+    const failed = this.#failed ??= (error, stanza) => { this.#refuseFailed(error, stanza, session) }
+    let sent: void | Promise<void> = undefined
+    try {
+      sent = this.#parts.router.send(message, session)
+    } catch (error) { // a mistake of ours
+      failed(error, message)
     }
+    session.inFlight.track(sent, message, failed)
+    return session.inFlight.room()
   }
 
   /** It is in flight from now on: whoever resumes the session meanwhile waits for it. */
@@ -213,16 +225,18 @@ export class ClientStream implements SessionStream {
 
   /** Whatever breaks on a stanza's way costs that stanza, and its sender hears of it. */
   #sendSafely (stanza: Stanza, session: Session): void | Promise<void> {
-    const failed = (error: unknown): void => {
-      if (error instanceof StanzaError) return this.#parts.router.refuse(stanza, error, session)
-      this.#parts.log.error({ err: error, stream: this.id, stanza: stanza.summary() }, 'a stanza could not be sent')
-      this.#parts.router.refuse(stanza, new StanzaError('internal-server-error', undefined, undefined, 'wait'), session)
-    }
+    const failed = (error: unknown): void => { this.#refuseFailed(error, stanza, session) }
     try {
       return this.#parts.router.send(stanza, session)?.catch(failed)
     } catch (error) { // a mistake of ours
       failed(error)
     }
+  }
+
+  #refuseFailed (error: unknown, stanza: Stanza, session: Session): void {
+    if (error instanceof StanzaError) return this.#parts.router.refuse(stanza, error, session)
+    this.#parts.log.error({ err: error, stream: this.id, stanza: stanza.summary() }, 'a stanza could not be sent')
+    this.#parts.router.refuse(stanza, new StanzaError('internal-server-error', undefined, undefined, 'wait'), session)
   }
 
   // ——— out
