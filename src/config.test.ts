@@ -17,7 +17,12 @@ const EXTENSIONS = [
     config: z.object({ retention: z.union([z.literal('forever'), z.int().min(1)]).default('forever') }),
   },
   { name: 'form', config: z.strictObject({ open: z.boolean() }).prefault({ open: false }) },
-  { name: 'push', config: z.strictObject({ 'max-devices': z.int().default(10), 'secret': z.string().optional() }) },
+  {
+    name: 'push',
+    config: z.strictObject({
+      'max-devices': z.int().default(10), 'secret': z.string().optional(), 'hosts': z.record(z.string(), z.unknown()).optional(),
+    }),
+  },
 ]
 
 const ADDRESS = 'expected ADDRESS:PORT, like 0.0.0.0:5222, localhost:5222 or "[::]:5222"'
@@ -91,6 +96,9 @@ describe('a mistake is told with its line, what was found and what is allowed', 
       '1: log.level: found "loud", expected one of trace, debug, info, warn, error, fatal, silent'],
     ['tls:\n  hosts:\n    b.org: {}',
       '3: tls.hosts.b.org: is not served, expected one of hosts or a part of it (localhost)'],
+    ['tls:\n  hosts:\n    "no host": {}', '3: tls.hosts.no host: found "no host", expected a domain name, like example.org'],
+    ['hosts: [a.org, b.org]\nextensions:\n  push:\n    hosts:\n      B.org: {}\n      c.org: {}',
+      '6: extensions.push.hosts.c.org: is not served, expected one of hosts (a.org, b.org)'],
     ['extensions:\n  pnig: false',
       '2: extensions.pnig: there is no such key, did you mean "ping"? (allowed here: ping, archive, form, push)'],
     ['extensions:\n  ping: { x: 1 }', '2: extensions.ping.x: there is no such key (nothing is allowed here)'],

@@ -9,7 +9,7 @@ import { liveAccounts } from './accounts/live-accounts.ts'
 import { ServedHost } from './accounts/served-host.ts'
 import { accountStore } from './accounts/store.ts'
 import type { AccountStore } from './accounts/store.ts'
-import type { AccountCommands, Extension } from './extension/api.ts'
+import type { AccountCommands, Extension, KeepWith } from './extension/api.ts'
 import { inOrder } from './extension/order.ts'
 import { StageTable } from './extension/stages.ts'
 import { Host } from './host.ts'
@@ -111,8 +111,8 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
   const worth = new WorthTable()
   const parts = {
-    worth, commandTable, hosts, db, log, stages, iqs, events, streams, disco, router, rosters, accounts, incoming, durables,
-    records: cluster?.records, homes: cluster?.homes, commands,
+    worth, keepWith: new Map<string, KeepWith>(), commandTable, hosts, db, log, stages, iqs, events, streams, disco, router,
+    rosters, accounts, incoming, durables, records: cluster?.records, homes: cluster?.homes, commands,
   }
   registerOwn(new Host('core', parts), parts, presences, options.info)
 

@@ -89,7 +89,7 @@ export class Incoming implements Destination {
     const located = await this.#locate(stanza, to)
     if (located && 'node' in located) return located.node
     if (located) await this.#receive(stanza, located.account)
-    else await this.#refuseUnknown(stanza)
+    else await this.#refuseUnknown(stanza, to)
   }
 
   /** No account is loaded for a presence that means something only to sessions. */
@@ -101,8 +101,10 @@ export class Incoming implements Destination {
   }
 
   // RFC 6121 §8.5.1.
-  #refuseUnknown (stanza: Stanza): void | Promise<void> {
-    if (stanza.kind !== 'presence') return this.#parts.router.bounce(stanza, new StanzaError('service-unavailable'))
+  #refuseUnknown (stanza: Stanza, to: Jid): void | Promise<void> {
+    const { router } = this.#parts
+    if (stanza.kind === 'iq' && to.isBare) return router.answer(stanza, ['address'], to)
+    if (stanza.kind !== 'presence') return router.bounce(stanza, new StanzaError('service-unavailable'))
   }
 
   #receive (stanza: Stanza, account: Account): void | Promise<void> {
@@ -169,7 +171,7 @@ export class Incoming implements Destination {
 
   #receiveIq (iq: Iq, account: Account): void | Promise<void> {
     // RFC 6121 §8.5.2.1.3: the server answers for the account.
-    if (iq.to?.isBare) return this.#parts.router.answer(iq, ['account'], account.jid)
+    if (iq.to?.isBare) return this.#parts.router.answer(iq, ['account', 'address'], account.jid)
     return this.#mayAsk(iq, account) ? this.#deliver(iq, account) : this.#undelivered(iq, 'error')
   }
 

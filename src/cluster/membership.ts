@@ -185,8 +185,10 @@ export class Membership {
     const standing = await this.#standing()
     this.#isBeating = false
     if (standing === undefined || this.#hasLeft) return
-    if (this.#nextId === undefined && this.#isLost(standing)) this.#nextId = `${this.#node}.${randomId()}`
-    else this.#accept(standing, sentAt)
+    if (this.#nextId === undefined && this.#isLost(standing)) {
+      this.#nextId = `${this.#node}.${randomId()}`
+      this.#certainUntil = -Infinity
+    } else this.#accept(standing, sentAt)
     if (this.#nextId !== undefined || (this.#doubtful.length > 0)) void this.#beat()
   }
 

@@ -6,6 +6,7 @@
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
 import type { Router } from '../routing/router.ts'
+import type { Failed } from '../session/in-flight.ts'
 import type { Session, SessionStream } from '../session/session.ts'
 import { randomId } from '../util/ids.ts'
 import { el, parseElement } from '../xml/element.ts'
@@ -36,6 +37,7 @@ export class SessionReader implements Seat {
   readonly #stream: NegotiatedStream
   readonly #parts: ReaderParts
   #openIqs = 0
+  #failed: Failed | undefined
 
   constructor (session: Session, stream: NegotiatedStream, parts: ReaderParts) {
     this.session = session
@@ -91,19 +93,29 @@ export class SessionReader implements Seat {
 
   /** What it resolves with is that the next stanza may be taken: a message that is being stored does not hold it up. */
   #sendNow (stanza: Stanza, session: Session): void | Promise<void> {
-    const sent = this.#sendSafely(stanza, session)
+    if (stanza.kind === 'message') return this.#sendAtOnce(stanza, session)
+    const sent = this.#sendSafely(stanza)
     session.inFlight.track(stanza.kind === 'iq' ? undefined : sent)
-    switch (stanza.kind) {
-      case 'message': return session.inFlight.room()
-      case 'presence': return sent
-      case 'iq': return sent && this.#countIq(sent)
+    return stanza.kind === 'iq' ? sent && this.#countIq(sent) : sent
+  }
+
+  /** Without a promise of its own: there are too many messages. */
+  #sendAtOnce (message: Message, session: Session): void | Promise<void> {
+    const failed = this.#failed ??= (error, stanza) => { this.#refuse(error, stanza) }
+    let sent: void | Promise<void> = undefined
+    try {
+      sent = this.#parts.router.send(message, session)
+    } catch (error) { // a mistake of ours
+      failed(error, message)
     }
+    session.inFlight.track(sent, message, failed)
+    return session.inFlight.room()
   }
 
   /** It is in flight from now on: whoever resumes the session meanwhile waits for it. */
   async #sendAfter (loading: Promise<void>, stanza: Stanza, session: Session): Promise<void> {
     const loaded = loading.catch(() => {}) // it will be loaded, or fail, again on the stanza's way
-    session.inFlight.track(loaded.then(() => this.#sendSafely(stanza, session)))
+    session.inFlight.track(loaded.then(() => this.#sendSafely(stanza)))
     await loaded
     await session.inFlight.room()
   }
@@ -115,17 +127,18 @@ export class SessionReader implements Seat {
   }
 
   /** Whatever breaks on a stanza's way costs that stanza, and its sender hears of it. */
-  #sendSafely (stanza: Stanza, session: Session): void | Promise<void> {
-    const failed = (error: unknown): void => {
-      if (error instanceof StanzaError) return this.#parts.router.refuse(stanza, error, session)
-      this.#parts.log.error({ err: error, stream: this.#stream.id, stanza: stanza.summary() }, 'a stanza could not be sent')
-      this.#parts.router.refuse(stanza, new StanzaError('internal-server-error', undefined, undefined, 'wait'), session)
-    }
+  #sendSafely (stanza: Stanza): void | Promise<void> {
     try {
-      return this.#parts.router.send(stanza, session)?.catch(failed)
+      return this.#parts.router.send(stanza, this.session)?.catch((error: unknown) => { this.#refuse(error, stanza) })
     } catch (error) { // a mistake of ours
-      failed(error)
+      this.#refuse(error, stanza)
     }
+  }
+
+  #refuse (error: unknown, stanza: Stanza): void {
+    if (error instanceof StanzaError) return this.#parts.router.refuse(stanza, error, this.session)
+    this.#parts.log.error({ err: error, stream: this.#stream.id, stanza: stanza.summary() }, 'a stanza could not be sent')
+    this.#parts.router.refuse(stanza, new StanzaError('internal-server-error', undefined, undefined, 'wait'), this.session)
   }
 }
 
