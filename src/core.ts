@@ -85,6 +85,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const router = new Router(stages, iqs, log)
   const store = accountStore(db)
   const rosters = new Rosters(rosterStore(db), MAX_ROSTER_ITEMS)
+  const worth = new WorthTable()
   const durables = new Durables(stages, events)
   const accounts = new Accounts({
     stages,
@@ -100,7 +101,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   cluster?.records.start(account => durables.snapshot(account))
   const presences = new Presences(rosters, router, events)
   const incoming = new Incoming({
-    accounts, stages, router, presences, homes: cluster?.homes,
+    accounts, stages, router, presences, worth, homes: cluster?.homes,
     isTaken: (message, account) => events.isTaken(message, account),
   })
   router.setPresenceOutlet(presences)
@@ -109,7 +110,6 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   for (const host of hosts) router.serve(host, new ServedHost(router, incoming))
 
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
-  const worth = new WorthTable()
   const parts = {
     worth, keepWith: new Map<string, KeepWith>(), commandTable, hosts, db, log, stages, iqs, events, streams, disco, router,
     rosters, accounts, incoming, durables, records: cluster?.records, homes: cluster?.homes, commands,

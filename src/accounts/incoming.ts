@@ -11,7 +11,9 @@ import type { Session } from '../session/session.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
+import { NS_CLIENT } from '../xmpp/ns.ts'
 import type { Iq, Message, Stanza } from '../xmpp/stanza.ts'
+import type { WorthTable } from '../xmpp/worth.ts'
 import type { Accounts } from './accounts.ts'
 import { chooseRecipients } from './delivery.ts'
 import { Forwarding } from './forwarding.ts'
@@ -23,6 +25,7 @@ export interface IncomingParts {
   readonly presences: Presences
   /** Whether somebody sees to a message that a session left unread. */
   readonly isTaken: (message: Message, account: Account) => boolean
+  readonly worth: WorthTable
   /** Where this is one node of many. */
   readonly homes?: Homes | undefined
 }
@@ -166,7 +169,10 @@ export class Incoming implements Destination {
     stages.fanOutReceived(message, account, to)
     const finished = to.length === 0 ? message : stages.finish(message, account)
     for (const session of to) session.deliver(finished)
-    if (to.length === 0 && !isStored) void this.#undelivered(message, otherwise)
+    if (to.length > 0 || isStored) return
+    // A chat state that comes too late is nothing that a person should hear of (RFC 6121 §8.5.2.2.1 leaves the choice).
+    const isFleeting = otherwise === 'offline' && !message.has('body', NS_CLIENT) && !this.#parts.worth.of(message).store
+    void this.#undelivered(message, isFleeting ? 'ignore' : otherwise)
   }
 
   #receiveIq (iq: Iq, account: Account): void | Promise<void> {

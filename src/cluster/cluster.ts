@@ -29,8 +29,8 @@ export async function joinCluster (url: string, node: string, log: Logger): Prom
     redis, membership, bus, homes, records,
     async leave () {
       await records.stop()
-      await membership.leave()
       await bus.close()
+      await membership.leave()
       redis.close()
     },
   }
