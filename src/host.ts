@@ -202,6 +202,10 @@ export class Host implements ExtensionHost {
     return this.#parts.homes?.certain()
   }
 
+  verifyHome (account: Jid): Promise<boolean> {
+    return this.#parts.accounts.verify(account)
+  }
+
   accountData<T> (load: (db: Database, account: Jid) => Promise<T>): AccountData<T> {
     const slot = { key: Symbol(this.#name), load: (account: Jid) => load(this.db, account) }
     this.#undo.push(this.#parts.accounts.addData(slot))

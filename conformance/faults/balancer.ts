@@ -20,13 +20,11 @@ export class Balancer {
   /** Where clients connect. */
   port = 0
 
-  static async before (nodes: readonly Behind[]): Promise<Balancer> {
+  static async open (): Promise<Balancer> {
     const balancer = new Balancer()
     await once(balancer.#server.listen(0, '127.0.0.1'), 'listening')
     const address = balancer.#server.address()
     if (address !== null && typeof address === 'object') balancer.port = address.port
-    await Promise.all(nodes.map(node => balancer.#look(node)))
-    for (const node of nodes) void balancer.#watch(node)
     return balancer
   }
 
@@ -35,6 +33,12 @@ export class Balancer {
       this.#keep(client)
       void this.#lead(client)
     })
+  }
+
+  /** From now on it stands in front of these. */
+  async serve (nodes: readonly Behind[]): Promise<void> {
+    await Promise.all(nodes.map(node => this.#look(node)))
+    for (const node of nodes) void this.#watch(node)
   }
 
   end (): void {

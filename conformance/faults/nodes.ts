@@ -37,7 +37,7 @@ export class Node {
   readonly #config: string
   readonly #folder: string
   #child: ChildProcess | undefined
-  /** What an administrator sees of all its runs: warnings and errors, without the time. */
+  /** What it has said, in all its runs: warnings and errors. */
   readonly log: string[] = []
 
   constructor ({ name, folder, port, httpPort, database, sessions }: NodeParts) {
@@ -53,6 +53,7 @@ export class Node {
       registration: { 'open': true, 'per-address': 0 },
       limits: { 'streams-per-address': 0, 'bytes-per-second': 0, 'failed-logins-per-minute': 0 },
       log: { level: 'warn' },
+      extensions: { offline: { limit: 100_000 } },
     }))
   }
 
@@ -152,14 +153,25 @@ export class Nodes implements AsyncDisposable {
     const database = `postgres://heliograph@127.0.0.1:${toDatabase.port}/${name}`
     const make = async (node: string, sessions: string): Promise<Node> =>
       new Node({ name: node, folder, port: await freePort(), httpPort: await freePort(), database, sessions })
-    const nodes = [
-      await make('a', `redis://127.0.0.1:${toRedis.port}`), await make('b', redis.url), await make('c', redis.url),
-    ] as const
-    await Promise.all(nodes.map(node => node.start()))
-    return new Nodes({
-      folder, nodes: [...nodes], redis, toRedis, toDatabase, balancer: await Balancer.before(nodes),
+    const nodes = new Nodes({
+      folder, redis, toRedis, toDatabase, balancer: await Balancer.open(),
+      nodes: [
+        await make('a', `redis://127.0.0.1:${toRedis.port}`), await make('b', redis.url), await make('c', redis.url),
+      ],
       dropDatabase: () => administer(postgresUrl, `drop database ${name} with (force)`),
     })
+    return nodes.#started()
+  }
+
+  async #started (): Promise<this> {
+    try {
+      await Promise.all(this.nodes.map(node => node.start()))
+      await this.balancer.serve(this.nodes)
+      return this
+    } catch (error) {
+      await this[Symbol.asyncDispose]()
+      throw error
+    }
   }
 
   async [Symbol.asyncDispose] (): Promise<void> {

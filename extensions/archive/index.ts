@@ -35,15 +35,16 @@ export const archive = extension({
     })
     const recovery = new Recovery({
       db: host.db, log: host.log,
-      found: (owner, entries) => handOver(host, owner, entries),
+      isOurs: ({ owner }) => host.verifyHome(Jid.parse(owner)),
+      found: ({ owner }, entries) => handOver(host, owner, entries, handOverRest),
       reopen: (one, tail, found) => { writer.reopen(one, tail, found) },
     })
     host.atShutdown(() => { recovery.stop() })
     const archives = loadedArchives(host, writer)
     keepMessages(host, writer, archives)
-    outliveNodes(host, archives)
+    const handOverRest = outliveNodes(host, archives)
     host.when('account.leaving', account => archives.of(account).settled())
-    host.when('account.left', account => { archives.of(account).state = 'left' })
+    host.when('account.left', account => { writer.leave(archives.of(account)) })
 
     for (const ns of [NS, `${NS}#extended`, `${NS}#groupchat-field`, NS_STANZA_ID]) host.feature(ns, 'account')
     answerQueries(host, { maySearch: offerSearch(host, searchable(host.hosts, options)), settled: account => archives.of(account).settled() })
@@ -85,10 +86,14 @@ function keepMessages (host: ExtensionHost, writer: Writer, archives: AccountDat
     message.from?.bare.equals(account.jid) ? sentToOneself.get(message) : keep(message, account, false))
 }
 
-/** What was written although its senders were told otherwise. */
-async function handOver (host: ExtensionHost, owner: string, entries: readonly Entry[]): Promise<void> {
+/** What was written although its senders were told otherwise, and what another node has written. */
+async function handOver (
+  host: ExtensionHost, owner: string, entries: readonly Entry[], handOverRest?: (account: Account) => Promise<void>,
+): Promise<void> {
+  if (entries.length === 0 && !handOverRest) return
   const account = await host.account(Jid.parse(owner))
   if (!account) return
+  if (handOverRest) return handOverRest(account)
   for (const { seq, stanza } of entries) {
     const message = storedStanza(stanza)
     if (message.kind === 'message') host.handOverLate(account, String(seq), message)

@@ -108,8 +108,10 @@ export class RemoteEntrance implements WayIn {
     if (login.anonymous) return
     const until = performance.now() + PATIENCE_MS
     let isRetry = false
-    while (!this.#stream.isClosed) {
+    for (;;) {
       const located = await this.#parts.accounts.locate(login.jid)
+      // Not before: what another node has just given up for this client must not be nobody's.
+      if (this.#stream.isClosed) throw clientLeft()
       if (!located || 'account' in located) return
       const answer = await this.#enter(located.node, login, request)
       if (answer) return answer
@@ -119,7 +121,6 @@ export class RemoteEntrance implements WayIn {
       if (isRetry) await setTimeout(LOOK_AGAIN_MS)
       isRetry = true // at first it was given up a moment ago
     }
-    throw clientLeft()
   }
 
   /** What that node answers; nothing where it is not the account's home, or is gone. */

@@ -25,6 +25,7 @@ import type { Stanza } from '../xmpp/stanza.ts'
 import { brief } from './brief.ts'
 import { testDatabase } from './database.ts'
 
+const NEVER = new Promise<never>(() => {})
 const LIMITS = { stanzaBytes: 1_000_000, depth: 64, attributes: 64, nameBytes: 256 }
 
 export interface World {
@@ -36,6 +37,8 @@ export interface World {
   guest (jid: string): Promise<Client>
   /** The server ends in its own way, and another one starts on the same database. */
   restarts (): Promise<World>
+  /** Nothing comes of what it does from now on: its database does not answer it any more. */
+  freezes (): void
   readonly core: Core
   readonly db: Database
 }
@@ -60,19 +63,14 @@ export async function world (...extensions: Extensions): Promise<World> {
 
 /** A server on the database as it is, which ends with the test. */
 export async function start (extensions: Extensions, cluster?: Cluster): Promise<World> {
-  const db = counted(postgres)
-  const core = await createCore({
-    hosts: ['localhost'], db, log: await openLog({ level: 'silent' }), cluster,
-    extensions: extensions.map(one => 'name' in one
-      ? { extension: one, options: one.config?.parse(undefined) }
-      : { extension: one[0], options: one[1] }),
-  })
   let isUp = true
+  const db = counted(postgres, () => isUp)
+  const core = await coreOf(db, extensions, cluster)
   const stop = async (): Promise<void> => {
     if (!isUp) return
-    isUp = false
     await settled()
     await core.unload()
+    isUp = false
   }
   onTestFinished(stop)
   return {
@@ -81,6 +79,7 @@ export async function start (extensions: Extensions, cluster?: Cluster): Promise
       await stop()
       return start(extensions)
     },
+    freezes () { isUp = false },
     db: postgres,
     async client (address) {
       const jid = Jid.parse(address)
@@ -109,6 +108,15 @@ export async function start (extensions: Extensions, cluster?: Cluster): Promise
   }
 }
 
+async function coreOf (db: Database, extensions: Extensions, cluster: Cluster | undefined): Promise<Core> {
+  return createCore({
+    hosts: ['localhost'], db, log: await openLog({ level: 'silent' }), cluster,
+    extensions: extensions.map(one => 'name' in one
+      ? { extension: one, options: one.config?.parse(undefined) }
+      : { extension: one[0], options: one[1] }),
+  })
+}
+
 function newcomer (core: Core, bind: (stream: SessionStream) => Session): Client {
   const client = new Client(core, bind)
   core.events.bound(client.session)
@@ -116,7 +124,7 @@ function newcomer (core: Core, bind: (stream: SessionStream) => Session): Client
 }
 
 /** The database, with an eye on what is under way in it. */
-function counted (db: Database): Database {
+function counted (db: Database, isUp: () => boolean): Database {
   async function count<T> (work: Promise<T>): Promise<T> {
     queries++
     try {
@@ -126,8 +134,8 @@ function counted (db: Database): Database {
     }
   }
   return {
-    query: (text, values) => count(db.query(text, values)),
-    transaction: work => count(db.transaction(work)),
+    query: (text, values) => isUp() ? count(db.query(text, values)) : NEVER,
+    transaction: work => isUp() ? count(db.transaction(work)) : NEVER,
   }
 }
 
