@@ -9,6 +9,10 @@ export interface Job {
   /** The accounts that this generator uses: `accounts` of them from `first` on. */
   readonly first: number
   readonly accounts: number
+  /** Whether the talkers manage their streams (XEP-0198) and ask for acks. */
+  readonly acks: boolean
+  /** latency: what ends the time that began with the write. */
+  readonly until: 'arrival' | 'ack'
   /** chat: messages on their way from each client. */
   readonly window: number
   /** login: streams at a time. */

@@ -36,6 +36,11 @@ export async function logIn (target: Target, who: Account): Promise<Client> {
   return client
 }
 
+/** XEP-0198 §3. */
+export async function enableAcks (client: Client): Promise<void> {
+  await client.ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>", text => /<enabled [^>]*>/.test(text))
+}
+
 function header (domain: string): string {
   const namespaces = "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'"
   return `<?xml version='1.0'?><stream:stream to='${domain}' version='1.0' ${namespaces}>`

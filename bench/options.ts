@@ -3,7 +3,8 @@ import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 
 export type ServerName = 'ours' | 'prosody' | 'ejabberd'
-export type LoadName = 'chat' | 'login' | 'idle' | 'idle-tls' | 'latency'
+export type LoadName =
+  | 'chat' | 'archived' | 'login' | 'idle' | 'idle-tls' | 'latency' | 'archived-latency' | 'archived-ack'
 
 export interface Options {
   readonly loads: readonly LoadName[]
@@ -25,20 +26,30 @@ export interface Options {
   readonly keep: boolean
 }
 
-export const USAGE = `npm run bench -- [chat] [login] [idle] [options]   (all three when no load is named)
+/** Whether both sides' archives keep every message, and clients ask for acks. */
+export function isArchived (load: LoadName): boolean {
+  return load.startsWith('archived')
+}
+
+/** Whether the figure is a time. */
+export function isTimed (load: LoadName): boolean {
+  return load === 'latency' || load === 'archived-latency' || load === 'archived-ack'
+}
+
+export const USAGE = `npm run bench -- [chat] [archived] [login] [idle] [options]   (all four when no load is named)
   --only ours,prosody,ejabberd   the servers, in this order
   --rounds 3        interleaved: every server once, then again
   --seconds 10      measured in each round, after --warmup 3
-  --pairs 50        chat: clients that talk two by two; --window 4 messages on their way from each
+  --pairs 50        chat, archived: clients that talk two by two; --window 4 messages on their way from each
   --streams 128     login: at a time
   --sessions 3000   idle; --wait 110 seconds before they are weighed; --tls weighs TLS sessions as well
-  --latency         chat at --rate 500 messages a second: the time from write to arrival
+  --latency         chat, archived at --rate 500 messages a second: the time from write to arrival, and to the ack
   --markdown        prints the table for the README
   --keep            leaves the servers' folders where they are
 `
 
 const SERVERS: readonly ServerName[] = ['ours', 'prosody', 'ejabberd']
-const LOADS: readonly LoadName[] = ['chat', 'login', 'idle']
+const LOADS: readonly LoadName[] = ['chat', 'archived', 'login', 'idle']
 const NUMBERS = {
   rounds: '3', seconds: '10', warmup: '3', pairs: '50', window: '4', streams: '128', rate: '500', sessions: '3000',
   wait: '110',
@@ -51,9 +62,14 @@ export function readOptions (args: readonly string[]): Options | undefined {
   if (values['help'] === true) return undefined
   const number = (name: keyof typeof NUMBERS): number => positive(name, String(values[name]))
   const named = positionals.map(name => oneOf(LOADS, name))
-  const extra: LoadName[] = [
+  const archives = named.includes('archived')
+  const times: readonly LoadName[] = [
+    ...(!archives || named.includes('chat') ? ['latency' as const] : []),
+    ...(archives ? ['archived-latency' as const, 'archived-ack' as const] : []),
+  ]
+  const extra: readonly LoadName[] = [
     ...(values['tls'] === true ? ['idle-tls' as const] : []),
-    ...(values['latency'] === true ? ['latency' as const] : []),
+    ...(values['latency'] === true ? times : []),
   ]
   const only = values['only']
   return {

@@ -2,8 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Generators } from './generators.ts'
 import type { Job, Latency, Work } from './job.ts'
-import type { Options, ServerName } from './options.ts'
-import { cpuSeconds, memoryKilobytes } from './processes.ts'
+import { isArchived, isTimed } from './options.ts'
+import type { LoadName, Options, ServerName } from './options.ts'
+import { memoryKilobytes } from './processes.ts'
 import type { Peer } from './peers/peer.ts'
 
 const SETTLE = 2000
@@ -26,7 +27,7 @@ export interface Pace { readonly rate: number, readonly serverLoad: number, read
 /** The accounts that the loads of this run need. */
 export function accountsNeeded (options: Options): number {
   const idle = options.loads.includes('idle') || options.loads.includes('idle-tls')
-  return Math.max(2 * options.pairs, LOGIN_ACCOUNTS, idle ? options.sessions : 0)
+  return Math.max(2 * options.pairs, options.loads.includes('login') ? LOGIN_ACCOUNTS : 0, idle ? options.sessions : 0)
 }
 
 /** Gives the server its accounts, once, before anything is measured. */
@@ -41,26 +42,38 @@ export async function addAccounts (server: Peer, options: Options): Promise<void
   }
 }
 
-/** Runs `chat`, `login` or `latency` against a freshly started server. */
+/** Runs a load of messages or logins against a freshly started server. */
 export async function measureWork (
-  work: 'chat' | 'login' | 'latency', server: Peer, options: Options,
+  load: Exclude<LoadName, 'idle' | 'idle-tls'>, server: Peer, options: Options,
 ): Promise<Sample> {
+  const work = load === 'login' ? 'login' : isTimed(load) ? 'latency' : 'chat'
   const generators = new Generators(work === 'latency' ? options.generatorCores.slice(0, 1) : options.generatorCores)
+  const talk = { acks: isArchived(load), until: load === 'archived-ack' ? 'ack' as const : 'arrival' as const }
   try {
     await server.start()
-    await generators.prepare(job(work, server, options))
+    const archived = await server.countArchived()
+    await generators.prepare({ ...job(work, server, options), ...talk })
     await generators.start()
     await sleep(options.warmup * 1000)
     const before = await reading(server, generators)
     await sleep(options.seconds * 1000)
     const after = await reading(server, generators)
-    const { faults, latency } = await generators.finish()
+    const { faults: heard, latency } = await generators.finish()
+    const faults = isArchived(load) ? [...heard, ...await missing(server, archived, generators)] : heard
     const sample = difference(before, after, options.generatorCores.length)
     return latency ? { ...sample, value: latency.p99, latency, faults } : { ...sample, faults }
   } finally {
     generators.end()
     await server.stop()
   }
+}
+
+/** Every message is to be in two archives. */
+async function missing (server: Peer, before: number, generators: Generators): Promise<readonly string[]> {
+  await sleep(SETTLE)
+  const { done } = await generators.count()
+  const copies = 2 * done - (await server.countArchived() - before)
+  return copies === 0 ? [] : [`${copies} copies are missing in the archives`]
 }
 
 /** Weighs idle sessions on all servers at the same time: they only have to be left alone. */
@@ -96,6 +109,8 @@ function job (work: Work, server: Peer, options: Options, tls = false): Job {
   return {
     work,
     target: { port: server.port, domain: 'localhost', tls },
+    acks: false,
+    until: 'arrival',
     first: 0,
     accounts: accounts[work],
     window: options.window,
@@ -109,7 +124,7 @@ interface Reading { readonly at: number, readonly done: number, readonly server:
 
 async function reading (server: Peer, generators: Generators): Promise<Reading> {
   const { done, cpuSeconds: generator } = await generators.count()
-  return { at: performance.now() / 1000, done, server: cpuSeconds(server.pid), generator }
+  return { at: performance.now() / 1000, done, server: server.cpuSeconds, generator }
 }
 
 function difference (before: Reading, after: Reading, generators: number): Required<Pick<Sample, 'value' | 'pace'>> {

@@ -5,7 +5,8 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { readOptions, USAGE } from './options.ts'
+import { SharedDatabase } from './database.ts'
+import { isArchived, readOptions, USAGE } from './options.ts'
 import type { LoadName, Options, ServerName } from './options.ts'
 import { ejabberd } from './peers/ejabberd.ts'
 import { heliograph } from './peers/heliograph.ts'
@@ -24,47 +25,70 @@ async function main (): Promise<void> {
     process.stdout.write(USAGE)
     return
   }
-  const servers = options.servers.flatMap(name => makePeer(name, options))
+  const field = await makeField(options)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => { void clearUp(servers, options).then(() => process.exit(130)) })
+    process.once(signal, () => { void clearUp(field, options).then(() => process.exit(130)) })
   }
   try {
-    print(await measureAll(servers, options), options)
+    print(await measureAll(field, options), options)
   } finally {
-    await clearUp(servers, options)
+    await clearUp(field, options)
+  }
+}
+
+/** Who takes part: each server as one that keeps nothing, as one that archives, or as both. */
+interface Field {
+  readonly plain: readonly Peer[]
+  readonly archiving: readonly Peer[]
+  readonly database: SharedDatabase | undefined
+}
+
+async function makeField (options: Options): Promise<Field> {
+  const { servers, serverCore, loads } = options
+  const database = loads.some(isArchived) ? await SharedDatabase.start(serverCore) : undefined
+  return {
+    plain: loads.every(isArchived) ? [] : servers.flatMap(name => makePeer(name, options)),
+    archiving: database ? servers.flatMap(name => makePeer(name, options, database)) : [],
+    database,
   }
 }
 
 /** A peer that can't be had is left out, and the run says so. */
-function makePeer (name: ServerName, options: Options): readonly Peer[] {
+function makePeer (name: ServerName, options: Options, database?: SharedDatabase): readonly Peer[] {
   try {
-    return [new Peer(KINDS[name], options.serverCore)]
+    return [new Peer(KINDS[name], options.serverCore, database)]
   } catch (error) {
     say(`without ${name}: ${error instanceof Error ? error.message : String(error)}`)
     return []
   }
 }
 
-async function clearUp (servers: readonly Peer[], options: Options): Promise<void> {
-  for (const server of servers) {
+async function clearUp ({ plain, archiving, database }: Field, { keep }: Options): Promise<void> {
+  for (const server of [...plain, ...archiving]) {
     await server.stop()
-    if (options.keep) say(`${server.name}'s data: ${server.folder}`)
-    else rmSync(server.folder, { recursive: true, force: true })
+    discard(`${server.name}'s data`, server.folder, keep)
   }
+  await database?.stop()
+  if (database) discard('the archives', database.folder, keep)
 }
 
-async function measureAll (servers: readonly Peer[], options: Options): Promise<readonly Series[]> {
-  for (const server of servers) {
+function discard (what: string, folder: string, keep: boolean): void {
+  if (keep) say(`${what}: ${folder}`)
+  else rmSync(folder, { recursive: true, force: true })
+}
+
+async function measureAll ({ plain, archiving }: Field, options: Options): Promise<readonly Series[]> {
+  for (const server of [...plain, ...archiving]) {
     say(`${server.name}: ${accountsNeeded(options)} accounts`)
     await addAccounts(server, options)
   }
-  const all = options.loads.flatMap(load => servers.map(({ name: server }) => {
+  const all = options.loads.flatMap(load => options.servers.map(server => {
     const samples: Sample[] = []
     return { load, server, samples }
   }))
   for (let round = 1; round <= options.rounds; round++) {
     for (const load of options.loads) {
-      const samples = await measureRound(load, servers, options)
+      const samples = await measureRound(load, isArchived(load) ? archiving : plain, options)
       for (const series of all.filter(each => each.load === load)) {
         const sample = samples.get(series.server)
         if (sample) series.samples.push(sample)
@@ -92,7 +116,7 @@ async function measureRound (
 function report (what: string, { value, pace, latency, memory, faults }: Sample): void {
   const clock = pace ? `, ${pace.rate.toFixed(0)}/s` : ''
   const loads = pace ? `, server ${pace.serverLoad.toFixed(2)}, generator ${pace.generatorLoad.toFixed(2)}` : ''
-  const times = latency ? `, p50 ${latency.p50.toFixed(2)} ms, worst ${latency.worst.toFixed(1)} ms` : ''
+  const times = latency ? ` ms, p50 ${latency.p50.toFixed(2)} ms, worst ${latency.worst.toFixed(1)} ms` : ''
   const weight = memory ? `, ${(memory.before / 1024).toFixed(0)} MB grew to ${(memory.after / 1024).toFixed(0)} MB` : ''
   say(`${what}: ${value.toFixed(1)}${clock}${loads}${times}${weight}`)
   for (const fault of new Set(faults)) say(`  WRONG: ${fault}`)

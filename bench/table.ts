@@ -14,10 +14,13 @@ interface Measure {
 
 const MEASURES: Readonly<Record<LoadName, Measure>> = {
   'chat': { title: '1:1 chat, 460-byte messages, no archive', ...work('deliveries') },
+  'archived': { title: '1:1 chat, archived in PostgreSQL on both sides, acks', ...work('deliveries') },
   'login': { title: 'SCRAM-SHA-1 logins, roster and presence', ...work('logins') },
   'idle': { title: 'memory per idle session, plain', ...cost('KB', 1) },
   'idle-tls': { title: 'memory per idle session, TLS', ...cost('KB', 1) },
   'latency': { title: 'chat latency at a fixed rate, p99', ...cost('ms', 2) },
+  'archived-latency': { title: 'archived chat at a fixed rate, write to arrival, p99', ...cost('ms', 2) },
+  'archived-ack': { title: 'archived chat at a fixed rate, write to ack, p99', ...cost('ms', 2) },
 }
 
 function work (what: string): Omit<Measure, 'title'> {

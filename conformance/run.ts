@@ -1,7 +1,9 @@
 /**
- * Plays conformance scripts: `node conformance/run.ts [--against ours|prosody|ejabberd] [--tls] [--table] [files…]`.
+ * Plays conformance scripts: `node conformance/run.ts [--against ours|prosody|ejabberd] [--nodes N] [--tls] [--table]
+ * [files…]`.
  * Starts the server, gives each script accounts of its own, prints a line for each and a summary; exit code 1 when
- * a script failed that does not say so itself. `--table` writes what came out into README.md.
+ * a script failed that does not say so itself. With `--nodes`, ours is made of so many, and each client of a script is at
+ * the next of them. `--table` writes what came out into README.md.
  */
 import { globSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
@@ -25,11 +27,13 @@ const { values: options, positionals } = parseArgs({
     against: { type: 'string', default: 'ours' },
     tls: { type: 'boolean', default: false },
     table: { type: 'boolean', default: false },
+    nodes: { type: 'string', default: '1' },
   },
 })
-if (isServer(options.against)) process.exitCode = await run(options.against)
+const NODES = Number(options.nodes)
+if (isServer(options.against) && (NODES === 1 || (NODES > 1 && options.against === 'ours'))) process.exitCode = await run(options.against)
 else {
-  console.error(`--against ${options.against}? It is one of ${SERVERS.join(', ')}.`)
+  console.error(`--against ${options.against} --nodes ${options.nodes}? It is one of ${SERVERS.join(', ')}, and ours may have many.`)
   process.exitCode = 2
 }
 
@@ -61,9 +65,10 @@ async function playAll (server: ServerName, scripts: readonly ScriptFile[]): Pro
   const outcomes: Outcome[] = []
   if (scripts.length === 0) return outcomes
   const needs = new Set(scripts.flatMap(({ script }) => script.needs))
-  await withServer(server, [...needs], accountsOf(scripts), async (port) => {
+  const played = { name: server, nodes: NODES, tls: options.tls }
+  await withServer(played, [...needs], accountsOf(scripts), async (nodes) => {
     for (const { file, script } of scripts) {
-      const problem = await playScript(script, { port, tls: options.tls })
+      const problem = await playScript(script, nodes)
         .then(() => undefined, (error: unknown) => error instanceof Error ? error.message : String(error))
       const outcome = { file, script, problem }
       outcomes.push(outcome)

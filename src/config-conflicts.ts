@@ -1,6 +1,6 @@
 /** What each value of a configuration allows by itself, and not together with another. */
 import type { ListenConfig, TlsConfig } from './config.ts'
-import { check } from './config-mistakes.ts'
+import { check, isMap } from './config-mistakes.ts'
 import type { Flaw } from './config-mistakes.ts'
 import { domain } from './config-schema.ts'
 import type { CoreSchema } from './config-schema.ts'
@@ -16,6 +16,7 @@ export function conflictFlaws (
     ...repeatedHosts(tree['hosts']),
     ...hosts && tls ? strangeHosts(hosts, tls) : [],
     ...listen ? takenAddresses(listen) : [],
+    ...hosts ? unservedHosts(hosts, tree['extensions']) : [],
   ]
 }
 
@@ -31,6 +32,18 @@ function strangeHosts (hosts: readonly string[], tls: TlsConfig): readonly Flaw[
   return Object.keys(tls.hosts)
     .filter(name => !hosts.some(host => name === host || name.endsWith(`.${host}`)))
     .map(name => ({ path: ['tls', 'hosts', name], text }))
+}
+
+/** What an extension's options say under `hosts` is of hosts that are served. */
+function unservedHosts (hosts: readonly string[], extensions: unknown): readonly Flaw[] {
+  const text = `is not served, expected one of hosts (${hosts.join(', ')})`
+  return Object.entries(isMap(extensions) ? extensions : {}).flatMap(([extension, options]) => {
+    const own = isMap(options) && isMap(options['hosts']) ? Object.keys(options['hosts']) : []
+    return own.flatMap(name => {
+      const { result: host } = check(domain, name)
+      return host === undefined || hosts.includes(host) ? [] : [{ path: ['extensions', extension, 'hosts', name], text }]
+    })
+  })
 }
 
 function takenAddresses (listen: ListenConfig): readonly Flaw[] {

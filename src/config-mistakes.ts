@@ -69,7 +69,7 @@ function describeIssue (issue: z.core.$ZodIssue, tree: unknown): readonly Flaw[]
     const allowed = issue.message.split(' ').filter(key => key !== '')
     return issue.keys.map(key => ({ path: [...issue.path, key], text: describeUnknownKey(key, allowed) }))
   }
-  const found = valueAt(tree, issue.path)
+  const found = issue.code === 'invalid_key' ? issue.path.at(-1) : valueAt(tree, issue.path)
   const start = found === undefined ? 'is missing' : `found ${show(found, issue.path)}`
   return [{ path: issue.path, text: `${start}, ${issue.message}` }]
 }
@@ -92,6 +92,7 @@ function describeExpected (issue: z.core.$ZodRawIssue): string {
     case 'invalid_value': return `expected ${list(issue.values.map(value => String(value)))}`
     case 'too_small': return `expected ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`
     case 'too_big': return `expected ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`
+    case 'invalid_key': return joinExpected(issue.issues)
     case 'invalid_union': return joinExpected(issue.errors.flat())
     case 'unrecognized_keys': return issue.inst instanceof z.ZodObject ? Object.keys(issue.inst.shape).join(' ') : ''
     default: return issue.message ?? 'expected another value'

@@ -7,6 +7,7 @@ import { LOG_LEVELS } from './log.ts'
 import { DEFAULT_LIMITS } from './muc/limits.ts'
 import { parseListenAddress } from './net/addresses.ts'
 import type { ListenAddress } from './net/addresses.ts'
+import { parseNetwork, PRIVATE_NETWORKS } from './net/networks.ts'
 import { Jid } from './xmpp/jid.ts'
 
 /** An extension as the configuration knows it: its key, and what may be under it. */
@@ -16,8 +17,8 @@ export interface Configurable {
 }
 
 export interface Listening extends ListenAddress {
-  /** Each connection begins with a PROXY protocol header that names the true peer. */
-  readonly proxyProtocol: boolean
+  /** Networks of the balancers that say by the PROXY protocol who the client is; none: clients come by themselves. */
+  readonly proxyProtocol: readonly string[]
 }
 
 /** Where the server listens when the file has no `listen`. */
@@ -60,10 +61,17 @@ function camel (key: string): string {
 const address = leaf('ADDRESS:PORT, like 0.0.0.0:5222, localhost:5222 or "[::]:5222"', value =>
   typeof value === 'string' ? parseListenAddress(value) : undefined)
 
+const balancer = leaf('true, false or the address or network of a balancer, like 10.0.0.5 or 10.0.0.0/8', value =>
+  typeof value === 'string' && parseNetwork(value) ? value : undefined)
+
+const balancers = chosen<readonly string[]>(value => typeof value === 'boolean'
+  ? flag.transform(isOn => isOn ? PRIVATE_NETWORKS : [])
+  : oneOrMany(balancer).refine(all => all.length > 0, 'expected at least one address or network, or false'))
+
 const listener = oneOrMany<Listening>(chosen<Listening>(value => typeof value === 'object' && value !== null
-  ? z.strictObject({ 'at': address, 'proxy-protocol': flag.default(false) })
+  ? z.strictObject({ 'at': address, 'proxy-protocol': balancers.default([]) })
     .transform(({ at, 'proxy-protocol': proxyProtocol }) => ({ ...at, proxyProtocol }))
-  : address.transform(at => ({ ...at, proxyProtocol: false }))))
+  : address.transform(at => ({ ...at, proxyProtocol: [] }))))
 
 /** A domain, prepared. */
 export const domain = leaf('a domain name, like example.org', value => {

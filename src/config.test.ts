@@ -7,6 +7,7 @@ import { extensions } from '../extensions/index.ts'
 import { coreSchema, settingsOf } from './config-schema.ts'
 import { ConfigError, loadConfig } from './config.ts'
 import type { Config } from './config.ts'
+import { PRIVATE_NETWORKS } from './net/networks.ts'
 import { makeSelfSigned } from './net/self-signed.ts'
 
 const EXTENSIONS = [
@@ -16,10 +17,16 @@ const EXTENSIONS = [
     config: z.object({ retention: z.union([z.literal('forever'), z.int().min(1)]).default('forever') }),
   },
   { name: 'form', config: z.strictObject({ open: z.boolean() }).prefault({ open: false }) },
-  { name: 'push', config: z.strictObject({ 'max-devices': z.int().default(10), 'secret': z.string().optional() }) },
+  {
+    name: 'push',
+    config: z.strictObject({
+      'max-devices': z.int().default(10), 'secret': z.string().optional(), 'hosts': z.record(z.string(), z.unknown()).optional(),
+    }),
+  },
 ]
 
 const ADDRESS = 'expected ADDRESS:PORT, like 0.0.0.0:5222, localhost:5222 or "[::]:5222"'
+const BALANCER = 'expected true, false or the address or network of a balancer, like 10.0.0.5 or 10.0.0.0/8'
 
 const folder = mkdtempSync(join(tmpdir(), 'heliograph-config-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -65,6 +72,12 @@ describe('a mistake is told with its line, what was found and what is allowed', 
       + '(allowed here: at, proxy-protocol)'],
     ['listen:\n  http: { proxy-protocol: true }',
       `2: listen.http.at: is missing, ${ADDRESS}`],
+    ['listen:\n  http:\n    at: 0.0.0.0:1\n    proxy-protocol: 10.0.0.0/33',
+      `4: listen.http.proxy-protocol: found "10.0.0.0/33", ${BALANCER}`],
+    ['listen:\n  http:\n    at: 0.0.0.0:1\n    proxy-protocol:\n      - 10.0.0.1\n      - balancer',
+      `6: listen.http.proxy-protocol.1: found "balancer", ${BALANCER}`],
+    ['listen:\n  http: { at: 0.0.0.0:1, proxy-protocol: [] }',
+      '2: listen.http.proxy-protocol: found [], expected at least one address or network, or false'],
     ['listen:\n  client: 0.0.0.0:1\n  http: 0.0.0.0:1',
       '3: listen.http: 0.0.0.0 port 1 is that of listen.client'],
     ['auth:\n  require-tls: "no"', '2: auth.require-tls: found "no", expected true or false'],
@@ -83,6 +96,9 @@ describe('a mistake is told with its line, what was found and what is allowed', 
       '1: log.level: found "loud", expected one of trace, debug, info, warn, error, fatal, silent'],
     ['tls:\n  hosts:\n    b.org: {}',
       '3: tls.hosts.b.org: is not served, expected one of hosts or a part of it (localhost)'],
+    ['tls:\n  hosts:\n    "no host": {}', '3: tls.hosts.no host: found "no host", expected a domain name, like example.org'],
+    ['hosts: [a.org, b.org]\nextensions:\n  push:\n    hosts:\n      B.org: {}\n      c.org: {}',
+      '6: extensions.push.hosts.c.org: is not served, expected one of hosts (a.org, b.org)'],
     ['extensions:\n  pnig: false',
       '2: extensions.pnig: there is no such key, did you mean "ping"? (allowed here: ping, archive, form, push)'],
     ['extensions:\n  ping: { x: 1 }', '2: extensions.ping.x: there is no such key (nothing is allowed here)'],
@@ -126,7 +142,7 @@ test('an empty file is the defaults, and everything is on', () => {
     database: 'embedded',
     data: join(folder, 'data'),
     listen: {
-      client: [{ host: '0.0.0.0', port: 5222, proxyProtocol: false }],
+      client: [{ host: '0.0.0.0', port: 5222, proxyProtocol: [] }],
       clientTls: [{ host: '0.0.0.0', port: 5223 }],
       http: [{ host: '127.0.0.1', port: 5280 }],
       server: [],
@@ -155,9 +171,20 @@ test('a service listens where its key says, and what is left out does not', () =
   const { listen } = load('listen:\n  client: [0.0.0.0:1, { at: "[::1]:2", proxy-protocol: true }]\n')
 
   expect(listen).toEqual({
-    client: [{ host: '0.0.0.0', port: 1, proxyProtocol: false }, { host: '::1', port: 2, proxyProtocol: true }],
+    client: [
+      { host: '0.0.0.0', port: 1, proxyProtocol: [] }, { host: '::1', port: 2, proxyProtocol: PRIVATE_NETWORKS },
+    ],
     clientTls: [], http: [], server: [], component: [],
   })
+})
+
+test.each([
+  ['true', PRIVATE_NETWORKS], ['false', []], ['10.0.0.5', ['10.0.0.5']],
+  ['[10.0.0.0/8, "fd00::/8"]', ['10.0.0.0/8', 'fd00::/8']],
+])('the PROXY protocol is believed of whom it says: %s', (yaml, expected) => {
+  const { listen } = load(`listen:\n  client: { at: 0.0.0.0:1, proxy-protocol: ${yaml} }\n`)
+
+  expect(listen.client.map(({ proxyProtocol }) => proxyProtocol)).toEqual([expected])
 })
 
 test.each([
@@ -238,10 +265,10 @@ describe('certificates', () => {
 })
 
 test('what is accepted and not served yet is warned of', () => {
-  const yaml = 'sessions: redis://localhost:6379\nlisten: { server: 0.0.0.0:5269, component: 127.0.0.1:5347 }'
+  const yaml = 'listen: { server: 0.0.0.0:5269, component: 127.0.0.1:5347 }'
 
   expect(load(yaml).warnings.map(warning => warning.split(':')[0])).toEqual([
-    'listen.server', 'listen.component', 'sessions',
+    'listen.server', 'listen.component',
   ])
 })
 

@@ -109,13 +109,10 @@ export function loadConfig (file: string, environment: Environment, extensions: 
   return { ...result, file: resolve(file), warnings: [...strays, ...unservedKeys(result)] }
 }
 
-// Keys of parts that are still to come: TODO(#4) for sessions and the PROXY protocol.
-function unservedKeys ({ listen, sessions }: Pick<Config, 'listen' | 'sessions'>): readonly string[] {
+// Keys of parts that are still to come.
+function unservedKeys ({ listen }: Pick<Config, 'listen'>): readonly string[] {
   return [
     ...listen.server.length > 0 ? ['listen.server: other servers are not served yet, nothing listens there'] : [],
     ...listen.component.length > 0 ? ['listen.component: components are not served yet, nothing listens there'] : [],
-    ...Object.values(listen).flat().some(listener => listener.proxyProtocol)
-      ? ['listen: proxy-protocol is not read yet, clients behind the proxy have its address and can not connect'] : [],
-    ...sessions === 'memory' ? [] : ['sessions: Redis is not used yet, sessions are in memory'],
   ]
 }

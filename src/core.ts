@@ -9,7 +9,7 @@ import { liveAccounts } from './accounts/live-accounts.ts'
 import { ServedHost } from './accounts/served-host.ts'
 import { accountStore } from './accounts/store.ts'
 import type { AccountStore } from './accounts/store.ts'
-import type { AccountCommands, Extension } from './extension/api.ts'
+import type { AccountCommands, Extension, KeepWith } from './extension/api.ts'
 import { inOrder } from './extension/order.ts'
 import { StageTable } from './extension/stages.ts'
 import { Host } from './host.ts'
@@ -90,22 +90,13 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const router = new Router(stages, iqs, log)
   const store = accountStore(db)
   const rosters = new Rosters(rosterStore(db), MAX_ROSTER_ITEMS)
+  const worth = new WorthTable()
   const durables = new Durables(stages, events)
-  const accounts = new Accounts({
-    stages,
-    exists: jid => store.exists(jid),
-    ended: session => { events.ended(session) },
-    cluster: cluster && {
-      ...cluster,
-      leaving: account => events.leaving(account),
-      left: (account, sessions) => { events.left(account, sessions) },
-      restore: (account, saved) => durables.restore(account, saved),
-    },
-  })
+  const accounts = createAccounts(options, { stages, store, events, durables })
   cluster?.records.start(account => durables.snapshot(account))
   const presences = new Presences(rosters, router, events)
   const incoming = new Incoming({
-    accounts, stages, router, presences, homes: cluster?.homes,
+    accounts, stages, router, presences, worth, homes: cluster?.homes,
     isTaken: (message, account) => events.isTaken(message, account),
   })
   router.setPresenceOutlet(presences)
@@ -114,11 +105,10 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   for (const host of hosts) router.serve(host, new ServedHost(router, incoming))
 
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
-  const worth = new WorthTable()
   const rooms = new Rooms({ router, stages, iqs, events, disco, db, log, hosts, limits: options.muc })
   const parts = {
-    rooms, worth, commandTable, hosts, db, log, stages, iqs, events, streams, disco, router, rosters, accounts, incoming, durables,
-    records: cluster?.records, homes: cluster?.homes, commands,
+    rooms, worth, keepWith: new Map<string, KeepWith>(), commandTable, hosts, db, log, stages, iqs, events, streams, disco,
+    router, rosters, accounts, incoming, durables, records: cluster?.records, homes: cluster?.homes, commands,
   }
   registerOwn(new Host('core', parts), parts, presences, options.info)
   rooms.register(new Host('muc', parts))
@@ -134,6 +124,23 @@ export async function createCore (options: CoreOptions): Promise<Core> {
     },
     async unload () { for (const host of [...loaded].reverse()) await host.unload() },
   }
+}
+
+function createAccounts (
+  { cluster }: CoreOptions,
+  { stages, store, events, durables }: Pick<Parts, 'stages' | 'events' | 'durables'> & { readonly store: AccountStore },
+): Accounts {
+  return new Accounts({
+    stages,
+    exists: jid => store.exists(jid),
+    ended: session => { events.ended(session) },
+    cluster: cluster && {
+      ...cluster,
+      leaving: account => events.leaving(account),
+      left: (account, sessions) => { events.left(account, sessions) },
+      restore: (account, saved) => durables.restore(account, saved),
+    },
+  })
 }
 
 /** What the core itself answers and says of the server. */

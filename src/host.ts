@@ -2,8 +2,8 @@
 import type { Accounts } from './accounts/accounts.ts'
 import type { Incoming } from './accounts/incoming.ts'
 import type {
-  AccountCommands, AccountData, Command, DiscoTarget, Durable, Events, ExtensionHost, IqHandler, IqRoute, IqTarget, NonzaHandler,
-  OfferedStream, Point, Resumption, RoomData, Stages,
+  AccountCommands, AccountData, Command, DiscoTarget, Durable, Events, ExtensionHost, IqHandler, IqRoute, IqTarget, KeepWith,
+  NonzaHandler, OfferedStream, Point, Resumption, RoomData, Stages,
 } from './extension/api.ts'
 import type { StageTable } from './extension/stages.ts'
 import { childLog } from './log.ts'
@@ -44,6 +44,7 @@ export interface Parts {
   readonly commandTable: Commands
   readonly router: Router
   readonly worth: WorthTable
+  readonly keepWith: Map<string, KeepWith>
   readonly rosters: Rosters
   readonly accounts: Accounts
   readonly incoming: Incoming
@@ -74,7 +75,7 @@ export class Host implements ExtensionHost {
     this.accounts = parts.commands
   }
 
-  feature (ns: string, of: DiscoTarget = 'server'): void {
+  feature (ns: string, of: DiscoTarget | { readonly accountsOf: readonly string[] } = 'server'): void {
     this.#undo.push(this.#parts.disco.addFeature(ns, of))
   }
 
@@ -91,6 +92,20 @@ export class Host implements ExtensionHost {
 
   payload (ns: string, worth: Worth): void {
     this.#undo.push(this.#parts.worth.add(ns, worth))
+  }
+
+  keepWith (ns: string, write: KeepWith): void {
+    const { keepWith } = this.#parts
+    keepWith.set(ns, write)
+    this.#undo.push(() => { keepWith.delete(ns) })
+  }
+
+  keptWith ({ children }: Message): KeepWith | undefined {
+    const { keepWith } = this.#parts
+    for (const { ns } of children) {
+      const write = keepWith.get(ns)
+      if (write) return write
+    }
   }
 
   worth (message: Message): Worth {
@@ -189,6 +204,10 @@ export class Host implements ExtensionHost {
 
   certain (): Promise<void> | undefined {
     return this.#parts.homes?.certain()
+  }
+
+  verifyHome (account: Jid): Promise<boolean> {
+    return this.#parts.accounts.verify(account)
   }
 
   accountData<T> (load: (db: Database, account: Jid) => Promise<T>): AccountData<T> {

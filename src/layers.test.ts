@@ -15,7 +15,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['src/stream', 'src/s2s'],
   ['extensions/'],
   [
-    'extensions/index.ts', 'src/host.ts', 'src/core.ts', 'src/core-cluster.ts', 'src/config', 'src/open-core.ts', 'src/admin', 'src/server.ts',
+    'extensions/index.ts', 'src/host.ts', 'src/core.ts', 'src/core-cluster.ts', 'src/config', 'src/open-core.ts', 'src/drain.ts', 'src/admin', 'src/server.ts',
     'src/cli', 'src/main.ts',
   ],
 ]

@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   check: async () => (await import('./cli/check.ts')).check,
   user: async () => (await import('./cli/user.ts')).user,
   status: async () => (await import('./cli/status.ts')).status,
+  drain: async () => (await import('./cli/drain.ts')).drain,
   reload: async () => (await import('./cli/reload.ts')).reload,
   stages: async () => (await import('./cli/stages.ts')).stages,
 }

@@ -14,6 +14,7 @@ import { contactForm } from './routing/contact.ts'
 import { lockDataFolder } from './storage/data-lock.ts'
 import type { Database } from './storage/database.ts'
 import { startEmbedded } from './storage/embedded.ts'
+import { explainFullDisk } from './storage/full-disk.ts'
 import { migrate } from './storage/migrate.ts'
 import { openPostgres } from './storage/postgres.ts'
 import type { PostgresDatabase } from './storage/postgres.ts'
@@ -30,6 +31,14 @@ export interface OpenCore extends AsyncDisposable {
 
 /** Rejects with a sentence for the administrator when something can't be had, and leaves nothing open then. */
 export async function openCore (config: Config, log: Logger): Promise<OpenCore> {
+  try {
+    return await openAll(config, log)
+  } catch (error) { // whatever it is, it is thrown on
+    throw explainFullDisk(error, config.data)
+  }
+}
+
+async function openAll (config: Config, log: Logger): Promise<OpenCore> {
   await using opening = new AsyncDisposableStack()
   const data = opening.adopt(await lockDataFolder(config.data), folder => folder.release())
   const embedded = config.database === 'embedded'

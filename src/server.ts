@@ -1,18 +1,23 @@
 /** The one place that builds the whole server and says in what order its parts start and stop. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { extensions } from '../extensions/index.ts'
 import { AdminServer } from './admin/admin-server.ts'
 import { serveCommands } from './admin/commands.ts'
-import type { ListenerStatus, ServerCommands, ServerStatus } from './admin/commands.ts'
+import type { ListenerStatus, NodeStatus, ServerCommands, ServerStatus } from './admin/commands.ts'
+import type { Cluster } from './cluster/cluster.ts'
 import { loadConfig } from './config.ts'
 import type { Config, Listening } from './config.ts'
 import { createCore } from './core.ts'
 import type { Core } from './core.ts'
+import { giveUpAll, sendAway } from './drain.ts'
 import type { Logger } from './log.ts'
 import { AddressLimit } from './net/addresses.ts'
 import { Certificates } from './net/certificates.ts'
 import { hostMetaRoutes } from './net/host-meta.ts'
 import { listenHttp } from './net/http.ts'
 import { listen } from './net/listener.ts'
+import type { PortAddress } from './net/ports.ts'
+import { Readiness } from './net/readiness.ts'
 import { Shaper } from './net/shaper.ts'
 import { TlsServer } from './net/tls.ts'
 import type { Transport } from './net/transport.ts'
@@ -23,11 +28,15 @@ import type { Database } from './storage/database.ts'
 import { serverSecret } from './storage/server-secret.ts'
 import { ClientStream } from './stream/client-stream.ts'
 import type { StreamParts } from './stream/client-stream.ts'
+import { Gateway } from './stream/gateway.ts'
 import { LoginLimits } from './stream/login-limits.ts'
+import { RemoteStreams } from './stream/remote-streams.ts'
 import { VERSION } from './util/version.ts'
 import { StreamError } from './xmpp/errors.ts'
 
 const CHECK_MS = 5_000
+/** Balancers see at /readyz that a node is about to leave, and send it nobody any more. */
+const NOTICE_MS = 2_000
 /** How long streams have to take what was written to them when the server stops. */
 const FAREWELL_MS = 5_000
 
@@ -58,7 +67,10 @@ class RunningServer implements Server {
   readonly #listeners: ListenerStatus[] = []
   readonly #startedAt = Date.now()
   readonly #admin: AdminServer
+  readonly #readiness: Readiness
+  #phase: 'starting' | 'serving' | 'stopping' = 'starting'
   #certificates: Certificates | undefined
+  #remote: RemoteStreams | undefined
   #checking: NodeJS.Timeout | undefined
 
   constructor (config: Config, log: Logger, open: OpenCore, secret: Buffer) {
@@ -68,6 +80,12 @@ class RunningServer implements Server {
     this.#core = open.core
     this.#secret = secret
     this.#admin = new AdminServer(log)
+    this.#readiness = new Readiness(log)
+    this.#readiness.check('server', () => this.#phase === 'serving' ? undefined : this.#phase)
+    this.#readiness.check('database', async () => {
+      await open.db.query('select 1')
+      return undefined
+    })
   }
 
   async start (): Promise<void> {
@@ -82,9 +100,10 @@ class RunningServer implements Server {
     await this.#listen(this.#certificates)
     this.#checking = setInterval(() => { this.#check() }, CHECK_MS)
     serveCommands(this.#admin, {
-      accounts: this.#core.commands, status: () => this.status(), reload: () => this.reload(),
+      accounts: this.#core.commands, status: () => this.status(), drain: () => this.drain(), reload: () => this.reload(),
     })
     await this.#admin.start(data)
+    this.#phase = 'serving'
   }
 
   async #listen (certificates: Certificates): Promise<void> {
@@ -94,6 +113,7 @@ class RunningServer implements Server {
       log, streams: new AddressLimit(limits.streamsPerAddress), shaper: new Shaper(limits.bytesPerSecond),
     }
     const parts = this.#streamParts()
+    if (this.#open.cluster) this.#joined(this.#open.cluster, parts)
     const accept = (transport: Transport): void => {
       this.#streams.add(new ClientStream(transport, parts, parts.now()))
     }
@@ -106,7 +126,8 @@ class RunningServer implements Server {
     const webSocket = new WebSocketEndpoint({ ...shared, maxMessageBytes: limits.stanzaBytes }, accept)
     this.#doors.push({ stop () {}, close () { webSocket.close() } })
     this.#opened('http', await listenHttp(addresses(at.http), {
-      key: 'listen.http', log, routes: hostMetaRoutes(undefined), upgrades: { '/ws': webSocket.upgrade },
+      key: 'listen.http', log, routes: { ...hostMetaRoutes(undefined), ...this.#readiness.routes },
+      upgrades: { '/ws': webSocket.upgrade },
     }))
   }
 
@@ -126,7 +147,21 @@ class RunningServer implements Server {
       now: () => performance.now(),
       closed: stream => { this.#streams.delete(stream) },
       lost: (session, stream, mayResume) => { this.#core.lost(session, stream, mayResume) },
+      gateway: this.#open.cluster && new Gateway(this.#open.cluster),
     }
+  }
+
+  /** Lets clients of other nodes come to their sessions here, and the others see how this node is. */
+  #joined ({ bus, membership, redis }: Cluster, parts: StreamParts): void {
+    this.#remote = new RemoteStreams(bus, parts)
+    membership.publish(() => ({
+      sessions: this.#core.accounts.sessionCount,
+      streams: this.#streams.size,
+      homes: this.#core.accounts.homeCount,
+      busLagMs: bus.lagMs,
+      isLeaving: this.#phase === 'stopping',
+    }))
+    this.#readiness.check('sessions', () => redis.isUp ? undefined : 'Redis is away')
   }
 
   #check (): void {
@@ -135,12 +170,19 @@ class RunningServer implements Server {
   }
 
   async stop (): Promise<void> {
+    const wasServing = this.#phase === 'serving'
+    this.#phase = 'stopping'
     clearInterval(this.#checking)
     await this.#admin.stop()
+    const isAlone = this.#open.cluster === undefined
+    if (!isAlone && wasServing) await sleep(NOTICE_MS)
     for (const door of this.#doors) door.stop()
-    if (!this.#open.cluster) await this.#open.core.rooms.stop()
-    for (const stream of this.#streams) stream.close(new StreamError('system-shutdown'))
+    if (isAlone) await this.#core.rooms.stop()
+    await sendAway(this.#streams)
+    this.#remote?.close(new StreamError('system-shutdown'))
     await this.#emptied()
+    this.#open.cluster?.homes.leave()
+    if (!isAlone) await giveUpAll(this.#core.accounts)
     for (const door of this.#doors) door.close()
     this.#certificates?.close()
     await this.#open[Symbol.asyncDispose]()
@@ -161,9 +203,20 @@ class RunningServer implements Server {
       hosts: this.#config.hosts,
       listeners: this.#listeners,
       sessions: this.#core.accounts.sessionCount,
+      nodes: await this.#nodes(),
       memoryBytes: process.memoryUsage.rss(),
       database: withoutPassword(this.#config.database),
     }
+  }
+
+  /** Ends as on SIGTERM. */
+  async drain (): Promise<void> {
+    process.kill(process.pid, 'SIGTERM')
+  }
+
+  async #nodes (): Promise<readonly NodeStatus[]> {
+    const known = await this.#open.cluster?.membership.status() ?? new Map<string, unknown>()
+    return [...known].map(([id, status]) => ({ id, ...status as Omit<NodeStatus, 'id'> })) // as `#joined` publishes it
   }
 
   async reload (): Promise<readonly string[]> {
@@ -192,8 +245,9 @@ function pair ({ certificate, key }: { certificate?: string | undefined, key?: s
   return certificate !== undefined && key !== undefined ? { certificate, key } : undefined
 }
 
-function addresses (listening: readonly Listening[]): readonly string[] {
-  return listening.map(({ host, port }) => host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
+function addresses (listening: readonly Listening[]): readonly PortAddress[] {
+  return listening.map(({ host, port, proxyProtocol }) =>
+    ({ at: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`, balancers: proxyProtocol }))
 }
 
 function withoutPassword (database: string): string {

@@ -1,6 +1,6 @@
 /** The load `chat`: every client has so many messages on their way, and writes one more for each that arrived. */
 import type { Job, Load } from '../job.ts'
-import { meet, part } from './pairs.ts'
+import { meet, part, received } from './pairs.ts'
 import type { Pair } from './pairs.ts'
 
 export function chat (job: Job): Load {
@@ -14,7 +14,7 @@ export function chat (job: Job): Load {
       }
     },
     start: () => { for (const { talker } of pairs) talker.send(job.window) },
-    done: () => pairs.reduce((sum, { talker }) => sum + talker.received, 0),
+    done: () => received(pairs),
     finish: async () => {
       stopped = true
       return { faults: await part(pairs) }

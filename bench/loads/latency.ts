@@ -1,6 +1,6 @@
-/** The load `latency`: messages at a fixed low rate, and the time from each write to its arrival. */
+/** The load `latency`: messages at a fixed low rate, and the time from each write to its arrival or to its ack. */
 import type { Job, Latency, Load } from '../job.ts'
-import { meet, part } from './pairs.ts'
+import { meet, part, received } from './pairs.ts'
 import type { Pair } from './pairs.ts'
 
 const TICK = 2
@@ -14,10 +14,10 @@ export function latency (job: Job): Load {
     prepare: async () => { pairs = await meet(job) },
     start: () => {
       const from = performance.now() + job.warmup * 1000
-      const senders = pairs.map(pair => timed(pair, from, times))
+      const senders = pairs.map(pair => timed(pair, job.until, from, times))
       timer = atRate(job.rate, number => senders[number % senders.length]?.())
     },
-    done: () => times.length,
+    done: () => received(pairs),
     finish: async () => {
       clearInterval(timer)
       return { faults: await part(pairs), latency: summary(times) }
@@ -25,13 +25,15 @@ export function latency (job: Job): Load {
   }
 }
 
-/** Sends a message of the pair's talker, and adds its milliseconds to `times` when it arrives; not if sent before `from`. */
-function timed ({ talker, other }: Pair, from: number, times: number[]): () => void {
+/** Sends a message of the pair's talker, and adds its milliseconds to `times` at its end; not if sent before `from`. */
+function timed ({ talker, other }: Pair, until: Job['until'], from: number, times: number[]): () => void {
   const departures: number[] = []
-  other.onDelivery = (count, first) => {
+  const ended = (count: number, first: number): void => {
     const now = performance.now()
     for (const departure of departures.slice(first, first + count)) if (departure >= from) times.push(now - departure)
   }
+  if (until === 'arrival') other.onDelivery = ended
+  else talker.onAck = ended
   return () => {
     departures.push(performance.now())
     talker.send(1)

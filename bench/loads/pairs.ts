@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Job } from '../job.ts'
 import { inParallel } from '../job.ts'
-import { account, logIn } from '../negotiate.ts'
+import { account, enableAcks, logIn } from '../negotiate.ts'
 import { Talker } from './talker.ts'
 
 const PATIENCE = 10_000
@@ -16,7 +16,8 @@ export async function meet (job: Job): Promise<readonly Pair[]> {
   await inParallel(job.first, job.accounts, 8, async number => {
     const client = await logIn(job.target, account(number))
     const to = `${account(number ^ 1).name}@${job.target.domain}`
-    talkers[number - job.first] = new Talker(client, account(number).name, to)
+    if (job.acks) await enableAcks(client)
+    talkers[number - job.first] = new Talker(client, account(number).name, to, job.acks)
   })
   return talkers.flatMap((talker, at) => {
     const other = talkers[at ^ 1]
@@ -24,14 +25,27 @@ export async function meet (job: Job): Promise<readonly Pair[]> {
   })
 }
 
+/** How many messages have arrived. */
+export function received (pairs: readonly Pair[]): number {
+  return pairs.reduce((sum, { talker }) => sum + talker.received, 0)
+}
+
 /** Waits until all that was sent has come, and says which was lost, doubled or out of place. */
 export async function part (pairs: readonly Pair[]): Promise<readonly string[]> {
   const deadline = Date.now() + PATIENCE
-  while (Date.now() < deadline && pairs.some(({ talker, other }) => other.received < talker.sent)) await sleep(20)
+  while (Date.now() < deadline && pairs.some(isUnderWay)) await sleep(20)
   await sleep(200)
   const faults = pairs.flatMap(({ talker, other }) => faultsOf(talker, other))
   await Promise.all(pairs.map(({ talker }) => talker.client.close()))
   return faults
+}
+
+function isUnderWay ({ talker, other }: Pair): boolean {
+  return other.received < talker.sent || unacknowledged(talker) > 0
+}
+
+function unacknowledged ({ isManaged, sent, acknowledged }: Talker): number {
+  return isManaged ? sent - acknowledged : 0
 }
 
 function faultsOf (talker: Talker, other: Talker): readonly string[] {
@@ -40,6 +54,7 @@ function faultsOf (talker: Talker, other: Talker): readonly string[] {
     ...(missing > 0 ? [`${missing} messages lost`] : []),
     ...(missing < 0 ? [`${-missing} messages too many`] : []),
     ...(other.misplaced > 0 ? [`${other.misplaced} messages out of place`] : []),
+    ...(unacknowledged(talker) === 0 ? [] : [`${unacknowledged(talker)} messages not acknowledged`]),
     ...(talker.client.lost ? ['a client was disconnected'] : []),
   ]
 }

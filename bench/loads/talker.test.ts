@@ -63,3 +63,26 @@ test('messages that overtake each other are noticed', () => {
 
   expect(hear([second, first, third])).toMatchObject({ received: 3, misplaced: 2 })
 })
+
+test.each([1, 7, 30, Infinity])('acks between messages are counted, in chunks of %d bytes', chunk => {
+  const [first, second] = stanzas
+  const bytes = Buffer.from(`${first}<a h='2' xmlns='urn:xmpp:sm:3'/><r xmlns='urn:xmpp:sm:3'/>${second}<a xmlns="urn:xmpp:sm:3" h="5"/>`)
+  const acks: (readonly [number, number])[] = []
+  const talker = new Talker(client, 'juliet', 'romeo@localhost', true)
+  talker.onAck = (count, from) => { acks.push([count, from]) }
+
+  for (let at = 0; at < bytes.length; at += chunk) client.onBytes?.(bytes.subarray(at, at + chunk))
+
+  expect(talker).toMatchObject({ received: 2, misplaced: 0, acknowledged: 5 })
+  expect(acks).toEqual([[2, 0], [3, 2]])
+})
+
+test('a managed talker asks for an ack behind what it writes, and answers what it is asked', async () => {
+  const talker = new Talker(client, 'romeo', 'juliet@localhost', true)
+  talker.send(1)
+  client.onBytes?.(Buffer.from(`${stanzas[0]}<r xmlns='urn:xmpp:sm:3'/>`))
+  let text = ''
+  while (!text.endsWith("h='1'/>")) text += String((await once(socket, 'data'))[0])
+
+  expect(text.slice(text.indexOf('>', text.indexOf('</message')) + 1)).toBe("<r xmlns='urn:xmpp:sm:3'/><a xmlns='urn:xmpp:sm:3' h='1'/>")
+})

@@ -1,6 +1,6 @@
 /**
  * A client that talks to one other: writes numbered messages of 460 bytes and checks that the other's arrive once each
- * and in order (RFC 6120 §10.1).
+ * and in order (RFC 6120 §10.1). Where its stream is managed (XEP-0198) it asks for an ack with each write.
  */
 import type { Client } from '../client.ts'
 
@@ -10,22 +10,31 @@ const TAG = '#'
 const NUMBER = `${TAG}${'0'.repeat(DIGITS)}`
 const BODY = Buffer.from('<body>#')
 const END = Buffer.from('</message>')
+const REQUEST = Buffer.from("<r xmlns='urn:xmpp:sm:3'/>")
+const LETTER_A = 97
+const LETTER_M = 109
+const LETTER_R = 114
 const ZERO = 48
 const WORDS = 'Wilt thou leave me so unsatisfied? What satisfaction can&apos;st thou have to-night \u2014 soft, '
 
 export class Talker {
   /** Told how many messages a chunk has brought, and the number of the first. */
   onDelivery: (count: number, first: number) => void = () => {}
+  /** Told how many of its messages the server has newly acknowledged, and the number of the first. */
+  onAck: (count: number, first: number) => void = () => {}
   sent = 0
+  acknowledged = 0
   received = 0
   misplaced = 0
   readonly client: Client
+  readonly isManaged: boolean
   readonly #template: Buffer
   readonly #places: readonly number[]
   #rest: Buffer | undefined
 
-  constructor (client: Client, name: string, to: string) {
+  constructor (client: Client, name: string, to: string, isManaged = false) {
     this.client = client
+    this.isManaged = isManaged
     this.#template = template(name, to)
     this.#places = [this.#template.indexOf(TAG), this.#template.lastIndexOf(TAG)].map(at => at + 1)
     client.onBytes = bytes => this.#take(bytes)
@@ -33,8 +42,10 @@ export class Talker {
 
   /** Writes the next `count` messages at once. */
   send (count: number): void {
-    const bytes = Buffer.allocUnsafe(count * STANZA_BYTES)
-    for (let at = 0; at < bytes.length; at += STANZA_BYTES) {
+    const length = count * STANZA_BYTES
+    const bytes = Buffer.allocUnsafe(length + (this.isManaged ? REQUEST.length : 0))
+    if (this.isManaged) REQUEST.copy(bytes, length)
+    for (let at = 0; at < length; at += STANZA_BYTES) {
       this.#template.copy(bytes, at)
       for (const place of this.#places) writeNumber(bytes, at + place, this.sent)
       this.sent++
@@ -46,12 +57,32 @@ export class Talker {
     const bytes = this.#rest ? Buffer.concat([this.#rest, chunk]) : chunk
     const first = this.received
     let start = 0
-    for (let end = bytes.indexOf(END); end !== -1; end = bytes.indexOf(END, start)) {
-      this.#check(bytes, bytes.indexOf(BODY, start), end)
-      start = end + END.length
-    }
+    for (let end = this.#takeOne(bytes, 0); end !== -1; end = this.#takeOne(bytes, start)) start = end
     this.#rest = start < bytes.length ? Buffer.from(bytes.subarray(start)) : undefined
     if (this.received > first) this.onDelivery(this.received - first, first)
+  }
+
+  /** Takes a message, or a tag of something else, and gives where it ends; −1 when it is not whole. */
+  #takeOne (bytes: Buffer, from: number): number {
+    const at = bytes.indexOf('<', from)
+    const isMessage = bytes[at + 1] === LETTER_M
+    const end = at === -1 ? -1 : isMessage ? bytes.indexOf(END, at) : bytes.indexOf('>', at)
+    if (end === -1) return -1
+    if (isMessage) {
+      this.#check(bytes, bytes.indexOf(BODY, at), end)
+      return end + END.length
+    }
+    if (this.isManaged) this.#count(bytes, at, end)
+    return end + 1
+  }
+
+  // XEP-0198 §4: what the server asks for, or answers.
+  #count (bytes: Buffer, at: number, end: number): void {
+    if (bytes[at + 1] === LETTER_R) this.client.write(`<a xmlns='urn:xmpp:sm:3' h='${this.received}'/>`)
+    if (bytes[at + 1] !== LETTER_A) return
+    const first = this.acknowledged
+    this.acknowledged = Number(/ h=['"](\d+)/.exec(bytes.toString('latin1', at, end))?.[1])
+    if (this.acknowledged > first) this.onAck(this.acknowledged - first, first)
   }
 
   #check (bytes: Buffer, body: number, end: number): void {

@@ -2,17 +2,29 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { requireProgram, systemUser } from '../../conformance/peers/server.ts'
+import type { DatabaseAddress } from '../database.ts'
 import type { Command, Kind, Place } from './peer.ts'
 
 const CONTROL = '/usr/sbin/ejabberdctl'
+const DRIVER = '/usr/share/doc/erlang-p1-pgsql'
+
+const ARCHIVING = `
+  mod_mam: { default: always, db_type: sql }
+  mod_stream_mgmt: {}
+`
 
 // A scheduler that spins while it waits would be counted as work; polling and processes as ejabberdctl has them.
 const FLAGS = ['+K', 'true', '+P', '250000', '+S', '1', '+sbwt', 'none', '+sbwtdcpu', 'none', '+sbwtdio', 'none']
 
 export const ejabberd: Kind = {
   name: 'ejabberd',
-  require: () => requireProgram(CONTROL, 'ejabberd'),
+  require: archives => {
+    requireProgram(CONTROL, 'ejabberd')
+    if (archives) requireProgram(DRIVER, 'erlang-p1-pgsql')
+  },
   owner: () => systemUser('ejabberd'),
+  schema: '/usr/share/ejabberd/sql/pg.sql',
+  archiveTable: 'archive',
   configure,
 }
 
@@ -32,7 +44,7 @@ function configure (place: Place): Command {
   }
 }
 
-function text ({ port, certificate, key }: Place): string {
+function text ({ port, certificate, key, archive }: Place): string {
   return `
 hosts: [localhost]
 loglevel: warning
@@ -43,6 +55,7 @@ auth_password_format: scram
 auth_scram_hash: sha
 disable_sasl_mechanisms: ["X-OAUTH2"]
 registration_timeout: infinity
+${archive ? sql(archive) : ''}
 listen:
   - port: ${port}
     ip: 127.0.0.1
@@ -55,5 +68,17 @@ modules:
   mod_disco: {}
   mod_register: { access: all, ip_access: all }
   mod_roster: {}
+${archive ? ARCHIVING : ''}
+`
+}
+
+function sql ({ port, user, database }: DatabaseAddress): string {
+  return `
+sql_type: pgsql
+sql_server: 127.0.0.1
+sql_port: ${port}
+sql_username: ${user}
+sql_password: ""
+sql_database: ${database}
 `
 }

@@ -13,21 +13,22 @@ export const heliograph: Kind = {
   name: 'ours',
   require: () => {},
   owner: () => undefined,
+  archiveTable: 'archive_message',
   configure,
 }
 
-function configure ({ folder, port, certificate, key }: Place): Command {
+function configure ({ folder, port, certificate, key, archive }: Place): Command {
   const config = join(folder, 'server.yaml')
   writeFileSync(config, stringify({
     hosts: ['localhost'],
     data: join(folder, 'data'),
-    database: 'embedded',
+    database: archive ? `postgres://${archive.user}@127.0.0.1:${archive.port}/${archive.database}` : 'embedded',
     tls: { certificate, key },
     listen: { client: `127.0.0.1:${port}` },
     auth: { 'require-tls': false },
     registration: { open: true, 'per-address': 0 },
     limits: { 'bytes-per-second': 0, 'streams-per-address': 0, 'failed-logins-per-minute': 0 },
-    extensions: { archive: false, offline: false }, // as the others here, it keeps nothing
+    ...archive ? {} : { extensions: { archive: false, offline: false } }, // as the others here, it keeps nothing
     log: { level: 'warn' },
   }))
   return { program: process.execPath, parameters: [MAIN, 'serve', '--config', config] }

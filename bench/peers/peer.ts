@@ -3,17 +3,23 @@
  * differ in is in the files beside this one; their processes are started and ended as those of the conformance runs.
  */
 import type { ChildProcess } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { endProgram, freePort, makeCertificate, makeFolder, startProgram } from '../../conformance/peers/server.ts'
 import type { Owner } from '../../conformance/peers/server.ts'
+import type { DatabaseAddress, SharedDatabase } from '../database.ts'
 import type { ServerName } from '../options.ts'
+import { cpuSeconds } from '../processes.ts'
 
 /** What a server's own file knows of it. */
 export interface Kind {
   readonly name: ServerName
-  /** Its program is there, or installed now; or an error that says what to do. */
-  readonly require: () => void
+  /** Its program is there, or installed now, with what it needs to archive; or an error that says what to do. */
+  readonly require: (archives: boolean) => void
   /** Whom it runs as when the bench is root's. */
   readonly owner: () => Owner | undefined
+  /** The file of the tables that it does not make itself, and the one that holds a row for each copy of a message. */
+  readonly schema?: string
+  readonly archiveTable: string
   /** Writes its config and says how it is started. */
   readonly configure: (place: Place) => Command
 }
@@ -23,6 +29,8 @@ export interface Place {
   readonly port: number
   readonly certificate: string
   readonly key: string
+  /** Where it keeps every message on both sides; nothing where it keeps none. */
+  readonly archive: DatabaseAddress | undefined
 }
 
 export interface Command {
@@ -37,16 +45,20 @@ export class Peer {
   readonly #kind: Kind
   readonly #core: number | undefined
   readonly #certificate: { readonly certificate: string, readonly key: string }
+  readonly #database: SharedDatabase | undefined
+  #archive: DatabaseAddress | undefined
   #child: ChildProcess | undefined
   #port = 0
 
-  constructor (kind: Kind, core: number | undefined) {
-    kind.require()
+  /** One with a database archives in it. */
+  constructor (kind: Kind, core: number | undefined, database?: SharedDatabase) {
+    kind.require(database !== undefined)
     const owner = kind.owner()
     this.name = kind.name
     this.folder = makeFolder(kind.name, owner)
     this.#kind = kind
     this.#core = core
+    this.#database = database
     this.#certificate = makeCertificate(this.folder, owner)
   }
 
@@ -60,11 +72,23 @@ export class Peer {
     return pid
   }
 
+  /** Seconds of processor time of all its processes, and those of the database that it archives in. */
+  get cpuSeconds (): number {
+    return cpuSeconds(this.pid) + (this.#database ? cpuSeconds(this.#database.pid) : 0)
+  }
+
+  /** How many copies of messages its archive holds. */
+  async countArchived (): Promise<number> {
+    if (!this.#archive || !this.#database) return 0
+    return this.#database.count(this.#archive.database, this.#kind.archiveTable)
+  }
+
   /** Starts it on another port each time, so that the last start's connections are nobody's trouble. */
   async start (): Promise<void> {
     this.#port = await freePort()
+    this.#archive ??= await this.#database?.create(this.name, this.#schema())
     const { program, parameters, env } = this.#kind.configure({
-      folder: this.folder, port: this.#port, ...this.#certificate,
+      folder: this.folder, port: this.#port, ...this.#certificate, archive: this.#archive,
     })
     const pinned = this.#core === undefined ? [] : ['taskset', '-c', String(this.#core)]
     const [command = program, ...rest] = [...pinned, program, ...parameters]
@@ -76,5 +100,10 @@ export class Peer {
   async stop (): Promise<void> {
     if (this.#child) await endProgram(this.#child)
     this.#child = undefined
+    if (this.#archive) await this.#database?.settle(this.#archive.database)
+  }
+
+  #schema (): string | undefined {
+    return this.#kind.schema === undefined ? undefined : readFileSync(this.#kind.schema, 'utf8')
   }
 }

@@ -2,14 +2,20 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { requireProgram, systemUser } from '../../conformance/peers/server.ts'
+import type { DatabaseAddress } from '../database.ts'
 import type { Command, Kind, Place } from './peer.ts'
 
 const PROGRAM = '/usr/bin/prosody'
+const DRIVER = '/usr/share/doc/lua-dbi-postgresql'
 
 export const prosody: Kind = {
   name: 'prosody',
-  require: () => requireProgram(PROGRAM, 'prosody'),
+  require: archives => {
+    requireProgram(PROGRAM, 'prosody')
+    if (archives) requireProgram(DRIVER, 'lua-dbi-postgresql')
+  },
   owner: () => systemUser('prosody'),
+  archiveTable: 'prosodyarchive',
   configure,
 }
 
@@ -21,7 +27,7 @@ function configure (place: Place): Command {
 
 // With its own threshold of 105 the collector takes nearly half of the time. The iterations are ejabberd's, so that
 // making 3 000 accounts takes seconds.
-function text ({ folder, port, certificate, key }: Place): string {
+function text ({ folder, port, certificate, key, archive }: Place): string {
   return `
 pidfile = "${folder}/prosody.pid"
 data_path = "${folder}/data"
@@ -29,15 +35,25 @@ log = { warn = "*stdout" }
 network_backend = "epoll"
 interfaces = { "127.0.0.1" }
 c2s_ports = { ${port} }
-modules_enabled = { "roster", "saslauth", "tls", "disco", "register_ibr" }
+modules_enabled = { "roster", "saslauth", "tls", "disco", "register_ibr"${archive ? ', "mam", "smacks"' : ''} }
 modules_disabled = { "s2s", "offline" }
 c2s_require_encryption = false
 gc = { mode = "incremental", threshold = 200 }
 authentication = "internal_hashed"
 default_iteration_count = 4096
-storage = "internal"
+${archive ? archiving(archive) : 'storage = "internal"'}
 allow_registration = true
 ssl = { certificate = "${certificate}", key = "${key}" }
 VirtualHost "localhost"
+`
+}
+
+function archiving ({ port, user, database }: DatabaseAddress): string {
+  return `
+storage = { archive = "sql" }
+default_storage = "internal"
+sql = { driver = "PostgreSQL", host = "127.0.0.1", port = ${port}, username = "${user}", database = "${database}" }
+default_archive_policy = true
+archive_expires_after = "never"
 `
 }

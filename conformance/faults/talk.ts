@@ -1,45 +1,47 @@
-/** People who talk through a server that dies: they come back, send again what was not acknowledged, and keep count. */
+/** People who talk through a server that fails: they come back, send again what was not acknowledged, and count. */
+import { createHash } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { Client } from '../runner/client.ts'
 import type { XmlElement } from '../runner/xml.ts'
+import { Line, PASSWORD } from './line.ts'
+import type { Account, Opened } from './line.ts'
 
-const NS_SM = 'urn:xmpp:sm:3'
+const NS_STANZA_ID = 'urn:xmpp:sid:0'
 const WINDOW = 20
 const ASK_EVERY = 5
-const RETRY_MS = 50
-const PASSWORD = 'secret'
-
-export interface Account { readonly jid: string, readonly port: number }
-
-/** Logs in as often as it takes: the server may be down. */
-async function connected ({ jid, port }: Account, resource: string): Promise<Client> {
-  for (;;) {
-    try {
-      const client = await Client.connect({ port, tls: false }, { jid, password: PASSWORD, resource })
-      client.send(`<enable xmlns='${NS_SM}'/>`)
-      while ((await client.receive()).name !== 'enabled') { /* features and the like */ }
-      return client
-    } catch { // refused, cut off, or not ready
-      await setTimeout(RETRY_MS)
-    }
-  }
-}
+const PATIENCE_MS = 100
 
 /** Sends numbered messages to one peer, each until it is acknowledged. */
 export class Sender {
   readonly account: Account
+  readonly line: Line
   readonly #to: string
+  readonly #paddingBytes: number
   readonly acknowledged = new Set<string>()
   sent = 0
-  reconnected = -1
+  /** How many messages came back with an error that says: wait. */
   refused = 0
+  /** What a server must not say here. */
+  readonly wrong: string[] = []
   /** Not acknowledged, in the order in which they were sent first. */
-  #open: string[] = []
+  readonly #open = new Set<string>()
+  /** All that was sent in this session of stream management, and how much of it is acknowledged. */
+  #inSession: string[] = []
+  #handled = 0
+  readonly #cameBack = new Set<string>()
   #isOver = false
 
-  constructor (account: Account, to: string) {
+  /** Every message is about so many bytes larger than it need be. */
+  constructor (account: Account, to: string, paddingBytes: number) {
     this.account = account
+    this.line = new Line(account, 'sender')
     this.#to = to
+    this.#paddingBytes = paddingBytes
+  }
+
+  /** The id of its message with that number, and the body. */
+  name (number: number): string {
+    return `${this.account.jid.split('@')[0]}-${number}`
   }
 
   /** No new messages from now on. */
@@ -47,107 +49,136 @@ export class Sender {
     this.#isOver = true
   }
 
-  /** Resolves when it is over and everything that was sent is acknowledged. */
+  /** Resolves when it is over and everything that was sent is acknowledged, or when its line is hung up. */
   async run (): Promise<void> {
-    while (!this.#isOver || this.#open.length > 0) {
-      this.reconnected++
-      const client = await connected(this.account, 'sender')
+    while (!this.#isDone) {
+      const opened = await this.line.open()
+      if (!opened) return
+      this.#goOn(opened)
       try {
-        await this.#talk(client)
-      } catch { // the stream broke: what was not acknowledged is sent again on the next
-        client.destroy()
+        await this.#talk()
+        await this.line.close()
+      } catch { // the stream broke: what the server does not have is sent again on the next
+        this.line.drop()
       }
     }
   }
 
-  async #talk (client: Client): Promise<void> {
-    const onStream: string[] = []
-    const refused = new Set<string>()
-    let handled = 0
-    for (const id of this.#open) this.#send(client, id, onStream)
-    client.send(`<r xmlns='${NS_SM}'/>`)
-    while (!this.#isOver || this.#open.length > 0) {
-      while (!this.#isOver && this.#open.length < WINDOW) {
-        const id = `${this.account.jid.split('@')[0]}-${++this.sent}`
-        this.#open.push(id)
-        this.#send(client, id, onStream)
-        if (this.sent % ASK_EVERY === 0) client.send(`<r xmlns='${NS_SM}'/>`)
+  get #isDone (): boolean {
+    return this.#isOver && this.#open.size === 0
+  }
+
+  /** Sends again, under the same ids, what the server does not have of this session: everything where it is new. */
+  #goOn ({ isNew, taken }: Opened): void {
+    if (isNew) {
+      this.#handled = 0
+      this.#cameBack.clear()
+    }
+    if (taken < this.#handled) this.wrong.push(`${taken} stanzas in <resumed/> after ${this.#handled} in <a/>`)
+    this.#inSession.length = taken
+    for (const id of this.#open) if (!this.#inSession.includes(id, this.#handled)) this.#send(id)
+    this.line.ask()
+  }
+
+  async #talk (): Promise<void> {
+    while (!this.#isDone) {
+      while (!this.#isOver && this.#open.size < WINDOW) {
+        const id = this.name(++this.sent)
+        this.#open.add(id)
+        this.#send(id)
+        if (this.sent % ASK_EVERY === 0) this.line.ask()
       }
-      const element = await client.receive()
-      if (element.name === 'message' && element.attributes.get('type') === 'error') refused.add(element.attributes.get('id') ?? '')
+      const element = await this.line.receive()
+      if (element.name === 'message' && element.attributes.get('type') === 'error') this.#takeBack(element)
       if (element.name !== 'a') continue
-      for (; handled < Number(element.attributes.get('h')); handled++) this.#settle(onStream[handled] ?? '', refused)
-      // What was refused is sent again, behind the others.
-      for (const id of this.#open) if (refused.delete(id)) this.#send(client, id, onStream)
-      if (this.#open.length > 0) client.send(`<r xmlns='${NS_SM}'/>`)
+      const again = this.#settle(Number(element.attributes.get('h')))
+      if (again.length > 0) await setTimeout(PATIENCE_MS)
+      for (const id of again) this.#send(id)
+      if (this.#open.size > 0) this.line.ask()
     }
-    await client.disconnect()
   }
 
-  #settle (id: string, refused: ReadonlySet<string>): void {
-    if (refused.has(id)) {
-      this.refused++
-      return
-    }
-    this.acknowledged.add(id)
-    this.#open = this.#open.filter(open => open !== id)
+  #takeBack (message: XmlElement): void {
+    this.#cameBack.add(message.attributes.get('id') ?? '')
+    const error = child(message, 'error')
+    if (error?.attributes.get('type') === 'wait') return
+    this.wrong.push(error?.children[0]?.name ?? 'an error without a reason')
   }
 
-  #send (client: Client, id: string, onStream: string[]): void {
-    onStream.push(id)
-    client.send(`<message to='${this.#to}' type='chat' id='${id}'><body>${id}</body>` +
-      `<origin-id xmlns='urn:xmpp:sid:0' id='${id}'/></message>`)
+  /** Takes `h` (§4): what it covers is acknowledged, but for what came back before. Tells what to send again. */
+  #settle (h: number): readonly string[] {
+    const covered = this.#inSession.slice(this.#handled, h)
+    this.#handled = h
+    const again = covered.filter(id => this.#cameBack.delete(id))
+    this.refused += again.length
+    for (const id of covered) {
+      if (again.includes(id)) continue
+      this.acknowledged.add(id)
+      this.#open.delete(id)
+    }
+    return again
   }
+
+  #send (id: string): void {
+    this.#inSession.push(id)
+    this.line.send(`<message to='${this.#to}' type='chat' id='${id}'><body>${id}</body>` +
+      `<origin-id xmlns='${NS_STANZA_ID}' id='${id}'/>${padding(id, this.#paddingBytes)}</message>`)
+  }
+}
+
+/** One message as its recipient got it. */
+export interface Receipt {
+  /** Its number in the recipient's archive (XEP-0359). */
+  readonly archiveId: string
+  /** In which of the recipient's sessions. */
+  readonly session: number
 }
 
 /** Takes what comes, acknowledges it, and comes back when the stream breaks. */
 export class Receiver {
   readonly account: Account
-  /** How often each body came. */
-  readonly received = new Map<string, number>()
-  #client: Client | undefined
-  #isOver = false
+  readonly line: Line
+  /** Each time that each body came. */
+  readonly received = new Map<string, Receipt[]>()
 
   constructor (account: Account) {
     this.account = account
+    this.line = new Line(account, 'receiver')
   }
 
+  /** Resolves when its line is hung up. */
   async run (): Promise<void> {
-    while (!this.#isOver) {
-      const client = this.#client = await connected(this.account, 'receiver')
+    for (let opened = await this.line.open(); opened; opened = await this.line.open()) {
       try {
-        client.send('<presence/>')
-        await this.#listen(client)
+        // The only stanza that it ever sends; it may have been lost on a stream before.
+        if (opened.taken === 0) this.line.send('<presence/>')
+        await this.#listen()
       } catch { // broken, or silent for a while
-        client.destroy()
+        this.line.drop()
       }
     }
   }
 
-  async #listen (client: Client): Promise<void> {
-    let handled = 0
+  async #listen (): Promise<void> {
     for (;;) {
-      const element = await client.receive()
-      if (element.name === 'r') client.send(`<a xmlns='${NS_SM}' h='${handled}'/>`)
-      if (!['message', 'presence', 'iq'].includes(element.name)) continue
-      handled++
+      const element = await this.line.receive()
       const body = child(element, 'body')?.text
-      if (body !== undefined) this.received.set(body, (this.received.get(body) ?? 0) + 1)
+      if (body === undefined) continue
+      const receipts = this.received.get(body) ?? []
+      receipts.push({ archiveId: stanzaId(element, this.account.jid) ?? 'none', session: this.line.sessions })
+      this.received.set(body, receipts)
     }
-  }
-
-  stop (): void {
-    this.#isOver = true
-    this.#client?.destroy()
   }
 }
 
+export interface Kept { readonly id: string, readonly body: string }
+
 /** The whole archive of an account (XEP-0313), the oldest first: ids and bodies. */
-export async function readArchive (account: Account): Promise<readonly { readonly id: string, readonly body: string }[]> {
+export async function readArchive (account: Account): Promise<readonly Kept[]> {
   const client = await Client.connect({ port: account.port, tls: false }, {
     jid: account.jid, password: PASSWORD, resource: 'reader',
   })
-  const messages: { readonly id: string, readonly body: string }[] = []
+  const messages: Kept[] = []
   for (let isComplete = false; !isComplete;) {
     const after = messages.at(-1)?.id
     client.send("<iq type='set' id='page'><query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'>" +
@@ -155,7 +186,9 @@ export async function readArchive (account: Account): Promise<readonly { readonl
     for (let element = await client.receive(); ; element = await client.receive()) {
       const result = child(element, 'result')
       const message = result && child(child(result, 'forwarded'), 'message')
-      if (result && message) messages.push({ id: result.attributes.get('id') ?? '', body: child(message, 'body')?.text ?? '' })
+      if (result && message) {
+        messages.push({ id: result.attributes.get('id') ?? '', body: child(message, 'body')?.text ?? '' })
+      }
       if (element.name !== 'iq') continue
       isComplete = child(element, 'fin')?.attributes.get('complete') === 'true'
       break
@@ -163,6 +196,18 @@ export async function readArchive (account: Account): Promise<readonly { readonl
   }
   await client.disconnect()
   return messages
+}
+
+/** The same for the same id, as another content would make it another message; nothing that can be compressed. */
+function padding (id: string, bytes: number): string {
+  if (bytes === 0) return ''
+  const content = createHash('shake256', { outputLength: Math.floor(bytes * 3 / 4) }).update(id).digest('base64')
+  return `<padding xmlns='urn:example:padding'>${content}</padding>`
+}
+
+function stanzaId (message: XmlElement, by: string): string | undefined {
+  const isOurs = ({ name, attributes }: XmlElement): boolean => name === 'stanza-id' && attributes.get('by') === by
+  return message.children.find(isOurs)?.attributes.get('id')
 }
 
 function child (element: XmlElement | undefined, name: string): XmlElement | undefined {

@@ -22,6 +22,8 @@ export interface Address {
   readonly from?: string
   /** Whom the stream is for, and what TLS asks for by SNI; `localhost` where it isn't said. */
   readonly host?: string
+  /** What a balancer says before all else, TLS included. */
+  readonly preface?: string | Buffer
 }
 
 export class Peer {
@@ -41,8 +43,9 @@ export class Peer {
     this.#listen()
   }
 
-  static async connect ({ port, isTls = false, from = ELSEWHERE, host = 'localhost' }: Address): Promise<Peer> {
+  static async connect ({ port, isTls = false, from = ELSEWHERE, host = 'localhost', preface }: Address): Promise<Peer> {
     const socket = connectTcp({ port, host: '127.0.0.1', localAddress: from })
+    if (preface !== undefined) socket.write(preface)
     const peer = new Peer(isTls ? connectTls({ socket, servername: host, rejectUnauthorized: false }) : socket, host)
     await once(peer.#socket, isTls ? 'secureConnect' : 'connect')
     return peer

@@ -41,7 +41,7 @@ export async function startEjabberd (extensions: readonly string[]): Promise<Ser
   }
   const parameters = ['-noinput', '-mnesia', 'dir', `"${folder}/database"`, '-s', 'ejabberd']
   const child = await startProgram('erl', parameters, port, { cwd: folder, env, ...owner })
-  return { port, folder, end: () => endProgram(child) }
+  return { ports: [port], folder, end: () => endProgram(child) }
 }
 
 function configuration (

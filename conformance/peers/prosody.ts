@@ -25,7 +25,7 @@ export async function startProsody (extensions: readonly string[]): Promise<Serv
   const modules = extensions.flatMap((name) => MODULES[name] ?? [])
   writeFileSync(config, configuration(folder, port, modules, makeCertificate(folder, owner)))
   const child = await startProgram(PROGRAM, ['-F', '--config', config], port, { cwd: folder, ...owner })
-  return { port, folder, end: () => endProgram(child) }
+  return { ports: [port], folder, end: () => endProgram(child) }
 }
 
 function configuration (

@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
 export interface Server {
-  readonly port: number
+  /** Where clients connect: one for each of its nodes. */
+  readonly ports: readonly number[]
   readonly folder: string
   /** Ends the process; the folder stays. */
   end (): Promise<void>

@@ -52,10 +52,22 @@ export class Client {
 
   /** Connects, logs in and binds; sends neither presence nor a request for the roster. */
   static async connect (endpoint: Endpoint, login: Login): Promise<Client> {
+    const client = await Client.logIn(endpoint, login)
+    try {
+      await client.bind()
+      return client
+    } catch (error) {
+      client.destroy()
+      throw error
+    }
+  }
+
+  /** Connects and logs in: what comes next is to bind a resource, or to resume a session. */
+  static async logIn (endpoint: Endpoint, login: Login): Promise<Client> {
     const client = await Client.open(endpoint, login)
     try {
       await client.#authenticate()
-      await client.#bind()
+      await client.#open()
       return client
     } catch (error) {
       client.destroy()
@@ -65,6 +77,15 @@ export class Client {
 
   get fullJid (): string {
     return this.#fullJid
+  }
+
+  /** Binds the login's resource. */
+  async bind (): Promise<void> {
+    const resource = this.#login.resource === undefined ? '' : `<resource>${this.#login.resource}</resource>`
+    this.send(`<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>${resource}</bind></iq>`)
+    const bound = await this.#expect('iq')
+    this.#fullJid = bound.children[0]?.children[0]?.text ?? ''
+    if (this.#fullJid === '') throw new Error(`could not bind: ${formatXml(bound)}`)
   }
 
   send (xml: string): void {
@@ -109,15 +130,6 @@ export class Client {
     this.#socket = connectTls({ socket: this.#socket, rejectUnauthorized: false })
     this.#listen()
     this.#features = await this.#open()
-  }
-
-  async #bind (): Promise<void> {
-    await this.#open()
-    const resource = this.#login.resource === undefined ? '' : `<resource>${this.#login.resource}</resource>`
-    this.send(`<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>${resource}</bind></iq>`)
-    const bound = await this.#expect('iq')
-    this.#fullJid = bound.children[0]?.children[0]?.text ?? ''
-    if (this.#fullJid === '') throw new Error(`could not bind: ${formatXml(bound)}`)
   }
 
   async #authenticate (): Promise<void> {

@@ -17,7 +17,7 @@ async function play (text: string): Promise<void> {
   await once(server, 'listening')
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
-  await playScript(parseScript(HEADER + text), { port: address.port, tls: false })
+  await playScript(parseScript(HEADER + text), [{ port: address.port, tls: false }])
 }
 
 function answer (heard: string): string {

@@ -1,4 +1,4 @@
-/** Plays a script: one step at a time, against whatever server listens at the endpoint. */
+/** Plays a script: one step at a time, against whatever server listens there, at one endpoint or at several. */
 import { Client, type Endpoint } from './client.ts'
 import { findMismatch, type Captures } from './match.ts'
 import type { Script, Step } from './script.ts'
@@ -13,7 +13,10 @@ interface Player {
 }
 
 interface Stage {
-  readonly endpoint: Endpoint
+  /** Its nodes. */
+  readonly server: readonly Endpoint[]
+  /** How often a client has connected. */
+  connected: number
   readonly script: Script
   readonly players: Map<string, Player>
   /** Also of those who have left. */
@@ -21,9 +24,12 @@ interface Stage {
   readonly captures: Captures
 }
 
-/** Resolves when the last step is played; rejects with the line and the difference at the first that fails. */
-export async function playScript (script: Script, endpoint: Endpoint): Promise<void> {
-  const stage: Stage = { endpoint, script, players: new Map(), fullJids: new Map(), captures: new Map() }
+/**
+ * Resolves when the last step is played; rejects with the line and the difference at the first that fails. Each client
+ * that connects does so at the server's next node.
+ */
+export async function playScript (script: Script, server: readonly Endpoint[]): Promise<void> {
+  const stage: Stage = { server, connected: 0, script, players: new Map(), fullJids: new Map(), captures: new Map() }
   const { steps } = script
   try {
     for (let index = 0; index < steps.length;) {
@@ -74,7 +80,9 @@ async function playStep (stage: Stage, step: Step, group: readonly Step[]): Prom
 }
 
 async function connect (stage: Stage, who: string): Promise<void> {
-  const client = await Client.connect(stage.endpoint, login(stage.script, who))
+  const endpoint = stage.server[stage.connected++ % stage.server.length]
+  if (!endpoint) throw new Error('there is no server')
+  const client = await Client.connect(endpoint, login(stage.script, who))
   stage.players.set(who, { client, tolerated: [] })
   stage.fullJids.set(who, client.fullJid)
 }

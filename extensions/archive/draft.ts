@@ -1,7 +1,7 @@
 /** What an archive keeps of a message, and how it tells one that comes again. */
 import { hash } from 'node:crypto'
 import { originId } from '../../src/extension/api.ts'
-import type { Account, Jid, Message } from '../../src/extension/api.ts'
+import type { Account, Jid, KeepWith, Message } from '../../src/extension/api.ts'
 import type { Entry } from './store.ts'
 
 export type Draft = Omit<Entry, 'owner' | 'seq'>
@@ -16,18 +16,22 @@ export function peerKey ({ bare }: Jid): string {
 }
 
 /** Makes drafts. Both archives of a message ask one after the other, and share what takes time. */
-export function drafter (): (message: Message, account: Account, isSent: boolean) => Draft {
+export function drafter (
+  keptWith: (message: Message) => KeepWith | undefined,
+): (message: Message, account: Account, isSent: boolean) => Draft {
   let last: Message | undefined
   let stanza: Buffer = Buffer.alloc(0)
   let fingerprint: string | undefined
+  let keepWith: KeepWith | undefined
   return (message, account, isSent) => {
     if (message !== last) {
       last = message
       stanza = message.toBytes()
       fingerprint = fingerprintOf(message)
+      keepWith = keptWith(message)
     }
     const peer = peerKey((isSent ? message.to : message.from) ?? account.jid)
-    return { peer, isSent, sentAt: Date.now(), fingerprint, stanza }
+    return { peer, isSent, sentAt: Date.now(), fingerprint, stanza, keepWith }
   }
 }
 

@@ -4,18 +4,17 @@
  * its owner: by page (XEP-0059: Result Set Management), by preference (XEP-0441: Message Archive Management
  * Preferences), by word (XEP-0431: Full Text Search in MAM).
  */
-import { z } from 'zod'
 import { batchedRead, extension, Jid, storedStanza } from '../../src/extension/api.ts'
 import type { Account, AccountData, ExtensionHost, Message, Stored } from '../../src/extension/api.ts'
 import { Archive } from './archive.ts'
 import { drafter } from './draft.ts'
+import { retentionOf, schema, searchable } from './options.ts'
 import { outliveNodes } from './outlive.ts'
 import { keepPreferences } from './preferences.ts'
 import { answerQueries } from './query.ts'
 import { Recovery } from './recovery.ts'
 import { NS } from './request.ts'
 import { removeOld } from './retention.ts'
-import type { Retention } from './retention.ts'
 import { provideIndex } from './search.ts'
 import { EMPTY, loadTails, removeArchive } from './store.ts'
 import type { Entry } from './store.ts'
@@ -25,40 +24,31 @@ const NS_STANZA_ID = 'urn:xmpp:sid:0'
 const NS_FULL_TEXT = 'urn:xmpp:fulltext:0'
 const CLEANING_MS = 600_000
 
-const DAYS = /^([1-9]\d{0,4}) days?$/
-
-const retention = z.union([
-  z.enum(['forever', 'until-delivered']),
-  z.string().regex(DAYS).transform((text): Retention => ({ days: Number(DAYS.exec(text)?.[1]) })),
-], { error: "expected forever, until-delivered or a number of days, as in '30 days'" })
-
 export const archive = extension({
   name: 'archive',
   xeps: ['0313@1.1.3', '0359@0.7.0', '0059@1.0', '0441@0.2.0', '0431@0.2.0'],
-  config: z.strictObject({
-    /** How long messages are kept: for ever, `N days`, or until a device has them. */
-    retention: retention.default('forever'),
-    /** Whether users can search the text of their messages. */
-    search: z.boolean().default(false),
-    /** How many seconds messages wait for the database before their senders are told to try again. */
-    patience: z.number().min(1).default(10),
-  }).prefault({}),
-  setup (host, { retention, search, patience }) {
-    const writer = new Writer({ db: host.db, log: host.log, patienceMs: patience * 1000, certain: () => host.certain(), lost: one => { recovery.add(one) } })
+  config: schema,
+  setup (host, options) {
+    const writer = new Writer({
+      db: host.db, log: host.log, patienceMs: options.patience * 1000, certain: () => host.certain(),
+      lost: one => { recovery.add(one) },
+    })
     const recovery = new Recovery({
       db: host.db, log: host.log,
-      found: (owner, entries) => handOver(host, owner, entries),
+      isOurs: ({ owner }) => host.verifyHome(Jid.parse(owner)),
+      found: ({ owner }, entries) => handOver(host, owner, entries, handOverRest),
       reopen: (one, tail, found) => { writer.reopen(one, tail, found) },
     })
     host.atShutdown(() => { recovery.stop() })
     const archives = loadedArchives(host, writer)
     keepMessages(host, writer, archives)
-    outliveNodes(host, archives)
+    const handOverRest = outliveNodes(host, archives)
     host.when('account.leaving', account => archives.of(account).settled())
-    host.when('account.left', account => { archives.of(account).state = 'left' })
+    host.when('account.left', account => { writer.leave(archives.of(account)) })
 
     for (const ns of [NS, `${NS}#extended`, `${NS}#groupchat-field`, NS_STANZA_ID]) host.feature(ns, 'account')
-    answerQueries(host, { maySearch: offerSearch(host, search), settled: account => archives.of(account).settled() })
+    answerQueries(host, { maySearch: offerSearch(host, searchable(host.hosts, options)), settled: account => archives.of(account).settled() })
+    const retention = retentionOf(host.hosts, options)
     host.every(CLEANING_MS, () => removeOld(host.db, retention, Date.now()))
     host.when('account.removed', async jid => {
       const account = await host.account(jid)
@@ -79,7 +69,7 @@ function loadedArchives (host: ExtensionHost, writer: Writer): AccountData<Archi
 
 function keepMessages (host: ExtensionHost, writer: Writer, archives: AccountData<Archive>): void {
   const isWanted = keepPreferences(host)
-  const draft = drafter()
+  const draft = drafter(message => host.keptWith(message))
   const sentToOneself = new WeakMap<Message, Stored>()
 
   const keep = (message: Message, account: Account, isSent: boolean): Stored | undefined => {
@@ -96,22 +86,26 @@ function keepMessages (host: ExtensionHost, writer: Writer, archives: AccountDat
     message.from?.bare.equals(account.jid) ? sentToOneself.get(message) : keep(message, account, false))
 }
 
-/** What was written although its senders were told otherwise. */
-async function handOver (host: ExtensionHost, owner: string, entries: readonly Entry[]): Promise<void> {
+/** What was written although its senders were told otherwise, and what another node has written. */
+async function handOver (
+  host: ExtensionHost, owner: string, entries: readonly Entry[], handOverRest?: (account: Account) => Promise<void>,
+): Promise<void> {
+  if (entries.length === 0 && !handOverRest) return
   const account = await host.account(Jid.parse(owner))
   if (!account) return
+  if (handOverRest) return handOverRest(account)
   for (const { seq, stanza } of entries) {
     const message = storedStanza(stanza)
     if (message.kind === 'message') host.handOverLate(account, String(seq), message)
   }
 }
 
-/** Whether messages can be searched: not before the index is made. */
-function offerSearch (host: ExtensionHost, isWanted: boolean): () => boolean {
+/** Whether an account's messages can be searched: on these hosts, and not before the index is made. */
+function offerSearch (host: ExtensionHost, hosts: readonly string[]): (account: Account) => boolean {
   let mayBe = false
-  provideIndex(host.db, isWanted).then(() => {
-    mayBe = isWanted
-    if (isWanted) host.feature(NS_FULL_TEXT, 'account')
+  provideIndex(host.db, hosts.length > 0).then(() => {
+    mayBe = true
+    host.feature(NS_FULL_TEXT, { accountsOf: hosts })
   }, error => { host.log.error({ err: error }, 'the index for searches could not be made or dropped') })
-  return () => mayBe
+  return ({ jid }) => mayBe && hosts.includes(jid.domain)
 }

@@ -7,8 +7,13 @@ import type { Account, AccountData, ExtensionHost, Message } from '../../src/ext
 import type { Archive } from './archive.ts'
 import { readBehind } from './store.ts'
 
-/** Remembers outside of the node how far each archive was handed over, and goes on from there. */
-export function outliveNodes (host: ExtensionHost, archives: AccountData<Archive>): void {
+/**
+ * Remembers outside of the node how far each archive was handed over, and goes on from there. What it returns hands over
+ * what is in an archive behind that; nothing where there are no other nodes.
+ */
+export function outliveNodes (
+  host: ExtensionHost, archives: AccountData<Archive>,
+): ((account: Account) => Promise<void>) | undefined {
   const restored = new WeakSet<Account>()
   const note = host.durable({
     save: account => account.isAnonymous ? undefined : archives.of(account).handedOver,
@@ -28,6 +33,7 @@ export function outliveNodes (host: ExtensionHost, archives: AccountData<Archive
   }
   host.on('send', 'fanout', (message, { account }) => { handedOver(message, account) })
   host.on('receive', 'fanout', handedOver)
+  return account => handOverRest(host, account, archives.of(account))
 }
 
 async function handOverRest (host: ExtensionHost, account: Account, { owner, handedOver }: Archive): Promise<void> {

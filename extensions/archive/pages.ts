@@ -106,7 +106,7 @@ function conditions (
   const add = (value: unknown, condition: (parameter: string) => string): void => {
     if (value !== undefined) parts.push(condition(`$${values.push(value)}`))
   }
-  add(peer, it => `peer = ${it}`)
+  add(peer, it => `archive_conversation(owner, peer) = archive_conversation($1, ${it}) and peer = ${it}`)
   // The sender's address stands between the third and the fourth apostrophe of what is kept, the recipient's is next.
   add(resource, it => `${it} in (split_part(stanza, '''', 4), split_part(stanza, '''', 6))`)
   add(start, it => `sent_at >= ${it}`)

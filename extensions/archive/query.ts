@@ -10,8 +10,8 @@ import { FULL_TEXT, NS, NS_RSM, readQuery } from './request.ts'
 import type { Query } from './request.ts'
 
 export interface QueryParts {
-  /** Whether the text of messages can be searched by now. */
-  readonly maySearch: () => boolean
+  /** Whether the text of the account's messages can be searched by now. */
+  readonly maySearch: (account: Account) => boolean
   /** When what is being kept for the account is there, or will not be. */
   readonly settled: (account: Account) => Promise<void>
 }
@@ -20,11 +20,11 @@ export function answerQueries (host: ExtensionHost, { maySearch, settled }: Quer
   const own = { to: ['own-account'], ns: NS } as const
   // What waits for a client that comes for it is not sent to it besides (§6.1.1).
   const comesForIt = (session: Session): void => { if (!session.flags.has(NS)) session.setFlag(NS, true) }
-  const extraFields = (): readonly string[] => maySearch() ? [FULL_TEXT] : []
+  const extraFields = ({ account }: Session): readonly string[] => maySearch(account) ? [FULL_TEXT] : []
 
-  host.iq({ ...own, type: 'get', name: 'query' }, () => el('query', NS, {}, queryForm(extraFields())))
+  host.iq({ ...own, type: 'get', name: 'query' }, (_request, session) => el('query', NS, {}, queryForm(extraFields(session))))
   host.iq({ ...own, type: 'set', name: 'query' }, async ({ payload }, session) => {
-    const query = readQuery(payload, extraFields())
+    const query = readQuery(payload, extraFields(session))
     comesForIt(session)
     await settled(session.account) // RFC 6120 §10.1: what the client sent before its query comes before it
     return answer(host, session, query)
@@ -36,7 +36,7 @@ export function answerQueries (host: ExtensionHost, { maySearch, settled }: Quer
     return el('metadata', NS, {}, ends && describe('start', ends.first), ends && describe('end', ends.last))
   })
   for (const [type, name] of [['get', 'query'], ['set', 'query'], ['get', 'metadata'], ['get', 'prefs'], ['set', 'prefs']] as const) {
-    host.iq({ type, to: ['account'], name, ns: NS }, () => { throw new StanzaError('forbidden') }) // §8.1
+    host.iq({ type, to: ['address'], name, ns: NS }, () => { throw new StanzaError('forbidden') }) // §8.1
   }
 }
 

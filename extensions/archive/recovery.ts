@@ -14,8 +14,10 @@ const BATCH = 500
 export interface RecoveryOptions {
   readonly db: Database
   readonly log: Logger
+  /** Whether this node is to number it still: another may have written to it. */
+  readonly isOurs: (archive: Archive) => Promise<boolean>
   /** Hands over, in their order, messages of an archive that are there although they were refused. */
-  readonly found: (owner: string, entries: readonly Entry[]) => Promise<void>
+  readonly found: (archive: Archive, entries: readonly Entry[]) => Promise<void>
   /** Told where each archive ends. */
   readonly reopen: (archive: Archive, tail: Tail, found: readonly Entry[]) => void
 }
@@ -54,11 +56,12 @@ export class Recovery {
   }
 
   async #recover (archives: readonly Archive[]): Promise<void> {
-    const { db, found, reopen } = this.#options
+    const { db, isOurs, found, reopen } = this.#options
+    await Promise.all(archives.map(isOurs))
     const tails = await loadTails(db, archives.map(archive => archive.owner))
     for (const archive of archives) {
       const entries = archive.doubtful.length === 0 ? [] : await findEntries(db, archive.doubtful)
-      if (entries.length > 0) await found(archive.owner, entries)
+      if (archive.state === 'lost') await found(archive, entries)
       reopen(archive, tails.get(archive.owner) ?? EMPTY, entries)
       this.#lost.delete(archive)
     }

@@ -4,6 +4,7 @@ import { testDatabase } from '../../src/testing/database.ts'
 import type { PostgresDatabase } from '../../src/storage/postgres.ts'
 import { readRange } from './pages.ts'
 import { removeOld } from './retention.ts'
+import type { Retention } from './retention.ts'
 import { append, loadTails } from './store.ts'
 
 const DAY = 86_400_000
@@ -46,10 +47,15 @@ async function tail (owner: string) {
   return (await loadTails(db, [owner])).get(owner)
 }
 
+/** The one host's rule. */
+function on (retention: Retention): ReadonlyMap<string, Retention> {
+  return new Map([['localhost', retention]])
+}
+
 test('for ever is for ever', async () => {
   await fill(ROMEO, 10_000, 0)
 
-  await removeOld(db, 'forever', NOW)
+  await removeOld(db, on('forever'), NOW)
 
   expect(await rows(ROMEO)).toEqual(['1', '2'])
 })
@@ -58,18 +64,36 @@ test('what is older than so many days goes, in every archive', async () => {
   await fill(ROMEO, 40, 31, 30, 29, 0)
   await fill(JULIET, 50, 10)
 
-  await removeOld(db, { days: 30 }, NOW)
+  await removeOld(db, on({ days: 30 }), NOW)
 
   expect(await rows(ROMEO)).toEqual(['3', '4', '5'])
   expect(await rows(JULIET)).toEqual(['2'])
   expect(await readRange(db, ROMEO)).toEqual({ first: 3, last: 5 })
 })
 
+test('each host has its own rule, and what is of no host here stays', async () => {
+  const hosts = ['forever', 'days', 'week', 'delivered', 'gone']
+  for (const host of hosts) {
+    await addAccount(`nurse@${host}.example`)
+    await fill(`nurse@${host}.example`, 40, 20, 10, 0)
+    await delivered(`nurse@${host}.example`, 4)
+  }
+
+  await removeOld(db, new Map<string, Retention>([
+    ['forever.example', 'forever'], ['days.example', { days: 30 }], ['week.example', { days: 7 }],
+    ['delivered.example', 'until-delivered'],
+  ]), NOW)
+
+  expect(await Promise.all(hosts.map(host => rows(`nurse@${host}.example`)))).toEqual([
+    ['1', '2', '3', '4'], ['2', '3', '4'], ['4'], ['4 emptied'], ['1', '2', '3', '4'],
+  ])
+})
+
 test('no number is used twice, also where an archive is empty after that', async () => {
   await fill(ROMEO, 40, 40, 40)
   expect(await tail(ROMEO)).toMatchObject({ last: 3 })
 
-  await removeOld(db, { days: 30 }, NOW)
+  await removeOld(db, on({ days: 30 }), NOW)
 
   expect(await rows(ROMEO)).toEqual([])
   expect(await readRange(db, ROMEO)).toBeUndefined()
@@ -77,14 +101,14 @@ test('no number is used twice, also where an archive is empty after that', async
   await append(db, [{
     owner: ROMEO, seq: 4, peer: JULIET, isSent: false, sentAt: NOW - 40 * DAY, fingerprint: undefined, stanza: Buffer.from('<message/>'),
   }], false)
-  await removeOld(db, { days: 30 }, NOW)
+  await removeOld(db, on({ days: 30 }), NOW)
   expect(await tail(ROMEO)).toMatchObject({ last: 4 })
 })
 
 test('no hole is left where a clock was wrong', async () => {
   await fill(ROMEO, 40, 0, 40, 0)
 
-  await removeOld(db, { days: 30 }, NOW)
+  await removeOld(db, on({ days: 30 }), NOW)
 
   expect(await rows(ROMEO)).toEqual(['2', '3', '4'])
 })
@@ -93,7 +117,7 @@ test('it takes many steps where there is much', async () => {
   for (let n = 0; n < 450; n++) await addAccount(`user${n}@localhost`)
   for (const n of [0, 199, 200, 449]) await fill(`user${n}@localhost`, ...Array.from({ length: 250 }, () => 40), 0)
 
-  await removeOld(db, { days: 30 }, NOW)
+  await removeOld(db, on({ days: 30 }), NOW)
 
   expect(await db.query('select seq from archive_message')).toEqual(Array.from({ length: 4 }, () => ({ seq: 251 })))
 })
@@ -103,7 +127,7 @@ test('what a device has is emptied at once, and what one sent; what waits for a 
   await delivered(ROMEO, 3)
   await fill(JULIET, 3, -3)
 
-  await removeOld(db, 'until-delivered', NOW)
+  await removeOld(db, on('until-delivered'), NOW)
 
   expect(await rows(ROMEO)).toEqual(['4', '5'])
   expect(await readRange(db, ROMEO)).toEqual({ first: 4, last: 5 })
@@ -114,21 +138,21 @@ test('what was emptied tells for a day that a message comes again', async () => 
   await fill(ROMEO, 0.9, 0.5, -0.1)
   await delivered(ROMEO, 2)
 
-  await removeOld(db, 'until-delivered', NOW)
+  await removeOld(db, on('until-delivered'), NOW)
 
   expect(await rows(ROMEO)).toEqual(['1 emptied', '2 emptied', '3 emptied'])
   expect(await readRange(db, ROMEO)).toBeUndefined()
   expect(await tail(ROMEO)).toMatchObject({ last: 3 })
-  await removeOld(db, 'until-delivered', NOW + 0.6 * DAY)
+  await removeOld(db, on('until-delivered'), NOW + 0.6 * DAY)
   expect(await rows(ROMEO)).toEqual(['3 emptied'])
-  await removeOld(db, 'until-delivered', NOW + DAY)
+  await removeOld(db, on('until-delivered'), NOW + DAY)
   expect(await rows(ROMEO)).toEqual([])
   expect(await tail(ROMEO)).toEqual({ last: 3, recent: new Map() })
 })
 
 test('an account takes all of it away', async () => {
   await fill(ROMEO, 40, 0)
-  await removeOld(db, { days: 30 }, NOW)
+  await removeOld(db, on({ days: 30 }), NOW)
   await delivered(ROMEO, 2)
 
   await db.query('delete from account where jid = $1', [ROMEO])

@@ -12,12 +12,21 @@ const ARCHIVES = 200
 const MESSAGES = 100
 const DAY_MS = 86_400_000
 
-/** Removes what is not to be kept any longer, archive by archive. */
-export async function removeOld (db: Database, retention: Retention, now: number): Promise<void> {
+/** Removes what is not to be kept any longer, archive by archive, on the hosts for which there is a rule. */
+export async function removeOld (db: Database, rules: ReadonlyMap<string, Retention>, now: number): Promise<void> {
+  const emptied = [...rules.keys()].filter(host => rules.get(host) === 'until-delivered')
+  const limits = [...rules].flatMap(([host, retention]) => limitOf(host, retention, now) ?? [])
+  if (emptied.length > 0) await walk((from, step) => emptyDelivered(db, from, step, emptied))
+  if (limits.length > 0) await walk((from, step) => removeBefore(db, from, step, limits))
+}
+
+/** Until when a host's messages are removed, and whether it is only those that are empty by now. */
+interface Limit { readonly host: string, readonly time: number, readonly onlyEmpty: boolean }
+
+function limitOf (host: string, retention: Retention, now: number): Limit | undefined {
   if (retention === 'forever') return
-  if (retention !== 'until-delivered') return walk((from, step) => removeBefore(db, from, step, now - retention.days * DAY_MS, false))
-  await walk((from, step) => emptyDelivered(db, from, step))
-  await walk((from, step) => removeBefore(db, from, step, now - RECENT_MS, true))
+  if (retention === 'until-delivered') return { host, time: now - RECENT_MS, onlyEmpty: true }
+  return { host, time: now - retention.days * DAY_MS, onlyEmpty: false }
 }
 
 /** What a step has looked at, and how much it has done. */
@@ -33,13 +42,16 @@ async function walk (take: (from: string, archives: number) => Promise<Step>): P
 }
 
 /** Removes the messages before the first that is younger, or else holds something where it should not. */
-async function removeBefore (db: Database, from: string, archives: number, time: number, onlyEmpty: boolean): Promise<Step> {
+async function removeBefore (db: Database, from: string, archives: number, limits: readonly Limit[]): Promise<Step> {
   const [step] = await db.query<Step>(`
-    with batch as (select jid from account where jid > $1 order by jid limit $2),
-    old as (
+    with batch as (
+      select jid, ($5::int8[])[rule] as time, ($6::bool[])[rule] as only_empty
+      from account, array_position($4::text[], split_part(jid, '@', 2)) as rule
+      where jid > $1 and rule is not null order by jid limit $2
+    ), old as (
       select jid as owner, found.last from batch, lateral (
         select max(seq) as last from (
-          select seq, bool_and(sent_at < $4 and (stanza = '' or not $5::bool)) over (order by seq) as is_old
+          select seq, bool_and(sent_at < time and (stanza = '' or not only_empty)) over (order by seq) as is_old
           from (select seq, sent_at, stanza from archive_message where owner = jid order by seq limit $3) as oldest
         ) as oldest where is_old
       ) as found
@@ -51,7 +63,9 @@ async function removeBefore (db: Database, from: string, archives: number, time:
       on conflict (owner) do update set last = excluded.last
     )
     select (select max(jid) from batch) as "upTo", (select count(*) from removed) as count`,
-  [from, archives, MESSAGES, time, onlyEmpty])
+  [
+    from, archives, MESSAGES, limits.map(limit => limit.host), limits.map(limit => limit.time), limits.map(limit => limit.onlyEmpty),
+  ])
   return step ?? { upTo: null, count: 0 }
 }
 
@@ -59,10 +73,11 @@ async function removeBefore (db: Database, from: string, archives: number, time:
  * Empties the messages before the first that waits for a device: what tells whether one comes again remains for a day.
  * What the owner sent waits for nobody.
  */
-async function emptyDelivered (db: Database, from: string, archives: number): Promise<Step> {
+async function emptyDelivered (db: Database, from: string, archives: number, hosts: readonly string[]): Promise<Step> {
   const [step] = await db.query<Step>(`
-    with batch as (select jid from account where jid > $1 order by jid limit $2),
-    delivered as (
+    with batch as (
+      select jid from account where jid > $1 and split_part(jid, '@', 2) = any($4) order by jid limit $2
+    ), delivered as (
       select batch.jid as owner, found.seq from batch
       left join archive_position as position on position.owner = batch.jid,
       lateral (
@@ -75,6 +90,6 @@ async function emptyDelivered (db: Database, from: string, archives: number): Pr
       update archive_message set stanza = '' from delivered
       where archive_message.owner = delivered.owner and archive_message.seq = delivered.seq returning 1
     )
-    select (select max(jid) from batch) as "upTo", (select count(*) from emptied) as count`, [from, archives, MESSAGES])
+    select (select max(jid) from batch) as "upTo", (select count(*) from emptied) as count`, [from, archives, MESSAGES, hosts])
   return step ?? { upTo: null, count: 0 }
 }

@@ -67,6 +67,21 @@ test('who offers a search says so, and who does not, does not', async () => {
   expect(String(await other.asks('get', info))).not.toContain('urn:xmpp:fulltext:0')
 })
 
+test.each([
+  ['on', { search: false, hosts: { LOCALHOST: { search: true } } }, true],
+  ['off', { search: true, hosts: { localhost: { search: false }, 'example.org': { search: true } } }, false],
+])('one host may have it %s where the others have not', async (_which, options, isOffered) => {
+  const server = await world([archive, archive.config?.parse(options)])
+  const romeo = await server.client('romeo@localhost/orchard')
+
+  await romeo.received()
+
+  await expect.poll(async () => (await formOf(romeo)).includes(FIELD)).toBe(isOffered)
+  expect(String(await romeo.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>")).includes('urn:xmpp:fulltext:0'))
+    .toBe(isOffered)
+  if (!isOffered) await expect(finds(romeo, 'light')).rejects.toThrow('feature-not-implemented')
+})
+
 test('the index is there only while it is wanted, and made anew where it was left unfinished', async () => {
   await provideIndex(db, false)
   expect(await indexes()).toBe(0)

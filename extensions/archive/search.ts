@@ -1,4 +1,4 @@
-/** XEP-0431: Full Text Search in MAM, on an index of the database's own that is there only where it is wanted. */
+/** XEP-0431: Full Text Search in MAM, on an index of the database's own that is there only where some host wants it. */
 import type { Database } from '../../src/extension/api.ts'
 
 const INDEX = 'archive_message_words'

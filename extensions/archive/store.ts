@@ -1,6 +1,6 @@
 /** The archive's SQL for what comes in: appending in groups, and where an archive ends. */
 import { int8Array, textArray } from '../../src/extension/api.ts'
-import type { Database } from '../../src/extension/api.ts'
+import type { Database, KeepWith } from '../../src/extension/api.ts'
 
 /** A message as it is appended. */
 export interface Entry {
@@ -14,6 +14,8 @@ export interface Entry {
   readonly fingerprint: string | undefined
   /** `toBytes` of the stanza. */
   readonly stanza: Buffer
+  /** What is written with it. */
+  readonly keepWith?: KeepWith | undefined
 }
 
 /** What is known of an archive while its account is in memory. */
@@ -30,11 +32,11 @@ export const EMPTY: Tail = { last: 0, recent: new Map() }
 export const RECENT_MS = 24 * 3_600_000
 export const RECENT_MESSAGES = 1000
 
-const ROWS = `unnest($1::text[], $2::int8[], $3::text[], $4::int8[], $5::int8[], $6::text[], $7::text[])
-    as entry (owner, seq, peer, is_sent, sent_at, fingerprint, stanza)`
+// Side by side in the list, the arrays are not put down as a table first.
 const APPEND = `
   insert into archive_message (owner, seq, peer, is_sent, sent_at, fingerprint, stanza)
-  select owner, seq, peer, is_sent <> 0, sent_at, fingerprint, stanza from ${ROWS}`
+  select unnest($1::text[]), unnest($2::int8[]), unnest($3::text[]), unnest($4::int8[]) <> 0, unnest($5::int8[]),
+    unnest($6::text[]), unnest($7::text[])`
 /** After a broken connection an attempt may meet the rows of the one before. */
 const APPEND_AGAIN = `${APPEND}
   on conflict (owner, seq) do update set seq = excluded.seq where archive_message.stanza = excluded.stanza returning seq`
@@ -53,13 +55,14 @@ export async function append (db: Database, entries: readonly Entry[], isRetry: 
     textArray(entries.map(e => e.fingerprint)),
     textArray(entries.map(e => e.stanza)),
   ]
-  if (!isRetry) {
+  if (!isRetry && !entries.some(entry => entry.keepWith)) {
     await db.query(APPEND, values)
     return
   }
   await db.transaction(async tx => {
-    const rows = await tx.query(APPEND_AGAIN, values)
-    if (rows.length < entries.length) throw new FencedError('somebody else has written to the same archive')
+    const rows = await tx.query(isRetry ? APPEND_AGAIN : APPEND, values)
+    if (isRetry && rows.length < entries.length) throw new FencedError('somebody else has written to the same archive')
+    for (const [write, kept] of Map.groupBy(entries, entry => entry.keepWith)) await write?.(tx, kept)
   })
 }
 

@@ -69,7 +69,8 @@ function start (patienceMs: number, maxWaitingBytes?: number): void {
   writer = new Writer({ db: line, log, patienceMs, certain: () => undefined, lost: archive => { recovery.add(archive) } }, maxWaitingBytes)
   recovery = new Recovery({
     db: line, log,
-    found: async (owner, entries) => { for (const { seq, stanza } of entries) handedOver.push(`${owner} ${seq} ${stanza}`) },
+    isOurs: async archive => archive.state !== 'left',
+    found: async ({ owner }, entries) => { for (const { seq, stanza } of entries) handedOver.push(`${owner} ${seq} ${stanza}`) },
     reopen: (archive, tail, found) => { writer.reopen(archive, tail, found) },
   })
 }

@@ -65,14 +65,24 @@ export class Writer {
   /** Lets a lost archive go on from where it ends; `found` of what was refused is there. */
   reopen (archive: Archive, tail: Tail, found: readonly Entry[]): void {
     archive.reopen(tail, found)
-    if (archive.doubtful.length === 0) this.#active.delete(archive.owner)
+    if (archive.doubtful.length === 0) this.#settle(archive)
   }
 
   /** Nothing more is kept in it; resolves when what was to be written is, or failed. */
   async close (archive: Archive): Promise<void> {
     archive.state = 'closed'
     await archive.settled()
-    this.#active.delete(archive.owner)
+    this.#settle(archive)
+  }
+
+  /** It is another node's to number. */
+  leave (archive: Archive): void {
+    archive.state = 'left'
+    this.#settle(archive)
+  }
+
+  #settle (archive: Archive): void {
+    if (this.#active.get(archive.owner) === archive) this.#active.delete(archive.owner)
   }
 
   #await (archive: Archive, committed: Promise<void>): void {
@@ -82,7 +92,7 @@ export class Writer {
       archive.doubtful = []
       if (archive.pending !== committed) return
       archive.pending = undefined
-      this.#active.delete(archive.owner)
+      this.#settle(archive)
     }, () => { this.#lose(archive) })
   }
 

@@ -150,13 +150,13 @@ describe('what is worth a copy (§6.1)', () => {
   })
 })
 
-test('a private message is not copied, and the mark is taken off', async () => {
+test('a private message is not copied, and its recipient sees that it is private (§8)', async () => {
   const { laptop, phone, juliet } = await stage(await world(carbons))
 
   await juliet.sends(`<message to='romeo@localhost/laptop' type='chat'><body>hush</body><private xmlns='${NS}'/></message>`)
 
   expect(await phone.received()).toEqual([])
-  expect(await laptop.received()).toEqual([expect.stringMatching(/type='chat'><body>hush<\/body><\/message>$/)])
+  expect(await laptop.received()).toEqual([expect.stringMatching(/<body>hush<\/body><private xmlns='urn:xmpp:carbons:2'\/><\/message>$/)])
 })
 
 test('the error that answers a copied message is copied, another is not (§6.1)', async () => {

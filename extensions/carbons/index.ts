@@ -40,7 +40,6 @@ export const carbons = extension({
       const isAnswer = message.type === 'error' && sentIds.has(account, message)
       if (isAnswer || isCopied(host, message, 'received')) copy(host, message, account, 'received', recipients)
     })
-    host.on('receive', 'finish', message => message.withoutPayload(isPrivate))
   },
 })
 
@@ -58,7 +57,7 @@ function copy (
   }
 }
 
-/** §6.1, errors aside. */
+/** §6.1, errors aside. §8: the mark of a private message stays on it, for its recipient to see. */
 function isCopied (host: ExtensionHost, message: Message, direction: Direction): boolean {
   if (message.children.some(isPrivate) || message.has('no-copy', NS_HINTS)) return false
   const isOfRoom = message.has('x', NS_ROOM_USER)

@@ -1,6 +1,7 @@
 /** XEP-0085: Chat State Notifications. */
 import { expect, test } from 'vitest'
 import { worthOf } from '../../src/testing/worth.ts'
+import { world } from '../../src/testing/world.ts'
 import { archive } from '../archive/index.ts'
 import { carbons } from '../carbons/index.ts'
 import { chatStates } from './index.ts'
@@ -15,4 +16,15 @@ test.each([
   const worth = await worthOf(content, archive, carbons, chatStates)
 
   expect(worth).toEqual({ isKept: false, isCopied: true })
+})
+
+test('one that comes when nobody is there any more is lost without a word', async () => {
+  const { client } = await world(archive, chatStates)
+  const romeo = await client('romeo@localhost/orchard')
+  const juliet = await client('juliet@localhost/balcony')
+  juliet.leaves(false)
+
+  await romeo.sends("<message to='juliet@localhost' type='chat'><gone xmlns='http://jabber.org/protocol/chatstates'/></message>")
+
+  expect(await romeo.received()).toEqual([])
 })

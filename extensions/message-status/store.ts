@@ -18,13 +18,22 @@ const MAX_BACK = 500
 
 /** Moves positions to where the messages are; those that nobody sent move nothing (XEP-0333 §5). */
 export async function saveNews (db: Database, news: readonly News[]): Promise<void> {
+  await db.transaction(async tx => {
+    // Where the planner knows nothing of a young table yet, it would read whole conversations and sort them.
+    await tx.query('set local enable_bitmapscan = off')
+    await moveTo(tx, news)
+  })
+}
+
+async function moveTo (db: Database, news: readonly News[]): Promise<void> {
   await db.query(`
     insert into conversation_status (owner, peer, delivered, displayed)
     select owner, peer, max(seq), max(seq * is_displayed) from (
       select owner, peer, is_displayed, (
         select seq from (
           select seq, stanza from archive_message as m
-          where m.owner = news.owner and m.peer = news.peer and is_sent order by seq desc limit ${MAX_BACK}
+          where archive_conversation(m.owner, m.peer) = archive_conversation(news.owner, news.peer)
+            and m.owner = news.owner and m.peer = news.peer and is_sent order by seq desc limit ${MAX_BACK}
         ) as recent where strpos(split_part(stanza, '>', 1), news.attribute) > 0 limit 1
       ) as seq
       from unnest($1::text[], $2::text[], $3::text[], $4::int8[]) as news (owner, peer, attribute, is_displayed)

@@ -142,6 +142,32 @@ test('what is sent meanwhile does not overtake what waits, however much that is'
   expect(received.at(-2)).toContain('composing')
 })
 
+test('what waits comes although the connection to the database broke while it was read', async () => {
+  const server = await world(archive, offline)
+  await says(await stage(server), 'one', 'two')
+  const locked = Promise.withResolvers<void>()
+  const broken = Promise.withResolvers<void>()
+  const lock = server.db.transaction(async tx => {
+    await tx.query('lock table archive_message in access exclusive mode')
+    locked.resolve()
+    await broken.promise
+  })
+  await locked.promise
+  const juliet = await server.client('juliet@localhost/balcony')
+
+  const isThere = juliet.sends('<presence/>')
+  await expect.poll(() => server.db.query(`select pg_terminate_backend(pid) from pg_locks
+    where relation = 'archive_message'::regclass and not granted`)).toHaveLength(1)
+  broken.resolve()
+  await Promise.all([lock, isThere])
+
+  const received: string[] = []
+  await expect.poll(async () => {
+    received.push(...bodies(await juliet.received()))
+    return received
+  }).toEqual(['one', 'two'])
+})
+
 describe('a session whose stream is managed', () => {
   test('has what it acknowledged, and the rest comes to the next one', async () => {
     const server = await world(archive, offline, streamManagement)

@@ -14,6 +14,7 @@ const PAGE = 50
 /** What the client may have left to read when it is sent the next page. */
 const MAX_UNREAD_BYTES = 1024 * 1024
 const LOOK_AGAIN_MS = 50
+const RETRY_MS = 200
 /** When more than that was kept back nothing is waited for any more: then the limits of the session's own queue hold. */
 const MAX_KEPT = 1000
 
@@ -44,9 +45,22 @@ export class Replay {
   async run (): Promise<void> {
     while (this.#seqs.length > 0 && !this.#isOver) {
       const page = this.#seqs.splice(0, PAGE).filter(seq => this.#undelivered.isFor(seq, this.#session))
-      const messages = await readMessages(this.#host.db, this.#undelivered.owner, page)
+      const messages = await this.#read(page)
       if (!this.#isOver) this.#give(page, messages)
       await this.#taken(page)
+    }
+  }
+
+  /** While the session can wait, so do we: nothing else would bring it what could not be read. */
+  async #read (page: readonly number[]): Promise<readonly Kept[]> {
+    for (;;) {
+      try {
+        return await readMessages(this.#host.db, this.#undelivered.owner, page)
+      } catch (error) { // the database's: it is away
+        if (this.#isHurried) throw error
+        this.#host.log.debug({ err: error }, 'what was waiting waits for the database')
+      }
+      await setTimeout(RETRY_MS)
     }
   }
 

@@ -34,7 +34,7 @@ export const privateStorage = extension({
     })
     // §2.3: nobody reads another's.
     for (const type of ['get', 'set'] as const) {
-      host.iq({ type, to: ['account'], name: 'query', ns: NS }, () => { throw new StanzaError('forbidden') })
+      host.iq({ type, to: ['address'], name: 'query', ns: NS }, () => { throw new StanzaError('forbidden') })
     }
   },
 })

@@ -54,7 +54,9 @@ describe('what is kept', () => {
     const juliet = await client('juliet@localhost/balcony')
     await romeo.asks('set', query("<a xmlns='urn:a'>1</a>"))
 
-    await expect(juliet.asks(type, query("<a xmlns='urn:a'/>"), 'romeo@localhost')).rejects.toThrow('forbidden')
+    for (const owner of ['romeo@localhost', 'nobody@localhost']) {
+      await expect(juliet.asks(type, query("<a xmlns='urn:a'/>"), owner), 'as if there were one').rejects.toThrow('forbidden')
+    }
 
     expect((await kept(romeo, 'a', 'urn:a'))?.text()).toBe('1')
   })

@@ -1,16 +1,17 @@
 /**
- * XEP-0424: Message Retraction. A retraction is kept as any message is; what its author retracts is replaced by a
- * tombstone in the archives of both sides, and with it what corrected it (XEP-0308: Last Message Correction).
+ * XEP-0424: Message Retraction. A retraction is kept as any message is, and with it that it is to be carried out: what
+ * its author retracts is replaced by a tombstone in the archives of both sides, as is what corrected it (XEP-0308: Last
+ * Message Correction), at the latest before the server serves anybody again.
  */
-import { extension, form, GroupWriter, StanzaError } from '../../src/extension/api.ts'
-import type { Account, ExtensionHost, Message } from '../../src/extension/api.ts'
-import { entomb, remove } from './store.ts'
-import type { Retraction } from './store.ts'
+import { extension, form, StanzaError } from '../../src/extension/api.ts'
+import type { ExtensionHost, Message } from '../../src/extension/api.ts'
+import { Carrier } from './carrier.ts'
+import { awaitRetractions, carryOutWaiting, remove } from './store.ts'
 
 const NS = 'urn:xmpp:message-retract:1'
 
-/** More than that is somebody's mistake, or malice: the rest stays as it is. */
-const MAX_WAITING = 1000
+/** A database that was away is asked again. */
+const RETRY_MS = 60_000
 
 const NODE = 'urn:heliograph:retraction:delete'
 const ID = /^[1-9]\d{0,14}$/
@@ -19,30 +20,27 @@ const MAX_IDS = 100
 export const retraction = extension({
   name: 'retraction',
   xeps: ['0424@0.4.2'],
-  setup (host) {
-    // One after the other, whoever sends them: looking for a message is not cheap.
-    const work = new GroupWriter<() => Promise<void>>(async tasks => {
-      for (const task of tasks) await task()
-    })
-    let waiting = 0
-    const retract = (message: Message, account: Account, isSent: boolean): void => {
-      const found = waiting < MAX_WAITING ? retractionOf(message, account, isSent) : undefined
-      if (!found) return
-      waiting++
-      work.add(() => entomb(host.db, found)).catch((error: unknown) => { // the database's: the retraction itself is kept
-        host.log.error({ err: error }, 'a message that was retracted could not be replaced')
-      }).finally(() => { waiting-- })
+  async setup (host) {
+    const failed = (error: unknown): void => { // the database's: what waits is carried out the next time
+      host.log.error({ err: error }, 'a message that was retracted could not be replaced')
     }
+    const carrier = new Carrier(() => carryOutWaiting(host.db, failed), failed)
+    await carryOutWaiting(host.db, failed).catch(failed) // what the end of the server before this one left
+    host.every(RETRY_MS, () => { carrier.ask() })
 
-    offerRemoval(host, task => work.add(task))
+    offerRemoval(host, task => carrier.inTurn(task))
     host.feature(NS)
     host.feature(NS, 'account')
     host.feature(`${NS}#tombstone`, 'account')
     host.payload(NS, { store: true, copy: true, wake: false })
-    host.on('send', 'fanout', (message, { account }) => { retract(message, account, true) })
-    host.on('receive', 'fanout', (message, account) => {
-      if (!message.from?.bare.equals(account.jid)) retract(message, account, false)
+    host.keepWith(NS, awaitRetractions)
+    const retract = (message: Message): void => { if (message.has('retract', NS)) carrier.add() }
+    host.on('send', 'guard', stanza => {
+      if (!carrier.isFull || stanza.kind !== 'message' || !stanza.has('retract', NS)) return
+      return new StanzaError('resource-constraint', 'too many retractions wait')
     })
+    host.on('send', 'fanout', retract)
+    host.on('receive', 'fanout', retract)
   },
 })
 
@@ -60,16 +58,4 @@ function offerRemoval (host: ExtensionHost, inTurn: (task: () => Promise<void>) 
       return `${count} deleted`
     },
   })
-}
-
-/** What the message retracts in the account's archive, which keeps it. */
-function retractionOf (message: Message, account: Account, isSent: boolean): Retraction | undefined {
-  if (message.archiveId === undefined || !message.has('retract', NS)) return
-  const id = message.payload('retract', NS)?.attrs.id
-  const peer = isSent ? message.to : message.from
-  if (id === undefined || !peer) return
-  return {
-    owner: account.jid.toString(), peer: peer.bare.toString(), isSent, seq: Number(message.archiveId), at: Date.now(),
-    message: message.copy(), id,
-  }
 }

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { online } from '../../src/testing/online.ts'
 import { world } from '../../src/testing/world.ts'
 import type { World } from '../../src/testing/world.ts'
+import { Jid } from '../../src/xmpp/jid.ts'
 import { archive } from '../archive/index.ts'
 import { correction } from '../correction/index.ts'
 import { retraction } from './index.ts'
@@ -18,6 +19,17 @@ async function stage () {
 async function kept (server: World, owner: string): Promise<readonly string[]> {
   const rows = await server.db.query<{ stanza: string }>('select stanza from archive_message where owner = $1 order by seq', [owner])
   return rows.map(({ stanza }) => stanza.replace(/^<message[^>]*>|<\/message>$/g, ''))
+}
+
+/** Does something while the database refuses to do another. */
+async function failing (server: World, operation: string, task: () => Promise<void>): Promise<void> {
+  await server.db.query("create function fail () returns trigger language plpgsql as $$ begin raise exception 'no' using errcode = '23514'; end $$")
+  await server.db.query(`create trigger fail before ${operation} for each row execute function fail()`)
+  try {
+    await task()
+  } finally {
+    await server.db.query('drop function fail cascade')
+  }
 }
 
 const says = (id: string, content: string) => `<message to='juliet@localhost' type='chat' id='${id}'>${content}</message>`
@@ -58,6 +70,71 @@ test('what corrected it goes with it', async () => {
 
   await juliet.received()
   expect(await kept(server, 'juliet@localhost')).toEqual([TOMBSTONE, TOMBSTONE, RETRACTION])
+})
+
+describe('a server that ends before the tombstone is there', () => {
+  /** As an end right after the commit leaves it: the retraction is in both archives, its tombstones are not. */
+  async function ended () {
+    const { server, romeo, juliet } = await stage()
+    await romeo.sends(says('one', '<body>Have not saints lips?</body>'))
+    await failing(server, 'update on archive_message', async () => {
+      await romeo.sends(retracts('one'))
+      await juliet.received()
+    })
+    return { server }
+  }
+
+  test('puts it at its next start, before anybody can ask', async () => {
+    const { server } = await ended()
+    expect((await kept(server, 'juliet@localhost'))[0]).toContain('saints')
+
+    const again = await server.restarts()
+
+    for (const owner of ['romeo@localhost', 'juliet@localhost']) expect(await kept(again, owner)).toEqual([TOMBSTONE, RETRACTION])
+    expect(await again.db.query('select * from retraction_waiting')).toEqual([])
+  })
+
+  test('is not kept from starting by what is gone or emptied since', async () => {
+    const { server } = await ended()
+    await server.db.query("delete from archive_message where owner = 'romeo@localhost'")
+    await server.db.query("update archive_message set stanza = ''")
+
+    const again = await server.restarts()
+
+    expect(await again.db.query('select * from retraction_waiting')).toEqual([])
+  })
+
+  test('does not acknowledge a retraction of which it would not know', async () => {
+    const { server, romeo, juliet } = await stage()
+    await romeo.sends(says('one', '<body>Have not saints lips?</body>'))
+    await juliet.received()
+
+    await failing(server, 'insert on retraction_waiting', () =>
+      expect(romeo.sends(retracts('one'))).rejects.toThrow('try again'))
+
+    expect(await juliet.received()).toEqual([])
+    expect(await kept(server, 'romeo@localhost')).toEqual(['<body>Have not saints lips?</body>'])
+  })
+
+  test('is not kept from the others by a retraction that fails', async () => {
+    const { server } = await ended()
+    await server.db.query(`insert into archive_message select owner, seq + 2, peer, is_sent, sent_at, fingerprint,
+      replace(stanza, 'one', 'three') from archive_message where owner = 'juliet@localhost'`)
+    await server.db.query("insert into retraction_waiting (owner, seq) values ('juliet@localhost', 4)")
+    await server.db.query("update archive_message set stanza = 'no stanza' where seq = 2")
+
+    const again = await server.restarts()
+
+    expect((await kept(again, 'juliet@localhost'))[2]).toMatch(/^<retracted .* id='no-three'/)
+  })
+
+  test('leaves nothing behind of an account that was removed', async () => {
+    const { server } = await ended()
+
+    await server.core.commands.remove(Jid.parse('romeo@localhost'))
+
+    expect(await server.db.query('select distinct owner from retraction_waiting')).toEqual([{ owner: 'juliet@localhost' }])
+  })
 })
 
 test('nobody retracts what another wrote (§5)', async () => {

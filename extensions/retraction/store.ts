@@ -1,5 +1,5 @@
 /** The SQL of tombstones: finds what is retracted in one archive, and puts something else in its place. */
-import { el, escapeAttribute, int8Array, message as makeMessage, randomId, storedStanza } from '../../src/extension/api.ts'
+import { el, escapeAttribute, int8Array, message as makeMessage, randomId, storedStanza, textArray } from '../../src/extension/api.ts'
 import type { Database, Jid, Message } from '../../src/extension/api.ts'
 
 const NS = 'urn:xmpp:message-retract:1'
@@ -9,9 +9,13 @@ const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
 /** How far back in a conversation a message can be retracted. */
 const MAX_BACK = 5000
 
+/** So many retractions are looked at in one go. */
+const STEP = 100
+
 /** A retraction that an archive keeps. */
-export interface Retraction {
+interface Retraction {
   readonly owner: string
+  /** As the archive knows the conversation. */
   readonly peer: string
   readonly isSent: boolean
   /** Its place in the archive. */
@@ -19,20 +23,52 @@ export interface Retraction {
   /** Milliseconds since 1970. */
   readonly at: number
   readonly message: Message
-  /** Of the message that is retracted. */
-  readonly id: string
 }
 
 interface Row { readonly seq: number, readonly stanza: string }
 
+interface WaitingRow extends Omit<Retraction, 'message'> {
+  /** Nothing when it is not kept any more. */
+  readonly stanza: string | null
+}
+
 interface Found { readonly seq: number, readonly message: Message }
 
-/** Puts a tombstone in the place of what is retracted, and of its corrections. */
-export async function entomb (db: Database, retraction: Retraction): Promise<void> {
-  const found = await find(db, retraction)
-  const original = found.find(({ message }) => message.id === retraction.id)
+/** Has these retractions carried out one day, whatever happens. */
+export async function awaitRetractions (db: Database, kept: readonly { readonly owner: string, readonly seq: number }[]): Promise<void> {
+  await db.query('insert into retraction_waiting (owner, seq) select unnest($1::text[]), unnest($2::int8[]) on conflict do nothing',
+    [textArray(kept.map(one => one.owner)), int8Array(kept.map(one => one.seq))])
+}
+
+/** Carries out all retractions that wait; one that `failed` waits on. */
+export async function carryOutWaiting (db: Database, failed: (error: unknown) => void): Promise<void> {
+  for (let last = { owner: '', seq: 0 }; ;) {
+    const rows = await db.query<WaitingRow>(`
+      select owner, seq, peer, is_sent as "isSent", sent_at as at, nullif(stanza, '') as stanza
+      from retraction_waiting left join archive_message using (owner, seq)
+      where (owner, seq) > ($1, $2) order by owner, seq limit ${STEP}`, [last.owner, last.seq])
+    for (const row of rows) await carryOut(db, row).catch(failed)
+    const end = rows[STEP - 1]
+    if (!end) return
+    last = end
+  }
+}
+
+/** Puts a tombstone in the place of what is retracted, and of its corrections, where the retraction is still kept. */
+async function carryOut (db: Database, { owner, seq, peer, isSent, at, stanza }: WaitingRow): Promise<void> {
+  await db.transaction(async tx => {
+    if (stanza !== null) await entomb(tx, { owner, seq, peer, isSent, at, message: storedStanza(stanza) as Message })
+    await tx.query('delete from retraction_waiting where owner = $1 and seq = $2', [owner, seq])
+  })
+}
+
+async function entomb (db: Database, retraction: Retraction): Promise<void> {
+  const id = retraction.message.payload('retract', NS)?.attrs.id
+  if (id === undefined) return
+  const found = await find(db, retraction, id)
+  const original = found.find(({ message }) => message.id === id)
   if (!original) return
-  const corrections = found.filter(({ seq, message }) => seq > original.seq && corrects(message, retraction.id))
+  const corrections = found.filter(({ seq, message }) => seq > original.seq && corrects(message, id))
   for (const { seq, message } of [original, ...corrections]) {
     const stone = tombstone(message, { id: retraction.message.id, stamp: new Date(retraction.at).toISOString() })
     await replace(db, retraction.owner, seq, stone)
@@ -41,7 +77,7 @@ export async function entomb (db: Database, retraction: Retraction): Promise<voi
 
 /** Puts tombstones in the place of these messages, in this archive alone; how many there were. */
 export async function remove (db: Database, owner: Jid, seqs: readonly number[], at: number): Promise<number> {
-  const rows = await db.query<Row>('select seq, stanza from archive_message where owner = $1 and seq = any($2::int8[])',
+  const rows = await db.query<Row>("select seq, stanza from archive_message where owner = $1 and seq = any($2::int8[]) and stanza <> ''",
     [owner.toString(), int8Array(seqs)])
   for (const { seq, stanza } of rows) {
     const attributes = { id: randomId(), by: owner.toString(), stamp: new Date(at).toISOString() }
@@ -55,15 +91,16 @@ async function replace (db: Database, owner: string, seq: number, message: Messa
 }
 
 /** What has that id, or corrects what has it, of the same author: the newest first. */
-async function find (db: Database, { owner, peer, isSent, seq, id, message: retraction }: Retraction): Promise<readonly Found[]> {
+async function find (db: Database, { owner, peer, isSent, seq, message: retraction }: Retraction, id: string): Promise<readonly Found[]> {
   const attribute = escapeAttribute(id)
   const rows = await db.query<Row>(`
     select seq, stanza from (
       select seq, stanza from archive_message
-      where owner = $1 and peer = $2 and is_sent = $3 and seq < $4 order by seq desc limit ${MAX_BACK}
+      where archive_conversation(owner, peer) = archive_conversation($1, $2) and owner = $1 and peer = $2
+        and is_sent = $3 and seq < $4 order by seq desc limit ${MAX_BACK}
     ) as recent
-    where strpos(split_part(stanza, '>', 1), ' id=''' || $5 || '''') > 0
-      or (strpos(stanza, '${NS_CORRECTION}') > 0 and strpos(stanza, $5) > 0)
+    where strpos(stanza, $5) > 0
+      and (strpos(split_part(stanza, '>', 1), ' id=''' || $5 || '''') > 0 or strpos(stanza, '${NS_CORRECTION}') > 0)
     order by seq desc`, [owner, peer, isSent, seq, attribute])
   return rows
     .map(row => ({ seq: row.seq, message: storedStanza(row.stanza) as Message }))

@@ -24,7 +24,7 @@ export const vcard = extension({
         [to.toString(), payload.toString()])
     })
     // §3.2: nobody changes another's.
-    host.iq({ type: 'set', to: ['account'], name: 'vCard', ns: NS }, () => { throw new StanzaError('forbidden') })
+    host.iq({ type: 'set', to: ['address'], name: 'vCard', ns: NS }, () => { throw new StanzaError('forbidden') })
   },
 })
 

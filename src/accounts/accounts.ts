@@ -7,7 +7,7 @@ import type { StageTable } from '../extension/stages.ts'
 import type { Presences } from '../presence/presence.ts'
 import { Account } from '../session/account.ts'
 import type { DataSlot } from '../session/account.ts'
-import type { Homes, Located, Records, SavedAccount } from '../session/homes.ts'
+import type { Claim, Homes, Located, Records, SavedAccount } from '../session/homes.ts'
 import { Session } from '../session/session.ts'
 import type { SessionStream } from '../session/session.ts'
 import { Turns } from '../util/turns.ts'
@@ -44,6 +44,8 @@ export class Accounts {
     max: MAX_IDLE, dispose: (account, _key, reason) => { if (reason === 'evict') void this.#leave(account) },
   })
   readonly #loading = new Map<string, Promise<Located>>()
+  /** What is to be taken up with accounts that were claimed: the claim tells it once, and the database may be away. */
+  readonly #legacies = new Map<string, NonNullable<Claim['before']>>()
   readonly #slots: DataSlot<unknown>[] = []
   /** What happens to an account that is not simply there happens in turn. */
   readonly turns = new Turns()
@@ -75,6 +77,11 @@ export class Accounts {
     return count
   }
 
+  /** How many accounts are in memory. */
+  get homeCount (): number {
+    return this.#inUse.size + this.#idle.size
+  }
+
   /** Every session bound here. */
   * sessions (): Iterable<Session> {
     for (const account of this.#inUse.values()) yield * account.sessions
@@ -100,24 +107,50 @@ export class Accounts {
 
   async #bringIn (bare: Jid, key: string): Promise<Located> {
     const { cluster, exists } = this.#parts
+    const run = cluster?.homes.run
     const claim = await cluster?.homes.claim(key)
     if (claim?.node !== undefined) return { node: claim.node }
+    if (claim?.before) this.#legacies.set(key, claim.before)
     const account = new Account(bare)
     const [isThere] = await Promise.all([exists(bare), this.#loadData(account)])
+    if (cluster?.homes.run !== run) return this.#bringIn(bare, key) // it was taken for dead: that claim is void
     if (!isThere) {
-      cluster?.homes.release(key, false)
+      await this.#refuse(key)
       return
     }
-    const saved = claim?.before && await cluster?.records.inherit(claim.before, key)
-    const lost = saved ? await cluster?.restore(account, saved) ?? [] : []
+    const lost = cluster ? await this.#inherit(cluster, account, key) : []
     this.#keep(account, key)
     for (const session of lost) this.end(session)
     return { account }
   }
 
+  /** There is no such account. */
+  async #refuse (key: string): Promise<void> {
+    const { cluster } = this.#parts
+    const legacy = this.#legacies.get(key)
+    if (legacy) await cluster?.records.discard(legacy.node, key)
+    this.#legacies.delete(key)
+    cluster?.homes.release(key, false)
+  }
+
+  /** Takes up what the account's home before has left; what it gives are sessions that nobody can go on with. */
+  async #inherit ({ records, restore, left }: AccountsCluster, account: Account, key: string): Promise<readonly Session[]> {
+    const legacy = this.#legacies.get(key)
+    if (!legacy) return []
+    const saved = await records.inherit(legacy, key)
+    try {
+      const lost = saved ? await restore(account, saved) : []
+      this.#legacies.delete(key)
+      return lost
+    } catch (error) { // the database's: with the next attempt, then
+      left(account, account.clear())
+      throw error
+    }
+  }
+
   #keep (account: Account, key: string): void {
     const records = this.#parts.cluster?.records
-    if (records) {
+    if (records && !account.isAnonymous) { // nobody comes back to an anonymous account
       account.touch = () => { records.touch(account) }
       if (account.sessions.length > 0) account.touch()
     }
@@ -212,19 +245,32 @@ export class Accounts {
       if (!isLeft()) return
       await Promise.all(account.sessions.map(session => session.inFlight.settled()))
       await cluster.leaving(account)
-      await cluster.records.save(account)
-      if (!isLeft()) return
+      const isSaved = await cluster.records.save(account).then(() => true, () => false) // Redis is away: it stays here
+      if (!isSaved || !isLeft()) return
       const hasRecord = account.sessions.length > 0
       this.#remove(account)
       cluster.homes.release(key, hasRecord)
     })
   }
 
+  /** Whether this is the account's home for sure; where another node is, it is over here. */
+  async verify (jid: Jid): Promise<boolean> {
+    const key = jid.bare.toString()
+    const found = await this.#parts.cluster?.homes.find(key).catch(() => undefined) // Redis is away: for everybody
+    if (found?.node === undefined) return true
+    this.drop(key)
+    return false
+  }
+
   /** Another node is the account's home: here it is over at once, and nobody is told but the clients. */
-  drop (key: string, error: StreamError): void {
+  drop (key: string): void {
     const account = this.#inUse.get(key) ?? this.#idle.get(key)
     if (!account) return
-    for (const stream of this.#remove(account)) stream.close(error)
+    const streams = this.#remove(account)
+    const { homes, records } = this.#parts.cluster ?? {}
+    if (homes) records?.discard(homes.run, key).catch(() => {}) // Redis is away
+    // The error with which clients come back and go on: see the gateway's, when a home is gone.
+    for (const stream of streams) stream.close(new StreamError('internal-server-error', 'the session goes on at another node'))
   }
 
   /** Takes the account out of memory as if it had never been there, and gives the streams that are left. */
@@ -234,6 +280,7 @@ export class Accounts {
     this.#inUse.delete(key)
     this.#idle.delete(key)
     const sessions = account.clear()
+    this.#parts.cluster?.records.forget(account)
     this.#parts.cluster?.left(account, sessions)
     return sessions.flatMap(session => {
       const { stream } = session

@@ -54,10 +54,7 @@ export class Forwarding {
     this.#homes.forget(account)
     const all = this.#underWay.get(account) ?? []
     this.#underWay.delete(account)
-    for (const { stanza, done } of all) {
-      if (stanza.kind === 'presence') done.resolve() // the next one says more
-      else done.resolve(this.#again(stanza))
-    }
+    for (const { stanza, done } of all) done.resolve(this.#again(stanza))
   }
 
   #takeOut (account: string, one: Forwarded): boolean {

@@ -11,7 +11,9 @@ import type { Session } from '../session/session.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
+import { NS_CLIENT } from '../xmpp/ns.ts'
 import type { Iq, Message, Stanza } from '../xmpp/stanza.ts'
+import type { WorthTable } from '../xmpp/worth.ts'
 import type { Accounts } from './accounts.ts'
 import { chooseRecipients } from './delivery.ts'
 import { Forwarding } from './forwarding.ts'
@@ -23,6 +25,7 @@ export interface IncomingParts {
   readonly presences: Presences
   /** Whether somebody sees to a message that a session left unread. */
   readonly isTaken: (message: Message, account: Account) => boolean
+  readonly worth: WorthTable
   /** Where this is one node of many. */
   readonly homes?: Homes | undefined
 }
@@ -89,20 +92,23 @@ export class Incoming implements Destination {
     const located = await this.#locate(stanza, to)
     if (located && 'node' in located) return located.node
     if (located) await this.#receive(stanza, located.account)
-    else await this.#refuseUnknown(stanza)
+    else await this.#refuseUnknown(stanza, to)
   }
 
   /** No account is loaded for a presence that means something only to sessions. */
   async #locate (stanza: Stanza, to: Jid): Promise<Located> {
     const { accounts, homes } = this.#parts
     if (!homes || !isForSessionsOnly(stanza) || accounts.peek(to)) return accounts.locate(to)
-    const node = await homes.find(to.bare.toString())
+    const { node, hasLegacy } = await homes.find(to.bare.toString())
+    if (hasLegacy) return accounts.locate(to)
     return node === undefined ? undefined : { node }
   }
 
   // RFC 6121 §8.5.1.
-  #refuseUnknown (stanza: Stanza): void | Promise<void> {
-    if (stanza.kind !== 'presence') return this.#parts.router.bounce(stanza, new StanzaError('service-unavailable'))
+  #refuseUnknown (stanza: Stanza, to: Jid): void | Promise<void> {
+    const { router } = this.#parts
+    if (stanza.kind === 'iq' && to.isBare) return router.answer(stanza, ['address'], to)
+    if (stanza.kind !== 'presence') return router.bounce(stanza, new StanzaError('service-unavailable'))
   }
 
   #receive (stanza: Stanza, account: Account): void | Promise<void> {
@@ -164,12 +170,15 @@ export class Incoming implements Destination {
     stages.fanOutReceived(message, account, to)
     const finished = to.length === 0 ? message : stages.finish(message, account)
     for (const session of to) session.deliver(finished)
-    if (to.length === 0 && !isStored) void this.#undelivered(message, otherwise)
+    if (to.length > 0 || isStored) return
+    // A chat state that comes too late is nothing that a person should hear of (RFC 6121 §8.5.2.2.1 leaves the choice).
+    const isFleeting = otherwise === 'offline' && !message.has('body', NS_CLIENT) && !this.#parts.worth.of(message).store
+    void this.#undelivered(message, isFleeting ? 'ignore' : otherwise)
   }
 
   #receiveIq (iq: Iq, account: Account): void | Promise<void> {
     // RFC 6121 §8.5.2.1.3: the server answers for the account.
-    if (iq.to?.isBare) return this.#parts.router.answer(iq, ['account'], account.jid)
+    if (iq.to?.isBare) return this.#parts.router.answer(iq, ['account', 'address'], account.jid)
     return this.#mayAsk(iq, account) ? this.#deliver(iq, account) : this.#undelivered(iq, 'error')
   }
 

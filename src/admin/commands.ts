@@ -12,9 +12,26 @@ export interface ServerStatus {
   readonly hosts: readonly string[]
   readonly listeners: readonly ListenerStatus[]
   readonly sessions: number
+  /** Every node of the cluster, this one included; none where it is alone. */
+  readonly nodes: readonly NodeStatus[]
   readonly memoryBytes: number
   /** `embedded`, or the URL without its password. */
   readonly database: string
+}
+
+/** What a node tells the others of itself, once a second. */
+export interface NodeStatus {
+  /** Its name and what tells this run of it from others: its epoch. */
+  readonly id: string
+  /** Of accounts whose home it is, wherever their clients are connected. */
+  readonly sessions: number
+  /** Clients that are connected to it. */
+  readonly streams: number
+  /** Accounts that it has in memory. */
+  readonly homes: number
+  /** How old the last news was that it read. */
+  readonly busLagMs: number
+  readonly isLeaving: boolean
 }
 
 export interface ListenerStatus {
@@ -27,6 +44,8 @@ export interface ListenerStatus {
 export interface ServerCommands {
   readonly accounts: AccountCommands
   status (): Promise<ServerStatus>
+  /** Begins to end in good order; its sessions go on at other nodes. */
+  drain (): Promise<void>
   /** Reads the config and certificates again; resolves with the keys that have changed and need a restart. */
   reload (): Promise<readonly string[]>
 }
@@ -39,6 +58,7 @@ export function serveCommands (admin: AdminServer, commands: ServerCommands): vo
   admin.command('user.password', args => accounts.setPassword(jidOf(args), textOf(args, 'password')))
   admin.command('user.list', async () => (await accounts.list()).map(String))
   admin.command('status', () => commands.status())
+  admin.command('drain', () => commands.drain())
   admin.command('reload', () => commands.reload())
 }
 
@@ -52,6 +72,7 @@ export function remoteCommands (client: AdminClient): ServerCommands {
       async list () { return (await client.ask<readonly string[]>('user.list')).map(jid => Jid.parse(jid)) },
     },
     status: () => client.ask<ServerStatus>('status'),
+    async drain () { await client.ask('drain') },
     reload: () => client.ask<readonly string[]>('reload'),
   }
 }

@@ -1,5 +1,5 @@
 /** `heliograph status`: what the running server says of itself, a line for each. */
-import type { ListenerStatus, ServerStatus } from '../admin/commands.ts'
+import type { ListenerStatus, NodeStatus, ServerStatus } from '../admin/commands.ts'
 import { CONFIG, readArguments } from './command.ts'
 import type { Command } from './command.ts'
 import { readConfig } from './read-config.ts'
@@ -27,9 +27,15 @@ function describe (found: ServerStatus): string {
     `hosts      ${found.hosts.join(', ')}`,
     ...found.listeners.map(listener => `listens    ${listener.name} ${describeAddress(listener)}`),
     `sessions   ${found.sessions}`,
+    ...found.nodes.map(describeNode),
     `memory     ${Math.round(found.memoryBytes / 2 ** 20)} MB`,
     `database   ${found.database}`,
   ].join('\n')
+}
+
+function describeNode ({ id, sessions, streams, homes, busLagMs, isLeaving }: NodeStatus): string {
+  const counts = `${sessions} sessions, ${streams} clients, home of ${homes} accounts, bus lag ${busLagMs.toFixed(1)} ms`
+  return `node       ${id}: ${counts}${isLeaving ? ', leaving' : ''}`
 }
 
 function describeAddress ({ host, port }: ListenerStatus): string {

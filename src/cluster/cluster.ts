@@ -1,6 +1,7 @@
 /** What makes a process one node of many: its connections to Redis, and all that stands on them. */
 import type { Logger } from '../log.ts'
 import { Membership } from './membership.ts'
+import type { MembershipOptions } from './membership.ts'
 import { RedisRecords } from './records.ts'
 import { RedisBus } from './redis-bus.ts'
 import { RedisHomes } from './redis-homes.ts'
@@ -18,9 +19,9 @@ export interface Cluster {
 }
 
 /** Joins; rejects with a sentence for the administrator when Redis can't be had. */
-export async function joinCluster (url: string, node: string, log: Logger): Promise<Cluster> {
+export async function joinCluster (url: string, node: string, log: Logger, options?: MembershipOptions): Promise<Cluster> {
   const redis = await openRedis(url, log)
-  const membership = new Membership(redis, node, log)
+  const membership = new Membership(redis, node, log, options)
   const bus = new RedisBus(redis, membership, log)
   await membership.join()
   const homes = new RedisHomes({ redis: redis.commands, bus, membership })
@@ -29,8 +30,8 @@ export async function joinCluster (url: string, node: string, log: Logger): Prom
     redis, membership, bus, homes, records,
     async leave () {
       await records.stop()
-      await membership.leave()
       await bus.close()
+      await membership.leave()
       redis.close()
     },
   }

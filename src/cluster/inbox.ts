@@ -13,7 +13,7 @@ import type { RedisConnections } from './redis.ts'
 
 const READ_COUNT = 100
 const UNTRIMMED_BYTES = 1_048_576
-const REFUSED_MS = 500
+const AGAIN_MS = 50
 const FIRST = '0-0'
 
 export interface InboxEvents {
@@ -36,6 +36,7 @@ export class Inbox {
   #trimmed = FIRST
   #untrimmedBytes = 0
   #lagMs = 0
+  #isRefused = false
 
   constructor (redis: RedisConnections, log: Logger, events: InboxEvents) {
     this.#redis = redis
@@ -49,9 +50,7 @@ export class Inbox {
     this.#mailbox = mailboxOf(node)
     this.#counters.clear()
     this.#last = this.#trimmed = FIRST
-    // The read that waits is for the old mailbox, which is gone.
-    if (isReading) this.#redis.reader.disconnect(true)
-    else void this.#read()
+    if (!isReading) void this.#read()
   }
 
   close (): void {
@@ -95,13 +94,16 @@ export class Inbox {
     const { reader } = this.#redis
     try {
       const read = await reader.xreadBuffer('COUNT', READ_COUNT, 'BLOCK', READ_WAIT_MS, 'STREAMS', mailbox, this.#last)
+      this.#isRefused = false
       return read?.[0]?.[1] ?? []
-    } catch (error) { // Redis is gone, or refuses: it is full of other work, or not the kind of Redis that is needed
-      if (reader.status !== 'ready') await new Promise<void>(resolve => { reader.once('ready', resolve) })
-      else if (isRefusal(error)) {
+    } catch (error) { // Redis is gone, or refuses
+      if (isRefusal(error) && !this.#isRefused) {
+        this.#isRefused = true
         this.#log.error({ err: error }, 'Redis refuses to tell what other nodes have sent')
-        await delay(REFUSED_MS)
       }
+      // A connection that is about to end still counts as ready.
+      if (reader.status === 'ready') await delay(AGAIN_MS)
+      else await new Promise<void>(resolve => { reader.once('ready', resolve) })
       return []
     }
   }

@@ -8,6 +8,7 @@
 import type { Logger } from '../log.ts'
 import { randomId } from '../util/ids.ts'
 import type { NodeId } from './bus.ts'
+import { isRefusal } from './redis.ts'
 import type { RedisConnections } from './redis.ts'
 
 /** Sorted set: a node is a member as long as its id is in it; the score, when it is to be taken out, is the beats' own business. */
@@ -21,11 +22,10 @@ export function mailboxOf (node: NodeId): string {
   return MAILBOX + node
 }
 
-// ARGV: id, TTL, beat, status, a run id for empty data, whether to join, the id that the node had before it joined anew.
+// ARGV: id, TTL, beat, status, whether to join, the id that the node had before it joined anew.
 const BEAT = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('HSETNX', KEYS[3], 'run', ARGV[5])
 local beats = redis.call('HINCRBY', KEYS[3], 'beats', 1)
 local unseen = now - (redis.call('HGET', KEYS[3], 'last') or now) - ARGV[3]
 redis.call('HSET', KEYS[3], 'last', now)
@@ -37,9 +37,9 @@ local function remove (id)
   redis.call('HDEL', KEYS[2], id)
   redis.call('DEL', '${MAILBOX}' .. id)
 end
-if ARGV[7] ~= '' then remove(ARGV[7]) end
+if ARGV[6] ~= '' then remove(ARGV[6]) end
 local isMember = redis.call('ZSCORE', KEYS[1], ARGV[1]) and 1 or 0
-if isMember == 0 and ARGV[6] == '1' then
+if isMember == 0 and ARGV[5] == '1' then
   redis.call('DEL', '${MAILBOX}' .. ARGV[1])
   redis.call('XADD', '${MAILBOX}' .. ARGV[1], '*', 'd', '')
   isMember = 1
@@ -49,7 +49,7 @@ if isMember == 1 then
   redis.call('HSET', KEYS[2], ARGV[1], ARGV[4])
 end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do remove(id) end
-return { isMember, redis.call('HGET', KEYS[3], 'run'), beats, now, unpack(redis.call('ZRANGE', KEYS[1], 0, -1)) }
+return { isMember, beats, now, unpack(redis.call('ZRANGE', KEYS[1], 0, -1)) }
 `
 
 export interface MembershipOptions {
@@ -60,7 +60,13 @@ export interface MembershipOptions {
   readonly clock?: () => number
 }
 
-interface Standing { readonly isMember: boolean, readonly run: string, readonly beats: number, readonly now: number, readonly nodes: readonly NodeId[] }
+interface Standing {
+  readonly isMember: boolean
+  /** Of all nodes together, ever: Redis that has less of them than before has data from before. */
+  readonly beats: number
+  readonly now: number
+  readonly nodes: readonly NodeId[]
+}
 
 /** This node among the others. Handlers of one event are called in the order in which they were given. */
 export class Membership {
@@ -79,7 +85,6 @@ export class Membership {
   #nextId: NodeId | undefined
   #nodes: readonly NodeId[] = []
   #members: ReadonlySet<NodeId> = new Set()
-  #run: string | undefined
   #beats = 0
   #aheadMs = 0
   #certainUntil = -Infinity
@@ -147,13 +152,13 @@ export class Membership {
     this.#redis.whenRefused(() => { this.#excuse() })
   }
 
-  /** The others need not wait until this node's time is over. */
+  /** The others need not wait until this node's time is over, unless Redis is gone. */
   async leave (): Promise<void> {
     this.#hasLeft = true
     clearInterval(this.#timer)
     this.#settle()
     await this.#redis.commands.multi()
-      .zrem(MEMBERS, this.#id).hdel(STATUSES, this.#id).del(mailboxOf(this.#id)).exec()
+      .zrem(MEMBERS, this.#id).hdel(STATUSES, this.#id).del(mailboxOf(this.#id)).exec().catch(() => {}) // it is gone
   }
 
   /**
@@ -180,8 +185,10 @@ export class Membership {
     const standing = await this.#standing()
     this.#isBeating = false
     if (standing === undefined || this.#hasLeft) return
-    if (this.#nextId === undefined && this.#isLost(standing)) this.#nextId = `${this.#node}.${randomId()}`
-    else this.#accept(standing, sentAt)
+    if (this.#nextId === undefined && this.#isLost(standing)) {
+      this.#nextId = `${this.#node}.${randomId()}`
+      this.#certainUntil = -Infinity
+    } else this.#accept(standing, sentAt)
     if (this.#nextId !== undefined || (this.#doubtful.length > 0)) void this.#beat()
   }
 
@@ -192,7 +199,7 @@ export class Membership {
       this.#hasFailed = false
       return standing
     } catch (error) { // Redis went away meanwhile, or refuses the script to everybody: its memory is full
-      if (!this.#redis.isUp) return undefined
+      if (!isRefusal(error)) return undefined
       if (!this.#hasFailed) this.#log.error({ err: error }, 'Redis refuses to note that this node lives')
       this.#hasFailed = true
       this.#excuse()
@@ -200,15 +207,13 @@ export class Membership {
     }
   }
 
-  // Other data, or data from before: a copy that was loaded again.
   #isLost (standing: Standing): boolean {
-    return !standing.isMember || standing.run !== this.#run || standing.beats <= this.#beats
+    return !standing.isMember || standing.beats <= this.#beats
   }
 
   #accept (standing: Standing, sentAt: number): void {
     const before = this.#id
     if (this.#nextId !== undefined) [this.#id, this.#nextId] = [this.#nextId, undefined]
-    this.#run = standing.run
     this.#beats = standing.beats
     this.#aheadMs = standing.now - Date.now()
     // A sixth is for what is done in this certainty.
@@ -229,8 +234,9 @@ export class Membership {
     for (const handler of handlers) handler(node)
   }
 
-  // Redis answers nobody: no other node can have taken this one for dead since it last was certain.
+  // Redis answers nobody: no other node can have taken this one for dead, unless it is known already that one has.
   #excuse (): void {
+    if (this.#nextId !== undefined) return
     this.#certainUntil = Math.max(this.#certainUntil, this.#clock() + this.#ttlMs * 5 / 6)
     this.#settle()
   }
@@ -241,9 +247,9 @@ export class Membership {
 
   async #ask (id: NodeId, isJoining: boolean, before: NodeId | ''): Promise<Standing> {
     const answer = await this.#redis.commands.eval(BEAT, 3, MEMBERS, STATUSES, DATA,
-      id, this.#ttlMs, this.#beatMs, JSON.stringify(this.#describe()), randomId(), isJoining ? '1' : '0', before)
+      id, this.#ttlMs, this.#beatMs, JSON.stringify(this.#describe()), isJoining ? '1' : '0', before)
     if (!Array.isArray(answer)) throw new Error('Redis answered a beat with something else')
-    const [isMember, run, beats, now, ...nodes] = answer.map(String)
-    return { isMember: isMember === '1', run: run ?? '', beats: Number(beats), now: Number(now), nodes: nodes.sort() }
+    const [isMember, beats, now, ...nodes] = answer.map(String)
+    return { isMember: isMember === '1', beats: Number(beats), now: Number(now), nodes: nodes.sort() }
   }
 }

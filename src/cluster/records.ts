@@ -12,8 +12,9 @@ import type { NodeId } from './bus.ts'
 import { decodeNotes, encodeNotes } from './journal.ts'
 import type { Entry } from './journal.ts'
 
-/** Changes of so long are written together. */
+/** Changes of so long are written together; so long after a failure all is tried again. */
 const SAVE_MS = 20
+const RETRY_MS = 1000
 /** The journal is cut when it has grown by so much, or is so old. */
 const JOURNAL_BYTES = 8 * 1024 * 1024
 const JOURNAL_MS = 10_000
@@ -29,7 +30,10 @@ interface Row extends Snapshot {
 /** Nodes that have records, or left some. */
 export const OWNERS = 'hg:owners'
 
-function recordsOf (node: NodeId): string { return `hg:records:${node}` }
+/** Stands before a node's name in the key of its records: a hash with a field for each account. */
+export const RECORDS = 'hg:records:'
+
+function recordsOf (node: NodeId): string { return RECORDS + node }
 function journalOf (node: NodeId): string { return `hg:journal:${node}` }
 
 export interface RecordsParts {
@@ -44,11 +48,15 @@ export class RedisRecords implements Records, Flushable {
   #describe: (account: Account) => Snapshot = () => ({ sessions: [], states: {} })
   readonly #dirty = new Set<Account>()
   readonly #noted = new Set<Account>()
+  readonly #forgotten = new WeakSet<Account>()
+  /** Whose record is still another node's, or that of this one under another name: it goes when there is a new one. */
   readonly #inherited = new Map<string, NodeId>()
   readonly #journals = new Map<NodeId, Promise<ReadonlyMap<string, readonly Entry[]>>>()
   #notes: Entry[] = []
   #number = 0
   #journalBytes = 0
+  /** Something was noted that is not in the journal. */
+  #hasGap = false
   #cutAt = performance.now()
   #lastEntry = '0-0'
   #timer: NodeJS.Timeout | undefined
@@ -61,19 +69,36 @@ export class RedisRecords implements Records, Flushable {
   /** From now on `describe` says what is to be kept of an account. */
   start (describe: (account: Account) => Snapshot): void {
     this.#describe = describe
-    this.#cutting = setInterval(() => { void this.#cut() }, 1000).unref()
+    this.#cutting = setInterval(() => { void this.#cut() }, RETRY_MS).unref()
   }
 
   /** Resolves when all that has changed is written, or can't be. */
   async stop (): Promise<void> {
     clearInterval(this.#cutting)
     clearTimeout(this.#timer)
-    await this.#saveDirty()
+    await this.#write([...this.#dirty]).catch(() => {}) // Redis is away
   }
 
   touch (account: Account): void {
     this.#dirty.add(account)
-    this.#timer ??= setTimeout(() => { void this.#saveDirty() }, SAVE_MS)
+    this.#saveIn(SAVE_MS)
+  }
+
+  #saveIn (ms: number): void {
+    this.#timer ??= setTimeout(() => { void this.#saveDirty() }, ms)
+  }
+
+  /** This node has another name now, and the account is still its own. */
+  renamed (account: Account, before: NodeId): void {
+    this.#inherited.set(account.jid.toString(), before)
+    this.touch(account)
+  }
+
+  forget (account: Account): void {
+    this.#forgotten.add(account)
+    this.#dirty.delete(account)
+    this.#noted.delete(account)
+    this.#inherited.delete(account.jid.toString())
   }
 
   note (account: Account, extension: string, about: string, body: Buffer = NOTHING): void {
@@ -89,10 +114,12 @@ export class RedisRecords implements Records, Flushable {
     const bytes = encodeNotes(notes)
     this.#journalBytes += bytes.length
     const { redis, id } = this.#parts
-    if (redis.status !== 'ready') return
     redis.xadd(journalOf(id()), '*', 'notes', bytes).then(
       entry => { this.#lastEntry = entry ?? this.#lastEntry },
-      error => { this.#parts.log.debug({ err: error }, 'notes of sessions were not written') })
+      error => { // Redis is away
+        this.#hasGap = true
+        this.#parts.log.debug({ err: error }, 'notes of sessions were not written')
+      })
   }
 
   async save (account: Account): Promise<void> {
@@ -106,12 +133,15 @@ export class RedisRecords implements Records, Flushable {
     this.#dirty.clear()
     try {
       await this.#write(accounts)
-    } catch (error) { // Redis is away: all are written anew when it is back
+    } catch (error) { // Redis is away
+      for (const account of accounts) this.#dirty.add(account)
+      this.#saveIn(RETRY_MS)
       this.#parts.log.debug({ err: error, accounts: accounts.length }, 'records of sessions were not written')
     }
   }
 
-  async #write (accounts: readonly Account[]): Promise<void> {
+  async #write (changed: readonly Account[]): Promise<void> {
+    const accounts = changed.filter(account => !this.#forgotten.has(account))
     if (accounts.length === 0) return
     const { redis, id } = this.#parts
     const batch = redis.pipeline().sadd(OWNERS, id())
@@ -120,7 +150,7 @@ export class RedisRecords implements Records, Flushable {
       if (account.sessions.length === 0) batch.hdel(recordsOf(id()), key)
       else batch.hset(recordsOf(id()), key, JSON.stringify({ ...this.#describe(account), next: this.#number } satisfies Row))
       const before = this.#inherited.get(key)
-      if (before !== undefined) batch.hdel(recordsOf(before), key)
+      if (before !== undefined && before !== id()) batch.hdel(recordsOf(before), key)
     }
     const results = await batch.exec()
     const failed = results?.find(([error]) => error !== null)
@@ -130,11 +160,12 @@ export class RedisRecords implements Records, Flushable {
 
   /** Snapshots take the place of notes from time to time. */
   async #cut (): Promise<void> {
-    const isDue = this.#journalBytes > JOURNAL_BYTES || performance.now() - this.#cutAt > JOURNAL_MS
+    const isDue = this.#hasGap || this.#journalBytes > JOURNAL_BYTES || performance.now() - this.#cutAt > JOURNAL_MS
     if (!isDue || this.#noted.size === 0) return
     const accounts = [...this.#noted]
     const upTo = this.#lastEntry
     this.#noted.clear()
+    this.#hasGap = false
     this.#journalBytes = 0
     this.#cutAt = performance.now()
     try {
@@ -142,6 +173,7 @@ export class RedisRecords implements Records, Flushable {
       await this.#parts.redis.xtrim(journalOf(this.#parts.id()), 'MINID', upTo)
     } catch (error) { // Redis is away
       for (const account of accounts) this.#noted.add(account)
+      this.#hasGap = true
       this.#parts.log.debug({ err: error }, 'the journal of sessions was not cut')
     }
   }
@@ -187,6 +219,11 @@ export class RedisRecords implements Records, Flushable {
       if (!last || entries.length < 500) return byAccount
       from = `(${last[0].toString()}`
     }
+  }
+
+  async discard (node: NodeId, account: string): Promise<void> {
+    this.#inherited.delete(account)
+    await this.#parts.redis.hdel(recordsOf(node), account)
   }
 
   /** The accounts of which a node has left records. */

@@ -189,6 +189,7 @@ export class RedisBus implements Bus {
   }
 
   #missed (from: NodeId): void {
+    if (this.#gone.has(from)) return
     this.#log.warn({ from }, 'something that another node told is missing')
     this.#put(from, BROKEN, '', 0, {})
     this.#break(from)

@@ -5,16 +5,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { Redis } from 'ioredis'
-import type { Claim, Homes } from '../session/homes.ts'
+import type { Claim, Found, Homes } from '../session/homes.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { storedStanza } from '../xmpp/stanza.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import type { Bus, NodeId } from './bus.ts'
 import { MEMBERS } from './membership.ts'
 import type { Membership } from './membership.ts'
+import { placeOf } from './placement.ts'
+import { RECORDS } from './records.ts'
 
 /** Homes of others that a node remembers. */
 const MAX_KNOWN = 100_000
+
+/** In place of a node's name where there is none but this one, which leaves. */
+const NOBODY = ''
 
 const RETRY_MS = 100
 
@@ -23,15 +28,22 @@ const RELEASED = '-'
 
 /**
  * Gives the home that is another live node, or an empty string and the node that was home before. A node that nobody
- * counts among the living may not claim: 'lapsed'. Where `ARGV[2]` is empty, nothing is claimed.
+ * counts among the living may not claim: 'lapsed'.
  */
 const CLAIM = `
   local owner = redis.call('get', KEYS[1])
   if owner and owner ~= ARGV[1] and redis.call('zscore', KEYS[2], owner) then return { owner, '' } end
-  if ARGV[2] == '' then return { '', '' } end
   if not redis.call('zscore', KEYS[2], ARGV[1]) then return { 'lapsed', '' } end
   redis.call('set', KEYS[1], ARGV[1])
   return { '', (owner and owner ~= ARGV[1]) and owner or '' }`
+
+/** Gives the home that is another live node, and whether one that is none any more has left records. */
+const FIND = `
+  local owner = redis.call('get', KEYS[1])
+  if not owner or owner == ARGV[1] then return { '', 0 } end
+  if redis.call('zscore', KEYS[2], owner) then return { owner, 0 } end
+  local node = string.sub(owner, 1, 1) == '${RELEASED}' and string.sub(owner, 2) or owner
+  return { '', redis.call('hexists', '${RECORDS}' .. node, ARGV[2]) }`
 
 /** Gives an account up that is ours: for whoever comes, or with records for who takes it over. */
 const RELEASE = `
@@ -48,7 +60,8 @@ const RECLAIM = `
   return 1`
 
 interface Scripts {
-  hgClaim (home: string, members: string, me: string, wanted: string): Promise<[string, string]>
+  hgClaim (home: string, members: string, me: string): Promise<[string, string]>
+  hgFind (home: string, members: string, me: string, account: string): Promise<[string, number]>
   hgRelease (home: string, me: string, value: string): Promise<number>
   hgReclaim (home: string, me: string, before: string): Promise<number>
 }
@@ -63,11 +76,13 @@ export class RedisHomes implements Homes {
   readonly #redis: Scripts
   readonly #bus: Bus
   readonly #membership: Membership
+  #isLeaving = false
   #reclaiming: Promise<void> | undefined
   readonly #known = new LRUCache<string, NodeId>({ max: MAX_KNOWN })
 
   constructor ({ redis, bus, membership }: HomesParts) {
     redis.defineCommand('hgClaim', { numberOfKeys: 2, lua: CLAIM })
+    redis.defineCommand('hgFind', { numberOfKeys: 2, lua: FIND })
     redis.defineCommand('hgRelease', { numberOfKeys: 1, lua: RELEASE })
     redis.defineCommand('hgReclaim', { numberOfKeys: 1, lua: RECLAIM })
     this.#redis = redis as Redis & Scripts // what `defineCommand` has added
@@ -78,13 +93,23 @@ export class RedisHomes implements Homes {
     })
   }
 
+  get run (): string {
+    return this.#membership.id
+  }
+
   elsewhere (account: string): NodeId | undefined {
     return this.#known.get(account)
   }
 
+  /** From now on this node becomes nobody's home. */
+  leave (): void {
+    this.#isLeaving = true
+  }
+
   async claim (account: string): Promise<Claim> {
+    if (this.#isLeaving) return { node: await this.#another(account) }
     for (;;) {
-      const [home, before] = await this.#ask(account, true)
+      const [home, before] = await this.#ask(() => this.#redis.hgClaim(keyOf(account), MEMBERS, this.run), account)
       if (home === 'lapsed') await (this.#membership.certain() ?? sleep(RETRY_MS))
       else if (home !== '') return { node: home }
       else if (before === '') return {}
@@ -93,14 +118,21 @@ export class RedisHomes implements Homes {
     }
   }
 
-  async find (account: string): Promise<NodeId | undefined> {
-    const [home] = await this.#ask(account, false)
-    return home === '' ? undefined : home
+  /** The node that is home, or that is to be: whoever is asked for an account that nobody has claims it. */
+  async #another (account: string): Promise<NodeId> {
+    this.release(account, false) // what this node claimed and has not in memory
+    const { node } = await this.find(account)
+    return node ?? placeOf(account, this.#membership.nodes.filter(one => one !== this.run)) ?? NOBODY
   }
 
-  async #ask (account: string, isClaim: boolean): Promise<readonly [string, string]> {
+  async find (account: string): Promise<Found> {
+    const [home, hasLegacy] = await this.#ask(() => this.#redis.hgFind(keyOf(account), MEMBERS, this.run, account), account)
+    return home === '' ? { hasLegacy: hasLegacy === 1 } : { node: home }
+  }
+
+  async #ask<T> (question: () => Promise<[string, T]>, account: string): Promise<readonly [string, T]> {
     try {
-      const answer = await this.#redis.hgClaim(keyOf(account), MEMBERS, this.#membership.id, isClaim ? 'yes' : '')
+      const answer = await question()
       const [home] = answer
       if (home !== '' && home !== 'lapsed') this.#known.set(account, home)
       return answer
@@ -114,26 +146,25 @@ export class RedisHomes implements Homes {
   }
 
   release (account: string, hasRecord: boolean): void {
-    const { id } = this.#membership
     // Redis is away: it will be another's when it is needed, as this node answers that it is not home.
-    this.#redis.hgRelease(keyOf(account), id, hasRecord ? RELEASED + id : '').catch(() => {})
+    this.#redis.hgRelease(keyOf(account), this.run, hasRecord ? RELEASED + this.run : '').catch(() => {})
   }
 
-  /** After a lapse: claims accounts again, and tells `lost` of those that others are home to by now. */
-  reclaim (accounts: readonly string[], before: NodeId, lost: (account: string) => void): void {
-    const reclaiming = this.#reclaimAll(accounts, before, lost).finally(() => {
+  /** After a lapse: claims accounts again, and tells of each whether it is ours; others are home to the rest by now. */
+  reclaim (accounts: readonly string[], before: NodeId, tell: (account: string, isOurs: boolean) => void): void {
+    const reclaiming = this.#reclaimAll(accounts, before, tell).finally(() => {
       if (this.#reclaiming === reclaiming) this.#reclaiming = undefined
     })
     this.#reclaiming = reclaiming
   }
 
-  async #reclaimAll (accounts: readonly string[], before: NodeId, lost: (account: string) => void): Promise<void> {
-    const { id } = this.#membership
+  async #reclaimAll (accounts: readonly string[], before: NodeId, tell: (account: string, isOurs: boolean) => void): Promise<void> {
+    const { run } = this
     await Promise.all(accounts.map(async account => {
       try {
-        if (await this.#redis.hgReclaim(keyOf(account), id, before) === 0) lost(account)
+        tell(account, await this.#redis.hgReclaim(keyOf(account), run, before) === 1)
       } catch { // Redis is away again: when it is back this node may have lapsed again
-        if (this.#membership.id === id) lost(account)
+        if (this.run === run) tell(account, false)
       }
     }))
   }
@@ -149,6 +180,7 @@ export class RedisHomes implements Homes {
   }
 
   async forward (node: NodeId, stanza: Stanza): Promise<boolean> {
+    if (node === NOBODY) throw new StanzaError('remote-server-timeout', 'this node is leaving')
     const { isHome } = await this.#bus.ask(node, 'stanza', { identity: stanza.identity }, stanza.toBytes())
     return isHome
   }

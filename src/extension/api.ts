@@ -75,6 +75,9 @@ export interface Stored {
   readonly isRepeat?: boolean
 }
 
+/** Writes what goes with messages, in the transaction that keeps them under these numbers. */
+export type KeepWith = (db: Database, kept: readonly { readonly owner: string, readonly seq: number }[]) => Promise<void>
+
 export interface Stages {
   /** A client's element came in. Once per element. */
   read: {
@@ -87,6 +90,7 @@ export interface Stages {
     guard: (stanza: Stanza, sender: Session) => Verdict
     rewrite: (stanza: Stanza, sender: Session) => Stanza
     store: (message: Message, sender: Session) => Stored | undefined
+    /** With the id under which it is kept, if it is, where the account has another session that may get a copy. */
     fanout: (message: Message, sender: Session) => void
   }
   /** A local account is sent to. Once per account, however many of its sessions will get it. */
@@ -148,10 +152,11 @@ export interface Durable {
 }
 
 /**
- * 'own-account' is the sender's own bare JID, also when the iq has no 'to'; 'account' is anyone's; 'rooms' is the
- * service that has the rooms, 'room' one of them; 'stream' is before login.
+ * 'own-account' is the sender's own bare JID, also when the iq has no 'to'; 'account' is anyone's; 'address' is that too,
+ * and where there is no account, so that the answer does not tell; 'rooms' is the service that has the rooms, 'room' one
+ * of them; 'stream' is before login.
  */
-export type IqTarget = 'server' | 'own-account' | 'account' | 'rooms' | 'room' | 'stream'
+export type IqTarget = 'server' | 'own-account' | 'account' | 'address' | 'rooms' | 'room' | 'stream'
 
 export interface IqRoute<Target extends IqTarget = IqTarget> {
   readonly type: 'get' | 'set'
@@ -228,7 +233,7 @@ export interface RoomData<T> {
   set (room: Room, value: T): void
 }
 
-/** What service discovery shows besides features: identities and extended information (XEP-0128). */
+/** What service discovery tells of. */
 export type DiscoTarget = 'server' | 'account' | 'rooms' | 'room'
 
 export interface ExtensionHost {
@@ -238,7 +243,7 @@ export interface ExtensionHost {
   readonly log: Logger
 
   // What the server says it can do.
-  feature (ns: string, of?: DiscoTarget): void
+  feature (ns: string, of?: DiscoTarget | { readonly accountsOf: readonly string[] }): void
   /** Extended information (XEP-0128): a form in the answers to disco#info. */
   info (form: Element, of?: DiscoTarget): void
   /** There is a session where the login has bound one. */
@@ -249,6 +254,9 @@ export interface ExtensionHost {
 
   /** What a message is worth when this payload is all it holds. */
   payload (ns: string, worth: Worth): void
+
+  /** What is to be written with a message that has this payload, in each archive that keeps it. */
+  keepWith (ns: string, write: KeepWith): void
 
   // What it answers.
   iq<const Target extends IqTarget> (route: IqRoute<Target>, handler: IqHandler<Target>): void
@@ -280,6 +288,8 @@ export interface ExtensionHost {
   /** Hands a stanza to one session, on whichever node. No account stage sees it, so it cannot loop. */
   deliver (to: SessionInfo, stanza: Stanza): void
   worth (message: Message): Worth
+  /** What is to be written with the message where it is kept. */
+  keptWith (message: Message): KeepWith | undefined
   /** Hands a message that is kept, and that a session left unread, to the account's others. */
   handOver (account: Account, message: Message): void
   /** Hands over a message that turned out to be kept under that id, although its `committed` was rejected. */
@@ -301,6 +311,8 @@ export interface ExtensionHost {
   durable (state: Durable): ((account: Account, about: string, body?: Buffer) => void) | undefined
   /** Nothing while no other node can think that it is home to the accounts of this one; or else when that is known. */
   certain (): Promise<void> | undefined
+  /** Whether the account is at home here, after something was seen that only its home may do; if not it is gone from here. */
+  verifyHome (account: Jid): Promise<boolean>
   accountData<T> (load: (db: Database, account: Jid) => Promise<T>): AccountData<T>
   /** The same for rooms; a new room has what `load` gives for it. */
   roomData<T> (load: (db: Database, room: Jid) => Promise<T>): RoomData<T>

@@ -48,29 +48,8 @@ export interface RoomStore {
 
 export function roomStore (db: Database, options: RoomOptions): RoomStore {
   return {
-    async load (room) {
-      const [rows, affiliations] = await Promise.all([
-        db.query<RoomRow>('select config, subject, subject_at from room where jid = $1', [room.toString()]),
-        db.query<AffiliationRow>('select jid, affiliation, nick, reason from room_affiliation where room = $1', [room.toString()]),
-      ])
-      const [row] = rows
-      return row && {
-        config: options.parse(new Map(Object.entries(row.config)), new Map()),
-        subject: subjectOf(row),
-        affiliations: new Affiliations(affiliations.map(affiliateOf)),
-      }
-    },
-    async store (room, config, changes) {
-      const fields = Object.fromEntries(options.fields(config).map(({ name, values }) => [name, values]))
-      await db.transaction(async transaction => {
-        await transaction.query(
-          `insert into room (jid, service, name, is_public, is_persistent, config) values ($1, $2, $3, $4, $5, $6)
-           on conflict (jid) do update set name = $3, is_public = $4, is_persistent = $5, config = $6`,
-          [room.toString(), room.domain, valueIn(config, roomName), valueIn(config, publicRoom),
-            valueIn(config, persistent), JSON.stringify(fields)])
-        await storeChanges(transaction, room, changes)
-      })
-    },
+    load: room => load(db, options, room),
+    store: (room, config, changes) => storeRoom(db, options, room, config, changes),
     storeAffiliations: (room, changes) => db.transaction(transaction => storeChanges(transaction, room, changes)),
     async storeSubject (room, { message, at }) {
       await db.query('update room set subject = $2, subject_at = $3 where jid = $1',
@@ -90,6 +69,33 @@ export function roomStore (db: Database, options: RoomOptions): RoomStore {
       await db.query('delete from room where not is_persistent and service = $1', [service])
     },
   }
+}
+
+async function load (db: Database, options: RoomOptions, room: Jid): Promise<SavedRoom | undefined> {
+  const [rows, affiliations] = await Promise.all([
+    db.query<RoomRow>('select config, subject, subject_at from room where jid = $1', [room.toString()]),
+    db.query<AffiliationRow>('select jid, affiliation, nick, reason from room_affiliation where room = $1', [room.toString()]),
+  ])
+  const [row] = rows
+  return row && {
+    config: options.parse(new Map(Object.entries(row.config)), new Map()),
+    subject: subjectOf(row),
+    affiliations: new Affiliations(affiliations.map(affiliateOf)),
+  }
+}
+
+async function storeRoom (
+  db: Database, options: RoomOptions, room: Jid, config: Config, changes: readonly AffiliationChange[],
+): Promise<void> {
+  const fields = Object.fromEntries(options.fields(config).map(({ name, values }) => [name, values]))
+  await db.transaction(async transaction => {
+    await transaction.query(
+      `insert into room (jid, service, name, is_public, is_persistent, config) values ($1, $2, $3, $4, $5, $6)
+       on conflict (jid) do update set name = $3, is_public = $4, is_persistent = $5, config = $6`,
+      [room.toString(), room.domain, valueIn(config, roomName), valueIn(config, publicRoom),
+        valueIn(config, persistent), JSON.stringify(fields)])
+    await storeChanges(transaction, room, changes)
+  })
 }
 
 async function storeChanges (db: Database, room: Jid, changes: readonly AffiliationChange[]): Promise<void> {

@@ -3,8 +3,8 @@ import { createServer, STATUS_CODES } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { boundAddresses, openPorts } from './ports.ts'
-import type { PortOptions } from './ports.ts'
+import { openPorts } from './ports.ts'
+import type { PortAddress, PortOptions, Ports } from './ports.ts'
 
 export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => void
 export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
@@ -19,33 +19,33 @@ const HEADERS_MS = 10_000
 
 /** Open ports that speak HTTP. */
 export class HttpListener {
-  readonly #servers: readonly Server[]
+  readonly #ports: Ports<Server>
 
-  constructor (servers: readonly Server[]) {
-    this.#servers = servers
+  constructor (ports: Ports<Server>) {
+    this.#ports = ports
   }
 
   get addresses (): readonly AddressInfo[] {
-    return boundAddresses(this.#servers)
+    return this.#ports.addresses
   }
 
   /** Accepts no more; requests under way and WebSockets go on. */
   stop (): void {
-    for (const server of this.#servers) server.close()
+    this.#ports.stop()
   }
 
   /** Cuts requests under way as well; open WebSockets are their endpoint's to close. */
   close (): void {
     this.stop()
-    for (const server of this.#servers) server.closeAllConnections()
+    for (const server of this.#ports.servers) server.closeAllConnections()
   }
 }
 
 /** Opens the ports; `/healthz` answers by itself. */
-export async function listenHttp (addresses: readonly string[], options: HttpOptions): Promise<HttpListener> {
+export async function listenHttp (addresses: readonly PortAddress[], options: HttpOptions): Promise<HttpListener> {
   const routes = new Map<string, HttpHandler>([['/healthz', answerHealth], ...Object.entries(options.routes)])
   const upgrades = new Map(Object.entries(options.upgrades ?? {}))
-  const servers = await openPorts(addresses, options, () =>
+  const ports = await openPorts(addresses, options, () =>
     createServer({ headersTimeout: HEADERS_MS, noDelay: true })
       .on('request', (request, response) => {
         const answer = routes.get(pathOf(request)) ?? answerNotFound
@@ -55,7 +55,7 @@ export async function listenHttp (addresses: readonly string[], options: HttpOpt
         const upgrade = upgrades.get(pathOf(request)) ?? refuseUnknown
         upgrade(request, socket, head)
       }))
-  return new HttpListener(servers)
+  return new HttpListener(ports)
 }
 
 /** Answers an upgrade that does not come about, and closes. */

@@ -3,11 +3,11 @@
  * connection beyond its address's limit, or whose TLS handshake fails, never becomes a stream.
  */
 import { createServer } from 'node:net'
-import type { AddressInfo, Server, Socket } from 'node:net'
-import { plainAddress } from './addresses.ts'
+import type { AddressInfo, Socket } from 'node:net'
 import type { AddressLimit } from './addresses.ts'
-import { boundAddresses, openPorts } from './ports.ts'
-import type { PortOptions } from './ports.ts'
+import { openPorts } from './ports.ts'
+import type { PortAddress, PortOptions, Ports } from './ports.ts'
+import { peerAddress } from './proxy-protocol.ts'
 import type { Shaper } from './shaper.ts'
 import { TcpTransport } from './tcp.ts'
 import type { TlsServer } from './tls.ts'
@@ -22,22 +22,22 @@ export interface ListenOptions extends PortOptions {
 
 /** Open ports and the connections that came in by them. */
 export class Listener {
-  readonly #servers: readonly Server[]
+  readonly #ports: Ports
   readonly #open: ReadonlyMap<Socket, TcpTransport>
 
-  constructor (servers: readonly Server[], open: ReadonlyMap<Socket, TcpTransport>) {
-    this.#servers = servers
+  constructor (ports: Ports, open: ReadonlyMap<Socket, TcpTransport>) {
+    this.#ports = ports
     this.#open = open
   }
 
   /** The addresses in use: where port 0 was asked for, what came of it. */
   get addresses (): readonly AddressInfo[] {
-    return boundAddresses(this.#servers)
+    return this.#ports.addresses
   }
 
   /** Accepts no more; open connections go on. */
   stop (): void {
-    for (const server of this.#servers) server.close()
+    this.#ports.stop()
   }
 
   /** Accepts no more and cuts what is still open. */
@@ -49,12 +49,11 @@ export class Listener {
 
 /** Opens the ports; each connection is given to `accept` once it can carry a stream. */
 export async function listen (
-  addresses: readonly string[], options: ListenOptions, accept: (transport: TcpTransport) => void,
+  addresses: readonly PortAddress[], options: ListenOptions, accept: (transport: TcpTransport) => void,
 ): Promise<Listener> {
   const open = new Map<Socket, TcpTransport>()
   const admit = admitter(open, options, accept)
-  const servers = await openPorts(addresses, options, () => createServer({ noDelay: true }, admit))
-  return new Listener(servers, open)
+  return new Listener(await openPorts(addresses, options, () => createServer({ noDelay: true }, admit)), open)
 }
 
 function admitter (
@@ -68,8 +67,8 @@ function admitter (
   }
   return socket => {
     // Undefined when the peer has gone already.
-    const address = socket.remoteAddress
-    if (address === undefined || streams?.take(plainAddress(address)) === false) {
+    const address = peerAddress(socket)
+    if (address === undefined || streams?.take(address) === false) {
       socket.destroy()
       return
     }

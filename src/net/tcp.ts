@@ -4,10 +4,10 @@
  */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { plainAddress } from './addresses.ts'
 import { Deadlines } from './deadlines.ts'
 import { flushSoon } from './flush.ts'
 import type { Flushable } from './flush.ts'
+import { peerAddress } from './proxy-protocol.ts'
 import type { Shaped, Shaper } from './shaper.ts'
 import { TlsInfo } from './tls.ts'
 import type { TlsServer } from './tls.ts'
@@ -46,7 +46,7 @@ export class TcpTransport implements Transport, Shaped, Flushable {
   static readonly #farewells = new Deadlines<TcpTransport>(FAREWELL_MS, transport => transport.destroy())
 
   readonly kind = 'tcp'
-  readonly isLocal = false
+  readonly mayBePlain = false
   readonly remoteAddress: string
   onData: (chunk: Buffer) => void = ignore
   onClose: (reason?: Error) => void = ignore
@@ -64,7 +64,7 @@ export class TcpTransport implements Transport, Shaped, Flushable {
   constructor (socket: Socket, options: TcpOptions = {}) {
     this.#options = options
     this.#socket = socket
-    this.remoteAddress = plainAddress(socket.remoteAddress ?? '')
+    this.remoteAddress = peerAddress(socket) ?? ''
     this.#listen(socket)
   }
 
@@ -131,6 +131,7 @@ export class TcpTransport implements Transport, Shaped, Flushable {
     }
     this.flush()
     this.#unlisten(this.#socket)
+    this.#socket.pause() // what came right behind a PROXY header is TLS's to read
     const socket = tls.wrap(this.#socket, host)
     this.#socket = socket
     this.#listen(socket)

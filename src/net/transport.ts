@@ -17,8 +17,8 @@ export interface SecureInfo {
 export interface Transport {
   readonly kind: 'tcp' | 'websocket'
   readonly remoteAddress: string
-  /** Whether the connection came from this machine: a proxy's, that ends TLS, or one that needs none. WebSocket only. */
-  readonly isLocal: boolean
+  /** WebSocket only: it came from this machine or a listed balancer, which have ended TLS, or need none. */
+  readonly mayBePlain: boolean
   readonly secure: SecureInfo | undefined
   /** Bytes written that the peer has not taken yet. */
   readonly bufferedBytes: number

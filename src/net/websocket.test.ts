@@ -289,6 +289,6 @@ test('behind a proxy on this machine a connection has the address that the proxy
   cleanup.push(() => client.terminate())
   await once(client, 'open')
 
-  expect(accepted.map(({ remoteAddress, isLocal }) => ({ remoteAddress, isLocal })))
-    .toEqual([{ remoteAddress: '198.51.100.7', isLocal: true }])
+  expect(accepted.map(({ remoteAddress, mayBePlain }) => ({ remoteAddress, mayBePlain })))
+    .toEqual([{ remoteAddress: '198.51.100.7', mayBePlain: true }])
 })

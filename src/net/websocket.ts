@@ -13,6 +13,7 @@ import type { AddressLimit } from './addresses.ts'
 import { flushSoon } from './flush.ts'
 import type { Flushable } from './flush.ts'
 import { refuseUpgrade } from './http.ts'
+import { isFromBalancer, peerAddress } from './proxy-protocol.ts'
 import type { Shaped, Shaper } from './shaper.ts'
 import type { Transport } from './transport.ts'
 
@@ -66,7 +67,7 @@ export class WebSocketEndpoint {
       refuseUpgrade(socket, 400, 'The sub-protocol xmpp is required\n')
       return
     }
-    const { address, isLocal } = whoAsks(request)
+    const { address, mayBePlain } = whoAsks(request)
     if (this.#options.streams?.take(address) === false) {
       refuseUpgrade(socket, 429)
       return
@@ -74,7 +75,7 @@ export class WebSocketEndpoint {
     socket.once('close', () => this.#options.streams?.release(address))
     this.#standIn(request)
     this.#server.handleUpgrade(request, socket, head, webSocket =>
-      this.#admit(new WebSocketTransport(webSocket, socket, address, isLocal, this.#options.shaper), webSocket))
+      this.#admit(new WebSocketTransport(webSocket, socket, address, mayBePlain, this.#options.shaper), webSocket))
   }
 
   /** Pings the silent, and cuts those that were silent since the last ping. */
@@ -120,7 +121,7 @@ function ignore (): void {}
 class WebSocketTransport implements Transport, Shaped, Flushable {
   readonly kind = 'websocket'
   readonly remoteAddress: string
-  readonly isLocal: boolean
+  readonly mayBePlain: boolean
   /** The HTTP server has no TLS of its own: where there is any, a proxy in front ends it. */
   readonly secure = undefined
   onData: (chunk: Buffer) => void = ignore
@@ -137,12 +138,12 @@ class WebSocketTransport implements Transport, Shaped, Flushable {
   #reason: Error | undefined
 
   constructor (
-    webSocket: WebSocket, socket: Duplex, remoteAddress: string, isLocal: boolean, shaper: Shaper | undefined,
+    webSocket: WebSocket, socket: Duplex, remoteAddress: string, mayBePlain: boolean, shaper: Shaper | undefined,
   ) {
     this.#webSocket = webSocket
     this.#socket = socket
     this.remoteAddress = remoteAddress
-    this.isLocal = isLocal
+    this.mayBePlain = mayBePlain
     this.#shaper = shaper
     webSocket.on('message', (data, isBinary) => this.#take(data, isBinary))
     webSocket.on('pong', () => { this.#isAlive = true })
@@ -239,10 +240,11 @@ class WebSocketTransport implements Transport, Shaped, Flushable {
   }
 }
 
-/** Who is at the other end: where a proxy on this machine is, the client that it names last (X-Forwarded-For). */
-function whoAsks (request: IncomingMessage): { readonly address: string, readonly isLocal: boolean } {
-  const address = plainAddress(request.socket.remoteAddress ?? '')
+/** Who is at the other end: whom a balancer or, as the last of X-Forwarded-For, a proxy on this machine passes on. */
+function whoAsks ({ socket, headers }: IncomingMessage): { readonly address: string, readonly mayBePlain: boolean } {
+  const address = peerAddress(socket) ?? ''
+  if (isFromBalancer(socket)) return { address, mayBePlain: true }
   const isLocal = address === '::1' || address.startsWith('127.')
-  const forwarded = String(request.headers['x-forwarded-for'] ?? '').split(',').at(-1)?.trim() ?? ''
-  return { address: isLocal && isIP(forwarded) ? plainAddress(forwarded) : address, isLocal }
+  const forwarded = String(headers['x-forwarded-for'] ?? '').split(',').at(-1)?.trim() ?? ''
+  return { address: isLocal && isIP(forwarded) ? plainAddress(forwarded) : address, mayBePlain: isLocal }
 }

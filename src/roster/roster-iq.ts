@@ -35,7 +35,7 @@ export function registerRosterIq (
     dropSubscriptions(session, contact, await rosters.remove(session.account, contact))
   })
 
-  host.iq({ type: 'set', to: ['account'], name: 'query', ns: NS_ROSTER }, () => {
+  host.iq({ type: 'set', to: ['address'], name: 'query', ns: NS_ROSTER }, () => {
     throw new StanzaError('forbidden', 'that is another\'s roster') // RFC 6121 §2.3.3
   })
 }

@@ -77,14 +77,27 @@ describe('disco#info', () => {
   })
 })
 
-test.each([undefined, 'romeo@localhost'])('disco#items of %s is an empty list', async to => {
+test.each([undefined, 'romeo@localhost', 'juliet@localhost', 'nobody@localhost'])('disco#items of %s is an empty list', async to => {
   const { client } = await world()
+  await client('juliet@localhost/balcony')
   const romeo = await client('romeo@localhost/orchard')
 
   const items = await romeo.asks('get', ITEMS, to)
 
   expect(items?.getNS()).toBe(NS_ITEMS)
   expect(items?.getChildElements()).toEqual([])
+})
+
+test('disco#items tells nobody of a node whether there is an account (XEP-0030 §8)', async () => {
+  const { client } = await world()
+  const romeo = await client('romeo@localhost/orchard')
+  await client('juliet@localhost/balcony')
+  const itemsOf = (who: string) => romeo.asks('get', `<query xmlns='${NS_ITEMS}' node='x'/>`, who)
+
+  const [ofSomebody, ofNobody] = [await itemsOf('juliet@localhost'), await itemsOf('nobody@localhost')]
+
+  expect(ofSomebody?.attrs.node).toBe('x')
+  expect(String(ofNobody)).toBe(String(ofSomebody).replace('juliet', 'nobody'))
 })
 
 describe('capabilities (XEP-0115)', () => {

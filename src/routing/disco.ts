@@ -2,7 +2,7 @@
  * XEP-0030: Service Discovery, XEP-0128: its extensions, and XEP-0115: Entity Capabilities. Answers for the server and
  * for accounts from what was declared, and gives the hash of it for stream features and the account's own use.
  */
-import type { DiscoTarget, ExtensionHost, IqRequest } from '../extension/api.ts'
+import type { DiscoTarget, ExtensionHost } from '../extension/api.ts'
 import type { Account } from '../session/account.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
@@ -43,19 +43,27 @@ export class Disco {
     // Its identity has its name, and its forms tell of it: it adds them itself.
     room: { identities: [], features: new Set([NS_INFO, NS_ITEMS]), forms: [] },
   }
+  readonly #accountFeatures = new Map<string, Set<string>>()
   readonly #nodes = new Map<string, DiscoNode>()
   readonly #services: ((host: Jid) => Service)[] = []
   #ver: string | undefined
 
   /** What is returned takes the feature away again. */
-  addFeature (ns: string, of: DiscoTarget): () => void {
-    const { features } = this.#entities[of]
-    features.add(ns)
+  addFeature (ns: string, of: DiscoTarget | { readonly accountsOf: readonly string[] }): () => void {
+    const lists = typeof of === 'string' ? [this.#entities[of].features] : of.accountsOf.map(host => this.#featuresOn(host))
+    for (const features of lists) features.add(ns)
     this.#ver = undefined
     return () => {
-      features.delete(ns)
+      for (const features of lists) features.delete(ns)
       this.#ver = undefined
     }
+  }
+
+  /** What the accounts of one host have besides those of all. */
+  #featuresOn (host: string): Set<string> {
+    let features = this.#accountFeatures.get(host)
+    if (!features) this.#accountFeatures.set(host, features = new Set())
+    return features
   }
 
   /** XEP-0128; what is returned takes the form away again. */
@@ -88,23 +96,24 @@ export class Disco {
 
   /** Answers queries; `mayKnow` says whether somebody may be told about another's account (XEP-0030 §8). */
   register (host: ExtensionHost, mayKnow: (account: Account, from: Jid) => boolean): void {
-    const guarded = (answer: (query: Element) => Element) => async ({ to, from, payload }: IqRequest) => {
-      const account = await host.account(to)
-      if (!account || !mayKnow(account, from)) throw new StanzaError('service-unavailable')
-      return answer(payload)
-    }
-    const accountInfo = (query: Element): Element => this.#info('account', query, [])
+    const accountInfo = (query: Element, { domain }: Jid): Element =>
+      this.#info('account', query, [], this.#accountFeatures.get(domain))
     const info = { type: 'get', name: 'query', ns: NS_INFO } as const
     const items = { type: 'get', name: 'query', ns: NS_ITEMS } as const
     // XEP-0115 §6.2: a query may name the node that the hash was announced with.
     host.iq({ ...info, to: ['server'] }, ({ payload }) =>
       this.#info('server', payload, [`${CAPS_NODE}#${this.#serverVer()}`]))
-    host.iq({ ...info, to: ['own-account'] }, ({ payload }) => this.#nodeInfo(payload) ?? accountInfo(payload))
-    host.iq({ ...info, to: ['account'] }, guarded(accountInfo))
+    host.iq({ ...info, to: ['own-account'] }, ({ payload, to }) => this.#nodeInfo(payload) ?? accountInfo(payload, to))
+    host.iq({ ...info, to: ['account'] }, async ({ to, from, payload }) => {
+      const account = await host.account(to)
+      if (!account || !mayKnow(account, from)) throw new StanzaError('service-unavailable')
+      return accountInfo(payload, to)
+    })
     host.iq({ ...info, to: ['rooms'] }, ({ payload }) => this.#info('rooms', payload, []))
     host.iq({ ...items, to: ['server'] }, ({ payload, to }) => answerItems(payload, this.#services.map(of => of(to))))
     host.iq({ ...items, to: ['own-account'] }, ({ payload, to }) => this.#nodeItems(payload, to) ?? answerItems(payload))
-    host.iq({ ...items, to: ['account'] }, guarded(payload => answerItems(payload)))
+    // XEP-0030 §8: empty where there is no such account, whatever the node: and so where there is one.
+    host.iq({ ...items, to: ['address'] }, ({ payload: { attrs: { node } } }) => el('query', NS_ITEMS, { node }))
   }
 
   /** XEP-0115 §6.3: for the stream features. */
@@ -131,9 +140,12 @@ export class Disco {
       ...(node.items?.() ?? []).map(item => el('item', NS_ITEMS, { jid: of.toString(), ...item })))
   }
 
-  #info (of: DiscoTarget, { attrs: { node } }: Element, nodes: readonly string[]): Element {
+  #info (
+    of: DiscoTarget, { attrs: { node } }: Element, nodes: readonly string[], besides: Iterable<string> = [],
+  ): Element {
     if (node !== undefined && !nodes.includes(node)) throw new StanzaError('item-not-found')
-    return infoOf(this.#entities[of], node)
+    const { features, ...entity } = this.#entities[of]
+    return infoOf({ ...entity, features: new Set([...features, ...besides]) }, node)
   }
 }
 

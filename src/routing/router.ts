@@ -30,6 +30,7 @@ export class Router {
   readonly #iqs: IqTable
   readonly #log: Logger
   #presence: PresenceOutlet | undefined
+  #last: { readonly copied: Promise<void>, readonly routed: Promise<void>, readonly done: Promise<void> } | undefined
 
   constructor (stages: StageTable, iqs: IqTable, log: Logger) {
     this.#stages = stages
@@ -69,9 +70,18 @@ export class Router {
     const stored = this.#stages.storeSent(addressed, sender)
     const routed = this.#routeStored(addressed) // in the same tick: both copies are in one transaction
     const copied = stored?.isRepeat ? stored.committed : account.deliverInOrder(stored?.committed, () => {
-      this.#stages.fanOutSent(stored ? stamp(addressed, account.jid, stored.id) : addressed, sender)
+      const isCopied = stored !== undefined && account.sessions.length > 1
+      this.#stages.fanOutSent(isCopied ? stamp(addressed, account.jid, stored.id) : addressed, sender)
     })
-    return routed && copied ? Promise.all([copied, routed]).then(() => {}) : copied ?? routed
+    return routed && copied ? this.#both(copied, routed) : copied ?? routed
+  }
+
+  /** When both have come to an end; one promise for what a sender says to somebody while a group is committed. */
+  #both (copied: Promise<void>, routed: Promise<void>): Promise<void> {
+    if (this.#last?.copied !== copied || this.#last.routed !== routed) {
+      this.#last = { copied, routed, done: Promise.all([copied, routed]).then(() => {}) }
+    }
+    return this.#last.done
   }
 
   /** As `route`, but what is thrown comes by the promise: the sender's copy is kept by now, and goes its way. */
@@ -93,7 +103,7 @@ export class Router {
     if (iq.to && !iq.to.equals(own)) return this.route(iq)
     // RFC 6120 §10.3.3: answered by the server on the account's behalf.
     if (iq.type !== 'get' && iq.type !== 'set') return
-    return this.#iqs.answer(iq, ['own-account', 'account'], own, sender.jid, sender, reply => { sender.deliver(reply) })
+    return this.#iqs.answer(iq, ['own-account', 'account', 'address'], own, sender.jid, sender, reply => { sender.deliver(reply) })
   }
 
   /** Sends on the account's behalf what its guards let pass, and nothing, without a word, where they don't. */
@@ -121,8 +131,8 @@ export class Router {
     return this.bounce(stanza, new StanzaError('remote-server-not-found'))
   }
 
-  /** Answers an iq that is for a server or an account; what is no request is dropped. */
-  answer (request: Iq, targets: readonly ('server' | 'account')[], to: Jid): void | Promise<void> {
+  /** Answers an iq that is for a server, an account or where one might be; what is no request is dropped. */
+  answer (request: Iq, targets: readonly ('server' | 'account' | 'address')[], to: Jid): void | Promise<void> {
     if (request.type !== 'get' && request.type !== 'set' || !request.from) return
     return this.#iqs.answer(request, targets, to, request.from, undefined, reply => { void this.post(reply) })
   }

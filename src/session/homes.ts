@@ -16,13 +16,23 @@ export interface Claim {
   readonly before?: { readonly node: string, readonly isInOrder: boolean } | undefined
 }
 
+/** What is known of an account's home. */
+export interface Found {
+  /** The other node that is home. */
+  readonly node?: string | undefined
+  /** None is, and one that was has left sessions, for whoever claims the account. */
+  readonly hasLegacy?: boolean | undefined
+}
+
 export interface Homes {
+  /** This run of this node: another one after it was taken for dead, when all is to be claimed again. */
+  readonly run: string
   /** The other node that was the account's home when last asked. */
   elsewhere (account: string): string | undefined
   /** Makes this node the account's home unless another is. Rejects with a StanzaError (wait) when nobody can tell. */
   claim (account: string): Promise<Claim>
-  /** The other node that is the account's home, if one is; claims nothing. */
-  find (account: string): Promise<string | undefined>
+  /** Looks who is the account's home; claims nothing. Rejects as `claim` does. */
+  find (account: string): Promise<Found>
   /** That node is not the account's home, or is no more. */
   forget (account: string): void
   /** The account is not in memory here any more: whoever needs it next may be its home. */
@@ -66,6 +76,10 @@ export interface Records {
   note (account: Account, extension: string, about: string, body: Buffer | undefined): void
   /** What the node that was home before has left. */
   inherit (before: NonNullable<Claim['before']>, account: string): Promise<SavedAccount | undefined>
+  /** Nobody goes on with what that node has left of the account. */
+  discard (node: string, account: string): Promise<void>
   /** Resolves when all that is known of the account now is kept. */
   save (account: Account): Promise<void>
+  /** It is not at home here any more: nothing is written of it from now on. */
+  forget (account: Account): void
 }

@@ -1,11 +1,19 @@
 /** The stanzas of a session that were taken and are not dealt with yet: they count as handled in the order they came. */
+import type { Stanza } from '../xmpp/stanza.ts'
 
 /** More than that, and the client's stream is read no further. */
 const LIMIT = 64
 
+/** Told of a stanza on whose way something broke. */
+export type Failed = (error: unknown, stanza: Stanza) => void
+
+/** Stanzas one after the other that wait for the same; as good as done where there is nothing to wait for. */
+interface Entry { readonly done: Promise<void> | undefined, readonly stanzas: (Stanza | undefined)[], isDone: boolean }
+
 export class InFlight {
   readonly #handled: () => void
-  readonly #entries: { isDone: boolean }[] = []
+  readonly #entries: Entry[] = []
+  #size = 0
   #waiting: PromiseWithResolvers<void>[] = []
 
   /** `handled` is called once for each stanza, in order. */
@@ -13,29 +21,35 @@ export class InFlight {
     this.#handled = handled
   }
 
-  /** Counts a stanza that is dealt with when `done` resolves, or is already. */
-  track (done: void | Promise<void>): void {
-    if (!done && this.#entries.length === 0) return this.#handled()
-    const entry = { isDone: !done }
+  /** Counts a stanza that is dealt with when `done` resolves or rejects, or is already; `failed` is told of a rejection. */
+  track (done: void | Promise<void>, stanza?: Stanza, failed?: Failed): void {
+    const last = this.#entries.at(-1)
+    if (!done && !last) return this.#handled()
+    this.#size++
+    if (last && done && last.done === done) {
+      last.stanzas.push(stanza)
+      return
+    }
+    const entry: Entry = { done: done || undefined, stanzas: [stanza], isDone: !done }
     this.#entries.push(entry)
-    done?.finally(() => {
-      entry.isDone = true
-      this.#settle()
-    }).catch(() => {}) // whoever sent it heard of it
+    done?.then(() => { this.#end(entry) }, error => {
+      for (const stanza of entry.stanzas) if (stanza) failed?.(error, stanza)
+      this.#end(entry)
+    })
   }
 
   get size (): number {
-    return this.#entries.length
+    return this.#size
   }
 
   /** Resolves when another may be taken; nothing when it may be at once. */
   room (): Promise<void> | undefined {
-    return this.#entries.length < LIMIT ? undefined : this.#wait()
+    return this.#size < LIMIT ? undefined : this.#wait()
   }
 
   /** Resolves when none is left; nothing when that is now. */
   settled (): Promise<void> | undefined {
-    return this.#entries.length === 0 ? undefined : this.#wait().then(() => this.settled())
+    return this.#size === 0 ? undefined : this.#wait().then(() => this.settled())
   }
 
   #wait (): Promise<void> {
@@ -44,12 +58,15 @@ export class InFlight {
     return waiter.promise
   }
 
-  #settle (): void {
+  #end (entry: Entry): void {
+    entry.isDone = true
     while (this.#entries[0]?.isDone) {
-      this.#entries.shift()
-      this.#handled()
+      for (const _stanza of this.#entries.shift()?.stanzas ?? []) {
+        this.#size--
+        this.#handled()
+      }
     }
-    if (this.#entries.length >= LIMIT) return
+    if (this.#size >= LIMIT) return
     for (const waiter of this.#waiting.splice(0)) waiter.resolve()
   }
 }

@@ -32,7 +32,8 @@ export function int8Array (values: readonly number[]): Buffer {
   let at = writeHeader(array, INT8_OID, values.length)
   for (const value of values) {
     at = array.writeInt32BE(8, at)
-    at = array.writeBigInt64BE(BigInt(value), at)
+    at = array.writeInt32BE(Math.floor(value / 2 ** 32), at)
+    at = array.writeUInt32BE(value >>> 0, at)
   }
   return array
 }

@@ -1,35 +1,28 @@
 /**
  * A client's stream from header to close (RFC 6120 §4, RFC 7395): takes one element at a time, in the order they came,
- * leaves the way in to `Negotiation`, and hands what a bound client sends to the router.
+ * leaves the way in to `Negotiation`, and hands what a bound client sends to its seat.
  */
-import type { StageTable } from '../extension/stages.ts'
-import type { Logger } from '../log.ts'
 import type { Transport } from '../net/transport.ts'
-import type { Router } from '../routing/router.ts'
-import type { Session, SessionStream } from '../session/session.ts'
 import type { Element } from '../xml/element.ts'
-import { el, parseElement } from '../xml/element.ts'
+import { el } from '../xml/element.ts'
 import { XmlError } from '../xml/framer.ts'
 import type { Frame, StreamEnd, StreamStart } from '../xml/framer.ts'
-import { StanzaError, StreamError } from '../xmpp/errors.ts'
+import { StreamError } from '../xmpp/errors.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import { NS_CLIENT, NS_STREAM_ERRORS } from '../xmpp/ns.ts'
-import { errorReply, iq, stanzaOf } from '../xmpp/stanza.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import { randomId } from '../util/ids.ts'
 import { TcpFraming, WebSocketFraming } from './framing.ts'
 import type { Framing } from './framing.ts'
+import type { GatewayStream } from './gateway.ts'
 import { Negotiation } from './negotiation.ts'
 import type { NegotiationParts } from './negotiation.ts'
+import { isUnfinished, MAX_UNREAD_BYTES } from './seat.ts'
+import type { Seat } from './seat.ts'
 
 export interface StreamParts extends NegotiationParts {
-  readonly router: Router
-  readonly stages: StageTable
-  readonly log: Logger
   /** Told when a stream is over, after its session was dealt with. */
   readonly closed: (stream: ClientStream) => void
-  /** A bound stream is gone: what becomes of its session. */
-  readonly lost: (session: Session, stream: ClientStream, mayResume: boolean) => void
 }
 
 /** Before the login nobody may send more than this, whatever the config says (RFC 6120 §13.12). */
@@ -38,13 +31,10 @@ const UNKNOWN_CLIENT_BYTES = 10_000
 const UNKNOWN_CLIENT_UNREAD_BYTES = 262_144
 /** What a client may send ahead while one of its elements is being dealt with. */
 const READ_AHEAD_BYTES = 65_536
-/** What a client that does not read may leave unread before it counts as gone. */
-const MAX_UNREAD_BYTES = 16 * 1024 * 1024
-const MAX_OPEN_IQS = 16
 /** How long a client has to answer a ping, unless it may not even be silent for so long. */
 const PATIENCE_MS = 30_000
 
-export class ClientStream implements SessionStream {
+export class ClientStream implements GatewayStream {
   /** The first stream's: by it the logs know the connection. */
   readonly id = randomId()
   readonly #transport: Transport
@@ -52,7 +42,7 @@ export class ClientStream implements SessionStream {
   readonly #parts: StreamParts
   readonly #startedAt: number
   #negotiation: Negotiation | undefined
-  #session: Session | undefined
+  #seat: Seat | undefined
   #host: string | undefined
   #lang: string | undefined
   #hasHeader = false
@@ -63,7 +53,6 @@ export class ClientStream implements SessionStream {
   readonly #early: (Stanza | Element)[] = []
   #isBusy = false
   #isPaused = false
-  #openIqs = 0
   #heardAt: number
   #pingedAt = 0
 
@@ -80,7 +69,8 @@ export class ClientStream implements SessionStream {
 
   get remoteAddress (): string { return this.#transport.remoteAddress }
   get bufferedBytes (): number { return this.#transport.bufferedBytes }
-  get session (): Session | undefined { return this.#session }
+  get lang (): string | undefined { return this.#lang }
+  get kind (): Transport['kind'] { return this.#transport.kind }
   get isClosed (): boolean { return this.#isClosed }
 
   // ——— in
@@ -129,9 +119,7 @@ export class ClientStream implements SessionStream {
     if (part.kind === 'end') return this.close()
     if (part.kind === 'start') return this.#open(part)
     if (!this.#host) throw new StreamError('bad-format', 'there is no stream yet')
-    const session = this.#session
-    if (!session) return this.#negotiation?.take(part)
-    return this.#takeBound(part, session)
+    return this.#seat ? this.#seat.take(part) : this.#negotiation?.take(part)
   }
 
   // RFC 6120 §4.7 and §4.8; RFC 7395 §3.4.
@@ -146,82 +134,19 @@ export class ClientStream implements SessionStream {
     if (!/^[1-9][0-9]*\.[0-9]+$/.test(start.version ?? '')) throw new StreamError('unsupported-version') // §4.7.5
     this.#host = host
     this.#lang = start.lang
-    this.#negotiation ??= new Negotiation(this.#transport, this.#framing, this.#parts, host, session => {
-      this.#session = session
-      this.#negotiation = undefined
-      this.#framing.limit(this.#parts.limits.stanzaBytes)
-      for (const part of this.#early.splice(0)) {
-        if ('kind' in part) this.write(part)
-        else this.writeElement(part)
-      }
+    this.#negotiation ??= new Negotiation(this.#transport, this.#framing, this.#parts, host, seat => {
+      this.#bound(seat)
     }, this)
     this.#negotiation.opened(start.from)
   }
 
-  #takeBound (frame: Frame, session: Session): void | Promise<void> {
-    const { stages, streams } = this.#parts
-    stages.arrived(session)
-    if (frame.ns !== NS_CLIENT || !isStanza(frame.name)) {
-      const handler = streams.nonza(frame.name, frame.ns)
-      if (!handler) throw new StreamError('unsupported-stanza-type', `<${frame.name}/> is not known here`)
-      return handler(parseElement(frame), session)
-    }
-    return this.#send(frame, session)
-  }
-
-  /** A stanza, checked, stamped and sent. */
-  #send (frame: Frame, session: Session): void | Promise<void> {
-    checkFrom(frame.from, session.jid)
-    let stanza: Stanza | undefined
-    let to: Jid | undefined
-    try {
-      to = addressOf(frame.to)
-      stanza = stanzaOf(frame, session.jid, to, frame.lang ?? this.#lang) // §8.1.5: its own xml:lang
-    } catch (error) {
-      session.inFlight.track(undefined)
-      return refuse(frame, to, session, error)
-    }
-    if (!stanza) return
-    const loading = stanza.kind === 'message' ? this.#parts.router.prepare(stanza) : undefined
-    return loading ? this.#sendAfter(loading, stanza, session) : this.#sendNow(stanza, session)
-  }
-
-  /** What it resolves with is that the next stanza may be taken: a message that is being stored does not hold it up. */
-  #sendNow (stanza: Stanza, session: Session): void | Promise<void> {
-    const sent = this.#sendSafely(stanza, session)
-    session.inFlight.track(stanza.kind === 'iq' ? undefined : sent)
-    switch (stanza.kind) {
-      case 'message': return session.inFlight.room()
-      case 'presence': return sent
-      case 'iq': return sent && this.#countIq(sent)
-    }
-  }
-
-  /** It is in flight from now on: whoever resumes the session meanwhile waits for it. */
-  async #sendAfter (loading: Promise<void>, stanza: Stanza, session: Session): Promise<void> {
-    const loaded = loading.catch(() => {}) // it will be loaded, or fail, again on the stanza's way
-    session.inFlight.track(loaded.then(() => this.#sendSafely(stanza, session)))
-    await loaded
-    await session.inFlight.room()
-  }
-
-  #countIq (answered: Promise<void>): Promise<void> | undefined {
-    const counted = answered.finally(() => { this.#openIqs-- })
-    if (++this.#openIqs >= MAX_OPEN_IQS) return counted
-    void counted
-  }
-
-  /** Whatever breaks on a stanza's way costs that stanza, and its sender hears of it. */
-  #sendSafely (stanza: Stanza, session: Session): void | Promise<void> {
-    const failed = (error: unknown): void => {
-      if (error instanceof StanzaError) return this.#parts.router.refuse(stanza, error, session)
-      this.#parts.log.error({ err: error, stream: this.id, stanza: stanza.summary() }, 'a stanza could not be sent')
-      this.#parts.router.refuse(stanza, new StanzaError('internal-server-error', undefined, undefined, 'wait'), session)
-    }
-    try {
-      return this.#parts.router.send(stanza, session)?.catch(failed)
-    } catch (error) { // a mistake of ours
-      failed(error)
+  #bound (seat: Seat): void {
+    this.#seat = seat
+    this.#negotiation = undefined
+    this.#framing.limit(this.#parts.limits.stanzaBytes)
+    for (const part of this.#early.splice(0)) {
+      if ('kind' in part) this.write(part)
+      else this.writeElement(part)
     }
   }
 
@@ -229,7 +154,7 @@ export class ClientStream implements SessionStream {
 
   write (stanza: Stanza): void {
     if (this.#isClosed) return
-    if (!this.#session) {
+    if (!this.#seat) {
       this.#early.push(stanza)
       return
     }
@@ -239,13 +164,20 @@ export class ClientStream implements SessionStream {
 
   writeElement (element: Element): void {
     if (this.#isClosed) return
-    if (this.#session) this.#framing.writeElement(element)
+    if (this.#seat) this.#framing.writeElement(element)
     else this.#early.push(element)
+  }
+
+  /** Writes what the session's node has made ready for this transport. */
+  relay (bytes: Buffer): void {
+    if (this.#isClosed) return
+    this.#transport.write(bytes)
+    this.#isUnread()
   }
 
   /** Whether the client left too much unread; its stream is over then. */
   #isUnread (): boolean {
-    if (this.#transport.bufferedBytes <= (this.#session ? MAX_UNREAD_BYTES : UNKNOWN_CLIENT_UNREAD_BYTES)) return false
+    if (this.#transport.bufferedBytes <= (this.#seat ? MAX_UNREAD_BYTES : UNKNOWN_CLIENT_UNREAD_BYTES)) return false
     this.close(new StreamError('resource-constraint', 'what was sent is not being read'))
     return true
   }
@@ -258,23 +190,21 @@ export class ClientStream implements SessionStream {
     if (error) this.#framing.writeStreamElement('error', describe(error).join(''))
     this.#framing.writeEnd()
     this.#transport.close()
-    this.#lose(error?.condition === 'connection-timeout')
+    this.#lose(isUnfinished(error))
     if (this.#isGone) this.#finish()
   }
 
   /** Looks whether the client is late: with its login, or with any sign of life. */
   check (now: number): void {
     const { loginSeconds, idleSeconds } = this.#parts.limits
-    if (!this.#session) {
+    if (!this.#seat) {
       if (now - this.#startedAt > loginSeconds * 1000) this.close(new StreamError('connection-timeout', 'no login'))
       return
     }
     if (idleSeconds === 0 || now - this.#heardAt < idleSeconds * 1000) return
     if (this.#pingedAt < this.#heardAt) {
       this.#pingedAt = now
-      const { jid } = this.#session
-      const ping = el('ping', 'urn:xmpp:ping') // XEP-0199 §4.1
-      this.#session.deliver(iq('get', { from: Jid.parse(jid.domain), to: jid, id: randomId() }, ping))
+      this.#seat.ping()
     } else if (now - this.#pingedAt > Math.min(PATIENCE_MS, idleSeconds * 1000)) {
       this.close(new StreamError('connection-timeout', 'no sign of life'))
     }
@@ -289,9 +219,9 @@ export class ClientStream implements SessionStream {
 
   #ended (reason: Error | undefined): void {
     this.#isGone = true
-    this.#parts.log.debug({ stream: this.id, session: this.#session?.jid.toString(), reason: reason?.message }, 'stream closed')
+    this.#parts.log.debug({ stream: this.id, session: this.#seat?.jid.toString(), reason: reason?.message }, 'stream closed')
     // What the client sent before it left is dealt with in its turn.
-    if (!this.#isBusy || !this.#session) this.#finish()
+    if (!this.#isBusy || !this.#seat) this.#finish()
   }
 
   #finish (): void {
@@ -301,48 +231,10 @@ export class ClientStream implements SessionStream {
   }
 
   #lose (mayResume: boolean): void {
-    const session = this.#session ?? this.#negotiation?.session
-    this.#session = this.#negotiation = undefined
-    if (session) this.#parts.lost(session, this, mayResume)
+    const seat = this.#seat ?? this.#negotiation?.seat
+    this.#seat = this.#negotiation = undefined
+    seat?.lost(mayResume)
   }
-}
-
-function isStanza (name: string): boolean {
-  return name === 'message' || name === 'presence' || name === 'iq'
-}
-
-// RFC 6120 §8.1.2.1: the server stamps the full address; a client may repeat its own.
-function checkFrom (from: string | undefined, own: Jid): void {
-  if (from === undefined || from === own.toString() || from === own.bare.toString()) return
-  try {
-    const claimed = Jid.parse(from)
-    if (claimed.equals(own) || claimed.equals(own.bare)) return
-  } catch (error) {
-    if (!(error instanceof JidError)) throw error
-  }
-  throw new StreamError('invalid-from')
-}
-
-function addressOf (to: string | undefined): Jid | undefined {
-  if (to === undefined) return
-  try {
-    return Jid.parse(to)
-  } catch (error) {
-    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message) // RFC 6120 §8.3.3.8
-    throw error
-  }
-}
-
-/** Answers a stanza that is none, in the name of whom it was for or else of the account. */
-function refuse (frame: Frame, to: Jid | undefined, session: Session, error: unknown): void {
-  if (!(error instanceof StanzaError)) throw error
-  if (frame.type === 'error' || frame.type === 'result') return
-  const { jid, account } = session
-  const answerer = to ?? account.jid
-  const sent = frame.name === 'iq'
-    ? iq('get', { from: jid, to: answerer, id: frame.id })
-    : stanzaOf({ ...frame, type: undefined }, jid, answerer, undefined)
-  if (sent) session.deliver(errorReply(sent, error))
 }
 
 function domainOf (to: string | undefined): string | undefined {

@@ -63,12 +63,7 @@ export class TcpFraming implements Framing {
       headerAttributes(attributes) + '>')
   }
 
-  writeStanza (stanza: Stanza): void {
-    this.#transport.write(stanza.openingTag())
-    if (stanza.inner.length === 0) return
-    this.#transport.write(stanza.inner)
-    this.#transport.write(CLOSING_TAGS[stanza.kind])
-  }
+  writeStanza (stanza: Stanza): void { writeInStream(stanza, this.#transport) }
 
   writeElement (element: Element): void { this.#transport.write(element.toString()) }
 
@@ -80,6 +75,22 @@ export class TcpFraming implements Framing {
 }
 
 const CLOSING_TAGS = { message: '</message>', presence: '</presence>', iq: '</iq>' } as const
+
+/** Whatever bytes and text go to. */
+type Outlet = Pick<Transport, 'write'>
+
+/** Writes a stanza as it stands in a stream on TCP. */
+export function writeInStream (stanza: Stanza, to: Outlet): void {
+  to.write(stanza.openingTag())
+  if (stanza.inner.length === 0) return
+  to.write(stanza.inner)
+  to.write(CLOSING_TAGS[stanza.kind])
+}
+
+/** Writes a stanza as a WebSocket message (RFC 7395 §3.3.3). */
+export function writeAlone (stanza: Stanza, to: Outlet): void {
+  to.write(stanza.toXml(NS_CLIENT))
+}
 
 export class WebSocketFraming implements Framing {
   readonly #transport: Transport
@@ -120,7 +131,7 @@ export class WebSocketFraming implements Framing {
     this.#transport.write(`<open xmlns='${NS_FRAMING}'${headerAttributes(attributes)}/>`)
   }
 
-  writeStanza (stanza: Stanza): void { this.#transport.write(stanza.toXml(NS_CLIENT)) }
+  writeStanza (stanza: Stanza): void { writeAlone(stanza, this.#transport) }
   writeElement (element: Element): void { this.#transport.write(element.toString()) }
 
   writeStreamElement (name: 'features' | 'error', content: string): void {

@@ -4,11 +4,8 @@
  */
 import type { Credentials } from '../accounts/credentials.ts'
 import type { StreamPeer } from '../extension/api.ts'
-import type { Logger } from '../log.ts'
 import type { Transport } from '../net/transport.ts'
 import type { IqTable } from '../routing/iq-table.ts'
-import type { EventTable } from '../session/events.ts'
-import type { Session } from '../session/session.ts'
 import { el, parseElement } from '../xml/element.ts'
 import type { Frame } from '../xml/framer.ts'
 import { StreamError } from '../xmpp/errors.ts'
@@ -19,25 +16,29 @@ import type { Iq } from '../xmpp/stanza.ts'
 import { Authenticator } from './authenticator.ts'
 import type { Outcome } from './authenticator.ts'
 import { Entrance } from './entrance.ts'
-import type { EntranceParts, NegotiatedStream } from './entrance.ts'
+import type { EntranceParts, WayIn } from './entrance.ts'
 import type { Login } from './exchange.ts'
-import { featuresAfterLogin, featuresBeforeLogin } from './features.ts'
+import { featuresBeforeLogin } from './features.ts'
+import type { AdvertisedLimits } from './features.ts'
 import type { Framing } from './framing.ts'
+import type { Gateway, GatewayStream } from './gateway.ts'
 import type { LoginLimits } from './login-limits.ts'
 import { makeOffer } from './mechanisms.ts'
+import { RemoteEntrance } from './remote-entrance.ts'
 import { Sasl } from './sasl.ts'
 import { NS_SASL2, Sasl2 } from './sasl2.ts'
+import type { Seat } from './seat.ts'
 
 export interface NegotiationParts extends EntranceParts {
   readonly hosts: readonly string[]
   readonly iqs: IqTable
-  readonly events: EventTable
-  readonly log: Logger
   readonly loginLimits: LoginLimits
   readonly credentials: (account: Jid) => Promise<Credentials | undefined>
   readonly requireTls: boolean
   readonly allowsAnonymous: boolean
-  readonly limits: { readonly stanzaBytes: number, readonly loginSeconds: number, readonly idleSeconds: number }
+  readonly limits: AdvertisedLimits & { readonly loginSeconds: number }
+  /** The way to sessions on other nodes, where there are any. */
+  readonly gateway?: Gateway | undefined
   /** Milliseconds of a clock that only goes forward. */
   readonly now: () => number
 }
@@ -47,18 +48,18 @@ export class Negotiation {
   readonly #framing: Framing
   readonly #parts: NegotiationParts
   readonly #host: string
-  readonly #bound: (session: Session) => void
-  readonly #stream: NegotiatedStream
+  readonly #bound: (seat: Seat) => void
+  readonly #stream: GatewayStream
   #from: Jid | undefined
   #sasl: { readonly old: Sasl, readonly new: Sasl2 } | undefined
   #login: Login | undefined
-  readonly #entrance: Entrance
+  readonly #entrance: WayIn
   /** Whether the client has to begin its stream anew: at first, after TLS, and after a SASL login. */
   expectsHeader = true
 
   constructor (
-    transport: Transport, framing: Framing, parts: NegotiationParts, host: string, bound: (session: Session) => void,
-    stream: NegotiatedStream,
+    transport: Transport, framing: Framing, parts: NegotiationParts, host: string, bound: (seat: Seat) => void,
+    stream: GatewayStream,
   ) {
     this.#transport = transport
     this.#framing = framing
@@ -66,16 +67,17 @@ export class Negotiation {
     this.#host = host
     this.#bound = bound
     this.#stream = stream
-    this.#entrance = new Entrance(parts, stream)
+    const entrance = new Entrance(parts, stream)
+    this.#entrance = parts.gateway ? new RemoteEntrance(entrance, parts, parts.gateway, stream, () => this.#peer) : entrance
   }
 
   /** What was come to, where the client was not told of it yet. */
-  get session (): Session | undefined {
-    return this.#entrance.session
+  get seat (): Seat | undefined {
+    return this.#entrance.seat
   }
 
   get #isEncrypted (): boolean {
-    return this.#transport.secure !== undefined || this.#transport.isLocal
+    return this.#transport.secure !== undefined || this.#transport.mayBePlain
   }
 
   get #peer (): StreamPeer {
@@ -111,8 +113,7 @@ export class Negotiation {
   }
 
   #offerAfterLogin (): void {
-    const { limits, streams } = this.#parts
-    this.#framing.writeStreamElement('features', featuresAfterLogin(this.#entrance.session, this.#peer, limits, streams))
+    this.#framing.writeStreamElement('features', this.#entrance.features(this.#peer))
   }
 
   take (frame: Frame): void | Promise<void> {
@@ -208,15 +209,13 @@ export class Negotiation {
 
   /** The client has been told of its session, if it has come to one. */
   #enter (): void {
-    const { session, isResumed } = this.#entrance
-    if (!session) return
-    const { events, log } = this.#parts
-    this.#bound(session)
-    log.info({
-      session: session.jid.toString(), address: this.#transport.remoteAddress, tls: this.#transport.secure?.protocol,
+    const { seat, isResumed } = this.#entrance
+    if (!seat) return
+    this.#bound(seat)
+    this.#parts.log.info({
+      session: seat.jid.toString(), address: this.#transport.remoteAddress, tls: this.#transport.secure?.protocol,
     }, isResumed ? 'session resumed' : 'session bound')
     this.#entrance.goOn()
-    if (!isResumed) events.bound(session)
   }
 }
 

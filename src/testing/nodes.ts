@@ -2,10 +2,6 @@
  * Several nodes of a cluster in the test's own process: each a core and listeners of its own, on the test run's
  * database, with a loopback in place of Redis. A test says which node is whose home, or the first to need it is.
  */
-import { once } from 'node:events'
-import { createServer as createHttpServer } from 'node:http'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { deriveCredentials } from '../accounts/credentials.ts'
 import type { NodeId } from '../cluster/bus.ts'
@@ -14,24 +10,18 @@ import { createCore } from '../core.ts'
 import type { Core, CoreCluster } from '../core.ts'
 import type { Extension } from '../extension/api.ts'
 import { openLog } from '../log.ts'
-import { TcpTransport } from '../net/tcp.ts'
-import type { Transport } from '../net/transport.ts'
-import { WebSocketEndpoint } from '../net/websocket.ts'
-import type { Claim, Homes } from '../session/homes.ts'
+import type { Claim, Found, Homes } from '../session/homes.ts'
 import type { Database } from '../storage/database.ts'
-import { ClientStream } from '../stream/client-stream.ts'
-import type { StreamParts } from '../stream/client-stream.ts'
-import { Gateway } from '../stream/gateway.ts'
-import { LoginLimits } from '../stream/login-limits.ts'
-import { RemoteStreams } from '../stream/remote-streams.ts'
+import type { ClientStream, StreamParts } from '../stream/client-stream.ts'
 import { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
+import { Doors } from './doors.ts'
 import { Loopback } from './loopback-bus.ts'
 import type { LoopbackBus } from './loopback-bus.ts'
-import { PASSWORD, WireClient } from './wire-client.ts'
+import { PASSWORD } from './wire-client.ts'
+import type { WireClient } from './wire-client.ts'
 
 const credentials = await deriveCredentials(PASSWORD)
-const SECRET = Buffer.alloc(32, 7)
 
 export interface NodesOptions {
   readonly db: Database
@@ -60,6 +50,12 @@ export class Nodes {
     return node
   }
 
+  node (id: NodeId): TestNode {
+    const node = this.#nodes.find(({ bus }) => bus.id === id)
+    if (!node) throw new Error(`there is no node ${id}`)
+    return node
+  }
+
   async addAccount (jid: string): Promise<void> {
     await this.#nodes[0]?.core.store.create(Jid.parse(jid), credentials)
   }
@@ -80,9 +76,9 @@ export class TestNode {
   readonly bus: LoopbackBus
   readonly core: Core
   readonly homes: TestHomes
-  readonly streams = new Set<ClientStream>()
-  now = 0
-  readonly #doors: { readonly port: number, close (): void }[] = []
+  /** The streams' clock, in milliseconds. */
+  now = 1
+  #doors: Doors | undefined
 
   private constructor (bus: LoopbackBus, core: Core, homes: TestHomes) {
     this.bus = bus
@@ -92,44 +88,26 @@ export class TestNode {
 
   static async start (bus: LoopbackBus, claims: Claims, options: NodesOptions): Promise<TestNode> {
     const homes = new TestHomes(bus, claims)
-    const { db, extensions = [] } = options
-    const log = await openLog({ level: 'silent' })
+    const { db, extensions = [], limits, resourceConflict } = options
     const core = await createCore({
-      hosts: ['localhost'], db, log, cluster: { homes, records: FORGETFUL },
+      hosts: ['localhost'], db, log: await openLog({ level: 'silent' }), cluster: { homes, records: FORGETFUL },
       extensions: extensions.map(extension => ({ extension, options: extension.config?.parse(undefined) })),
     })
     bus.answer('stanza', async (_from, { identity }, body) =>
       ({ isHome: await core.incoming.receiveHere(forwardedStanza(body, identity)) }))
     const node = new TestNode(bus, core, homes)
-    const parts: StreamParts = {
-      ...core, hosts: ['localhost'], log, secret: SECRET, loginLimits: new LoginLimits(0),
-      credentials: jid => core.store.find(jid), requireTls: false, allowsAnonymous: true,
-      resourceConflict: options.resourceConflict ?? 'replace',
-      limits: { stanzaBytes: 262_144, loginSeconds: 60, idleSeconds: 100, ...options.limits },
-      now: () => node.now,
-      closed: stream => { node.streams.delete(stream) },
-      gateway: new Gateway({ bus, homes }),
-    }
-    new RemoteStreams(bus, parts)
-    await node.#listen(parts)
+    node.#doors = await Doors.open(core, { bus, homes }, { limits, resourceConflict, now: () => node.now })
     return node
   }
 
-  async #listen (parts: StreamParts): Promise<void> {
-    const accept = (transport: Transport): void => { this.streams.add(new ClientStream(transport, parts, parts.now())) }
-    const tcp = createServer({ noDelay: true, allowHalfOpen: true }, socket => { accept(new TcpTransport(socket)) })
-    const endpoint = new WebSocketEndpoint({ maxMessageBytes: 262_144 }, accept)
-    const http = createHttpServer().on('upgrade', endpoint.upgrade)
-    for (const server of [tcp, http]) {
-      server.listen(0, '127.0.0.1')
-      await once(server, 'listening')
-      this.#doors.push({ port: (server.address() as AddressInfo).port, close: () => { server.close() } })
-    }
-    this.#doors.push({ port: 0, close: () => { endpoint.close() } })
+  get #open (): Doors {
+    if (!this.#doors) throw new Error('the node is yet to be started')
+    return this.#doors
   }
 
-  connectTcp (): Promise<WireClient> { return WireClient.tcp(this.#doors[0]?.port ?? 0) }
-  connectWebSocket (): Promise<WireClient> { return WireClient.webSocket(this.#doors[1]?.port ?? 0) }
+  get streams (): ReadonlySet<ClientStream> { return this.#open.streams }
+  connectTcp (): Promise<WireClient> { return this.#open.connectTcp() }
+  connectWebSocket (): Promise<WireClient> { return this.#open.connectWebSocket() }
 
   /** Logged in and bound by RFC 6120, on TCP. */
   async client (user: string, resource: string): Promise<WireClient> {
@@ -140,8 +118,7 @@ export class TestNode {
   }
 
   close (): void {
-    for (const stream of this.streams) stream.close()
-    for (const door of this.#doors) door.close()
+    this.#open.close()
   }
 }
 
@@ -157,19 +134,21 @@ class TestHomes implements Homes {
     this.#claims = claims
   }
 
+  get run (): string { return this.#bus.id }
+
   elsewhere (account: string): string | undefined { return this.known.get(account) }
 
   async claim (account: string): Promise<Claim> {
-    const node = await this.find(account)
+    const { node } = await this.find(account)
     if (node === undefined) this.#claims.set(account, this.#bus.id)
     return { node }
   }
 
-  async find (account: string): Promise<string | undefined> {
+  async find (account: string): Promise<Found> {
     const node = this.known.get(account) ?? this.#claims.get(account)
-    if (node === undefined || node === this.#bus.id) return undefined
+    if (node === undefined || node === this.#bus.id) return {}
     this.known.set(account, node)
-    return node
+    return { node }
   }
 
   forget (account: string): void { this.known.delete(account) }
@@ -184,7 +163,8 @@ class TestHomes implements Homes {
 }
 
 const FORGETFUL: CoreCluster['records'] = {
-  touch () {}, note () {}, start () {},
+  touch () {}, note () {}, start () {}, forget () {},
   inherit: () => Promise.resolve(undefined),
   save: () => Promise.resolve(),
+  discard: () => Promise.resolve(),
 }

@@ -4,42 +4,75 @@ import { joinCluster } from '../cluster/cluster.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { serveCluster } from '../core-cluster.ts'
 import { openLog } from '../log.ts'
+import { Doors } from './doors.ts'
 import { startRedis } from './redis.ts'
 import type { TestRedis } from './redis.ts'
 import { start } from './world.ts'
 import type { Extensions, World } from './world.ts'
 
+const FAST = { beatMs: 200, ttlMs: 1500 }
+const LEGACIES = { lookMs: 100, patienceMs: 400 }
+
 export interface Node extends World {
   readonly cluster: Cluster
+  /** Listens; the clients' connections end with the node. */
+  doors (): Promise<Doors>
   /** It is gone for the others, and does not know. */
   dies (): void
 }
 
-/** So many nodes with these extensions, and their Redis; gone when the test is finished. */
-export async function redisNodes (count: number, ...extensions: Extensions): Promise<{ readonly redis: TestRedis, readonly nodes: readonly Node[] }> {
-  const redis = await startRedis()
-  onTestFinished(() => redis.stop())
-  const log = await openLog({ level: 'silent' })
-  const nodes: Node[] = []
-  for (let i = 0; i < count; i++) {
-    const cluster = await joinCluster(redis.url, `n${i}`, log)
-    const world = await start(extensions, cluster)
-    const end = serveCluster(cluster, world.core, log)
+export class RedisNodes {
+  readonly redis: TestRedis
+  readonly #extensions: Extensions
+  #count = 0
+
+  private constructor (redis: TestRedis, extensions: Extensions) {
+    this.redis = redis
+    this.#extensions = extensions
+  }
+
+  /** None yet, and their Redis; all are gone when the test is finished. */
+  static async begin (extensions: Extensions): Promise<RedisNodes> {
+    const redis = await startRedis({ persists: true })
+    onTestFinished(() => redis.stop())
+    return new RedisNodes(redis, extensions)
+  }
+
+  async start (): Promise<Node> {
+    const log = await openLog({ level: 'silent' })
+    const cluster = await joinCluster(this.redis.url, `n${this.#count++}`, log, FAST)
+    const world = await start(this.#extensions, cluster)
+    const end = serveCluster(cluster, world.core, log, LEGACIES)
     cluster.bus.open()
+    let doors: Promise<Doors> | undefined
     let isDead = false
-    nodes.push({
-      ...world, cluster,
-      dies () {
-        isDead = true
-        end()
-        cluster.redis.close()
-      },
-    })
+    const endAll = (): void => {
+      end()
+      void doors?.then(open => { open.close() })
+    }
     onTestFinished(async () => {
       if (isDead) return
-      end()
+      endAll()
       await cluster.leave()
     })
+    return {
+      ...world, cluster,
+      doors () { return doors ??= Doors.open(world.core, cluster, {}) },
+      dies () {
+        isDead = true
+        world.freezes()
+        cluster.redis.close()
+        endAll()
+        void cluster.leave()
+      },
+    }
   }
-  return { redis, nodes }
+}
+
+/** So many nodes with these extensions, and their Redis; gone when the test is finished. */
+export async function redisNodes (count: number, ...extensions: Extensions): Promise<{ readonly redis: TestRedis, readonly nodes: readonly Node[] }> {
+  const all = await RedisNodes.begin(extensions)
+  const nodes: Node[] = []
+  for (let i = 0; i < count; i++) nodes.push(await all.start())
+  return { redis: all.redis, nodes }
 }

@@ -84,6 +84,7 @@ class RedisProcess implements TestRedis {
       if (child.exitCode !== null) break
       await delay(20)
     }
+    await this.#end('SIGKILL')
     throw new Error(`${this.#program} does not answer:\n${printed}`)
   }
 
@@ -143,7 +144,7 @@ async function answers (port: number): Promise<boolean> {
     await once(socket, 'connect')
     socket.write('PING\r\n')
     const [answer] = await once(socket, 'data')
-    return String(answer).startsWith('+PONG')
+    return /^(?:\+PONG|-NOAUTH)/.test(String(answer))
   } catch {
     return false // ECONNREFUSED: not yet
   } finally {

@@ -27,6 +27,7 @@ import type { Stanza } from '../xmpp/stanza.ts'
 import { brief } from './brief.ts'
 import { testDatabase } from './database.ts'
 
+const NEVER = new Promise<never>(() => {})
 const LIMITS = { stanzaBytes: 1_000_000, depth: 64, attributes: 64, nameBytes: 256 }
 
 export interface World {
@@ -38,6 +39,8 @@ export interface World {
   guest (jid: string): Promise<Client>
   /** The server ends in its own way, and another one starts on the same database. */
   restarts (): Promise<World>
+  /** Nothing comes of what it does from now on: its database does not answer it any more. */
+  freezes (): void
   readonly core: Core
   readonly db: Database
 }
@@ -68,20 +71,15 @@ export async function worldWith (limits: Partial<MucLimits>, ...extensions: Exte
 
 /** A server on the database as it is, which ends with the test. */
 export async function start (extensions: Extensions, cluster?: Cluster, limits: Partial<MucLimits> = {}): Promise<World> {
-  const db = counted(postgres)
-  const core = await createCore({
-    hosts: ['localhost'], db, log: await openLog({ level: 'silent' }), cluster, muc: { ...DEFAULT_LIMITS, ...limits },
-    extensions: extensions.map(one => 'name' in one
-      ? { extension: one, options: one.config?.parse(undefined) }
-      : { extension: one[0], options: one[1] }),
-  })
-  if (!cluster) await core.rooms.removeTemporary()
   let isUp = true
+  const db = counted(postgres, () => isUp)
+  const core = await coreOf(db, extensions, cluster, limits)
+  if (!cluster) await core.rooms.removeTemporary()
   const stop = async (): Promise<void> => {
     if (!isUp) return
-    isUp = false
     await settled()
     await core.unload()
+    isUp = false
   }
   onTestFinished(stop)
   return {
@@ -90,6 +88,7 @@ export async function start (extensions: Extensions, cluster?: Cluster, limits: 
       await stop()
       return start(extensions, undefined, limits)
     },
+    freezes () { isUp = false },
     db: postgres,
     async client (address) {
       const jid = Jid.parse(address)
@@ -118,6 +117,17 @@ export async function start (extensions: Extensions, cluster?: Cluster, limits: 
   }
 }
 
+async function coreOf (
+  db: Database, extensions: Extensions, cluster: Cluster | undefined, limits: Partial<MucLimits>,
+): Promise<Core> {
+  return createCore({
+    hosts: ['localhost'], db, log: await openLog({ level: 'silent' }), cluster, muc: { ...DEFAULT_LIMITS, ...limits },
+    extensions: extensions.map(one => 'name' in one
+      ? { extension: one, options: one.config?.parse(undefined) }
+      : { extension: one[0], options: one[1] }),
+  })
+}
+
 function newcomer (core: Core, bind: (stream: SessionStream) => Session): Client {
   const client = new Client(core, bind)
   core.events.bound(client.session)
@@ -125,7 +135,7 @@ function newcomer (core: Core, bind: (stream: SessionStream) => Session): Client
 }
 
 /** The database, with an eye on what is under way in it. */
-function counted (db: Database): Database {
+function counted (db: Database, isUp: () => boolean): Database {
   async function count<T> (work: Promise<T>): Promise<T> {
     queries++
     try {
@@ -135,8 +145,8 @@ function counted (db: Database): Database {
     }
   }
   return {
-    query: (text, values) => count(db.query(text, values)),
-    transaction: work => count(db.transaction(work)),
+    query: (text, values) => isUp() ? count(db.query(text, values)) : NEVER,
+    transaction: work => isUp() ? count(db.transaction(work)) : NEVER,
   }
 }
 

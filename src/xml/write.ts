@@ -18,7 +18,7 @@ const IN_TEXT = /[&<>\r\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\p{Surrogate}]/gu
 const IN_ATTRIBUTE = /[&<>"'\0-\x1f\ufffe\uffff\p{Surrogate}]/gu
 
 // Most of what is written is one of these, and found out fast.
-const PLAIN_ADDRESS = /^[\w@./:+-]*$/
+const PLAIN_ADDRESS = /^[\w@./:+=#~-]*$/
 
 /** What stands between tags for `value`. */
 export function escapeText (value: string): string {

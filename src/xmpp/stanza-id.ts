@@ -1,6 +1,6 @@
 /** XEP-0359: Unique and Stable Stanza IDs: the one place where a stanza gets an archive's id, and loses a forged one. */
 import { escapeAttribute } from '../xml/write.ts'
-import type { Jid } from './jid.ts'
+import { Jid, JidError } from './jid.ts'
 import type { Message } from './stanza.ts'
 
 export const NS_STANZA_ID = 'urn:xmpp:sid:0'
@@ -8,14 +8,24 @@ export const NS_STANZA_ID = 'urn:xmpp:sid:0'
 /** The message with the id under which `by` keeps it, and without any other that claims to be from there (§3.1). */
 export function stamp (message: Message, by: Jid, id: string): Message {
   const xml = `<stanza-id xmlns='${NS_STANZA_ID}' by='${escapeAttribute(by.toString())}' id='${escapeAttribute(id)}'/>`
-  return withoutForgedIds(message, by).withWritten('stanza-id', NS_STANZA_ID, xml).keptAs(id)
+  return withoutForgedIds(message, by).keptAs(id, 'stanza-id', NS_STANZA_ID, xml)
 }
 
 /** The message without ids that claim to be from `by` (§3.1, rule 7). */
 export function withoutForgedIds (message: Message, by: Jid): Message {
   if (!message.has('stanza-id', NS_STANZA_ID)) return message
   return message.withoutPayload(child =>
-    child.name === 'stanza-id' && child.ns === NS_STANZA_ID && message.tree(child).attrs['by'] === by.toString())
+    child.name === 'stanza-id' && child.ns === NS_STANZA_ID && isAddressOf(by, message.tree(child).attrs['by']))
+}
+
+/** Whether whoever prepares addresses (RFC 7622) takes the text for this one. */
+function isAddressOf (jid: Jid, text = ''): boolean {
+  try {
+    return Jid.parse(text).equals(jid)
+  } catch (error) {
+    if (error instanceof JidError) return false
+    throw error
+  }
 }
 
 /** The id that the client itself gave the message (§3.2). */

@@ -59,6 +59,8 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   readonly inner: Buffer
   /** The direct child elements; offsets are into `inner`. */
   readonly children: readonly Child[]
+  /** Once it was written. */
+  #openingTag: string | undefined
 
   constructor (kind: Kind, type: Type, header: Header, inner: Buffer = NOTHING, children = NO_CHILDREN) {
     this.kind = kind
@@ -104,8 +106,8 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return new StanzaOf(this.kind, this.type, header, this.inner, this.children)
   }
 
-  /** The same stanza, known to be kept under that id by the account that it is delivered to. */
-  keptAs (archiveId: string): StanzaOf<Kind, Type> {
+  /** The same stanza, which says itself that the account that it is delivered to keeps it under that id. */
+  heldAs (archiveId: string): StanzaOf<Kind, Type> {
     const { from, to, id, lang, attributes, identity } = this
     const header = { from, to, id, lang, attributes, archiveId, identity }
     return new StanzaOf(this.kind, this.type, header, this.inner, this.children)
@@ -131,7 +133,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return new StanzaOf(this.kind, this.type, this, inner, [...this.children, ...added.children])
   }
 
-  /** The same stanza with one payload more that is XML already: for what is added to every message. */
+  /** The same stanza with one payload more that is XML already: for what is added to many. */
   withWritten (name: string, ns: string, xml: string): StanzaOf<Kind, Type> {
     const { length } = this.inner
     const inner = Buffer.allocUnsafe(length + Buffer.byteLength(xml))
@@ -139,6 +141,19 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     inner.write(xml, length)
     const children = [...this.children, { name, ns, start: length, end: inner.length }]
     return new StanzaOf(this.kind, this.type, this, inner, children)
+  }
+
+  /** The same stanza as the account that it is delivered to keeps it, with what says so: XML that is written already. */
+  keptAs (archiveId: string, name: string, ns: string, xml: string): StanzaOf<Kind, Type> {
+    const { length } = this.inner
+    const inner = Buffer.allocUnsafe(length + Buffer.byteLength(xml))
+    this.inner.copy(inner)
+    inner.write(xml, length)
+    const { from, to, id, lang, attributes, identity } = this
+    const children = [...this.children, { name, ns, start: length, end: inner.length }]
+    const kept = new StanzaOf(this.kind, this.type, { from, to, id, lang, attributes, archiveId, identity }, inner, children)
+    if (length > 0) kept.#openingTag = this.#openingTag
+    return kept
   }
 
   /** The same stanza less the payloads for which `unwanted` holds; itself when there are none. */
@@ -163,6 +178,10 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
 
   /** The opening tag as it stands on a stream whose default namespace is jabber:client. */
   openingTag (): string {
+    return this.#openingTag ??= this.#writeOpeningTag()
+  }
+
+  #writeOpeningTag (): string {
     let tag = '<' + this.kind
     if (this.from) tag += ` from='${escapeAttribute(this.from.toString())}'`
     if (this.to) tag += ` to='${escapeAttribute(this.to.toString())}'`

@@ -1,0 +1,47 @@
+/** What an administrator sets of the archives of all hosts, and differently for some. */
+import { z } from 'zod'
+import { Jid, JidError } from '../../src/extension/api.ts'
+import type { Retention } from './retention.ts'
+
+const DAYS = /^([1-9]\d{0,4}) days?$/
+
+const retention = z.union([
+  z.enum(['forever', 'until-delivered']),
+  z.string().regex(DAYS).transform((text): Retention => ({ days: Number(DAYS.exec(text)?.[1]) })),
+], { error: "expected forever, until-delivered or a number of days, as in '30 days'" })
+
+const hostName = z.string().transform((name, context) => {
+  try {
+    const jid = Jid.parse(name)
+    if (jid.isDomain) return jid.domain
+  } catch (error) {
+    if (!(error instanceof JidError)) throw error
+  }
+  context.issues.push({ code: 'custom', message: 'expected a domain name, like example.org', input: name })
+  return z.NEVER
+})
+
+export const schema = z.strictObject({
+  /** How long messages are kept: for ever, `N days`, or until a device has them. */
+  retention: retention.default('forever'),
+  /** Whether users can search the text of their messages. */
+  search: z.boolean().default(false),
+  /** How many seconds messages wait for the database before their senders are told to try again. */
+  patience: z.number().min(1).default(10),
+  /** What holds instead for some hosts. */
+  hosts: z.record(hostName, z.strictObject({
+    retention: retention.optional(), search: z.boolean().optional(),
+  }).prefault({})).default({}),
+}).prefault({})
+
+export type Options = z.infer<typeof schema>
+
+/** How long each of the hosts keeps messages. */
+export function retentionOf (hosts: readonly string[], { retention, hosts: own }: Options): ReadonlyMap<string, Retention> {
+  return new Map(hosts.map(host => [host, own[host]?.retention ?? retention]))
+}
+
+/** Those of the hosts whose users can search. */
+export function searchable (hosts: readonly string[], { search, hosts: own }: Options): readonly string[] {
+  return hosts.filter(host => own[host]?.search ?? search)
+}

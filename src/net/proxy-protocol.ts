@@ -1,0 +1,119 @@
+/**
+ * PROXY protocol: on a port that a balancer connects to, each connection begins with a header that says who the client
+ * is. It is believed of listed addresses only; a connection without one that may be believed is closed.
+ */
+import type { Server, Socket } from 'node:net'
+import type { Logger } from '../log.ts'
+import { plainAddress } from './addresses.ts'
+import { Deadlines } from './deadlines.ts'
+import { Networks } from './networks.ts'
+import { ProxyHeaderError, readProxyHeader } from './proxy-header.ts'
+import type { ProxyHeader } from './proxy-header.ts'
+
+/** A balancer sends it with the first packet; a packet that was lost comes again by then. */
+const HEADER_MS = 3_000
+/** After a refusal that was logged as a warning others are details: whoever scans ports must not fill the log. */
+const QUIET_MS = 10_000
+
+const announced = new WeakMap<Socket, string>()
+
+/** Who is at the other end: the client that a balancer passes on, where one does; nothing when the peer has gone. */
+export function peerAddress (socket: Socket): string | undefined {
+  const address = announced.get(socket) ?? socket.remoteAddress
+  return address === undefined ? undefined : plainAddress(address)
+}
+
+/** Whether a listed balancer passed this connection on. */
+export function isFromBalancer (socket: Socket): boolean {
+  return announced.has(socket)
+}
+
+export interface ProxyGateOptions {
+  /** The key of the config that the port is under. */
+  readonly key: string
+  readonly log: Logger
+}
+
+/** Stands before a port: a connection passes when its header was read. */
+export class ProxyGate {
+  readonly #balancers: Networks
+  readonly #options: ProxyGateOptions
+  readonly #waiting = new Set<Socket>()
+  readonly #deadlines = new Deadlines<Socket>(HEADER_MS, socket => this.#refuse(socket, 'no PROXY header came in time'))
+  #quietUntil = 0
+
+  /** Throws on what is no network. */
+  constructor (balancers: readonly string[], options: ProxyGateOptions) {
+    this.#balancers = new Networks(balancers)
+    this.#options = options
+  }
+
+  /** From here on `server`'s own listeners get a connection with the header taken off, and what follows it unread. */
+  guard (server: Server): void {
+    const listeners = server.listeners('connection')
+    server.removeAllListeners('connection').on('connection', (socket: Socket) => {
+      this.#meet(socket, () => { for (const listener of listeners) Reflect.apply(listener, server, [socket]) })
+    })
+  }
+
+  /** Cuts what has not passed yet. */
+  close (): void {
+    for (const socket of this.#waiting) socket.destroy()
+  }
+
+  #meet (socket: Socket, admit: () => void): void {
+    const address = peerAddress(socket)
+    if (address === undefined) {
+      socket.destroy()
+      return
+    }
+    if (!this.#balancers.includes(address)) {
+      this.#refuse(socket, 'its address is none of those that proxy-protocol lists')
+      return
+    }
+    let received: Buffer = Buffer.alloc(0)
+    const take = (chunk: Buffer): void => {
+      received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
+      const header = this.#read(socket, received)
+      if (!header) return
+      forget()
+      passOn(socket, header, received)
+      admit()
+    }
+    const cut = (): void => { socket.destroy() }
+    const forget = (): void => {
+      this.#waiting.delete(socket)
+      this.#deadlines.delete(socket)
+      socket.off('data', take).off('end', cut).off('error', cut).off('close', forget)
+    }
+    this.#waiting.add(socket)
+    this.#deadlines.add(socket)
+    socket.on('data', take).on('end', cut).on('error', cut).on('close', forget)
+  }
+
+  #read (socket: Socket, bytes: Buffer): ProxyHeader | undefined {
+    try {
+      return readProxyHeader(bytes)
+    } catch (error) {
+      if (!(error instanceof ProxyHeaderError)) throw error
+      this.#refuse(socket, error.message)
+    }
+  }
+
+  #refuse (socket: Socket, reason: string): void {
+    const { log, key } = this.#options
+    const now = performance.now()
+    const level = now < this.#quietUntil ? 'debug' : 'warn'
+    if (level === 'warn') this.#quietUntil = now + QUIET_MS
+    log[level]({ key, address: peerAddress(socket), reason }, 'a connection was refused')
+    socket.destroy()
+  }
+}
+
+function passOn (socket: Socket, { length, source }: ProxyHeader, received: Buffer): void {
+  announced.set(socket, source ?? socket.remoteAddress ?? '')
+  // Paused, so that it is kept for the listeners to come; resumed, since theirs would not resume what was paused.
+  socket.pause()
+  if (received.length > length) socket.unshift(received.subarray(length))
+  socket.resume()
+}

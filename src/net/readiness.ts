@@ -1,0 +1,90 @@
+/** Whether this node should be given clients, as a balancer asks at /readyz. Each part adds what has to hold for it. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from '../log.ts'
+import type { HttpHandler } from './http.ts'
+
+/** Says why it is not ready, in a few words for anybody to read; nothing when it is. What rejects is not ready. */
+export type Probe = () => string | undefined | Promise<string | undefined>
+
+/** What a probe said that takes time holds for so long, however often it is asked. */
+const FRESH_MS = 1_000
+const PATIENCE_MS = 2_000
+/** A probe that does not come back is asked again after so long: what it asked may hang where another would not. */
+const HANGING_MS = 10_000
+
+/** Ready when nothing is against it. */
+export class Readiness {
+  readonly #log: Logger
+  readonly #checks: Check[] = []
+  #wasReady = true
+
+  constructor (log: Logger) {
+    this.#log = log
+  }
+
+  /** Adds what has to hold. A probe that answers at once is asked each time, one that takes time once a second. */
+  check (name: string, probe: Probe): void {
+    this.#checks.push(new Check(name, probe, this.#log))
+  }
+
+  /** Why this node is not ready, `NAME: why` each; none when it is. */
+  async reasons (): Promise<readonly string[]> {
+    const answers = await Promise.all(this.#checks.map(async check => {
+      const reason = await check.ask()
+      return reason === undefined ? [] : [`${check.name}: ${reason}`]
+    }))
+    return answers.flat()
+  }
+
+  readonly routes: Readonly<Record<string, HttpHandler>> = {
+    '/readyz': (_request, response) => {
+      void this.reasons().then(reasons => {
+        this.#logChange(reasons)
+        const isReady = reasons.length === 0
+        response.writeHead(isReady ? 200 : 503, { 'content-type': 'text/plain', 'cache-control': 'no-store' })
+          .end(isReady ? 'ready\n' : `${reasons.join('\n')}\n`)
+      })
+    },
+  }
+
+  #logChange (reasons: readonly string[]): void {
+    const isReady = reasons.length === 0
+    if (isReady && !this.#wasReady) this.#log.info('ready for clients again')
+    if (!isReady && this.#wasReady) this.#log.warn({ reasons }, 'not ready for clients')
+    this.#wasReady = isReady
+  }
+}
+
+class Check {
+  readonly name: string
+  readonly #probe: Probe
+  readonly #log: Logger
+  #last: Promise<string | undefined> | undefined
+  #lastHoldsUntil = 0
+
+  constructor (name: string, probe: Probe, log: Logger) {
+    this.name = name
+    this.#probe = probe
+    this.#log = log
+  }
+
+  async ask (): Promise<string | undefined> {
+    try {
+      return await (performance.now() < this.#lastHoldsUntil ? this.#last : this.#askAnew())
+    } catch (err) { // whatever it is: its words may be too much for everybody
+      this.#log.debug({ err, check: this.name }, 'a readiness probe failed')
+      return 'failed'
+    }
+  }
+
+  #askAnew (): string | undefined | Promise<string | undefined> {
+    const now = performance.now()
+    const said = this.#probe()
+    if (!(said instanceof Promise)) return said
+    this.#lastHoldsUntil = now + HANGING_MS
+    const answer = said.finally(() => { this.#lastHoldsUntil = now + FRESH_MS })
+    const patience = delay(PATIENCE_MS, `no answer in ${PATIENCE_MS / 1000} seconds`, { ref: false })
+    this.#last = Promise.race([answer, patience])
+    return this.#last
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * What a session does with its client's elements (RFC 6120 §8.1 and §10.1): each is an element that an extension
+ * handles, or a stanza, which is checked, stamped and sent. It does not know how they come: from a socket here or
+ * from another node.
+ */
+import type { StageTable } from '../extension/stages.ts'
+import type { Logger } from '../log.ts'
+import type { Router } from '../routing/router.ts'
+import type { Failed } from '../session/in-flight.ts'
+import type { Session, SessionStream } from '../session/session.ts'
+import { randomId } from '../util/ids.ts'
+import { el, parseElement } from '../xml/element.ts'
+import type { Frame } from '../xml/framer.ts'
+import { StanzaError, StreamError } from '../xmpp/errors.ts'
+import { Jid, JidError } from '../xmpp/jid.ts'
+import { NS_CLIENT } from '../xmpp/ns.ts'
+import { errorReply, iq, stanzaOf } from '../xmpp/stanza.ts'
+import type { Message, Stanza } from '../xmpp/stanza.ts'
+import type { NegotiatedStream, Seat } from './seat.ts'
+import type { StreamTable } from './stream-table.ts'
+
+export interface ReaderParts {
+  readonly router: Router
+  readonly stages: StageTable
+  readonly streams: StreamTable
+  readonly log: Logger
+  /** A session's stream is gone: what becomes of the session. */
+  readonly lost: (session: Session, stream: SessionStream, mayResume: boolean) => void
+}
+
+const MAX_OPEN_IQS = 16
+const PING = el('ping', 'urn:xmpp:ping') // XEP-0199 §4.1
+
+/** One per stream of a session: the seat where the session is. */
+export class SessionReader implements Seat {
+  readonly session: Session
+  readonly #stream: NegotiatedStream
+  readonly #parts: ReaderParts
+  #openIqs = 0
+  #failed: Failed | undefined
+
+  constructor (session: Session, stream: NegotiatedStream, parts: ReaderParts) {
+    this.session = session
+    this.#stream = stream
+    this.#parts = parts
+  }
+
+  get jid (): Jid { return this.session.jid }
+
+  /** Throws the stream's error where the client breaks the rules. */
+  take (frame: Frame): void | Promise<void> {
+    const { stages, streams } = this.#parts
+    const { session } = this
+    stages.arrived(session)
+    if (frame.ns === NS_CLIENT && isStanza(frame.name)) return this.#send(frame, session)
+    const handler = streams.nonza(frame.name, frame.ns)
+    if (!handler) throw new StreamError('unsupported-stanza-type', `<${frame.name}/> is not known here`)
+    return handler(parseElement(frame), session)
+  }
+
+  ping (): void {
+    const { jid } = this.session
+    this.session.deliver(iq('get', { from: Jid.parse(jid.domain), to: jid, id: randomId() }, PING))
+  }
+
+  lost (mayResume: boolean): void {
+    this.#parts.lost(this.session, this.#stream, mayResume)
+  }
+
+  /** A stanza, checked, stamped and sent. */
+  #send (frame: Frame, session: Session): void | Promise<void> {
+    checkFrom(frame.from, session.jid)
+    if (session.counted) session.counted.taken++ // what is refused counts: the client counts it
+    let stanza: Stanza | undefined
+    let to: Jid | undefined
+    try {
+      to = addressOf(frame.to)
+      stanza = stanzaOf(frame, session.jid, to, frame.lang ?? this.#stream.lang) // §8.1.5: its own xml:lang
+    } catch (error) {
+      session.inFlight.track(undefined)
+      return refuse(frame, to, session, error)
+    }
+    if (stanza?.kind === 'message') return this.#sendMessage(stanza, session)
+    return stanza && this.#sendNow(stanza, session)
+  }
+
+  #sendMessage (message: Message, session: Session): void | Promise<void> {
+    const { counted } = session
+    const stanza = counted ? message.identifiedAs(`${counted.id}#${counted.taken}`) : message
+    const loading = this.#parts.router.prepare(stanza)
+    return loading ? this.#sendAfter(loading, stanza, session) : this.#sendNow(stanza, session)
+  }
+
+  /** What it resolves with is that the next stanza may be taken: a message that is being stored does not hold it up. */
+  #sendNow (stanza: Stanza, session: Session): void | Promise<void> {
+    if (stanza.kind === 'message') return this.#sendAtOnce(stanza, session)
+    const sent = this.#sendSafely(stanza)
+    session.inFlight.track(stanza.kind === 'iq' ? undefined : sent)
+    return stanza.kind === 'iq' ? sent && this.#countIq(sent) : sent
+  }
+
+  /** Without a promise of its own: there are too many messages. */
+  #sendAtOnce (message: Message, session: Session): void | Promise<void> {
+    const failed = this.#failed ??= (error, stanza) => { this.#refuse(error, stanza) }
+    let sent: void | Promise<void> = undefined
+    try {
+      sent = this.#parts.router.send(message, session)
+    } catch (error) { // a mistake of ours
+      failed(error, message)
+    }
+    session.inFlight.track(sent, message, failed)
+    return session.inFlight.room()
+  }
+
+  /** It is in flight from now on: whoever resumes the session meanwhile waits for it. */
+  async #sendAfter (loading: Promise<void>, stanza: Stanza, session: Session): Promise<void> {
+    const loaded = loading.catch(() => {}) // it will be loaded, or fail, again on the stanza's way
+    session.inFlight.track(loaded.then(() => this.#sendSafely(stanza)))
+    await loaded
+    await session.inFlight.room()
+  }
+
+  #countIq (answered: Promise<void>): Promise<void> | undefined {
+    const counted = answered.finally(() => { this.#openIqs-- })
+    if (++this.#openIqs >= MAX_OPEN_IQS) return counted
+    void counted
+  }
+
+  /** Whatever breaks on a stanza's way costs that stanza, and its sender hears of it. */
+  #sendSafely (stanza: Stanza): void | Promise<void> {
+    try {
+      return this.#parts.router.send(stanza, this.session)?.catch((error: unknown) => { this.#refuse(error, stanza) })
+    } catch (error) { // a mistake of ours
+      this.#refuse(error, stanza)
+    }
+  }
+
+  #refuse (error: unknown, stanza: Stanza): void {
+    if (error instanceof StanzaError) return this.#parts.router.refuse(stanza, error, this.session)
+    this.#parts.log.error({ err: error, stream: this.#stream.id, stanza: stanza.summary() }, 'a stanza could not be sent')
+    this.#parts.router.refuse(stanza, new StanzaError('internal-server-error', undefined, undefined, 'wait'), this.session)
+  }
+}
+
+function isStanza (name: string): boolean {
+  return name === 'message' || name === 'presence' || name === 'iq'
+}
+
+// RFC 6120 §8.1.2.1: the server stamps the full address; a client may repeat its own.
+function checkFrom (from: string | undefined, own: Jid): void {
+  if (from === undefined || from === own.toString() || from === own.bare.toString()) return
+  try {
+    const claimed = Jid.parse(from)
+    if (claimed.equals(own) || claimed.equals(own.bare)) return
+  } catch (error) {
+    if (!(error instanceof JidError)) throw error
+  }
+  throw new StreamError('invalid-from')
+}
+
+function addressOf (to: string | undefined): Jid | undefined {
+  if (to === undefined) return
+  try {
+    return Jid.parse(to)
+  } catch (error) {
+    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message) // RFC 6120 §8.3.3.8
+    throw error
+  }
+}
+
+/** Answers a stanza that is none, in the name of whom it was for or else of the account. */
+function refuse (frame: Frame, to: Jid | undefined, session: Session, error: unknown): void {
+  if (!(error instanceof StanzaError)) throw error
+  if (frame.type === 'error' || frame.type === 'result') return
+  const { jid, account } = session
+  const answerer = to ?? account.jid
+  const sent = frame.name === 'iq'
+    ? iq('get', { from: jid, to: answerer, id: frame.id })
+    : stanzaOf({ ...frame, type: undefined }, jid, answerer, undefined)
+  if (sent) session.deliver(errorReply(sent, error))
+}
