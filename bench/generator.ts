@@ -5,9 +5,12 @@ import { chat } from './loads/chat.ts'
 import { idle } from './loads/idle.ts'
 import { latency } from './loads/latency.ts'
 import { login } from './loads/login.ts'
+import { room, roomLatency } from './loads/room.ts'
 import { account, register } from './negotiate.ts'
 
-const LOADS: Readonly<Record<Job['work'], (job: Job) => Load>> = { chat, idle, latency, login, register: registration }
+const LOADS: Readonly<Record<Job['work'], (job: Job) => Load>> = {
+  chat, idle, latency, login, room, 'room-latency': roomLatency, register: registration,
+}
 
 let load: Load | undefined
 

@@ -1,7 +1,7 @@
 /** What the run and its load generators say to each other. */
 import type { Target } from './client.ts'
 
-export type Work = 'register' | 'chat' | 'login' | 'idle' | 'latency'
+export type Work = 'register' | 'chat' | 'login' | 'idle' | 'latency' | 'room' | 'room-latency'
 
 export interface Job {
   readonly work: Work
@@ -15,6 +15,10 @@ export interface Job {
   readonly until: 'arrival' | 'ack'
   /** chat: messages on their way from each client. */
   readonly window: number
+  /** room: how many of the accounts talk; the others listen. */
+  readonly senders: number
+  /** room: whether its archive is to keep what is said. */
+  readonly archives: boolean
   /** login: streams at a time. */
   readonly streams: number
   /** latency: messages a second, of all clients; what arrives in the first seconds does not count. */

@@ -41,6 +41,29 @@ export async function enableAcks (client: Client): Promise<void> {
   await client.ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>", text => /<enabled [^>]*>/.test(text))
 }
 
+/** Above so many occupants nobody is told of the others: with all their presences alone a room would be busy for minutes. */
+const MAX_SEEN = 1000
+
+/** Makes a room (XEP-0045 §10.1.3), and enters it. */
+export async function openRoom (
+  client: Client, room: string, nick: string, { accounts, archives }: { readonly accounts: number, readonly archives: boolean },
+): Promise<void> {
+  await enterRoom(client, room, nick)
+  const fields = [
+    ['FORM_TYPE', 'http://jabber.org/protocol/muc#roomconfig'],
+    ...accounts > MAX_SEEN ? [['muc#roomconfig_presencebroadcast', 'moderator']] : [],
+    ...archives ? [['muc#roomconfig_persistentroom', '1'], ['muc#roomconfig_enablearchiving', '1'], ['mam', '1']] : [],
+  ].map(([name, value]) => `<field var='${name}'><value>${value}</value></field>`).join('')
+  const query = `<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'>${fields}</x></query>`
+  await client.ask(`<iq type='set' id='open' to='${room}'>${query}</iq>`, text => /id=['"]open['"]/.test(text))
+}
+
+/** XEP-0045 §7.2: resolves with the subject, which comes last. */
+export async function enterRoom (client: Client, room: string, nick: string): Promise<void> {
+  const x = "<x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x>"
+  await client.ask(`<presence to='${room}/${nick}'>${x}</presence>`, text => text.includes('<subject'))
+}
+
 function header (domain: string): string {
   const namespaces = "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'"
   return `<?xml version='1.0'?><stream:stream to='${domain}' version='1.0' ${namespaces}>`

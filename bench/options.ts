@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 export type ServerName = 'ours' | 'prosody' | 'ejabberd'
 export type LoadName =
   | 'chat' | 'archived' | 'login' | 'idle' | 'idle-tls' | 'latency' | 'archived-latency' | 'archived-ack'
+  | 'muc' | 'muc-archived' | 'muc-latency' | 'muc-archived-latency'
 
 export interface Options {
   readonly loads: readonly LoadName[]
@@ -17,6 +18,11 @@ export interface Options {
   readonly window: number
   readonly streams: number
   readonly rate: number
+  /** Who is in the room, and how many of them talk. */
+  readonly occupants: number
+  readonly senders: number
+  /** Messages a second in the room, where times are taken. */
+  readonly roomRate: number
   readonly sessions: number
   /** Seconds that idle sessions are left alone before they are weighed. */
   readonly wait: number
@@ -26,17 +32,22 @@ export interface Options {
   readonly keep: boolean
 }
 
-/** Whether both sides' archives keep every message, and clients ask for acks. */
+/** Whether both sides' archives, or the room's, keep every message, and clients ask for acks. */
 export function isArchived (load: LoadName): boolean {
-  return load.startsWith('archived')
+  return load.includes('archived')
+}
+
+/** Whether the messages are for a room. */
+export function isInRoom (load: LoadName): boolean {
+  return load.startsWith('muc')
 }
 
 /** Whether the figure is a time. */
 export function isTimed (load: LoadName): boolean {
-  return load === 'latency' || load === 'archived-latency' || load === 'archived-ack'
+  return load.endsWith('latency') || load === 'archived-ack'
 }
 
-export const USAGE = `npm run bench -- [chat] [archived] [login] [idle] [options]   (all four when no load is named)
+export const USAGE = `npm run bench -- [chat] [archived] [login] [idle] [muc] [muc-archived] [options]   (the first four when no load is named)
   --only ours,prosody,ejabberd   the servers, in this order
   --rounds 3        interleaved: every server once, then again
   --seconds 10      measured in each round, after --warmup 3
@@ -44,15 +55,23 @@ export const USAGE = `npm run bench -- [chat] [archived] [login] [idle] [options
   --streams 128     login: at a time
   --sessions 3000   idle; --wait 110 seconds before they are weighed; --tls weighs TLS sessions as well
   --latency         chat, archived at --rate 500 messages a second: the time from write to arrival, and to the ack
+  --occupants 200   muc, muc-archived: who is in the room; --senders 5 of them talk, --window 4 as above;
+                    with --latency at --room-rate 20 messages a second
   --markdown        prints the table for the README
   --keep            leaves the servers' folders where they are
 `
 
 const SERVERS: readonly ServerName[] = ['ours', 'prosody', 'ejabberd']
 const LOADS: readonly LoadName[] = ['chat', 'archived', 'login', 'idle']
+const OTHERS: readonly LoadName[] = ['muc', 'muc-archived']
+/** What is measured besides, where times are asked for. */
+const TIMES: Readonly<Partial<Record<LoadName, readonly LoadName[]>>> = {
+  'chat': ['latency'], 'archived': ['archived-latency', 'archived-ack'],
+  'muc': ['muc-latency'], 'muc-archived': ['muc-archived-latency'],
+}
 const NUMBERS = {
   rounds: '3', seconds: '10', warmup: '3', pairs: '50', window: '4', streams: '128', rate: '500', sessions: '3000',
-  wait: '110',
+  wait: '110', occupants: '200', senders: '5', 'room-rate': '20',
 } as const
 const FLAGS = ['tls', 'latency', 'markdown', 'keep', 'help'] as const
 
@@ -61,12 +80,8 @@ export function readOptions (args: readonly string[]): Options | undefined {
   const { values, positionals } = parse(args)
   if (values['help'] === true) return undefined
   const number = (name: keyof typeof NUMBERS): number => positive(name, String(values[name]))
-  const named = positionals.map(name => oneOf(LOADS, name))
-  const archives = named.includes('archived')
-  const times: readonly LoadName[] = [
-    ...(!archives || named.includes('chat') ? ['latency' as const] : []),
-    ...(archives ? ['archived-latency' as const, 'archived-ack' as const] : []),
-  ]
+  const named = positionals.map(name => oneOf([...LOADS, ...OTHERS], name))
+  const times = (named.length > 0 ? named : ['chat' as const]).flatMap(load => TIMES[load] ?? [])
   const extra: readonly LoadName[] = [
     ...(values['tls'] === true ? ['idle-tls' as const] : []),
     ...(values['latency'] === true ? times : []),
@@ -82,6 +97,9 @@ export function readOptions (args: readonly string[]): Options | undefined {
     window: number('window'),
     streams: number('streams'),
     rate: number('rate'),
+    occupants: number('occupants'),
+    senders: number('senders'),
+    roomRate: number('room-rate'),
     sessions: number('sessions'),
     wait: number('wait'),
     ...cores(),

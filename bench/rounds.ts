@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Generators } from './generators.ts'
 import type { Job, Latency, Work } from './job.ts'
-import { isArchived, isTimed } from './options.ts'
+import { isArchived, isInRoom, isTimed } from './options.ts'
 import type { LoadName, Options, ServerName } from './options.ts'
 import { memoryKilobytes } from './processes.ts'
 import type { Peer } from './peers/peer.ts'
@@ -27,7 +27,9 @@ export interface Pace { readonly rate: number, readonly serverLoad: number, read
 /** The accounts that the loads of this run need. */
 export function accountsNeeded (options: Options): number {
   const idle = options.loads.includes('idle') || options.loads.includes('idle-tls')
-  return Math.max(2 * options.pairs, options.loads.includes('login') ? LOGIN_ACCOUNTS : 0, idle ? options.sessions : 0)
+  return Math.max(
+    options.loads.every(isInRoom) ? 0 : 2 * options.pairs, options.loads.includes('login') ? LOGIN_ACCOUNTS : 0,
+    idle ? options.sessions : 0, options.loads.some(isInRoom) ? options.occupants : 0)
 }
 
 /** Gives the server its accounts, once, before anything is measured. */
@@ -46,9 +48,10 @@ export async function addAccounts (server: Peer, options: Options): Promise<void
 export async function measureWork (
   load: Exclude<LoadName, 'idle' | 'idle-tls'>, server: Peer, options: Options,
 ): Promise<Sample> {
-  const work = load === 'login' ? 'login' : isTimed(load) ? 'latency' : 'chat'
-  const generators = new Generators(work === 'latency' ? options.generatorCores.slice(0, 1) : options.generatorCores)
-  const talk = { acks: isArchived(load), until: load === 'archived-ack' ? 'ack' as const : 'arrival' as const }
+  const work = workOf(load)
+  const cores = isTimed(load) || isInRoom(load) ? options.generatorCores.slice(0, 1) : options.generatorCores
+  const generators = new Generators(cores)
+  const talk = { acks: isArchived(load), archives: isArchived(load), until: load === 'archived-ack' ? 'ack' as const : 'arrival' as const }
   try {
     await server.start()
     const archived = await server.countArchived()
@@ -59,8 +62,8 @@ export async function measureWork (
     await sleep(options.seconds * 1000)
     const after = await reading(server, generators)
     const { faults: heard, latency } = await generators.finish()
-    const faults = isArchived(load) ? [...heard, ...await missing(server, archived, generators)] : heard
-    const sample = difference(before, after, options.generatorCores.length)
+    const faults = isArchived(load) ? [...heard, ...await missing(server, archived, generators, isInRoom(load) ? 1 / options.occupants : 2)] : heard
+    const sample = difference(before, after, cores.length)
     return latency ? { ...sample, value: latency.p99, latency, faults } : { ...sample, faults }
   } finally {
     generators.end()
@@ -68,11 +71,19 @@ export async function measureWork (
   }
 }
 
-/** Every message is to be in two archives. */
-async function missing (server: Peer, before: number, generators: Generators): Promise<readonly string[]> {
+function workOf (load: LoadName): Work {
+  if (load === 'login') return 'login'
+  if (isInRoom(load)) return isTimed(load) ? 'room-latency' : 'room'
+  return isTimed(load) ? 'latency' : 'chat'
+}
+
+/** Every message is to be in two archives, or once in a room's, whatever the number of those who got it. */
+async function missing (
+  server: Peer, before: number, generators: Generators, perDelivery: number,
+): Promise<readonly string[]> {
   await sleep(SETTLE)
   const { done } = await generators.count()
-  const copies = 2 * done - (await server.countArchived() - before)
+  const copies = perDelivery * done - (await server.countArchived() - before)
   return copies === 0 ? [] : [`${copies} copies are missing in the archives`]
 }
 
@@ -104,7 +115,7 @@ export async function measureIdle (
 function job (work: Work, server: Peer, options: Options, tls = false): Job {
   const accounts = {
     register: accountsNeeded(options), chat: 2 * options.pairs, latency: 2 * options.pairs, login: LOGIN_ACCOUNTS,
-    idle: options.sessions,
+    idle: options.sessions, room: options.occupants, 'room-latency': options.occupants,
   }
   return {
     work,
@@ -114,8 +125,10 @@ function job (work: Work, server: Peer, options: Options, tls = false): Job {
     first: 0,
     accounts: accounts[work],
     window: options.window,
+    senders: options.senders,
+    archives: false,
     streams: options.streams,
-    rate: options.rate,
+    rate: work === 'room-latency' ? options.roomRate : options.rate,
     warmup: options.warmup,
   }
 }

@@ -19,6 +19,10 @@ const MEASURES: Readonly<Record<LoadName, Measure>> = {
   'idle': { title: 'memory per idle session, plain', ...cost('KB', 1) },
   'idle-tls': { title: 'memory per idle session, TLS', ...cost('KB', 1) },
   'latency': { title: 'chat latency at a fixed rate, p99', ...cost('ms', 2) },
+  'muc': { title: 'a room, a few of whose occupants talk', ...work('deliveries') },
+  'muc-archived': { title: 'the same, with the room\'s archive in PostgreSQL, acks', ...work('deliveries') },
+  'muc-latency': { title: 'a room at a fixed rate, write to each arrival, p99', ...cost('ms', 2) },
+  'muc-archived-latency': { title: 'a room with an archive at a fixed rate, write to each arrival, p99', ...cost('ms', 2) },
   'archived-latency': { title: 'archived chat at a fixed rate, write to arrival, p99', ...cost('ms', 2) },
   'archived-ack': { title: 'archived chat at a fixed rate, write to ack, p99', ...cost('ms', 2) },
 }

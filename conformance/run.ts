@@ -49,12 +49,12 @@ async function run (server: ServerName): Promise<number> {
   return summarise(server, outcomes)
 }
 
-/** Each script plays with accounts that no other has: romeo@localhost becomes romeo.7@localhost throughout. */
+/** Each script plays with accounts and rooms that no other has: romeo@localhost becomes romeo.7@localhost throughout. */
 function readScript (file: string, index: number): Script {
   const text = readFileSync(join(HERE, file), 'utf8')
   try {
     const names = parseScript(text).cast.map(({ jid }) => jid.slice(0, jid.indexOf('@'))).join('|')
-    const mentions = new RegExp(`(?<![\\w.-])(?:${names})(?=@)|(?<=<username>)(?:${names})(?=<)`, 'gi')
+    const mentions = new RegExp(`(?<![\\w.-])(?:(?:${names})(?=@)|\\w+(?=@conference\\.))|(?<=<username>)(?:${names})(?=<)`, 'gi')
     return parseScript(text.replaceAll(mentions, `$&.${index}`))
   } catch (error) {
     throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`)

@@ -8,7 +8,12 @@ import { chatMarkers } from './chat-markers/index.ts'
 import { chatStates } from './chat-states/index.ts'
 import { correction } from './correction/index.ts'
 import { encryption } from './encryption/index.ts'
+import { groupStatus } from './group-status/index.ts'
+import { hats } from './hats/index.ts'
+import { membersAway } from './members-away/index.ts'
 import { messageStatus } from './message-status/index.ts'
+import { occupantId } from './occupant-id/index.ts'
+import { moderation } from './moderation/index.ts'
 import { offline } from './offline/index.ts'
 import { ping } from './ping/index.ts'
 import { privateStorage } from './private-storage/index.ts'
@@ -16,8 +21,11 @@ import { reactions } from './reactions/index.ts'
 import { receipts } from './receipts/index.ts'
 import { registration } from './registration/index.ts'
 import { retraction } from './retraction/index.ts'
+import { roomAvatar } from './room-avatar/index.ts'
+import { slowMode } from './slow-mode/index.ts'
 import { streamManagement } from './stream-management/index.ts'
 import { time } from './time/index.ts'
+import { uniqueNames } from './unique-names/index.ts'
 import { vcard } from './vcard/index.ts'
 import { version } from './version/index.ts'
 
@@ -27,6 +35,9 @@ export const extensions: readonly Extension[] = [
   offline,
   carbons,
   messageStatus,
+  occupantId,
+  membersAway,
+  groupStatus,
   streamManagement,
   receipts,
   chatMarkers,
@@ -42,4 +53,9 @@ export const extensions: readonly Extension[] = [
   vcard,
   privateStorage,
   registration,
+  slowMode,
+  hats,
+  moderation,
+  roomAvatar,
+  uniqueNames,
 ]

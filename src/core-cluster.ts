@@ -10,6 +10,7 @@ import { forwardedStanza } from './cluster/redis-homes.ts'
 import type { Core } from './core.ts'
 import type { Logger } from './log.ts'
 import { Jid } from './xmpp/jid.ts'
+import { storedStanza } from './xmpp/stanza.ts'
 
 /** How often a node looks for what dead ones have left, and how long it leaves that to those who come for it. */
 const LOOK_MS = 5_000
@@ -27,8 +28,9 @@ export interface LegacyOptions {
 /** Lets the core be reached by the other nodes; what is returned ends that. */
 export function serveCluster (cluster: Cluster, core: Core, log: Logger, options: LegacyOptions = {}): () => void {
   const { bus, membership, homes, records } = cluster
-  bus.answer('stanza', async (_from, { identity }, body) =>
-    ({ isHome: await core.incoming.receiveHere(forwardedStanza(body, identity)) }))
+  bus.answer('stanza', async (_from, { identity, isAgain }, body) =>
+    ({ isHome: await core.router.routeHere(forwardedStanza(body, identity), isAgain) }))
+  bus.answer('spread', (_from, { to }, body) => takeCopies(core, log, to, body))
   bus.answer('account.remove', async (_from, { account }) => {
     const jid = Jid.parse(account)
     const located = await core.accounts.locate(jid)
@@ -38,9 +40,11 @@ export function serveCluster (cluster: Cluster, core: Core, log: Logger, options
   })
   membership.whenLapsed(before => {
     const accounts = new Map([...core.accounts.atHome()].map(account => [account.jid.toString(), account]))
-    homes.reclaim([...accounts.keys()], before, (key, isOurs) => {
+    const rooms = new Set(core.rooms.atHome())
+    homes.reclaim([...accounts.keys(), ...rooms], before, (key, isOurs) => {
       const account = accounts.get(key)
-      if (!isOurs) core.accounts.drop(key)
+      if (rooms.has(key)) void core.rooms.reclaimed(key, before, isOurs).catch(() => {}) // Redis is away again
+      else if (!isOurs) core.accounts.drop(key)
       else if (account && account.sessions.length > 0) records.renamed(account, before)
     })
   })
@@ -49,9 +53,33 @@ export function serveCluster (cluster: Cluster, core: Core, log: Logger, options
   return () => { clearInterval(timer) }
 }
 
-/** What nodes that are gone have left: sessions whose clients have not come back, and whose contacts must hear of it. */
+/** Hands a stanza to many; tells who of them is not at home here, by their places. */
+async function takeCopies (
+  core: Core, log: Logger, to: readonly string[], body: Buffer,
+): Promise<{ readonly moved: readonly number[] }> {
+  const stanza = storedStanza(body)
+  const last = to.at(-1)
+  if (last !== undefined && stanza.kind === 'message') core.rooms.reflected(stanza, Jid.parse(last))
+  const moved: number[] = []
+  const waiting: Promise<void>[] = []
+  for (const [place, address] of to.entries()) {
+    const failed = (error: unknown): void => { log.error({ err: error, stanza: stanza.summary() }, 'a copy could not be handed over') }
+    try {
+      const jid = Jid.parse(address)
+      const isHome = core.router.routeHere(stanza.copyFor(jid))
+      if (isHome === false) moved.push(place)
+      else if (isHome instanceof Promise) waiting.push(isHome.then(is => { if (!is) moved.push(place) }).catch(failed))
+    } catch (error) { // a mistake of ours costs that copy
+      failed(error)
+    }
+  }
+  await Promise.all(waiting)
+  return { moved }
+}
+
+/** What nodes that are gone have left: rooms with who is in them, and sessions whose clients have not come back, and whose contacts must hear of it. */
 class Legacies {
-  readonly #cluster: Pick<Cluster, 'membership' | 'records'>
+  readonly #cluster: Pick<Cluster, 'membership' | 'records' | 'roomRecords'>
   readonly #core: Core
   readonly #log: Logger
   readonly #patienceMs: number
@@ -59,7 +87,7 @@ class Legacies {
   readonly #goneSince = new Map<NodeId, number>()
   #isLooking = false
 
-  constructor (cluster: Pick<Cluster, 'membership' | 'records'>, core: Core, log: Logger, patienceMs: number) {
+  constructor (cluster: Pick<Cluster, 'membership' | 'records' | 'roomRecords'>, core: Core, log: Logger, patienceMs: number) {
     this.#cluster = cluster
     this.#core = core
     this.#log = log
@@ -84,10 +112,11 @@ class Legacies {
     const now = performance.now()
     const since = this.#goneSince.get(node) ?? now
     this.#goneSince.set(node, since)
+    const hasRooms = await this.#takeOverRooms(node)
     if (now - since < this.#patienceMs) return
     const { membership, records } = this.#cluster
     const left = await records.accountsOf(node)
-    if (left.length === 0) return records.bury(node)
+    if (left.length === 0 && !hasRooms) return records.bury(node)
     const isStale = now - since >= STALE_AFTER * this.#patienceMs
     const ours = left.filter(account => placeOf(account, membership.nodes) === membership.id)
     for (let at = 0; at < ours.length; at += AT_ONCE) {
@@ -95,6 +124,20 @@ class Legacies {
       await sleep(0)
     }
     if (ours.length > 0) this.#log.info({ node, accounts: ours.length }, 'the sessions of a node that is gone were taken over')
+  }
+
+  /** Nobody need come for a room: its occupants may wait for each other. True where some are left, for this node or others. */
+  async #takeOverRooms (node: NodeId): Promise<boolean> {
+    const { membership, roomRecords } = this.#cluster
+    const left = await roomRecords.roomsOf(node)
+    const ours = left.filter(room => placeOf(room, membership.nodes) === membership.id)
+    for (let at = 0; at < ours.length; at += AT_ONCE) {
+      await Promise.all(ours.slice(at, at + AT_ONCE).map(async room => {
+        await this.#core.rooms.takeOver(Jid.parse(room))
+        await roomRecords.discard(node, room)
+      }))
+    }
+    return left.length > 0
   }
 
   /** Whoever is home of it then has taken up what that node has left, or had no use for it. */

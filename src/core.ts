@@ -16,6 +16,7 @@ import { Host } from './host.ts'
 import type { Parts } from './host.ts'
 import type { Logger } from './log.ts'
 import type { MucLimits } from './muc/limits.ts'
+import { roomsDomain } from './muc/muc.ts'
 import { Rooms } from './muc/rooms.ts'
 import { Presences } from './presence/presence.ts'
 import { registerRosterIq } from './roster/roster-iq.ts'
@@ -28,7 +29,7 @@ import { Router } from './routing/router.ts'
 import { Durables } from './session/durables.ts'
 import { EventTable } from './session/events.ts'
 import type { Account } from './session/account.ts'
-import type { Homes, Records, Snapshot } from './session/homes.ts'
+import type { Homes, Records, RoomRecords, Snapshot } from './session/homes.ts'
 import type { Session, SessionStream } from './session/session.ts'
 import type { Database } from './storage/database.ts'
 import { StreamTable } from './stream/stream-table.ts'
@@ -45,6 +46,7 @@ export interface Loaded { readonly extension: Extension, readonly options: unkno
 export interface CoreCluster {
   readonly homes: Homes
   readonly records: Records & { start (describe: (account: Account) => Snapshot): void }
+  readonly roomRecords: RoomRecords
 }
 
 export interface CoreOptions {
@@ -99,20 +101,15 @@ export async function createCore (options: CoreOptions): Promise<Core> {
     accounts, stages, router, presences, worth, homes: cluster?.homes,
     isTaken: (message, account) => events.isTaken(message, account),
   })
-  router.setPresenceOutlet(presences)
-  accounts.setPresences(presences)
-  accounts.addData(rosters.slot)
-  for (const host of hosts) router.serve(host, new ServedHost(router, incoming))
-
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
-  const rooms = new Rooms({ router, stages, iqs, events, disco, db, log, hosts, limits: options.muc })
+  const rooms = new Rooms({ router, stages, iqs, events, disco, db, log, hosts, limits: options.muc, cluster })
   const parts = {
     rooms, worth, keepWith: new Map<string, KeepWith>(), commandTable, hosts, db, log, stages, iqs, events, streams, disco,
     router, rosters, accounts, incoming, durables, records: cluster?.records, homes: cluster?.homes, commands,
   }
   registerOwn(new Host('core', parts), parts, presences, options.info)
   rooms.register(new Host('muc', parts))
-  rooms.serve()
+  serve(parts, presences)
 
   const loaded = await load(options, extension => new Host(extension.name, parts))
   return {
@@ -141,6 +138,17 @@ function createAccounts (
       restore: (account, saved) => durables.restore(account, saved),
     },
   })
+}
+
+/** Each host is its accounts' and its rooms', and accounts have presence and a roster. */
+function serve ({ hosts, router, accounts, rosters, incoming, rooms }: Parts, presences: Presences): void {
+  router.setPresenceOutlet(presences)
+  accounts.setPresences(presences)
+  accounts.addData(rosters.slot)
+  for (const host of hosts) {
+    router.serve(host, new ServedHost(router, incoming))
+    router.serve(roomsDomain(host), rooms)
+  }
 }
 
 /** What the core itself answers and says of the server. */

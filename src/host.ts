@@ -3,12 +3,16 @@ import type { Accounts } from './accounts/accounts.ts'
 import type { Incoming } from './accounts/incoming.ts'
 import type {
   AccountCommands, AccountData, Command, DiscoTarget, Durable, Events, ExtensionHost, IqHandler, IqRoute, IqTarget, KeepWith,
-  NonzaHandler, OfferedStream, Point, Resumption, RoomData, Stages,
+  NonzaHandler, OfferedStream, Point, Resumption, RoomCommand, RoomData, Stages,
 } from './extension/api.ts'
 import type { StageTable } from './extension/stages.ts'
 import { childLog } from './log.ts'
 import type { Logger } from './log.ts'
-import type { RoomOption } from './muc/options/option.ts'
+import { roomsDomain } from './muc/muc.ts'
+import { flagOption, numberOption } from './muc/options/option.ts'
+import type { Described, DescribedNumber, RoomOption } from './muc/options/option.ts'
+import type { RoomFacts } from './muc/room-options.ts'
+import type { Occupant } from './muc/occupant.ts'
 import type { Room } from './muc/room.ts'
 import type { Rooms } from './muc/rooms.ts'
 import type { Commands } from './routing/commands.ts'
@@ -23,11 +27,13 @@ import type { EventTable } from './session/events.ts'
 import type { Homes, Records } from './session/homes.ts'
 import type { Session, SessionInfo } from './session/session.ts'
 import type { Database } from './storage/database.ts'
+import { serverSecret } from './storage/server-secret.ts'
 import type { StreamTable } from './stream/stream-table.ts'
 import type { Element } from './xml/element.ts'
 import type { StanzaError } from './xmpp/errors.ts'
 import type { Jid } from './xmpp/jid.ts'
-import type { Message, Stanza } from './xmpp/stanza.ts'
+import { presence as makePresence } from './xmpp/stanza.ts'
+import type { Message, Presence, Stanza } from './xmpp/stanza.ts'
 import { stamp } from './xmpp/stanza-id.ts'
 import type { Worth, WorthTable } from './xmpp/worth.ts'
 
@@ -58,6 +64,7 @@ export interface Parts {
 
 export class Host implements ExtensionHost {
   readonly hosts: readonly string[]
+  readonly roomDomains: readonly string[]
   readonly db: Database
   readonly log: Logger
   readonly accounts: AccountCommands
@@ -70,6 +77,7 @@ export class Host implements ExtensionHost {
     this.#name = name
     this.#parts = parts
     this.hosts = parts.hosts
+    this.roomDomains = parts.hosts.map(roomsDomain)
     this.db = parts.db
     this.log = childLog(parts.log, { extension: name })
     this.accounts = parts.commands
@@ -90,8 +98,8 @@ export class Host implements ExtensionHost {
     this.#undo.push(this.#parts.streams.addFeature(when, element))
   }
 
-  payload (ns: string, worth: Worth): void {
-    this.#undo.push(this.#parts.worth.add(ns, worth))
+  payload (ns: string, worth: Worth, inRoom?: Worth): void {
+    this.#undo.push(this.#parts.worth.add(ns, worth, inRoom))
   }
 
   keepWith (ns: string, write: KeepWith): void {
@@ -112,6 +120,10 @@ export class Host implements ExtensionHost {
     return this.#parts.worth.of(message)
   }
 
+  roomWorth (message: Message): Worth {
+    return this.#parts.worth.inRoom(message)
+  }
+
   handOver (account: Account, message: Message): void {
     this.#parts.incoming.handOver(message, account)
   }
@@ -130,6 +142,10 @@ export class Host implements ExtensionHost {
 
   command (command: Command): void {
     this.#undo.push(this.#parts.commandTable.add(command))
+  }
+
+  roomCommand (command: RoomCommand): void {
+    this.#undo.push(this.#parts.rooms.commands.add(command))
   }
 
   nonza (name: string, ns: string, handler: NonzaHandler): void {
@@ -207,6 +223,7 @@ export class Host implements ExtensionHost {
   }
 
   verifyHome (account: Jid): Promise<boolean> {
+    if (this.roomDomains.includes(account.domain)) return this.#parts.rooms.verify(account)
     return this.#parts.accounts.verify(account)
   }
 
@@ -226,12 +243,44 @@ export class Host implements ExtensionHost {
     this.#undo.push(this.#parts.rooms.options.add(option))
   }
 
+  roomFlag (flag: Described<boolean>): RoomOption<boolean> {
+    const option = flagOption(flag)
+    this.roomOption(option)
+    return option
+  }
+
+  roomNumber (number: DescribedNumber): RoomOption<number> {
+    const option = numberOption(number)
+    this.roomOption(option)
+    return option
+  }
+
+  roomInfo (facts: RoomFacts): void {
+    this.#undo.push(this.#parts.rooms.options.addFacts(facts))
+  }
+
+  presented (room: Room, occupant: Occupant): Presence {
+    return this.#parts.stages.presentInRoom(makePresence('available', { from: occupant.jid }), room, occupant)
+  }
+
+  represent (room: Room, occupant: Occupant): void {
+    this.#parts.rooms.represent(room, occupant)
+  }
+
   room (jid: Jid): Promise<Room | undefined> {
     return this.#parts.rooms.room(jid)
   }
 
   broadcast (room: Room, message: Message): void {
     this.#parts.rooms.broadcast(room, message)
+  }
+
+  announce (room: Room, message: Message): void | Promise<void> {
+    return this.#parts.rooms.announce(room, message)
+  }
+
+  secret (name: string): Promise<Buffer> {
+    return serverSecret(this.db, name)
   }
 
   every (milliseconds: number, task: () => void | Promise<void>): void {

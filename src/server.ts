@@ -182,7 +182,7 @@ class RunningServer implements Server {
     this.#remote?.close(new StreamError('system-shutdown'))
     await this.#emptied()
     this.#open.cluster?.homes.leave()
-    if (!isAlone) await giveUpAll(this.#core.accounts)
+    if (!isAlone) await giveUpAll(this.#core.accounts, this.#core.rooms)
     for (const door of this.#doors) door.close()
     this.#certificates?.close()
     await this.#open[Symbol.asyncDispose]()

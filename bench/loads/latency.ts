@@ -41,7 +41,7 @@ function timed ({ talker, other }: Pair, until: Job['until'], from: number, time
 }
 
 /** Calls `act` as often as the rate says, whatever the timer's own precision. */
-function atRate (rate: number, act: (number: number) => void): NodeJS.Timeout {
+export function atRate (rate: number, act: (number: number) => void): NodeJS.Timeout {
   const begin = performance.now()
   let number = 0
   return setInterval(() => {
@@ -50,7 +50,8 @@ function atRate (rate: number, act: (number: number) => void): NodeJS.Timeout {
   }, TICK)
 }
 
-function summary (times: readonly number[]): Latency {
+/** What so many milliseconds come to. */
+export function summary (times: readonly number[]): Latency {
   const sorted = Float64Array.from(times).sort()
   const at = (share: number): number => sorted[Math.ceil(sorted.length * share) - 1] ?? Number.NaN
   return { p50: at(0.5), p99: at(0.99), worst: at(1) }

@@ -1,11 +1,14 @@
 /**
- * A client that talks to one other: writes numbered messages of 460 bytes and checks that the other's arrive once each
- * and in order (RFC 6120 §10.1). Where its stream is managed (XEP-0198) it asks for an ack with each write.
+ * A client that talks to one other, or in a room: writes numbered messages of 460 bytes and checks that the others'
+ * arrive once each and in order (RFC 6120 §10.1). Where its stream is managed (XEP-0198) it asks for an ack with each
+ * write.
  */
 import type { Client } from '../client.ts'
 
 export const STANZA_BYTES = 460
 const DIGITS = 9
+/** What each sender in a room may count to: its messages' numbers begin at so many times its own. */
+const SHARE = 10_000_000
 const TAG = '#'
 const NUMBER = `${TAG}${'0'.repeat(DIGITS)}`
 const BODY = Buffer.from('<body>#')
@@ -22,20 +25,29 @@ export class Talker {
   onDelivery: (count: number, first: number) => void = () => {}
   /** Told how many of its messages the server has newly acknowledged, and the number of the first. */
   onAck: (count: number, first: number) => void = () => {}
+  /** Told of each message in a room whose it is, and which of his. */
+  onMessage: ((sender: number, number: number) => void) | undefined
   sent = 0
   acknowledged = 0
   received = 0
   misplaced = 0
+  /** The same for all who have heard the same in the same order. */
+  digest = 0
+  /** How many came from each sender. */
+  readonly heard: number[] = []
   readonly client: Client
   readonly isManaged: boolean
   readonly #template: Buffer
   readonly #places: readonly number[]
+  readonly #first: number
   #rest: Buffer | undefined
 
-  constructor (client: Client, name: string, to: string, isManaged = false) {
+  /** `sender` is its number among those who talk in a room. */
+  constructor (client: Client, name: string, to: string, isManaged = false, sender?: number) {
     this.client = client
     this.isManaged = isManaged
-    this.#template = template(name, to)
+    this.#template = template(name, to, sender === undefined ? 'chat' : 'groupchat')
+    this.#first = (sender ?? 0) * SHARE
     this.#places = [this.#template.indexOf(TAG), this.#template.lastIndexOf(TAG)].map(at => at + 1)
     client.onBytes = bytes => this.#take(bytes)
   }
@@ -47,7 +59,7 @@ export class Talker {
     if (this.isManaged) REQUEST.copy(bytes, length)
     for (let at = 0; at < length; at += STANZA_BYTES) {
       this.#template.copy(bytes, at)
-      for (const place of this.#places) writeNumber(bytes, at + place, this.sent)
+      for (const place of this.#places) writeNumber(bytes, at + place, this.#first + this.sent)
       this.sent++
     }
     this.client.write(bytes)
@@ -86,14 +98,19 @@ export class Talker {
   }
 
   #check (bytes: Buffer, body: number, end: number): void {
-    const isNext = body !== -1 && body < end && readNumber(bytes, body + BODY.length) === this.received
-    if (!isNext) this.misplaced++
+    const number = body !== -1 && body < end ? readNumber(bytes, body + BODY.length) : -1
+    const sender = Math.floor(number / SHARE)
+    const heard = this.heard[sender] ?? 0
+    if (number % SHARE !== heard) this.misplaced++
+    this.heard[sender] = heard + 1
+    this.digest = Math.imul(this.digest, 31) + number | 0
     this.received++
+    this.onMessage?.(sender, number % SHARE)
   }
 }
 
-function template (name: string, to: string): Buffer {
-  const opening = `<message to='${to}' type='chat' id='${name}-bench-1f0c${NUMBER}'><body>${NUMBER} `
+function template (name: string, to: string, type: 'chat' | 'groupchat'): Buffer {
+  const opening = `<message to='${to}' type='${type}' id='${name}-bench-1f0c${NUMBER}'><body>${NUMBER} `
   const closing = "</body><active xmlns='http://jabber.org/protocol/chatstates'/></message>"
   const length = STANZA_BYTES - Buffer.byteLength(opening) - closing.length
   const words = WORDS.repeat(3)

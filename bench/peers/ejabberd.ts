@@ -8,6 +8,9 @@ import type { Command, Kind, Place } from './peer.ts'
 const CONTROL = '/usr/sbin/ejabberdctl'
 const DRIVER = '/usr/share/doc/erlang-p1-pgsql'
 
+/** Its own most is 200. */
+const MOST_OCCUPANTS = 10_000
+
 const ARCHIVING = `
   mod_mam: { default: always, db_type: sql }
   mod_stream_mgmt: {}
@@ -67,6 +70,7 @@ listen:
 modules:
   mod_disco: {}
   mod_register: { access: all, ip_access: all }
+  mod_muc: { max_users: ${MOST_OCCUPANTS}, default_room_options: { max_users: ${MOST_OCCUPANTS} } }
   mod_roster: {}
 ${archive ? ARCHIVING : ''}
 `

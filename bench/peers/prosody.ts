@@ -45,6 +45,8 @@ ${archive ? archiving(archive) : 'storage = "internal"'}
 allow_registration = true
 ssl = { certificate = "${certificate}", key = "${key}" }
 VirtualHost "localhost"
+Component "conference.localhost" "muc"
+${archive ? 'modules_enabled = { "muc_mam" }' : ''}
 `
 }
 

@@ -4,16 +4,20 @@ Usage: slixmpp_agent.py JID PASSWORD PORT CERTIFICATE
 """
 import asyncio
 import json
+import os
 import sys
 
 from slixmpp import ClientXMPP
-from slixmpp.exceptions import IqError
+from slixmpp.exceptions import XMPPError
 
-PLUGINS = ('xep_0030', 'xep_0054', 'xep_0092', 'xep_0191', 'xep_0198', 'xep_0199', 'xep_0202')
+PLUGINS = ('xep_0030', 'xep_0045', 'xep_0054', 'xep_0092', 'xep_0191', 'xep_0198', 'xep_0199', 'xep_0202', 'xep_0249')
+
+# What slixmpp itself prints is for nobody.
+OUT, sys.stdout = sys.stdout, open(os.devnull, 'w')
 
 
 def say(**seen):
-    print(json.dumps(seen), flush=True)
+    print(json.dumps(seen), file=OUT, flush=True)
 
 
 class Agent(ClientXMPP):
@@ -31,6 +35,10 @@ class Agent(ClientXMPP):
             self.add_event_handler(stanza, self.saw_presence)
         self.add_event_handler('message', self.saw_message)
         self.add_event_handler('message_error', self.saw_message)
+        self.add_event_handler('groupchat_presence', self.saw_occupant)
+        self.add_event_handler('groupchat_subject', self.saw_subject)
+        self.add_event_handler('groupchat_invite', self.saw_invitation)
+        self.add_event_handler('groupchat_direct_invite', self.saw_direct_invitation)
         self.add_event_handler('session_resumed', lambda _: say(kind='resumed'))
         self.add_event_handler('blocked', lambda iq: say(kind='blocked', jids=named(iq['block'])))
         self.add_event_handler('unblocked', lambda iq: say(kind='unblocked', jids=named(iq['unblock'])))
@@ -42,17 +50,34 @@ class Agent(ClientXMPP):
         self.send_presence()
 
     def saw_presence(self, presence):
-        say(kind='presence', type=presence['type'], jid=str(presence['from']), status=presence['status'])
+        if presence.get_plugin('muc', check=True) is None:
+            say(kind='presence', type=presence['type'], jid=str(presence['from']), status=presence['status'])
+
+    def saw_occupant(self, presence):
+        room = presence['muc']
+        say(kind='presence', type=presence['type'], jid=str(presence['from']), status=presence['status'],
+            role=room['role'], affiliation=room['affiliation'], codes=sorted(room['status_codes']))
 
     def saw_message(self, message):
         say(kind='message', type=message['type'], jid=str(message['from']), body=message['body'])
+
+    def saw_subject(self, message):
+        say(kind='subject', jid=str(message['from']), subject=message['subject'])
+
+    def saw_invitation(self, message):
+        invitation = message['muc']['invite']
+        say(kind='invitation', room=str(message['from']), by=str(invitation['from']), reason=invitation['reason'])
+
+    def saw_direct_invitation(self, message):
+        invitation = message['groupchat_invite']
+        say(kind='invitation', room=str(invitation['jid']), by=str(message['from']), reason=invitation['reason'])
 
     async def obey(self, line):
         command = json.loads(line)
         try:
             result = await getattr(self, 'do_' + command['do'])(**command['with'])
             say(kind='answer', id=command['id'], result=result)
-        except IqError as error:
+        except XMPPError as error:
             say(kind='answer', id=command['id'], error=error.condition)
         except Exception as error:  # what slixmpp can't read
             say(kind='answer', id=command['id'], error=repr(error))
@@ -107,6 +132,46 @@ class Agent(ClientXMPP):
 
     async def do_blocked(self):
         return named((await self['xep_0191'].get_blocked())['blocklist'])
+
+    async def do_make_room(self, room, nick, options):
+        rooms = self['xep_0045']
+        presence, *_ = await rooms.join_muc_wait(room, nick, timeout=5)
+        form = await rooms.get_room_config(room)
+        form.set_values(options)
+        await rooms.set_room_config(room, form)
+        return sorted(presence['muc']['status_codes'])
+
+    async def do_enter(self, room, nick, password=None):
+        _, subject, occupants, history = await self['xep_0045'].join_muc_wait(room, nick, password=password, timeout=5)
+        return {'subject': subject['subject'], 'occupants': sorted(one['from'].resource for one in occupants),
+                'history': [message['body'] for message in history]}
+
+    async def do_leave(self, room, nick):
+        self['xep_0045'].leave_muc(room, nick)
+
+    async def do_say(self, room, body):
+        self.send_message(mto=room, mbody=body, mtype='groupchat')
+
+    async def do_change_subject(self, room, subject):
+        self['xep_0045'].set_subject(room, subject)
+
+    async def do_invite(self, room, to, reason):
+        self['xep_0045'].invite(room, to, reason)
+
+    async def do_invite_directly(self, room, to, reason):
+        self['xep_0249'].send_invitation(to, room, reason=reason)
+
+    async def do_set_role(self, room, nick, role):
+        await self['xep_0045'].set_role(room, nick, role)
+
+    async def do_set_affiliation(self, room, jid, affiliation):
+        await self['xep_0045'].set_affiliation(room, affiliation, jid=jid)
+
+    async def do_affiliated(self, room, affiliation):
+        return sorted(str(jid) for jid in await self['xep_0045'].get_affiliation_list(room, affiliation))
+
+    async def do_destroy(self, room, reason):
+        await self['xep_0045'].destroy(room, reason)
 
 
 def named(block):

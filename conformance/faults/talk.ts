@@ -11,12 +11,21 @@ const WINDOW = 20
 const ASK_EVERY = 5
 const PATIENCE_MS = 100
 
-/** Sends numbered messages to one peer, each until it is acknowledged. */
+/** In place of a message's id: the presence that takes its sender into a room. */
+const ENTRY = ''
+
+/** What takes somebody into a room under that nick (XEP-0045 §7.2), and does not ask for what was said before. */
+export function entry (room: string, nick: string): string {
+  return `<presence to='${room}/${nick}'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x></presence>`
+}
+
+/** Sends numbered messages to one peer or to a room, each until it is acknowledged. */
 export class Sender {
   readonly account: Account
   readonly line: Line
   readonly #to: string
   readonly #paddingBytes: number
+  readonly #isInRoom: boolean
   readonly acknowledged = new Set<string>()
   sent = 0
   /** How many messages came back with an error that says: wait. */
@@ -32,7 +41,8 @@ export class Sender {
   #isOver = false
 
   /** Every message is about so many bytes larger than it need be. */
-  constructor (account: Account, to: string, paddingBytes: number) {
+  constructor (account: Account, to: string, paddingBytes: number, isInRoom = false) {
+    this.#isInRoom = isInRoom
     this.account = account
     this.line = new Line(account, 'sender')
     this.#to = to
@@ -76,6 +86,10 @@ export class Sender {
     }
     if (taken < this.#handled) this.wrong.push(`${taken} stanzas in <resumed/> after ${this.#handled} in <a/>`)
     this.#inSession.length = taken
+    if (this.#isInRoom && taken === 0) {
+      this.#inSession.push(ENTRY)
+      this.line.send(entry(this.#to, this.name(0)))
+    }
     for (const id of this.#open) if (!this.#inSession.includes(id, this.#handled)) this.#send(id)
     this.line.ask()
   }
@@ -112,7 +126,7 @@ export class Sender {
     const again = covered.filter(id => this.#cameBack.delete(id))
     this.refused += again.length
     for (const id of covered) {
-      if (again.includes(id)) continue
+      if (again.includes(id) || id === ENTRY) continue
       this.acknowledged.add(id)
       this.#open.delete(id)
     }
@@ -121,7 +135,7 @@ export class Sender {
 
   #send (id: string): void {
     this.#inSession.push(id)
-    this.line.send(`<message to='${this.#to}' type='chat' id='${id}'><body>${id}</body>` +
+    this.line.send(`<message to='${this.#to}' type='${this.#isInRoom ? 'groupchat' : 'chat'}' id='${id}'><body>${id}</body>` +
       `<origin-id xmlns='${NS_STANZA_ID}' id='${id}'/>${padding(id, this.#paddingBytes)}</message>`)
   }
 }
@@ -140,10 +154,17 @@ export class Receiver {
   readonly line: Line
   /** Each time that each body came. */
   readonly received = new Map<string, Receipt[]>()
+  /** It has had presence of somebody, be it its own. */
+  isThere = false
+  readonly #greeting: string
+  readonly #archive: string
 
-  constructor (account: Account) {
+  /** `greeting` is what a new session begins with; `archive` whose it is that numbers what comes. */
+  constructor (account: Account, greeting = '<presence/>', archive = account.jid) {
     this.account = account
     this.line = new Line(account, 'receiver')
+    this.#greeting = greeting
+    this.#archive = archive
   }
 
   /** Resolves when its line is hung up. */
@@ -151,7 +172,7 @@ export class Receiver {
     for (let opened = await this.line.open(); opened; opened = await this.line.open()) {
       try {
         // The only stanza that it ever sends; it may have been lost on a stream before.
-        if (opened.taken === 0) this.line.send('<presence/>')
+        if (opened.taken === 0) this.line.send(this.#greeting)
         await this.#listen()
       } catch { // broken, or silent for a while
         this.line.drop()
@@ -162,10 +183,11 @@ export class Receiver {
   async #listen (): Promise<void> {
     for (;;) {
       const element = await this.line.receive()
+      if (element.name === 'presence') this.isThere = true
       const body = child(element, 'body')?.text
       if (body === undefined) continue
       const receipts = this.received.get(body) ?? []
-      receipts.push({ archiveId: stanzaId(element, this.account.jid) ?? 'none', session: this.line.sessions })
+      receipts.push({ archiveId: stanzaId(element, this.#archive) ?? 'none', session: this.line.sessions })
       this.received.set(body, receipts)
     }
   }
@@ -173,15 +195,15 @@ export class Receiver {
 
 export interface Kept { readonly id: string, readonly body: string }
 
-/** The whole archive of an account (XEP-0313), the oldest first: ids and bodies. */
-export async function readArchive (account: Account): Promise<readonly Kept[]> {
+/** The whole archive of an account, or of a room that it may read (XEP-0313), the oldest first: ids and bodies. */
+export async function readArchive (account: Account, room?: string): Promise<readonly Kept[]> {
   const client = await Client.connect({ port: account.port, tls: false }, {
     jid: account.jid, password: PASSWORD, resource: 'reader',
   })
   const messages: Kept[] = []
   for (let isComplete = false; !isComplete;) {
     const after = messages.at(-1)?.id
-    client.send("<iq type='set' id='page'><query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'>" +
+    client.send(`<iq type='set' id='page'${room === undefined ? '' : ` to='${room}'`}>` + "<query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'>" +
       `<max>200</max>${after === undefined ? '' : `<after>${after}</after>`}</set></query></iq>`)
     for (let element = await client.receive(); ; element = await client.receive()) {
       const result = child(element, 'result')

@@ -7,7 +7,10 @@ import {
 } from './server.ts'
 
 const CONTROL = '/usr/sbin/ejabberdctl'
-const CORE = ['mod_roster: { versioning: true }', 'mod_register: { access: all, ip_access: all }']
+const CORE = [
+  'mod_roster: { versioning: true }', 'mod_register: { access: all, ip_access: all }',
+  'mod_muc: { host: conference.localhost, default_room_options: { moderated: false, mam: true } }',
+]
 
 /** What does the work of an extension of ours. */
 const MODULES: Readonly<Record<string, readonly string[]>> = {

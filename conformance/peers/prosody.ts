@@ -40,7 +40,6 @@ log = { warn = "*stdout" }
 interfaces = { "127.0.0.1" }
 c2s_ports = { ${port} }
 modules_enabled = { ${[...CORE, ...modules].map((name) => `"${name}"`).join(', ')} }
-modules_disabled = { ${disabled.map((name) => `"${name}"`).join(', ')} }
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 authentication = "internal_plain"
@@ -50,5 +49,10 @@ bounce_blocked_messages = true
 contact_info = { abuse = { "mailto:abuse@localhost" } }
 ssl = { certificate = "${tls.certificate}", key = "${tls.key}" }
 VirtualHost "localhost"
+modules_disabled = { ${disabled.map((name) => `"${name}"`).join(', ')} }
+Component "conference.localhost" "muc"
+modules_enabled = { ${modules.includes('mam') ? '"muc_mam"' : ''} }
+modules_disabled = { "s2s" }
+allow_unaffiliated_register = true
 `
 }

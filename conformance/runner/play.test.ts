@@ -10,14 +10,14 @@ let server: Server | undefined
 afterEach(() => { server?.close() })
 
 /** Plays against a server that lets everybody in, and sends back each stanza as it came. */
-async function play (text: string): Promise<void> {
+async function play (text: string, header = ''): Promise<void> {
   server = createServer((socket) => {
     socket.on('error', () => {}).setEncoding('utf8').on('data', (heard: string) => { socket.write(answer(heard)) })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
-  await playScript(parseScript(HEADER + text), [{ port: address.port, tls: false }])
+  await playScript(parseScript(header + HEADER + text), [{ port: address.port, tls: false }])
 }
 
 function answer (heard: string): string {
@@ -56,6 +56,13 @@ test('what may come may stay away, come late, and come once', async () => {
   await play(`Romeo sends:\n\t<a/>\n${may}Romeo receives:\n\t<a/>`)
   await play(`Romeo sends:\n\t<a/><m/><b/>\n${may}Romeo receives:\n\t<a/>\nRomeo receives:\n\t<b/>`)
   await expect(play(`Romeo sends:\n\t<m/><m/><a/>\n${may}Romeo receives:\n\t<a/>`)).rejects.toThrow('got <m/>')
+})
+
+test('what may come at any time may come as often as it likes, and is not waited for', async () => {
+  const header = "# at any time: <m xmlns='jabber:client'/>\n"
+
+  await play('Romeo sends:\n\t<m/><a/><m/><m/><b/>\nRomeo receives:\n\t<a/>\nRomeo receives:\n\t<b/>', header)
+  await expect(play('Romeo sends:\n\t<m/><n/><a/>\nRomeo receives:\n\t<a/>', header)).rejects.toThrow('got <n/>')
 })
 
 test('who is to receive nothing is told what came', async () => {

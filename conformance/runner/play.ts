@@ -114,10 +114,10 @@ async function receiveNothing (stage: Stage, who: string): Promise<void> {
 
 function isTolerated (stage: Stage, who: string, actual: XmlElement): boolean {
   const { tolerated } = playerOf(stage, who)
-  const index = tolerated.findIndex(({ xml }) =>
-    findMismatch(parseXml(interpolate(stage, xml)), actual, stage.captures) === undefined)
+  const isIt = (xml: string): boolean => findMismatch(parseXml(interpolate(stage, xml)), actual, stage.captures) === undefined
+  const index = tolerated.findIndex(({ xml }) => isIt(xml))
   if (index !== -1) tolerated.splice(index, 1)
-  return index !== -1
+  return index !== -1 || stage.script.tolerated.some(isIt)
 }
 
 function login (script: Script, who: string): Script['cast'][number] {

@@ -29,6 +29,8 @@ export interface Script {
   readonly needs: readonly string[]
   /** Servers that are known to break the rule, and how. */
   readonly fails: ReadonlyMap<string, string>
+  /** Stanzas that are never unexpected, whenever and however often they come. */
+  readonly tolerated: readonly string[]
   readonly cast: readonly Character[]
   readonly steps: readonly Step[]
 }
@@ -52,6 +54,7 @@ export function parseScript (text: string): Script {
       const [server = '', ...why] = remark.split(':')
       return [server.trim(), why.join(':').trim()]
     })),
+    tolerated: remarks(lines, 'at any time').map((xml) => xml.trim()),
     cast,
     steps: parseSteps(lines, rule + 1, new Set(cast.map(({ name }) => name))),
   }

@@ -24,6 +24,16 @@ export class Archive {
     this.#recent = new Map(recent)
   }
 
+  /** Whether there never was anything in it. */
+  get isEmpty (): boolean {
+    return this.#last === 0
+  }
+
+  /** The first number that is given out is the one after that, where none was yet. */
+  beginAfter (seq: number): void {
+    if (this.isEmpty) this.#last = seq
+  }
+
   /** The next number, from now on that of a message with this fingerprint. */
   next (fingerprint: string | undefined): number {
     const seq = ++this.#last

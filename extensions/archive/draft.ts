@@ -6,6 +6,8 @@ import type { Entry } from './store.ts'
 
 export type Draft = Omit<Entry, 'owner' | 'seq'>
 
+type KeptWith = (message: Message) => KeepWith | undefined
+
 /** An entry of an index holds no more than 2700 bytes, of which the owner's address may take most. */
 const MAX_PEER_BYTES = 600
 
@@ -17,7 +19,7 @@ export function peerKey ({ bare }: Jid): string {
 
 /** Makes drafts. Both archives of a message ask one after the other, and share what takes time. */
 export function drafter (
-  keptWith: (message: Message) => KeepWith | undefined,
+  keptWith: KeptWith,
 ): (message: Message, account: Account, isSent: boolean) => Draft {
   let last: Message | undefined
   let stanza: Buffer = Buffer.alloc(0)
@@ -27,7 +29,7 @@ export function drafter (
     if (message !== last) {
       last = message
       stanza = message.toBytes()
-      fingerprint = fingerprintOf(message)
+      fingerprint = fingerprintOf(message, message.from?.bare)
       keepWith = keptWith(message)
     }
     const peer = peerKey((isSent ? message.to : message.from) ?? account.jid)
@@ -35,13 +37,21 @@ export function drafter (
   }
 }
 
+/** What a room's archive keeps: whose it is, and the message as all get it. XEP-0313 §6.1.2: to nobody in particular. */
+export function roomDraft (message: Message, author: Jid, keptWith: KeptWith): Draft {
+  return {
+    peer: peerKey(author), isSent: false, sentAt: Date.now(), fingerprint: fingerprintOf(message, author),
+    stanza: message.withAddress(message.from, undefined).toBytes(), keepWith: keptWith(message),
+  }
+}
+
 /**
  * Who, to whom, under which id, what: where the client gave an id. A delay that it added since does not count. Where it
  * gave none its stream's count may tell, since it sends again what was not acknowledged.
  */
-function fingerprintOf (message: Message): string | undefined {
+function fingerprintOf (message: Message, author: Jid | undefined): string | undefined {
   const id = originId(message)
   if (id === undefined) return message.identity
   const { inner } = message.withoutPayload(child => child.name === 'delay' && child.ns === 'urn:xmpp:delay')
-  return hash('sha1', `${message.from?.bare}\0${message.to?.bare}\0${id}\0${inner.toString('latin1')}`, 'base64')
+  return hash('sha1', `${author}\0${message.to?.bare}\0${id}\0${inner.toString('latin1')}`, 'base64')
 }

@@ -1,25 +1,27 @@
 /**
- * XEP-0313: Message Archive Management. Keeps what passes an account's way before anybody gets it, numbers it without
- * gaps (the numbers are the ids of XEP-0359: Unique and Stable Stanza IDs), recognises what comes again, and answers
- * its owner: by page (XEP-0059: Result Set Management), by preference (XEP-0441: Message Archive Management
- * Preferences), by word (XEP-0431: Full Text Search in MAM).
+ * XEP-0313: Message Archive Management. Keeps what passes an account's way, or a room's, before anybody gets it, numbers
+ * it without gaps (the numbers are the ids of XEP-0359: Unique and Stable Stanza IDs), recognises what comes again, and
+ * answers who may read it: by page (XEP-0059: Result Set Management), by preference (XEP-0441: Message Archive
+ * Management Preferences), by word (XEP-0431: Full Text Search in MAM).
  */
 import { batchedRead, extension, Jid, storedStanza } from '../../src/extension/api.ts'
 import type { Account, AccountData, ExtensionHost, Message, Stored } from '../../src/extension/api.ts'
 import { Archive } from './archive.ts'
 import { drafter } from './draft.ts'
-import { retentionOf, schema, searchable } from './options.ts'
+import { retentionOf, roomRetentionOf, schema, searchable } from './options.ts'
 import { outliveNodes } from './outlive.ts'
 import { keepPreferences } from './preferences.ts'
 import { answerQueries } from './query.ts'
 import { Recovery } from './recovery.ts'
 import { NS } from './request.ts'
 import { removeOld } from './retention.ts'
+import { keepRooms, sendLate } from './rooms.ts'
 import { provideIndex } from './search.ts'
 import { EMPTY, loadTails, removeArchive } from './store.ts'
 import type { Entry } from './store.ts'
 import { Writer } from './writer.ts'
 
+const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
 const NS_STANZA_ID = 'urn:xmpp:sid:0'
 const NS_FULL_TEXT = 'urn:xmpp:fulltext:0'
 const CLEANING_MS = 600_000
@@ -36,20 +38,29 @@ export const archive = extension({
     const recovery = new Recovery({
       db: host.db, log: host.log,
       isOurs: ({ owner }) => host.verifyHome(Jid.parse(owner)),
-      found: ({ owner }, entries) => handOver(host, owner, entries, handOverRest),
+      found: ({ owner }, entries) =>
+        isOfRoom(owner) ? sendLate(host, owner, entries) : handOver(host, owner, entries, handOverRest),
       reopen: (one, tail, found) => { writer.reopen(one, tail, found) },
     })
+    const isOfRoom = (owner: string): boolean => host.roomDomains.includes(owner.slice(owner.indexOf('@') + 1))
     host.atShutdown(() => { recovery.stop() })
-    const archives = loadedArchives(host, writer)
+    const load = loader(host, writer)
+    const archives = host.accountData((_db, account) => load(account.toString()))
     keepMessages(host, writer, archives)
     const handOverRest = outliveNodes(host, archives)
     host.when('account.leaving', account => archives.of(account).settled())
     host.when('account.left', account => { writer.leave(archives.of(account)) })
 
     for (const ns of [NS, `${NS}#extended`, `${NS}#groupchat-field`, NS_STANZA_ID]) host.feature(ns, 'account')
-    answerQueries(host, { maySearch: offerSearch(host, searchable(host.hosts, options)), settled: account => archives.of(account).settled() })
+    const maySearch = offerSearch(host, searchable(host.hosts, options))
+    answerQueries(host, { maySearch, settled: account => archives.of(account).settled() })
+    keepRooms(host, { writer, load, maySearch })
     const retention = retentionOf(host.hosts, options)
-    host.every(CLEANING_MS, () => removeOld(host.db, retention, Date.now()))
+    const roomRetention = new Map(roomRetentionOf(host.hosts, options).map((one, n) => [host.roomDomains[n] ?? '', one]))
+    host.every(CLEANING_MS, async () => {
+      await removeOld(host.db, retention, Date.now())
+      await removeOld(host.db, roomRetention, Date.now(), 'room')
+    })
     host.when('account.removed', async jid => {
       const account = await host.account(jid)
       if (account) await writer.close(archives.of(account))
@@ -58,19 +69,20 @@ export const archive = extension({
   },
 })
 
-function loadedArchives (host: ExtensionHost, writer: Writer): AccountData<Archive> {
+/** Gives an archive as it is in memory, or in the database. */
+function loader (host: ExtensionHost, writer: Writer): (owner: string) => Promise<Archive> {
   const readTail = batchedRead((owners: readonly string[]) => loadTails(host.db, owners))
-  return host.accountData(async (_db, account) => {
-    const owner = account.toString()
+  return async owner => {
     const tail = writer.active(owner) ? EMPTY : await readTail(owner) ?? EMPTY
     return writer.active(owner) ?? new Archive(owner, tail)
-  })
+  }
 }
 
 function keepMessages (host: ExtensionHost, writer: Writer, archives: AccountData<Archive>): void {
   const isWanted = keepPreferences(host)
   const draft = drafter(message => host.keptWith(message))
   const sentToOneself = new WeakMap<Message, Stored>()
+  const toDevices = new WeakMap<Buffer, Stored>()
 
   const keep = (message: Message, account: Account, isSent: boolean): Stored | undefined => {
     const other = (isSent ? message.to : message.from) ?? account.jid
@@ -82,8 +94,14 @@ function keepMessages (host: ExtensionHost, writer: Writer, archives: AccountDat
     if (stored && message.to?.bare.equals(account.jid)) sentToOneself.set(message, stored)
     return stored
   })
-  host.on('receive', 'store', (message, account) =>
-    message.from?.bare.equals(account.jid) ? sentToOneself.get(message) : keep(message, account, false))
+  host.on('receive', 'store', (message, account) => {
+    if (message.from?.bare.equals(account.jid)) return sentToOneself.get(message)
+    // XEP-0045 §7.5: what an occupant says to another reaches each of his devices that are in, and is one message.
+    if (!message.has('x', NS_ROOM_USER) || message.to?.isBare) return keep(message, account, false)
+    const stored = toDevices.get(message.inner) ?? keep(message, account, false)
+    if (stored) toDevices.set(message.inner, stored)
+    return stored
+  })
 }
 
 /** What was written although its senders were told otherwise, and what another node has written. */
@@ -100,12 +118,12 @@ async function handOver (
   }
 }
 
-/** Whether an account's messages can be searched: on these hosts, and not before the index is made. */
-function offerSearch (host: ExtensionHost, hosts: readonly string[]): (account: Account) => boolean {
+/** Whether a host's messages can be searched: on these hosts, and not before the index is made. */
+function offerSearch (host: ExtensionHost, hosts: readonly string[]): (host: string) => boolean {
   let mayBe = false
   provideIndex(host.db, hosts.length > 0).then(() => {
     mayBe = true
     host.feature(NS_FULL_TEXT, { accountsOf: hosts })
   }, error => { host.log.error({ err: error }, 'the index for searches could not be made or dropped') })
-  return ({ jid }) => mayBe && hosts.includes(jid.domain)
+  return name => mayBe && hosts.includes(name)
 }

@@ -5,10 +5,13 @@ import type { Retention } from './retention.ts'
 
 const DAYS = /^([1-9]\d{0,4}) days?$/
 
-const retention = z.union([
-  z.enum(['forever', 'until-delivered']),
-  z.string().regex(DAYS).transform((text): Retention => ({ days: Number(DAYS.exec(text)?.[1]) })),
-], { error: "expected forever, until-delivered or a number of days, as in '30 days'" })
+const days = z.string().regex(DAYS).transform((text): Retention => ({ days: Number(DAYS.exec(text)?.[1]) }))
+
+const retention = z.union([z.enum(['forever', 'until-delivered']), days], {
+  error: "expected forever, until-delivered or a number of days, as in '30 days'",
+})
+
+const roomRetention = z.union([z.literal('forever'), days], { error: "expected forever or a number of days, as in '30 days'" })
 
 const hostName = z.string().transform((name, context) => {
   try {
@@ -24,13 +27,15 @@ const hostName = z.string().transform((name, context) => {
 export const schema = z.strictObject({
   /** How long messages are kept: for ever, `N days`, or until a device has them. */
   retention: retention.default('forever'),
+  /** How long those of rooms are: for ever, or `N days`. */
+  rooms: roomRetention.default('forever'),
   /** Whether users can search the text of their messages. */
   search: z.boolean().default(false),
   /** How many seconds messages wait for the database before their senders are told to try again. */
   patience: z.number().min(1).default(10),
   /** What holds instead for some hosts. */
   hosts: z.record(hostName, z.strictObject({
-    retention: retention.optional(), search: z.boolean().optional(),
+    retention: retention.optional(), rooms: roomRetention.optional(), search: z.boolean().optional(),
   }).prefault({})).default({}),
 }).prefault({})
 
@@ -39,6 +44,11 @@ export type Options = z.infer<typeof schema>
 /** How long each of the hosts keeps messages. */
 export function retentionOf (hosts: readonly string[], { retention, hosts: own }: Options): ReadonlyMap<string, Retention> {
   return new Map(hosts.map(host => [host, own[host]?.retention ?? retention]))
+}
+
+/** How long the rooms of each of the hosts keep messages, in the order of the hosts. */
+export function roomRetentionOf (hosts: readonly string[], { rooms, hosts: own }: Options): readonly Retention[] {
+  return hosts.map(host => own[host]?.rooms ?? rooms)
 }
 
 /** Those of the hosts whose users can search. */

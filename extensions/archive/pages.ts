@@ -22,7 +22,7 @@ export interface Filter {
 }
 
 /** A message as it is read back. */
-export interface Kept { readonly seq: number, readonly sentAt: number, readonly stanza: string }
+export interface Kept { readonly seq: number, readonly peer: string, readonly sentAt: number, readonly stanza: string }
 
 export interface Page {
   /** In the archive's order. */
@@ -76,9 +76,9 @@ export async function readPage (
   const { where, values } = conditions(owner, first, last, filter)
   const order = fromEnd ? 'order by seq desc' : 'order by seq'
   const rows = await db.query<Kept & { readonly found: number }>(`
-    select seq, sent_at as "sentAt", stanza, found from (
+    select seq, peer, sent_at as "sentAt", stanza, found from (
       select *, count(*) over () as found, sum(octet_length(stanza)) over (${order}) - octet_length(stanza) as before
-      from (select seq, sent_at, stanza from archive_message where ${where} ${order} limit $${values.length + 1}) as page
+      from (select seq, peer, sent_at, stanza from archive_message where ${where} ${order} limit $${values.length + 1}) as page
     ) as measured where before < $${values.length + 2} ${order}`, [...values, max + 1, MAX_PAGE_BYTES])
   const messages = rows.slice(0, max)
   const isComplete = messages.length === (rows[0]?.found ?? 0)

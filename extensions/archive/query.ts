@@ -1,17 +1,17 @@
 /**
- * XEP-0313 §4 and §5: answers what the owner of an archive asks: results one message each, in order, and then what page
- * they are. Nobody else is answered.
+ * XEP-0313 §4 and §5: what an archive answers: results one message each, in order, and then what page they are; and what
+ * the owner of an account's archive may ask. Nobody else is answered.
  */
 import { el, form, forwarded, messageWith, StanzaError } from '../../src/extension/api.ts'
-import type { Account, Element, ExtensionHost, Session } from '../../src/extension/api.ts'
+import type { Account, Database, Element, ExtensionHost, Jid, Message, Session } from '../../src/extension/api.ts'
 import { countMessages, narrowToTimes, readEnds, readPage, readRange } from './pages.ts'
 import type { Kept, Page, Range } from './pages.ts'
 import { FULL_TEXT, NS, NS_RSM, readQuery } from './request.ts'
 import type { Query } from './request.ts'
 
 export interface QueryParts {
-  /** Whether the text of the account's messages can be searched by now. */
-  readonly maySearch: (account: Account) => boolean
+  /** Whether the text of messages can be searched by now, on that host. */
+  readonly maySearch: (host: string) => boolean
   /** When what is being kept for the account is there, or will not be. */
   readonly settled: (account: Account) => Promise<void>
 }
@@ -20,30 +20,37 @@ export function answerQueries (host: ExtensionHost, { maySearch, settled }: Quer
   const own = { to: ['own-account'], ns: NS } as const
   // What waits for a client that comes for it is not sent to it besides (§6.1.1).
   const comesForIt = (session: Session): void => { if (!session.flags.has(NS)) session.setFlag(NS, true) }
-  const extraFields = ({ account }: Session): readonly string[] => maySearch(account) ? [FULL_TEXT] : []
+  const extraFields = ({ account: { jid } }: Session): readonly string[] => fieldsOf(maySearch(jid.domain))
 
-  host.iq({ ...own, type: 'get', name: 'query' }, (_request, session) => el('query', NS, {}, queryForm(extraFields(session))))
+  host.iq({ ...own, type: 'get', name: 'query' }, (_request, session) => describeForm(extraFields(session)))
   host.iq({ ...own, type: 'set', name: 'query' }, async ({ payload }, session) => {
     const query = readQuery(payload, extraFields(session))
     comesForIt(session)
-    await settled(session.account) // RFC 6120 §10.1: what the client sent before its query comes before it
-    return answer(host, session, query)
+    const { account, jid } = session
+    await settled(account) // RFC 6120 §10.1: what the client sent before its query comes before it
+    return answer(host.db, account.jid.toString(), query, kept => {
+      // The client has it with that, and need not be sent it again.
+      host.deliver(session, resultOf(kept, query.id, account.jid, jid).heldAs(String(kept.seq)))
+    })
   })
   host.iq({ ...own, type: 'get', name: 'metadata' }, async (_request, session) => {
     comesForIt(session)
     await settled(session.account)
-    const ends = await readEnds(host.db, session.account.jid.toString())
-    return el('metadata', NS, {}, ends && describe('start', ends.first), ends && describe('end', ends.last))
+    return describeEnds(host.db, session.account.jid.toString())
   })
   for (const [type, name] of [['get', 'query'], ['set', 'query'], ['get', 'metadata'], ['get', 'prefs'], ['set', 'prefs']] as const) {
     host.iq({ type, to: ['address'], name, ns: NS }, () => { throw new StanzaError('forbidden') }) // §8.1
   }
 }
 
-async function answer (host: ExtensionHost, session: Session, query: Query): Promise<Element> {
-  const { db } = host
+/** What a query may hold besides what every archive knows. */
+export function fieldsOf (maySearch: boolean): readonly string[] {
+  return maySearch ? [FULL_TEXT] : []
+}
+
+/** Sends what is found, and gives the answer that comes after it. */
+export async function answer (db: Database, owner: string, query: Query, send: (kept: Kept) => void): Promise<Element> {
   const { filter, page: { max, fromEnd } } = query
-  const owner = session.account.jid.toString()
   const range = await readRange(db, owner)
   const ranges = chooseRanges(range, query)
   if (!ranges) return describePage({ messages: [], isComplete: true }, 0)
@@ -53,7 +60,7 @@ async function answer (host: ExtensionHost, session: Session, query: Query): Pro
     readPage(db, owner, wanted, filter, max, fromEnd),
     countMessages(db, owner, whole, filter),
   ])
-  for (const message of query.isFlipped ? page.messages.toReversed() : page.messages) sendResult(host, session, query.id, message)
+  for (const message of query.isFlipped ? page.messages.toReversed() : page.messages) send(message)
   return describePage(page, count)
 }
 
@@ -74,10 +81,16 @@ function between ({ first, last }: Range, after = -Infinity, before = Infinity):
   return { first: Math.max(first, after + 1), last: Math.min(last, before - 1) }
 }
 
-function sendResult (host: ExtensionHost, session: Session, queryid: string | undefined, { seq, sentAt, stanza }: Kept): void {
+/** A result of the query of that id, from an archive to who asked. */
+export function resultOf ({ seq, sentAt, stanza }: Kept, queryid: string | undefined, from: Jid, to: Jid): Message {
   const result = el('result', NS, { queryid, id: String(seq) })
-  const header = { from: session.account.jid, to: session.jid, archiveId: String(seq) }
-  host.deliver(session, messageWith('normal', header, forwarded(result, Buffer.from(stanza), sentAt)))
+  return messageWith('normal', { from, to }, forwarded(result, Buffer.from(stanza), sentAt))
+}
+
+/** §5: the oldest message that an archive holds, and the newest. */
+export async function describeEnds (db: Database, owner: string): Promise<Element> {
+  const ends = await readEnds(db, owner)
+  return el('metadata', NS, {}, ends && describe('start', ends.first), ends && describe('end', ends.last))
 }
 
 // §4.3.2, and XEP-0059 §2.2: the ends of the page are those of the archive's order, also where it was sent flipped.
@@ -94,13 +107,14 @@ function describe (name: string, { seq, sentAt }: Kept): Element {
   return el(name, undefined, { id: String(seq), timestamp: new Date(sentAt).toISOString() })
 }
 
-function queryForm (extraFields: readonly string[]): Element {
+/** §4.1.5: what a query may hold. */
+export function describeForm (extraFields: readonly string[]): Element {
   const text = (name: string) => ({ name, values: [], type: 'text-single' } as const)
-  return form('form', NS, [
+  return el('query', NS, {}, form('form', NS, [
     { name: 'with', values: [], type: 'jid-single' },
     text('start'), text('end'), text('before-id'), text('after-id'),
     { name: 'ids', values: [], type: 'list-multi', isOpen: true },
     { name: 'include-groupchat', values: [], type: 'boolean' },
     ...extraFields.map(text),
-  ])
+  ]))
 }

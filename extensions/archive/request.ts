@@ -30,9 +30,12 @@ export interface PageRequest {
   readonly fromEnd: boolean
 }
 
+/** What of an archive has to do with that address. */
+export type FilterOf = (jid: Jid) => Pick<Filter, 'peer' | 'resource'>
+
 /** Reads a query whose form may have these fields besides those that every archive knows. */
-export function readQuery (query: Element, extraFields: readonly string[]): Query {
-  if (query.attrs.node !== undefined) throw new StanzaError('item-not-found', 'an account has no nodes here')
+export function readQuery (query: Element, extraFields: readonly string[], filterOf: FilterOf = conversationWith): Query {
+  if (query.attrs.node !== undefined) throw new StanzaError('item-not-found', 'there are no nodes here')
   const x = query.getChild('x', NS_FORMS)
   const fields = x ? formValues(x) : new Map<string, readonly string[]>()
   if (x && fields.get('FORM_TYPE')?.[0] !== NS) throw new StanzaError('bad-request', 'the form is of another type')
@@ -44,7 +47,7 @@ export function readQuery (query: Element, extraFields: readonly string[]): Quer
   return {
     id: query.attrs.queryid,
     filter: {
-      ...peerOf(value('with')),
+      ...peerOf(value('with'), filterOf),
       start: timeOf(value('start')),
       end: timeOf(value('end')),
       ids: fields.get('ids')?.length ? fields.get('ids')?.map(idOf) : undefined,
@@ -62,11 +65,14 @@ const FIELDS: ReadonlySet<string> = new Set([
 ])
 
 /** §4.1.1: a bare address is that of all its resources. */
-function peerOf (text: string | undefined): Pick<Filter, 'peer' | 'resource'> {
+function conversationWith (jid: Jid): Pick<Filter, 'peer' | 'resource'> {
+  return { peer: peerKey(jid), resource: jid.isBare ? undefined : escapeAttribute(jid.toString()) }
+}
+
+function peerOf (text: string | undefined, filterOf: FilterOf): Pick<Filter, 'peer' | 'resource'> {
   if (text === undefined) return {}
   try {
-    const jid = Jid.parse(text)
-    return { peer: peerKey(jid), resource: jid.isBare ? undefined : escapeAttribute(jid.toString()) }
+    return filterOf(Jid.parse(text))
   } catch (error) {
     if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
     throw error

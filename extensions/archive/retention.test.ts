@@ -1,5 +1,5 @@
 /** What is removed from archives, and what remains (XEP-0313 §3.2). */
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { testDatabase } from '../../src/testing/database.ts'
 import type { PostgresDatabase } from '../../src/storage/postgres.ts'
 import { readRange } from './pages.ts'
@@ -159,4 +159,21 @@ test('an account takes all of it away', async () => {
 
   expect(await tail(ROMEO)).toBeUndefined()
   expect(await db.query('select * from archive_position')).toEqual([])
+})
+
+test('rooms have rules of their own', async () => {
+  const coven = 'coven@conference.localhost'
+  await db.query(`insert into room (jid, service, name, is_public, is_persistent, config)
+    values ($1, 'conference.localhost', '', true, true, '{}')`, [coven])
+  onTestFinished(() => db.query('delete from room').then(() => {}))
+  await fill(coven, 40, 20, 0)
+  await fill(ROMEO, 40, 0)
+
+  await removeOld(db, on({ days: 30 }), NOW)
+  expect(await rows(coven)).toEqual(['1', '2', '3'])
+  await removeOld(db, new Map([['conference.localhost', { days: 10 }]]), NOW, 'room')
+
+  expect(await rows(coven)).toEqual(['3'])
+  expect(await tail(coven)).toMatchObject({ last: 3 })
+  expect(await rows(ROMEO)).toEqual(['2'])
 })

@@ -12,12 +12,17 @@ const ARCHIVES = 200
 const MESSAGES = 100
 const DAY_MS = 86_400_000
 
+/** Whose the archives are: the table of their owners. */
+type Owners = 'account' | 'room'
+
 /** Removes what is not to be kept any longer, archive by archive, on the hosts for which there is a rule. */
-export async function removeOld (db: Database, rules: ReadonlyMap<string, Retention>, now: number): Promise<void> {
+export async function removeOld (
+  db: Database, rules: ReadonlyMap<string, Retention>, now: number, owners: Owners = 'account',
+): Promise<void> {
   const emptied = [...rules.keys()].filter(host => rules.get(host) === 'until-delivered')
   const limits = [...rules].flatMap(([host, retention]) => limitOf(host, retention, now) ?? [])
   if (emptied.length > 0) await walk((from, step) => emptyDelivered(db, from, step, emptied))
-  if (limits.length > 0) await walk((from, step) => removeBefore(db, from, step, limits))
+  if (limits.length > 0) await walk((from, step) => removeBefore(db, owners, from, step, limits))
 }
 
 /** Until when a host's messages are removed, and whether it is only those that are empty by now. */
@@ -32,7 +37,7 @@ function limitOf (host: string, retention: Retention, now: number): Limit | unde
 /** What a step has looked at, and how much it has done. */
 interface Step { readonly upTo: string | null, readonly count: number }
 
-/** Takes step after step, each `ARCHIVES` accounts from an address on, and again where there was something to do. */
+/** Takes step after step, each `ARCHIVES` archives from an address on, and again where there was something to do. */
 async function walk (take: (from: string, archives: number) => Promise<Step>): Promise<void> {
   for (let from = ''; ;) {
     const { upTo, count } = await take(from, ARCHIVES)
@@ -42,11 +47,11 @@ async function walk (take: (from: string, archives: number) => Promise<Step>): P
 }
 
 /** Removes the messages before the first that is younger, or else holds something where it should not. */
-async function removeBefore (db: Database, from: string, archives: number, limits: readonly Limit[]): Promise<Step> {
+async function removeBefore (db: Database, owners: Owners, from: string, archives: number, limits: readonly Limit[]): Promise<Step> {
   const [step] = await db.query<Step>(`
     with batch as (
       select jid, ($5::int8[])[rule] as time, ($6::bool[])[rule] as only_empty
-      from account, array_position($4::text[], split_part(jid, '@', 2)) as rule
+      from ${owners}, array_position($4::text[], split_part(jid, '@', 2)) as rule
       where jid > $1 and rule is not null order by jid limit $2
     ), old as (
       select jid as owner, found.last from batch, lateral (

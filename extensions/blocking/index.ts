@@ -67,10 +67,11 @@ function guardSent (stanza: Stanza, account: Account, list: BlockList): Verdict 
   return new StanzaError('not-acceptable', undefined, { name: 'blocked', ns: NS_ERRORS }, 'cancel')
 }
 
-// §3.3: presence is lost in silence, messages and requests are answered as if nobody were there.
+// §3.3: presence is lost in silence, messages and requests are answered as if nobody were there. What a blocked occupant
+// says to a room is lost too: an answer would take the user out of the room (XEP-0045 §11.1).
 function guardReceived (stanza: Stanza, account: Account, list: BlockList): Verdict {
   if (list.size === 0 || !stanza.from || isOwn(stanza.from, account) || !isBlocked(list, stanza.from)) return
-  return stanza.kind === 'presence' ? 'drop' : new StanzaError('service-unavailable')
+  return stanza.kind === 'presence' || stanza.type === 'groupchat' ? 'drop' : new StanzaError('service-unavailable')
 }
 
 function isOwn (jid: Jid, account: Account): boolean {

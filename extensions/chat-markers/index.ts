@@ -1,6 +1,6 @@
 /**
  * XEP-0333: Displayed Markers. What was displayed is kept and copied, so that every device learns what was read;
- * nobody is woken for it.
+ * nobody is woken for it. In a room they come from everybody, and are not kept.
  */
 import { extension } from '../../src/extension/api.ts'
 
@@ -8,6 +8,6 @@ export const chatMarkers = extension({
   name: 'chat-markers',
   xeps: ['0333@1.0.0'],
   setup (host) {
-    host.payload('urn:xmpp:chat-markers:0', { store: true, copy: true, wake: false })
+    host.payload('urn:xmpp:chat-markers:0', { store: true, copy: true, wake: false }, { store: false, copy: false, wake: false })
   },
 })

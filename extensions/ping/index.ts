@@ -10,8 +10,7 @@ export const ping = extension({
   name: 'ping',
   xeps: ['0199@2.0.1'],
   setup (host) {
-    host.feature(NS)
-    host.feature(NS, 'account')
-    host.iq({ type: 'get', to: ['server', 'own-account'], name: 'ping', ns: NS }, () => {})
+    for (const target of ['server', 'account', 'rooms', 'room'] as const) host.feature(NS, target)
+    host.iq({ type: 'get', to: ['server', 'own-account', 'rooms', 'room'], name: 'ping', ns: NS }, () => {})
   },
 })

@@ -1,6 +1,6 @@
 /**
  * XEP-0184: Message Delivery Receipts. A receipt is kept and copied, so that every device learns what arrived; nobody
- * is woken for it.
+ * is woken for it. In a room they come from everybody, and are not kept.
  */
 import { extension } from '../../src/extension/api.ts'
 
@@ -8,6 +8,6 @@ export const receipts = extension({
   name: 'receipts',
   xeps: ['0184@1.4.0'],
   setup (host) {
-    host.payload('urn:xmpp:receipts', { store: true, copy: true, wake: false })
+    host.payload('urn:xmpp:receipts', { store: true, copy: true, wake: false }, { store: false, copy: false, wake: false })
   },
 })

@@ -3,10 +3,11 @@
  * its author retracts is replaced by a tombstone in the archives of both sides, as is what corrected it (XEP-0308: Last
  * Message Correction), at the latest before the server serves anybody again.
  */
-import { extension, form, StanzaError } from '../../src/extension/api.ts'
+import { extension, form, Jid, StanzaError } from '../../src/extension/api.ts'
 import type { ExtensionHost, Message } from '../../src/extension/api.ts'
 import { Carrier } from './carrier.ts'
 import { awaitRetractions, carryOutWaiting, remove } from './store.ts'
+import type { Entombed } from './store.ts'
 
 const NS = 'urn:xmpp:message-retract:1'
 
@@ -24,14 +25,17 @@ export const retraction = extension({
     const failed = (error: unknown): void => { // the database's: what waits is carried out the next time
       host.log.error({ err: error }, 'a message that was retracted could not be replaced')
     }
-    const carrier = new Carrier(() => carryOutWaiting(host.db, failed), failed)
-    await carryOutWaiting(host.db, failed).catch(failed) // what the end of the server before this one left
+    const done = (entombed: Entombed): void => { forgetInRoom(host, entombed).catch(failed) }
+    const carrier = new Carrier(() => carryOutWaiting(host.db, done, failed), failed)
+    await carryOutWaiting(host.db, () => {}, failed).catch(failed) // what the end of the server before this one left
     host.every(RETRY_MS, () => { carrier.ask() })
 
     offerRemoval(host, task => carrier.inTurn(task))
     host.feature(NS)
     host.feature(NS, 'account')
     host.feature(`${NS}#tombstone`, 'account')
+    host.feature(NS, 'room')
+    host.feature(`${NS}#tombstone`, 'room')
     host.payload(NS, { store: true, copy: true, wake: false })
     host.keepWith(NS, awaitRetractions)
     const retract = (message: Message): void => { if (message.has('retract', NS)) carrier.add() }
@@ -41,8 +45,16 @@ export const retraction = extension({
     })
     host.on('send', 'fanout', retract)
     host.on('receive', 'fanout', retract)
+    host.on('room', 'fanout', retract)
   },
 })
+
+/** §5: newcomers to a room are not shown what was taken back. */
+async function forgetInRoom (host: ExtensionHost, { owner, seqs }: Entombed): Promise<void> {
+  const jid = Jid.parse(owner)
+  const room = seqs.length > 0 && host.roomDomains.includes(jid.domain) ? await host.room(jid) : undefined
+  room?.history.forget(seqs.map(String))
+}
 
 /** A command (XEP-0050: Ad-Hoc Commands) by which an account's owner empties messages of its archive, in turn with the rest. */
 function offerRemoval (host: ExtensionHost, inTurn: (task: () => Promise<void>) => Promise<void>): void {

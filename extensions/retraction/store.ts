@@ -1,13 +1,17 @@
 /** The SQL of tombstones: finds what is retracted in one archive, and puts something else in its place. */
 import { el, escapeAttribute, int8Array, message as makeMessage, randomId, storedStanza, textArray } from '../../src/extension/api.ts'
-import type { Database, Jid, Message } from '../../src/extension/api.ts'
+import type { Database, Element, Jid, Message } from '../../src/extension/api.ts'
 
 const NS = 'urn:xmpp:message-retract:1'
 const NS_CORRECTION = 'urn:xmpp:message-correct:0'
+const NS_OCCUPANT_ID = 'urn:xmpp:occupant-id:0'
 const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
 
 /** How far back in a conversation a message can be retracted. */
 const MAX_BACK = 5000
+
+/** A number of an archive. */
+const SEQ = /^[1-9]\d{0,14}$/
 
 /** So many retractions are looked at in one go. */
 const STEP = 100
@@ -40,14 +44,19 @@ export async function awaitRetractions (db: Database, kept: readonly { readonly 
     [textArray(kept.map(one => one.owner)), int8Array(kept.map(one => one.seq))])
 }
 
-/** Carries out all retractions that wait; one that `failed` waits on. */
-export async function carryOutWaiting (db: Database, failed: (error: unknown) => void): Promise<void> {
+/** What has become tombstones in one archive. */
+export interface Entombed { readonly owner: string, readonly seqs: readonly number[] }
+
+/** Carries out all retractions that wait, and tells of each; one that `failed` waits on. */
+export async function carryOutWaiting (
+  db: Database, done: (entombed: Entombed) => void, failed: (error: unknown) => void,
+): Promise<void> {
   for (let last = { owner: '', seq: 0 }; ;) {
     const rows = await db.query<WaitingRow>(`
       select owner, seq, peer, is_sent as "isSent", sent_at as at, nullif(stanza, '') as stanza
       from retraction_waiting left join archive_message using (owner, seq)
       where (owner, seq) > ($1, $2) order by owner, seq limit ${STEP}`, [last.owner, last.seq])
-    for (const row of rows) await carryOut(db, row).catch(failed)
+    for (const row of rows) await carryOut(db, row).then(seqs => { done({ owner: row.owner, seqs }) }).catch(failed)
     const end = rows[STEP - 1]
     if (!end) return
     last = end
@@ -55,24 +64,47 @@ export async function carryOutWaiting (db: Database, failed: (error: unknown) =>
 }
 
 /** Puts a tombstone in the place of what is retracted, and of its corrections, where the retraction is still kept. */
-async function carryOut (db: Database, { owner, seq, peer, isSent, at, stanza }: WaitingRow): Promise<void> {
-  await db.transaction(async tx => {
-    if (stanza !== null) await entomb(tx, { owner, seq, peer, isSent, at, message: storedStanza(stanza) as Message })
+async function carryOut (db: Database, { owner, seq, peer, isSent, at, stanza }: WaitingRow): Promise<readonly number[]> {
+  return await db.transaction(async tx => {
+    const seqs = stanza === null ? [] : await entomb(tx, { owner, seq, peer, isSent, at, message: storedStanza(stanza) as Message })
     await tx.query('delete from retraction_waiting where owner = $1 and seq = $2', [owner, seq])
+    return seqs
   })
 }
 
-async function entomb (db: Database, retraction: Retraction): Promise<void> {
-  const id = retraction.message.payload('retract', NS)?.attrs.id
-  if (id === undefined) return
+async function entomb (db: Database, retraction: Retraction): Promise<readonly number[]> {
+  const { owner, message: { id: ownId, type } } = retraction
+  const retract = retraction.message.payload('retract', NS)
+  const id = retract?.attrs.id
+  if (id === undefined) return []
+  const found = type === 'groupchat' ? await findInRoom(db, retraction, id) : await findInConversation(db, retraction, id)
+  // XEP-0425 §5: with who took it back, and why, where that was not its author.
+  const besides = retraction.peer === owner ? retract?.getChildElements() : undefined
+  for (const { seq, message } of found) {
+    await replace(db, owner, seq, tombstone(message, { id: ownId, stamp: new Date(retraction.at).toISOString() }, besides))
+  }
+  return found.map(({ seq }) => seq)
+}
+
+/** What has that id of its author's, and what corrected it. */
+async function findInConversation (db: Database, retraction: Retraction, id: string): Promise<readonly Found[]> {
   const found = await find(db, retraction, id)
   const original = found.find(({ message }) => message.id === id)
-  if (!original) return
-  const corrections = found.filter(({ seq, message }) => seq > original.seq && corrects(message, id))
-  for (const { seq, message } of [original, ...corrections]) {
-    const stone = tombstone(message, { id: retraction.message.id, stamp: new Date(retraction.at).toISOString() })
-    await replace(db, retraction.owner, seq, stone)
-  }
+  return original ? [original, ...found.filter(({ seq, message }) => seq > original.seq && corrects(message, id))] : []
+}
+
+/** XEP-0424 §5.1: the same by the id that the room gave it; what the room takes back may be anybody's (XEP-0425). */
+async function findInRoom (db: Database, retraction: Retraction, id: string): Promise<readonly Found[]> {
+  if (!SEQ.test(id)) return []
+  const [row] = await db.query<Row & { readonly peer: string }>(
+    "select seq, peer, stanza from archive_message where owner = $1 and seq = $2 and stanza <> ''", [retraction.owner, Number(id)])
+  if (!row || (row.peer !== retraction.peer && retraction.peer !== retraction.owner)) return []
+  const original = { seq: row.seq, message: storedStanza(row.stanza) as Message }
+  if (original.message.has('retract', NS)) return []
+  const { id: ownId } = original.message
+  if (ownId === undefined) return [original]
+  const later = await find(db, { ...retraction, peer: row.peer }, ownId)
+  return [original, ...later.filter(({ seq, message }) => seq > row.seq && corrects(message, ownId))]
 }
 
 /** Puts tombstones in the place of these messages, in this archive alone; how many there were. */
@@ -107,8 +139,9 @@ async function find (db: Database, { owner, peer, isSent, seq, message: retracti
     .filter(({ message }) => isOfSameAuthor(message, retraction) && !message.has('retract', NS))
 }
 
-// XEP-0424 §5: the same bare address, or full one where it is somebody's in a room.
+// XEP-0424 §5: the same bare address, or full one where it is somebody's in a room. A room's own archive knows accounts.
 function isOfSameAuthor (message: Message, retraction: Message): boolean {
+  if (retraction.type === 'groupchat') return true
   if (!message.from || !retraction.from) return false
   const isFromRoom = message.has('x', NS_ROOM_USER) || retraction.has('x', NS_ROOM_USER)
   return isFromRoom ? message.from.equals(retraction.from) : message.from.bare.equals(retraction.from.bare)
@@ -118,7 +151,11 @@ function corrects (message: Message, id: string): boolean {
   return message.has('replace', NS_CORRECTION) && message.payload('replace', NS_CORRECTION)?.attrs.id === id
 }
 
-// XEP-0424 §4.
-function tombstone ({ type, from, to, id }: Message, attributes: Readonly<Record<string, string | undefined>>): Message {
-  return makeMessage(type, { from, to, id }, el('retracted', NS, attributes))
+// XEP-0424 §4, and XEP-0421 §4: what tells occupants apart stays.
+function tombstone (
+  message: Message, attributes: Readonly<Record<string, string | undefined>>, besides: readonly Element[] = [],
+): Message {
+  const { type, from, to, id } = message
+  const occupantId = type === 'groupchat' ? message.payload('occupant-id', NS_OCCUPANT_ID) : undefined
+  return makeMessage(type, { from, to, id }, ...occupantId ? [occupantId] : [], el('retracted', NS, attributes, ...besides))
 }

@@ -8,7 +8,8 @@ export const time = extension({
   xeps: ['0202@2.0'],
   setup (host) {
     host.feature(NS)
-    host.iq({ type: 'get', to: ['server'], name: 'time', ns: NS }, () => {
+    host.feature(NS, 'rooms')
+    host.iq({ type: 'get', to: ['server', 'rooms'], name: 'time', ns: NS }, () => {
       const now = new Date()
       return el('time', NS, {},
         el('tzo', NS, {}, offset(-now.getTimezoneOffset())),

@@ -11,7 +11,8 @@ export const version = extension({
   config: z.strictObject({ os: z.boolean().default(false) }).prefault({}),
   setup (host, config) {
     host.feature(NS)
-    host.iq({ type: 'get', to: ['server'], name: 'query', ns: NS }, () => el('query', NS, {},
+    host.feature(NS, 'rooms')
+    host.iq({ type: 'get', to: ['server', 'rooms'], name: 'query', ns: NS }, () => el('query', NS, {},
       el('name', NS, {}, 'Heliograph'),
       el('version', NS, {}, VERSION),
       config.os ? el('os', NS, {}, type()) : undefined))

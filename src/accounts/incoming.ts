@@ -6,6 +6,7 @@ import type { StageTable } from '../extension/stages.ts'
 import type { Presences } from '../presence/presence.ts'
 import type { Destination, Router } from '../routing/router.ts'
 import type { Account } from '../session/account.ts'
+import { Forwarding } from '../session/forwarding.ts'
 import type { Homes, Located } from '../session/homes.ts'
 import type { Session } from '../session/session.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -16,7 +17,6 @@ import type { Iq, Message, Stanza } from '../xmpp/stanza.ts'
 import type { WorthTable } from '../xmpp/worth.ts'
 import type { Accounts } from './accounts.ts'
 import { chooseRecipients } from './delivery.ts'
-import { Forwarding } from './forwarding.ts'
 
 export interface IncomingParts {
   readonly accounts: Accounts
@@ -72,18 +72,20 @@ export class Incoming implements Destination {
   }
 
   /** As `receive`, for another node: false where this is not the account's home. */
-  async receiveHere (stanza: Stanza): Promise<boolean> {
+  receiveHere (stanza: Stanza): boolean | Promise<boolean> {
     const { to } = stanza
     if (!to) return true
     const { turns } = this.#parts.accounts
     const key = to.bare.toString()
     const account = turns.isBusy(key) ? undefined : this.#parts.accounts.peek(to)
-    if (account) {
-      await this.#receive(stanza, account)
-      return true
-    }
+    if (!account) return this.#receiveForOther(stanza, to, key)
+    const done = this.#receive(stanza, account)
+    return done ? done.then(() => true) : true
+  }
+
+  async #receiveForOther (stanza: Stanza, to: Jid, key: string): Promise<boolean> {
     let node: string | undefined
-    await turns.inTurn(key, async () => { node = await this.#receiveLocated(stanza, to) })
+    await this.#parts.accounts.turns.inTurn(key, async () => { node = await this.#receiveLocated(stanza, to) })
     return node === undefined
   }
 
@@ -139,6 +141,7 @@ export class Incoming implements Destination {
     const message = withoutForgedIds(received, account.jid)
     const stored = stages.storeReceived(message, account)
     if (stored?.isRepeat) return stored.committed
+    if (!stored && !account.isWaiting) return this.#handOver(message, account, false) // what rooms send to many
     return account.deliverInOrder(stored?.committed, () => {
       this.#handOver(stored ? stamp(message, account.jid, stored.id) : message, account, stored !== undefined)
     })

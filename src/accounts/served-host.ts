@@ -23,4 +23,8 @@ export class ServedHost implements Destination {
     if (stanza.kind === 'iq') return this.#router.answer(stanza, stanza.to.isBare ? ['server'] : [], stanza.to)
     if (stanza.kind === 'message') return this.#router.bounce(stanza, new StanzaError('service-unavailable'))
   }
+
+  receiveHere (stanza: Stanza): boolean | Promise<boolean> {
+    return this.#incoming.receiveHere(stanza)
+  }
 }

@@ -3,6 +3,7 @@ import type { Logger } from '../log.ts'
 import { Membership } from './membership.ts'
 import type { MembershipOptions } from './membership.ts'
 import { RedisRecords } from './records.ts'
+import { RedisRoomRecords } from './room-records.ts'
 import { RedisBus } from './redis-bus.ts'
 import { RedisHomes } from './redis-homes.ts'
 import { openRedis } from './redis.ts'
@@ -14,6 +15,7 @@ export interface Cluster {
   readonly bus: RedisBus
   readonly homes: RedisHomes
   readonly records: RedisRecords
+  readonly roomRecords: RedisRoomRecords
   /** This node is none any more, and the others need not wait until they notice. */
   leave (): Promise<void>
 }
@@ -26,10 +28,12 @@ export async function joinCluster (url: string, node: string, log: Logger, optio
   await membership.join()
   const homes = new RedisHomes({ redis: redis.commands, bus, membership })
   const records = new RedisRecords({ redis: redis.journal, id: () => membership.id, log })
+  const roomRecords = new RedisRoomRecords({ redis: redis.journal, id: () => membership.id, log })
   return {
-    redis, membership, bus, homes, records,
+    redis, membership, bus, homes, records, roomRecords,
     async leave () {
       await records.stop()
+      await roomRecords.stop()
       await bus.close()
       await membership.leave()
       redis.close()

@@ -41,8 +41,16 @@ export interface Asks {
    * where that account's home is not (any more): the stanza was not taken.
    */
   'stanza': {
-    readonly header: { readonly identity?: string | undefined }
+    readonly header: { readonly identity?: string | undefined, readonly isAgain?: true | undefined }
     readonly answer: { readonly isHome: boolean }
+  }
+  /**
+   * A stanza, the body, for many accounts; answered when all have it. `moved` are those whose home is not there (any
+   * more), by their places in `to`: they have not got it.
+   */
+  'spread': {
+    readonly header: { readonly to: readonly string[] }
+    readonly answer: { readonly moved: readonly number[] }
   }
   /** The way in of a client that has logged in at the gateway: `complete` a SASL 2 login, `bind` a resource, `resume`. */
   'stream.enter': {

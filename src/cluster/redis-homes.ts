@@ -5,6 +5,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { Redis } from 'ioredis'
+import { flushFirst } from '../net/flush.ts'
+import type { Flushable } from '../net/flush.ts'
 import type { Claim, Found, Homes } from '../session/homes.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { storedStanza } from '../xmpp/stanza.ts'
@@ -78,6 +80,8 @@ export class RedisHomes implements Homes {
   readonly #membership: Membership
   #isLeaving = false
   #reclaiming: Promise<void> | undefined
+  /** What is on its way to each node at the end of this turn of the event loop. */
+  readonly #copies = new Map<NodeId, Copies>()
   readonly #known = new LRUCache<string, NodeId>({ max: MAX_KNOWN })
 
   constructor ({ redis, bus, membership }: HomesParts) {
@@ -123,6 +127,12 @@ export class RedisHomes implements Homes {
     this.release(account, false) // what this node claimed and has not in memory
     const { node } = await this.find(account)
     return node ?? placeOf(account, this.#membership.nodes.filter(one => one !== this.run)) ?? NOBODY
+  }
+
+  /** A node that leaves is a place for nothing, unless there is no other. */
+  place (key: string): NodeId {
+    const { nodes } = this.#membership
+    return placeOf(key, this.#isLeaving ? nodes.filter(one => one !== this.run) : nodes) ?? this.run
   }
 
   async find (account: string): Promise<Found> {
@@ -179,10 +189,58 @@ export class RedisHomes implements Homes {
     return this.#reclaiming ?? this.#membership.certain()?.then(() => this.#reclaiming)
   }
 
-  async forward (node: NodeId, stanza: Stanza): Promise<boolean> {
+  async forward (node: NodeId, stanza: Stanza, isAgain: boolean): Promise<boolean> {
     if (node === NOBODY) throw new StanzaError('remote-server-timeout', 'this node is leaving')
-    const { isHome } = await this.#bus.ask(node, 'stanza', { identity: stanza.identity }, stanza.toBytes())
+    const copies = this.#copies.get(node)
+    if (copies?.isFor(stanza)) return copies.add(stanza)
+    copies?.send() // nothing overtakes
+    if (stanza.isCopy && stanza.to) return this.#startCopies(node, stanza)
+    const header = { identity: stanza.identity, isAgain: isAgain || undefined }
+    const { isHome } = await this.#bus.ask(node, 'stanza', header, stanza.toBytes())
     return isHome
+  }
+
+  #startCopies (node: NodeId, stanza: Stanza): Promise<boolean> {
+    const copies = new Copies(stanza, to => {
+      this.#copies.delete(node)
+      return this.#bus.ask(node, 'spread', { to }, stanza.toBytes())
+    })
+    this.#copies.set(node, copies)
+    return copies.add(stanza)
+  }
+}
+
+/** Copies of one stanza that go to the same node in a turn of the event loop: its bytes go once. */
+class Copies implements Flushable {
+  readonly #first: Stanza
+  readonly #to: string[] = []
+  readonly #ask: (to: readonly string[]) => Promise<{ readonly moved: readonly number[] }>
+  readonly #moved = Promise.withResolvers<ReadonlySet<number>>()
+  #isSent = false
+
+  constructor (first: Stanza, ask: (to: readonly string[]) => Promise<{ readonly moved: readonly number[] }>) {
+    this.#first = first
+    this.#ask = ask
+    flushFirst(this)
+  }
+
+  isFor (stanza: Stanza): boolean {
+    return stanza.isCopyWith(this.#first)
+  }
+
+  async add ({ to }: Stanza): Promise<boolean> {
+    const place = this.#to.push(to?.toString() ?? '') - 1
+    return !(await this.#moved.promise).has(place)
+  }
+
+  flush (): void {
+    this.send()
+  }
+
+  send (): void {
+    if (this.#isSent) return
+    this.#isSent = true
+    this.#moved.resolve(this.#ask(this.#to).then(({ moved }) => new Set(moved)))
   }
 }
 

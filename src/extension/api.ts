@@ -6,7 +6,8 @@ import type { z } from 'zod'
 import type { Logger } from '../log.ts'
 import type { Account } from '../session/account.ts'
 import type { Occupant } from '../muc/occupant.ts'
-import type { RoomOption } from '../muc/options/option.ts'
+import type { Described, DescribedNumber, RoomOption } from '../muc/options/option.ts'
+import type { RoomFacts } from '../muc/room-options.ts'
 import type { Room } from '../muc/room.ts'
 import type { Note } from '../session/homes.ts'
 import type { Session, SessionInfo } from '../session/session.ts'
@@ -43,7 +44,7 @@ export type { Session, SessionInfo } from '../session/session.ts'
 export type { Database } from '../storage/database.ts'
 export type { Element } from '../xml/element.ts'
 export type { Child } from '../xml/framer.ts'
-export { originId } from '../xmpp/stanza-id.ts'
+export { originId, stamp } from '../xmpp/stanza-id.ts'
 export type { Content, Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
 
 export interface Extension<Config = unknown> {
@@ -105,10 +106,11 @@ export interface Stages {
   room: {
     guard: (message: Message, room: Room, sender: Occupant) => Verdict
     rewrite: (message: Message, room: Room, sender: Occupant) => Message
-    /** For all only, as what follows. */
-    store: (message: Message, room: Room, sender: Occupant) => Stored | undefined
-    fanout: (message: Message, room: Room, sender: Occupant) => void
-    finish: (message: Message, room: Room, sender: Occupant) => Message
+    /** For all only, as what follows; without a sender where the room itself says something. */
+    store: (message: Message, room: Room, sender: Occupant | undefined) => Stored | undefined
+    /** With the id under which it is kept, if it is. */
+    fanout: (message: Message, room: Room, sender: Occupant | undefined) => void
+    finish: (message: Message, room: Room, sender: Occupant | undefined) => Message
     /** An occupant's presence, before the room says in it what the occupant is. Once for all who get it. */
     present: (presence: Presence, room: Room, occupant: Occupant) => Presence
   }
@@ -133,8 +135,14 @@ export interface Events {
   /** A kept message was left unread by a session that ended: 'taken' keeps it from being handed over again. */
   'message.left': (message: Message, account: Account) => 'taken' | void
   'account.removed': (account: Jid) => Promise<void>
+  /** It has come into memory, with its data, and nobody is in yet. */
+  'room.opened': (room: Room) => Promise<void>
   /** It was destroyed, or ended with its last occupant: what is kept of it goes. */
   'room.ended': (room: Jid) => Promise<void>
+  /** It goes out of memory here, and maybe on elsewhere: what is to be kept of it is kept when the promise resolves. */
+  'room.leaving': (room: Room) => Promise<void>
+  /** Another node may be its home from now on; here it is over, without a word to anybody. */
+  'room.left': (room: Room) => void
   /** It goes out of memory here, and maybe on elsewhere: what is to be kept of it is kept when the promise resolves. */
   'account.leaving': (account: Account) => Promise<void>
   /** Its home is another node. Its sessions go on there; here they are over, without a word to anybody. */
@@ -221,6 +229,17 @@ export interface Command {
   run (values: ReadonlyMap<string, readonly string[]>, session: Session): Promise<string>
 }
 
+/** XEP-0050: something that somebody can have done at a room, after one form. */
+export interface RoomCommand {
+  readonly node: string
+  /** What it does, for people. */
+  readonly name: string
+  /** Throws the StanzaError for who may not have it done. */
+  form (visitor: RoomVisitor, from: Jid): Element
+  /** What it returns says, for people, what came of it. */
+  run (values: ReadonlyMap<string, readonly string[]>, visitor: RoomVisitor, from: Jid): Promise<string>
+}
+
 /** A value of an extension's own that is loaded with the account and then read from memory. */
 export interface AccountData<T> {
   of (account: Account): T
@@ -239,6 +258,8 @@ export type DiscoTarget = 'server' | 'account' | 'rooms' | 'room'
 export interface ExtensionHost {
   /** The hosts served, the first of them first. */
   readonly hosts: readonly string[]
+  /** The domains of their rooms, in the same order. */
+  readonly roomDomains: readonly string[]
   readonly db: Database
   readonly log: Logger
 
@@ -252,8 +273,8 @@ export interface ExtensionHost {
     element: (stream: OfferedStream, session: Session | undefined) => Element | undefined,
   ): void
 
-  /** What a message is worth when this payload is all it holds. */
-  payload (ns: string, worth: Worth): void
+  /** What a message is worth when this payload is all it holds; `inRoom` is what a room's is, where that differs. */
+  payload (ns: string, worth: Worth, inRoom?: Worth): void
 
   /** What is to be written with a message that has this payload, in each archive that keeps it. */
   keepWith (ns: string, write: KeepWith): void
@@ -261,6 +282,8 @@ export interface ExtensionHost {
   // What it answers.
   iq<const Target extends IqTarget> (route: IqRoute<Target>, handler: IqHandler<Target>): void
   command (command: Command): void
+  /** The same at every room, for whoever may see the room. */
+  roomCommand (command: RoomCommand): void
   nonza (name: string, ns: string, handler: NonzaHandler): void
   /** XEP-0386: what a client may switch on while it binds; what is returned stands in `<bound/>`. */
   bindSwitch (ns: string, switchOn: (element: Element, session: Session) => Element | undefined): void
@@ -288,6 +311,8 @@ export interface ExtensionHost {
   /** Hands a stanza to one session, on whichever node. No account stage sees it, so it cannot loop. */
   deliver (to: SessionInfo, stanza: Stanza): void
   worth (message: Message): Worth
+  /** What a message that is for all in a room is worth to the room, and to its members. */
+  roomWorth (message: Message): Worth
   /** What is to be written with the message where it is kept. */
   keptWith (message: Message): KeepWith | undefined
   /** Hands a message that is kept, and that a session left unread, to the account's others. */
@@ -318,11 +343,28 @@ export interface ExtensionHost {
   roomData<T> (load: (db: Database, room: Jid) => Promise<T>): RoomData<T>
   /** Adds to what the owner of a room can set. */
   roomOption<T> (option: RoomOption<T>): void
-  /** The room, loaded when it was not in memory; nothing when there is no such room, or its home is elsewhere. */
+  /** The same for something that is on or off. */
+  roomFlag (flag: Described<boolean>): RoomOption<boolean>
+  /** The same for a whole number. */
+  roomNumber (number: DescribedNumber): RoomOption<number>
+  /** Adds to what service discovery tells of a room in `muc#roominfo`. */
+  roomInfo (facts: RoomFacts): void
+  /** What an occupant's presence says of him besides what the room itself does: by its stage `present`. */
+  presented (room: Room, occupant: Occupant): Presence
+  /** Sends an occupant's presence to all again: that has changed. */
+  represent (room: Room, occupant: Occupant): void
+  /**
+   * The room, loaded when it was not in memory; nothing when there is no such room, or its home is elsewhere. Waits for
+   * the room's turn: not to be waited for in it.
+   */
   room (jid: Jid): Promise<Room | undefined>
   /** Sends a message to all occupants of a room as it is, and in order: no stage sees it. */
   broadcast (room: Room, message: Message): void
+  /** The room itself says something to all: it is kept, and seen by what stages there are from there on. */
+  announce (room: Room, message: Message): void | Promise<void>
   accounts: AccountCommands
+  /** 32 bytes that only the servers of this installation know, made when they are first asked for. */
+  secret (name: string): Promise<Buffer>
 
   // Its own time.
   every (milliseconds: number, task: () => void | Promise<void>): void

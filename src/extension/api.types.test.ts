@@ -23,6 +23,12 @@ export function misuse (host: ExtensionHost, session: Session, received: Message
   host.on('receive', 'rewrite', passing => Promise.resolve(passing))
   // @ts-expect-error finish gives a message, whatever it was given
   host.on('receive', 'finish', () => stanza)
+  // @ts-expect-error what an occupant shows is presence
+  host.on('room', 'present', () => received)
+  // @ts-expect-error a room's guards know rooms only
+  host.on('room', 'guard', (_message, room, sender) => { room.add(sender) })
+  // @ts-expect-error who asks a room has a session there, and none of an account's
+  host.iq({ type: 'get', to: ['room'], name: 'x', ns: 'y' }, (_request, visitor) => { visitor.setFlag('x', true) })
   // @ts-expect-error hold answers at once
   host.on('write', 'hold', async () => true)
   // @ts-expect-error there is no such stage

@@ -152,7 +152,7 @@ export class StageTable {
     return rewritten
   }
 
-  storeInRoom (message: Message, room: Room, sender: Occupant): Stored | undefined {
+  storeInRoom (message: Message, room: Room, sender: Occupant | undefined): Stored | undefined {
     for (const { extension, run } of this.#table.room.store) {
       try {
         const stored = run(message, room, sender)
@@ -161,13 +161,13 @@ export class StageTable {
     }
   }
 
-  fanOutInRoom (message: Message, room: Room, sender: Occupant): void {
+  fanOutInRoom (message: Message, room: Room, sender: Occupant | undefined): void {
     for (const { extension, run } of this.#table.room.fanout) {
       try { run(message, room, sender) } catch (error) { this.#report(error, extension, 'room.fanout', message) }
     }
   }
 
-  finishInRoom (message: Message, room: Room, sender: Occupant): Message {
+  finishInRoom (message: Message, room: Room, sender: Occupant | undefined): Message {
     let finished = message
     for (const { extension, run } of this.#table.room.finish) {
       try { finished = run(finished, room, sender) } catch (error) {

@@ -6,6 +6,7 @@ import { affiliationOf, refuseAffiliation } from './affiliation.ts'
 import type { NewAffiliation } from './change-affiliations.ts'
 import type { NewRole } from './change-roles.ts'
 import { NS_MUC_ADMIN } from './ns.ts'
+import type { Occupant } from './occupant.ts'
 import { refuseRole, roleOf } from './role.ts'
 import type { Room } from './room.ts'
 
@@ -19,16 +20,21 @@ export function readChanges (room: Room, actor: Jid, query: Element): Changes {
   const items = query.getChildren('item', NS_MUC_ADMIN)
   if (items.length === 0) throw new StanzaError('bad-request', 'nothing to change')
   if (items.length > MAX_ITEMS) throw new StanzaError('policy-violation', 'too many items')
-  const roles: NewRole[] = []
+  const roles = new Map<Occupant, NewRole>()
   const affiliations = new Map<string, NewAffiliation>()
   for (const item of items) {
-    if (item.attrs['affiliation'] !== undefined) {
+    const { role, affiliation } = item.attrs
+    if (role !== undefined && affiliation !== undefined) throw new StanzaError('bad-request', 'one of role and affiliation') // §17.4
+    if (affiliation !== undefined) {
       const change = readAffiliation(room, actor, item)
       affiliations.set(change.jid.toString(), change)
-    } else roles.push(readRole(room, actor, item))
+    } else {
+      const change = readRole(room, actor, item)
+      roles.set(change.occupant, change)
+    }
   }
   checkOwners(room, [...affiliations.values()])
-  return { roles, affiliations: [...affiliations.values()] }
+  return { roles: [...roles.values()], affiliations: [...affiliations.values()] }
 }
 
 function readRole (room: Room, from: Jid, item: Element): NewRole {

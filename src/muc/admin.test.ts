@@ -30,6 +30,19 @@ describe('a kick (§8.2)', () => {
     expect(await hears(hag)).toEqual(['error not-acceptable'])
   })
 
+  test('that is asked for twice happens once, and with others all at once', async () => {
+    const server = await world()
+    const crone = await owner(server)
+    await inside(server, HAG, 'thirdwitch')
+    await inside(server, WICCA, 'secondwitch')
+    await crone.received()
+
+    await changes(crone, [
+      { nick: 'thirdwitch', role: 'none' }, { nick: 'thirdwitch', role: 'none' }, { nick: 'secondwitch', role: 'none' }])
+
+    expect((await hears(crone)).map(line => line.split(' ')[1])).toEqual(['thirdwitch', 'secondwitch'])
+  })
+
   test('takes out all devices of a nick', async () => {
     const server = await world()
     const crone = await owner(server)
@@ -255,6 +268,7 @@ describe('owners and admins (§10.3 to §10.8)', () => {
 test.each([
   ["<item nick='thirdwitch'/>", 'bad-request'], ["<item affiliation='king' jid='a@localhost'/>", 'bad-request'],
   ["<item role='king' nick='thirdwitch'/>", 'bad-request'], ['', 'bad-request'],
+  ["<item affiliation='member' jid='hag66@localhost' role='moderator' nick='thirdwitch'/>", 'bad-request'],
   ["<item affiliation='member' jid='@'/>", 'jid-malformed'], ["<item affiliation='member' jid='localhost'/>", 'not-acceptable'],
 ])('a change like %j is refused', async (items, condition) => {
   const server = await world()

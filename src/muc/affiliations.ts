@@ -14,6 +14,7 @@ export interface Affiliate {
 export class Affiliations {
   readonly #byJid = new Map<string, Affiliate>()
   readonly #byNick = new Map<string, Affiliate>()
+  #revision = 0
 
   constructor (affiliates: Iterable<Affiliate> = []) {
     for (const affiliate of affiliates) this.set(affiliate)
@@ -21,6 +22,11 @@ export class Affiliations {
 
   get size (): number {
     return this.#byJid.size
+  }
+
+  /** Another number after every change. */
+  get revision (): number {
+    return this.#revision
   }
 
   /** The entry of exactly that address. */
@@ -56,6 +62,7 @@ export class Affiliations {
   }
 
   remove (jid: Jid): void {
+    this.#revision++
     const before = this.#byJid.get(jid.toString())
     if (before?.nick !== undefined) this.#byNick.delete(before.nick)
     this.#byJid.delete(jid.toString())

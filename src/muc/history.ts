@@ -29,6 +29,11 @@ export class History {
     this.#said = [...this.#said.slice(Math.max(0, this.#said.length + 1 - most)), said]
   }
 
+  /** Forgets the messages that the room's archive keeps under these ids. */
+  forget (ids: readonly string[]): void {
+    this.#said = this.#said.filter(({ message: { archiveId } }) => archiveId === undefined || !ids.includes(archiveId))
+  }
+
   /** Other messages in place of those that are there: what was taken back, or what was there before the room was loaded. */
   replace (said: readonly Said[]): void {
     this.#said = said

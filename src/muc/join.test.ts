@@ -150,6 +150,27 @@ describe('nobody comes in', () => {
   })
 })
 
+test('nobody comes in, with whatever rights, where the service has no room for more', async () => {
+  const server = await worldWith({ occupants: 1 })
+  await owner(server)
+  const desk = await server.client('crone1@localhost/other')
+
+  await enters(desk, 'firstwitch')
+
+  expect(await hears(desk)).toEqual(['error service-unavailable'])
+})
+
+test('who is refused is told with the element by which he asked, and without what was in it (§7.2.5)', async () => {
+  const server = await world()
+  await owner(server, undefined, undefined, { passwordprotectedroom: '1', roomsecret: 'cauldronburn' })
+  const hag = await server.client(HAG)
+
+  await enters(hag, 'thirdwitch', '<password>cauldron</password>')
+
+  const [refused = ''] = await hag.received()
+  expect(refused).toContain("<x xmlns='http://jabber.org/protocol/muc'/>")
+})
+
 test('a password lets somebody in (§7.2.5)', async () => {
   const server = await world()
   await owner(server, undefined, undefined, { passwordprotectedroom: '1', roomsecret: 'cauldronburn' })

@@ -46,7 +46,7 @@ function checkEntry (room: Room, affiliation: Affiliation, secret: string): void
 /** §7.2.8, §7.6 and §17.1: throws unless that nick is free, or somebody's own. */
 export function checkNick (room: Room, { bare }: Jid, { resource: nick }: Jid): void {
   if (nick.trim() === '') throw new StanzaError('jid-malformed', 'a nick can be seen')
-  const holder = room.occupant(nick)?.account ?? room.affiliations.ownerOfNick(nick)?.jid
+  const holder = room.occupant(nick)?.account
   const owner = room.affiliations.ownerOfNick(nick)?.jid
   if ([holder, owner].some(jid => jid && !jid.equals(bare))) throw new StanzaError('conflict')
 }
@@ -65,7 +65,7 @@ export function welcome (muc: Muc, room: Room, session: OccupantSession, limits:
   const { jid } = session
   const most = Math.min(limits.messages ?? Infinity, room.get(muc.options.historyLength))
   const said = chooseHistory(room.history.said, { ...limits, messages: most })
-  void room.outbox.send(said, ({ message }) => { if (session.isIn) post(muc, message.withAddress(message.from, jid)) })
+  void room.outbox.send(said, ({ message }) => { if (session.isIn) post(muc, message.copyFor(jid)) })
   void room.outbox.send([subjectFor(room)], subject => { post(muc, subject.withAddress(subject.from, jid)) })
 }
 

@@ -18,7 +18,7 @@ export async function storeConfig (muc: Muc, room: Room, config: Config, changes
   const all = room.isLocked
     ? [...room.affiliations].map(affiliate => ({ jid: affiliate.jid, affiliate })).filter(({ jid }) => !changes.some(change => change.jid.equals(jid)))
     : []
-  await muc.store.store(room.jid, config, [...all, ...rowsOf(room, changes)])
+  await muc.store.store(room, config, [...all, ...rowsOf(room, changes)])
 }
 
 function rowsOf (room: Room, changes: readonly NewAffiliation[]): Parameters<Muc['store']['store']>[2] {

@@ -1,5 +1,4 @@
 /** XEP-0045 §7.4: a message for all who are in: checked, kept, and sent to everybody as it came, under the sender's nick. */
-import type { Stored } from '../extension/api.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { NS_CLIENT } from '../xmpp/ns.ts'
 import type { Message } from '../xmpp/stanza.ts'
@@ -12,8 +11,8 @@ import { hasVoice } from './role.ts'
 import type { Room } from './room.ts'
 import { checkSubject, isSubject, keepSubject } from './subject.ts'
 
-/** A promise means: not handed over yet. Throws why the message goes nowhere. */
-export function sendToAll (muc: Muc, room: Room, message: Message): void | Promise<void> {
+/** A promise means: not handed over yet; `isAgain`: another home may have kept it. Throws why the message goes nowhere. */
+export function sendToAll (muc: Muc, room: Room, message: Message, isAgain = false): void | Promise<void> {
   if (room.isLocked) throw new StanzaError('item-not-found') // §17.2
   const session = room.session(message.from)
   if (!session) throw new StanzaError('not-acceptable', 'only for occupants')
@@ -21,14 +20,19 @@ export function sendToAll (muc: Muc, room: Room, message: Message): void | Promi
   const isForSubject = message.children.length > 0 && isSubject(message)
   if (isForSubject) checkSubject(room, occupant.role)
   else if (!hasVoice(occupant.role, room.isModerated)) throw new StanzaError('forbidden')
-  checkRate(muc, room, session)
+  checkRate(muc, occupant, room)
   const clean = withoutForgedIds(message.withoutPayload(isRoomsOwn), room.jid).withAddress(occupant.jid, room.jid)
   const verdict = muc.stages.guardInRoom(clean, room, occupant)
   if (verdict === 'drop') return
   if (verdict) throw verdict
   const rewritten = muc.stages.rewriteInRoom(clean, room, occupant)
-  if (isForSubject) return keepSubject(muc, room, rewritten).then(() => store(muc, room, rewritten, occupant))
-  return store(muc, room, rewritten, occupant)
+  if (isForSubject) return keepSubject(muc, room, rewritten).then(() => store(muc, room, rewritten, session, isAgain))
+  return store(muc, room, rewritten, session, isAgain)
+}
+
+/** What the room itself says to all who are in: kept as what occupants say is. */
+export function announceToAll (muc: Muc, room: Room, message: Message): void | Promise<void> {
+  return store(muc, room, message.withAddress(room.jid, room.jid))
 }
 
 /** What only the room says to its occupants. */
@@ -36,31 +40,41 @@ function isRoomsOwn ({ ns }: { readonly ns: string }): boolean {
   return ns === NS_MUC_USER
 }
 
-function checkRate ({ limits: { occupantMessages, roomMessages } }: Muc, room: Room, { occupant }: OccupantSession): void {
+/** Throws where an occupant writes too much, or all of a room do. */
+export function checkRate ({ limits: { occupantMessages, roomMessages } }: Muc, occupant: Occupant, room?: Room): void {
   const now = performance.now()
-  if (!occupant.rate.take(occupantMessages, now) || !room.rate.take(roomMessages, now)) {
-    throw new StanzaError('resource-constraint', 'too many messages')
-  }
+  const isTooMuch = !occupant.rate.take(occupantMessages, now) || room?.rate.take(roomMessages, now) === false
+  if (isTooMuch) throw new StanzaError('resource-constraint', 'too many messages')
 }
 
-function store (muc: Muc, room: Room, message: Message, occupant: Occupant): void | Promise<void> {
-  const stored = muc.stages.storeInRoom(message, room, occupant)
-  if (stored?.isRepeat) return stored.committed
-  return room.commits.inOrder(stored?.committed, () => spread(muc, room, message, occupant, stored))
+function store (muc: Muc, room: Room, message: Message, session?: OccupantSession, isAgain = false): void | Promise<void> {
+  const stored = muc.stages.storeInRoom(message, room, session?.occupant)
+  return room.commits.inOrder(stored?.committed, () => {
+    const kept = stored ? stamp(message, room.jid, stored.id) : message
+    // The home that kept it is gone, and has not told the sender: nor anybody else, who are told before.
+    return stored?.isRepeat && !isAgain ? reflect(muc, room, kept, session) : spread(muc, room, kept, session)
+  })
 }
 
-function spread (muc: Muc, room: Room, kept: Message, occupant: Occupant, stored: Stored | undefined): void | Promise<void> {
-  const message = stored ? stamp(kept, room.jid, stored.id) : kept
+/** What comes again goes no further: it was its reflection that its sender missed. */
+function reflect (muc: Muc, room: Room, message: Message, session?: OccupantSession): void | Promise<void> {
+  if (!session) return
+  const finished = muc.stages.finishInRoom(message, room, session.occupant)
+  return room.outbox.send([session], ({ isIn, jid }) => { if (isIn) post(muc, finished.withAddress(finished.from, jid)) })
+}
+
+function spread (muc: Muc, room: Room, message: Message, sender: OccupantSession | undefined): void | Promise<void> {
+  const occupant = sender?.occupant
   muc.stages.fanOutInRoom(message, room, occupant)
   const finished = muc.stages.finishInRoom(message, room, occupant)
   if (finished.has('body', NS_CLIENT)) room.history.add(finished, Date.now(), room.jid, room.get(muc.options.historyLength))
-  return broadcast(muc, room, finished)
+  return broadcast(muc, room, finished, sender)
 }
 
-/** Sends a message to all who are in. */
-export function broadcast (muc: Muc, room: Room, message: Message): void | Promise<void> {
-  const { from } = message
-  return room.outbox.send(room.recipients, session => {
-    if (session.isIn) post(muc, message.withAddress(from, session.jid))
+/** Sends a message to all who are in; its sender is the last, who then knows that all have it should the room's home be gone. */
+export function broadcast (muc: Muc, room: Room, message: Message, sender?: OccupantSession): void | Promise<void> {
+  const recipients = sender?.isIn ? [...room.recipients.filter(session => session !== sender), sender] : room.recipients
+  return room.outbox.send(recipients, session => {
+    if (session.isIn) post(muc, message.copyFor(session.jid))
   })
 }

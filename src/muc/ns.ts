@@ -9,4 +9,5 @@ export const NS_MUC_OWNER = `${NS_MUC}#owner`
 /** §16.5: what forms are about. */
 export const ROOM_CONFIG = `${NS_MUC}#roomconfig`
 export const ROOM_INFO = `${NS_MUC}#roominfo`
+export const REGISTRATION = `${NS_MUC}#register`
 export const VOICE_REQUEST = `${NS_MUC}#request`

@@ -44,14 +44,13 @@ export function announce (
 ): void {
   occupant.touch()
   const variants = availableVariants(muc, room, occupant, happening)
-  const { jid } = occupant
   const isShown = room.shows(occupant.role)
   const gone = !isShown && room.shows(before) ? unavailableVariants(muc, room, occupant, {}) : undefined
   void room.outbox.send(room.recipients, session => {
     if (!session.isIn || session === told) return
     const isSelf = session.occupant === occupant
     const seen = isShown || isSelf ? variants : gone
-    if (seen) post(muc, seen.of(room.seesAddresses(session.occupant), isSelf).withAddress(jid, session.jid))
+    if (seen) post(muc, seen.of(room.seesAddresses(session.occupant), isSelf).copyFor(session.jid))
   })
 }
 
@@ -59,7 +58,7 @@ export function announce (
 export function announceSelf (muc: Muc, room: Room, session: OccupantSession, happening: Happening): void {
   const { occupant, jid } = session
   const self = availableVariants(muc, room, occupant, happening).of(room.seesAddresses(occupant), true)
-  void room.outbox.send([session], () => { post(muc, self.withAddress(occupant.jid, jid)) })
+  void room.outbox.send([session], () => { post(muc, self.copyFor(jid)) })
 }
 
 /** Tells one session of all others who are in. */
@@ -67,8 +66,7 @@ export function sendOccupants (muc: Muc, room: Room, session: OccupantSession): 
   const others = [...room.occupants.values()].filter(occupant => occupant !== session.occupant)
   void room.outbox.send(others, occupant => {
     if (!session.isIn || room.occupant(occupant.nick) !== occupant || !room.shows(occupant.role)) return
-    const shown = shownAs(muc, room, occupant, room.seesAddresses(session.occupant))
-    post(muc, shown.withAddress(occupant.jid, session.jid))
+    post(muc, shownAs(muc, room, occupant, room.seesAddresses(session.occupant)).copyFor(session.jid))
   })
 }
 
@@ -83,15 +81,14 @@ export function announceEnd (
   muc: Muc, room: Room, occupant: Occupant, gone: readonly OccupantSession[], happening: Happening, presence?: Presence, newNick?: string,
 ): void {
   const variants = unavailableVariants(muc, room, occupant, happening, presence, newNick)
-  const { jid } = occupant
   const isShown = room.shows(occupant.role)
   const others = room.recipients
   void room.outbox.send(gone, session => {
-    post(muc, variants.of(room.seesAddresses(occupant), true).withAddress(jid, session.jid))
+    post(muc, variants.of(room.seesAddresses(occupant), true).copyFor(session.jid))
   })
   if (isShown) void room.outbox.send(others, session => {
     if (!session.isIn || session.occupant === occupant) return
-    post(muc, variants.of(room.seesAddresses(session.occupant), false).withAddress(jid, session.jid))
+    post(muc, variants.of(room.seesAddresses(session.occupant), false).copyFor(session.jid))
   })
 }
 
@@ -99,13 +96,14 @@ export function announceEnd (
 export function announceSessionEnd (muc: Muc, room: Room, session: OccupantSession, happening: Happening, presence?: Presence): void {
   const { occupant, jid } = session
   const gone = unavailableVariants(muc, room, occupant, happening, presence).of(room.seesAddresses(occupant), true)
-  void room.outbox.send([session], () => { post(muc, gone.withAddress(occupant.jid, jid)) })
+  void room.outbox.send([session], () => { post(muc, gone.copyFor(jid)) })
 }
 
 function availableVariants (muc: Muc, room: Room, occupant: Occupant, happening: Happening): Variants {
   const { affiliation, role, main } = occupant
   const base = main?.presence ?? makePresence('available', {})
-  return new Variants(muc.stages.presentInRoom(base, room, occupant), { affiliation, role, jid: main?.jid }, happening)
+  const shown = muc.stages.presentInRoom(base, room, occupant).withAddress(occupant.jid, undefined)
+  return new Variants(shown, { affiliation, role, jid: main?.jid }, happening)
 }
 
 function unavailableVariants (
@@ -114,7 +112,7 @@ function unavailableVariants (
   // §7.14; §7.6: with a new nick it keeps its role.
   const { affiliation, role, main } = occupant
   const item = { affiliation, role: nick === undefined ? 'none' as const : role, jid: main?.jid, nick }
-  return new Variants(muc.stages.presentInRoom(presence, room, occupant), item, happening)
+  return new Variants(muc.stages.presentInRoom(presence, room, occupant).withAddress(occupant.jid, undefined), item, happening)
 }
 
 /** §7.2.18: tells who thinks to be in that it is not, and that nobody meant it. */

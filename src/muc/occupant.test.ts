@@ -26,6 +26,19 @@ describe('a new nick (§7.6)', () => {
       'gone thirdwitch none/participant hag66@localhost/pda as oldhag 303', 'oldhag none/participant hag66@localhost/pda'])
   })
 
+  test('leaves the old one to others, and is no more to be had', async () => {
+    const server = await world()
+    await owner(server)
+    const hag = await inside(server, HAG, 'thirdwitch')
+    const wicca = await server.client(WICCA)
+
+    await isCalled(hag, 'oldhag')
+    await enters(wicca, 'oldhag')
+    await enters(wicca, 'thirdwitch')
+
+    expect((await hears(wicca)).filter(line => /^error|110/.test(line))).toEqual(['error conflict', 'thirdwitch none/participant 110'])
+  })
+
   test('is one for all devices that share it', async () => {
     const server = await world()
     await owner(server)
@@ -75,6 +88,17 @@ describe('presence (§7.7)', () => {
     expect(await hears(hag)).toEqual(['thirdwitch none/participant 110'])
   })
 
+  test('of a visitor stays as it is where visitors may not change it', async () => {
+    const server = await world()
+    const crone = await owner(server, undefined, undefined, { moderatedroom: '1', allowvisitorstatus: '0' })
+    const hag = await inside(server, HAG, 'thirdwitch')
+    await crone.received()
+
+    await hag.sends(`<presence to='${COVEN}/thirdwitch'><status>buy my brooms</status></presence>`)
+
+    expect(await hears(crone)).toEqual([])
+  })
+
   test('is that of the device with the highest priority', async () => {
     const server = await world()
     const crone = await owner(server)
@@ -106,6 +130,20 @@ describe('a request to an occupant (§17.4)', () => {
     await hag.sends(`<iq type='result' id='${id}' to='${COVEN}/firstwitch'><query xmlns='jabber:iq:version'><name>Broom</name></query></iq>`)
 
     expect((await answered)?.getChildText('name')).toBe('Broom')
+  })
+
+  test('is answered to the device that asked, and not by the room, though it is a ping', async () => {
+    const server = await world()
+    await owner(server)
+    await inside(server, HAG, 'thirdwitch')
+    const desk = await inside(server, 'hag66@localhost/desk', 'thirdwitch')
+    const wicca = await inside(server, WICCA, 'secondwitch')
+
+    const answered = desk.asks('get', "<ping xmlns='urn:xmpp:ping'/>", `${COVEN}/secondwitch`)
+    const id = /id='([^']+)'/.exec((await wicca.received()).join())?.[1]
+    await wicca.sends(`<iq type='result' id='${id}' to='${COVEN}/thirdwitch'/>`)
+
+    await expect(answered).resolves.toBeUndefined()
   })
 
   test('for what an account answers is answered by the account', async () => {

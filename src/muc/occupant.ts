@@ -5,6 +5,8 @@ import type { Affiliation } from './affiliation.ts'
 import { Rate } from './rate.ts'
 import type { OccupantRole } from './role.ts'
 
+function ignore (): void {}
+
 /** One device in the room. */
 export class OccupantSession {
   /** Its real, full address. */
@@ -12,16 +14,25 @@ export class OccupantSession {
   readonly occupant: Occupant
   /** By which answers to its requests find back to it, without telling its address. */
   readonly token: string
-  /** What it sent last, less what is not for a client to say. */
-  presence: Presence
+  #presence: Presence
   /** False once it left or was removed: it gets nothing more. */
   isIn = true
 
   constructor (jid: Jid, occupant: Occupant, presence: Presence, token: string) {
     this.jid = jid
     this.occupant = occupant
-    this.presence = presence
+    this.#presence = presence
     this.token = token
+  }
+
+  /** What it sent last, less what is not for a client to say. */
+  get presence (): Presence {
+    return this.#presence
+  }
+
+  set presence (presence: Presence) {
+    this.#presence = presence
+    this.occupant.touch()
   }
 }
 
@@ -37,6 +48,8 @@ export class Occupant {
   #sessions: readonly OccupantSession[] = []
   /** Its presence as others get it, without and with the real address; made when it is needed. */
   readonly shown: { anonymous?: Presence | undefined, open?: Presence | undefined } = {}
+  /** Called when something of it has changed. */
+  changed: (occupant: Occupant) => void = ignore
 
   constructor (jid: Jid, account: Jid, affiliation: Affiliation, role: OccupantRole) {
     this.jid = jid
@@ -74,6 +87,7 @@ export class Occupant {
   /** Something that its presence shows has changed. */
   touch (): void {
     this.shown.anonymous = this.shown.open = undefined
+    this.changed(this)
   }
 }
 

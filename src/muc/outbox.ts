@@ -6,7 +6,10 @@
 /** How many stanzas a room sends before others have their turn. */
 const SLICE = 2000
 
-interface Job { send (most: number): number, readonly done: () => void }
+interface Job {
+  send (most: number): number
+  readonly done: PromiseWithResolvers<void>
+}
 
 export class Outbox {
   readonly #jobs: Job[] = []
@@ -20,10 +23,10 @@ export class Outbox {
       this.#count(recipients.length)
       return
     }
-    const { promise, resolve } = Promise.withResolvers<void>()
+    const done = Promise.withResolvers<void>()
     let at = 0
     this.#jobs.push({
-      done: resolve,
+      done,
       send (most) {
         const end = Math.min(recipients.length, at + most)
         const sent = end - at
@@ -33,7 +36,12 @@ export class Outbox {
       },
     })
     this.#schedule()
-    return promise
+    return done.promise
+  }
+
+  /** When all is sent that there is to send; nothing when it is already. */
+  settled (): Promise<void> | undefined {
+    return this.#jobs.at(-1)?.done.promise
   }
 
   #count (sent: number): void {
@@ -56,7 +64,7 @@ export class Outbox {
       this.#sentInTick += sent
       if (sent === most) return this.#schedule() // it may have just finished, which the next turn finds out
       this.#jobs.shift()
-      job.done()
+      job.done.resolve()
     }
     if (this.#sentInTick > 0) this.#schedule()
   }

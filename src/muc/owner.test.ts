@@ -12,11 +12,12 @@ describe('a new room (§10.1)', () => {
     const server = await world()
     const crone = await server.client('crone1@localhost/desktop')
     await enters(crone, 'firstwitch')
+    await crone.received()
     await crone.asks('set', `<query ${OWNER}><x xmlns='jabber:x:data' type='submit'/></query>`, COVEN)
 
     await inside(server, HAG, 'thirdwitch')
 
-    expect((await hears(crone)).at(-1)).toBe('thirdwitch none/participant hag66@localhost/pda')
+    expect(await hears(crone)).toEqual(['thirdwitch none/participant hag66@localhost/pda'])
   })
 
   test('is destroyed when its owner does not want to set it up (§10.1.3)', async () => {
@@ -168,6 +169,19 @@ describe('a change (§10.2.1)', () => {
     expect(await hears(crone)).toEqual(['gone thirdwitch none/none hag66@localhost/pda 322', `${COVEN} 104`])
   })
 
+  test('that takes out the last ends a room that does not last', async () => {
+    const server = await world()
+    const crone = await owner(server)
+    const hag = await inside(server, HAG, 'thirdwitch')
+    await leaves(crone, 'firstwitch')
+    await crone.received()
+
+    await configures(crone, { membersonly: '1' })
+    await enters(hag, 'thirdwitch')
+
+    expect((await hears(hag)).slice(-2)[0]).toBe('thirdwitch owner/moderator hag66@localhost/pda 110 201')
+  })
+
   test('to a room that does not last ends it when nobody is in', async () => {
     const server = await world()
     const crone = await owner(server, undefined, undefined, { persistentroom: '1' })
@@ -194,6 +208,10 @@ test('who is not to be seen is not (§7.2.2)', async () => {
   await changes(crone, [{ nick: 'thirdwitch', role: 'visitor' }])
   expect(await hears(hag)).toEqual(['thirdwitch none/visitor 110 by firstwitch'])
   expect(await hears(crone)).toEqual(['gone thirdwitch none/none hag66@localhost/pda'])
+
+  await leaves(hag, 'thirdwitch')
+  expect(await hears(hag)).toEqual(['gone thirdwitch none/none 110'])
+  expect(await hears(crone)).toEqual([])
 })
 
 describe('a room that is destroyed (§10.9)', () => {

@@ -2,6 +2,7 @@
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message } from '../xmpp/stanza.ts'
+import { checkRate } from './message.ts'
 import { post } from './muc.ts'
 import type { Muc } from './muc.ts'
 import { NS_MUC_USER } from './ns.ts'
@@ -18,6 +19,7 @@ export function sendPrivately (muc: Muc, room: Room, message: Message, to: Jid):
   const recipient = room.occupant(to.resource)
   if (!recipient) throw new StanzaError('item-not-found')
   if (!mayWrite(room, sender, recipient)) throw new StanzaError('forbidden')
+  checkRate(muc, sender)
   const clean = message.withoutPayload(({ ns }) => ns === NS_MUC_USER)
     .withWritten('x', NS_MUC_USER, `<x xmlns='${NS_MUC_USER}'/>`).withAddress(sender.jid, recipient.jid)
   const verdict = muc.stages.guardInRoom(clean, room, sender)

@@ -2,7 +2,8 @@
  * Service discovery (XEP-0045 §6.3 to §6.6 and §7.12): the list of public rooms, what a room is like, who is in it where
  * that is no secret, and the nick that is somebody's own.
  */
-import type { ExtensionHost, IqRequest, RoomVisitor } from '../extension/api.ts'
+import type { ExtensionHost, IqRequest } from '../extension/api.ts'
+import { NS_COMMANDS } from '../routing/commands.ts'
 import type { Disco } from '../routing/disco.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
@@ -16,6 +17,7 @@ import { NS_MUC, ROOM_INFO } from './ns.ts'
 import { publicList } from './options/public-list.ts'
 import { publicRoom } from './options/public-room.ts'
 import { roomName } from './options/room-name.ts'
+import type { RoomCommands } from './room-commands.ts'
 import type { Room } from './room.ts'
 import { subjectText } from './subject.ts'
 
@@ -28,7 +30,7 @@ const OWN_NICK = 'x-roomuser-item'
 const PAGE = 200
 
 /** Answers queries about rooms. */
-export function registerRoomDisco (host: ExtensionHost, disco: Disco, muc: Muc): void {
+export function registerRoomDisco (host: ExtensionHost, disco: Disco, muc: Muc, commands: RoomCommands): void {
   for (const feature of [NS_MUC, `${NS_MUC}#stable_id`]) {
     host.feature(feature, 'rooms')
     host.feature(feature, 'room')
@@ -42,10 +44,18 @@ export function registerRoomDisco (host: ExtensionHost, disco: Disco, muc: Muc):
     checkVisible(room, request.from)
     const { node } = request.payload.attrs
     if (node === OWN_NICK) return ownNick(room, request.from)
+    const ofCommand = node === undefined ? undefined : commands.info(node)
+    if (ofCommand) return ofCommand
     if (node !== undefined) throw new StanzaError('item-not-found')
     return describe(disco, muc, room, request.from)
   })
-  host.iq({ ...items, to: ['room'] }, (request, visitor) => listOccupants(request, visitor))
+  host.iq({ ...items, to: ['room'] }, (request, visitor) => {
+    checkVisible(visitor.room, request.from)
+    const { node } = request.payload.attrs
+    if (node === NS_COMMANDS) return commands.items(visitor.room.jid.toString())
+    if (node !== undefined) throw new StanzaError('item-not-found')
+    return listOccupants(visitor.room)
+  })
 }
 
 /** §7.2.10: who is not to configure it knows nothing of a room that waits for that. */
@@ -63,7 +73,7 @@ function describe (disco: Disco, { options }: Muc, room: Room, from: Jid): Eleme
   return disco.describeRoom(
     { category: 'conference', type: 'text', name: room.get(roomName) || room.jid.local },
     options.features(room.config),
-    [form('result', ROOM_INFO, [...options.info(room.config), ...live])])
+    [form('result', ROOM_INFO, [...options.info(room), ...live])])
 }
 
 function ownNick (room: Room, from: Jid): Element {
@@ -72,9 +82,7 @@ function ownNick (room: Room, from: Jid): Element {
     name === undefined ? undefined : el('identity', NS_INFO, { category: 'conference', type: 'text', name }))
 }
 
-function listOccupants ({ from, payload }: IqRequest, { room }: RoomVisitor): Element {
-  checkVisible(room, from)
-  if (payload.attrs['node'] !== undefined) throw new StanzaError('item-not-found')
+function listOccupants (room: Room): Element {
   const shown = room.get(publicList) ? [...room.occupants.values()].filter(({ role }) => room.shows(role)) : []
   return el('query', NS_ITEMS, {}, ...shown.map(({ jid }) => el('item', NS_ITEMS, { jid: jid.toString() })))
 }

@@ -6,8 +6,9 @@ import type { Message } from '../xmpp/stanza.ts'
 import { decline, invite } from './invitation.ts'
 import { sendToAll } from './message.ts'
 import type { Muc } from './muc.ts'
-import { NS_MUC_USER, VOICE_REQUEST } from './ns.ts'
+import { NS_MUC_USER, REGISTRATION, VOICE_REQUEST } from './ns.ts'
 import { returnError, sendPrivately } from './private-message.ts'
+import { receiveRegistrationForm } from './registration.ts'
 import { removeUnreachable } from './removed-by-error.ts'
 import type { Room } from './room.ts'
 import { receiveVoiceForm } from './voice.ts'
@@ -21,6 +22,9 @@ export function receiveForRoom (muc: Muc, room: Room, message: Message, from: Ji
   if (x?.getChild('invite', NS_MUC_USER)) return invite(muc, room, message, x, from)
   if (x?.getChild('decline', NS_MUC_USER)) return decline(muc, room, message, x, from)
   const form = message.payload('x', NS_FORMS)
-  if (form && formValues(form).get('FORM_TYPE')?.[0] === VOICE_REQUEST) return receiveVoiceForm(muc, room, form, from)
+  switch (form && formValues(form).get('FORM_TYPE')?.[0]) {
+    case VOICE_REQUEST: return form && receiveVoiceForm(muc, room, form, from)
+    case REGISTRATION: return form && receiveRegistrationForm(muc, room, form, from)
+  }
   throw new StanzaError('bad-request', 'a message to a room is of type groupchat') // §17.2
 }

@@ -23,6 +23,10 @@ import { visitorNick } from './options/visitor-nick.ts'
 import { visitorStatus } from './options/visitor-status.ts'
 import { voiceInterval, voiceRequests } from './options/voice-requests.ts'
 import { whois } from './options/whois.ts'
+import type { Room } from './room.ts'
+
+/** What `muc#roominfo` says of a room beside what it is set to. */
+export type RoomFacts = (room: Room) => readonly Field[]
 
 /** What a room is set to; what is not in it is as in a new room. */
 export type Config = ReadonlyMap<RoomOption<unknown>, unknown>
@@ -31,6 +35,7 @@ export class RoomOptions {
   readonly maxUsers: RoomOption<number>
   readonly historyLength: RoomOption<number>
   readonly #all: RoomOption<unknown>[]
+  readonly #facts: RoomFacts[] = []
 
   /** The limits are the service's own. */
   constructor ({ occupants, history }: { readonly occupants: number, readonly history: number }) {
@@ -49,6 +54,12 @@ export class RoomOptions {
     return () => { this.#all.splice(this.#all.indexOf(option), 1) }
   }
 
+  /** What is returned takes them away again. */
+  addFacts (facts: RoomFacts): () => void {
+    this.#facts.push(facts)
+    return () => { this.#facts.splice(this.#facts.indexOf(facts), 1) }
+  }
+
   /** What a form sets a room to that was set otherwise before; throws StanzaError not-acceptable. */
   parse (values: Values, before: Config): Config {
     return new Map(this.#all.map(option => [option, option.parse(values, valueIn(before, option))]))
@@ -62,8 +73,11 @@ export class RoomOptions {
     return this.#all.flatMap(option => option.features?.(valueIn(config, option)) ?? [])
   }
 
-  info (config: Config): readonly Field[] {
-    return this.#all.flatMap(option => option.info?.(valueIn(config, option)) ?? [])
+  info (room: Room): readonly Field[] {
+    return [
+      ...this.#all.flatMap(option => option.info?.(valueIn(room.config, option)) ?? []),
+      ...this.#facts.flatMap(facts => facts(room)),
+    ]
   }
 }
 

@@ -12,6 +12,8 @@ import type { Occupant } from './occupant.ts'
 import { membersOnly } from './options/members-only.ts'
 import { moderated } from './options/moderated.ts'
 import type { RoomOption } from './options/option.ts'
+import { password } from './options/password.ts'
+import { persistent } from './options/persistent.ts'
 import { presenceBroadcast } from './options/presence-broadcast.ts'
 import { whois } from './options/whois.ts'
 import { Outbox } from './outbox.ts'
@@ -28,11 +30,16 @@ export interface SavedRoom {
   readonly config: Config
   readonly subject?: Subject | undefined
   readonly affiliations: Affiliations
+  /** Milliseconds since 1970; now where it is new. */
+  readonly createdAt?: number
 }
+
+function ignore (): void {}
 
 export class Room {
   /** Bare. */
   readonly jid: Jid
+  readonly createdAt: number
   readonly affiliations: Affiliations
   config: Config
   subject: Subject | undefined
@@ -51,9 +58,12 @@ export class Room {
   #recipients: readonly OccupantSession[] = []
   readonly #data = new Map<symbol, unknown>()
   #nextToken = 0
+  /** Called when other nodes must know something else of these sessions to go on with the room. */
+  touch: (sessions: readonly OccupantSession[]) => void = ignore
 
-  constructor (jid: Jid, { config, subject, affiliations }: SavedRoom, isLocked = false) {
+  constructor (jid: Jid, { config, subject, affiliations, createdAt = Date.now() }: SavedRoom, isLocked = false) {
     this.jid = jid
+    this.createdAt = createdAt
     this.config = config
     this.subject = subject
     this.affiliations = affiliations
@@ -71,6 +81,15 @@ export class Room {
 
   get isMembersOnly (): boolean {
     return this.get(membersOnly)
+  }
+
+  /** Whether it stays when nobody is in. */
+  get isPersistent (): boolean {
+    return this.get(persistent)
+  }
+
+  get hasPassword (): boolean {
+    return this.get(password) !== ''
   }
 
   /** Whether all occupants learn the others' real addresses (§3). */
@@ -130,12 +149,15 @@ export class Room {
   }
 
   /** A session comes in, as one more of an occupant who is in, or with an occupant that is new. */
-  enter (occupant: Occupant, jid: Jid, presence: Presence): OccupantSession {
-    const session = new OccupantSession(jid, occupant, presence, (this.#nextToken++).toString(36))
+  enter (occupant: Occupant, jid: Jid, presence: Presence, token = this.#nextToken.toString(36)): OccupantSession {
+    const session = new OccupantSession(jid, occupant, presence, token)
+    this.#nextToken = Math.max(this.#nextToken, parseInt(token, 36) + 1)
     occupant.add(session)
+    occupant.changed = () => { this.touch(occupant.sessions) }
     this.#occupants.set(occupant.nick, occupant)
     this.#sessions.set(jid.toString(), session)
     this.#recipients = [...this.#recipients, session]
+    this.touch([session])
     return session
   }
 
@@ -158,6 +180,7 @@ export class Room {
       this.#sessions.delete(session.jid.toString())
     }
     this.#recipients = this.#recipients.filter(({ isIn }) => isIn)
+    this.touch(sessions)
   }
 
   rename (occupant: Occupant, nick: Jid): void {

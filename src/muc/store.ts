@@ -11,9 +11,10 @@ import { publicRoom } from './options/public-room.ts'
 import { roomName } from './options/room-name.ts'
 import { valueIn } from './room-options.ts'
 import type { Config, RoomOptions } from './room-options.ts'
-import type { SavedRoom, Subject } from './room.ts'
+import type { Room, SavedRoom, Subject } from './room.ts'
 
 interface RoomRow {
+  readonly created_at: Date
   readonly config: Readonly<Record<string, readonly string[]>>
   readonly subject: Buffer | null
   readonly subject_at: Date | null
@@ -35,7 +36,7 @@ export interface AffiliationChange { readonly jid: Jid, readonly affiliate: Affi
 export interface RoomStore {
   load (room: Jid): Promise<SavedRoom | undefined>
   /** A new room with its affiliations, or what an old one is set to from now on; and those of them that change. */
-  store (room: Jid, config: Config, changes: readonly AffiliationChange[]): Promise<void>
+  store (room: Room, config: Config, changes: readonly AffiliationChange[]): Promise<void>
   storeAffiliations (room: Jid, changes: readonly AffiliationChange[]): Promise<void>
   storeSubject (room: Jid, subject: Subject): Promise<void>
   remove (room: Jid): Promise<void>
@@ -73,7 +74,7 @@ export function roomStore (db: Database, options: RoomOptions): RoomStore {
 
 async function load (db: Database, options: RoomOptions, room: Jid): Promise<SavedRoom | undefined> {
   const [rows, affiliations] = await Promise.all([
-    db.query<RoomRow>('select config, subject, subject_at from room where jid = $1', [room.toString()]),
+    db.query<RoomRow>('select created_at, config, subject, subject_at from room where jid = $1', [room.toString()]),
     db.query<AffiliationRow>('select jid, affiliation, nick, reason from room_affiliation where room = $1', [room.toString()]),
   ])
   const [row] = rows
@@ -81,20 +82,21 @@ async function load (db: Database, options: RoomOptions, room: Jid): Promise<Sav
     config: options.parse(new Map(Object.entries(row.config)), new Map()),
     subject: subjectOf(row),
     affiliations: new Affiliations(affiliations.map(affiliateOf)),
+    createdAt: row.created_at.getTime(),
   }
 }
 
 async function storeRoom (
-  db: Database, options: RoomOptions, room: Jid, config: Config, changes: readonly AffiliationChange[],
+  db: Database, options: RoomOptions, { jid, createdAt }: Room, config: Config, changes: readonly AffiliationChange[],
 ): Promise<void> {
   const fields = Object.fromEntries(options.fields(config).map(({ name, values }) => [name, values]))
   await db.transaction(async transaction => {
     await transaction.query(
-      `insert into room (jid, service, name, is_public, is_persistent, config) values ($1, $2, $3, $4, $5, $6)
+      `insert into room (jid, service, name, is_public, is_persistent, config, created_at) values ($1, $2, $3, $4, $5, $6, $7)
        on conflict (jid) do update set name = $3, is_public = $4, is_persistent = $5, config = $6`,
-      [room.toString(), room.domain, valueIn(config, roomName), valueIn(config, publicRoom),
-        valueIn(config, persistent), JSON.stringify(fields)])
-    await storeChanges(transaction, room, changes)
+      [jid.toString(), jid.domain, valueIn(config, roomName), valueIn(config, publicRoom),
+        valueIn(config, persistent), JSON.stringify(fields), new Date(createdAt)])
+    await storeChanges(transaction, jid, changes)
   })
 }
 

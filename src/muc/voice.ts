@@ -45,7 +45,6 @@ function ask (muc: Muc, room: Room, occupant: Occupant): void {
 }
 
 function grant (muc: Muc, room: Room, moderator: Occupant, values: ReadonlyMap<string, readonly string[]>): void {
-  if (moderator.role !== 'moderator') throw new StanzaError('forbidden')
   if (!['1', 'true'].includes(values.get('muc#request_allow')?.[0] ?? '')) return
   const occupant = room.occupant(values.get('muc#roomnick')?.[0] ?? '')
   if (!occupant) throw new StanzaError('item-not-found')

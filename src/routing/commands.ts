@@ -49,18 +49,30 @@ export class Commands {
     })
   }
 
-  async #execute ({ payload }: IqRequest, session: Session): Promise<Element> {
-    const { node = '', action = 'execute', sessionid = randomId() } = payload.attrs
-    const command = this.#byNode.get(node)
-    if (!command) throw new StanzaError('item-not-found')
-    const answer = (status: string, ...content: readonly Element[]): Element =>
-      el('command', NS_COMMANDS, { node, sessionid, status }, ...content)
-    if (action === 'cancel') return answer('canceled')
-    if (!['execute', 'complete', 'next'].includes(action)) {
-      throw new StanzaError('bad-request', undefined, { name: 'bad-action', ns: NS_COMMANDS }) // §4.4
-    }
-    const filled = payload.getChild('x', NS_FORMS)
-    if (!filled) return answer('executing', el('actions', NS_COMMANDS, { execute: 'complete' }, el('complete', NS_COMMANDS)), command.form)
-    return answer('completed', el('note', NS_COMMANDS, { type: 'info' }, await command.run(formValues(filled), session)))
+  #execute ({ payload }: IqRequest, session: Session): Promise<Element> {
+    const command = this.#byNode.get(payload.attrs.node ?? '')
+    return execute(payload, command && { form: () => command.form, run: values => command.run(values, session) })
   }
+}
+
+/** A command as one person finds it. */
+export interface Executable {
+  form (): Element
+  /** What it returns says, for people, what came of it. */
+  run (values: ReadonlyMap<string, readonly string[]>): Promise<string>
+}
+
+/** Answers a request for a command, or throws item-not-found where there is none. */
+export async function execute (payload: Element, command: Executable | undefined): Promise<Element> {
+  const { node, action = 'execute', sessionid = randomId() } = payload.attrs
+  if (!command) throw new StanzaError('item-not-found')
+  const answer = (status: string, ...content: readonly Element[]): Element =>
+    el('command', NS_COMMANDS, { node, sessionid, status }, ...content)
+  if (action === 'cancel') return answer('canceled')
+  if (!['execute', 'complete', 'next'].includes(action)) {
+    throw new StanzaError('bad-request', undefined, { name: 'bad-action', ns: NS_COMMANDS }) // §4.4
+  }
+  const filled = payload.getChild('x', NS_FORMS)
+  if (!filled) return answer('executing', el('actions', NS_COMMANDS, { execute: 'complete' }, el('complete', NS_COMMANDS)), command.form())
+  return answer('completed', el('note', NS_COMMANDS, { type: 'info' }, await command.run(formValues(filled))))
 }

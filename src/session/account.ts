@@ -51,6 +51,11 @@ export class Account {
     return wasThere
   }
 
+  /** Whether something is to be delivered after a commit, and so all else after it. */
+  get isWaiting (): boolean {
+    return this.#last !== undefined
+  }
+
   /** As `Commits.inOrder`: what is delivered to the account keeps its archive's order. */
   deliverInOrder (committed: Promise<void> | undefined, task: () => void): void | Promise<void> {
     const wait = committed ?? this.#last?.wait

@@ -12,7 +12,7 @@ export class EventTable {
   readonly #handlers: Handlers = {
     'session.bound': [], 'session.reachable': [], 'session.ending': [], 'session.ended': [],
     'stanza.delivered': [], 'message.left': [], 'account.removed': [], 'account.leaving': [], 'account.left': [],
-    'room.ended': [],
+    'room.opened': [], 'room.ended': [], 'room.leaving': [], 'room.left': [],
   }
   readonly #log: Logger
 
@@ -68,8 +68,22 @@ export class EventTable {
   }
 
   /** All have dealt with it when it resolves. */
+  async roomOpened (room: Parameters<Events['room.opened']>[0]): Promise<void> {
+    await this.#all('room.opened', handler => handler(room))
+  }
+
+  /** All have dealt with it when it resolves. */
   async roomEnded (room: Jid): Promise<void> {
     await this.#all('room.ended', handler => handler(room))
+  }
+
+  /** All have kept what they keep of it when it resolves. */
+  async roomLeaving (room: Parameters<Events['room.leaving']>[0]): Promise<void> {
+    await this.#all('room.leaving', handler => handler(room))
+  }
+
+  roomLeft (room: Parameters<Events['room.left']>[0]): void {
+    for (const handler of this.#handlers['room.left']) this.#guard('room.left', () => handler(room))
   }
 
   /** All have kept what they keep of it when it resolves. */
@@ -77,7 +91,7 @@ export class EventTable {
     await this.#all('account.leaving', handler => handler(account))
   }
 
-  async #all<E extends 'account.removed' | 'account.leaving' | 'room.ended'> (
+  async #all<E extends 'account.removed' | 'account.leaving' | 'room.opened' | 'room.ended' | 'room.leaving'> (
     event: E, run: (handler: Events[E]) => Promise<void>,
   ): Promise<void> {
     await Promise.all(this.#handlers[event].map(async handler => {

@@ -31,6 +31,8 @@ export interface Homes {
   elsewhere (account: string): string | undefined
   /** Makes this node the account's home unless another is. Rejects with a StanzaError (wait) when nobody can tell. */
   claim (account: string): Promise<Claim>
+  /** Where something lives that no node has a reason to have: this node, or another. */
+  place (key: string): string
   /** Looks who is the account's home; claims nothing. Rejects as `claim` does. */
   find (account: string): Promise<Found>
   /** That node is not the account's home, or is no more. */
@@ -41,8 +43,25 @@ export interface Homes {
   removeAt (node: string, account: string): Promise<boolean>
   /** Nothing while this node's homes are its own for sure; or else when that is known. */
   certain (): Promise<void> | undefined
-  /** Hands a stanza to its account's home: false where that is not its home. Rejects when it can't be known, or in time. */
-  forward (node: string, stanza: Stanza): Promise<boolean>
+  /**
+   * Hands a stanza to the home of whom it is for: false where that is not its home. Rejects when it can't be known, or in
+   * time. `isAgain` says that another home may have dealt with it.
+   */
+  forward (node: string, stanza: Stanza, isAgain: boolean): Promise<boolean>
+}
+
+/** Keeps what other nodes need to go on with a room: a text for each session that is in, by its address. */
+export interface RoomRecords {
+  /** Kept before clients are sent what is written after this; nothing for a session that is not in any more. */
+  put (room: string, session: string, record: string | undefined): void
+  /** What the node that was home before has left, which is this node's own from now on. */
+  inherit (before: NonNullable<Claim['before']>, room: string): Promise<ReadonlyMap<string, string>>
+  /** Resolves when all that is known of the room is kept. */
+  save (room: string): Promise<void>
+  /** Nobody is in any more. */
+  remove (room: string): Promise<void>
+  /** It is not at home here any more: nothing is written of it from now on. */
+  forget (room: string): void
 }
 
 /** An account's sessions as they are kept outside of its home. */

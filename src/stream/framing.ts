@@ -81,6 +81,12 @@ type Outlet = Pick<Transport, 'write'>
 
 /** Writes a stanza as it stands in a stream on TCP. */
 export function writeInStream (stanza: Stanza, to: Outlet): void {
+  const { commonBytes } = stanza
+  if (commonBytes && stanza.to) {
+    to.write(`<${stanza.kind} to='${stanza.to.attribute}'`)
+    to.write(commonBytes)
+    return
+  }
   to.write(stanza.openingTag())
   if (stanza.inner.length === 0) return
   to.write(stanza.inner)

@@ -90,7 +90,7 @@ export class TestNode {
     const homes = new TestHomes(bus, claims)
     const { db, extensions = [], limits, resourceConflict } = options
     const core = await createCore({
-      hosts: ['localhost'], db, log: await openLog({ level: 'silent' }), cluster: { homes, records: FORGETFUL },
+      hosts: ['localhost'], db, log: await openLog({ level: 'silent' }), cluster: { homes, records: FORGETFUL, roomRecords: FORGETFUL_OF_ROOMS },
       extensions: extensions.map(extension => ({ extension, options: extension.config?.parse(undefined) })),
     })
     bus.answer('stanza', async (_from, { identity }, body) =>
@@ -136,6 +136,8 @@ class TestHomes implements Homes {
 
   get run (): string { return this.#bus.id }
 
+  place (): string { return this.#bus.id }
+
   elsewhere (account: string): string | undefined { return this.known.get(account) }
 
   async claim (account: string): Promise<Claim> {
@@ -156,10 +158,17 @@ class TestHomes implements Homes {
   async removeAt (): Promise<boolean> { return false }
   certain (): undefined {}
 
-  async forward (node: string, stanza: Stanza): Promise<boolean> {
-    const { isHome } = await this.#bus.ask(node, 'stanza', { identity: stanza.identity }, stanza.toBytes())
+  async forward (node: string, stanza: Stanza, isAgain: boolean): Promise<boolean> {
+    const { isHome } = await this.#bus.ask(node, 'stanza', { identity: stanza.identity, isAgain: isAgain || undefined }, stanza.toBytes())
     return isHome
   }
+}
+
+const FORGETFUL_OF_ROOMS: CoreCluster['roomRecords'] = {
+  put () {}, forget () {},
+  inherit: () => Promise.resolve(new Map()),
+  save: () => Promise.resolve(),
+  remove: () => Promise.resolve(),
 }
 
 const FORGETFUL: CoreCluster['records'] = {

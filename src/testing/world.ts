@@ -96,19 +96,7 @@ export async function start (extensions: Extensions, cluster?: Cluster, limits: 
       const account = await core.accounts.open(jid, false)
       return newcomer(core, stream => core.accounts.bind(account, jid, stream))
     },
-    async returns (address, request) {
-      const jid = Jid.parse(address)
-      await core.accounts.open(jid, false)
-      const resumption = await core.streams.resume(parse(request), jid)
-      const { session, resumed, reply } = resumption ?? {}
-      if (!session) throw new Error(`the session does not go on: ${reply}`)
-      const client = new Client(core, stream => {
-        session.resume(stream)
-        return session
-      })
-      resumed?.()
-      return client
-    },
+    returns: (address, request) => comesBack(core, Jid.parse(address), request),
     async guest (address) {
       const jid = Jid.parse(address)
       const account = await core.accounts.open(jid, true)
@@ -126,6 +114,19 @@ async function coreOf (
       ? { extension: one, options: one.config?.parse(undefined) }
       : { extension: one[0], options: one[1] }),
   })
+}
+
+async function comesBack (core: Core, jid: Jid, request: string): Promise<Client> {
+  await core.accounts.open(jid, false)
+  const resumption = await core.streams.resume(parse(request), jid)
+  const { session, resumed, reply } = resumption ?? {}
+  if (!session) throw new Error(`the session does not go on: ${reply}`)
+  const client = new Client(core, stream => {
+    session.resume(stream)
+    return session
+  })
+  resumed?.()
+  return client
 }
 
 function newcomer (core: Core, bind: (stream: SessionStream) => Session): Client {

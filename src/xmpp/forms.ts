@@ -20,17 +20,23 @@ export interface Field {
   readonly choices?: readonly Choice[] | undefined
   /** XEP-0122 §3.2.2: also values that the form does not list. */
   readonly isOpen?: true
+  /** XEP-0122 §3.2.3: a whole number within limits. */
+  readonly range?: { readonly least: number, readonly most: number }
 }
 
 /** A form whose hidden FORM_TYPE (XEP-0068) says what its fields mean; a title tells people what the form is for. */
 export function form (type: 'form' | 'result', formType: string, fields: readonly Field[], title?: string): Element {
   const hidden: Field = { name: 'FORM_TYPE', values: [formType], type: 'hidden' }
   return el('x', NS_FORMS, { type }, title === undefined ? undefined : el('title', NS_FORMS, {}, title),
-    ...[hidden, ...fields].map(({ name, values, type, label, choices, isOpen }) =>
+    ...[hidden, ...fields].map(({ name, values, type, label, choices, isOpen, range }) =>
       el('field', NS_FORMS, { var: name, type, label },
         ...values.map(value => el('value', NS_FORMS, {}, value)),
         ...(choices ?? []).map(({ value, label }) => el('option', NS_FORMS, { label }, el('value', NS_FORMS, {}, value))),
-        isOpen && OPEN)))
+        isOpen && OPEN, range && within(range))))
+}
+
+function within ({ least, most }: { readonly least: number, readonly most: number }): Element {
+  return el('validate', NS_VALIDATE, { datatype: 'xs:integer' }, el('range', NS_VALIDATE, { min: String(least), max: String(most) }))
 }
 
 /** The values of a form's fields by their names. */

@@ -6,6 +6,7 @@
 import { isIPv4, isIPv6, SocketAddress } from 'node:net'
 import { LRUCache } from 'lru-cache'
 import { toASCII, toUnicode } from 'tr46'
+import { escapeAttribute } from '../xml/write.ts'
 import { isIdentifier, opaqueString, usernameCaseMapped } from './precis.ts'
 
 /** RFC 7622 §3.1: of each part, in UTF-8. */
@@ -40,6 +41,7 @@ export class Jid {
   readonly resource: string
   readonly #text: string
   #bare: Jid | undefined
+  #attribute: string | undefined
 
   private constructor (local: string, domain: string, resource: string, bare?: Jid) {
     this.local = local
@@ -107,6 +109,11 @@ export class Jid {
 
   toString (): string {
     return this.#text
+  }
+
+  /** As it stands between the quotes of an attribute. */
+  get attribute (): string {
+    return this.#attribute ??= escapeAttribute(this.#text)
   }
 }
 

@@ -1,9 +1,13 @@
 /** XEP-0359: Unique and Stable Stanza IDs: the one place where a stanza gets an archive's id, and loses a forged one. */
+import type { Child } from '../xml/framer.ts'
 import { escapeAttribute } from '../xml/write.ts'
 import { Jid, JidError } from './jid.ts'
 import type { Message } from './stanza.ts'
 
 export const NS_STANZA_ID = 'urn:xmpp:sid:0'
+
+/** From whom the ids of a content claim to be: looked for once for all that it is sent to. */
+const stampers = new WeakMap<readonly Child[], readonly string[]>()
 
 /** The message with the id under which `by` keeps it, and without any other that claims to be from there (§3.1). */
 export function stamp (message: Message, by: Jid, id: string): Message {
@@ -14,12 +18,23 @@ export function stamp (message: Message, by: Jid, id: string): Message {
 /** The message without ids that claim to be from `by` (§3.1, rule 7). */
 export function withoutForgedIds (message: Message, by: Jid): Message {
   if (!message.has('stanza-id', NS_STANZA_ID)) return message
-  return message.withoutPayload(child =>
-    child.name === 'stanza-id' && child.ns === NS_STANZA_ID && isAddressOf(by, message.tree(child).attrs['by']))
+  if (!stampersOf(message).some(text => isAddressOf(by, text))) return message
+  return message.withoutPayload(child => isStanzaId(child) && isAddressOf(by, message.tree(child).attrs['by']))
+}
+
+function stampersOf (message: Message): readonly string[] {
+  let found = stampers.get(message.children)
+  if (!found) stampers.set(message.children, found = message.children.filter(isStanzaId).map(child => message.tree(child).attrs['by'] ?? ''))
+  return found
+}
+
+function isStanzaId ({ name, ns }: Child): boolean {
+  return name === 'stanza-id' && ns === NS_STANZA_ID
 }
 
 /** Whether whoever prepares addresses (RFC 7622) takes the text for this one. */
 function isAddressOf (jid: Jid, text = ''): boolean {
+  if (text === jid.toString()) return true
   try {
     return Jid.parse(text).equals(jid)
   } catch (error) {

@@ -41,6 +41,9 @@ export interface Content {
   readonly children: readonly Child[]
 }
 
+/** What copies for many have in common: all that follows the address, once it was written. */
+interface Common { bytes: Buffer | undefined }
+
 const NOTHING = Buffer.alloc(0)
 const NO_CHILDREN: readonly Child[] = []
 
@@ -61,6 +64,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   readonly children: readonly Child[]
   /** Once it was written. */
   #openingTag: string | undefined
+  #common: Common | undefined
 
   constructor (kind: Kind, type: Type, header: Header, inner: Buffer = NOTHING, children = NO_CHILDREN) {
     this.kind = kind
@@ -97,6 +101,22 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   withAddress (from: Jid | undefined, to: Jid | undefined): StanzaOf<Kind, Type> {
     const { id, lang, attributes, identity } = this
     return new StanzaOf(this.kind, this.type, { from, to, id, lang, attributes, identity }, this.inner, this.children)
+  }
+
+  /** The same stanza to somebody else, as one of many: what they have in common is written once. */
+  copyFor (to: Jid): StanzaOf<Kind, Type> {
+    const copy = this.withAddress(this.from, to)
+    copy.#common = this.#common ??= { bytes: undefined }
+    return copy
+  }
+
+  /** Whether both are copies of one, which differ in nothing but the address. */
+  isCopyWith (other: Stanza): boolean {
+    return this.#common !== undefined && this.#common === other.#common
+  }
+
+  get isCopy (): boolean {
+    return this.#common !== undefined
   }
 
   /** The same stanza with another id. */
@@ -182,13 +202,30 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   }
 
   #writeOpeningTag (): string {
-    let tag = '<' + this.kind
-    if (this.from) tag += ` from='${escapeAttribute(this.from.toString())}'`
-    if (this.to) tag += ` to='${escapeAttribute(this.to.toString())}'`
+    const from = this.from ? ` from='${this.from.attribute}'` : ''
+    const to = this.to ? ` to='${this.to.attribute}'` : ''
+    return '<' + this.kind + from + to + this.#writeAttributes()
+  }
+
+  /** All but the addresses, and the end of the opening tag. */
+  #writeAttributes (): string {
+    let tag = ''
     if (this.id !== undefined) tag += ` id='${escapeAttribute(this.id)}'`
     if (!isDefaultType(this.kind, this.type)) tag += ` type='${this.type}'`
     if (this.lang !== undefined) tag += ` xml:lang='${escapeAttribute(this.lang)}'`
     return tag + this.attributes + (this.inner.length === 0 ? '/>' : '>')
+  }
+
+  /** Where this is a copy of many: what follows the kind and the address, on a stream of jabber:client. */
+  get commonBytes (): Buffer | undefined {
+    if (this.#common) return this.#common.bytes ??= this.#writeCommon()
+  }
+
+  #writeCommon (): Buffer {
+    const from = this.from ? ` from='${this.from.attribute}'` : ''
+    const opening = Buffer.from(from + this.#writeAttributes())
+    if (this.inner.length === 0) return opening
+    return Buffer.concat([opening, this.inner, Buffer.from(`</${this.kind}>`)])
   }
 
   /** The whole stanza as XML, in the namespace that surrounds it unless one is given. */

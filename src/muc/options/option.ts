@@ -21,7 +21,8 @@ export interface RoomOption<T> {
   info? (value: T): readonly Field[]
 }
 
-interface Described<T> {
+/** What an option is called, and what it does besides. */
+export interface Described<T> {
   readonly name: string
   readonly label: string
   readonly initial: T
@@ -96,16 +97,20 @@ export function choicesOption<const T extends string> ({ name, label, choices, .
   }
 }
 
+export interface DescribedNumber extends Described<number> {
+  readonly least: number
+  readonly most: number
+  readonly suggested?: readonly number[]
+}
+
 /** An option that is a whole number within limits. */
-export function numberOption ({ name, label, least, most, suggested, ...rest }: Described<number> & {
-  readonly least: number, readonly most: number, readonly suggested?: readonly number[],
-}): RoomOption<number> {
+export function numberOption ({ name, label, least, most, suggested, ...rest }: DescribedNumber): RoomOption<number> {
   const choices = suggested?.map(number => ({ value: String(number), label: String(number) }))
   return {
     ...rest,
     fields: value => [choices
       ? { name, label, type: 'list-single', values: [String(value)], choices: withChoice(choices, value) }
-      : { name, label, type: 'text-single', values: [String(value)] }],
+      : { name, label, type: 'text-single', values: [String(value)], range: { least, most } }],
     parse (values, before) {
       const text = values.get(name)?.[0]
       if (text === undefined) return before

@@ -1,0 +1,132 @@
+/**
+ * XEP-0313 §6.1.2: the archives of rooms. What is said to all is kept once, before anybody gets it; whoever may come in
+ * may read it, and who wrote it only who may know that. The history that newcomers are shown comes from there, too.
+ */
+import { delay, el, escapeAttribute, Jid, stamp, StanzaError, storedStanza } from '../../src/extension/api.ts'
+import type { ExtensionHost, Room, RoomData, Stored } from '../../src/extension/api.ts'
+import type { Archive } from './archive.ts'
+import { peerKey, roomDraft } from './draft.ts'
+import { readPage } from './pages.ts'
+import type { Kept } from './pages.ts'
+import { answer, describeEnds, describeForm, fieldsOf, resultOf } from './query.ts'
+import { NS, readQuery } from './request.ts'
+import type { FilterOf } from './request.ts'
+import { removeArchive } from './store.ts'
+import type { Entry } from './store.ts'
+import type { Writer } from './writer.ts'
+
+const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
+const NS_STANZA_ID = 'urn:xmpp:sid:0'
+
+/** As far back as a room that comes into memory looks for what newcomers are to be shown. */
+const HISTORY = 250
+
+export interface RoomArchiveParts {
+  readonly writer: Writer
+  readonly load: (owner: string) => Promise<Archive>
+  /** Whether the text of messages can be searched by now, on that host. */
+  readonly maySearch: (host: string) => boolean
+}
+
+/** Keeps what is said in rooms, and answers who may read it. */
+export function keepRooms (host: ExtensionHost, parts: RoomArchiveParts): void {
+  const { writer } = parts
+  const archives = host.roomData((_db, room) => parts.load(room.toString()))
+  const isKept = host.roomFlag({
+    name: 'muc#roomconfig_enablearchiving', label: 'Messages are kept, for who may come in to read', initial: true,
+    features: isOn => isOn ? [NS, `${NS}#extended`, NS_STANZA_ID] : [],
+  })
+  host.on('room', 'store', (message, room, sender): Stored | undefined => {
+    if (!room.get(isKept) || !host.roomWorth(message).store) return
+    const archive = archives.of(room)
+    archive.beginAfter(room.createdAt)
+    return writer.keep(archive, roomDraft(message, sender?.account ?? room.jid, kept => host.keptWith(kept)))
+  })
+  host.when('room.opened', room => remember(host, room, archives))
+  host.when('room.leaving', room => archives.of(room).settled())
+  host.when('room.left', room => { writer.leave(archives.of(room)) })
+  host.when('room.ended', async jid => {
+    const archive = writer.active(jid.toString())
+    if (archive) await writer.close(archive)
+    await removeArchive(host.db, jid.toString())
+  })
+  answerVisitors(host, archives, parts)
+}
+
+/** XEP-0045 §7.2.13: what was said before the room came into memory. */
+async function remember (host: ExtensionHost, room: Room, archives: RoomData<Archive>): Promise<void> {
+  if (archives.of(room).isEmpty) return
+  const { messages } = await readPage(
+    host.db, room.jid.toString(), { first: 0, last: Number.MAX_SAFE_INTEGER }, {}, HISTORY, true)
+  room.history.replace(messages.flatMap(({ seq, sentAt, stanza }) => {
+    const message = stanza === '' ? undefined : storedStanza(stanza)
+    if (message?.kind !== 'message' || !message.has('body', 'jabber:client')) return []
+    return { message: stamp(message, room.jid, String(seq)).withPayload(delay(sentAt, room.jid.toString())), at: sentAt }
+  }))
+}
+
+/** Sends what is in a room's archive although its senders were told otherwise. */
+export async function sendLate (host: ExtensionHost, owner: string, entries: readonly Entry[]): Promise<void> {
+  const room = entries.length > 0 ? await host.room(Jid.parse(owner)) : undefined
+  if (!room) return
+  for (const { seq, stanza } of entries) {
+    const message = storedStanza(stanza)
+    if (message.kind === 'message') host.broadcast(room, stamp(message, room.jid, String(seq)))
+  }
+}
+
+function answerVisitors (host: ExtensionHost, archives: RoomData<Archive>, { maySearch }: RoomArchiveParts): void {
+  const route = { to: ['room'], ns: NS } as const
+  const extraFields = ({ jid }: Room): readonly string[] =>
+    fieldsOf(maySearch(host.hosts[host.roomDomains.indexOf(jid.domain)] ?? ''))
+
+  host.iq({ ...route, type: 'get', name: 'query' }, ({ from }, { room }) => {
+    checkReader(room, from)
+    return describeForm(extraFields(room))
+  })
+  host.iq({ ...route, type: 'set', name: 'query' }, async ({ payload, from }, { room }) => {
+    checkReader(room, from)
+    const query = readQuery(payload, extraFields(room), authorIn(room, from))
+    await archives.of(room).settled()
+    return answer(host.db, room.jid.toString(), query, kept => {
+      host.route(resultOf(asSeenBy(room, from, kept), query.id, room.jid, from))
+    })
+  })
+  host.iq({ ...route, type: 'get', name: 'metadata' }, async ({ from }, { room }) => {
+    checkReader(room, from)
+    await archives.of(room).settled()
+    return describeEnds(host.db, room.jid.toString())
+  })
+}
+
+/** §6.1.2: only who has the right to come in. */
+function checkReader (room: Room, from: Jid): void {
+  const affiliation = room.affiliationOf(from)
+  if (room.isLocked && affiliation !== 'owner') throw new StanzaError('item-not-found') // XEP-0045 §7.2.10
+  if (affiliation === 'outcast') throw new StanzaError('forbidden')
+  if (affiliation !== 'none' || room.occupantsOf(from).length > 0) return
+  if (room.isMembersOnly || room.hasPassword) throw new StanzaError('forbidden')
+}
+
+function seesAddresses (room: Room, from: Jid): boolean {
+  return room.isNonAnonymous || room.roleOf(from) === 'moderator'
+}
+
+/** §4.1.1: by nick, or by the real address for who may know whose a nick was. */
+function authorIn (room: Room, from: Jid): FilterOf {
+  return author => {
+    if (author.bare.equals(room.jid)) return author.isBare ? {} : { resource: escapeAttribute(author.toString()) }
+    if (!seesAddresses(room, from)) throw new StanzaError('forbidden')
+    return { peer: peerKey(author) }
+  }
+}
+
+/** With the author's real address, for who may know it. */
+function asSeenBy (room: Room, from: Jid, kept: Kept): Kept {
+  const { peer, stanza } = kept
+  const closing = '</message>'
+  // A key that stands for an address that is too long has no @.
+  if (!peer.includes('@') || peer === room.jid.toString() || !stanza.endsWith(closing) || !seesAddresses(room, from)) return kept
+  const item = el('item', NS_ROOM_USER, { affiliation: room.affiliationOf(Jid.parse(peer)), jid: peer })
+  return { ...kept, stanza: stanza.slice(0, -closing.length) + el('x', NS_ROOM_USER, {}, item).toString() + closing }
+}

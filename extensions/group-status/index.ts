@@ -1,0 +1,79 @@
+/**
+ * How many members of a group have got a message, or seen it: counted when a member asks, from how far each has got by
+ * the word of his client (XEP-0184: Message Delivery Receipts, XEP-0333: Displayed Markers). See docs/groups.md.
+ */
+import { z } from 'zod'
+import { el, extension, StanzaError } from '../../src/extension/api.ts'
+import type { Element, ExtensionHost, Message, Occupant, Room } from '../../src/extension/api.ts'
+import { Positions } from './positions.ts'
+import { countAt, savePositions } from './store.ts'
+
+const NS = 'urn:heliograph:group-status:0'
+const NS_RECEIPTS = 'urn:xmpp:receipts'
+const NS_MARKERS = 'urn:xmpp:chat-markers:0'
+const SAVE_MS = 1000
+const ID = /^[1-9]\d{0,14}$/
+
+export const groupStatus = extension({
+  name: 'group-status',
+  xeps: ['0184@1.4.0', '0333@1.0.0'],
+  config: z.strictObject({
+    /** In a room with more devices than that, markers and receipts go to nobody: the room counts them. */
+    'pass-on-to': z.number().int().min(0).default(50),
+  }).prefault({}),
+  setup (host, { 'pass-on-to': most }) {
+    const positions = new Positions()
+    const save = async (): Promise<void> => {
+      const taken = positions.take()
+      if (taken.length === 0) return
+      try {
+        await savePositions(host.db, taken)
+      } catch (error) { // the database's: the next time, then
+        positions.putBack(taken)
+        throw error
+      }
+    }
+    host.feature(NS, 'room')
+    host.on('room', 'guard', (message, room, sender) => {
+      if (message.type !== 'groupchat' || !note(positions, message, room, sender)) return
+      return room.sessions.size > most && isNothingElse(message) ? 'drop' : undefined
+    })
+    host.every(SAVE_MS, save)
+    host.when('room.leaving', save)
+    host.atShutdown(save)
+    answer(host, save)
+  },
+})
+
+/** Whether the message says how far its sender has got: of a member that is remembered. */
+function note (positions: Positions, message: Message, { jid }: Room, { account, affiliation }: Occupant): boolean {
+  const displayed = idIn(message, 'displayed', NS_MARKERS)
+  const delivered = displayed ?? idIn(message, 'received', NS_RECEIPTS)
+  if (delivered === undefined) return false
+  if (affiliation !== 'none' && ID.test(delivered)) {
+    positions.move(jid.toString(), account.toString(), Number(delivered), displayed === undefined ? 0 : Number(delivered))
+  }
+  return true
+}
+
+function idIn (message: Message, name: string, ns: string): string | undefined {
+  return message.has(name, ns) ? message.payload(name, ns)?.attrs.id ?? '' : undefined
+}
+
+function isNothingElse (message: Message): boolean {
+  return !message.has('body', 'jabber:client')
+}
+
+function answer (host: ExtensionHost, save: () => Promise<void>): void {
+  host.iq({ type: 'get', to: ['room'], name: 'status', ns: NS }, async ({ from, payload }, { room }): Promise<Element> => {
+    const affiliation = room.affiliationOf(from)
+    if (affiliation === 'none' || affiliation === 'outcast') throw new StanzaError('forbidden', 'only for members')
+    const { id } = payload.attrs
+    if (id === undefined) throw new StanzaError('bad-request', 'of which message?')
+    await save()
+    const count = ID.test(id) ? await countAt(host.db, room.jid.toString(), Number(id)) : undefined
+    if (!count) throw new StanzaError('item-not-found', 'the archive has no such id')
+    const { members, delivered, displayed } = count
+    return el('status', NS, { id, members: String(members), delivered: String(delivered), displayed: String(displayed) })
+  })
+}

@@ -1,0 +1,121 @@
+/** XEP-0317: Hats. */
+import { expect, test } from 'vitest'
+import { changes, COVEN, inside, owner, parseStanza } from '../../src/testing/rooms.ts'
+import { world } from '../../src/testing/world.ts'
+import type { Client } from '../../src/testing/world.ts'
+import { escapeText } from '../../src/xml/write.ts'
+import { hats } from './index.ts'
+
+const HAG = 'hag66@localhost/pda'
+const BREWER = 'urn:example:hats#brewer'
+
+async function stage () {
+  const server = await world(hats)
+  const crone = await owner(server, undefined, undefined, { persistentroom: '1' })
+  const hag = await inside(server, HAG, 'thirdwitch')
+  await crone.received()
+  return { server, crone, hag }
+}
+
+async function runs (client: Client, command: string, values: Readonly<Record<string, string>> = {}): Promise<void> {
+  const fields = Object.entries(values).map(([name, value]) => `<field var='hats#${name}'><value>${escapeText(value)}</value></field>`).join('')
+  await client.asks('set', `<command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:hats:commands:${command}'>` +
+    `<x xmlns='jabber:x:data' type='submit'>${fields}</x></command>`, COVEN)
+}
+
+/** A hat, on the third witch. */
+async function crowned () {
+  const stages = await stage()
+  await runs(stages.crone, 'create', { title: 'Brewer & cook', uri: BREWER, hue: '327.25' })
+  await runs(stages.crone, 'assign', { jid: 'hag66@localhost', uri: BREWER })
+  return stages
+}
+
+/** Of the presences that came, each with the titles of the hats in it. */
+async function seen (client: Client): Promise<readonly string[]> {
+  return (await client.received()).map(parseStanza).filter(({ name }) => name === 'presence').map(presence => {
+    const titles = presence.getChildren('hats', 'urn:xmpp:hats:0').flatMap(one => one.getChildren('hat')).map(hat => hat.attrs['title'])
+    return [presence.attrs['from']?.split('/')[1], ...titles].join(' ')
+  })
+}
+
+test('who is given a hat is seen with it by all, also by who comes later, with its URI and hue (§3.1, §3.5)', async () => {
+  const { server, crone } = await crowned()
+
+  const [before = '', xml = ''] = await crone.received()
+  expect(before).toContain("code='104'")
+  expect(xml).toContain(`<hats xmlns='urn:xmpp:hats:0'><hat uri='${BREWER}' title='Brewer &amp; cook' hue='327.25'/></hats>`)
+  const wicca = await server.client('wiccarocks@localhost/laptop')
+  await wicca.sends(`<presence to='${COVEN}/secondwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+  expect(await seen(wicca)).toContain('thirdwitch Brewer & cook')
+})
+
+test('a hat that is taken off, or destroyed, is seen no more (§3.3, §3.6)', async () => {
+  const { crone, hag } = await crowned()
+  await crone.received()
+
+  await runs(crone, 'unassign', { jid: 'hag66@localhost', uri: BREWER })
+  await runs(crone, 'assign', { jid: HAG, uri: BREWER })
+  await runs(crone, 'destroy', { uri: BREWER })
+
+  expect(await seen(crone)).toEqual(['thirdwitch', 'thirdwitch Brewer & cook', 'thirdwitch'])
+  await hag.sends(`<presence to='${COVEN}/thirdwitch'><show>away</show></presence>`)
+  expect(await seen(crone)).toEqual(['thirdwitch'])
+  await runs(crone, 'create', { title: 'Chef', uri: BREWER })
+  await hag.sends(`<presence to='${COVEN}/thirdwitch'><show>dnd</show></presence>`)
+  expect(await seen(crone)).toEqual(['thirdwitch'])
+})
+
+test('a hat that is made again looks as it was made last, on whoever wears it (§3.2)', async () => {
+  const { crone } = await crowned()
+  await crone.received()
+
+  await runs(crone, 'create', { title: 'Chef', uri: BREWER })
+
+  expect(await seen(crone)).toEqual(['thirdwitch Chef'])
+})
+
+test('nobody puts on a hat himself (§3.1)', async () => {
+  const { crone, hag } = await stage()
+
+  await hag.sends(`<presence to='${COVEN}/thirdwitch'><hats xmlns='urn:xmpp:hats:0'><hat title='Queen' uri='urn:example:queen'/></hats></presence>`)
+
+  expect(await seen(crone)).toEqual(['thirdwitch'])
+})
+
+test('only admins deal with hats', async () => {
+  const { crone, hag } = await crowned()
+  const attempts = [['create', { title: 'x', uri: 'y' }], ['destroy', { uri: BREWER }], ['assign', { jid: 'hag66@localhost', uri: BREWER }]] as const
+
+  for (const [command, values] of attempts) await expect(runs(hag, command, values)).rejects.toThrow('forbidden')
+  await changes(crone, [{ affiliation: 'admin', jid: 'hag66@localhost' }])
+  for (const [command, values] of attempts.slice(0, 2)) await runs(hag, command, values)
+})
+
+test('what makes no sense is refused', async () => {
+  const { crone } = await crowned()
+
+  await expect(runs(crone, 'create', { title: '', uri: 'y' })).rejects.toThrow('bad-request')
+  await expect(runs(crone, 'create', { title: 'x', uri: 'y', hue: 'red' })).rejects.toThrow('bad-request')
+  await expect(runs(crone, 'assign', { jid: 'hag66@localhost', uri: 'nope' })).rejects.toThrow('item-not-found')
+  await expect(runs(crone, 'assign', { jid: '@', uri: BREWER })).rejects.toThrow('bad-request')
+})
+
+test('hats outlive the server, and the room tells a hash of their list (§2)', async () => {
+  const { server, crone } = await crowned()
+  const hash = async (client: Client): Promise<string | undefined> => {
+    const info = await client.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", COVEN)
+    return info?.getChild('x', 'jabber:x:data')?.getChildren('field').find(field => field.attrs['var'] === 'hats#hash')?.getChildText('value') ?? undefined
+  }
+  const before = await hash(crone)
+
+  const again = await server.restarts()
+  const hag = await inside(again, HAG, 'thirdwitch')
+  await hag.sends(`<presence to='${COVEN}/thirdwitch'><show>away</show></presence>`)
+
+  expect(await seen(hag)).toEqual(['thirdwitch Brewer & cook'])
+  expect(before).toMatch(/^[0-9a-f]{40}$/)
+  expect(await hash(hag)).toBe(before)
+  await runs(await again.client('crone1@localhost/desktop'), 'create', { title: 'Chef', uri: BREWER })
+  expect(await hash(hag)).not.toBe(before)
+})

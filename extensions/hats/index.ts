@@ -1,0 +1,160 @@
+/**
+ * XEP-0317: Hats. What people are in a room beside their affiliations: admins make hats and put them on people, by
+ * commands, and all see in presence who wears which.
+ */
+import { el, extension, form, Jid, JidError, message, StanzaError } from '../../src/extension/api.ts'
+import type { Child, ExtensionHost, Room, RoomData } from '../../src/extension/api.ts'
+import { Wardrobe } from './wardrobe.ts'
+import type { Hat } from './wardrobe.ts'
+
+const NS = 'urn:xmpp:hats:0'
+const COMMANDS = 'urn:xmpp:hats:commands'
+const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
+
+const MAX_HATS = 100
+const MAX_WORN = 20
+const MAX_LENGTH = 1024
+/** XEP-0392 §5.1: an angle. */
+const HUE = /^\d{1,3}(\.\d{1,20})?$/
+
+type Values = ReadonlyMap<string, readonly string[]>
+
+export const hats = extension({
+  name: 'hats',
+  xeps: ['0317@0.3.1'],
+  setup (host) {
+    const wardrobes = host.roomData((db, room) => Wardrobe.load(db, room))
+    host.feature(NS, 'room')
+    // §2
+    host.roomInfo(room => {
+      const { hash } = wardrobes.of(room)
+      return hash === undefined ? [] : [{ name: 'hats#hash', values: [hash], type: 'text-single', label: 'Hats hash' }]
+    })
+    host.on('room', 'present', (presence, room, { account }) => {
+      const clean = presence.withoutPayload(isHats)
+      const xml = wardrobes.of(room).write(NS, account)
+      return xml === undefined ? clean : clean.withWritten('hats', NS, xml)
+    })
+    offerMaking(host, wardrobes)
+    offerWearing(host, wardrobes)
+  },
+})
+
+function isHats ({ ns }: Child): boolean {
+  return ns === NS
+}
+
+/** §3.2 and §3.3. */
+function offerMaking (host: ExtensionHost, wardrobes: RoomData<Wardrobe>): void {
+  host.roomCommand({
+    node: `${COMMANDS}:create`,
+    name: 'Make a hat',
+    form ({ room }, from) {
+      checkAdmin(room, from)
+      return form('form', COMMANDS, [
+        { name: 'hats#title', values: [], type: 'text-single', label: 'What it is called' },
+        { name: 'hats#uri', values: [], type: 'text-single', label: 'Its URI' },
+        { name: 'hats#hue', values: [], type: 'text-single', label: 'Its hue' },
+      ], 'Make a hat')
+    },
+    async run (values, { room }, from) {
+      checkAdmin(room, from)
+      const wardrobe = wardrobes.of(room)
+      const hat = readHat(values)
+      if (!wardrobe.hat(hat.uri) && wardrobe.hats.length >= MAX_HATS) throw new StanzaError('resource-constraint', 'too many hats')
+      await wardrobe.keep(host.db, hat)
+      tell(host, room, wardrobe.wearers(hat.uri))
+      return `There is a hat ${hat.title}`
+    },
+  })
+  host.roomCommand({
+    node: `${COMMANDS}:destroy`,
+    name: 'Destroy a hat',
+    form ({ room }, from) {
+      checkAdmin(room, from)
+      return form('form', COMMANDS, [hatField(wardrobes.of(room))], 'Destroy a hat')
+    },
+    async run (values, { room }, from) {
+      checkAdmin(room, from)
+      const wardrobe = wardrobes.of(room)
+      const { uri, title } = hatIn(wardrobe, values)
+      const wearers = wardrobe.wearers(uri)
+      await wardrobe.discard(host.db, uri)
+      tell(host, room, wearers)
+      return `There is no hat ${title} any more`
+    },
+  })
+}
+
+/** §3.5 and §3.6. */
+function offerWearing (host: ExtensionHost, wardrobes: RoomData<Wardrobe>): void {
+  const offer = (verb: string, name: string, done: string, change: (wardrobe: Wardrobe, uri: string, account: Jid) => Promise<void>): void => {
+    host.roomCommand({
+      node: `${COMMANDS}:${verb}`,
+      name,
+      form ({ room }, from) {
+        checkAdmin(room, from)
+        return form('form', COMMANDS, [
+          { name: 'hats#jid', values: [], type: 'jid-single', label: 'Whose head' }, hatField(wardrobes.of(room)),
+        ], name)
+      },
+      async run (values, { room }, from) {
+        checkAdmin(room, from)
+        const account = accountIn(values)
+        const { uri, title } = hatIn(wardrobes.of(room), values)
+        await change(wardrobes.of(room), uri, account)
+        represent(host, room, [account.toString()])
+        return `${account} ${done} ${title}`
+      },
+    })
+  }
+  offer('assign', 'Put a hat on somebody', 'wears', (wardrobe, uri, account) => {
+    if (wardrobe.count(account) >= MAX_WORN) throw new StanzaError('resource-constraint', 'too many hats')
+    return wardrobe.putOn(host.db, uri, account)
+  })
+  offer('unassign', 'Take a hat off somebody', 'does not wear', (wardrobe, uri, account) => wardrobe.takeOff(host.db, uri, account))
+}
+
+function checkAdmin (room: Room, from: Jid): void {
+  const affiliation = room.affiliationOf(from)
+  if (affiliation !== 'admin' && affiliation !== 'owner') throw new StanzaError('forbidden')
+  if (room.isLocked) throw new StanzaError('unexpected-request', 'the room is not set up yet')
+}
+
+function readHat (values: Values): Hat {
+  const [title = '', uri = '', hue = ''] = ['hats#title', 'hats#uri', 'hats#hue'].map(name => values.get(name)?.[0]?.trim() ?? '')
+  if (title === '' || uri === '' || Math.max(title.length, uri.length) > MAX_LENGTH) throw new StanzaError('bad-request', 'a hat has a title and a URI')
+  if (hue !== '' && !(HUE.test(hue) && Number(hue) <= 360)) throw new StanzaError('bad-request', 'a hue is an angle')
+  return { title, uri, hue: hue === '' ? undefined : hue }
+}
+
+function hatField (wardrobe: Wardrobe): Parameters<typeof form>[2][number] {
+  const choices = wardrobe.hats.map(({ uri, title }) => ({ value: uri, label: title }))
+  return { name: 'hats#uri', values: [], type: 'list-single', label: 'The hat', choices }
+}
+
+function hatIn (wardrobe: Wardrobe, values: Values): Hat {
+  const hat = wardrobe.hat(values.get('hats#uri')?.[0] ?? '')
+  if (!hat) throw new StanzaError('item-not-found', 'there is no such hat')
+  return hat
+}
+
+function accountIn (values: Values): Jid {
+  try {
+    const account = Jid.parse(values.get('hats#jid')?.[0] ?? '').bare
+    if (account.local !== '') return account
+  } catch (error) {
+    if (!(error instanceof JidError)) throw error
+  }
+  throw new StanzaError('bad-request', 'whose head?')
+}
+
+/** §3.2: the list has changed, and what those wear who have it on. */
+function tell (host: ExtensionHost, room: Room, accounts: readonly string[]): void {
+  host.broadcast(room, message('groupchat', { from: room.jid }, el('x', NS_ROOM_USER, {}, el('status', NS_ROOM_USER, { code: '104' }))))
+  represent(host, room, accounts)
+}
+
+function represent (host: ExtensionHost, room: Room, accounts: readonly string[]): void {
+  for (const occupant of room.occupants.values()) if (accounts.includes(occupant.account.toString())) host.represent(room, occupant)
+}

@@ -1,0 +1,99 @@
+/** The hats of one room and who wears them: in memory as in the database. */
+import { createHash } from 'node:crypto'
+import { escapeAttribute } from '../../src/extension/api.ts'
+import type { Database, Jid } from '../../src/extension/api.ts'
+
+export interface Hat {
+  readonly uri: string
+  readonly title: string
+  /** An angle (XEP-0392), as it was written. */
+  readonly hue: string | undefined
+}
+
+export class Wardrobe {
+  readonly #room: Jid
+  readonly #hats = new Map<string, Hat>()
+  /** The hats of each account, in the order in which they were put on. */
+  readonly #worn = new Map<string, Set<string>>()
+
+  constructor (room: Jid) {
+    this.#room = room
+  }
+
+  static async load (db: Database, room: Jid): Promise<Wardrobe> {
+    const wardrobe = new Wardrobe(room)
+    const hats = await db.query<{ uri: string, title: string, hue: string | null }>(
+      'select uri, title, hue from room_hat where room = $1 order by uri', [room.toString()])
+    for (const { uri, title, hue } of hats) wardrobe.#hats.set(uri, { uri, title, hue: hue ?? undefined })
+    const worn = await db.query<{ uri: string, account: string }>(
+      'select uri, account from room_hat_wearer where room = $1 order by uri', [room.toString()])
+    for (const { uri, account } of worn) wardrobe.#wornBy(account).add(uri)
+    return wardrobe
+  }
+
+  get hats (): readonly Hat[] {
+    return [...this.#hats.values()]
+  }
+
+  hat (uri: string): Hat | undefined {
+    return this.#hats.get(uri)
+  }
+
+  /** What tells one list of hats from another; nothing where there are none. */
+  get hash (): string | undefined {
+    if (this.#hats.size === 0) return
+    const list = this.hats.map(({ uri, title, hue }) => [uri, title, hue ?? ''].join('\n')).sort().join('\n\n')
+    return createHash('sha1').update(list).digest('hex')
+  }
+
+  /** The accounts that wear it. */
+  wearers (uri: string): readonly string[] {
+    return [...this.#worn].filter(([, uris]) => uris.has(uri)).map(([account]) => account)
+  }
+
+  /** How many hats an account wears. */
+  count (account: Jid): number {
+    return this.#worn.get(account.toString())?.size ?? 0
+  }
+
+  /** `<hats/>` as it stands in presence (§3.1); nothing for who wears none. */
+  write (ns: string, account: Jid): string | undefined {
+    const hats = [...this.#worn.get(account.toString()) ?? []].flatMap(uri => this.#hats.get(uri) ?? [])
+    if (hats.length === 0) return
+    return `<hats xmlns='${ns}'>${hats.map(({ uri, title, hue }) => `<hat uri='${escapeAttribute(uri)}' title='${escapeAttribute(title)}'` +
+      `${hue === undefined ? '' : ` hue='${escapeAttribute(hue)}'`}/>`).join('')}</hats>`
+  }
+
+  /** There is that hat from now on, or it looks different. */
+  async keep (db: Database, hat: Hat): Promise<void> {
+    await db.query(
+      'insert into room_hat (room, uri, title, hue) values ($1, $2, $3, $4) on conflict (room, uri) do update set title = $3, hue = $4',
+      [this.#room.toString(), hat.uri, hat.title, hat.hue ?? null])
+    this.#hats.set(hat.uri, hat)
+  }
+
+  /** Nobody wears it any more. */
+  async discard (db: Database, uri: string): Promise<void> {
+    await db.query('delete from room_hat where room = $1 and uri = $2', [this.#room.toString(), uri])
+    this.#hats.delete(uri)
+    for (const uris of this.#worn.values()) uris.delete(uri)
+  }
+
+  async putOn (db: Database, uri: string, account: Jid): Promise<void> {
+    await db.query('insert into room_hat_wearer (room, uri, account) values ($1, $2, $3) on conflict do nothing',
+      [this.#room.toString(), uri, account.toString()])
+    this.#wornBy(account.toString()).add(uri)
+  }
+
+  async takeOff (db: Database, uri: string, account: Jid): Promise<void> {
+    await db.query('delete from room_hat_wearer where room = $1 and uri = $2 and account = $3',
+      [this.#room.toString(), uri, account.toString()])
+    this.#worn.get(account.toString())?.delete(uri)
+  }
+
+  #wornBy (account: string): Set<string> {
+    const worn = this.#worn.get(account) ?? new Set()
+    this.#worn.set(account, worn)
+    return worn
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * XEP-0425: Moderated Message Retraction. What a moderator takes back the room retracts for all, in its own name; what
+ * is kept of it becomes a tombstone as with any retraction (XEP-0424).
+ */
+import { el, extension, message, randomId, StanzaError } from '../../src/extension/api.ts'
+import type { Element, ExtensionHost, IqRequest, Jid, Room, RoomVisitor } from '../../src/extension/api.ts'
+
+const NS = 'urn:xmpp:message-moderate:1'
+const NS_RETRACT = 'urn:xmpp:message-retract:1'
+const NS_OCCUPANT_ID = 'urn:xmpp:occupant-id:0'
+
+/** A number of an archive. */
+const ID = /^[1-9]\d{0,14}$/
+
+export const moderation = extension({
+  name: 'moderation',
+  xeps: ['0425@0.3.0'],
+  setup (host) {
+    host.feature(NS, 'room')
+    host.iq({ type: 'set', to: ['room'], name: 'moderate', ns: NS }, async (request, visitor) => {
+      await retract(host, request, visitor)
+    })
+  },
+})
+
+async function retract (host: ExtensionHost, { payload, from }: IqRequest, visitor: RoomVisitor): Promise<void> {
+  const { room } = visitor
+  // §3.2: also of an admin who is not in.
+  if (room.roleOf(from) !== 'moderator') throw new StanzaError('forbidden', 'only for moderators')
+  const { id } = payload.attrs
+  if (id === undefined || !payload.getChild('retract', NS_RETRACT)) throw new StanzaError('bad-request', 'nothing to retract')
+  if (!ID.test(id) || !await isKept(host, room.jid, Number(id))) throw new StanzaError('item-not-found')
+  const reason = payload.getChildText('reason', NS)
+  await host.announce(room, message('groupchat', { from: room.jid, id: randomId() },
+    el('retract', NS_RETRACT, { id }, moderated(host, room, visitor),
+      reason === null ? undefined : el('reason', NS_RETRACT, {}, reason))))
+}
+
+/** §3.1: who did it, as the others know him. */
+function moderated (host: ExtensionHost, room: Room, { occupant }: RoomVisitor): Element {
+  const occupantId = occupant && host.presented(room, occupant).payload('occupant-id', NS_OCCUPANT_ID)
+  return el('moderated', NS, { by: (occupant?.jid ?? room.jid).toString() }, occupantId)
+}
+
+/** Only what is there, and has not been taken back, can be. */
+async function isKept (host: ExtensionHost, room: Jid, seq: number): Promise<boolean> {
+  const rows = await host.db.query(
+    "select from archive_message where owner = $1 and seq = $2 and stanza <> '' and strpos(stanza, $3) = 0",
+    [room.toString(), seq, NS_RETRACT])
+  return rows.length > 0
+}

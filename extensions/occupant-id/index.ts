@@ -1,0 +1,44 @@
+/**
+ * XEP-0421: Occupant identifiers for semi-anonymous MUCs. Whatever somebody is called in a room, and whenever, what
+ * comes from him there bears the same id, from which nobody learns his address, nor who he is in another room.
+ */
+import { createHmac } from 'node:crypto'
+import { extension } from '../../src/extension/api.ts'
+import type { Child, ExtensionHost, Occupant, Room } from '../../src/extension/api.ts'
+
+const NS = 'urn:xmpp:occupant-id:0'
+const NAME = 'occupant-id'
+
+export const occupantId = extension({
+  name: 'occupant-id',
+  xeps: ['0421@1.0.1'],
+  setup (host) {
+    host.feature(NS, 'room')
+    host.feature(NS, 'rooms') // §4: as it is on for all
+    const elementOf = writer(host)
+    host.on('room', 'rewrite', (message, room, sender) => message.withoutPayload(isId).withWritten(NAME, NS, elementOf(room, sender)))
+    host.on('room', 'present', (presence, room, occupant) => presence.withoutPayload(isId).withWritten(NAME, NS, elementOf(room, occupant)))
+  },
+})
+
+function isId ({ name, ns }: Child): boolean {
+  return name === NAME && ns === NS
+}
+
+/** §4.1: made from the account, with a secret that each room has from that of the installation. */
+function writer (host: ExtensionHost): (room: Room, occupant: Occupant) => string {
+  let secret: Buffer | undefined
+  const secrets = host.roomData(async (_db, room) => {
+    secret ??= await host.secret('occupant-id')
+    return createHmac('sha256', secret).update(room.toString()).digest()
+  })
+  const written = new WeakMap<Occupant, string>()
+  return (room, occupant) => {
+    const before = written.get(occupant)
+    if (before !== undefined) return before
+    const id = createHmac('sha256', secrets.of(room)).update(occupant.account.toString()).digest('base64url')
+    const xml = `<${NAME} xmlns='${NS}' id='${id}'/>`
+    written.set(occupant, xml)
+    return xml
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * XEP-0486: MUC Avatars. An owner gives a room a vCard (XEP-0054: vcard-temp) with its picture in it; everybody may read
+ * it, and service discovery tells by the hashes whether it has changed.
+ */
+import { createHash } from 'node:crypto'
+import { el, extension, message, parseStored, StanzaError } from '../../src/extension/api.ts'
+import type { Database, Element, ExtensionHost, Jid, Room, RoomData } from '../../src/extension/api.ts'
+
+const NS = 'vcard-temp'
+const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
+
+export const roomAvatar = extension({
+  name: 'room-avatar',
+  xeps: ['0486@0.1.0', '0054@1.3.0'],
+  setup (host) {
+    const hashes = host.roomData(loadHashes)
+    host.feature(NS, 'rooms') // §3.1
+    host.feature(NS, 'room')
+    // §3.3
+    host.roomInfo(room => hashes.of(room).length === 0 ? []
+      : [{ name: 'muc#roominfo_avatarhash', values: hashes.of(room), type: 'text-multi', label: 'Avatar hash' }])
+    host.iq({ type: 'get', to: ['room'], name: 'vCard', ns: NS }, async ({ from }, { room }) => {
+      if (room.isLocked && room.affiliationOf(from) !== 'owner') throw new StanzaError('item-not-found')
+      return await vcardOf(host, room.jid) ?? el('vCard', NS)
+    })
+    host.iq({ type: 'set', to: ['room'], name: 'vCard', ns: NS }, ({ payload, from }, { room }) => {
+      if (room.affiliationOf(from) !== 'owner') throw new StanzaError(room.isLocked ? 'item-not-found' : 'forbidden') // §3.2
+      if (room.isLocked) throw new StanzaError('unexpected-request', 'the room is not set up yet')
+      return publish(host, hashes, room, payload)
+    })
+  },
+})
+
+async function publish (host: ExtensionHost, hashes: RoomData<readonly string[]>, room: Room, vcard: Element): Promise<void> {
+  const found = hashesIn(vcard)
+  // §3.2: an empty one takes away the one before.
+  if (vcard.getChildElements().length === 0) await host.db.query('delete from room_avatar where room = $1', [room.jid.toString()])
+  else await host.db.query(
+    'insert into room_avatar (room, vcard, hashes) values ($1, $2, $3) on conflict (room) do update set vcard = $2, hashes = $3',
+    [room.jid.toString(), vcard.toString(), found])
+  hashes.set(room, found)
+  // §3.2, and XEP-0045 §10.2.1.
+  host.broadcast(room, message('groupchat', { from: room.jid }, el('x', NS_ROOM_USER, {}, el('status', NS_ROOM_USER, { code: '104' }))))
+}
+
+/** XEP-0153 §3.1: the SHA-1 of each picture (§5.1). */
+function hashesIn (vcard: Element): readonly string[] {
+  return vcard.getChildren('PHOTO', NS).flatMap(photo => {
+    const data = photo.getChildText('BINVAL', NS)?.trim() ?? ''
+    return data === '' ? [] : createHash('sha1').update(Buffer.from(data, 'base64')).digest('hex')
+  })
+}
+
+async function loadHashes (db: Database, room: Jid): Promise<readonly string[]> {
+  const [row] = await db.query<{ readonly hashes: readonly string[] }>('select hashes from room_avatar where room = $1', [room.toString()])
+  return row?.hashes ?? []
+}
+
+async function vcardOf (host: ExtensionHost, room: Jid): Promise<Element | undefined> {
+  const [row] = await host.db.query<{ readonly vcard: string }>('select vcard from room_avatar where room = $1', [room.toString()])
+  return row && parseStored(row.vcard)
+}

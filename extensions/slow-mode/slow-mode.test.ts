@@ -1,0 +1,93 @@
+/** XEP-0500: MUC Slow Mode. */
+import { expect, test, vi } from 'vitest'
+import { changes, configures, COVEN, hears, inside, owner, says } from '../../src/testing/rooms.ts'
+import { world } from '../../src/testing/world.ts'
+import type { Element } from '../../src/xml/element.ts'
+import { slowMode } from './index.ts'
+
+const HAG = 'hag66@localhost/pda'
+const OPTION = 'muc#roomconfig_slow_mode_duration'
+const NS_VALIDATE = 'http://jabber.org/protocol/xdata-validate'
+
+async function stage (seconds = '20') {
+  const server = await world(slowMode)
+  const crone = await owner(server, undefined, undefined, { [OPTION]: seconds })
+  const hag = await inside(server, HAG, 'thirdwitch')
+  await crone.received()
+  return { server, crone, hag }
+}
+
+function fieldIn (query: Element | undefined, name: string): Element | undefined {
+  return query?.getChild('x', 'jabber:x:data')?.getChildren('field').find(field => field.attrs['var'] === name)
+}
+
+test('who writes again too soon is refused, told how long to wait, and heard by nobody (§6)', async () => {
+  const { crone, hag } = await stage()
+
+  await says(hag, 'one')
+  await says(hag, 'two')
+
+  expect(await hears(crone)).toEqual(['thirdwitch: one'])
+  const [, refused = ''] = await hag.received()
+  expect(refused).toMatch(/<error [^>]*type='wait'><policy-violation .*20 seconds/)
+})
+
+test('who has waited may write (§6)', async () => {
+  const { crone, hag } = await stage()
+  await says(hag, 'one')
+  const later = performance.now() + 20_000
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => later)
+
+  await says(hag, 'two')
+
+  clock.mockRestore()
+  expect(await hears(crone)).toEqual(['thirdwitch: one', 'thirdwitch: two'])
+})
+
+test('another device with another nick waits with the first (§8)', async () => {
+  const { server, crone, hag } = await stage()
+  const desk = await inside(server, 'hag66@localhost/desk', 'oldhag')
+  await crone.received()
+
+  await says(hag, 'one')
+  await says(desk, 'two')
+
+  expect(await hears(crone)).toEqual(['thirdwitch: one'])
+})
+
+test('each waits for himself, and for his text alone; private messages do not wait (§6)', async () => {
+  const { server, crone, hag } = await stage()
+  const wicca = await inside(server, 'wiccarocks@localhost/laptop', 'secondwitch')
+  await crone.received()
+
+  await says(hag, 'one')
+  await says(wicca, 'hail')
+  await hag.sends(`<message to='${COVEN}' type='groupchat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`)
+  await hag.sends(`<message to='${COVEN}/firstwitch' type='chat'><body>psst</body></message>`)
+
+  expect((await hears(crone)).map(line => line.trim())).toEqual(['thirdwitch: one', 'secondwitch: hail', 'thirdwitch', 'privately thirdwitch: psst'])
+})
+
+test.each(['admin', 'owner'])('an %s need not wait (§6)', async affiliation => {
+  const { crone, hag } = await stage()
+  await changes(crone, [{ affiliation, jid: 'hag66@localhost' }])
+  await crone.received()
+
+  for (const body of ['one', 'two']) await says(hag, body)
+
+  expect(await hears(crone)).toEqual(['thirdwitch: one', 'thirdwitch: two'])
+})
+
+test('the form has a whole number for it, and what it is set to the room tells (§5)', async () => {
+  const { crone } = await stage('7')
+
+  const form = await crone.asks('get', "<query xmlns='http://jabber.org/protocol/muc#owner'/>", COVEN)
+  const info = await crone.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", COVEN)
+
+  const field = fieldIn(form, OPTION)
+  expect([field?.attrs['type'], field?.getChildText('value')]).toEqual(['text-single', '7'])
+  expect(field?.getChild('validate', NS_VALIDATE)?.attrs['datatype']).toBe('xs:integer')
+  expect(field?.getChild('validate', NS_VALIDATE)?.getChild('range', NS_VALIDATE)?.attrs['min']).toBe('0')
+  expect(fieldIn(info, 'muc#roominfo_slow_mode_duration')?.getChildText('value')).toBe('7')
+  await expect(configures(crone, { [OPTION]: '-1' })).rejects.toThrow('not-acceptable')
+})

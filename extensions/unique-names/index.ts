@@ -1,0 +1,15 @@
+/** XEP-0307: Unique Room Names for Multi-User Chat. The service makes up a name that no room has, nor ever had. */
+import { randomUUID } from 'node:crypto'
+import { el, extension } from '../../src/extension/api.ts'
+
+const NS = 'http://jabber.org/protocol/muc#unique'
+
+export const uniqueNames = extension({
+  name: 'unique-names',
+  xeps: ['0307@0.1'],
+  setup (host) {
+    host.feature(NS, 'rooms')
+    // §2: a UUID; it stays as it is where names are compared without regard to case.
+    host.iq({ type: 'get', to: ['rooms'], name: 'unique', ns: NS }, () => el('unique', NS, {}, randomUUID()))
+  },
+})

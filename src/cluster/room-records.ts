@@ -1,0 +1,147 @@
+/**
+ * The records from which another node goes on with a room: who is in, a field for each session, in a hash of the room's
+ * home. Written before clients are sent what they are about, a room's changes of one turn of the event loop together.
+ */
+import type { Redis } from 'ioredis'
+import type { Logger } from '../log.ts'
+import { flushFirst } from '../net/flush.ts'
+import type { Flushable } from '../net/flush.ts'
+import type { Claim, RoomRecords } from '../session/homes.ts'
+import type { NodeId } from './bus.ts'
+import { OWNERS } from './records.ts'
+
+/** So long after a failure what was not written is written again. */
+const RETRY_MS = 1000
+
+/** Nothing in place of a record: the session is not in any more. */
+type Changes = Map<string, string | undefined>
+
+function recordOf (node: NodeId, room: string): string { return `hg:room:${node}:${room}` }
+/** The rooms of which a node has records. */
+function roomsOf (node: NodeId): string { return `hg:rooms:${node}` }
+
+/** Takes a room's record over from another node; what is there of it under the new name already stays. */
+const TAKE_OVER = `
+  redis.call('srem', KEYS[3], ARGV[1])
+  if redis.call('exists', KEYS[1]) == 1 and redis.call('exists', KEYS[2]) == 0 then
+    redis.call('rename', KEYS[1], KEYS[2])
+    redis.call('sadd', KEYS[4], ARGV[1])
+    redis.call('sadd', KEYS[5], ARGV[2])
+  end
+  return redis.call('hgetall', KEYS[2])`
+
+interface Scripts {
+  hgTakeOverRoom (
+    before: string, now: string, roomsBefore: string, rooms: string, owners: string, room: string, me: string,
+  ): Promise<readonly string[]>
+}
+
+export interface RoomRecordsParts {
+  /** A connection that writes at once. */
+  readonly redis: Redis
+  readonly id: () => NodeId
+  readonly log: Logger
+}
+
+export class RedisRoomRecords implements RoomRecords, Flushable {
+  readonly #parts: RoomRecordsParts
+  readonly #scripts: Scripts
+  #changes = new Map<string, Changes>()
+  #isScheduled = false
+  #writing: Promise<void> = Promise.resolve()
+  #retry: NodeJS.Timeout | undefined
+
+  constructor (parts: RoomRecordsParts) {
+    this.#parts = parts
+    parts.redis.defineCommand('hgTakeOverRoom', { numberOfKeys: 5, lua: TAKE_OVER })
+    this.#scripts = parts.redis as Redis & Scripts // what `defineCommand` has added
+  }
+
+  put (room: string, session: string, record: string | undefined): void {
+    const changes = this.#changes.get(room)
+    if (changes) changes.set(session, record)
+    else this.#changes.set(room, new Map([[session, record]]))
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    flushFirst(this)
+  }
+
+  flush (): void {
+    this.#isScheduled = false
+    if (this.#changes.size > 0) this.#writing = this.#write()
+  }
+
+  async #write (): Promise<void> {
+    const written = this.#changes
+    this.#changes = new Map()
+    const { redis, id, log } = this.#parts
+    const batch = redis.pipeline().sadd(OWNERS, id()).sadd(roomsOf(id()), ...written.keys())
+    for (const [room, changes] of written) {
+      const key = recordOf(id(), room)
+      const gone = [...changes].flatMap(([session, record]) => record === undefined ? session : [])
+      const kept = [...changes].flatMap(([session, record]) => record === undefined ? [] : [session, record])
+      if (gone.length > 0) batch.hdel(key, ...gone)
+      if (kept.length > 0) batch.hset(key, ...kept)
+    }
+    try {
+      const results = await batch.exec()
+      const failed = results?.find(([error]) => error !== null)
+      if (!results || failed) throw failed?.[0] ?? new Error('Redis is away')
+    } catch (error) { // Redis is away
+      log.debug({ err: error, rooms: written.size }, 'records of rooms were not written')
+      this.#giveBack(written)
+    }
+  }
+
+  /** What was not written is written later, unless there is something newer. */
+  #giveBack (written: ReadonlyMap<string, Changes>): void {
+    for (const [room, changes] of written) this.#changes.set(room, new Map([...changes, ...this.#changes.get(room) ?? []]))
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined
+      this.flush()
+    }, RETRY_MS).unref()
+  }
+
+  async inherit ({ node }: NonNullable<Claim['before']>, room: string): Promise<ReadonlyMap<string, string>> {
+    const me = this.#parts.id()
+    const fields = await this.#scripts.hgTakeOverRoom(
+      recordOf(node, room), recordOf(me, room), roomsOf(node), roomsOf(me), OWNERS, room, me)
+    const records = new Map<string, string>()
+    for (let at = 0; at + 1 < fields.length; at += 2) records.set(fields[at] ?? '', fields[at + 1] ?? '')
+    return records
+  }
+
+  async save (room: string): Promise<void> {
+    if (this.#changes.has(room)) this.flush()
+    await this.#writing
+    if (this.#changes.has(room)) throw new Error('Redis is away')
+  }
+
+  async remove (room: string): Promise<void> {
+    this.forget(room)
+    const { redis, id } = this.#parts
+    await redis.pipeline().del(recordOf(id(), room)).srem(roomsOf(id()), room).exec()
+  }
+
+  forget (room: string): void {
+    this.#changes.delete(room)
+  }
+
+  /** The rooms of which a node has left records. */
+  roomsOf (node: NodeId): Promise<string[]> {
+    return this.#parts.redis.smembers(roomsOf(node))
+  }
+
+  /** Nobody needs any more what a node that is gone has left of the room. */
+  async discard (node: NodeId, room: string): Promise<void> {
+    await this.#parts.redis.pipeline().del(recordOf(node, room)).srem(roomsOf(node), room).exec()
+  }
+
+  /** Resolves when all that has changed is written, or can't be. */
+  async stop (): Promise<void> {
+    clearTimeout(this.#retry)
+    this.flush()
+    await this.#writing
+    clearTimeout(this.#retry)
+  }
+}

@@ -1,0 +1,134 @@
+/** Rooms of a server that has several nodes: for whoever is in there is but one room, and it outlives its node. */
+import { expect, test } from 'vitest'
+import { archive } from '../../extensions/archive/index.ts'
+import { streamManagement } from '../../extensions/stream-management/index.ts'
+import { placeOf } from '../cluster/placement.ts'
+import { RedisNodes } from '../testing/redis-nodes.ts'
+import type { Node } from '../testing/redis-nodes.ts'
+import { configures, enters, hears, leaves, says } from '../testing/rooms.ts'
+import type { Client } from '../testing/world.ts'
+
+const PING = "<ping xmlns='urn:xmpp:ping'/>"
+const PATIENCE = { timeout: 10_000, interval: 100 }
+
+interface Cluster { readonly nodes: RedisNodes, readonly a: Node, readonly b: Node, readonly c: Node }
+
+/** Three nodes, and a room whose place is the last: clients are at the others. */
+async function threeNodes (): Promise<Cluster & { readonly room: string }> {
+  const nodes = await RedisNodes.begin([archive, streamManagement])
+  const [a, b, c] = [await nodes.start(), await nodes.start(), await nodes.start()]
+  for (const { cluster } of [a, b, c]) await expect.poll(() => cluster.membership.nodes.length).toBe(3)
+  await a.db.query('delete from room')
+  return { nodes, a, b, c, room: roomAt(c, [a, b, c]) }
+}
+
+function roomAt (node: Node, all: readonly Node[]): string {
+  const ids = all.map(({ cluster }) => cluster.membership.id)
+  for (let number = 0; ; number++) {
+    const room = `coven${number}@conference.localhost`
+    if (placeOf(room, ids) === node.cluster.membership.id) return room
+  }
+}
+
+/** All that is said from now on until that comes. */
+async function heardUntil (client: Client, last: string): Promise<readonly string[]> {
+  const all: string[] = []
+  await expect.poll(async () => {
+    all.push(...await hears(client))
+    return all
+  }, PATIENCE).toContain(last)
+  return all
+}
+
+async function witches ({ a, b, room }: Awaited<ReturnType<typeof threeNodes>>): Promise<[Client, Client]> {
+  const first = await a.client('crone1@localhost/desktop')
+  await enters(first, 'firstwitch', '', room)
+  await configures(first, {}, room)
+  const second = await b.client('wiccarocks@localhost/laptop')
+  await enters(second, 'secondwitch', '', room)
+  await heardUntil(second, `subject "" by ${room}`)
+  await heardUntil(first, 'secondwitch none/participant wiccarocks@localhost/laptop')
+  return [first, second]
+}
+
+test('a room has one home, which is its place, for all who are in', async () => {
+  const cluster = await threeNodes()
+  const [first, second] = await witches(cluster)
+
+  await says(first, 'hello', cluster.room)
+  await says(second, 'good day', cluster.room)
+
+  expect(await heardUntil(first, 'secondwitch: good day')).toEqual(['firstwitch: hello', 'secondwitch: good day'])
+  expect(await heardUntil(second, 'secondwitch: good day')).toEqual(['firstwitch: hello', 'secondwitch: good day'])
+  expect([cluster.a, cluster.b, cluster.c].map(({ core }) => core.rooms.atHome())).toEqual([[], [], [cluster.room]])
+})
+
+test('a room that is not there is nobody\'s home afterwards', async () => {
+  const { a, c, room } = await threeNodes()
+  const hecate = await a.client('hecate@localhost/broom')
+
+  await expect(hecate.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", room)).rejects.toThrow('item-not-found')
+
+  await expect.poll(() => c.cluster.redis.commands.get(`hg:home:${room}`)).toBeNull()
+})
+
+test('a room goes on at another node when its own has died, with who is in, what they are and what they said', async () => {
+  const cluster = await threeNodes()
+  const { a, c, room } = cluster
+  const [first, second] = await witches(cluster)
+  await first.asks('set', `<query xmlns='http://jabber.org/protocol/muc#admin'><item nick='secondwitch' role='moderator'/></query>`, room)
+  await second.sends(`<presence to='${room}/secondwitch'><show>away</show></presence>`)
+  await says(first, 'before', room)
+  await heardUntil(first, 'firstwitch: before')
+  await heardUntil(second, 'firstwitch: before')
+
+  c.dies()
+
+  await expect(second.asks('get', PING, `${room}/secondwitch`)).resolves.toBeUndefined()
+  await says(second, 'after', room)
+  expect(await heardUntil(first, 'secondwitch: after')).toEqual(['secondwitch: after'])
+  expect(await heardUntil(second, 'secondwitch: after')).toEqual(['secondwitch: after'])
+  const third = await a.client('hag66@localhost/pda')
+  await enters(third, 'thirdwitch', '', room)
+  const welcome = await heardUntil(third, `subject "" by ${room}`)
+  expect(welcome.slice(0, 2)).toEqual(['firstwitch owner/moderator', 'secondwitch none/moderator'])
+})
+
+test('who left while the room had no home is not in any more', async () => {
+  const cluster = await threeNodes()
+  const { c, room } = cluster
+  const [first, second] = await witches(cluster)
+
+  c.dies()
+  await leaves(second, 'secondwitch', room)
+
+  expect((await heardUntil(first, 'gone secondwitch none/none wiccarocks@localhost/laptop'))).toHaveLength(1)
+})
+
+test('who was at home where the room was, and does not come back, is taken out', async () => {
+  const cluster = await threeNodes()
+  const { c, room } = cluster
+  const [first] = await witches(cluster)
+  const third = await c.client('hag66@localhost/pda')
+  await enters(third, 'thirdwitch', '', room)
+  await heardUntil(first, 'thirdwitch none/participant hag66@localhost/pda')
+  await expect.poll(() => c.cluster.records.accountsOf(c.cluster.membership.id)).toContain('hag66@localhost')
+
+  c.dies()
+
+  await heardUntil(first, 'gone thirdwitch none/none hag66@localhost/pda')
+})
+
+test('a node that leaves hands its rooms over, with who is in', async () => {
+  const cluster = await threeNodes()
+  const { a, b, c, room } = cluster
+  const [first, second] = await witches(cluster)
+
+  c.cluster.homes.leave()
+  await c.core.rooms.giveUp(room)
+  await says(first, 'still here', room)
+
+  await heardUntil(second, 'firstwitch: still here')
+  expect([a, b, c].flatMap(({ core }) => core.rooms.atHome())).toEqual([room])
+  expect(c.core.rooms.atHome()).toEqual([])
+})

@@ -1,0 +1,80 @@
+/**
+ * Stanzas for accounts and rooms whose home is another node: handed to it in order, and again where the home turns out
+ * to be elsewhere. A message is in flight until its recipient's home has stored it.
+ */
+import type { Homes } from './homes.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import type { Stanza } from '../xmpp/stanza.ts'
+
+/** Finds the home anew: that node has said that it is not, or else is gone, and may have dealt with the stanza. */
+type Again = (stanza: Stanza, refusedBy: string | undefined, isAgain: boolean) => void | Promise<void>
+
+interface Forwarded {
+  readonly stanza: Stanza
+  readonly isAgain: boolean
+  /** It is known to have been dealt with, though nobody has said so. */
+  isDealtWith: boolean
+  readonly done: PromiseWithResolvers<void>
+}
+
+export class Forwarding {
+  readonly #homes: Homes
+  readonly #again: Again
+  readonly #failed: (stanza: Stanza, error: StanzaError) => void | Promise<void>
+  readonly #underWay = new Map<string, Forwarded[]>()
+
+  /** `failed` tells the sender of what can't be handed over. */
+  constructor (homes: Homes, again: Again, failed: (stanza: Stanza, error: StanzaError) => void | Promise<void>) {
+    this.#homes = homes
+    this.#again = again
+    this.#failed = failed
+  }
+
+  /** Resolves when that home has dealt with the stanza, or the sender was told that it can't. */
+  send (node: string, home: string, stanza: Stanza, isAgain = false): Promise<void> {
+    const one: Forwarded = { stanza, isAgain, isDealtWith: false, done: Promise.withResolvers() }
+    const list = this.#underWay.get(home)
+    if (list) list.push(one)
+    else this.#underWay.set(home, [one])
+    this.#homes.forward(node, stanza, isAgain).then(
+      isHome => { if (isHome) this.#settle(home, one); else this.#lookAgain(home, one, node) },
+      error => {
+        if (error instanceof StanzaError) this.#settle(home, one, error)
+        else this.#lookAgain(home, one) // that node is gone, or the way to it was
+      })
+    return one.done.promise
+  }
+
+  #settle (home: string, one: Forwarded, error?: StanzaError): void {
+    if (!this.#takeOut(home, one)) return
+    if (error) one.done.resolve(this.#failed(one.stanza, error))
+    else one.done.resolve()
+  }
+
+  /** Whatever went after it goes again as well, behind it: nothing overtakes. */
+  #lookAgain (home: string, one: Forwarded, refusedBy?: string): void {
+    if (!this.#underWay.get(home)?.includes(one)) return
+    this.#homes.forget(home)
+    const all = this.#underWay.get(home) ?? []
+    this.#underWay.delete(home)
+    for (const { stanza, isAgain, isDealtWith, done } of all) {
+      if (isDealtWith) done.resolve()
+      else done.resolve(this.#again(stanza, refusedBy, isAgain || refusedBy === undefined))
+    }
+  }
+
+  /** What has come of a stanza is known: it need not go again, should nobody say so. */
+  isDealtWith (home: string, isMeant: (stanza: Stanza) => boolean): void {
+    const one = this.#underWay.get(home)?.find(({ stanza }) => isMeant(stanza))
+    if (one) one.isDealtWith = true
+  }
+
+  #takeOut (home: string, one: Forwarded): boolean {
+    const list = this.#underWay.get(home)
+    const at = list?.indexOf(one) ?? -1
+    if (!list || at < 0) return false
+    list.splice(at, 1)
+    if (list.length === 0) this.#underWay.delete(home)
+    return true
+  }
+}
