@@ -291,6 +291,14 @@ describe('the files in config/', () => {
     expect(keys.filter(key => !new RegExp(`^ *(# )?${key}:.* # .`, 'm').test(text))).toEqual([])
   })
 
+  test('cluster.yaml is a node of a cluster', () => {
+    const { sessions, database, warnings } = loadConfig(join(shipped, 'cluster.yaml'), {}, EXTENSIONS)
+
+    expect({ sessions, database, warnings }).toEqual({
+      sessions: 'redis://127.0.0.1:6379', database: 'postgres://heliograph:heliograph@127.0.0.1:5432/heliograph', warnings: [],
+    })
+  })
+
   test('bare.yaml has no extension, and nothing beyond this machine', () => {
     const { extensions, listen } = loadConfig(join(shipped, 'bare.yaml'), {}, EXTENSIONS)
 
