@@ -11,12 +11,20 @@ const WINDOW = 20
 const ASK_EVERY = 5
 const PATIENCE_MS = 100
 
+export interface Manner {
+  /** Every message is about so many bytes larger than it need be. */
+  readonly paddingBytes?: number | undefined
+  /** How long it rests whenever something was acknowledged. */
+  readonly pauseMs?: number | undefined
+}
+
 /** Sends numbered messages to one peer, each until it is acknowledged. */
 export class Sender {
   readonly account: Account
   readonly line: Line
   readonly #to: string
   readonly #paddingBytes: number
+  readonly #pauseMs: number
   readonly acknowledged = new Set<string>()
   sent = 0
   /** How many messages came back with an error that says: wait. */
@@ -31,12 +39,12 @@ export class Sender {
   readonly #cameBack = new Set<string>()
   #isOver = false
 
-  /** Every message is about so many bytes larger than it need be. */
-  constructor (account: Account, to: string, paddingBytes: number) {
+  constructor (account: Account, to: string, { paddingBytes = 0, pauseMs = 0 }: Manner) {
     this.account = account
     this.line = new Line(account, 'sender')
     this.#to = to
     this.#paddingBytes = paddingBytes
+    this.#pauseMs = pauseMs
   }
 
   /** The id of its message with that number, and the body. */
@@ -92,7 +100,8 @@ export class Sender {
       if (element.name === 'message' && element.attributes.get('type') === 'error') this.#takeBack(element)
       if (element.name !== 'a') continue
       const again = this.#settle(Number(element.attributes.get('h')))
-      if (again.length > 0) await setTimeout(PATIENCE_MS)
+      const pauseMs = again.length > 0 ? PATIENCE_MS : this.#pauseMs
+      if (pauseMs > 0) await setTimeout(pauseMs)
       for (const id of again) this.#send(id)
       if (this.#open.size > 0) this.line.ask()
     }

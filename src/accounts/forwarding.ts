@@ -12,14 +12,14 @@ interface Forwarded {
 }
 
 export class Forwarding {
-  readonly #homes: Homes
+  readonly #homes: Pick<Homes, 'forward' | 'forget'>
   readonly #again: (stanza: Stanza) => void | Promise<void>
   readonly #failed: (stanza: Stanza, error: StanzaError) => void | Promise<void>
   readonly #underWay = new Map<string, Forwarded[]>()
 
   /** `again` finds the home anew; `failed` tells the sender of what can't be handed over. */
   constructor (
-    homes: Homes, again: (stanza: Stanza) => void | Promise<void>,
+    homes: Pick<Homes, 'forward' | 'forget'>, again: (stanza: Stanza) => void | Promise<void>,
     failed: (stanza: Stanza, error: StanzaError) => void | Promise<void>,
   ) {
     this.#homes = homes

@@ -75,37 +75,40 @@ export async function start (extensions: Extensions, cluster?: Cluster): Promise
   onTestFinished(stop)
   return {
     core,
+    db: postgres,
+    freezes () { isUp = false },
     async restarts () {
       await stop()
       return start(extensions)
     },
-    freezes () { isUp = false },
-    db: postgres,
     async client (address) {
       const jid = Jid.parse(address)
       if (!await core.store.find(jid)) await core.store.create(jid.bare, credentials)
-      const account = await core.accounts.open(jid, false)
-      return newcomer(core, stream => core.accounts.bind(account, jid, stream))
+      return enters(core, jid, false)
     },
-    async returns (address, request) {
-      const jid = Jid.parse(address)
-      await core.accounts.open(jid, false)
-      const resumption = await core.streams.resume(parse(request), jid)
-      const { session, resumed, reply } = resumption ?? {}
-      if (!session) throw new Error(`the session does not go on: ${reply}`)
-      const client = new Client(core, stream => {
-        session.resume(stream)
-        return session
-      })
-      resumed?.()
-      return client
-    },
-    async guest (address) {
-      const jid = Jid.parse(address)
-      const account = await core.accounts.open(jid, true)
-      return newcomer(core, stream => core.accounts.bind(account, jid, stream))
-    },
+    guest: address => enters(core, Jid.parse(address), true),
+    returns: (address, request) => resumes(core, Jid.parse(address), request),
   }
+}
+
+async function enters (core: Core, jid: Jid, isAnonymous: boolean): Promise<Client> {
+  const account = await core.accounts.open(jid, isAnonymous)
+  const client = new Client(core, stream => core.accounts.bind(account, jid, stream))
+  core.events.bound(client.session)
+  return client
+}
+
+async function resumes (core: Core, jid: Jid, request: string): Promise<Client> {
+  await core.accounts.open(jid, false)
+  const resumption = await core.streams.resume(parse(request), jid)
+  const { session, resumed, reply } = resumption ?? {}
+  if (!session) throw new Error(`the session does not go on: ${reply}`)
+  const client = new Client(core, stream => {
+    session.resume(stream)
+    return session
+  })
+  resumed?.()
+  return client
 }
 
 async function coreOf (db: Database, extensions: Extensions, cluster: Cluster | undefined): Promise<Core> {
@@ -115,12 +118,6 @@ async function coreOf (db: Database, extensions: Extensions, cluster: Cluster | 
       ? { extension: one, options: one.config?.parse(undefined) }
       : { extension: one[0], options: one[1] }),
   })
-}
-
-function newcomer (core: Core, bind: (stream: SessionStream) => Session): Client {
-  const client = new Client(core, bind)
-  core.events.bound(client.session)
-  return client
 }
 
 /** The database, with an eye on what is under way in it. */

@@ -1,0 +1,18 @@
+/** Offline delivery on many nodes: a session that was being given what was waiting is given the rest at the next home. */
+import type { Account, ExtensionHost, Session } from '../../src/extension/api.ts'
+import type { Deliveries } from './deliveries.ts'
+
+/** Remembers outside of the node which sessions are not up to date yet. */
+export function outliveNodes (host: ExtensionHost, deliveries: Deliveries): void {
+  const replaying = new WeakMap<Account, readonly Session[]>()
+  host.durable({
+    save: account => account.sessions.filter(session => deliveries.isReplaying(session)).map(({ jid }) => jid.resource),
+    restore (account, saved) {
+      const resources = (saved ?? []) as readonly string[] // as `save` gave it
+      replaying.set(account, account.sessions.filter(({ jid }) => resources.includes(jid.resource)))
+    },
+    restored (account) {
+      for (const session of replaying.get(account) ?? []) deliveries.replay(session)
+    },
+  })
+}
