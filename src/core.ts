@@ -87,34 +87,20 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const rosters = new Rosters(rosterStore(db), MAX_ROSTER_ITEMS)
   const worth = new WorthTable()
   const durables = new Durables(stages, events)
-  const accounts = new Accounts({
-    stages,
-    exists: jid => store.exists(jid),
-    ended: session => { events.ended(session) },
-    cluster: cluster && {
-      ...cluster,
-      leaving: account => events.leaving(account),
-      left: (account, sessions) => { events.left(account, sessions) },
-      restore: (account, saved) => durables.restore(account, saved),
-    },
-  })
+  const accounts = createAccounts(options, { stages, store, events, durables })
   cluster?.records.start(account => durables.snapshot(account))
   const presences = new Presences(rosters, router, events)
   const incoming = new Incoming({
     accounts, stages, router, presences, worth, homes: cluster?.homes,
     isTaken: (message, account) => events.isTaken(message, account),
   })
-  router.setPresenceOutlet(presences)
-  accounts.setPresences(presences)
-  accounts.addData(rosters.slot)
-  for (const host of hosts) router.serve(host, new ServedHost(router, incoming))
-
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
   const parts = {
-    worth, keepWith: new Map<string, KeepWith>(), commandTable, hosts, db, log, stages, iqs, events, streams, disco, router,
-    rosters, accounts, incoming, durables, records: cluster?.records, homes: cluster?.homes, commands,
+    worth, keepWith: new Map<string, KeepWith>(), commandTable, hosts, db, log, stages, iqs, events, streams, disco,
+    router, rosters, accounts, incoming, durables, records: cluster?.records, homes: cluster?.homes, commands,
   }
   registerOwn(new Host('core', parts), parts, presences, options.info)
+  serve(parts, presences)
 
   const loaded = await load(options, extension => new Host(extension.name, parts))
   return {
@@ -126,6 +112,31 @@ export async function createCore (options: CoreOptions): Promise<Core> {
     },
     async unload () { for (const host of [...loaded].reverse()) await host.unload() },
   }
+}
+
+function createAccounts (
+  { cluster }: CoreOptions,
+  { stages, store, events, durables }: Pick<Parts, 'stages' | 'events' | 'durables'> & { readonly store: AccountStore },
+): Accounts {
+  return new Accounts({
+    stages,
+    exists: jid => store.exists(jid),
+    ended: session => { events.ended(session) },
+    cluster: cluster && {
+      ...cluster,
+      leaving: account => events.leaving(account),
+      left: (account, sessions) => { events.left(account, sessions) },
+      restore: (account, saved) => durables.restore(account, saved),
+    },
+  })
+}
+
+/** Each host is its accounts', and accounts have presence and a roster. */
+function serve ({ hosts, router, accounts, rosters, incoming }: Parts, presences: Presences): void {
+  router.setPresenceOutlet(presences)
+  accounts.setPresences(presences)
+  accounts.addData(rosters.slot)
+  for (const host of hosts) router.serve(host, new ServedHost(router, incoming))
 }
 
 /** What the core itself answers and says of the server. */
