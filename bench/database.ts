@@ -5,9 +5,10 @@
 import { join } from 'node:path'
 import type { ChildProcess } from 'node:child_process'
 import pg from 'pg'
-import { endProgram, freePort, makeFolder, startProgram } from '../conformance/peers/server.ts'
+import { endProgram, freePort, makeFolder } from '../conformance/peers/server.ts'
 import { ENVIRONMENT, findBinaries } from '../src/storage/embedded-binaries.ts'
 import { chooseUser, createCluster } from '../src/storage/embedded-cluster.ts'
+import { startPinned } from './processes.ts'
 
 export const SUPERUSER = 'heliograph'
 
@@ -33,12 +34,9 @@ export class SharedDatabase {
     const native = await findBinaries(folder, runAs)
     await createCluster(cluster, native, runAs)
     const port = await freePort()
-    const pinned = core === undefined ? [] : ['taskset', '-c', String(core)]
-    const [program = '', ...parameters] = [
-      ...pinned, join(native, 'bin', 'postgres'), '-D', cluster, '-p', String(port),
-      '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=',
-    ]
-    const child = await startProgram(program, parameters, port, { ...runAs, cwd: cluster, env: ENVIRONMENT })
+    const parameters = ['-D', cluster, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=']
+    const program = join(native, 'bin', 'postgres')
+    const child = await startPinned(core, program, parameters, port, { ...runAs, cwd: cluster, env: ENVIRONMENT })
     return new SharedDatabase(folder, port, child)
   }
 

@@ -6,6 +6,8 @@ export type Work = 'register' | 'chat' | 'login' | 'idle' | 'latency' | 'room' |
 export interface Job {
   readonly work: Work
   readonly target: Target
+  /** Where clients of each node connect; the target's port is the first. */
+  readonly ports: readonly number[]
   /** The accounts that this generator uses: `accounts` of them from `first` on. */
   readonly first: number
   readonly accounts: number
@@ -32,7 +34,12 @@ export type Order = { readonly say: 'prepare', readonly job: Job } | { readonly 
 export interface Count { readonly done: number, readonly cpuSeconds: number }
 
 /** How it ended: what must not have happened, a line each, and milliseconds where they were taken. */
-export interface Outcome { readonly faults: readonly string[], readonly latency?: Latency }
+export interface Outcome {
+  readonly faults: readonly string[]
+  readonly latency?: Latency
+  /** Of conversations between two nodes, which are not among the others' times. */
+  readonly crossing?: Latency
+}
 
 export interface Latency { readonly p50: number, readonly p99: number, readonly worst: number }
 
@@ -44,6 +51,21 @@ export interface Load {
   readonly done: () => number
   /** Ends the work, waits for what is on its way, and says what went wrong. */
   readonly finish: () => Promise<Outcome>
+}
+
+/** Where that account's client connects: half of the pairs have both theirs at one node, the others at neighbours. */
+export function targetOf ({ target, ports }: Job, number: number): Target {
+  return { ...target, port: ports[nodeOf(number, ports.length)] ?? target.port }
+}
+
+/** Whether a pair's clients connect to two nodes. */
+export function isCrossing ({ ports }: Job, number: number): boolean {
+  return nodeOf(number, ports.length) !== nodeOf(number ^ 1, ports.length)
+}
+
+function nodeOf (number: number, nodes: number): number {
+  const pair = number >> 1
+  return ((pair >> 1) + (pair & number & 1)) % nodes
 }
 
 /** Runs `task` for the numbers from `first` on, so many at a time. */

@@ -2,7 +2,9 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 
-export type ServerName = 'ours' | 'prosody' | 'ejabberd'
+/** So many nodes of ours as one server. */
+export type NodesName = `nodes-${number}`
+export type ServerName = 'ours' | 'prosody' | 'ejabberd' | NodesName
 export type LoadName =
   | 'chat' | 'archived' | 'login' | 'idle' | 'idle-tls' | 'latency' | 'archived-latency' | 'archived-ack'
   | 'muc' | 'muc-archived' | 'muc-latency' | 'muc-archived-latency'
@@ -42,6 +44,16 @@ export function isInRoom (load: LoadName): boolean {
   return load.startsWith('muc')
 }
 
+export function nodesName (count: number): NodesName {
+  return `nodes-${count}`
+}
+
+/** How many nodes the server has, where it is a cluster. */
+export function nodesIn (server: ServerName): number | undefined {
+  const count = /^nodes-(\d+)$/.exec(server)?.[1]
+  return count === undefined ? undefined : Number(count)
+}
+
 /** Whether the figure is a time. */
 export function isTimed (load: LoadName): boolean {
   return load.endsWith('latency') || load === 'archived-ack'
@@ -57,6 +69,8 @@ export const USAGE = `npm run bench -- [chat] [archived] [login] [idle] [muc] [m
   --latency         chat, archived at --rate 500 messages a second: the time from write to arrival, and to the ack
   --occupants 200   muc, muc-archived: who is in the room; --senders 5 of them talk, --window 4 as above;
                     with --latency at --room-rate 20 messages a second
+  --nodes 1,2,4     in place of the peers so many nodes of ours on one Redis, with half of the pairs between two nodes;
+                    with --latency also the time that the way from node to node adds
   --markdown        prints the table for the README
   --keep            leaves the servers' folders where they are
 `
@@ -69,10 +83,12 @@ const TIMES: Readonly<Partial<Record<LoadName, readonly LoadName[]>>> = {
   'chat': ['latency'], 'archived': ['archived-latency', 'archived-ack'],
   'muc': ['muc-latency'], 'muc-archived': ['muc-archived-latency'],
 }
+const TALKS: readonly LoadName[] = ['chat', 'archived']
 const NUMBERS = {
   rounds: '3', seconds: '10', warmup: '3', pairs: '50', window: '4', streams: '128', rate: '500', sessions: '3000',
   wait: '110', occupants: '200', senders: '5', 'room-rate': '20',
 } as const
+const TEXT = { type: 'string' } as const
 const FLAGS = ['tls', 'latency', 'markdown', 'keep', 'help'] as const
 
 /** Reads `args`; what it can't understand is an error whose message says so. */
@@ -86,10 +102,9 @@ export function readOptions (args: readonly string[]): Options | undefined {
     ...(values['tls'] === true ? ['idle-tls' as const] : []),
     ...(values['latency'] === true ? times : []),
   ]
-  const only = values['only']
   return {
-    loads: [...(named.length + extra.length > 0 ? named : LOADS), ...extra],
-    servers: typeof only === 'string' ? only.split(',').map(name => oneOf(SERVERS, name)) : SERVERS,
+    loads: [...(named.length + extra.length > 0 ? named : values['nodes'] === undefined ? LOADS : TALKS), ...extra],
+    servers: chooseServers(values['only'], values['nodes']),
     rounds: number('rounds'),
     seconds: number('seconds'),
     warmup: number('warmup'),
@@ -108,10 +123,15 @@ export function readOptions (args: readonly string[]): Options | undefined {
   }
 }
 
+function chooseServers (only: unknown, nodes: unknown): readonly ServerName[] {
+  if (typeof nodes === 'string') return ['ours', ...nodes.split(',').map(count => nodesName(positive('nodes', count)))]
+  return typeof only === 'string' ? only.split(',').map(name => oneOf(SERVERS, name)) : SERVERS
+}
+
 function parse (args: readonly string[]): ReturnType<typeof parseArgs> {
   const numbers = Object.entries(NUMBERS).map(([name, value]) => [name, { type: 'string' as const, default: value }])
   const flags = FLAGS.map(name => [name, { type: 'boolean' as const }])
-  const options = { ...Object.fromEntries(numbers), ...Object.fromEntries(flags), only: { type: 'string' as const } }
+  const options = { ...Object.fromEntries(numbers), ...Object.fromEntries(flags), only: TEXT, nodes: TEXT }
   return parseArgs({ args: [...args], options, allowPositionals: true })
 }
 

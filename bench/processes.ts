@@ -1,11 +1,22 @@
 /** What a server costs, from /proc: processor time and memory of its process and all below it, database included. */
+import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
+import { startProgram } from '../conformance/peers/server.ts'
 
 /** USER_HZ, which Linux fixes at 100 for everything that it shows to programs. */
 const TICKS_PER_SECOND = 100
 // proc(5): places in /proc/PID/stat after the name in brackets.
 const PARENT = 1
 const TIMES = [11, 12, 13, 14]
+
+/** Starts a program that stays on one core, and resolves when it listens. */
+export function startPinned (
+  core: number | undefined, program: string, parameters: readonly string[], port: number, options: SpawnOptions,
+): Promise<ChildProcess> {
+  const pinned = core === undefined ? [] : ['taskset', '-c', String(core)]
+  const [command = program, ...rest] = [...pinned, program, ...parameters]
+  return startProgram(command, rest, port, options)
+}
 
 /** Seconds of processor time, of children that have ended as well. */
 export function cpuSeconds (root: number): number {

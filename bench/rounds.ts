@@ -4,8 +4,7 @@ import { Generators } from './generators.ts'
 import type { Job, Latency, Work } from './job.ts'
 import { isArchived, isInRoom, isTimed } from './options.ts'
 import type { LoadName, Options, ServerName } from './options.ts'
-import { memoryKilobytes } from './processes.ts'
-import type { Peer } from './peers/peer.ts'
+import type { Costs, Server } from './peers/peer.ts'
 
 const SETTLE = 2000
 const LOGIN_ACCOUNTS = 500
@@ -16,13 +15,24 @@ export interface Sample {
   readonly value: number
   readonly pace?: Pace
   readonly latency?: Latency
+  /** Of conversations between two nodes. */
+  readonly crossing?: Latency
   /** Kilobytes of the whole server, without sessions and with them. */
   readonly memory?: { readonly before: number, readonly after: number }
   readonly faults: readonly string[]
 }
 
-/** Deliveries or logins a second by the clock, and what shares of their cores the server and a generator had. */
-export interface Pace { readonly rate: number, readonly serverLoad: number, readonly generatorLoad: number }
+/**
+ * Deliveries or logins a second by the clock, what shares of their cores the server and a generator had, and what shares
+ * of the server's Redis and PostgreSQL had.
+ */
+export interface Pace {
+  readonly rate: number
+  readonly serverLoad: number
+  readonly generatorLoad: number
+  readonly redisShare: number
+  readonly postgresShare: number
+}
 
 /** The accounts that the loads of this run need. */
 export function accountsNeeded (options: Options): number {
@@ -33,7 +43,7 @@ export function accountsNeeded (options: Options): number {
 }
 
 /** Gives the server its accounts, once, before anything is measured. */
-export async function addAccounts (server: Peer, options: Options): Promise<void> {
+export async function addAccounts (server: Server, options: Options): Promise<void> {
   const generators = new Generators(options.generatorCores)
   try {
     await server.start()
@@ -46,7 +56,7 @@ export async function addAccounts (server: Peer, options: Options): Promise<void
 
 /** Runs a load of messages or logins against a freshly started server. */
 export async function measureWork (
-  load: Exclude<LoadName, 'idle' | 'idle-tls'>, server: Peer, options: Options,
+  load: Exclude<LoadName, 'idle' | 'idle-tls'>, server: Server, options: Options,
 ): Promise<Sample> {
   const work = workOf(load)
   const cores = isTimed(load) || isInRoom(load) ? options.generatorCores.slice(0, 1) : options.generatorCores
@@ -57,14 +67,15 @@ export async function measureWork (
     const archived = await server.countArchived()
     await generators.prepare({ ...job(work, server, options), ...talk })
     await generators.start()
-    await sleep(options.warmup * 1000)
+    await sleep(warmUp(server, options) * 1000)
     const before = await reading(server, generators)
     await sleep(options.seconds * 1000)
     const after = await reading(server, generators)
-    const { faults: heard, latency } = await generators.finish()
-    const faults = isArchived(load) ? [...heard, ...await missing(server, archived, generators, isInRoom(load) ? 1 / options.occupants : 2)] : heard
+    const { faults: heard, latency, crossing } = await generators.finish()
+    const perDelivery = isInRoom(load) ? 1 / options.occupants : 2
+    const faults = isArchived(load) ? [...heard, ...await missing(server, archived, generators, perDelivery)] : heard
     const sample = difference(before, after, cores.length)
-    return latency ? { ...sample, value: latency.p99, latency, faults } : { ...sample, faults }
+    return latency ? { ...sample, value: latency.p99, latency, ...crossing && { crossing }, faults } : { ...sample, faults }
   } finally {
     generators.end()
     await server.stop()
@@ -79,7 +90,7 @@ function workOf (load: LoadName): Work {
 
 /** Every message is to be in two archives, or once in a room's, whatever the number of those who got it. */
 async function missing (
-  server: Peer, before: number, generators: Generators, perDelivery: number,
+  server: Server, before: number, generators: Generators, perDelivery: number,
 ): Promise<readonly string[]> {
   await sleep(SETTLE)
   const { done } = await generators.count()
@@ -89,19 +100,19 @@ async function missing (
 
 /** Weighs idle sessions on all servers at the same time: they only have to be left alone. */
 export async function measureIdle (
-  tls: boolean, servers: readonly Peer[], options: Options,
+  tls: boolean, servers: readonly Server[], options: Options,
 ): Promise<ReadonlyMap<ServerName, Sample>> {
   // Before the servers: a page of Node's program that a generator shares with a server weighs less on both.
   const each = servers.map(server => ({ server, generators: new Generators(options.generatorCores), before: 0 }))
   try {
     for (const { server } of each) await server.start()
     await sleep(SETTLE)
-    for (const weighed of each) weighed.before = memoryKilobytes(weighed.server.pid)
+    for (const weighed of each) weighed.before = weighed.server.memoryKilobytes()
     for (const { server, generators } of each) await generators.prepare(job('idle', server, options, tls))
     await sleep(options.wait * 1000)
     const samples = new Map<ServerName, Sample>()
     for (const { server, generators, before } of each) {
-      const after = memoryKilobytes(server.pid)
+      const after = server.memoryKilobytes()
       const { faults } = await generators.finish()
       samples.set(server.name, { value: (after - before) / options.sessions, memory: { before, after }, faults })
     }
@@ -112,14 +123,20 @@ export async function measureIdle (
   }
 }
 
-function job (work: Work, server: Peer, options: Options, tls = false): Job {
+/** Nodes share a core: each is to have as much of it for its compiler as one alone has. */
+function warmUp (server: Server, options: Options): number {
+  return options.warmup * server.ports.length
+}
+
+function job (work: Work, server: Server, options: Options, tls = false): Job {
   const accounts = {
     register: accountsNeeded(options), chat: 2 * options.pairs, latency: 2 * options.pairs, login: LOGIN_ACCOUNTS,
     idle: options.sessions, room: options.occupants, 'room-latency': options.occupants,
   }
   return {
     work,
-    target: { port: server.port, domain: 'localhost', tls },
+    target: { port: server.ports[0] ?? 0, domain: 'localhost', tls },
+    ports: server.ports,
     acks: false,
     until: 'arrival',
     first: 0,
@@ -129,26 +146,30 @@ function job (work: Work, server: Peer, options: Options, tls = false): Job {
     archives: false,
     streams: options.streams,
     rate: work === 'room-latency' ? options.roomRate : options.rate,
-    warmup: options.warmup,
+    warmup: warmUp(server, options),
   }
 }
 
-interface Reading { readonly at: number, readonly done: number, readonly server: number, readonly generator: number }
+interface Reading { readonly at: number, readonly done: number, readonly costs: Costs, readonly generator: number }
 
-async function reading (server: Peer, generators: Generators): Promise<Reading> {
+async function reading (server: Server, generators: Generators): Promise<Reading> {
   const { done, cpuSeconds: generator } = await generators.count()
-  return { at: performance.now() / 1000, done, server: server.cpuSeconds, generator }
+  return { at: performance.now() / 1000, done, costs: server.cpuSeconds(), generator }
 }
 
 function difference (before: Reading, after: Reading, generators: number): Required<Pick<Sample, 'value' | 'pace'>> {
   const seconds = after.at - before.at
   const done = after.done - before.done
-  const server = after.server - before.server
+  const cost = (of: keyof Costs): number => after.costs[of] - before.costs[of]
+  const [redis, postgres] = [cost('redis'), cost('postgres')]
+  const all = cost('server') + redis + postgres
   return {
-    value: done / server,
+    value: done / all,
     pace: {
       rate: done / seconds,
-      serverLoad: server / seconds,
+      serverLoad: all / seconds,
+      redisShare: redis / all,
+      postgresShare: postgres / all,
       generatorLoad: (after.generator - before.generator) / seconds / generators,
     },
   }

@@ -1,4 +1,5 @@
 /** The results, for a terminal and for the README. */
+import { nodesIn } from './options.ts'
 import type { LoadName, ServerName } from './options.ts'
 import type { Sample } from './rounds.ts'
 
@@ -68,7 +69,7 @@ export function markdownTable (all: readonly Series[], titles: ReadonlyMap<Serve
 
 /** Ours over the better peer's, turned so that more is better. */
 function ratio (series: Series, all: readonly Series[]): string {
-  const peers = all.filter(other => other.load === series.load && other.server !== 'ours')
+  const peers = all.filter(({ load, server }) => load === series.load && server !== 'ours' && nodesIn(server) === undefined)
   if (series.server !== 'ours' || peers.length === 0) return ''
   const { isLessBetter } = MEASURES[series.load]
   const medians = peers.map(peer => median(values(peer)))
@@ -82,7 +83,8 @@ function middle (series: Series): Sample | undefined {
   return series.samples.toSorted((a, b) => Math.abs(a.value - wanted) - Math.abs(b.value - wanted))[0]
 }
 
-function values (series: Series): readonly number[] {
+/** The figure of each round. */
+export function values (series: Series): readonly number[] {
   return series.samples.map(sample => sample.value)
 }
 
@@ -94,13 +96,15 @@ function most (all: readonly number[]): number {
   return Math.max(...all)
 }
 
-function median (values: readonly number[]): number {
+/** The middle one, or between the two in the middle. */
+export function median (values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const half = (sorted.length - 1) / 2
   return ((sorted[Math.floor(half)] ?? Number.NaN) + (sorted[Math.ceil(half)] ?? Number.NaN)) / 2
 }
 
-function grouped (value: number, digits: number): string {
+/** With a space between thousands. */
+export function grouped (value: number, digits: number): string {
   return value.toFixed(digits).replace(/\B(?=(\d{3})+(?!\d))/g, ' ')
 }
 
@@ -108,7 +112,8 @@ function percent (share: number | undefined): string {
   return share === undefined ? '' : `${Math.round(share * 100)} %`
 }
 
-function columns (rows: readonly (readonly string[])[]): string {
+/** Lines whose cells stand below each other. */
+export function columns (rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map(row => row[at]?.length ?? 0)))
   return rows.map(row => row.map((cell, at) => pad(cell, widths[at] ?? 0)).join('  ').trimEnd()).join('\n')
 }

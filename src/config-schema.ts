@@ -24,7 +24,9 @@ export interface Listening extends ListenAddress {
 /** Where the server listens when the file has no `listen`. */
 export const DEFAULT_LISTEN = { 'client': '0.0.0.0:5222', 'client-tls': '0.0.0.0:5223', 'http': '127.0.0.1:5280' }
 
-const text = leaf('a text', value => typeof value === 'string' && value !== '' ? value : undefined)
+// It stands in keys of Redis, behind a hyphen and before a space.
+const nodeName = leaf('a name of letters, digits, dots and hyphens',
+  value => typeof value === 'string' && /^[a-z\d][a-z\d.-]*$/i.test(value) ? value : undefined)
 const flag = leaf('true or false', value => typeof value === 'boolean' ? value : undefined)
 
 function wholeNumber (least: number): z.ZodType<number> {
@@ -110,7 +112,7 @@ export function coreSchema (folder: string) {
   const certificate = { certificate: path.optional(), key: path.optional() }
   return {
     hosts: hosts.default(['localhost']),
-    node: text.default('a'),
+    node: nodeName.default('a'),
     data: path.default(resolve(folder, 'data')),
     database: urlOr('embedded', ['postgres:', 'postgresql:'], 'postgres://USER:SECRET@HOST:5432/NAME'),
     sessions: urlOr('memory', ['redis:', 'rediss:'], 'redis://HOST:6379'),

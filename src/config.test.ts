@@ -59,7 +59,8 @@ describe('a mistake is told with its line, what was found and what is allowed', 
     ['hosts: romeo@a.org', '1: hosts: found "romeo@a.org", expected a domain name, like example.org'],
     ['hosts: []', '1: hosts: found [], expected at least one domain name'],
     ['hosts:\n  - a.org\n  - A.org', '3: hosts.1: a.org is there twice'],
-    ['node: 5', '1: node: found 5, expected a text'],
+    ['node: 5', '1: node: found 5, expected a name of letters, digits, dots and hyphens'],
+    ['node: my node', '1: node: found "my node", expected a name of letters, digits, dots and hyphens'],
     ['database: mysql://me:geheim@db/x',
       '1: database: found "mysql://…@db/x", expected embedded or postgres://USER:SECRET@HOST:5432/NAME'],
     ['sessions: disk', '1: sessions: found "disk", expected memory or redis://HOST:6379'],
@@ -289,6 +290,14 @@ describe('the files in config/', () => {
     const keys = [...settings, ...extensions.map(one => one.name)]
 
     expect(keys.filter(key => !new RegExp(`^ *(# )?${key}:.* # .`, 'm').test(text))).toEqual([])
+  })
+
+  test('cluster.yaml is a node of a cluster', () => {
+    const { sessions, database, warnings } = loadConfig(join(shipped, 'cluster.yaml'), {}, EXTENSIONS)
+
+    expect({ sessions, database, warnings }).toEqual({
+      sessions: 'redis://127.0.0.1:6379', database: 'postgres://heliograph:heliograph@127.0.0.1:5432/heliograph', warnings: [],
+    })
   })
 
   test('bare.yaml has no extension, and nothing beyond this machine', () => {

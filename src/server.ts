@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { extensions } from '../extensions/index.ts'
 import { AdminServer } from './admin/admin-server.ts'
 import { serveCommands } from './admin/commands.ts'
-import type { ListenerStatus, NodeStatus, ServerCommands, ServerStatus } from './admin/commands.ts'
+import type { ListenerStatus, NodeLoad, NodeStatus, ServerCommands, ServerStatus } from './admin/commands.ts'
 import type { Cluster } from './cluster/cluster.ts'
 import { loadConfig } from './config.ts'
 import type { Config, Listening } from './config.ts'
@@ -81,7 +81,7 @@ class RunningServer implements Server {
     this.#secret = secret
     this.#admin = new AdminServer(log)
     this.#readiness = new Readiness(log)
-    this.#readiness.check('server', () => this.#phase === 'serving' ? undefined : this.#phase)
+    this.#readiness.check('server', () => this.#phase === 'serving' ? undefined : this.#phase, true)
     this.#readiness.check('database', async () => {
       await open.db.query('select 1')
       return undefined
@@ -154,7 +154,7 @@ class RunningServer implements Server {
   /** Lets clients of other nodes come to their sessions here, and the others see how this node is. */
   #joined ({ bus, membership, redis }: Cluster, parts: StreamParts): void {
     this.#remote = new RemoteStreams(bus, parts)
-    membership.publish(() => ({
+    membership.publish((): NodeLoad => ({
       sessions: this.#core.accounts.sessionCount,
       streams: this.#streams.size,
       homes: this.#core.accounts.homeCount,
@@ -216,7 +216,7 @@ class RunningServer implements Server {
 
   async #nodes (): Promise<readonly NodeStatus[]> {
     const known = await this.#open.cluster?.membership.status() ?? new Map<string, unknown>()
-    return [...known].map(([id, status]) => ({ id, ...status as Omit<NodeStatus, 'id'> })) // as `#joined` publishes it
+    return [...known].map(([id, load]) => ({ id, load: load as NodeLoad | null })) // as `#joined` publishes it
   }
 
   async reload (): Promise<readonly string[]> {

@@ -1,6 +1,6 @@
 /** The load `idle`: sessions that have logged in and say nothing more. */
 import type { Client } from '../client.ts'
-import { inParallel } from '../job.ts'
+import { inParallel, targetOf } from '../job.ts'
 import type { Job, Load } from '../job.ts'
 import { account, logIn } from '../negotiate.ts'
 
@@ -8,7 +8,7 @@ export function idle (job: Job): Load {
   const clients: Client[] = []
   return {
     prepare: () => inParallel(job.first, job.accounts, 16, async number => {
-      const client = await logIn(job.target, account(number))
+      const client = await logIn(targetOf(job, number), account(number))
       client.onBytes = () => {}
       clients.push(client)
     }),

@@ -7,6 +7,7 @@ const TICK = 2
 
 export function latency (job: Job): Load {
   const times: number[] = []
+  const crossingTimes: number[] = []
   let pairs: readonly Pair[] = []
   let timer: NodeJS.Timeout | undefined
 
@@ -14,13 +15,15 @@ export function latency (job: Job): Load {
     prepare: async () => { pairs = await meet(job) },
     start: () => {
       const from = performance.now() + job.warmup * 1000
-      const senders = pairs.map(pair => timed(pair, job.until, from, times))
+      const senders = pairs.map(pair => timed(pair, job.until, from, pair.isCrossing ? crossingTimes : times))
       timer = atRate(job.rate, number => senders[number % senders.length]?.())
     },
     done: () => received(pairs),
     finish: async () => {
       clearInterval(timer)
-      return { faults: await part(pairs), latency: summary(times) }
+      const faults = await part(pairs)
+      const latency = summary(times)
+      return crossingTimes.length === 0 ? { faults, latency } : { faults, latency, crossing: summary(crossingTimes) }
     },
   }
 }

@@ -1,6 +1,6 @@
 /** The load `login`: streams that log in, fetch the roster, become available and close, so many at a time. */
 import type { Job, Load } from '../job.ts'
-import { inParallel } from '../job.ts'
+import { inParallel, targetOf } from '../job.ts'
 import { account, logIn } from '../negotiate.ts'
 
 export function login (job: Job): Load {
@@ -9,7 +9,7 @@ export function login (job: Job): Load {
   let lanes: readonly Promise<void>[] = []
 
   const visit = async (number: number): Promise<void> => {
-    const client = await logIn(job.target, account(number))
+    const client = await logIn(targetOf(job, number), account(number))
     progress.done++
     await client.close()
   }

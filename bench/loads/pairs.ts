@@ -1,27 +1,27 @@
 /** Accounts that talk two by two, both ways at once, to each other's bare address. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Job } from '../job.ts'
-import { inParallel } from '../job.ts'
+import { inParallel, isCrossing, targetOf } from '../job.ts'
 import { account, enableAcks, logIn } from '../negotiate.ts'
 import { Talker } from './talker.ts'
 
 const PATIENCE = 10_000
 
-/** A talker and the one who gets its messages. */
-export interface Pair { readonly talker: Talker, readonly other: Talker }
+/** A talker and the one who gets its messages, and whether they are connected to different nodes. */
+export interface Pair { readonly talker: Talker, readonly other: Talker, readonly isCrossing: boolean }
 
 /** Logs everybody in; each client is the talker of one pair and the other of another. */
 export async function meet (job: Job): Promise<readonly Pair[]> {
   const talkers: Talker[] = []
   await inParallel(job.first, job.accounts, 8, async number => {
-    const client = await logIn(job.target, account(number))
+    const client = await logIn(targetOf(job, number), account(number))
     const to = `${account(number ^ 1).name}@${job.target.domain}`
     if (job.acks) await enableAcks(client)
     talkers[number - job.first] = new Talker(client, account(number).name, to, job.acks)
   })
   return talkers.flatMap((talker, at) => {
     const other = talkers[at ^ 1]
-    return other ? [{ talker, other }] : []
+    return other ? [{ talker, other, isCrossing: isCrossing(job, job.first + at) }] : []
   })
 }
 

@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import type { DatabaseAddress } from '../database.ts'
 import type { Command, Kind, Place } from './peer.ts'
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts')
@@ -14,15 +15,18 @@ export const heliograph: Kind = {
   require: () => {},
   owner: () => undefined,
   archiveTable: 'archive_message',
-  configure,
+  configure: place => configureHeliograph(place),
 }
 
-function configure ({ folder, port, certificate, key, archive }: Place): Command {
+/** `more` is configured besides, or in place of what is said here. */
+export function configureHeliograph (
+  { folder, port, certificate, key, archive }: Place, more: Readonly<Record<string, string>> = {},
+): Command {
   const config = join(folder, 'server.yaml')
   writeFileSync(config, stringify({
     hosts: ['localhost'],
     data: join(folder, 'data'),
-    database: archive ? `postgres://${archive.user}@127.0.0.1:${archive.port}/${archive.database}` : 'embedded',
+    database: archive ? databaseUrl(archive) : 'embedded',
     tls: { certificate, key },
     listen: { client: `127.0.0.1:${port}` },
     auth: { 'require-tls': false },
@@ -30,6 +34,11 @@ function configure ({ folder, port, certificate, key, archive }: Place): Command
     limits: { 'bytes-per-second': 0, 'streams-per-address': 0, 'failed-logins-per-minute': 0 },
     ...archive ? {} : { extensions: { archive: false, offline: false } }, // as the others here, it keeps nothing
     log: { level: 'warn' },
+    ...more,
   }))
   return { program: process.execPath, parameters: [MAIN, 'serve', '--config', config] }
+}
+
+export function databaseUrl ({ user, port, database }: DatabaseAddress): string {
+  return `postgres://${user}@127.0.0.1:${port}/${database}`
 }

@@ -4,11 +4,30 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { endProgram, freePort, makeCertificate, makeFolder, startProgram } from '../../conformance/peers/server.ts'
+import { endProgram, freePort, makeCertificate, makeFolder } from '../../conformance/peers/server.ts'
 import type { Owner } from '../../conformance/peers/server.ts'
 import type { DatabaseAddress, SharedDatabase } from '../database.ts'
 import type { ServerName } from '../options.ts'
-import { cpuSeconds } from '../processes.ts'
+import { cpuSeconds, memoryKilobytes, startPinned } from '../processes.ts'
+
+/** A server as the rounds know it. */
+export interface Server {
+  readonly name: ServerName
+  readonly folder: string
+  /** Where clients connect: one for each of its nodes. */
+  readonly ports: readonly number[]
+  /** Seconds of processor time, of all that is needed for its work. */
+  cpuSeconds (): Costs
+  /** What it has in memory, without the database in which it archives. */
+  memoryKilobytes (): number
+  /** How many copies of messages its archive holds. */
+  countArchived (): Promise<number>
+  start (): Promise<void>
+  stop (): Promise<void>
+}
+
+/** By what was needed. */
+export type Costs = Readonly<Record<'server' | 'redis' | 'postgres', number>>
 
 /** What a server's own file knows of it. */
 export interface Kind {
@@ -39,7 +58,7 @@ export interface Command {
   readonly env?: Readonly<Record<string, string>>
 }
 
-export class Peer {
+export class Peer implements Server {
   readonly name: ServerName
   readonly folder: string
   readonly #kind: Kind
@@ -62,22 +81,24 @@ export class Peer {
     this.#certificate = makeCertificate(this.folder, owner)
   }
 
-  get port (): number {
-    return this.#port
+  get ports (): readonly number[] {
+    return [this.#port]
   }
 
-  get pid (): number {
+  get #pid (): number {
     const pid = this.#child?.pid
     if (pid === undefined) throw new Error(`${this.name} is not running`)
     return pid
   }
 
-  /** Seconds of processor time of all its processes, and those of the database that it archives in. */
-  get cpuSeconds (): number {
-    return cpuSeconds(this.pid) + (this.#database ? cpuSeconds(this.#database.pid) : 0)
+  cpuSeconds (): Costs {
+    return { server: cpuSeconds(this.#pid), redis: 0, postgres: this.#database ? cpuSeconds(this.#database.pid) : 0 }
   }
 
-  /** How many copies of messages its archive holds. */
+  memoryKilobytes (): number {
+    return memoryKilobytes(this.#pid)
+  }
+
   async countArchived (): Promise<number> {
     if (!this.#archive || !this.#database) return 0
     return this.#database.count(this.#archive.database, this.#kind.archiveTable)
@@ -90,9 +111,7 @@ export class Peer {
     const { program, parameters, env } = this.#kind.configure({
       folder: this.folder, port: this.#port, ...this.#certificate, archive: this.#archive,
     })
-    const pinned = this.#core === undefined ? [] : ['taskset', '-c', String(this.#core)]
-    const [command = program, ...rest] = [...pinned, program, ...parameters]
-    this.#child = await startProgram(command, rest, this.#port, {
+    this.#child = await startPinned(this.#core, program, parameters, this.#port, {
       cwd: this.folder, env: { ...process.env, ...env }, ...this.#kind.owner(),
     })
   }

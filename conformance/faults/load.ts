@@ -41,6 +41,8 @@ export interface LoadOptions {
   /** The number of the first pair, where others talk at the same time. */
   readonly from?: number
   readonly paddingBytes?: number
+  /** How long senders rest whenever something was acknowledged; left out: not at all. */
+  readonly pauseMs?: number
 }
 
 const SETTLE_MS = 30_000
@@ -77,11 +79,11 @@ export async function waitUntil (isTrue: () => boolean, patienceMs: number): Pro
 }
 
 async function introduce (number: number, options: LoadOptions): Promise<Pair> {
-  const { port, receiverPort = port, paddingBytes = 0 } = options
+  const { port, receiverPort = port, paddingBytes, pauseMs } = options
   const [romeo, juliet] = [`romeo${number}@localhost`, `juliet${number}@localhost`]
   for (const jid of [romeo, juliet]) await register({ port, tls: false }, { jid, password: PASSWORD })
   return {
-    sender: new Sender({ jid: romeo, port }, juliet, paddingBytes),
+    sender: new Sender({ jid: romeo, port }, juliet, { paddingBytes, pauseMs }),
     receiver: new Receiver({ jid: juliet, port: receiverPort }),
   }
 }

@@ -1,6 +1,6 @@
 /** A stream outlives its node: whichever node is killed, its clients go on at another, and their contacts hear nothing. */
 import { setTimeout } from 'node:timers/promises'
-import { describe, expect, inject, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
 import { hasRedis } from '../../src/testing/redis.ts'
 import { register } from '../runner/register.ts'
 import { Line, PASSWORD } from './line.ts'
@@ -30,7 +30,7 @@ test.skipIf(!hasRedis())('kill -9 under load: contacts hear only of who does not
   const seconds: number[] = []
   let watcher: Watcher | undefined
 
-  const figures = await underLoad({ port }, async talk => {
+  const figures = await underLoad({ port, pauseMs: 30 }, async talk => {
     watcher = await watch(talk, c.port)
     for (let round = 0; round < ROUNDS; round++) {
       const victim = round % 2 === 0 ? a : b

@@ -19,6 +19,15 @@ export function entry (room: string, nick: string): string {
   return `<presence to='${room}/${nick}'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x></presence>`
 }
 
+export interface Manner {
+  /** Every message is about so many bytes larger than it need be. */
+  readonly paddingBytes?: number | undefined
+  /** How long it rests whenever something was acknowledged. */
+  readonly pauseMs?: number | undefined
+  /** Whether they are for a room. */
+  readonly isInRoom?: boolean | undefined
+}
+
 /** Sends numbered messages to one peer or to a room, each until it is acknowledged. */
 export class Sender {
   readonly account: Account
@@ -26,6 +35,7 @@ export class Sender {
   readonly #to: string
   readonly #paddingBytes: number
   readonly #isInRoom: boolean
+  readonly #pauseMs: number
   readonly acknowledged = new Set<string>()
   sent = 0
   /** How many messages came back with an error that says: wait. */
@@ -40,13 +50,13 @@ export class Sender {
   readonly #cameBack = new Set<string>()
   #isOver = false
 
-  /** Every message is about so many bytes larger than it need be. */
-  constructor (account: Account, to: string, paddingBytes: number, isInRoom = false) {
+  constructor (account: Account, to: string, { paddingBytes = 0, pauseMs = 0, isInRoom = false }: Manner) {
     this.#isInRoom = isInRoom
     this.account = account
     this.line = new Line(account, 'sender')
     this.#to = to
     this.#paddingBytes = paddingBytes
+    this.#pauseMs = pauseMs
   }
 
   /** The id of its message with that number, and the body. */
@@ -106,7 +116,8 @@ export class Sender {
       if (element.name === 'message' && element.attributes.get('type') === 'error') this.#takeBack(element)
       if (element.name !== 'a') continue
       const again = this.#settle(Number(element.attributes.get('h')))
-      if (again.length > 0) await setTimeout(PATIENCE_MS)
+      const pauseMs = again.length > 0 ? PATIENCE_MS : this.#pauseMs
+      if (pauseMs > 0) await setTimeout(pauseMs)
       for (const id of again) this.#send(id)
       if (this.#open.size > 0) this.line.ask()
     }
@@ -203,8 +214,9 @@ export async function readArchive (account: Account, room?: string): Promise<rea
   const messages: Kept[] = []
   for (let isComplete = false; !isComplete;) {
     const after = messages.at(-1)?.id
-    client.send(`<iq type='set' id='page'${room === undefined ? '' : ` to='${room}'`}>` + "<query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'>" +
-      `<max>200</max>${after === undefined ? '' : `<after>${after}</after>`}</set></query></iq>`)
+    client.send(`<iq type='set' id='page'${room === undefined ? '' : ` to='${room}'`}><query xmlns='urn:xmpp:mam:2'>
+      <set xmlns='http://jabber.org/protocol/rsm'><max>200</max>${after === undefined ? '' : `<after>${after}</after>`}</set>
+      </query></iq>`)
     for (let element = await client.receive(); ; element = await client.receive()) {
       const result = child(element, 'result')
       const message = result && child(child(result, 'forwarded'), 'message')

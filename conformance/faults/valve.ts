@@ -46,7 +46,7 @@ export class Valve {
 
   cut (): void {
     this.#state = 'cut'
-    for (const socket of this.#sockets) socket.resetAndDestroy()
+    for (const socket of this.#sockets) socket.destroy()
   }
 
   open (): void {

@@ -102,7 +102,8 @@ describe('a client that does not read', () => {
     mallory = await logIn('mallory/deaf')
     eve = await logIn('eve/laptop')
     mallory.stopReading()
-    const message = `<message type='chat' to='mallory@localhost/deaf'><body>${'x'.repeat(64 * KILOBYTE)}</body></message>`
+    // Of this type nothing is kept: it comes to the session, or back (RFC 6121 §8.5.3.2.1).
+    const message = `<message type='groupchat' to='mallory@localhost/deaf'><body>${'x'.repeat(64 * KILOBYTE)}</body></message>`
 
     const refused = eve.expect('message', 'error') // the session is gone
     let isRefused = false

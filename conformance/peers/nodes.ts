@@ -13,21 +13,15 @@ export async function startNodes (
   requireProgram(REDIS, 'redis-server')
   const redisPort = await freePort()
   const parameters = ['--port', String(redisPort), '--bind', '127.0.0.1', '--save', '', '--dir', folder]
-  const redis = await startProgram(REDIS, parameters, redisPort, { cwd: folder })
-  const nodes: Server[] = []
-  try {
-    for (let i = 0; i < count; i++) nodes.push(await startNode(folder, i, extensions, redisPort))
-  } catch (error) {
-    await endAll()
-    throw error
-  }
-  async function endAll (): Promise<void> {
-    const [first, ...others] = nodes
-    await Promise.all(others.map(node => node.end()))
-    await first?.end() // the others' database is its own
-    await endProgram(redis)
-  }
-  return { ports: nodes.flatMap(({ ports }) => ports), folder, end: endAll }
+  await using starting = new AsyncDisposableStack() // what is started last ends first: the database is the first node's
+  starting.adopt(await startProgram(REDIS, parameters, redisPort, { cwd: folder }), endProgram)
+  const start = (index: number): Promise<Server> => startNode(folder, index, extensions, redisPort)
+  const first = starting.adopt(await start(0), node => node.end())
+  const others = starting.adopt(
+    await Promise.all(Array.from({ length: count - 1 }, (_, i) => start(i + 1))),
+    async nodes => { await Promise.all(nodes.map(node => node.end())) })
+  const running = starting.move()
+  return { ports: [first, ...others].flatMap(({ ports }) => ports), folder, end: () => running.disposeAsync() }
 }
 
 function startNode (all: string, index: number, extensions: readonly string[], redisPort: number): Promise<Server> {

@@ -77,7 +77,10 @@ export async function startProgram (
   child.on('error', (error) => { keep(error.message) })
   for (let attempt = 0; attempt < 300; attempt++) {
     if (await listens(port)) return child
-    if (child.exitCode !== null || child.pid === undefined) throw new Error(`${program} ended:\n${printed}`)
+    if (child.exitCode !== null || child.pid === undefined) {
+      await delay(100) // for its last words
+      throw new Error(`${program} ended:\n${printed}`)
+    }
     await delay(100)
   }
   await endProgram(child)

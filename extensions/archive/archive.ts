@@ -16,7 +16,9 @@ export class Archive {
   /** All up to there has been handed to who was there for it. */
   handedOver: number
   #last: number
+  /** Numbers by fingerprints. The oldest go all at once: a map that loses its first entry over and over is slow. */
   #recent: Map<string, number>
+  #older: ReadonlyMap<string, number> = new Map()
 
   constructor (owner: string, { last, recent }: Tail) {
     this.owner = owner
@@ -48,13 +50,14 @@ export class Archive {
 
   /** The number of a recent message with this fingerprint. */
   find (fingerprint: string | undefined): number | undefined {
-    return fingerprint === undefined ? undefined : this.#recent.get(fingerprint)
+    return fingerprint === undefined ? undefined : this.#recent.get(fingerprint) ?? this.#older.get(fingerprint)
   }
 
   /** Goes on from where it ends in the database, where these of the doubtful entries were found. */
   reopen ({ last, recent }: Tail, found: readonly Entry[]): void {
     this.#last = Math.max(last, ...found.map(entry => entry.seq))
     this.#recent = new Map(recent)
+    this.#older = new Map()
     for (const { fingerprint, seq } of found) if (fingerprint !== undefined) this.#remember(fingerprint, seq)
     this.doubtful = this.doubtful.filter(entry => !found.includes(entry))
     if (this.state === 'lost') this.state = 'open'
@@ -62,7 +65,8 @@ export class Archive {
 
   #remember (fingerprint: string, seq: number): void {
     this.#recent.set(fingerprint, seq)
-    const [oldest] = this.#recent.keys()
-    if (this.#recent.size > RECENT_MESSAGES && oldest !== undefined) this.#recent.delete(oldest)
+    if (this.#recent.size < RECENT_MESSAGES) return
+    this.#older = this.#recent
+    this.#recent = new Map()
   }
 }

@@ -7,6 +7,8 @@ import type { Account, AccountData, ExtensionHost, Message } from '../../src/ext
 import type { Archive } from './archive.ts'
 import { readBehind } from './store.ts'
 
+type Rest = Awaited<ReturnType<typeof readBehind>>
+
 /**
  * Remembers outside of the node how far each archive was handed over, and goes on from there. What it returns hands over
  * what is in an archive behind that; nothing where there are no other nodes.
@@ -14,16 +16,24 @@ import { readBehind } from './store.ts'
 export function outliveNodes (
   host: ExtensionHost, archives: AccountData<Archive>,
 ): ((account: Account) => Promise<void>) | undefined {
-  const restored = new WeakSet<Account>()
+  const rests = new WeakMap<Account, Rest>()
   const note = host.durable({
     save: account => account.isAnonymous ? undefined : archives.of(account).handedOver,
-    restore (account, saved, notes) {
+    async restore (account, saved, notes) {
       if (typeof saved !== 'number') return
-      archives.of(account).handedOver = Math.max(saved, ...notes.map(({ about }) => Number(about)))
-      restored.add(account)
+      const archive = archives.of(account)
+      archive.handedOver = Number(notes.at(-1)?.about ?? saved)
+      rests.set(account, await readRest(archive))
     },
-    restored: account => restored.has(account) ? handOverRest(host, account, archives.of(account)) : undefined,
+    restored: account => { handOver(rests.get(account) ?? [], account) },
   })
+  const readRest = ({ owner, handedOver }: Archive): Promise<Rest> => readBehind(host.db, owner, handedOver)
+  const handOver = (rest: Rest, account: Account): void => {
+    for (const { seq, stanza } of rest) {
+      const message = storedStanza(stanza)
+      if (message.kind === 'message') host.handOverLate(account, String(seq), message)
+    }
+  }
   if (!note) return
   const handedOver = ({ archiveId }: Message, account: Account): void => {
     const archive = archives.of(account)
@@ -33,12 +43,5 @@ export function outliveNodes (
   }
   host.on('send', 'fanout', (message, { account }) => { handedOver(message, account) })
   host.on('receive', 'fanout', handedOver)
-  return account => handOverRest(host, account, archives.of(account))
-}
-
-async function handOverRest (host: ExtensionHost, account: Account, { owner, handedOver }: Archive): Promise<void> {
-  for (const { seq, stanza } of await readBehind(host.db, owner, handedOver)) {
-    const message = storedStanza(stanza)
-    if (message.kind === 'message') host.handOverLate(account, String(seq), message)
-  }
+  return async account => { handOver(await readRest(archives.of(account)), account) }
 }

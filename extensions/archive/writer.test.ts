@@ -269,6 +269,23 @@ test('a closed archive keeps nothing more, and what was on its way is written wh
   expect(() => keep(archive, 'two')).toThrow(expect.objectContaining({ condition: 'service-unavailable' }))
 })
 
+test('an archive that another node numbers from now on begins anew when it comes back, whatever became of the last write', async () => {
+  const archive = new Archive(ROMEO, EMPTY)
+  line.state = 'down'
+  const { committed } = keep(archive, 'one')
+
+  writer.leave(archive)
+  const again = new Archive(ROMEO, EMPTY)
+
+  expect(writer.active(ROMEO)).toBeUndefined()
+  expect(() => keep(archive, 'two')).toThrow(expect.objectContaining(WAIT))
+  keep(again, 'mine')
+  line.state = 'up'
+  await Promise.allSettled([committed])
+  expect(archive.state).toBe('left')
+  await expect.poll(() => writer.active(ROMEO)).toBeUndefined()
+})
+
 test('an archive ends where it ended before a restart, and knows what came within a day', async () => {
   const archive = new Archive(ROMEO, EMPTY)
   await Promise.all([keep(archive, 'one', 'id one').committed, keep(archive, 'two').committed, keep(archive, 'three', 'id three').committed])

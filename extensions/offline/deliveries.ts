@@ -13,6 +13,8 @@ export class Deliveries {
   readonly #replays = new Map<Session, Replay>()
   /** Where the archive ended when a session asked it first. */
   readonly #asked = new WeakMap<Session, number>()
+  /** Told when a session begins to be given what was waiting, and when it has it. */
+  whenReplaying: (session: Session, isOn: boolean) => void = () => {}
   /** What may have moved since the database was told. */
   readonly #moved = new Map<string, Undelivered>()
 
@@ -109,12 +111,15 @@ export class Deliveries {
     const replay = new Replay(this.#host, session, this.#accounts.of(session.account))
     this.#replays.set(session, replay)
     replay.add(seqs)
+    this.whenReplaying(session, true)
     try {
       await replay.run()
     } catch (error) { // the database's: what was not given stays where it is
       this.#host.log.error({ err: error }, 'what was waiting could not be delivered')
     }
-    if (this.#replays.delete(session)) for (const stanza of replay.end()) session.deliver(stanza)
+    if (!this.#replays.delete(session)) return
+    for (const stanza of replay.end()) session.deliver(stanza)
+    this.whenReplaying(session, false)
   }
 
   /** Tells the database where the positions are. */

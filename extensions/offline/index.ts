@@ -5,8 +5,9 @@
  */
 import { z } from 'zod'
 import { extension, StanzaError } from '../../src/extension/api.ts'
-import type { Account, Session, Stanza } from '../../src/extension/api.ts'
+import type { Account, Stanza } from '../../src/extension/api.ts'
 import { Deliveries, isReachable } from './deliveries.ts'
+import { outliveNodes } from './outlive.ts'
 
 const NS_ARCHIVE = 'urn:xmpp:mam:2'
 const SAVE_MS = 200
@@ -20,7 +21,6 @@ export const offline = extension({
   }).prefault({}),
   setup (host, { limit }) {
     const deliveries = new Deliveries(host)
-    const replaying = new WeakSet<Session>()
 
     host.feature('msgoffline')
     host.on('send', 'guard', (stanza, session) => {
@@ -52,18 +52,7 @@ export const offline = extension({
     host.when('account.removed', async account => { deliveries.forget(account) })
     host.when('account.leaving', () => deliveries.save())
     host.when('account.left', (_account, sessions) => { deliveries.left(sessions) })
-    host.durable({
-      save: account => account.sessions.filter(session => deliveries.isReplaying(session)).map(({ jid }) => jid.resource),
-      restore (account, saved) {
-        for (const resource of (saved ?? []) as readonly string[]) { // as `save` gave it
-          const session = account.session(resource)
-          if (session) replaying.add(session)
-        }
-      },
-      restored (account) {
-        for (const session of account.sessions) if (replaying.delete(session)) deliveries.replay(session)
-      },
-    })
+    outliveNodes(host, deliveries)
     host.every(SAVE_MS, () => deliveries.save())
     host.atShutdown(() => deliveries.save())
   },

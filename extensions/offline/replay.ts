@@ -23,6 +23,8 @@ export class Replay {
   readonly #session: Session
   readonly #undelivered: Undelivered
   readonly #seqs: number[] = []
+  /** All that it gives. */
+  readonly #own = new Set<number>()
   readonly #kept: Stanza[] = []
   #isPassing = false
   #isOver = false
@@ -39,6 +41,7 @@ export class Replay {
   /** What it is to be given besides. */
   add (seqs: readonly number[]): void {
     this.#seqs.push(...seqs)
+    for (const seq of seqs) this.#own.add(seq)
   }
 
   /** Gives the session all that was added. */
@@ -109,6 +112,7 @@ export class Replay {
   keeps (stanza: Stanza): boolean {
     if (this.#isPassing || stanza.kind !== 'message') return false
     if (stanza.archiveId === undefined && (!stanza.from || stanza.from.equals(this.#session.account.jid))) return false
+    if (stanza.archiveId !== undefined && this.#own.has(Number(stanza.archiveId))) return true // it has its turn
     this.#kept.push(stanza.copy())
     if (this.#isHurried) this.#release()
     return true

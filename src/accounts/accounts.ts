@@ -33,8 +33,11 @@ export interface AccountsCluster {
   readonly leaving: (account: Account) => Promise<void>
   /** Told of an account whose home is elsewhere from now on, and of its sessions, which go on there. */
   readonly left: (account: Account, sessions: readonly Session[]) => void
-  /** Brings an account's sessions back; those that nobody can go on with are to be ended. */
-  readonly restore: (account: Account, saved: SavedAccount) => Promise<readonly Session[]>
+  /**
+   * Brings an account's sessions back. What it gives is called when the account is in memory, and gives those that
+   * nobody can go on with.
+   */
+  readonly restore: (account: Account, saved: SavedAccount) => Promise<() => readonly Session[]>
 }
 
 export class Accounts {
@@ -44,8 +47,6 @@ export class Accounts {
     max: MAX_IDLE, dispose: (account, _key, reason) => { if (reason === 'evict') void this.#leave(account) },
   })
   readonly #loading = new Map<string, Promise<Located>>()
-  /** What is to be taken up with accounts that were claimed: the claim tells it once, and the database may be away. */
-  readonly #legacies = new Map<string, NonNullable<Claim['before']>>()
   readonly #slots: DataSlot<unknown>[] = []
   /** What happens to an account that is not simply there happens in turn. */
   readonly turns = new Turns()
@@ -110,39 +111,34 @@ export class Accounts {
     const run = cluster?.homes.run
     const claim = await cluster?.homes.claim(key)
     if (claim?.node !== undefined) return { node: claim.node }
-    if (claim?.before) this.#legacies.set(key, claim.before)
     const account = new Account(bare)
     const [isThere] = await Promise.all([exists(bare), this.#loadData(account)])
-    if (cluster?.homes.run !== run) return this.#bringIn(bare, key) // it was taken for dead: that claim is void
     if (!isThere) {
-      await this.#refuse(key)
+      if (claim?.before) await cluster?.records.discard(claim.before.node, key)
+      cluster?.homes.release(key, false)
       return
     }
-    const lost = cluster ? await this.#inherit(cluster, account, key) : []
+    const goOn = claim?.before && cluster && await this.#inherit(cluster, account, claim.before)
+    if (cluster && cluster.homes.run !== run) { // it was taken for dead: that claim is void
+      this.#remove(account)
+      return this.#bringIn(bare, key)
+    }
     this.#keep(account, key)
-    for (const session of lost) this.end(session)
+    for (const session of goOn?.() ?? []) this.end(session)
     return { account }
   }
 
-  /** There is no such account. */
-  async #refuse (key: string): Promise<void> {
-    const { cluster } = this.#parts
-    const legacy = this.#legacies.get(key)
-    if (legacy) await cluster?.records.discard(legacy.node, key)
-    this.#legacies.delete(key)
-    cluster?.homes.release(key, false)
-  }
-
-  /** Takes up what the account's home before has left; what it gives are sessions that nobody can go on with. */
-  async #inherit ({ records, restore, left }: AccountsCluster, account: Account, key: string): Promise<readonly Session[]> {
-    const legacy = this.#legacies.get(key)
-    if (!legacy) return []
-    const saved = await records.inherit(legacy, key)
+  /** Takes up what the account's home before has left, if it has. */
+  async #inherit (
+    { records, restore, left }: AccountsCluster, account: Account, before: NonNullable<Claim['before']>,
+  ): Promise<(() => readonly Session[]) | undefined> {
     try {
-      const lost = saved ? await restore(account, saved) : []
-      this.#legacies.delete(key)
-      return lost
-    } catch (error) { // the database's: with the next attempt, then
+      const saved = await records.inherit(before, account.jid.toString())
+      const goOn = saved && await restore(account, saved)
+      await records.save(account) // nothing comes of it before: who is home after this node finds it here, or where it was
+      return goOn
+    } catch (error) { // the database's or Redis's: with the next attempt, then
+      records.forget(account)
       left(account, account.clear())
       throw error
     }
@@ -235,8 +231,11 @@ export class Accounts {
     if (!this.peek(account.jid) && !this.#loading.has(key)) cluster.homes.release(key, false)
   }
 
-  /** Lets another node be the account's home, with its sessions, of which none has a stream; does nothing where one has. */
-  async giveUp (account: Account): Promise<void> {
+  /**
+   * Lets another node be the account's home, with its sessions, of which none has a stream; does nothing where one has.
+   * Without an `heir` it is whoever needs the account next: that may be this one again.
+   */
+  async giveUp (account: Account, heir?: string): Promise<void> {
     const { cluster } = this.#parts
     if (!cluster) return
     const key = account.jid.toString()
@@ -249,7 +248,7 @@ export class Accounts {
       if (!isSaved || !isLeft()) return
       const hasRecord = account.sessions.length > 0
       this.#remove(account)
-      cluster.homes.release(key, hasRecord)
+      cluster.homes.release(key, hasRecord, heir)
     })
   }
 

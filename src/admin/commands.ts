@@ -19,10 +19,15 @@ export interface ServerStatus {
   readonly database: string
 }
 
-/** What a node tells the others of itself, once a second. */
 export interface NodeStatus {
   /** Its name and what tells this run of it from others: its epoch. */
   readonly id: string
+  /** Null while it is starting. */
+  readonly load: NodeLoad | null
+}
+
+/** What a node tells the others of itself, once a second. */
+export interface NodeLoad {
   /** Of accounts whose home it is, wherever their clients are connected. */
   readonly sessions: number
   /** Clients that are connected to it. */

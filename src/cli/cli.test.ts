@@ -200,7 +200,7 @@ describe('while a server runs', () => {
 
     writeFileSync(config, `${good.toString()}\nnode: [a]\n`)
     server.kill('SIGHUP')
-    await server.logged(`not reloaded: ${config}:4: node: found ["a"], expected a text`)
+    await server.logged(`not reloaded: ${config}:4: node: found ["a"], expected a name of letters, digits, dots and hyphens`)
     writeFileSync(config, `${good.toString()}\nnode: z\n`)
     server.kill('SIGHUP')
     const reloaded = await server.logged('config and certificates read again')

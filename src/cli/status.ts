@@ -33,7 +33,9 @@ function describe (found: ServerStatus): string {
   ].join('\n')
 }
 
-function describeNode ({ id, sessions, streams, homes, busLagMs, isLeaving }: NodeStatus): string {
+function describeNode ({ id, load }: NodeStatus): string {
+  if (!load) return `node       ${id}: starting`
+  const { sessions, streams, homes, busLagMs, isLeaving } = load
   const counts = `${sessions} sessions, ${streams} clients, home of ${homes} accounts, bus lag ${busLagMs.toFixed(1)} ms`
   return `node       ${id}: ${counts}${isLeaving ? ', leaving' : ''}`
 }

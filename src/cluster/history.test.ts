@@ -95,6 +95,7 @@ class Play {
   async #check (): Promise<void> {
     for (const user of this.#users) {
       const owner = `${user}@localhost`
+      for (const one of this.#devices) expect(one.faults).toEqual([])
       const rows = await this.#nodes[0]?.db.query<{ seq: number, stanza: string }>(
         'select seq, stanza from archive_message where owner = $1 order by seq', [owner]) ?? []
       expect(rows.map(({ seq }) => seq)).toEqual(rows.map((_, i) => i + 1))

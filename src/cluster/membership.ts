@@ -78,11 +78,12 @@ export class Membership {
   readonly #clock: () => number
   readonly #joined: ((node: NodeId) => void)[] = []
   readonly #gone: ((node: NodeId) => void)[] = []
-  readonly #lapsed: ((before: NodeId) => void)[] = []
+  readonly #lapsed: ((before: NodeId, isForgotten: boolean) => void)[] = []
   readonly #doubtful: (() => void)[] = []
   #id: NodeId
   /** Under which this node is to join anew, while Redis has not answered that it has. */
   #nextId: NodeId | undefined
+  #isForgotten = false
   #nodes: readonly NodeId[] = []
   #members: ReadonlySet<NodeId> = new Set()
   #beats = 0
@@ -92,7 +93,7 @@ export class Membership {
   #isBeating = false
   #hasFailed = false
   #hasLeft = false
-  #describe: () => object = () => ({})
+  #describe: () => object | null = () => null
 
   constructor (redis: RedisConnections, node: string, log: Logger, options: MembershipOptions = {}) {
     this.#redis = redis
@@ -138,8 +139,11 @@ export class Membership {
     this.#gone.push(handler)
   }
 
-  /** This node was taken for dead, or Redis has lost its data: it has joined anew, `id` is another already. */
-  whenLapsed (handler: (before: NodeId) => void): void {
+  /**
+   * This node was taken for dead, or Redis has lost its data, and with it who was home to whom (`isForgotten`): it has
+   * joined anew, `id` is another already.
+   */
+  whenLapsed (handler: (before: NodeId, isForgotten: boolean) => void): void {
     this.#lapsed.push(handler)
   }
 
@@ -171,7 +175,7 @@ export class Membership {
     return new Promise(resolve => { this.#doubtful.push(resolve) })
   }
 
-  /** What each live node has published. Rejects when Redis can't be asked. */
+  /** What each live node has published, null where that is nothing yet. Rejects when Redis can't be asked. */
   async status (): Promise<ReadonlyMap<NodeId, unknown>> {
     const all = await this.#redis.commands.hgetall(STATUSES)
     return new Map(Object.entries(all).map(([node, status]): [NodeId, unknown] => [node, JSON.parse(status)]))
@@ -187,6 +191,7 @@ export class Membership {
     if (standing === undefined || this.#hasLeft) return
     if (this.#nextId === undefined && this.#isLost(standing)) {
       this.#nextId = `${this.#node}.${randomId()}`
+      this.#isForgotten = standing.beats <= this.#beats
       this.#certainUntil = -Infinity
     } else this.#accept(standing, sentAt)
     if (this.#nextId !== undefined || (this.#doubtful.length > 0)) void this.#beat()
@@ -222,8 +227,9 @@ export class Membership {
     this.#nodes = standing.nodes
     this.#members = new Set(standing.nodes)
     if (before !== this.#id) {
-      this.#log.warn({ before, id: this.#id }, 'this node was taken for dead, or Redis has lost its data: it has joined anew')
-      for (const handler of this.#lapsed) handler(before)
+      const reason = this.#isForgotten ? 'Redis has lost its data: this node' : 'this node was taken for dead: it'
+      this.#log.warn({ before, id: this.#id }, `${reason} has joined anew`)
+      for (const handler of this.#lapsed) handler(before, this.#isForgotten)
     }
     for (const node of known) if (!this.#members.has(node) && node !== before) this.#tell(this.#gone, node)
     for (const node of this.#nodes) if (!known.has(node) && node !== this.#id) this.#tell(this.#joined, node)

@@ -9,6 +9,7 @@ import type { Flushable } from '../net/flush.ts'
 import type { Account } from '../session/account.ts'
 import type { Claim, Note, Records, SavedAccount, Snapshot } from '../session/homes.ts'
 import type { NodeId } from './bus.ts'
+import { homeOf, RECORDS, SETTLE } from './claims.ts'
 import { decodeNotes, encodeNotes } from './journal.ts'
 import type { Entry } from './journal.ts'
 
@@ -29,9 +30,6 @@ interface Row extends Snapshot {
 
 /** Nodes that have records, or left some. */
 export const OWNERS = 'hg:owners'
-
-/** Stands before a node's name in the key of its records: a hash with a field for each account. */
-export const RECORDS = 'hg:records:'
 
 function recordsOf (node: NodeId): string { return RECORDS + node }
 function journalOf (node: NodeId): string { return `hg:journal:${node}` }
@@ -150,7 +148,7 @@ export class RedisRecords implements Records, Flushable {
       if (account.sessions.length === 0) batch.hdel(recordsOf(id()), key)
       else batch.hset(recordsOf(id()), key, JSON.stringify({ ...this.#describe(account), next: this.#number } satisfies Row))
       const before = this.#inherited.get(key)
-      if (before !== undefined && before !== id()) batch.hdel(recordsOf(before), key)
+      if (before !== undefined) batch.eval(SETTLE, 2, homeOf(key), recordsOf(before), id(), key)
     }
     const results = await batch.exec()
     const failed = results?.find(([error]) => error !== null)
@@ -181,6 +179,7 @@ export class RedisRecords implements Records, Flushable {
   async inherit ({ node, isInOrder }: NonNullable<Claim['before']>, account: string): Promise<SavedAccount | undefined> {
     const { redis } = this.#parts
     const text = await redis.hget(recordsOf(node), account)
+    this.#inherited.set(account, node)
     if (text === null) return
     const { next, ...snapshot } = JSON.parse(text) as Row // written by `#write`
     const entries = isInOrder ? [] : (await this.#journalLeftBy(node)).get(account) ?? []
@@ -188,7 +187,6 @@ export class RedisRecords implements Records, Flushable {
     for (const { number, extension, about, body } of entries) {
       if (number >= next) (notes[extension] ??= []).push({ about, body })
     }
-    this.#inherited.set(account, node)
     return { ...snapshot, notes }
   }
 

@@ -12,10 +12,10 @@ import { StanzaError } from '../xmpp/errors.ts'
 import { storedStanza } from '../xmpp/stanza.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import type { Bus, NodeId } from './bus.ts'
+import { CLAIM, FIND, homeOf, RECLAIM, RELEASE, RELEASED, RETURN } from './claims.ts'
 import { MEMBERS } from './membership.ts'
 import type { Membership } from './membership.ts'
 import { placeOf } from './placement.ts'
-import { RECORDS } from './records.ts'
 
 /** Homes of others that a node remembers. */
 const MAX_KNOWN = 100_000
@@ -24,47 +24,14 @@ const MAX_KNOWN = 100_000
 const NOBODY = ''
 
 const RETRY_MS = 100
-
-/** Stands before the name of a node that has given an account up, with its records in order. */
-const RELEASED = '-'
-
-/**
- * Gives the home that is another live node, or an empty string and the node that was home before. A node that nobody
- * counts among the living may not claim: 'lapsed'.
- */
-const CLAIM = `
-  local owner = redis.call('get', KEYS[1])
-  if owner and owner ~= ARGV[1] and redis.call('zscore', KEYS[2], owner) then return { owner, '' } end
-  if not redis.call('zscore', KEYS[2], ARGV[1]) then return { 'lapsed', '' } end
-  redis.call('set', KEYS[1], ARGV[1])
-  return { '', (owner and owner ~= ARGV[1]) and owner or '' }`
-
-/** Gives the home that is another live node, and whether one that is none any more has left records. */
-const FIND = `
-  local owner = redis.call('get', KEYS[1])
-  if not owner or owner == ARGV[1] then return { '', 0 } end
-  if redis.call('zscore', KEYS[2], owner) then return { owner, 0 } end
-  local node = string.sub(owner, 1, 1) == '${RELEASED}' and string.sub(owner, 2) or owner
-  return { '', redis.call('hexists', '${RECORDS}' .. node, ARGV[2]) }`
-
-/** Gives an account up that is ours: for whoever comes, or with records for who takes it over. */
-const RELEASE = `
-  if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
-  if ARGV[2] == '' then return redis.call('del', KEYS[1]) end
-  redis.call('set', KEYS[1], ARGV[2])
-  return 1`
-
-/** After a lapse: claims again what was ours under another name, unless somebody else has it. */
-const RECLAIM = `
-  local owner = redis.call('get', KEYS[1])
-  if owner and owner ~= ARGV[1] and owner ~= ARGV[2] then return 0 end
-  redis.call('set', KEYS[1], ARGV[1])
-  return 1`
+/** When Redis has lost its data, nodes claim again what they have in memory: for so long nobody claims anything else. */
+const RECLAIM_MS = 2_000
 
 interface Scripts {
   hgClaim (home: string, members: string, me: string): Promise<[string, string]>
   hgFind (home: string, members: string, me: string, account: string): Promise<[string, number]>
   hgRelease (home: string, me: string, value: string): Promise<number>
+  hgReturn (home: string, me: string): Promise<number>
   hgReclaim (home: string, me: string, before: string): Promise<number>
 }
 
@@ -79,6 +46,7 @@ export class RedisHomes implements Homes {
   readonly #bus: Bus
   readonly #membership: Membership
   #isLeaving = false
+  #mayClaimAt = 0
   #reclaiming: Promise<void> | undefined
   /** What is on its way to each node at the end of this turn of the event loop. */
   readonly #copies = new Map<NodeId, Copies>()
@@ -88,10 +56,14 @@ export class RedisHomes implements Homes {
     redis.defineCommand('hgClaim', { numberOfKeys: 2, lua: CLAIM })
     redis.defineCommand('hgFind', { numberOfKeys: 2, lua: FIND })
     redis.defineCommand('hgRelease', { numberOfKeys: 1, lua: RELEASE })
+    redis.defineCommand('hgReturn', { numberOfKeys: 1, lua: RETURN })
     redis.defineCommand('hgReclaim', { numberOfKeys: 1, lua: RECLAIM })
     this.#redis = redis as Redis & Scripts // what `defineCommand` has added
     this.#bus = bus
     this.#membership = membership
+    membership.whenLapsed((_before, isForgotten) => {
+      if (isForgotten) this.#mayClaimAt = performance.now() + RECLAIM_MS
+    })
     bus.whenBroken(node => {
       for (const [account, home] of this.#known) if (home === node) this.#known.delete(account)
     })
@@ -113,7 +85,9 @@ export class RedisHomes implements Homes {
   async claim (account: string): Promise<Claim> {
     if (this.#isLeaving) return { node: await this.#another(account) }
     for (;;) {
-      const [home, before] = await this.#ask(() => this.#redis.hgClaim(keyOf(account), MEMBERS, this.run), account)
+      const tooEarlyMs = this.#mayClaimAt - performance.now()
+      if (tooEarlyMs > 0) await sleep(tooEarlyMs)
+      const [home, before] = await this.#ask(() => this.#redis.hgClaim(homeOf(account), MEMBERS, this.run), account)
       if (home === 'lapsed') await (this.#membership.certain() ?? sleep(RETRY_MS))
       else if (home !== '') return { node: home }
       else if (before === '') return {}
@@ -124,7 +98,7 @@ export class RedisHomes implements Homes {
 
   /** The node that is home, or that is to be: whoever is asked for an account that nobody has claims it. */
   async #another (account: string): Promise<NodeId> {
-    this.release(account, false) // what this node claimed and has not in memory
+    this.#redis.hgReturn(homeOf(account), this.run).catch(() => {}) // what it claimed, and has not in memory
     const { node } = await this.find(account)
     return node ?? placeOf(account, this.#membership.nodes.filter(one => one !== this.run)) ?? NOBODY
   }
@@ -136,7 +110,7 @@ export class RedisHomes implements Homes {
   }
 
   async find (account: string): Promise<Found> {
-    const [home, hasLegacy] = await this.#ask(() => this.#redis.hgFind(keyOf(account), MEMBERS, this.run, account), account)
+    const [home, hasLegacy] = await this.#ask(() => this.#redis.hgFind(homeOf(account), MEMBERS, this.run, account), account)
     return home === '' ? { hasLegacy: hasLegacy === 1 } : { node: home }
   }
 
@@ -155,9 +129,10 @@ export class RedisHomes implements Homes {
     this.#known.delete(account)
   }
 
-  release (account: string, hasRecord: boolean): void {
+  release (account: string, hasRecord: boolean, heir?: NodeId): void {
+    const released = hasRecord ? RELEASED + this.run : ''
     // Redis is away: it will be another's when it is needed, as this node answers that it is not home.
-    this.#redis.hgRelease(keyOf(account), this.run, hasRecord ? RELEASED + this.run : '').catch(() => {})
+    this.#redis.hgRelease(homeOf(account), this.run, heir === undefined ? released : `${released || RELEASED}\n${heir}`).catch(() => {})
   }
 
   /** After a lapse: claims accounts again, and tells of each whether it is ours; others are home to the rest by now. */
@@ -172,7 +147,7 @@ export class RedisHomes implements Homes {
     const { run } = this
     await Promise.all(accounts.map(async account => {
       try {
-        tell(account, await this.#redis.hgReclaim(keyOf(account), run, before) === 1)
+        tell(account, await this.#redis.hgReclaim(homeOf(account), run, before) === 1)
       } catch { // Redis is away again: when it is back this node may have lapsed again
         if (this.run === run) tell(account, false)
       }
@@ -248,8 +223,4 @@ class Copies implements Flushable {
 export function forwardedStanza (bytes: Buffer, identity: string | undefined): Stanza {
   const stanza = storedStanza(bytes)
   return identity === undefined ? stanza : stanza.identifiedAs(identity)
-}
-
-function keyOf (account: string): string {
-  return `hg:home:${account}`
 }

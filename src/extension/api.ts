@@ -155,8 +155,8 @@ export interface Durable {
   save (account: Account): unknown
   /** The account's sessions are there again, without streams: takes up what was saved, and noted since, in order. */
   restore (account: Account, saved: unknown, notes: readonly Note[]): void | Promise<void>
-  /** All extensions have taken up theirs. */
-  restored? (account: Account): void | Promise<void>
+  /** All extensions have taken up theirs, and the account is in memory: the last extension is told first. */
+  restored? (account: Account): void
 }
 
 /**

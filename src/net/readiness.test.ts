@@ -113,3 +113,11 @@ test('the log says when a node stops being ready, and when it is again', async (
     { level: 'info', msg: 'ready for clients again' },
   ])
 })
+
+test('what somebody wanted is no news', async () => {
+  const { readiness, lines } = await make()
+  readiness.check('server', () => 'stopping', true)
+
+  expect(await ask(readiness)).toEqual([503, 'server: stopping\n'])
+  expect(lines).toEqual([])
+})

@@ -6,6 +6,8 @@ import type { HttpHandler } from './http.ts'
 /** Says why it is not ready, in a few words for anybody to read; nothing when it is. What rejects is not ready. */
 export type Probe = () => string | undefined | Promise<string | undefined>
 
+interface Reason { readonly text: string, readonly isExpected: boolean }
+
 /** What a probe said that takes time holds for so long, however often it is asked. */
 const FRESH_MS = 1_000
 const PATIENCE_MS = 2_000
@@ -22,48 +24,59 @@ export class Readiness {
     this.#log = log
   }
 
-  /** Adds what has to hold. A probe that answers at once is asked each time, one that takes time once a second. */
-  check (name: string, probe: Probe): void {
-    this.#checks.push(new Check(name, probe, this.#log))
+  /**
+   * Adds what has to hold. A probe that answers at once is asked each time, one that takes time once a second. What is
+   * as somebody wanted it (`isExpected`) is no warning.
+   */
+  check (name: string, probe: Probe, isExpected = false): void {
+    this.#checks.push(new Check(name, probe, this.#log, isExpected))
   }
 
   /** Why this node is not ready, `NAME: why` each; none when it is. */
   async reasons (): Promise<readonly string[]> {
+    return (await this.#reasons()).map(({ text }) => text)
+  }
+
+  async #reasons (): Promise<readonly Reason[]> {
     const answers = await Promise.all(this.#checks.map(async check => {
       const reason = await check.ask()
-      return reason === undefined ? [] : [`${check.name}: ${reason}`]
+      return reason === undefined ? [] : [{ text: `${check.name}: ${reason}`, isExpected: check.isExpected }]
     }))
     return answers.flat()
   }
 
   readonly routes: Readonly<Record<string, HttpHandler>> = {
     '/readyz': (_request, response) => {
-      void this.reasons().then(reasons => {
+      void this.#reasons().then(reasons => {
         this.#logChange(reasons)
         const isReady = reasons.length === 0
         response.writeHead(isReady ? 200 : 503, { 'content-type': 'text/plain', 'cache-control': 'no-store' })
-          .end(isReady ? 'ready\n' : `${reasons.join('\n')}\n`)
+          .end(isReady ? 'ready\n' : `${reasons.map(({ text }) => text).join('\n')}\n`)
       })
     },
   }
 
-  #logChange (reasons: readonly string[]): void {
+  // While the server starts or stops, whoever wanted that knows.
+  #logChange (reasons: readonly Reason[]): void {
+    if (reasons.some(({ isExpected }) => isExpected)) return
     const isReady = reasons.length === 0
     if (isReady && !this.#wasReady) this.#log.info('ready for clients again')
-    if (!isReady && this.#wasReady) this.#log.warn({ reasons }, 'not ready for clients')
+    if (!isReady && this.#wasReady) this.#log.warn({ reasons: reasons.map(({ text }) => text) }, 'not ready for clients')
     this.#wasReady = isReady
   }
 }
 
 class Check {
   readonly name: string
+  readonly isExpected: boolean
   readonly #probe: Probe
   readonly #log: Logger
   #last: Promise<string | undefined> | undefined
   #lastHoldsUntil = 0
 
-  constructor (name: string, probe: Probe, log: Logger) {
+  constructor (name: string, probe: Probe, log: Logger, isExpected: boolean) {
     this.name = name
+    this.isExpected = isExpected
     this.#probe = probe
     this.#log = log
   }

@@ -38,14 +38,20 @@ export class Durables {
     return { sessions: account.sessions.map(saveSession), states }
   }
 
-  /** Brings the sessions back; what is returned are those that nobody can go on with. */
-  async restore (account: Account, saved: SavedAccount): Promise<readonly Session[]> {
+  /**
+   * Brings the sessions back. What is returned is to be called once the account is in memory, before anything comes for
+   * it, and gives those that nobody can go on with.
+   */
+  async restore (account: Account, saved: SavedAccount): Promise<() => readonly Session[]> {
     for (const one of saved.sessions) account.add(this.#session(account, one))
     for (const [extension, state] of this.#states) {
       await state.restore(account, saved.states[extension], saved.notes[extension] ?? [])
     }
-    for (const state of this.#states.values()) await state.restored?.(account)
-    return account.sessions.filter(session => !this.#events.isKept(session))
+    return () => {
+      // Who holds back what is for sessions comes before who hands it to them.
+      for (const state of [...this.#states.values()].reverse()) state.restored?.(account)
+      return account.sessions.filter(session => !this.#events.isKept(session))
+    }
   }
 
   #session (account: Account, { resource, flags, presence, priority, isInterested, directed }: SavedSession): Session {

@@ -18,13 +18,15 @@ interface Forwarded {
 }
 
 export class Forwarding {
-  readonly #homes: Homes
+  readonly #homes: Pick<Homes, 'forward' | 'forget'>
   readonly #again: Again
   readonly #failed: (stanza: Stanza, error: StanzaError) => void | Promise<void>
   readonly #underWay = new Map<string, Forwarded[]>()
 
   /** `failed` tells the sender of what can't be handed over. */
-  constructor (homes: Homes, again: Again, failed: (stanza: Stanza, error: StanzaError) => void | Promise<void>) {
+  constructor (
+    homes: Pick<Homes, 'forward' | 'forget'>, again: Again, failed: (stanza: Stanza, error: StanzaError) => void | Promise<void>,
+  ) {
     this.#homes = homes
     this.#again = again
     this.#failed = failed

@@ -37,8 +37,8 @@ export interface Homes {
   find (account: string): Promise<Found>
   /** That node is not the account's home, or is no more. */
   forget (account: string): void
-  /** The account is not in memory here any more: whoever needs it next may be its home. */
-  release (account: string, hasRecord: boolean): void
+  /** The account is not in memory here any more: its home is `heir` while that lives, or whoever needs it next. */
+  release (account: string, hasRecord: boolean, heir?: string): void
   /** Removes an account at its home: false where that is not its home. */
   removeAt (node: string, account: string): Promise<boolean>
   /** Nothing while this node's homes are its own for sure; or else when that is known. */

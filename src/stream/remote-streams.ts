@@ -45,7 +45,7 @@ export class RemoteStreams {
       if (!located || 'node' in located) return NOT_HOME
       // Homes follow their clients: a session that comes here alone goes on where its client is.
       if (!hasStream(located.account)) {
-        await this.#parts.accounts.giveUp(located.account)
+        await this.#parts.accounts.giveUp(located.account, gateway)
         if (this.#parts.accounts.peek(login.jid) === undefined) return NOT_HOME
       }
       return this.#admit(stream, entrance, request, await goIn(entrance, request, login))

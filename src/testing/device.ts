@@ -98,7 +98,6 @@ export class Device {
     const framer = new Framer(LIMITS)
     framer.push(Buffer.from(HEADER))
     framer.next()
-    this.#client = client
     return framer
   }
 
@@ -109,15 +108,22 @@ export class Device {
     client.send(`<enable xmlns='${NS_MANAGED}' resume='true'/>`)
     this.#session = / id='([^']*)'/.exec(await client.until('/>'))?.[1]
     this.#unacknowledged.push("<presence xmlns='jabber:client'/>")
-    client.send(this.#unacknowledged.join(''))
+    this.#goOn(client)
+  }
+
+  /** From now on what it says is sent at once. */
+  #goOn (client: WireClient): void {
+    this.#client = client
+    client.send(`${this.#unacknowledged.join('')}<r xmlns='${NS_MANAGED}'/>`)
   }
 
   async #resume (client: WireClient, id: string): Promise<void> {
     client.send(`<resume xmlns='${NS_MANAGED}' previd='${id}' h='${this.#handled}'/>`)
     const answer = await client.until('>')
-    if (!answer.includes('<resumed')) this.faults.push(`not resumed: ${answer}`)
+    if (answer.includes('<failed')) this.faults.push(`not resumed: ${answer}`)
+    if (!answer.includes('<resumed')) throw new Error(`not now: ${answer}`)
     this.#acknowledge(Number(/ h='(\d+)'/.exec(answer)?.[1]))
-    client.send(`${this.#unacknowledged.join('')}<r xmlns='${NS_MANAGED}'/>`)
+    this.#goOn(client)
   }
 
   #acknowledge (h: number): void {

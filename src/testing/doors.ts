@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Bus } from '../cluster/bus.ts'
 import type { Core } from '../core.ts'
 import { openLog } from '../log.ts'
@@ -29,6 +29,7 @@ export interface DoorOptions {
 
 export class Doors {
   readonly streams = new Set<ClientStream>()
+  readonly #sockets = new Set<Socket>()
   readonly #core: Core
   readonly #cluster: { readonly bus: Bus, readonly homes: Homes }
   readonly #doors: { readonly port: number, close (): void }[] = []
@@ -59,7 +60,10 @@ export class Doors {
     }
     this.#remote = new RemoteStreams(this.#cluster.bus, parts)
     const accept = (transport: Transport): void => { this.streams.add(new ClientStream(transport, parts, parts.now())) }
-    const tcp = createServer({ noDelay: true, allowHalfOpen: true }, socket => { accept(new TcpTransport(socket)) })
+    const tcp = createServer({ noDelay: true, allowHalfOpen: true }, socket => {
+      this.#sockets.add(socket.once('close', () => { this.#sockets.delete(socket) }))
+      accept(new TcpTransport(socket))
+    })
     const endpoint = new WebSocketEndpoint({ maxMessageBytes: 262_144 }, accept)
     const http = createHttpServer().on('upgrade', endpoint.upgrade)
     for (const server of [tcp, http]) {
@@ -72,6 +76,12 @@ export class Doors {
 
   connectTcp (): Promise<WireClient> { return WireClient.tcp(this.#doors[0]?.port ?? 0) }
   connectWebSocket (): Promise<WireClient> { return WireClient.webSocket(this.#doors[1]?.port ?? 0) }
+
+  /** As when the process is killed: connections break, on TCP at least, and nobody is told why. */
+  breaks (): void {
+    for (const socket of this.#sockets) socket.destroy()
+    for (const door of this.#doors) door.close()
+  }
 
   close (): void {
     for (const stream of this.streams) stream.close()

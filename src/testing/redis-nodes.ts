@@ -46,13 +46,10 @@ export class RedisNodes {
     cluster.bus.open()
     let doors: Promise<Doors> | undefined
     let isDead = false
-    const endAll = (): void => {
-      end()
-      void doors?.then(open => { open.close() })
-    }
     onTestFinished(async () => {
       if (isDead) return
-      endAll()
+      end()
+      await doors?.then(open => { open.close() })
       await cluster.leave()
     })
     return {
@@ -62,7 +59,8 @@ export class RedisNodes {
         isDead = true
         world.freezes()
         cluster.redis.close()
-        endAll()
+        end()
+        void doors?.then(open => { open.breaks() })
         void cluster.leave()
       },
     }

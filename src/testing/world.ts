@@ -84,39 +84,30 @@ export async function start (extensions: Extensions, cluster?: Cluster, limits: 
   onTestFinished(stop)
   return {
     core,
+    db: postgres,
+    freezes () { isUp = false },
     async restarts () {
       await stop()
       return start(extensions, undefined, limits)
     },
-    freezes () { isUp = false },
-    db: postgres,
     async client (address) {
       const jid = Jid.parse(address)
       if (!await core.store.find(jid)) await core.store.create(jid.bare, credentials)
-      const account = await core.accounts.open(jid, false)
-      return newcomer(core, stream => core.accounts.bind(account, jid, stream))
+      return enters(core, jid, false)
     },
-    returns: (address, request) => comesBack(core, Jid.parse(address), request),
-    async guest (address) {
-      const jid = Jid.parse(address)
-      const account = await core.accounts.open(jid, true)
-      return newcomer(core, stream => core.accounts.bind(account, jid, stream))
-    },
+    guest: address => enters(core, Jid.parse(address), true),
+    returns: (address, request) => resumes(core, Jid.parse(address), request),
   }
 }
 
-async function coreOf (
-  db: Database, extensions: Extensions, cluster: Cluster | undefined, limits: Partial<MucLimits>,
-): Promise<Core> {
-  return createCore({
-    hosts: ['localhost'], db, log: await openLog({ level: 'silent' }), cluster, muc: { ...DEFAULT_LIMITS, ...limits },
-    extensions: extensions.map(one => 'name' in one
-      ? { extension: one, options: one.config?.parse(undefined) }
-      : { extension: one[0], options: one[1] }),
-  })
+async function enters (core: Core, jid: Jid, isAnonymous: boolean): Promise<Client> {
+  const account = await core.accounts.open(jid, isAnonymous)
+  const client = new Client(core, stream => core.accounts.bind(account, jid, stream))
+  core.events.bound(client.session)
+  return client
 }
 
-async function comesBack (core: Core, jid: Jid, request: string): Promise<Client> {
+async function resumes (core: Core, jid: Jid, request: string): Promise<Client> {
   await core.accounts.open(jid, false)
   const resumption = await core.streams.resume(parse(request), jid)
   const { session, resumed, reply } = resumption ?? {}
@@ -129,10 +120,15 @@ async function comesBack (core: Core, jid: Jid, request: string): Promise<Client
   return client
 }
 
-function newcomer (core: Core, bind: (stream: SessionStream) => Session): Client {
-  const client = new Client(core, bind)
-  core.events.bound(client.session)
-  return client
+async function coreOf (
+  db: Database, extensions: Extensions, cluster: Cluster | undefined, limits: Partial<MucLimits>,
+): Promise<Core> {
+  return createCore({
+    hosts: ['localhost'], db, log: await openLog({ level: 'silent' }), cluster, muc: { ...DEFAULT_LIMITS, ...limits },
+    extensions: extensions.map(one => 'name' in one
+      ? { extension: one, options: one.config?.parse(undefined) }
+      : { extension: one[0], options: one[1] }),
+  })
 }
 
 /** The database, with an eye on what is under way in it. */

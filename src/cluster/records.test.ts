@@ -1,0 +1,241 @@
+/** What is kept of an account's sessions outside of its node, and what the next node finds. */
+import { pino } from 'pino'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { StageTable } from '../extension/stages.ts'
+import { Account } from '../session/account.ts'
+import { Session } from '../session/session.ts'
+import { eventually } from '../testing/redis-node.ts'
+import { hasRedis, startRedis } from '../testing/redis.ts'
+import type { TestRedis } from '../testing/redis.ts'
+import { Jid } from '../xmpp/jid.ts'
+import { RedisRecords } from './records.ts'
+import { openRedis } from './redis.ts'
+import type { RedisConnections } from './redis.ts'
+
+const log = pino({ level: 'silent' })
+const ROMEO = 'romeo@localhost'
+
+interface Node { readonly redis: RedisConnections, readonly records: RedisRecords, name: string }
+
+function inOrder (node: string): { readonly node: string, readonly isInOrder: boolean } { return { node, isInOrder: true } }
+function killed (node: string): { readonly node: string, readonly isInOrder: boolean } { return { node, isInOrder: false } }
+
+describe.skipIf(!hasRedis())('records', () => {
+  let server: TestRedis
+  const nodes: Node[] = []
+
+  beforeAll(async () => { server = await startRedis({ persists: true }) })
+  beforeEach(async () => { await server.restartEmpty() })
+  afterEach(async () => {
+    for (const { redis, records } of nodes.splice(0)) {
+      await records.stop()
+      redis.close()
+    }
+  })
+  afterAll(() => server.stop())
+
+  async function start (name: string): Promise<Node> {
+    const redis = await openRedis(server.url, log)
+    const node: Node = { redis, name, records: new RedisRecords({ redis: redis.journal, id: () => node.name, log }) }
+    // An account's state is how many times it was asked for.
+    let asked = 0
+    node.records.start(account => ({
+      sessions: account.sessions.map(({ jid, priority }) => ({
+        resource: jid.resource, flags: [], priority, isInterested: false, directed: [],
+      })),
+      states: { asked: ++asked },
+    }))
+    nodes.push(node)
+    return node
+  }
+
+  function account ({ records }: Node, jid = ROMEO): Account {
+    const made = new Account(Jid.parse(jid))
+    made.add(new Session(made.jid.withResource('orchard'), made, new StageTable(log)))
+    made.touch = () => { records.touch(made) }
+    return made
+  }
+
+  test('a change is written by itself, and found by the next node', async () => {
+    const [a, b] = [await start('a'), await start('b')]
+
+    account(a).touch()
+
+    await eventually(async () => {
+      expect(await b.records.inherit(killed('a'), ROMEO)).toEqual({
+        sessions: [expect.objectContaining({ resource: 'orchard' })], states: { asked: 1 }, notes: {},
+      })
+    })
+    expect(await b.records.owners()).toEqual(['a'])
+    expect(await b.records.accountsOf('a')).toEqual([ROMEO])
+  })
+
+  test('an account without a session leaves none', async () => {
+    const a = await start('a')
+    const romeo = account(a)
+    await a.records.save(romeo)
+    romeo.clear()
+
+    romeo.touch()
+
+    await eventually(async () => { expect(await a.records.accountsOf('a')).toEqual([]) })
+    expect(await a.records.inherit(killed('a'), ROMEO)).toBeUndefined()
+  })
+
+  test('what was noted since is given to each extension in order, and nothing that was saved, nor another account\'s', async () => {
+    const [a, b] = [await start('a'), await start('b')]
+    const [romeo, juliet] = [account(a), account(a, 'juliet@localhost')]
+    a.records.note(romeo, 'sm', 'before')
+    await a.records.save(romeo)
+
+    a.records.note(romeo, 'sm', 'one', Buffer.from('é'))
+    a.records.note(juliet, 'sm', 'hers')
+    a.records.note(romeo, 'archive', '7')
+    await new Promise(resolve => { setImmediate(resolve) })
+    a.records.note(romeo, 'sm', 'two')
+
+    await eventually(async () => { expect(await a.redis.commands.xlen('hg:journal:a')).toBe(3) })
+    const saved = await b.records.inherit(killed('a'), ROMEO)
+    expect(saved?.notes['sm']?.map(({ about, body }) => `${about} ${body}`)).toEqual(['one é', 'two '])
+    expect(saved?.notes['archive']?.map(({ about }) => about)).toEqual(['7'])
+  })
+
+  test('what was given up in order needs no notes', async () => {
+    const [a, b] = [await start('a'), await start('b')]
+    const romeo = account(a)
+    await a.records.save(romeo)
+    a.records.note(romeo, 'sm', 'late')
+    await eventually(async () => { expect(await a.redis.commands.xlen('hg:journal:a')).toBe(1) })
+
+    expect((await b.records.inherit(inOrder('a'), ROMEO))?.notes).toEqual({})
+  })
+
+  test('a journal that has grown is cut, and nothing is missing', async () => {
+    const [a, b] = [await start('a'), await start('b')]
+    const romeo = account(a)
+    for (let i = 0; i < 9; i++) {
+      a.records.note(romeo, 'sm', String(i), Buffer.alloc(1024 * 1024))
+      await new Promise(resolve => { setImmediate(resolve) })
+    }
+
+    await eventually(async () => { expect(await a.redis.commands.xlen('hg:journal:a')).toBeLessThan(9) })
+    a.records.note(romeo, 'sm', 'after')
+    await eventually(async () => {
+      const saved = await b.records.inherit(killed('a'), ROMEO)
+      expect([saved?.states, saved?.notes['sm']?.map(({ about }) => about)]).toEqual([{ asked: 1 }, ['after']])
+    }).finally(() => b.redis.close()) // it reads a journal once
+  })
+
+  test('the new home\'s record takes the place of the old one', async () => {
+    const [a, b] = [await start('a'), await start('b')]
+    await a.records.save(account(a))
+    await b.redis.commands.set(`hg:home:${ROMEO}`, 'a\nb')
+    await b.records.inherit(killed('a'), ROMEO)
+
+    await b.records.save(account(b))
+
+    expect(await b.records.accountsOf('a')).toEqual([])
+    expect(await b.records.accountsOf('b')).toEqual([ROMEO])
+    expect(await b.redis.commands.get(`hg:home:${ROMEO}`)).toBe('b')
+  })
+
+  test('a node that was taken for dead while it took over leaves the old record for the next', async () => {
+    const [a, b] = [await start('a'), await start('b')]
+    await a.records.save(account(a))
+    await b.redis.commands.set(`hg:home:${ROMEO}`, 'a\nb')
+    await b.records.inherit(killed('a'), ROMEO)
+    b.name = 'b2'
+
+    await b.records.save(account(b))
+
+    expect(await b.records.accountsOf('a')).toEqual([ROMEO])
+    expect(await b.redis.commands.get(`hg:home:${ROMEO}`)).toBe('a\nb')
+  })
+
+  test('a node that takes back what it has given up keeps its record', async () => {
+    const a = await start('a')
+    await a.records.save(account(a))
+    await a.redis.commands.set(`hg:home:${ROMEO}`, '-a\na')
+    await a.records.inherit(inOrder('a'), ROMEO)
+
+    await a.records.save(account(a))
+
+    expect(await a.records.accountsOf('a')).toEqual([ROMEO])
+  })
+
+  test('a node under a new name leaves no record under the old one', async () => {
+    const a = await start('a')
+    const romeo = account(a)
+    await a.records.save(romeo)
+    a.name = 'a2'
+    await a.redis.commands.set(`hg:home:${ROMEO}`, 'a2')
+
+    a.records.renamed(romeo, 'a')
+
+    await eventually(async () => { expect(await a.records.accountsOf('a2')).toEqual([ROMEO]) })
+    expect(await a.records.accountsOf('a')).toEqual([])
+  })
+
+  test('of an account that is at home elsewhere nothing is written any more, nor taken away', async () => {
+    const a = await start('a')
+    const [romeo, juliet] = [account(a), account(a, 'juliet@localhost')]
+    await a.records.save(romeo)
+    romeo.touch()
+    a.records.note(romeo, 'sm', '1')
+
+    romeo.clear()
+    a.records.forget(romeo)
+    juliet.touch()
+
+    await eventually(async () => { expect(await a.records.accountsOf('a')).toContain('juliet@localhost') })
+    expect(await a.records.accountsOf('a')).toContain(ROMEO)
+  })
+
+  test('what changed while Redis was away is written when it is back', async () => {
+    const a = await start('a')
+    const romeo = account(a)
+    await a.records.save(romeo)
+    await server.kill()
+    await eventually(() => { expect(a.redis.isUp).toBe(false) })
+
+    await expect(a.records.save(romeo)).rejects.toThrow()
+    account(a, 'juliet@localhost').touch()
+    a.records.note(romeo, 'sm', 'lost')
+    await new Promise(resolve => { setTimeout(resolve, 50) })
+    await server.start()
+
+    await eventually(async () => { expect(await a.records.accountsOf('a')).toHaveLength(2) })
+    await eventually(async () => { // a snapshot stands in for what could not be noted
+      const saved = await a.records.inherit(inOrder('a'), ROMEO)
+      expect(saved?.states['asked']).toBeGreaterThan(2)
+    })
+  })
+
+  test('what goes to another node while a write of it hangs, and fails, stays as it was written', async () => {
+    const a = await start('a')
+    const [romeo, juliet] = [account(a), account(a, 'juliet@localhost')]
+    await a.records.save(romeo)
+    server.pause()
+    for (const one of [romeo, juliet]) one.touch()
+    await new Promise(resolve => { setTimeout(resolve, 50) })
+
+    romeo.clear()
+    a.records.forget(romeo)
+    await eventually(() => { expect(a.redis.journal.status).not.toBe('ready') })
+    server.resume()
+    juliet.clear()
+
+    await eventually(async () => { expect(await a.records.accountsOf('a')).toEqual([ROMEO]) })
+  })
+
+  test('what nobody goes on with is taken away, and at the end the node\'s name', async () => {
+    const [a, b] = [await start('a'), await start('b')]
+    await a.records.save(account(a))
+
+    await b.records.discard('a', ROMEO)
+    await b.records.bury('a')
+
+    expect(await b.records.accountsOf('a')).toEqual([])
+    expect(await b.records.owners()).toEqual([])
+  })
+})

@@ -1,0 +1,106 @@
+/** Stanzas for accounts at home elsewhere: each is dealt with once, in order, wherever the home turns out to be. */
+import { setImmediate } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { NodeGone } from '../cluster/bus.ts'
+import type { Homes } from './homes.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import { Jid } from '../xmpp/jid.ts'
+import { message, presence } from '../xmpp/stanza.ts'
+import type { Stanza } from '../xmpp/stanza.ts'
+import { el } from '../xml/element.ts'
+import { Forwarding } from './forwarding.ts'
+
+const JULIET = 'juliet@localhost'
+const TO = Jid.parse(JULIET)
+
+/** The other nodes as one sees them: what they are handed, until a test answers. */
+function start () {
+  const handed: { readonly to: string, readonly stanza: string, readonly answer: PromiseWithResolvers<boolean> }[] = []
+  const happened: string[] = []
+  const name = (stanza: Stanza): string => stanza.id ?? stanza.type ?? ''
+  const homes: Pick<Homes, 'forward' | 'forget'> = {
+    forget: account => { happened.push(`forget ${account}`) },
+    forward (to, stanza) {
+      const answer = Promise.withResolvers<boolean>()
+      handed.push({ to, stanza: name(stanza), answer })
+      return answer.promise
+    },
+  }
+  const forwarding = new Forwarding(homes,
+    async stanza => { happened.push(`again ${name(stanza)}`) },
+    async (stanza, { condition }) => { happened.push(`${condition} ${name(stanza)}`) })
+  const says = (id: string, node = 'b', account = JULIET): Promise<void> =>
+    forwarding.send(node, account, message('chat', { to: TO, id }, el('body', undefined, {}, id)))
+      .then(() => { happened.push(`done ${id}`) })
+  return { forwarding, handed, happened, says, answers: (at: number) => handed[at]?.answer }
+}
+
+test('each is handed over at once, and done when its home has dealt with it', async () => {
+  const { handed, happened, says, answers } = start()
+
+  void says('1')
+  void says('2')
+  answers(1)?.resolve(true)
+  await setImmediate()
+  answers(0)?.resolve(true)
+  await setImmediate()
+
+  expect(handed.map(({ to, stanza }) => `${stanza} to ${to}`)).toEqual(['1 to b', '2 to b'])
+  expect(happened).toEqual(['done 2', 'done 1'])
+})
+
+test.each([
+  ['is not its home any more', (answer: PromiseWithResolvers<boolean> | undefined) => { answer?.resolve(false) }],
+  ['is gone', (answer: PromiseWithResolvers<boolean> | undefined) => { answer?.reject(new NodeGone('b')) }],
+])('where that node %s all that went to the account goes again, in order, and once', async (_, fail) => {
+  const { happened, says, answers } = start()
+  void says('1')
+  void says('2')
+  void says('3')
+  void says('other', 'b', 'nurse@localhost')
+
+  answers(0)?.resolve(true)
+  await setImmediate()
+  fail(answers(1))
+  await setImmediate()
+  fail(answers(2))
+  await setImmediate()
+
+  expect(happened).toEqual([
+    'done 1', `forget ${JULIET}`, 'again 2', 'again 3', 'done 2', 'done 3',
+  ])
+})
+
+test('presence goes again too: an end that is never heard of would leave a contact online', async () => {
+  const { forwarding, happened, answers } = start()
+  void forwarding.send('b', JULIET, presence('unavailable', { to: TO }))
+
+  answers(0)?.resolve(false)
+  await setImmediate()
+
+  expect(happened).toContain('again unavailable')
+})
+
+test('who sent what can\'t be handed over is told, and the rest goes its way', async () => {
+  const { happened, says, answers } = start()
+  void says('1')
+  void says('2')
+
+  answers(0)?.reject(new StanzaError('remote-server-timeout'))
+  await setImmediate()
+  answers(1)?.resolve(true)
+  await setImmediate()
+
+  expect(happened).toEqual(['remote-server-timeout 1', 'done 1', 'done 2'])
+})
+
+test('what comes after a failure is not held up by it', async () => {
+  const { handed, says, answers } = start()
+  void says('1')
+  answers(0)?.reject(new NodeGone('b'))
+  await setImmediate()
+
+  void says('2', 'c')
+
+  expect(handed.map(({ to, stanza }) => `${stanza} to ${to}`)).toEqual(['1 to b', '2 to c'])
+})
