@@ -20,8 +20,9 @@ export class Device {
     for (let opened = await this.line.open(); opened; opened = await this.line.open()) {
       try {
         if (opened.taken < 2) {
-          this.line.send("<iq type='set' id='carbons'><enable xmlns='urn:xmpp:carbons:2'/></iq>")
+          // What another device has not acknowledged yet is replayed first; a copy must not come before it.
           this.line.send('<presence/>')
+          this.line.send("<iq type='set' id='carbons'><enable xmlns='urn:xmpp:carbons:2'/></iq>")
         }
         for (;;) this.#take(await this.line.receive())
       } catch { // broken, or silent for a while
