@@ -269,21 +269,24 @@ test('a closed archive keeps nothing more, and what was on its way is written wh
   expect(() => keep(archive, 'two')).toThrow(expect.objectContaining({ condition: 'service-unavailable' }))
 })
 
-test('an archive that another node numbers from now on begins anew when it comes back, whatever became of the last write', async () => {
+test('an archive that another node numbers begins anew when it comes back, also while its last write is under way', async () => {
   const archive = new Archive(ROMEO, EMPTY)
-  line.state = 'down'
+  line.hang()
   const { committed } = keep(archive, 'one')
+  await expect.poll(() => line.attempts).toBe(1)
 
   writer.leave(archive)
-  const again = new Archive(ROMEO, EMPTY)
+  const active = writer.active(ROMEO)
+  const again = new Archive(ROMEO, { ...EMPTY, last: 1 })
+  const mine = keep(again, 'mine')
+  line.release()
+  await committed
 
-  expect(writer.active(ROMEO)).toBeUndefined()
+  expect(active).toBeUndefined()
   expect(() => keep(archive, 'two')).toThrow(expect.objectContaining(WAIT))
-  keep(again, 'mine')
-  line.state = 'up'
-  await Promise.allSettled([committed])
-  expect(archive.state).toBe('left')
-  await expect.poll(() => writer.active(ROMEO)).toBeUndefined()
+  expect(writer.active(ROMEO)).toBe(again)
+  await mine.committed
+  expect(await kept()).toEqual(['1 one', '2 mine'])
 })
 
 test('an archive ends where it ended before a restart, and knows what came within a day', async () => {

@@ -15,6 +15,8 @@ export class Deliveries {
   readonly #asked = new WeakMap<Session, number>()
   /** Told when a session begins to be given what was waiting, and when it has it. */
   whenReplaying: (session: Session, isOn: boolean) => void = () => {}
+  /** Told when a device of the account has something more. */
+  whenConfirmed: (account: Account) => void = () => {}
   /** What may have moved since the database was told. */
   readonly #moved = new Map<string, Undelivered>()
 
@@ -48,7 +50,20 @@ export class Deliveries {
     const undelivered = this.#accounts.of(session.account)
     undelivered.confirm(seq)
     this.#moved.set(undelivered.owner, undelivered)
+    this.whenConfirmed(session.account)
     this.#replays.get(session)?.confirmed(seq)
+  }
+
+  /** All of the account's archive up to there is with a device. */
+  position (account: Account): number {
+    return this.#accounts.of(account).position
+  }
+
+  /** A device has everything up to there. */
+  confirmUpTo (account: Account, seq: number): void {
+    const undelivered = this.#accounts.of(account)
+    undelivered.confirmUpTo(seq)
+    this.#moved.set(undelivered.owner, undelivered)
   }
 
   /** Gives the session what no device has for sure. */

@@ -1,23 +1,47 @@
-/** Offline delivery on many nodes: a session that was being given what was waiting is given the rest at the next home. */
+/**
+ * Offline delivery on many nodes: a session that was being given what was waiting is given the rest at the next home,
+ * and nobody is given again what a device has acknowledged, though the database was not told yet.
+ */
 import type { Account, ExtensionHost, Session } from '../../src/extension/api.ts'
 import type { Deliveries } from './deliveries.ts'
 
-/** Remembers outside of the node which sessions are not up to date yet. */
+interface Saved { readonly replaying: readonly string[], readonly position: number }
+
+/** Remembers outside of the node which sessions are not up to date yet, and what devices have for sure. */
 export function outliveNodes (host: ExtensionHost, deliveries: Deliveries): void {
   const replaying = new WeakMap<Account, readonly Session[]>()
   const note = host.durable({
-    save: account => account.sessions.filter(session => deliveries.isReplaying(session)).map(({ jid }) => jid.resource),
+    save: (account): Saved => ({
+      replaying: account.sessions.filter(session => deliveries.isReplaying(session)).map(({ jid }) => jid.resource),
+      position: deliveries.position(account),
+    }),
     restore (account, saved, notes) {
-      const resources = new Set((saved ?? []) as readonly string[]) // as `save` gave it
+      const before = saved as Saved | undefined // as `save` gave it
+      const resources = new Set(before?.replaying)
+      let position = before?.position ?? 0
       for (const { about } of notes) {
-        if (about.startsWith('+')) resources.add(about.slice(1))
-        else resources.delete(about.slice(1))
+        const rest = about.slice(1)
+        if (about.startsWith('=')) position = Number(rest)
+        else if (about.startsWith('+')) resources.add(rest)
+        else resources.delete(rest)
       }
+      deliveries.confirmUpTo(account, position)
       replaying.set(account, account.sessions.filter(({ jid }) => resources.has(jid.resource)))
     },
     restored (account) {
       for (const session of replaying.get(account) ?? []) deliveries.replay(session)
     },
   })
-  deliveries.whenReplaying = ({ account, jid }, isOn) => { note?.(account, `${isOn ? '+' : '-'}${jid.resource}`) }
+  if (!note) return
+  deliveries.whenReplaying = ({ account, jid }, isOn) => { note(account, `${isOn ? '+' : '-'}${jid.resource}`) }
+  const moved = new Set<Account>()
+  deliveries.whenConfirmed = account => { // once for all that one acknowledgement confirms
+    moved.add(account)
+    if (moved.size === 1) {
+      process.nextTick(() => {
+        for (const one of moved) note(one, `=${deliveries.position(one)}`)
+        moved.clear()
+      })
+    }
+  }
 }

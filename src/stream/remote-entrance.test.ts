@@ -196,3 +196,30 @@ test('an account of which no client is at its home moves to where its client com
   expect(boundAt(gateway, 'wanderer')).toEqual(['orchard'])
   expect(home.core.accounts.peek(Jid.parse('wanderer@localhost'))).toBe(undefined)
 })
+
+test('an account whose client leaves while it is given up for that client is at home where the client came to', async () => {
+  const { promise: letGo, resolve: goOn } = Promise.withResolvers<void>()
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
+  const slow = extension({
+    name: 'slow', xeps: [],
+    setup (host) {
+      host.when('account.leaving', () => {
+        ask()
+        return letGo
+      })
+    },
+  })
+  const { nodes, gateway, home } = await awayFromHome({ extensions: [slow] })
+  await nodes.addAccount('fickle@localhost')
+  await home.core.accounts.locate(Jid.parse('fickle@localhost'))
+  const client = await gateway.connectWebSocket()
+
+  void client.authenticates('fickle', BIND2).catch(() => {})
+  await asked
+  client.destroy()
+  await expect.poll(() => gateway.streams.size).toBe(0)
+  goOn()
+
+  await expect.poll(() => gateway.core.accounts.peek(Jid.parse('fickle@localhost'))).toBeDefined()
+  expect(boundAt(gateway, 'fickle')).toEqual([])
+})
