@@ -1,6 +1,6 @@
 /** A stream outlives its node: whichever node is killed, its clients go on at another, and their contacts hear nothing. */
 import { setTimeout } from 'node:timers/promises'
-import { describe, expect, inject, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
 import { hasRedis } from '../../src/testing/redis.ts'
 import { register } from '../runner/register.ts'
 import { Line, PASSWORD } from './line.ts'

