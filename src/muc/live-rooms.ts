@@ -128,7 +128,7 @@ export class LiveRooms {
     await Promise.all(this.#slots.map(async slot => { room.setData(slot, await slot.load(room.jid)) }))
     await this.#parts.events.roomOpened(room)
     const { cluster } = this.#parts
-
+    restoreOccupants(room, records)
     if (cluster) keepRecords(room, cluster.roomRecords)
     this.place(room)
     if (room.occupants.size > 0) for (const message of unspread(room, records)) this.#parts.say(room, message)

@@ -43,8 +43,8 @@ export interface Content {
   readonly children: readonly Child[]
 }
 
-/** What copies for many have in common: all that follows the address, once it was written. */
-interface Common { bytes: Buffer | undefined }
+/** What copies for many have in common: all that follows the address, once it was written, and the content, once it was kept. */
+interface Common { bytes?: Buffer, kept?: Buffer }
 
 const NOTHING = Buffer.alloc(0)
 const NO_CHILDREN: readonly Child[] = []
@@ -110,7 +110,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   /** The same stanza to somebody else, as one of many: what they have in common is written once. */
   copyFor (to: Jid): StanzaOf<Kind, Type> {
     const copy = this.withAddress(this.from, to)
-    copy.#common = this.#common ??= { bytes: undefined }
+    copy.#common = this.#common ??= {}
     return copy
   }
 
@@ -155,8 +155,12 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
 
   /** The same stanza in memory of its own, to be kept: what came from the network holds all that came with it. */
   copy (): StanzaOf<Kind, Type> {
-    const inner = this.inner.length === 0 ? NOTHING : Buffer.from(this.inner)
-    return new StanzaOf(this.kind, this.type, this, inner, this.children)
+    const { inner } = this
+    const kept = inner.length === 0 ? NOTHING : this.#common ? this.#common.kept ??= Buffer.from(inner) : Buffer.from(inner)
+    if (kept === inner) return this
+    const copy = new StanzaOf(this.kind, this.type, this, kept, this.children)
+    copy.#common = this.#common
+    return copy
   }
 
   /** The same stanza with some payloads more, at the end. */
