@@ -52,7 +52,7 @@ export async function openRoom (
   const fields = [
     ['FORM_TYPE', 'http://jabber.org/protocol/muc#roomconfig'],
     ...accounts > MAX_SEEN ? [['muc#roomconfig_presencebroadcast', 'moderator']] : [],
-    ...archives ? [['muc#roomconfig_persistentroom', '1'], ['muc#roomconfig_enablearchiving', '1'], ['mam', '1']] : [],
+    ...archives ? [['muc#roomconfig_persistentroom', '1']] : [], // or its archive goes with it
   ].map(([name, value]) => `<field var='${name}'><value>${value}</value></field>`).join('')
   const query = `<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'>${fields}</x></query>`
   await client.ask(`<iq type='set' id='open' to='${room}'>${query}</iq>`, text => /id=['"]open['"]/.test(text))

@@ -10,7 +10,7 @@ import { forwardedStanza } from './cluster/redis-homes.ts'
 import type { Core } from './core.ts'
 import type { Logger } from './log.ts'
 import { Jid } from './xmpp/jid.ts'
-import { storedStanza } from './xmpp/stanza.ts'
+import type { Stanza } from './xmpp/stanza.ts'
 
 /** How often a node looks for what dead ones have left, and how long it leaves that to those who come for it. */
 const LOOK_MS = 5_000
@@ -28,9 +28,9 @@ export interface LegacyOptions {
 /** Lets the core be reached by the other nodes; what is returned ends that. */
 export function serveCluster (cluster: Cluster, core: Core, log: Logger, options: LegacyOptions = {}): () => void {
   const { bus, membership, homes, records } = cluster
-  bus.answer('stanza', async (_from, { identity, isAgain }, body) =>
-    ({ isHome: await core.router.routeHere(forwardedStanza(body, identity), isAgain) }))
-  bus.answer('spread', (_from, { to }, body) => takeCopies(core, log, to, body))
+  bus.answer('stanza', async (_from, header, body) =>
+    ({ isHome: await core.router.routeHere(forwardedStanza(body, header)) }))
+  bus.answer('spread', (_from, header, body) => takeCopies(core, log, header.to, forwardedStanza(body, header)))
   bus.answer('account.remove', async (_from, { account }) => {
     const jid = Jid.parse(account)
     const located = await core.accounts.locate(jid)
@@ -55,11 +55,8 @@ export function serveCluster (cluster: Cluster, core: Core, log: Logger, options
 
 /** Hands a stanza to many; tells who of them is not at home here, by their places. */
 async function takeCopies (
-  core: Core, log: Logger, to: readonly string[], body: Buffer,
+  core: Core, log: Logger, to: readonly string[], stanza: Stanza,
 ): Promise<{ readonly moved: readonly number[] }> {
-  const stanza = storedStanza(body)
-  const last = to.at(-1)
-  if (last !== undefined && stanza.kind === 'message') core.rooms.reflected(stanza, Jid.parse(last))
   const moved: number[] = []
   const waiting: Promise<void>[] = []
   for (const [place, address] of to.entries()) {

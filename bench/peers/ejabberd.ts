@@ -70,7 +70,7 @@ listen:
 modules:
   mod_disco: {}
   mod_register: { access: all, ip_access: all }
-  mod_muc: { max_users: ${MOST_OCCUPANTS}, default_room_options: { max_users: ${MOST_OCCUPANTS} } }
+  mod_muc: { max_users: ${MOST_OCCUPANTS}, default_room_options: { max_users: ${MOST_OCCUPANTS}, mam: ${archive !== undefined} } }
   mod_roster: {}
 ${archive ? ARCHIVING : ''}
 `

@@ -10,6 +10,8 @@ const NS_STANZA_ID = 'urn:xmpp:sid:0'
 const WINDOW = 20
 const ASK_EVERY = 5
 const PATIENCE_MS = 100
+/** What is said in a room waits for everybody who is away: no more than a session may leave unread. */
+const ROOM_PACE_MS = 15
 
 /** In place of a message's id: the presence that takes its sender into a room. */
 const ENTRY = ''
@@ -111,6 +113,7 @@ export class Sender {
         this.#open.add(id)
         this.#send(id)
         if (this.sent % ASK_EVERY === 0) this.line.ask()
+        if (this.#isInRoom) await setTimeout(ROOM_PACE_MS)
       }
       const element = await this.line.receive()
       if (element.name === 'message' && element.attributes.get('type') === 'error') this.#takeBack(element)

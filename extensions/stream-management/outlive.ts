@@ -60,7 +60,11 @@ function restore (
     const [what, value, archiveId = ''] = words.split(' ')
     if (what === 'h') handled = Number(value)
     else if (what === 'a') queue.acknowledge(Number(value))
-    else queue.push(sent(Number(value), archiveId || undefined, body))
+    else {
+      const written = sent(Number(value), archiveId || undefined, body)
+      queue.push(written)
+      if (written.stanza.kind === 'message') session.hear(written.stanza)
+    }
   }
   manage(session, saved, { handled, acknowledged: queue.acknowledged })
   for (const { stanza, at } of queue.waiting) session.deliver(delayed(stanza, at)) // to all who count what it is given

@@ -172,7 +172,8 @@ export class Incoming implements Destination {
     const { to, otherwise } = chooseRecipients(message, account.sessions)
     stages.fanOutReceived(message, account, to)
     const finished = to.length === 0 ? message : stages.finish(message, account)
-    for (const session of to) session.deliver(finished)
+    const isAlone = this.#parts.homes === undefined
+    for (const session of to) if (isAlone || session.hear(finished)) session.deliver(finished)
     if (to.length > 0 || isStored) return
     // A chat state that comes too late is nothing that a person should hear of (RFC 6121 §8.5.2.2.1 leaves the choice).
     const isFleeting = otherwise === 'offline' && !message.has('body', NS_CLIENT) && !this.#parts.worth.of(message).store

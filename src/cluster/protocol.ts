@@ -49,7 +49,7 @@ export interface Asks {
    * more), by their places in `to`: they have not got it.
    */
   'spread': {
-    readonly header: { readonly to: readonly string[] }
+    readonly header: { readonly to: readonly string[], readonly isAgain?: true | undefined }
     readonly answer: { readonly moved: readonly number[] }
   }
   /** The way in of a client that has logged in at the gateway: `complete` a SASL 2 login, `bind` a resource, `resume`. */

@@ -164,13 +164,13 @@ export class RedisHomes implements Homes {
     return this.#reclaiming ?? this.#membership.certain()?.then(() => this.#reclaiming)
   }
 
-  async forward (node: NodeId, stanza: Stanza, isAgain: boolean): Promise<boolean> {
+  async forward (node: NodeId, stanza: Stanza): Promise<boolean> {
     if (node === NOBODY) throw new StanzaError('remote-server-timeout', 'this node is leaving')
     const copies = this.#copies.get(node)
     if (copies?.isFor(stanza)) return copies.add(stanza)
     copies?.send() // nothing overtakes
     if (stanza.isCopy && stanza.to) return this.#startCopies(node, stanza)
-    const header = { identity: stanza.identity, isAgain: isAgain || undefined }
+    const header = { identity: stanza.identity, isAgain: isAgain(stanza) }
     const { isHome } = await this.#bus.ask(node, 'stanza', header, stanza.toBytes())
     return isHome
   }
@@ -178,11 +178,16 @@ export class RedisHomes implements Homes {
   #startCopies (node: NodeId, stanza: Stanza): Promise<boolean> {
     const copies = new Copies(stanza, to => {
       this.#copies.delete(node)
-      return this.#bus.ask(node, 'spread', { to }, stanza.toBytes())
+      return this.#bus.ask(node, 'spread', { to, isAgain: isAgain(stanza) }, stanza.toBytes())
     })
     this.#copies.set(node, copies)
     return copies.add(stanza)
   }
+}
+
+/** As it goes over the bus. */
+function isAgain (stanza: Stanza): true | undefined {
+  return stanza.isAgain || undefined
 }
 
 /** Copies of one stanza that go to the same node in a turn of the event loop: its bytes go once. */
@@ -220,7 +225,8 @@ class Copies implements Flushable {
 }
 
 /** What another node has forwarded. */
-export function forwardedStanza (bytes: Buffer, identity: string | undefined): Stanza {
+export function forwardedStanza (bytes: Buffer, header: { readonly identity?: string | undefined, readonly isAgain?: true | undefined }): Stanza {
   const stanza = storedStanza(bytes)
-  return identity === undefined ? stanza : stanza.identifiedAs(identity)
+  const identified = header.identity === undefined ? stanza : stanza.identifiedAs(header.identity)
+  return header.isAgain ? identified.again() : identified
 }

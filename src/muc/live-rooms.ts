@@ -8,8 +8,9 @@ import type { DataSlot } from '../session/account.ts'
 import type { EventTable } from '../session/events.ts'
 import type { Claim, Homes, RoomRecords } from '../session/homes.ts'
 import type { Jid } from '../xmpp/jid.ts'
+import type { Message } from '../xmpp/stanza.ts'
 import { Room } from './room.ts'
-import { keepRecords, restoreOccupants } from './room-record.ts'
+import { keepRecords, restoreOccupants, unspread } from './room-record.ts'
 import type { RoomStore } from './store.ts'
 
 /** Rooms with nobody in that stay in memory, so that who comes next needs no database. */
@@ -34,6 +35,8 @@ export interface LiveRoomsParts {
   readonly store: Pick<RoomStore, 'load'>
   readonly events: Pick<EventTable, 'roomOpened' | 'roomLeaving' | 'roomLeft'>
   readonly cluster?: RoomsCluster | undefined
+  /** Sends a message to all who are in. */
+  readonly say: (room: Room, message: Message) => void
 }
 
 export class LiveRooms {
@@ -128,6 +131,7 @@ export class LiveRooms {
     restoreOccupants(room, records)
     if (cluster) keepRecords(room, cluster.roomRecords)
     this.place(room)
+    if (room.occupants.size > 0) for (const message of unspread(room, records)) this.#parts.say(room, message)
     return room
   }
 

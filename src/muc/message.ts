@@ -11,8 +11,8 @@ import { hasVoice } from './role.ts'
 import type { Room } from './room.ts'
 import { checkSubject, isSubject, keepSubject } from './subject.ts'
 
-/** A promise means: not handed over yet; `isAgain`: another home may have kept it. Throws why the message goes nowhere. */
-export function sendToAll (muc: Muc, room: Room, message: Message, isAgain = false): void | Promise<void> {
+/** A promise means: not handed over yet. Throws why the message goes nowhere. */
+export function sendToAll (muc: Muc, room: Room, message: Message): void | Promise<void> {
   if (room.isLocked) throw new StanzaError('item-not-found') // §17.2
   const session = room.session(message.from)
   if (!session) throw new StanzaError('not-acceptable', 'only for occupants')
@@ -26,8 +26,8 @@ export function sendToAll (muc: Muc, room: Room, message: Message, isAgain = fal
   if (verdict === 'drop') return
   if (verdict) throw verdict
   const rewritten = muc.stages.rewriteInRoom(clean, room, occupant)
-  if (isForSubject) return keepSubject(muc, room, rewritten).then(() => store(muc, room, rewritten, session, isAgain))
-  return store(muc, room, rewritten, session, isAgain)
+  if (isForSubject) return keepSubject(muc, room, rewritten).then(() => store(muc, room, rewritten, session))
+  return store(muc, room, rewritten, session)
 }
 
 /** What the room itself says to all who are in: kept as what occupants say is. */
@@ -47,34 +47,35 @@ export function checkRate ({ limits: { occupantMessages, roomMessages } }: Muc, 
   if (isTooMuch) throw new StanzaError('resource-constraint', 'too many messages')
 }
 
-function store (muc: Muc, room: Room, message: Message, session?: OccupantSession, isAgain = false): void | Promise<void> {
+function store (muc: Muc, room: Room, message: Message, session?: OccupantSession): void | Promise<void> {
   const stored = muc.stages.storeInRoom(message, room, session?.occupant)
   return room.commits.inOrder(stored?.committed, () => {
     const kept = stored ? stamp(message, room.jid, stored.id) : message
-    // The home that kept it is gone, and has not told the sender: nor anybody else, who are told before.
-    return stored?.isRepeat && !isAgain ? reflect(muc, room, kept, session) : spread(muc, room, kept, session)
+    if (stored?.isRepeat) return reflect(muc, room, kept, session)
+    const sent = spread(muc, room, kept, session?.occupant)
+    if (stored && sent) return sent.then(() => { room.spread(stored.id) })
+    if (stored) room.spread(stored.id)
+    return sent
   })
 }
 
 /** What comes again goes no further: it was its reflection that its sender missed. */
 function reflect (muc: Muc, room: Room, message: Message, session?: OccupantSession): void | Promise<void> {
   if (!session) return
-  const finished = muc.stages.finishInRoom(message, room, session.occupant)
+  const finished = muc.stages.finishInRoom(message, room, session.occupant).again()
   return room.outbox.send([session], ({ isIn, jid }) => { if (isIn) post(muc, finished.withAddress(finished.from, jid)) })
 }
 
-function spread (muc: Muc, room: Room, message: Message, sender: OccupantSession | undefined): void | Promise<void> {
-  const occupant = sender?.occupant
+function spread (muc: Muc, room: Room, message: Message, occupant: Occupant | undefined): void | Promise<void> {
   muc.stages.fanOutInRoom(message, room, occupant)
   const finished = muc.stages.finishInRoom(message, room, occupant)
   if (finished.has('body', NS_CLIENT)) room.history.add(finished, Date.now(), room.jid, room.get(muc.options.historyLength))
-  return broadcast(muc, room, finished, sender)
+  return broadcast(muc, room, finished)
 }
 
-/** Sends a message to all who are in; its sender is the last, who then knows that all have it should the room's home be gone. */
-export function broadcast (muc: Muc, room: Room, message: Message, sender?: OccupantSession): void | Promise<void> {
-  const recipients = sender?.isIn ? [...room.recipients.filter(session => session !== sender), sender] : room.recipients
-  return room.outbox.send(recipients, session => {
+/** Sends a message to all who are in. */
+export function broadcast (muc: Muc, room: Room, message: Message): void | Promise<void> {
+  return room.outbox.send(room.recipients, session => {
     if (session.isIn) post(muc, message.copyFor(session.jid))
   })
 }

@@ -1,12 +1,15 @@
 /** Rooms of a server that has several nodes: for whoever is in there is but one room, and it outlives its node. */
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { archive } from '../../extensions/archive/index.ts'
 import { streamManagement } from '../../extensions/stream-management/index.ts'
 import { placeOf } from '../cluster/placement.ts'
+import { deed, DEVICES, perform, truthOf, View } from '../testing/room-views.ts'
 import { RedisNodes } from '../testing/redis-nodes.ts'
 import type { Node } from '../testing/redis-nodes.ts'
-import { configures, enters, hears, leaves, says } from '../testing/rooms.ts'
+import { configures, COVEN, enters, hears, leaves, says } from '../testing/rooms.ts'
 import type { Client } from '../testing/world.ts'
+import { Jid } from '../xmpp/jid.ts'
 
 const PING = "<ping xmlns='urn:xmpp:ping'/>"
 const PATIENCE = { timeout: 10_000, interval: 100 }
@@ -131,4 +134,32 @@ test('a node that leaves hands its rooms over, with who is in', async () => {
   await heardUntil(second, 'firstwitch: still here')
   expect([a, b, c].flatMap(({ core }) => core.rooms.atHome())).toEqual([room])
   expect(c.core.rooms.atHome()).toEqual([])
+})
+
+test('each occupant sees the room as it is, at whatever node, also when nodes die', { timeout: 120_000 }, async () => {
+  await fc.assert(fc.asyncProperty(fc.array(deed, { minLength: 5, maxLength: 20 }), fc.nat(20), async (deeds, dying) => {
+    const { a, b, c } = await threeNodes()
+    const crone = await a.client('crone1@localhost/desktop')
+    const clients: Client[] = [crone]
+    // An account's devices are at one home.
+    for (const device of DEVICES) clients.push(await (device.startsWith('hag66') ? a : b).client(device))
+    await enters(crone, 'firstwitch')
+    await configures(crone, {})
+
+    for (const [number, one] of deeds.entries()) {
+      if (number === dying) c.dies()
+      await perform(one, clients.slice(1), crone)
+    }
+
+    const rooms = await Promise.all([a, b, c].map(({ core }) => core.rooms.atHome().length > 0 ? core.rooms.room(Jid.parse(COVEN)) : undefined))
+    const room = rooms.slice(0, dying < deeds.length ? 2 : 3).find(found => found) ?? expect.fail('no room')
+    for (const client of clients) {
+      const view = new View()
+      await expect.poll(async () => {
+        for (const xml of await client.received()) view.hear(xml)
+        return [view.isIn, view.seen]
+      }, PATIENCE).toEqual(room.session(client.session.jid) ? [true, truthOf(room)] : [false, []])
+    }
+    for (const node of dying < deeds.length ? [a, b] : [a, b, c]) node.dies()
+  }), { numRuns: 6 })
 })

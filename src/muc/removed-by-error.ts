@@ -15,7 +15,9 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
 /** Takes the sender of such an error out of the room. */
 export function removeUnreachable (muc: Muc, room: Room, error: Message): void | Promise<void> {
   const session = room.session(error.from)
-  const conditions = error.payload('error', NS_CLIENT)?.getChildElements() ?? []
+  const said = error.payload('error', NS_CLIENT)
+  const conditions = said?.getChildElements() ?? []
+  if (said?.attrs['type'] === 'wait') return // RFC 6120 §8.3.2: it can be reached again
   if (!session || !conditions.some(child => child.getNS() === NS_STANZA_ERRORS && UNREACHABLE.has(child.getName()))) return
   return leave(muc, room, session, undefined, { statuses: [STATUS.technical] })
 }

@@ -58,6 +58,8 @@ export class Room {
   #recipients: readonly OccupantSession[] = []
   readonly #data = new Map<symbol, unknown>()
   #nextToken = 0
+  /** Called when all who are in have been sent the message that the room's archive keeps under that id. */
+  spread: (id: string) => void = ignore
   /** Called when other nodes must know something else of these sessions to go on with the room. */
   touch: (sessions: readonly OccupantSession[]) => void = ignore
 

@@ -2,7 +2,7 @@
  * The rooms of a host, at conference.HOST (XEP-0045): finds and creates them, sees to it that what happens to a room
  * happens in turn, and takes every stanza to the part that deals with it.
  */
-import type { ExtensionHost, RoomVisitor } from '../extension/api.ts'
+import type { ExtensionHost } from '../extension/api.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
 import type { Disco } from '../routing/disco.ts'
@@ -13,37 +13,28 @@ import type { EventTable } from '../session/events.ts'
 import { Forwarding } from '../session/forwarding.ts'
 import type { Database } from '../storage/database.ts'
 import { Turns } from '../util/turns.ts'
-import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
+import type { Message, Stanza } from '../xmpp/stanza.ts'
 import { registerAdminIq } from './admin-iq.ts'
-import { Affiliations } from './affiliations.ts'
 import { registerInvitations } from './direct-invitation.ts'
 import { shutDown } from './destroy.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import type { MucLimits } from './limits.ts'
-import { checkCreator } from './creation.ts'
-import { join } from './join.ts'
-import { refuseEntry } from './refuse-entry.ts'
 import { LiveRooms } from './live-rooms.ts'
 import type { Claimant, RoomsCluster } from './live-rooms.ts'
-import { receiveForRoom } from './room-message.ts'
-import { announceToAll, broadcast, sendToAll } from './message.ts'
-import { post, roomsDomain } from './muc.ts'
+import { announceToAll, broadcast } from './message.ts'
+import { roomsDomain } from './muc.ts'
 import type { Muc } from './muc.ts'
-import { NS_MUC } from './ns.ts'
-import { announce, disown } from './occupant-presence.ts'
+import { announce } from './occupant-presence.ts'
 import type { Occupant } from './occupant.ts'
-import { forwardIq, refusal } from './occupant-iq.ts'
 import { registerOwnerIq } from './owner-iq.ts'
+import { isForAll, Reception } from './reception.ts'
 import { registerRegistration } from './registration.ts'
 import { registerRoomDisco } from './room-disco.ts'
 import { RoomCommands } from './room-commands.ts'
 import { RoomOptions } from './room-options.ts'
-import { Room } from './room.ts'
+import type { Room } from './room.ts'
 import { roomStore } from './store.ts'
-import { isSubject } from './subject.ts'
-import { receivePresence } from './visit.ts'
 
 export interface RoomsParts {
   readonly router: Router
@@ -65,8 +56,6 @@ interface Arrival {
   readonly from: Jid
   readonly to: Jid
   readonly key: string
-  /** Another home may have dealt with it. */
-  readonly isAgain: boolean
   readonly claimant?: Claimant
 }
 
@@ -80,6 +69,7 @@ export class Rooms implements Destination {
   readonly #muc: Muc
   readonly #parts: RoomsParts
   readonly #live: LiveRooms
+  readonly #reception: Reception
   readonly #forwarding: Forwarding | undefined
   readonly #turns = new Turns()
   /** What people can have done at rooms. */
@@ -89,11 +79,13 @@ export class Rooms implements Destination {
     const { limits = DEFAULT_LIMITS, db, router, stages, hosts, events, cluster } = parts
     const options = new RoomOptions(limits)
     this.#parts = parts
-    this.#muc = { router, stages, hosts, limits, options, store: roomStore(db, options), end: room => this.#end(room) }
-    this.#live = new LiveRooms({ store: this.#muc.store, events, cluster })
+    this.#muc = { router, stages, hosts, limits, options, store: roomStore(db, options), end: room => this.#reception.end(room) }
+    this.#live = new LiveRooms({
+      store: this.#muc.store, events, cluster, say: (room, message) => { this.broadcast(room, message) },
+    })
+    this.#reception = new Reception({ ...parts, muc: this.#muc, live: this.#live })
     this.#forwarding = cluster && new Forwarding(
-      cluster.homes, (stanza, refusedBy, isAgain) => this.#receiveAgain(stanza, refusedBy, isAgain),
-      (stanza, error) => router.bounce(stanza, error))
+      cluster.homes, (stanza, refusedBy) => this.#receiveAgain(stanza, refusedBy), (stanza, error) => router.bounce(stanza, error))
   }
 
   /** What the core itself answers for rooms. */
@@ -191,60 +183,39 @@ export class Rooms implements Destination {
   receive (stanza: Stanza): void | Promise<void> {
     const { to, from } = stanza
     if (!to || !from) return
-    if (to.local === '') return this.#receiveAtService(stanza, from, to)
+    if (to.local === '') return this.#reception.receiveAtService(stanza, from, to)
     const key = to.bare.toString()
     const room = this.#turns.isBusy(key) ? undefined : this.#live.occupied.get(key)
-    if (room && stanza.kind === 'message' && isForAll(stanza)) return this.#sendToAll(room, stanza, false)
+    if (room && stanza.kind === 'message' && isForAll(stanza)) return this.#reception.sendToAll(room, stanza)
     const node = room || this.#turns.isBusy(key) ? undefined : this.#live.elsewhere(key)
     if (node !== undefined) return this.#forwarding?.send(node, key, stanza)
-    return this.#receiveInTurn({ stanza, from, to, key, isAgain: false, claimant: AT_ITS_PLACE })
+    return this.#receiveInTurn({ stanza, from, to, key, claimant: AT_ITS_PLACE })
   }
 
   /** As `receive`, for another node: false where this is not the room's home. */
-  receiveHere (stanza: Stanza, isAgain: boolean): Promise<boolean> | boolean {
+  receiveHere (stanza: Stanza): Promise<boolean> | boolean {
     const { to, from } = stanza
     if (!to || !from) return true
     const key = to.bare.toString()
     const room = this.#turns.isBusy(key) ? undefined : this.#live.occupied.get(key)
-    if (!room || stanza.kind !== 'message' || !isForAll(stanza)) return this.#receiveForOther({ stanza, from, to, key, isAgain })
-    const done = this.#sendToAll(room, stanza, isAgain)
+    if (!room || stanza.kind !== 'message' || !isForAll(stanza)) return this.#receiveForOther({ stanza, from, to, key })
+    const done = this.#reception.sendToAll(room, stanza)
     return done ? done.then(() => true) : true
   }
 
-  /** A room's home has sent a message to all, the last of them being that one. */
-  reflected (copy: Stanza, to: Jid): void {
-    const { from, id } = copy
-    if (from && id !== undefined) this.#forwarding?.isDealtWith(from.bare.toString(), sent => sent.id === id && sent.from?.equals(to) === true)
-  }
-
-  #receiveAgain (stanza: Stanza, refusedBy: string | undefined, isAgain: boolean): void | Promise<void> {
+  #receiveAgain (stanza: Stanza, refusedBy: string | undefined): void | Promise<void> {
     const { to, from } = stanza
     if (!to || !from) return
-    return this.#receiveInTurn({ stanza, from, to, key: to.bare.toString(), isAgain, claimant: { isPlace: true, refusedBy } })
-  }
-
-  #receiveAtService (stanza: Stanza, from: Jid, to: Jid): void | Promise<void> {
-    const { iqs, router } = this.#parts
-    if (stanza.kind === 'message') return router.bounce(stanza, new StanzaError('service-unavailable'))
-    if (stanza.kind !== 'iq' || (stanza.type !== 'get' && stanza.type !== 'set')) return
-    return iqs.answer(stanza, to.isBare ? ['rooms'] : [], to, from, undefined, reply => { post(this.#muc, reply) })
-  }
-
-  #sendToAll (room: Room, message: Message, isAgain: boolean): void | Promise<void> {
-    try {
-      return sendToAll(this.#muc, room, message, isAgain)?.catch(error => this.#refuse(message, error))
-    } catch (error) {
-      return this.#refuse(message, error)
-    }
+    return this.#receiveInTurn({ stanza, from, to, key: to.bare.toString(), claimant: { isPlace: true, refusedBy } })
   }
 
   /** What is kept is waited for by who sent it, and not by the room's next turn. */
   async #receiveInTurn (arrival: Arrival): Promise<void> {
-    const { key, stanza, isAgain } = arrival
+    const { key, stanza } = arrival
     let handedOver: void | Promise<void> = undefined
     await this.#turns.inTurn(key, async () => {
       const outcome = await this.#receiveLocated(arrival)
-      handedOver = outcome.node === undefined ? outcome.handedOver : this.#forwarding?.send(outcome.node, key, stanza, isAgain)
+      handedOver = outcome.node === undefined ? outcome.handedOver : this.#forwarding?.send(outcome.node, key, stanza)
     })
     await handedOver
   }
@@ -257,100 +228,18 @@ export class Rooms implements Destination {
   }
 
   /** In the room's turn. */
-  async #receiveLocated ({ stanza, from, to, key, claimant, isAgain }: Arrival): Promise<Outcome> {
+  async #receiveLocated ({ stanza, from, to, key, claimant }: Arrival): Promise<Outcome> {
     try {
       const located = await this.#live.locate(to.bare, claimant)
       if (located && 'node' in located) return located
-      if (!located) await this.#receiveAtNone(stanza, from, to)
-      else if (stanza.kind === 'message' && isForAll(stanza)) return { handedOver: this.#sendToAll(located.room, stanza, isAgain) }
-      else await this.#receiveAlone(located.room, stanza, from, to)
+      if (!located) await this.#reception.receiveAtNone(stanza, from, to)
+      else if (stanza.kind === 'message' && isForAll(stanza)) return { handedOver: this.#reception.sendToAll(located.room, stanza) }
+      else await this.#reception.receive(located.room, stanza, from, to)
     } catch (error) {
-      this.#refuse(stanza, error)
+      this.#reception.refuse(stanza, error)
     } finally {
       this.#live.settle(key)
     }
     return {}
   }
-
-  async #receiveAlone (room: Room, stanza: Stanza, from: Jid, to: Jid): Promise<void> {
-    await room.commits.settled()
-    await this.#receiveAt(room, stanza, from, to)
-    this.#live.place(room)
-    await room.outbox.settled() // who comes to a full room waits until those before are told of each other
-  }
-
-  /** Tells the sender what he did wrong; what is no refusal is a mistake of ours. */
-  #refuse (stanza: Stanza, error: unknown): void {
-    const { log, router } = this.#parts
-    if (!(error instanceof StanzaError)) log.error({ err: error, stanza: stanza.summary() }, 'a stanza for a room could not be dealt with')
-    const refusal = error instanceof StanzaError ? error : new StanzaError('internal-server-error', undefined, undefined, 'wait')
-    if (stanza.kind === 'presence' && stanza.type === 'available' && stanza.has('x', NS_MUC)) refuseEntry(this.#muc, stanza, refusal)
-    else void router.bounce(stanza, refusal)
-  }
-
-  #receiveAt (room: Room, stanza: Stanza, from: Jid, to: Jid): void | Promise<void> {
-    switch (stanza.kind) {
-      case 'presence': return receivePresence(this.#muc, room, stanza, from, to)
-      case 'message': return receiveForRoom(this.#muc, room, stanza, from, to)
-      case 'iq': return to.isBare ? this.#answer(room, stanza, from, to) : forwardIq(this.#muc, room, stanza, to)
-    }
-  }
-
-  #answer (room: Room, iq: Iq, from: Jid, to: Jid): void | Promise<void> {
-    if (iq.type !== 'get' && iq.type !== 'set') return
-    const { iqs } = this.#parts
-    const tasks: (() => void | Promise<void>)[] = []
-    const visitor: RoomVisitor = {
-      room, occupant: room.session(from)?.occupant, afterwards: task => { tasks.push(task) },
-    }
-    const answered = iqs.answer(iq, ['room'], to, from, visitor, reply => { post(this.#muc, reply) })
-    const done = this.#finish(answered, tasks)
-    return iqs.isInTurn(iq) ? done : undefined
-  }
-
-  async #finish (answered: void | Promise<void>, tasks: readonly (() => void | Promise<void>)[]): Promise<void> {
-    try {
-      await answered
-      for (const task of tasks) await task()
-    } catch (error) { // who asked has his answer
-      this.#parts.log.error({ err: error }, 'what follows a request to a room could not be done')
-    }
-  }
-
-  /** What is sent to a room that is not there. */
-  #receiveAtNone (stanza: Stanza, from: Jid, to: Jid): void | Promise<void> {
-    if (stanza.kind === 'presence') {
-      if (stanza.type !== 'available') return
-      if (to.isBare) throw new StanzaError('jid-malformed', 'a nick is needed')
-      return stanza.has('x', NS_MUC) ? this.#create(stanza, from, to) : disown(this.#muc, stanza)
-    }
-    if (stanza.kind === 'iq' && !to.isBare) throw refusal(stanza)
-    throw new StanzaError('item-not-found')
-  }
-
-  /** §10.1: whoever comes first to a room that is not there makes it, and owns it. */
-  async #create (presence: Presence, from: Jid, to: Jid): Promise<void> {
-    await checkCreator(this.#muc, from)
-    const affiliations = new Affiliations([{ jid: from.bare, affiliation: 'owner' }])
-    const room = await this.#live.open(new Room(to.bare, { config: new Map(), affiliations }, true))
-    try {
-      join(this.#muc, room, presence, from, to, true)
-    } finally {
-      if (room.occupants.size === 0) await this.#end(room)
-    }
-    this.#live.place(room)
-  }
-
-  async #end (room: Room): Promise<void> {
-    const { events, log } = this.#parts
-    if (!room.isLocked) await this.#muc.store.remove(room.jid)
-    await this.#live.end(room)
-    await events.roomEnded(room.jid)
-    log.debug({ room: room.jid.toString() }, 'a room ended')
-  }
-}
-
-/** A message that passes on its own, while what else there is takes the room's turn. */
-function isForAll (message: Message): boolean {
-  return message.type === 'groupchat' && message.to?.isBare === true && !isSubject(message)
 }

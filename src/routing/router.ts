@@ -17,8 +17,8 @@ export interface Destination {
   /** Loads what a message to that address needs; nothing when it is there. */
   prepare? (to: Jid): Promise<void> | undefined
   receive (stanza: Stanza): void | Promise<void>
-  /** As `receive`, for another node: false where whom it is for is not at home here; another home may have dealt with it. */
-  receiveHere (stanza: Stanza, isAgain: boolean): boolean | Promise<boolean>
+  /** As `receive`, for another node: false where whom it is for is not at home here. */
+  receiveHere (stanza: Stanza): boolean | Promise<boolean>
 }
 
 /** What a session's own presence and subscriptions do (RFC 6121 §3 and §4). */
@@ -134,9 +134,9 @@ export class Router {
   }
 
   /** Hands over what another node has forwarded: false where whom it is for is not at home here. */
-  routeHere (stanza: Stanza, isAgain = false): boolean | Promise<boolean> {
+  routeHere (stanza: Stanza): boolean | Promise<boolean> {
     const destination = stanza.to && this.#destinations.get(stanza.to.domain)
-    return destination?.receiveHere(stanza, isAgain) ?? true
+    return destination?.receiveHere(stanza) ?? true
   }
 
   /** Answers an iq that is for a server, an account or where one might be; what is no request is dropped. */

@@ -54,7 +54,7 @@ export class Durables {
     }
   }
 
-  #session (account: Account, { resource, flags, presence, priority, isInterested, directed }: SavedSession): Session {
+  #session (account: Account, { resource, flags, presence, priority, isInterested, directed, heard }: SavedSession): Session {
     const session = new Session(account.jid.withResource(resource), account, this.#stages)
     for (const flag of flags) session.setFlag(flag, true)
     const last = presence === undefined ? undefined : storedStanza(presence)
@@ -62,13 +62,14 @@ export class Durables {
     session.priority = priority
     session.isInterested = isInterested
     if (directed.length > 0) session.directed = new Map(directed.map(jid => [jid, Jid.parse(jid)]))
+    if (heard) session.heard = new Map(heard)
     return session
   }
 }
 
-function saveSession ({ jid, flags, presence, priority, isInterested, directed }: Session): SavedSession {
+function saveSession ({ jid, flags, presence, priority, isInterested, directed, heard }: Session): SavedSession {
   return {
     resource: jid.resource, flags: [...flags], presence: presence?.toXml(NS_CLIENT), priority, isInterested,
-    directed: [...directed?.keys() ?? []],
+    directed: [...directed?.keys() ?? []], heard: heard && [...heard],
   }
 }

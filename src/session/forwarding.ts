@@ -6,14 +6,11 @@ import type { Homes } from './homes.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 
-/** Finds the home anew: that node has said that it is not, or else is gone, and may have dealt with the stanza. */
-type Again = (stanza: Stanza, refusedBy: string | undefined, isAgain: boolean) => void | Promise<void>
+/** Finds the home anew, where that node has said that it is not, or else is gone. */
+type Again = (stanza: Stanza, refusedBy: string | undefined) => void | Promise<void>
 
 interface Forwarded {
   readonly stanza: Stanza
-  readonly isAgain: boolean
-  /** It is known to have been dealt with, though nobody has said so. */
-  isDealtWith: boolean
   readonly done: PromiseWithResolvers<void>
 }
 
@@ -33,12 +30,12 @@ export class Forwarding {
   }
 
   /** Resolves when that home has dealt with the stanza, or the sender was told that it can't. */
-  send (node: string, home: string, stanza: Stanza, isAgain = false): Promise<void> {
-    const one: Forwarded = { stanza, isAgain, isDealtWith: false, done: Promise.withResolvers() }
+  send (node: string, home: string, stanza: Stanza): Promise<void> {
+    const one: Forwarded = { stanza, done: Promise.withResolvers() }
     const list = this.#underWay.get(home)
     if (list) list.push(one)
     else this.#underWay.set(home, [one])
-    this.#homes.forward(node, stanza, isAgain).then(
+    this.#homes.forward(node, stanza).then(
       isHome => { if (isHome) this.#settle(home, one); else this.#lookAgain(home, one, node) },
       error => {
         if (error instanceof StanzaError) this.#settle(home, one, error)
@@ -59,16 +56,10 @@ export class Forwarding {
     this.#homes.forget(home)
     const all = this.#underWay.get(home) ?? []
     this.#underWay.delete(home)
-    for (const { stanza, isAgain, isDealtWith, done } of all) {
-      if (isDealtWith) done.resolve()
-      else done.resolve(this.#again(stanza, refusedBy, isAgain || refusedBy === undefined))
+    for (const { stanza, done } of all) {
+      // Who refused has not dealt with it; who is gone may have.
+      done.resolve(this.#again(refusedBy === undefined ? stanza.again() : stanza, refusedBy))
     }
-  }
-
-  /** What has come of a stanza is known: it need not go again, should nobody say so. */
-  isDealtWith (home: string, isMeant: (stanza: Stanza) => boolean): void {
-    const one = this.#underWay.get(home)?.find(({ stanza }) => isMeant(stanza))
-    if (one) one.isDealtWith = true
   }
 
   #takeOut (home: string, one: Forwarded): boolean {

@@ -43,11 +43,8 @@ export interface Homes {
   removeAt (node: string, account: string): Promise<boolean>
   /** Nothing while this node's homes are its own for sure; or else when that is known. */
   certain (): Promise<void> | undefined
-  /**
-   * Hands a stanza to the home of whom it is for: false where that is not its home. Rejects when it can't be known, or in
-   * time. `isAgain` says that another home may have dealt with it.
-   */
-  forward (node: string, stanza: Stanza, isAgain: boolean): Promise<boolean>
+  /** Hands a stanza to the home of whom it is for: false where that is not its home. Rejects when it can't be known, or in time. */
+  forward (node: string, stanza: Stanza): Promise<boolean>
 }
 
 /** Keeps what other nodes need to go on with a room: a text for each session that is in, by its address. */
@@ -83,6 +80,8 @@ export interface SavedSession {
   readonly priority: number
   readonly isInterested: boolean
   readonly directed: readonly string[]
+  /** How far it has heard rooms. */
+  readonly heard?: readonly (readonly [string, number])[] | undefined
 }
 
 /** Something that happened to a session since all was saved. */

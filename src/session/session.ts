@@ -6,7 +6,9 @@ import type { StageTable } from '../extension/stages.ts'
 import type { Element } from '../xml/element.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import type { Presence, Stanza } from '../xmpp/stanza.ts'
+import { NS_DELAY } from '../xmpp/forward.ts'
+import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
+import { numberBy } from '../xmpp/stanza-id.ts'
 import type { Account } from './account.ts'
 import { InFlight } from './in-flight.ts'
 
@@ -45,6 +47,8 @@ export class Session implements SessionInfo {
   directed: Map<string, Jid> | undefined
   /** Where it can go on at another node: what its client's stanzas are counted from, and how many were taken. */
   counted: { readonly id: string, taken: number } | undefined
+  /** How far it has heard each room, by the numbers of the room's archive. */
+  heard: Map<string, number> | undefined
   #flags = NO_FLAGS
   #inFlight: InFlight | undefined
   #stream: SessionStream | undefined
@@ -93,6 +97,18 @@ export class Session implements SessionInfo {
     else flags.delete(name)
     this.#flags = flags
     this.account.touch()
+  }
+
+  /** Takes note of what a room has said; false where it comes again, after the room's home has died, and was heard before. */
+  hear (message: Message): boolean {
+    const room = message.type === 'groupchat' && !message.has('delay', NS_DELAY) ? message.from?.bare : undefined
+    const number = room && numberBy(message, room)
+    if (!room || number === undefined) return true
+    const key = room.toString()
+    if (number <= (this.heard?.get(key) ?? -1)) return !message.isAgain
+    this.heard ??= new Map()
+    this.heard.set(key, number)
+    return true
   }
 
   /** Writes a stanza to the client, unless a `hold` handler keeps it back. */

@@ -93,8 +93,8 @@ export class TestNode {
       hosts: ['localhost'], db, log: await openLog({ level: 'silent' }), cluster: { homes, records: FORGETFUL, roomRecords: FORGETFUL_OF_ROOMS },
       extensions: extensions.map(extension => ({ extension, options: extension.config?.parse(undefined) })),
     })
-    bus.answer('stanza', async (_from, { identity }, body) =>
-      ({ isHome: await core.incoming.receiveHere(forwardedStanza(body, identity)) }))
+    bus.answer('stanza', async (_from, header, body) =>
+      ({ isHome: await core.incoming.receiveHere(forwardedStanza(body, header)) }))
     const node = new TestNode(bus, core, homes)
     node.#doors = await Doors.open(core, { bus, homes }, { limits, resourceConflict, now: () => node.now })
     return node
@@ -158,8 +158,8 @@ class TestHomes implements Homes {
   async removeAt (): Promise<boolean> { return false }
   certain (): undefined {}
 
-  async forward (node: string, stanza: Stanza, isAgain: boolean): Promise<boolean> {
-    const { isHome } = await this.#bus.ask(node, 'stanza', { identity: stanza.identity, isAgain: isAgain || undefined }, stanza.toBytes())
+  async forward (node: string, stanza: Stanza): Promise<boolean> {
+    const { isHome } = await this.#bus.ask(node, 'stanza', { identity: stanza.identity, isAgain: stanza.isAgain || undefined }, stanza.toBytes())
     return isHome
   }
 }

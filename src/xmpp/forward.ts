@@ -3,7 +3,7 @@ import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import type { Content } from './stanza.ts'
 
-const NS_DELAY = 'urn:xmpp:delay'
+export const NS_DELAY = 'urn:xmpp:delay'
 
 /** When something was sent first, in milliseconds since 1970, and who held it up. */
 export function delay (sentAt: number, from?: string): Element {

@@ -6,8 +6,11 @@ import type { Message } from './stanza.ts'
 
 export const NS_STANZA_ID = 'urn:xmpp:sid:0'
 
-/** From whom the ids of a content claim to be: looked for once for all that it is sent to. */
-const stampers = new WeakMap<readonly Child[], readonly string[]>()
+/** An id, and from whom it claims to be. */
+interface Stamp { readonly by: string, readonly id: string }
+
+/** The ids of a content: looked for once for all that it is sent to. */
+const stamps = new WeakMap<readonly Child[], readonly Stamp[]>()
 
 /** The message with the id under which `by` keeps it, and without any other that claims to be from there (§3.1). */
 export function stamp (message: Message, by: Jid, id: string): Message {
@@ -18,13 +21,25 @@ export function stamp (message: Message, by: Jid, id: string): Message {
 /** The message without ids that claim to be from `by` (§3.1, rule 7). */
 export function withoutForgedIds (message: Message, by: Jid): Message {
   if (!message.has('stanza-id', NS_STANZA_ID)) return message
-  if (!stampersOf(message).some(text => isAddressOf(by, text))) return message
+  if (!stampsOf(message).some(stamped => isAddressOf(by, stamped.by))) return message
   return message.withoutPayload(child => isStanzaId(child) && isAddressOf(by, message.tree(child).attrs['by']))
 }
 
-function stampersOf (message: Message): readonly string[] {
-  let found = stampers.get(message.children)
-  if (!found) stampers.set(message.children, found = message.children.filter(isStanzaId).map(child => message.tree(child).attrs['by'] ?? ''))
+/** Under which number `by` keeps the message, where it says so with one. */
+export function numberBy (message: Message, by: Jid): number | undefined {
+  if (!message.has('stanza-id', NS_STANZA_ID)) return
+  const id = stampsOf(message).find(stamped => isAddressOf(by, stamped.by))?.id
+  return id !== undefined && /^\d{1,15}$/.test(id) ? Number(id) : undefined
+}
+
+function stampsOf (message: Message): readonly Stamp[] {
+  let found = stamps.get(message.children)
+  if (found) return found
+  found = message.children.filter(isStanzaId).map(child => {
+    const { by = '', id = '' } = message.tree(child).attrs
+    return { by, id }
+  })
+  stamps.set(message.children, found)
   return found
 }
 

@@ -32,6 +32,8 @@ export interface Header {
   readonly archiveId?: string | undefined
   /** The same for a message that its client sends again, where the client's session can go on at another node. */
   readonly identity?: string | undefined
+  /** It may have been handed over before, by a node that is gone. */
+  readonly isAgain?: boolean | undefined
 }
 
 /** What stands between a stanza's tags. */
@@ -41,8 +43,8 @@ export interface Content {
   readonly children: readonly Child[]
 }
 
-/** What copies for many have in common: all that follows the address, once it was written. */
-interface Common { bytes: Buffer | undefined }
+/** What copies for many have in common: all that follows the address, once it was written, and the content, once it was kept. */
+interface Common { bytes?: Buffer, kept?: Buffer }
 
 const NOTHING = Buffer.alloc(0)
 const NO_CHILDREN: readonly Child[] = []
@@ -58,6 +60,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   readonly attributes: string
   readonly archiveId: string | undefined
   readonly identity: string | undefined
+  readonly isAgain: boolean
   /** The bytes between the opening and the closing tag, in the default namespace jabber:client. */
   readonly inner: Buffer
   /** The direct child elements; offsets are into `inner`. */
@@ -76,6 +79,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     this.attributes = header.attributes ?? ''
     this.archiveId = header.archiveId
     this.identity = header.identity
+    this.isAgain = header.isAgain === true
     this.inner = inner
     this.children = children
   }
@@ -99,51 +103,64 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
 
   /** The same stanza with other addresses, and so in nobody's archive. */
   withAddress (from: Jid | undefined, to: Jid | undefined): StanzaOf<Kind, Type> {
-    const { id, lang, attributes, identity } = this
-    return new StanzaOf(this.kind, this.type, { from, to, id, lang, attributes, identity }, this.inner, this.children)
+    const { id, lang, attributes, identity, isAgain } = this
+    return new StanzaOf(this.kind, this.type, { from, to, id, lang, attributes, identity, isAgain }, this.inner, this.children)
   }
 
   /** The same stanza to somebody else, as one of many: what they have in common is written once. */
   copyFor (to: Jid): StanzaOf<Kind, Type> {
     const copy = this.withAddress(this.from, to)
-    copy.#common = this.#common ??= { bytes: undefined }
+    copy.#common = this.#common ??= {}
     return copy
   }
 
   /** Whether both are copies of one, which differ in nothing but the address. */
   isCopyWith (other: Stanza): boolean {
-    return this.#common !== undefined && this.#common === other.#common
+    return this.#common !== undefined && this.#common === other.#common && this.isAgain === other.isAgain
   }
 
   get isCopy (): boolean {
     return this.#common !== undefined
   }
 
+  /** The same stanza, which may have been handed over before. */
+  again (): StanzaOf<Kind, Type> {
+    const { from, to, id, lang, attributes, archiveId, identity } = this
+    const header = { from, to, id, lang, attributes, archiveId, identity, isAgain: true }
+    const again = new StanzaOf(this.kind, this.type, header, this.inner, this.children)
+    again.#common = this.#common
+    return again
+  }
+
   /** The same stanza with another id. */
   withId (id: string): StanzaOf<Kind, Type> {
-    const { from, to, lang, attributes, archiveId, identity } = this
-    const header = { from, to, id, lang, attributes, archiveId, identity }
+    const { from, to, lang, attributes, archiveId, identity, isAgain } = this
+    const header = { from, to, id, lang, attributes, archiveId, identity, isAgain }
     return new StanzaOf(this.kind, this.type, header, this.inner, this.children)
   }
 
   /** The same stanza, which says itself that the account that it is delivered to keeps it under that id. */
   heldAs (archiveId: string): StanzaOf<Kind, Type> {
-    const { from, to, id, lang, attributes, identity } = this
-    const header = { from, to, id, lang, attributes, archiveId, identity }
+    const { from, to, id, lang, attributes, identity, isAgain } = this
+    const header = { from, to, id, lang, attributes, archiveId, identity, isAgain }
     return new StanzaOf(this.kind, this.type, header, this.inner, this.children)
   }
 
   /** The same stanza, known as one that its client would send again under that identity. */
   identifiedAs (identity: string | undefined): StanzaOf<Kind, Type> {
-    const { from, to, id, lang, attributes, archiveId } = this
-    const header = { from, to, id, lang, attributes, archiveId, identity }
+    const { from, to, id, lang, attributes, archiveId, isAgain } = this
+    const header = { from, to, id, lang, attributes, archiveId, identity, isAgain }
     return new StanzaOf(this.kind, this.type, header, this.inner, this.children)
   }
 
   /** The same stanza in memory of its own, to be kept: what came from the network holds all that came with it. */
   copy (): StanzaOf<Kind, Type> {
-    const inner = this.inner.length === 0 ? NOTHING : Buffer.from(this.inner)
-    return new StanzaOf(this.kind, this.type, this, inner, this.children)
+    const { inner } = this
+    const kept = inner.length === 0 ? NOTHING : this.#common ? this.#common.kept ??= Buffer.from(inner) : Buffer.from(inner)
+    if (kept === inner) return this
+    const copy = new StanzaOf(this.kind, this.type, this, kept, this.children)
+    copy.#common = this.#common
+    return copy
   }
 
   /** The same stanza with some payloads more, at the end. */
@@ -169,9 +186,9 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     const inner = Buffer.allocUnsafe(length + Buffer.byteLength(xml))
     this.inner.copy(inner)
     inner.write(xml, length)
-    const { from, to, id, lang, attributes, identity } = this
+    const { from, to, id, lang, attributes, identity, isAgain } = this
     const children = [...this.children, { name, ns, start: length, end: inner.length }]
-    const kept = new StanzaOf(this.kind, this.type, { from, to, id, lang, attributes, archiveId, identity }, inner, children)
+    const kept = new StanzaOf(this.kind, this.type, { from, to, id, lang, attributes, archiveId, identity, isAgain }, inner, children)
     if (length > 0) kept.#openingTag = this.#openingTag
     return kept
   }

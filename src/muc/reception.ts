@@ -1,0 +1,145 @@
+/**
+ * What comes of a stanza at a room, once it is found to be here or not to be: everybody who does what a room does not
+ * allow is told so, and whoever comes to a room that is not there makes it (XEP-0045 §10.1).
+ */
+import type { RoomVisitor } from '../extension/api.ts'
+import type { Logger } from '../log.ts'
+import type { IqTable } from '../routing/iq-table.ts'
+import type { Router } from '../routing/router.ts'
+import type { EventTable } from '../session/events.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
+import { Affiliations } from './affiliations.ts'
+import { checkCreator } from './creation.ts'
+import { join } from './join.ts'
+import type { LiveRooms } from './live-rooms.ts'
+import { sendToAll } from './message.ts'
+import { post } from './muc.ts'
+import type { Muc } from './muc.ts'
+import { NS_MUC } from './ns.ts'
+import { disown } from './occupant-presence.ts'
+import { forwardIq, refusal } from './occupant-iq.ts'
+import { refuseEntry } from './refuse-entry.ts'
+import { receiveForRoom } from './room-message.ts'
+import { Room } from './room.ts'
+import { isSubject } from './subject.ts'
+import { receivePresence } from './visit.ts'
+
+export interface ReceptionParts {
+  readonly muc: Muc
+  readonly live: LiveRooms
+  readonly router: Router
+  readonly iqs: IqTable
+  readonly events: EventTable
+  readonly log: Logger
+}
+
+export class Reception {
+  readonly #parts: ReceptionParts
+
+  constructor (parts: ReceptionParts) {
+    this.#parts = parts
+  }
+
+  /** A stanza for the service itself. */
+  receiveAtService (stanza: Stanza, from: Jid, to: Jid): void | Promise<void> {
+    const { iqs, router } = this.#parts
+    if (stanza.kind === 'message') return router.bounce(stanza, new StanzaError('service-unavailable'))
+    if (stanza.kind !== 'iq' || (stanza.type !== 'get' && stanza.type !== 'set')) return
+    return iqs.answer(stanza, to.isBare ? ['rooms'] : [], to, from, undefined, reply => { post(this.#parts.muc, reply) })
+  }
+
+  /** A message to all. A promise means: not handed over yet. */
+  sendToAll (room: Room, message: Message): void | Promise<void> {
+    try {
+      return sendToAll(this.#parts.muc, room, message)?.catch(error => this.refuse(message, error))
+    } catch (error) {
+      return this.refuse(message, error)
+    }
+  }
+
+  /** In the room's turn: whatever is no message to all. */
+  async receive (room: Room, stanza: Stanza, from: Jid, to: Jid): Promise<void> {
+    await room.commits.settled()
+    await this.#receiveAt(room, stanza, from, to)
+    this.#parts.live.place(room)
+    await room.outbox.settled() // who comes to a full room waits until those before are told of each other
+  }
+
+  /** Tells the sender what he did wrong; what is no refusal is a mistake of ours. */
+  refuse (stanza: Stanza, error: unknown): void {
+    const { log, router } = this.#parts
+    if (!(error instanceof StanzaError)) log.error({ err: error, stanza: stanza.summary() }, 'a stanza for a room could not be dealt with')
+    const refusal = error instanceof StanzaError ? error : new StanzaError('internal-server-error', undefined, undefined, 'wait')
+    if (stanza.kind === 'presence' && stanza.type === 'available' && stanza.has('x', NS_MUC)) refuseEntry(this.#parts.muc, stanza, refusal)
+    else void router.bounce(stanza, refusal)
+  }
+
+  #receiveAt (room: Room, stanza: Stanza, from: Jid, to: Jid): void | Promise<void> {
+    switch (stanza.kind) {
+      case 'presence': return receivePresence(this.#parts.muc, room, stanza, from, to)
+      case 'message': return receiveForRoom(this.#parts.muc, room, stanza, from, to)
+      case 'iq': return to.isBare ? this.#answer(room, stanza, from, to) : forwardIq(this.#parts.muc, room, stanza, to)
+    }
+  }
+
+  #answer (room: Room, iq: Iq, from: Jid, to: Jid): void | Promise<void> {
+    if (iq.type !== 'get' && iq.type !== 'set') return
+    const { iqs } = this.#parts
+    const tasks: (() => void | Promise<void>)[] = []
+    const visitor: RoomVisitor = {
+      room, occupant: room.session(from)?.occupant, afterwards: task => { tasks.push(task) },
+    }
+    const answered = iqs.answer(iq, ['room'], to, from, visitor, reply => { post(this.#parts.muc, reply) })
+    const done = this.#finish(answered, tasks)
+    return iqs.isInTurn(iq) ? done : undefined
+  }
+
+  async #finish (answered: void | Promise<void>, tasks: readonly (() => void | Promise<void>)[]): Promise<void> {
+    try {
+      await answered
+      for (const task of tasks) await task()
+    } catch (error) { // who asked has his answer
+      this.#parts.log.error({ err: error }, 'what follows a request to a room could not be done')
+    }
+  }
+
+  /** What is sent to a room that is not there. */
+  receiveAtNone (stanza: Stanza, from: Jid, to: Jid): void | Promise<void> {
+    if (stanza.kind === 'presence') {
+      if (stanza.type !== 'available') return
+      if (to.isBare) throw new StanzaError('jid-malformed', 'a nick is needed')
+      return stanza.has('x', NS_MUC) ? this.#create(stanza, from, to) : disown(this.#parts.muc, stanza)
+    }
+    if (stanza.kind === 'iq' && !to.isBare) throw refusal(stanza)
+    throw new StanzaError('item-not-found')
+  }
+
+  /** §10.1: whoever comes first to a room that is not there makes it, and owns it. */
+  async #create (presence: Presence, from: Jid, to: Jid): Promise<void> {
+    await checkCreator(this.#parts.muc, from)
+    const affiliations = new Affiliations([{ jid: from.bare, affiliation: 'owner' }])
+    const room = await this.#parts.live.open(new Room(to.bare, { config: new Map(), affiliations }, true))
+    try {
+      join(this.#parts.muc, room, presence, from, to, true)
+    } finally {
+      if (room.occupants.size === 0) await this.end(room)
+    }
+    this.#parts.live.place(room)
+  }
+
+  /** The room is no more: out of memory and out of the database. */
+  async end (room: Room): Promise<void> {
+    const { events, log } = this.#parts
+    if (!room.isLocked) await this.#parts.muc.store.remove(room.jid)
+    await this.#parts.live.end(room)
+    await events.roomEnded(room.jid)
+    log.debug({ room: room.jid.toString() }, 'a room ended')
+  }
+}
+
+/** A message that passes on its own, while what else there is takes the room's turn. */
+export function isForAll (message: Message): boolean {
+  return message.type === 'groupchat' && message.to?.isBare === true && !isSubject(message)
+}

@@ -1,0 +1,49 @@
+/** What a session has heard of a room, when the room's home has died and another says it again. */
+import { beforeEach, expect, test } from 'vitest'
+import { StageTable } from '../extension/stages.ts'
+import { openLog } from '../log.ts'
+import { delay } from '../xmpp/forward.ts'
+import { Jid } from '../xmpp/jid.ts'
+import { message } from '../xmpp/stanza.ts'
+import type { Message } from '../xmpp/stanza.ts'
+import { stamp } from '../xmpp/stanza-id.ts'
+import { Account } from './account.ts'
+import { Session } from './session.ts'
+
+const ROOM = Jid.parse('coven@conference.localhost')
+
+let session: Session
+
+beforeEach(async () => {
+  const jid = Jid.parse('crone1@localhost/desktop')
+  session = new Session(jid, new Account(jid.bare), new StageTable(await openLog({ level: 'silent' })))
+})
+
+function said (number: number, room = ROOM): Message {
+  return stamp(message('groupchat', { from: room.withResource('firstwitch') }), room, String(number))
+}
+
+test('what comes again is new where it was not heard before', () => {
+  expect([1, 2].map(number => session.hear(said(number)))).toEqual([true, true])
+
+  expect([1, 2, 3, 3].map(number => session.hear(said(number).again()))).toEqual([false, false, true, false])
+})
+
+test('each room counts for itself', () => {
+  session.hear(said(5))
+
+  expect(session.hear(said(1, Jid.parse('heath@conference.localhost')).again())).toBe(true)
+})
+
+test('what is not said to come again is heard, whatever its number', () => {
+  session.hear(said(5))
+
+  expect(session.hear(said(4))).toBe(true)
+  expect(session.hear(said(5).again())).toBe(false)
+})
+
+test('the history that a newcomer is shown is not what was said now', () => {
+  expect(session.hear(said(9).withPayload(delay(0)))).toBe(true)
+
+  expect(session.hear(said(8).again())).toBe(true)
+})

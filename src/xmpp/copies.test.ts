@@ -1,0 +1,59 @@
+/** Copies of one stanza for many, as a room makes them. */
+import { expect, test } from 'vitest'
+import { writeInStream } from '../stream/framing.ts'
+import { el } from '../xml/element.ts'
+import { Jid } from './jid.ts'
+import { NS_CLIENT } from './ns.ts'
+import { message, storedStanza } from './stanza.ts'
+import type { Message } from './stanza.ts'
+import { numberBy, stamp } from './stanza-id.ts'
+
+const ROOM = Jid.parse('coven@conference.localhost')
+const WITCHES = ['crone1@localhost/desktop', "hag66@localhost/the hag's <pda>"].map(text => Jid.parse(text))
+
+function said (): Message {
+  const header = { from: ROOM.withResource('a "witch"'), to: ROOM, id: 'x<1', lang: 'en' }
+  return message('groupchat', header, el('body', NS_CLIENT, {}, 'fair is foul & foul is fair'))
+}
+
+function written (stanza: Message): string {
+  const parts: string[] = []
+  writeInStream(stanza, { write: part => { parts.push(part.toString()) } })
+  return parts.join('')
+}
+
+test('a copy is written as the stanza would be, but for the order of the addresses', () => {
+  const one = said()
+
+  for (const to of WITCHES) {
+    const read = storedStanza(written(one.copyFor(to)).replace('<message', `<message xmlns='${NS_CLIENT}'`))
+    expect(read.toXml()).toBe(one.withAddress(one.from, to).toXml())
+  }
+})
+
+test('what copies have in common is written once, and kept once', () => {
+  const one = said()
+  const [a, b] = WITCHES.map(to => one.copyFor(to))
+
+  expect(a?.commonBytes).toBe(b?.commonBytes)
+  expect(a?.copy().inner).toBe(b?.copy().inner)
+  expect(a?.copy().inner).not.toBe(one.inner)
+  expect(a?.isCopyWith(said().copyFor(ROOM))).toBe(false)
+})
+
+test('copies that may have come before are no copies with those that have not', () => {
+  const one = said()
+  const [to = ROOM] = WITCHES
+
+  expect(one.copyFor(to).isCopyWith(one.copyFor(ROOM))).toBe(true)
+  expect(one.copyFor(to).again().isCopyWith(one.copyFor(to))).toBe(false)
+  expect(one.again().copyFor(to).isAgain).toBe(true)
+})
+
+test('the number under which a room keeps a message is known from it, and not from what others have stamped', () => {
+  const strange = stamp(said(), Jid.parse('other@conference.localhost'), '9')
+
+  expect(numberBy(strange, ROOM)).toBeUndefined()
+  expect(numberBy(stamp(strange, ROOM, '17').copyFor(ROOM), ROOM)).toBe(17)
+  expect(numberBy(stamp(strange, ROOM, 'not-a-number'), ROOM)).toBeUndefined()
+})
