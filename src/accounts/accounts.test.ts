@@ -3,12 +3,27 @@ import { describe, expect, test } from 'vitest'
 import { online, subscribes } from '../testing/online.ts'
 import type { World } from '../testing/world.ts'
 import { world } from '../testing/world.ts'
+import { Jid } from '../xmpp/jid.ts'
+import { deriveCredentials } from './credentials.ts'
 
 /** An account that nothing in memory knows of, as all are after a start. */
 async function stored (server: World, jid: string): Promise<void> {
   const client = await server.client(`${jid}/once`)
   server.core.accounts.forget(client.session.account.jid)
 }
+
+test('an account is found by who logs in right after it was made, even while others still look for it', async () => {
+  const server = await world()
+  const credentials = await deriveCredentials('secret')
+  for (let i = 0; i < 20; i++) {
+    const jid = Jid.parse(`juliet${i}@localhost`)
+    const made = server.core.store.create(jid, credentials)
+    const others = Array.from({ length: 40 }, () => server.core.accounts.load(jid))
+    await made
+    expect((await server.core.accounts.open(jid, false)).jid.toString()).toBe(jid.toString())
+    await Promise.all(others)
+  }
+})
 
 describe('a message to an account (RFC 6121 §8.5.2)', () => {
   test.each(['chat', 'normal', 'headline'])('of type %s goes to all its resources but negative ones', async type => {

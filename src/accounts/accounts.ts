@@ -163,7 +163,8 @@ export class Accounts {
   /** The account that logged in, or a new one for who has none; throws `item-not-found` when it was removed since. */
   async open (jid: Jid, isAnonymous: boolean): Promise<Account> {
     if (isAnonymous) return this.#openAnonymous(jid)
-    const located = await this.locate(jid)
+    // A search that is shared may have begun before the account was made: one of its own knows.
+    const located = await this.locate(jid) ?? await this.locate(jid)
     if (!located) throw new StanzaError('item-not-found', 'the account is gone')
     if ('node' in located) throw new StanzaError('resource-constraint', 'the account has moved', undefined, 'wait')
     return located.account
