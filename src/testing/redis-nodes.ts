@@ -15,7 +15,7 @@ const LEGACIES = { lookMs: 100, patienceMs: 400 }
 
 export interface Node extends World {
   readonly cluster: Cluster
-  /** Listens; the clients' connections end with the node. */
+  /** Listens; the clients' connections end with the node, and there are no others then. */
   doors (): Promise<Doors>
   /** It is gone for the others, and does not know. */
   dies (): void
@@ -54,7 +54,10 @@ export class RedisNodes {
     })
     return {
       ...world, cluster,
-      doors () { return doors ??= Doors.open(world.core, cluster, {}) },
+      async doors () {
+        if (isDead) throw new Error('nobody listens there')
+        return doors ??= Doors.open(world.core, cluster, {})
+      },
       dies () {
         isDead = true
         world.freezes()
