@@ -27,17 +27,15 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
     await by.redis.commands.del(mailboxOf(membership.id))
   }
 
-  test('know each other, and hear who joins', async () => {
+  test('know each other, and log who joins', async () => {
     const b = await join('b')
-    const joined: string[] = []
-    b.membership.whenJoined(node => joined.push(node))
 
     const a = await join('a')
 
     expect(a.membership.id).toMatch(/^a\.[\w-]{20}$/)
     expect(a.membership.nodes).toEqual([a.membership.id, b.membership.id])
     await eventually(() => { expect(b.membership.nodes).toEqual([a.membership.id, b.membership.id]) })
-    expect(joined).toEqual([a.membership.id])
+    expect(b.log.filter(line => line.includes('a node is there'))).toEqual([expect.stringContaining(a.membership.id)])
     expect(b.membership.isAlive(a.membership.id)).toBe(true)
     expect(b.membership.isAlive('a')).toBe(false)
   })
@@ -57,6 +55,7 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
     await b.membership.leave()
 
     await eventually(() => { expect(gone).toEqual([b.membership.id]) })
+    expect(a.log.some(line => line.includes('taken for dead'))).toBe(false)
     expect(a.membership.nodes).toEqual([a.membership.id])
     expect(await a.redis.commands.exists(mailboxOf(b.membership.id))).toBe(0)
     expect([...(await a.membership.status()).keys()]).toEqual([a.membership.id])
@@ -71,6 +70,7 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
     killNode(b)
 
     await eventually(() => { expect(gone).toEqual([b.membership.id]) })
+    expect(a.log.filter(line => line.includes('taken for dead'))).toEqual([expect.stringContaining(b.membership.id)])
     expect(await a.redis.commands.exists(mailboxOf(b.membership.id), mailboxOf(a.membership.id))).toBe(1)
   })
 

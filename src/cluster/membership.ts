@@ -48,8 +48,9 @@ if isMember == 1 then
   redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
   redis.call('HSET', KEYS[2], ARGV[1], ARGV[4])
 end
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do remove(id) end
-return { isMember, beats, now, unpack(redis.call('ZRANGE', KEYS[1], 0, -1)) }
+local silent = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
+for _, id in ipairs(silent) do remove(id) end
+return { isMember, beats, now, redis.call('ZRANGE', KEYS[1], 0, -1), silent }
 `
 
 export interface MembershipOptions {
@@ -60,12 +61,17 @@ export interface MembershipOptions {
   readonly clock?: () => number
 }
 
+/** What the script returns. */
+type BeatAnswer = [isMember: number, beats: number, now: number, nodes: NodeId[], silent: NodeId[]]
+
 interface Standing {
   readonly isMember: boolean
   /** Of all nodes together, ever: Redis that has less of them than before has data from before. */
   readonly beats: number
   readonly now: number
   readonly nodes: readonly NodeId[]
+  /** Whom this beat took out. */
+  readonly silent: readonly NodeId[]
 }
 
 /** This node among the others. Handlers of one event are called in the order in which they were given. */
@@ -76,7 +82,6 @@ export class Membership {
   readonly #beatMs: number
   readonly #ttlMs: number
   readonly #clock: () => number
-  readonly #joined: ((node: NodeId) => void)[] = []
   readonly #gone: ((node: NodeId) => void)[] = []
   readonly #lapsed: ((before: NodeId, isForgotten: boolean) => void)[] = []
   readonly #doubtful: (() => void)[] = []
@@ -127,11 +132,6 @@ export class Membership {
   /** What `status()` tells of this node on any other, asked at each beat. */
   publish (describe: () => object): void {
     this.#describe = describe
-  }
-
-  /** A node has joined. */
-  whenJoined (handler: (node: NodeId) => void): void {
-    this.#joined.push(handler)
   }
 
   /** A node has left, or was silent for too long; it never comes back under that id. */
@@ -231,13 +231,17 @@ export class Membership {
       this.#log.warn({ before, id: this.#id }, `${reason} has joined anew`)
       for (const handler of this.#lapsed) handler(before, this.#isForgotten)
     }
-    for (const node of known) if (!this.#members.has(node) && node !== before) this.#tell(this.#gone, node)
-    for (const node of this.#nodes) if (!known.has(node) && node !== this.#id) this.#tell(this.#joined, node)
+    for (const node of standing.silent) {
+      this.#log.warn({ node }, 'a node was silent for too long: it is taken for dead, and its accounts are others\' now')
+    }
+    for (const node of known) if (!this.#members.has(node) && node !== before) this.#lose(node)
+    for (const node of this.#nodes) if (!known.has(node) && node !== this.#id) this.#log.info({ node }, 'a node is there')
     if (this.#clock() < this.#certainUntil) this.#settle()
   }
 
-  #tell (handlers: readonly ((node: NodeId) => void)[], node: NodeId): void {
-    for (const handler of handlers) handler(node)
+  #lose (node: NodeId): void {
+    this.#log.info({ node }, 'a node is gone')
+    for (const handler of this.#gone) handler(node)
   }
 
   // Redis answers nobody: no other node can have taken this one for dead, unless it is known already that one has.
@@ -255,7 +259,7 @@ export class Membership {
     const answer = await this.#redis.commands.eval(BEAT, 3, MEMBERS, STATUSES, DATA,
       id, this.#ttlMs, this.#beatMs, JSON.stringify(this.#describe()), isJoining ? '1' : '0', before)
     if (!Array.isArray(answer)) throw new Error('Redis answered a beat with something else')
-    const [isMember, beats, now, ...nodes] = answer.map(String)
-    return { isMember: isMember === '1', beats: Number(beats), now: Number(now), nodes: nodes.sort() }
+    const [isMember, beats, now, nodes, silent] = answer as BeatAnswer
+    return { isMember: isMember === 1, beats, now, nodes: nodes.sort(), silent }
   }
 }
