@@ -1,6 +1,6 @@
 /**
  * What stands in front of the nodes, as HAProxy with deploy/haproxy.cfg: a connection goes to any node whose /readyz
- * says 200; those that are there go on, whatever it says.
+ * says 200, each to the one with the fewest; those that are there go on, whatever it says.
  */
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
@@ -16,6 +16,8 @@ export class Balancer {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   readonly #ready = new Set<Behind>()
+  /** The clients' connections at each node. */
+  readonly #at = new Map<Behind, Set<Socket>>()
   #isOver = false
   /** Where clients connect. */
   port = 0
@@ -44,27 +46,47 @@ export class Balancer {
   end (): void {
     this.#isOver = true
     this.#server.close()
+    this.breakAll()
+  }
+
+  /** How many clients are at a node. */
+  countAt (node: Behind): number {
+    return this.#clientsAt(node).size
+  }
+
+  /** Breaks all connections: whoever comes back is led to a node anew. */
+  breakAll (): void {
     for (const socket of this.#sockets) socket.destroy()
+  }
+
+  #clientsAt (node: Behind): Set<Socket> {
+    const clients = this.#at.get(node) ?? new Set()
+    this.#at.set(node, clients)
+    return clients
   }
 
   async #lead (client: Socket): Promise<void> {
     while (!client.destroyed) {
-      const ready = [...this.#ready]
-      const node = ready[Math.floor(Math.random() * ready.length)]
+      const [node] = [...this.#ready].sort((one, other) => this.#clientsAt(one).size - this.#clientsAt(other).size)
       if (!node) {
         client.resetAndDestroy()
         return
       }
+      const clients = this.#clientsAt(node).add(client)
       const server = connect(node.port, '127.0.0.1')
       this.#keep(server)
+      client.once('close', () => {
+        clients.delete(client)
+        server.destroy()
+      })
       try {
         await once(server, 'connect')
       } catch { // it was ready a moment ago
+        clients.delete(client)
         this.#ready.delete(node)
         continue
       }
       client.pipe(server).pipe(client)
-      client.once('close', () => { server.destroy() })
       server.once('close', () => { client.destroySoon() })
       return
     }

@@ -29,6 +29,7 @@ test.skipIf(!hasRedis() || process.env['FAULT_ROUNDS'] === undefined).for(Object
   const figures = await underLoad({ port: cluster.balancer.port, pauseMs: 30 }, async talk => {
     for (let round = 0; round < ROUNDS; round++) {
       await setTimeout(1_000)
+      expect(cluster.balancer.countAt(node)).toBeGreaterThan(0)
       begin(cluster)
       const [whole] = await Promise.all([untilWhole(talk), setTimeout(AWAY_MS)])
       seconds.push(whole)
@@ -37,6 +38,8 @@ test.skipIf(!hasRedis() || process.env['FAULT_ROUNDS'] === undefined).for(Object
       await untilWhole(talk)
       await node.ready()
       for (const run of await node.status()) runs.add(run)
+      cluster.balancer.breakAll() // it gets its share of clients again
+      await untilWhole(talk)
     }
   })
 
