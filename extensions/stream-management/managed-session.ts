@@ -89,6 +89,7 @@ export class ManagedSession {
 
   enabled (): Element {
     const { id, seconds } = this
+    this.#note?.(this.session, 'h', String(this.#handled)) // other nodes know of the session before its client does
     return id === undefined ? el('enabled', NS) : el('enabled', NS, { id, resume: 'true', max: String(seconds) })
   }
 

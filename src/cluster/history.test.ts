@@ -63,7 +63,6 @@ class Play {
   async plays (script: readonly Step[]): Promise<void> {
     for (const user of this.#users) await this.#nodes[0]?.core.store.create(Jid.parse(`${user}@localhost`), credentials)
     await Promise.all(this.#devices.map(one => one.comesOnline()))
-    await sleep(60) // what outlives a node is written behind
     for (const step of script) await this.#play(step)
     await this.#isReviving
     await expect.poll(() => this.#devices.every(one => one.isSettled), { timeout: PATIENCE_MS }).toBe(true)

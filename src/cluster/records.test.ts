@@ -110,6 +110,19 @@ describe.skipIf(!hasRedis())('records', () => {
     expect((await b.records.inherit(inOrder('a'), ROMEO))?.notes).toEqual({})
   })
 
+  test('what was changed is written with the first note about it', async () => {
+    const a = await start('a')
+    const romeo = account(a)
+    romeo.touch()
+    a.records.note(romeo, 'sm', 'one')
+    await new Promise(resolve => { setImmediate(resolve) })
+
+    const [isSaved, notes] = await Promise.all([
+      a.redis.journal.hexists('hg:records:a', ROMEO), a.redis.journal.xlen('hg:journal:a')])
+
+    expect([isSaved, notes]).toEqual([1, 1])
+  })
+
   test('a journal that has grown is cut, and nothing is missing', async () => {
     const [a, b] = [await start('a'), await start('b')]
     const romeo = account(a)

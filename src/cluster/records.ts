@@ -46,6 +46,8 @@ export class RedisRecords implements Records, Flushable {
   #describe: (account: Account) => Snapshot = () => ({ sessions: [], states: {} })
   readonly #dirty = new Set<Account>()
   readonly #noted = new Set<Account>()
+  /** Dirty ones of which something was noted in this tick: a note alone does not say enough of them. */
+  readonly #urgent = new Set<Account>()
   readonly #forgotten = new WeakSet<Account>()
   /** Whose record is still another node's, or that of this one under another name: it goes when there is a new one. */
   readonly #inherited = new Map<string, NodeId>()
@@ -83,7 +85,10 @@ export class RedisRecords implements Records, Flushable {
   }
 
   #saveIn (ms: number): void {
-    this.#timer ??= setTimeout(() => { void this.#saveDirty() }, ms)
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      void this.#saveDirty(this.#dirty)
+    }, ms)
   }
 
   /** This node has another name now, and the account is still its own. */
@@ -96,17 +101,21 @@ export class RedisRecords implements Records, Flushable {
     this.#forgotten.add(account)
     this.#dirty.delete(account)
     this.#noted.delete(account)
+    this.#urgent.delete(account)
     this.#inherited.delete(account.jid.toString())
   }
 
   note (account: Account, extension: string, about: string, body: Buffer = NOTHING): void {
     const entry = { number: this.#number++, account: account.jid.toString(), extension, about, body }
     this.#noted.add(account)
+    if (this.#dirty.has(account)) this.#urgent.add(account)
     if (this.#notes.push(entry) === 1) flushFirst(this)
   }
 
   /** Adds what was noted to the journal; where that fails, snapshots will have to do. */
   flush (): void {
+    if (this.#urgent.size > 0) void this.#saveDirty(this.#urgent)
+    this.#urgent.clear()
     const notes = this.#notes
     this.#notes = []
     const bytes = encodeNotes(notes)
@@ -125,10 +134,9 @@ export class RedisRecords implements Records, Flushable {
     await this.#write([account])
   }
 
-  async #saveDirty (): Promise<void> {
-    this.#timer = undefined
-    const accounts = [...this.#dirty]
-    this.#dirty.clear()
+  async #saveDirty (some: Iterable<Account>): Promise<void> {
+    const accounts = [...some]
+    for (const account of accounts) this.#dirty.delete(account)
     try {
       await this.#write(accounts)
     } catch (error) { // Redis is away
