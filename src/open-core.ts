@@ -49,7 +49,7 @@ async function openAll (config: Config, log: Logger): Promise<OpenCore> {
   await migrate(db)
   const cluster = config.sessions === 'memory'
     ? undefined
-    : opening.adopt(await joinCluster(config.sessions, config.node, log), joined => joined.leave())
+    : opening.adopt(await joinCluster(config.sessions, db, config.node, log), joined => joined.leave())
   const core = opening.adopt(await createCore({
     hosts: config.hosts, db, log, cluster, extensions: loadedExtensions(config), known: extensions.map(one => one.name),
     info: contactForm(config.contact), muc: config.muc,

@@ -1,5 +1,6 @@
 /** What makes a process one node of many: its connections to Redis, and all that stands on them. */
 import type { Logger } from '../log.ts'
+import type { Database } from '../storage/database.ts'
 import { Membership } from './membership.ts'
 import type { MembershipOptions } from './membership.ts'
 import { RedisRecords } from './records.ts'
@@ -8,6 +9,7 @@ import { RedisBus } from './redis-bus.ts'
 import { RedisHomes } from './redis-homes.ts'
 import { openRedis } from './redis.ts'
 import type { RedisConnections } from './redis.ts'
+import { databaseWitness } from './witness.ts'
 
 export interface Cluster {
   readonly redis: RedisConnections
@@ -20,15 +22,20 @@ export interface Cluster {
   leave (): Promise<void>
 }
 
-/** Joins; rejects with a sentence for the administrator when Redis can't be had. */
-export async function joinCluster (url: string, node: string, log: Logger, options?: MembershipOptions): Promise<Cluster> {
+/** Joins the nodes that have that database; rejects with a sentence for the administrator when Redis can't be had. */
+export async function joinCluster (
+  url: string, db: Database, node: string, log: Logger, options?: MembershipOptions,
+): Promise<Cluster> {
   const redis = await openRedis(url, log)
-  const membership = new Membership(redis, node, log, options)
+  const membership = new Membership(redis, databaseWitness(db), node, log, options)
   const bus = new RedisBus(redis, membership, log)
   await membership.join()
   const homes = new RedisHomes({ redis: redis.commands, bus, membership })
-  const records = new RedisRecords({ redis: redis.journal, id: () => membership.id, log })
-  const roomRecords = new RedisRoomRecords({ redis: redis.journal, id: () => membership.id, log })
+  const keeping = {
+    redis: redis.journal, id: () => membership.id, verdict: () => membership.verdict(), log,
+  }
+  const records = new RedisRecords(keeping)
+  const roomRecords = new RedisRoomRecords(keeping)
   return {
     redis, membership, bus, homes, records, roomRecords,
     async leave () {

@@ -4,8 +4,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '../log.ts'
+import { mailboxOf } from './beat.ts'
 import type { NodeId } from './bus.ts'
-import { mailboxOf } from './membership.ts'
 import { readEntry } from './packets.ts'
 import type { Entry } from './packets.ts'
 import { isRefusal, READ_WAIT_MS } from './redis.ts'

@@ -1,10 +1,14 @@
 import { once } from 'node:events'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { PostgresDatabase } from '../storage/postgres.ts'
+import { testDatabase } from '../testing/database.ts'
 import { hasRedis, startRedis } from '../testing/redis.ts'
 import type { TestRedis } from '../testing/redis.ts'
 import { eventually, killNode, redisNode } from '../testing/redis-node.ts'
 import type { RedisNode, RedisNodeOptions } from '../testing/redis-node.ts'
-import { mailboxOf, MEMBERS } from './membership.ts'
+import { mailboxOf, MEMBERS } from './beat.ts'
+import type { Verdict } from './membership.ts'
+import { databaseWitness } from './witness.ts'
 
 describe.skipIf(!hasRedis())('the members of a cluster', () => {
   let server: TestRedis
@@ -244,6 +248,58 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
       expect(isCertain).toBe(false)
       await a.redis.commands.call('ACL', 'SETUSER', 'default', '+xadd')
       await eventually(() => { expect(isCertain).toBe(true) })
+    })
+  })
+
+  describe('the verdict on a node that Redis has failed', () => {
+    let db: PostgresDatabase
+
+    beforeAll(async () => { db = await testDatabase() })
+    afterAll(() => db.close())
+
+    /** What it will be, as far as it is known. */
+    function verdictOn ({ membership }: RedisNode): { is?: Verdict } {
+      const known: { is?: Verdict } = {}
+      void membership.verdict().then(is => { known.is = is })
+      return known
+    }
+
+    test('is that it is as good as alone when all others can not reach Redis either, and not before', async () => {
+      const witness = databaseWitness(db)
+      const b = await join('b', { witness })
+      const a = await join('a', { witness })
+      killNode(b)
+      const verdict = verdictOn(a)
+      await server.kill()
+      await eventually(async () => {
+        expect(await db.query('select from node_without_redis where node = $1', [a.membership.id])).toHaveLength(1)
+      })
+      const asked = await witness(a.membership.id, [b.membership.id])
+      expect([asked, verdict.is]).toEqual([false, undefined])
+
+      await eventually(async () => {
+        await witness(b.membership.id, [])
+        expect(verdict.is).toBe('alone')
+      })
+      expect(await a.membership.verdict()).toBe('alone')
+      await server.start()
+    })
+
+    test('is that it is a member when its next beat says so, and else that it was taken for dead', async () => {
+      const [a, b] = [await join('a', { beatMs: 60_000 }), await join('b')]
+
+      expect(await a.membership.verdict()).toBe('member')
+      await takeOut(a, b)
+      expect(await a.membership.verdict()).toBe('dead')
+      expect(await a.membership.verdict()).toBe('member')
+    })
+
+    test('is not held against it when Redis has lost its data: nobody has taken anything over', async () => {
+      const a = await join('a', { beatMs: 60_000 })
+      await server.restartEmpty()
+      await eventually(() => { expect(a.redis.isUp).toBe(true) })
+
+      expect(await a.membership.verdict()).toBe('member')
     })
   })
 })

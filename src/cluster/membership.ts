@@ -3,55 +3,23 @@
  * and hears who else does. A node is a member until the beat of another finds that its time is over and takes it out,
  * or it leaves; its mailbox (the stream of redis-bus.ts) exists exactly as long. Who was taken out joins anew, as
  * another node. Time in which nobody's beat reached Redis (it was frozen, restarted, cut off) is nobody's fault: it
- * does not count.
+ * does not count. Who can't reach Redis asks a witness whether anybody can.
  */
 import type { Logger } from '../log.ts'
 import { randomId } from '../util/ids.ts'
+import { beat, mailboxOf, MEMBERS, STATUSES } from './beat.ts'
+import type { Standing } from './beat.ts'
 import type { NodeId } from './bus.ts'
 import { isRefusal } from './redis.ts'
 import type { RedisConnections } from './redis.ts'
+import type { Witness } from './witness.ts'
 
-/** Sorted set: a node is a member as long as its id is in it; the score, when it is to be taken out, is the beats' own business. */
-export const MEMBERS = 'hg:nodes'
-const STATUSES = 'hg:node-status'
-const DATA = 'hg:data'
-const MAILBOX = 'hg:bus:'
+/** How often a node without Redis asks who else is, and how long the answer holds that all are. */
+const ASK_MS = 300
+const ALONE_MS = 600
 
-/** The stream of what that node is told. */
-export function mailboxOf (node: NodeId): string {
-  return MAILBOX + node
-}
-
-// ARGV: id, TTL, beat, status, whether to join, the id that the node had before it joined anew.
-const BEAT = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local beats = redis.call('HINCRBY', KEYS[3], 'beats', 1)
-local unseen = now - (redis.call('HGET', KEYS[3], 'last') or now) - ARGV[3]
-redis.call('HSET', KEYS[3], 'last', now)
-if unseen > tonumber(ARGV[3]) then
-  for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do redis.call('ZINCRBY', KEYS[1], unseen, id) end
-end
-local function remove (id)
-  redis.call('ZREM', KEYS[1], id)
-  redis.call('HDEL', KEYS[2], id)
-  redis.call('DEL', '${MAILBOX}' .. id)
-end
-if ARGV[6] ~= '' then remove(ARGV[6]) end
-local isMember = redis.call('ZSCORE', KEYS[1], ARGV[1]) and 1 or 0
-if isMember == 0 and ARGV[5] == '1' then
-  redis.call('DEL', '${MAILBOX}' .. ARGV[1])
-  redis.call('XADD', '${MAILBOX}' .. ARGV[1], '*', 'd', '')
-  isMember = 1
-end
-if isMember == 1 then
-  redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
-  redis.call('HSET', KEYS[2], ARGV[1], ARGV[4])
-end
-local silent = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
-for _, id in ipairs(silent) do remove(id) end
-return { isMember, beats, now, redis.call('ZRANGE', KEYS[1], 0, -1), silent }
-`
+/** How it stands with a node: others live with it, or it is as good as alone, since nobody can reach Redis; or it was taken for dead. */
+export type Verdict = 'member' | 'alone' | 'dead'
 
 export interface MembershipOptions {
   readonly beatMs?: number
@@ -61,22 +29,10 @@ export interface MembershipOptions {
   readonly clock?: () => number
 }
 
-/** What the script returns. */
-type BeatAnswer = [isMember: number, beats: number, now: number, nodes: NodeId[], silent: NodeId[]]
-
-interface Standing {
-  readonly isMember: boolean
-  /** Of all nodes together, ever: Redis that has less of them than before has data from before. */
-  readonly beats: number
-  readonly now: number
-  readonly nodes: readonly NodeId[]
-  /** Whom this beat took out. */
-  readonly silent: readonly NodeId[]
-}
-
 /** This node among the others. Handlers of one event are called in the order in which they were given. */
 export class Membership {
   readonly #redis: RedisConnections
+  readonly #witness: Witness
   readonly #log: Logger
   readonly #node: string
   readonly #beatMs: number
@@ -89,19 +45,25 @@ export class Membership {
   /** Under which this node is to join anew, while Redis has not answered that it has. */
   #nextId: NodeId | undefined
   #isForgotten = false
+  /** How often it was taken for dead. */
+  #deaths = 0
   #nodes: readonly NodeId[] = []
   #members: ReadonlySet<NodeId> = new Set()
   #beats = 0
   #aheadMs = 0
   #certainUntil = -Infinity
+  #aloneUntil = -Infinity
   #timer: NodeJS.Timeout | undefined
+  #asking: NodeJS.Timeout | undefined
+  #isAsking = false
   #isBeating = false
   #hasFailed = false
   #hasLeft = false
   #describe: () => object | null = () => null
 
-  constructor (redis: RedisConnections, node: string, log: Logger, options: MembershipOptions = {}) {
+  constructor (redis: RedisConnections, witness: Witness, node: string, log: Logger, options: MembershipOptions = {}) {
     this.#redis = redis
+    this.#witness = witness
     this.#node = node
     this.#log = log
     this.#beatMs = options.beatMs ?? 1_000
@@ -150,16 +112,17 @@ export class Membership {
   /** Registers this node; rejects when Redis can't be asked. */
   async join (): Promise<void> {
     const sentAt = this.#clock()
-    this.#accept(await this.#ask(this.#id, true, ''), sentAt)
+    this.#accept(await this.#send(this.#id, true, ''), sentAt)
     this.#timer = setInterval(() => { void this.#beat() }, this.#beatMs)
     this.#redis.whenUp(() => { void this.#beat() })
-    this.#redis.whenRefused(() => { this.#excuse() })
+    this.#asking = setInterval(() => { void this.#askOthers() }, ASK_MS)
   }
 
   /** The others need not wait until this node's time is over, unless Redis is gone. */
   async leave (): Promise<void> {
     this.#hasLeft = true
     clearInterval(this.#timer)
+    clearInterval(this.#asking)
     this.#settle()
     await this.#redis.commands.multi()
       .zrem(MEMBERS, this.#id).hdel(STATUSES, this.#id).del(mailboxOf(this.#id)).exec().catch(() => {}) // it is gone
@@ -167,12 +130,29 @@ export class Membership {
 
   /**
    * Nothing while no other node can have taken this one for dead. A promise when it may (the process was frozen), which
-   * resolves when that is known: `id` tells. While Redis does not answer, nobody is taken for dead.
+   * resolves when that is known: `id` tells.
    */
   certain (): Promise<void> | undefined {
     if (this.#clock() < this.#certainUntil || this.#hasLeft) return undefined
+    return this.#whenSettled()
+  }
+
+  #whenSettled (): Promise<void> {
     void this.#beat()
     return new Promise(resolve => { this.#doubtful.push(resolve) })
+  }
+
+  /** What became of this node since Redis failed it, when that is known. */
+  async verdict (): Promise<Verdict> {
+    if (this.#isAlone) return 'alone'
+    const deaths = this.#deaths
+    await this.#whenSettled()
+    if (deaths !== this.#deaths) return 'dead'
+    return this.#isAlone ? 'alone' : 'member'
+  }
+
+  get #isAlone (): boolean {
+    return this.#hasLeft || this.#clock() < this.#aloneUntil
   }
 
   /** What each live node has published, null where that is nothing yet. Rejects when Redis can't be asked. */
@@ -192,6 +172,7 @@ export class Membership {
     if (this.#nextId === undefined && this.#isLost(standing)) {
       this.#nextId = `${this.#node}.${randomId()}`
       this.#isForgotten = standing.beats <= this.#beats
+      if (!this.#isForgotten) this.#deaths++
       this.#certainUntil = -Infinity
     } else this.#accept(standing, sentAt)
     if (this.#nextId !== undefined || (this.#doubtful.length > 0)) void this.#beat()
@@ -200,14 +181,14 @@ export class Membership {
   async #standing (): Promise<Standing | undefined> {
     try {
       const standing = await (this.#nextId === undefined
-        ? this.#ask(this.#id, false, '') : this.#ask(this.#nextId, true, this.#id))
+        ? this.#send(this.#id, false, '') : this.#send(this.#nextId, true, this.#id))
       this.#hasFailed = false
       return standing
     } catch (error) { // Redis went away meanwhile, or refuses the script to everybody: its memory is full
       if (!isRefusal(error)) return undefined
       if (!this.#hasFailed) this.#log.error({ err: error }, 'Redis refuses to note that this node lives')
       this.#hasFailed = true
-      this.#excuse()
+      this.#excuse(this.#clock() + this.#ttlMs * 5 / 6)
       return undefined
     }
   }
@@ -244,10 +225,23 @@ export class Membership {
     for (const handler of this.#gone) handler(node)
   }
 
+  async #askOthers (): Promise<void> {
+    if (this.#isAsking || this.#hasLeft || this.#redis.isUp) return
+    this.#isAsking = true
+    const askedAt = this.#clock()
+    try {
+      if (await this.#witness(this.#id, this.#nodes.filter(node => node !== this.#id))) this.#excuse(askedAt + ALONE_MS)
+    } catch (error) { // the database is away too: nothing is known
+      this.#log.debug({ err: error }, 'who else is without Redis could not be asked')
+    }
+    this.#isAsking = false
+  }
+
   // Redis answers nobody: no other node can have taken this one for dead, unless it is known already that one has.
-  #excuse (): void {
+  #excuse (until: number): void {
     if (this.#nextId !== undefined) return
-    this.#certainUntil = Math.max(this.#certainUntil, this.#clock() + this.#ttlMs * 5 / 6)
+    this.#aloneUntil = Math.max(this.#aloneUntil, until)
+    this.#certainUntil = Math.max(this.#certainUntil, until)
     this.#settle()
   }
 
@@ -255,11 +249,8 @@ export class Membership {
     for (const resolve of this.#doubtful.splice(0)) resolve()
   }
 
-  async #ask (id: NodeId, isJoining: boolean, before: NodeId | ''): Promise<Standing> {
-    const answer = await this.#redis.commands.eval(BEAT, 3, MEMBERS, STATUSES, DATA,
-      id, this.#ttlMs, this.#beatMs, JSON.stringify(this.#describe()), isJoining ? '1' : '0', before)
-    if (!Array.isArray(answer)) throw new Error('Redis answered a beat with something else')
-    const [isMember, beats, now, nodes, silent] = answer as BeatAnswer
-    return { isMember: isMember === 1, beats, now, nodes: nodes.sort(), silent }
+  #send (id: NodeId, isJoining: boolean, before: NodeId | ''): Promise<Standing> {
+    const times = { ttlMs: this.#ttlMs, beatMs: this.#beatMs }
+    return beat(this.#redis.commands, { id, isJoining, before, status: this.#describe(), ...times })
   }
 }

@@ -4,8 +4,8 @@
  * what is missing.
  */
 import type { Logger } from '../log.ts'
+import { mailboxOf } from './beat.ts'
 import type { NodeId } from './bus.ts'
-import { mailboxOf } from './membership.ts'
 import { PacketWriter } from './packets.ts'
 import { isRefusal } from './redis.ts'
 import type { RedisConnections } from './redis.ts'

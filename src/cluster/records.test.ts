@@ -36,7 +36,7 @@ describe.skipIf(!hasRedis())('records', () => {
 
   async function start (name: string): Promise<Node> {
     const redis = await openRedis(server.url, log)
-    const node: Node = { redis, name, records: new RedisRecords({ redis: redis.journal, id: () => node.name, log }) }
+    const node: Node = { redis, name, records: new RedisRecords({ redis: redis.journal, id: () => node.name, verdict: () => Promise.resolve('alone'), log }) }
     // An account's state is how many times it was asked for.
     let asked = 0
     node.records.start(account => ({

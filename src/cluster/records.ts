@@ -5,13 +5,14 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from '../log.ts'
 import { flushFirst } from '../net/flush.ts'
-import type { Flushable } from '../net/flush.ts'
+import type { Keeper } from '../net/flush.ts'
 import type { Account } from '../session/account.ts'
 import type { Claim, Note, Records, SavedAccount, Snapshot } from '../session/homes.ts'
 import type { NodeId } from './bus.ts'
 import { homeOf, RECORDS, SETTLE } from './claims.ts'
 import { decodeNotes, encodeNotes } from './journal.ts'
 import type { Entry } from './journal.ts'
+import type { Verdict } from './membership.ts'
 
 /** Changes of so long are written together; so long after a failure all is tried again. */
 const SAVE_MS = 20
@@ -38,10 +39,12 @@ export interface RecordsParts {
   /** A connection that writes at once. */
   readonly redis: Redis
   readonly id: () => NodeId
+  /** What became of this node since Redis failed it, when that is known. */
+  readonly verdict: () => Promise<Verdict>
   readonly log: Logger
 }
 
-export class RedisRecords implements Records, Flushable {
+export class RedisRecords implements Records, Keeper {
   readonly #parts: RecordsParts
   #describe: (account: Account) => Snapshot = () => ({ sessions: [], states: {} })
   readonly #dirty = new Set<Account>()
@@ -57,6 +60,7 @@ export class RedisRecords implements Records, Flushable {
   #journalBytes = 0
   /** Something was noted that is not in the journal. */
   #hasGap = false
+  #closing: Promise<boolean> | undefined
   #cutAt = performance.now()
   #lastEntry = '0-0'
   #timer: NodeJS.Timeout | undefined
@@ -112,21 +116,36 @@ export class RedisRecords implements Records, Flushable {
     if (this.#notes.push(entry) === 1) flushFirst(this)
   }
 
-  /** Adds what was noted to the journal; where that fails, snapshots will have to do. */
-  flush (): void {
+  /** Adds what was noted to the journal. */
+  flush (): Promise<boolean> {
     if (this.#urgent.size > 0) void this.#saveDirty(this.#urgent)
     this.#urgent.clear()
     const notes = this.#notes
     this.#notes = []
     const bytes = encodeNotes(notes)
     this.#journalBytes += bytes.length
-    const { redis, id } = this.#parts
-    redis.xadd(journalOf(id()), '*', 'notes', bytes).then(
-      entry => { this.#lastEntry = entry ?? this.#lastEntry },
+    const { redis, id, log } = this.#parts
+    return redis.xadd(journalOf(id()), '*', 'notes', bytes).then(
+      entry => {
+        this.#lastEntry = entry ?? this.#lastEntry
+        return true
+      },
       error => { // Redis is away
         this.#hasGap = true
-        this.#parts.log.debug({ err: error }, 'notes of sessions were not written')
+        log.debug({ err: error }, 'notes of sessions were not written')
+        this.#closing ??= this.#closeGap().finally(() => { this.#closing = undefined })
+        return this.#closing
       })
+  }
+
+  /** Snapshots will have to do in place of notes, unless nobody can reach Redis and go on from what is there. */
+  async #closeGap (): Promise<boolean> {
+    while (this.#hasGap) {
+      const verdict = await this.#parts.verdict()
+      if (verdict !== 'member') return verdict === 'alone'
+      await this.#cut()
+    }
+    return true
   }
 
   async save (account: Account): Promise<void> {
@@ -167,11 +186,12 @@ export class RedisRecords implements Records, Flushable {
   /** Snapshots take the place of notes from time to time. */
   async #cut (): Promise<void> {
     const isDue = this.#hasGap || this.#journalBytes > JOURNAL_BYTES || performance.now() - this.#cutAt > JOURNAL_MS
-    if (!isDue || this.#noted.size === 0) return
+    if (!isDue) return
+    this.#hasGap = false
+    if (this.#noted.size === 0) return
     const accounts = [...this.#noted]
     const upTo = this.#lastEntry
     this.#noted.clear()
-    this.#hasGap = false
     this.#journalBytes = 0
     this.#cutAt = performance.now()
     try {

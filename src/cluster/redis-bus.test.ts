@@ -4,8 +4,8 @@ import type { TestRedis } from '../testing/redis.ts'
 import { eventually, killNode, redisNode } from '../testing/redis-node.ts'
 import type { RedisNode, RedisNodeOptions } from '../testing/redis-node.ts'
 import { StanzaError } from '../xmpp/errors.ts'
+import { mailboxOf, MEMBERS } from './beat.ts'
 import { NodeGone } from './bus.ts'
-import { mailboxOf, MEMBERS } from './membership.ts'
 
 const ELEMENT = 'stream.element'
 

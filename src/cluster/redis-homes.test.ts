@@ -1,8 +1,15 @@
-import { expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { pino } from 'pino'
+import type { PostgresDatabase } from '../storage/postgres.ts'
+import { testDatabase } from '../testing/database.ts'
 import { hasRedis, startRedis } from '../testing/redis.ts'
 import { joinCluster } from './cluster.ts'
 import type { Cluster } from './cluster.ts'
+
+let db: PostgresDatabase
+
+beforeAll(async () => { db = await testDatabase() })
+afterAll(() => db.close())
 
 const ACCOUNT = 'juliet@localhost'
 
@@ -10,7 +17,7 @@ async function three (): Promise<readonly [Cluster, Cluster, Cluster]> {
   const redis = await startRedis()
   onTestFinished(() => redis.stop())
   const join = async (name: string): Promise<Cluster> => {
-    const cluster = await joinCluster(redis.url, name, pino({ level: 'silent' }))
+    const cluster = await joinCluster(redis.url, db, name, pino({ level: 'silent' }))
     onTestFinished(() => cluster.leave())
     return cluster
   }

@@ -5,15 +5,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { Redis } from 'ioredis'
-import { flushFirst } from '../net/flush.ts'
+import { flushNext } from '../net/flush.ts'
 import type { Flushable } from '../net/flush.ts'
 import type { Claim, Found, Homes } from '../session/homes.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { storedStanza } from '../xmpp/stanza.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
+import { MEMBERS } from './beat.ts'
 import type { Bus, NodeId } from './bus.ts'
 import { CLAIM, FIND, homeOf, RECLAIM, RELEASE, RELEASED, RETURN } from './claims.ts'
-import { MEMBERS } from './membership.ts'
 import type { Membership } from './membership.ts'
 import { placeOf } from './placement.ts'
 
@@ -201,7 +201,7 @@ class Copies implements Flushable {
   constructor (first: Stanza, ask: (to: readonly string[]) => Promise<{ readonly moved: readonly number[] }>) {
     this.#first = first
     this.#ask = ask
-    flushFirst(this)
+    flushNext(this)
   }
 
   isFor (stanza: Stanza): boolean {

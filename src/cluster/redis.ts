@@ -29,8 +29,6 @@ export interface RedisConnections {
   readonly isUp: boolean
   /** Redis can be asked again. */
   whenUp (handler: () => void): void
-  /** An attempt to reach Redis, while it is gone, has failed. */
-  whenRefused (handler: () => void): void
   /** Ends the connections, whatever is under way. */
   close (): void
 }
@@ -64,7 +62,6 @@ class Connections implements RedisConnections {
   readonly #where: string
   readonly #log: Logger
   readonly #up: (() => void)[] = []
-  readonly #refused: (() => void)[] = []
   #isUp = false
   #goneAt = 0
   #reason = ''
@@ -89,10 +86,6 @@ class Connections implements RedisConnections {
 
   whenUp (handler: () => void): void {
     this.#up.push(handler)
-  }
-
-  whenRefused (handler: () => void): void {
-    this.#refused.push(handler)
   }
 
   async open (): Promise<void> {
@@ -146,7 +139,6 @@ class Connections implements RedisConnections {
     } else {
       if (reason !== this.#said) this.#log.warn(`Redis at ${this.#where} can't be reached: ${reason}`)
       this.#said = reason
-      for (const handler of this.#refused) handler()
     }
   }
 }

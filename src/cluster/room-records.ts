@@ -5,9 +5,10 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from '../log.ts'
 import { flushFirst } from '../net/flush.ts'
-import type { Flushable } from '../net/flush.ts'
+import type { Keeper } from '../net/flush.ts'
 import type { Claim, RoomRecords } from '../session/homes.ts'
 import type { NodeId } from './bus.ts'
+import type { Verdict } from './membership.ts'
 import { OWNERS } from './records.ts'
 
 /** So long after a failure what was not written is written again. */
@@ -40,15 +41,17 @@ export interface RoomRecordsParts {
   /** A connection that writes at once. */
   readonly redis: Redis
   readonly id: () => NodeId
+  /** What became of this node since Redis failed it, when that is known. */
+  readonly verdict: () => Promise<Verdict>
   readonly log: Logger
 }
 
-export class RedisRoomRecords implements RoomRecords, Flushable {
+export class RedisRoomRecords implements RoomRecords, Keeper {
   readonly #parts: RoomRecordsParts
   readonly #scripts: Scripts
   #changes = new Map<string, Changes>()
   #isScheduled = false
-  #writing: Promise<void> = Promise.resolve()
+  #writing: Promise<boolean> = Promise.resolve(true)
   #retry: NodeJS.Timeout | undefined
 
   constructor (parts: RoomRecordsParts) {
@@ -66,15 +69,17 @@ export class RedisRoomRecords implements RoomRecords, Flushable {
     flushFirst(this)
   }
 
-  flush (): void {
+  flush (): Promise<boolean> {
     this.#isScheduled = false
     if (this.#changes.size > 0) this.#writing = this.#write()
+    return this.#writing
   }
 
-  async #write (): Promise<void> {
+  /** As records.ts, whether clients may be told. */
+  async #write (): Promise<boolean> {
     const written = this.#changes
     this.#changes = new Map()
-    const { redis, id, log } = this.#parts
+    const { redis, id, log, verdict } = this.#parts
     const batch = redis.pipeline().sadd(OWNERS, id()).sadd(roomsOf(id()), ...written.keys())
     for (const [room, changes] of written) {
       const key = recordOf(id(), room)
@@ -87,9 +92,12 @@ export class RedisRoomRecords implements RoomRecords, Flushable {
       const results = await batch.exec()
       const failed = results?.find(([error]) => error !== null)
       if (!results || failed) throw failed?.[0] ?? new Error('Redis is away')
+      return true
     } catch (error) { // Redis is away
       log.debug({ err: error, rooms: written.size }, 'records of rooms were not written')
       this.#giveBack(written)
+      const standing = await verdict()
+      return standing === 'member' ? this.#write() : standing === 'alone'
     }
   }
 
@@ -98,7 +106,7 @@ export class RedisRoomRecords implements RoomRecords, Flushable {
     for (const [room, changes] of written) this.#changes.set(room, new Map([...changes, ...this.#changes.get(room) ?? []]))
     this.#retry ??= setTimeout(() => {
       this.#retry = undefined
-      this.flush()
+      void this.flush()
     }, RETRY_MS).unref()
   }
 
@@ -112,7 +120,7 @@ export class RedisRoomRecords implements RoomRecords, Flushable {
   }
 
   async save (room: string): Promise<void> {
-    if (this.#changes.has(room)) this.flush()
+    if (this.#changes.has(room)) void this.flush()
     await this.#writing
     if (this.#changes.has(room)) throw new Error('Redis is away')
   }
@@ -140,7 +148,7 @@ export class RedisRoomRecords implements RoomRecords, Flushable {
   /** Resolves when all that has changed is written, or can't be. */
   async stop (): Promise<void> {
     clearTimeout(this.#retry)
-    this.flush()
+    void this.flush()
     await this.#writing
     clearTimeout(this.#retry)
   }

@@ -1,25 +1,81 @@
-/** Collects what a turn of the event loop writes, so that it leaves with one system call for each connection. */
+/**
+ * Collects what a turn of the event loop writes, so that it leaves with one system call for each connection: first what
+ * other nodes must know before clients do, then what clients are sent, once the former is written.
+ */
 
 export interface Flushable {
   flush (): void
 }
 
-let first: Flushable[] = []
-let waiting: Flushable[] = []
-
-/** Flushes `connection` once, after everything that has arrived in this turn of the event loop was dealt with. */
-export function flushSoon (connection: Flushable): void {
-  if (waiting.push(connection) === 1 && first.length === 0) setImmediate(flushAll)
+/** Keeps what must not be known less than what clients were sent. */
+export interface Keeper {
+  /** Writes it. Resolves when it is written; to false where clients must not be sent what it is about any more. */
+  flush (): Promise<boolean> | undefined
 }
 
-/** The same, ahead of all that `flushSoon` flushes: for what must not be known less than what clients were sent. */
-export function flushFirst (connection: Flushable): void {
-  if (first.push(connection) === 1 && waiting.length === 0) setImmediate(flushAll)
+/** A connection to a client. */
+export interface Connection extends Flushable {
+  /** Puts aside what was written, in place of sending it. */
+  hold (): void
+  /** Sends what was put aside first; breaks where that is not to be said any more. */
+  release (mayBeSaid: boolean): void
+}
+
+let keepers: Keeper[] = []
+let relays: Flushable[] = []
+let connections: Connection[] = []
+let isDue = false
+/** The last turn whose connections wait. */
+let lastHeld: Promise<void> | undefined
+
+/** Flushes once, after everything that has arrived in this turn was dealt with, and before all others. */
+export function flushFirst (keeper: Keeper): void {
+  keepers.push(keeper)
+  flushSoon()
+}
+
+/** The same, for what goes to other nodes behind what was kept. */
+export function flushNext (relay: Flushable): void {
+  relays.push(relay)
+  flushSoon()
+}
+
+/** The same, when all is kept that this turn or one before has to keep. */
+export function flushLast (connection: Connection): void {
+  connections.push(connection)
+  flushSoon()
+}
+
+function flushSoon (): void {
+  if (isDue) return
+  isDue = true
+  setImmediate(flushAll)
 }
 
 function flushAll (): void {
-  const connections = first.length === 0 ? waiting : [...first, ...waiting]
-  first = []
-  waiting = []
-  for (const connection of connections) connection.flush()
+  const [kept, told, written] = [keepers, relays, connections]
+  keepers = []
+  relays = []
+  connections = []
+  isDue = false
+  const keeping = kept.map(keeper => keeper.flush()).filter(promise => promise !== undefined)
+  for (const relay of told) relay.flush()
+  if (keeping.length === 0 && !lastHeld) for (const connection of written) connection.flush()
+  else if (keeping.length > 0 || written.length > 0) hold(written, keeping)
+}
+
+/** Turns are released in their order: a connection may be in several. */
+function hold (connections: readonly Connection[], keeping: readonly Promise<boolean>[]): void {
+  for (const connection of connections) connection.hold()
+  const before = lastHeld
+  const held = release(connections, keeping, before).finally(() => { if (lastHeld === held) lastHeld = undefined })
+  lastHeld = held
+}
+
+async function release (
+  connections: readonly Connection[], keeping: readonly Promise<boolean>[], before: Promise<void> | undefined,
+): Promise<void> {
+  const kept = await Promise.all(keeping)
+  await before
+  for (const connection of connections) connection.release(!kept.includes(false))
 }

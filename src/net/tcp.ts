@@ -5,8 +5,8 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { Deadlines } from './deadlines.ts'
-import { flushSoon } from './flush.ts'
-import type { Flushable } from './flush.ts'
+import { flushLast } from './flush.ts'
+import type { Connection } from './flush.ts'
 import { peerAddress } from './proxy-protocol.ts'
 import type { Shaped, Shaper } from './shaper.ts'
 import { TlsInfo } from './tls.ts'
@@ -31,7 +31,7 @@ export interface TcpOptions {
 function ignore (): void {}
 
 /** A connection. A peer that ends its side is answered what it had asked in the same turn. */
-export class TcpTransport implements Transport, Shaped, Flushable {
+export class TcpTransport implements Transport, Shaped, Connection {
   static readonly #listeners = {
     data (this: Carrier, chunk: Buffer): void { this[TRANSPORT].#take(chunk) },
     end (this: Carrier): void { this[TRANSPORT].close() },
@@ -57,6 +57,8 @@ export class TcpTransport implements Transport, Shaped, Flushable {
   #handshake: PromiseWithResolvers<void> | undefined
   #queue: (Buffer | string)[] | undefined
   #queuedBytes = 0
+  /** What earlier turns wrote and may not be sent yet. */
+  #held: (readonly (Buffer | string)[])[] | undefined
   #pauses = 0
   #isClosing = false
   #reason: Error | undefined
@@ -84,7 +86,7 @@ export class TcpTransport implements Transport, Shaped, Flushable {
       return
     }
     this.#queue = [data]
-    flushSoon(this)
+    flushLast(this)
   }
 
   flush (): void {
@@ -92,15 +94,34 @@ export class TcpTransport implements Transport, Shaped, Flushable {
     const parts = this.#queue
     this.#queue = undefined
     this.#queuedBytes = 0
-    if (this.#socket.writable) this.#socket.write(join(parts))
+    this.#send(parts)
+  }
+
+  hold (): void {
+    const parts = this.#queue ?? []
+    this.#queue = undefined
+    this.#held ??= []
+    this.#held.push(parts)
+  }
+
+  release (mayBeSaid: boolean): void {
+    const parts = this.#held?.shift()
+    if (this.#held?.length === 0) this.#held = undefined
+    if (!mayBeSaid) return this.destroy()
+    for (const part of parts ?? []) this.#queuedBytes -= part.length
+    this.#send(parts ?? [])
+  }
+
+  #send (parts: readonly (Buffer | string)[]): void {
+    if (parts.length > 0 && this.#socket.writable) this.#socket.write(join(parts))
+    if (this.#isClosing && !this.#queue && !this.#held) this.#socket.end()
   }
 
   close (): void {
     if (this.#isClosing) return
     if (this.#handshake) return this.destroy() // nothing can be said any more
-    this.flush()
     this.#isClosing = true
-    this.#socket.end()
+    if (!this.#held) this.#sendAll() // a peer that has ended its side may not be there at the end of the turn
     // The peer's end comes after what it had still sent.
     this.#pauses = 0
     this.#socket.resume()
@@ -109,7 +130,7 @@ export class TcpTransport implements Transport, Shaped, Flushable {
 
   destroy (): void {
     this.#isClosing = true
-    this.#queue = undefined
+    this.#queue = this.#held = undefined
     this.#queuedBytes = 0
     this.#socket.destroy()
   }
@@ -129,7 +150,7 @@ export class TcpTransport implements Transport, Shaped, Flushable {
     if (!tls || this.#secure || this.#handshake || this.#isClosing || this.#socket.destroyed) {
       return Promise.reject(new Error('TLS can not start on this connection'))
     }
-    this.flush()
+    this.#sendAll()
     this.#unlisten(this.#socket)
     this.#socket.pause() // what came right behind a PROXY header is TLS's to read
     const socket = tls.wrap(this.#socket, host)
@@ -140,6 +161,14 @@ export class TcpTransport implements Transport, Shaped, Flushable {
     TcpTransport.#handshakes.add(this)
     this.#handshake = Promise.withResolvers()
     return this.#handshake.promise
+  }
+
+  #sendAll (): void {
+    const parts = [...this.#held ?? [], this.#queue ?? []].flat()
+    this.#held = this.#held?.map(() => [])
+    this.#queue = undefined
+    this.#queuedBytes = 0
+    this.#send(parts)
   }
 
   #listen (socket: Socket): void {

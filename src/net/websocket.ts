@@ -10,8 +10,8 @@ import { WebSocketServer } from 'ws'
 import type { WebSocket } from 'ws'
 import { plainAddress } from './addresses.ts'
 import type { AddressLimit } from './addresses.ts'
-import { flushSoon } from './flush.ts'
-import type { Flushable } from './flush.ts'
+import { flushLast } from './flush.ts'
+import type { Connection } from './flush.ts'
 import { refuseUpgrade } from './http.ts'
 import { isFromBalancer, peerAddress } from './proxy-protocol.ts'
 import type { Shaped, Shaper } from './shaper.ts'
@@ -118,7 +118,7 @@ function offersXmpp (request: IncomingMessage): boolean {
 
 function ignore (): void {}
 
-class WebSocketTransport implements Transport, Shaped, Flushable {
+class WebSocketTransport implements Transport, Shaped, Connection {
   readonly kind = 'websocket'
   readonly remoteAddress: string
   readonly mayBePlain: boolean
@@ -130,10 +130,14 @@ class WebSocketTransport implements Transport, Shaped, Flushable {
   readonly #webSocket: WebSocket
   readonly #socket: Duplex
   readonly #shaper: Shaper | undefined
-  #held: Buffer[] = []
+  /** Messages that came in one chunk with one that led to a pause. */
+  #unread: Buffer[] = []
+  #queue: (Buffer | string)[] | undefined
+  /** What earlier turns wrote and may not be sent yet. */
+  #held: (readonly (Buffer | string)[])[] | undefined
+  #queuedBytes = 0
   #pauses = 0
   #isClosing = false
-  #isCorked = false
   #isAlive = true
   #reason: Error | undefined
 
@@ -152,28 +156,53 @@ class WebSocketTransport implements Transport, Shaped, Flushable {
   }
 
   get bufferedBytes (): number {
-    return this.#webSocket.bufferedAmount
+    return this.#queuedBytes + this.#webSocket.bufferedAmount
   }
 
   write (data: Buffer | string): void {
     if (this.#isClosing) return
-    if (!this.#isCorked) {
-      this.#isCorked = true
-      this.#socket.cork()
-      flushSoon(this)
+    this.#queuedBytes += data.length
+    if (this.#queue) {
+      this.#queue.push(data)
+      return
     }
-    this.#webSocket.send(data, { binary: false })
+    this.#queue = [data]
+    flushLast(this)
   }
 
   flush (): void {
-    this.#isCorked = false
+    const messages = this.#queue ?? []
+    this.#queue = undefined
+    this.#send(messages)
+  }
+
+  hold (): void {
+    this.#held ??= []
+    this.#held.push(this.#queue ?? [])
+    this.#queue = undefined
+  }
+
+  release (mayBeSaid: boolean): void {
+    const messages = this.#held?.shift()
+    if (this.#held?.length === 0) this.#held = undefined
+    if (mayBeSaid) this.#send(messages ?? [])
+    else this.destroy()
+  }
+
+  #send (messages: readonly (Buffer | string)[]): void {
+    this.#socket.cork()
+    for (const message of messages) {
+      this.#queuedBytes -= message.length
+      this.#webSocket.send(message, { binary: false })
+    }
+    if (this.#isClosing && !this.#queue && !this.#held) this.#webSocket.close(1000)
     this.#socket.uncork()
   }
 
   close (): void {
     if (this.#isClosing) return
     this.#isClosing = true
-    this.#webSocket.close(1000)
+    if (!this.#queue && !this.#held) this.#webSocket.close(1000)
     // The peer's answer is to be read, whatever was paused.
     this.#pauses = 0
     this.#webSocket.resume()
@@ -181,6 +210,8 @@ class WebSocketTransport implements Transport, Shaped, Flushable {
 
   destroy (): void {
     this.#isClosing = true
+    this.#queue = this.#held = undefined
+    this.#queuedBytes = 0
     this.#webSocket.terminate()
   }
 
@@ -191,7 +222,7 @@ class WebSocketTransport implements Transport, Shaped, Flushable {
 
   resume (): void {
     if (this.#pauses === 0 || --this.#pauses > 0) return
-    this.#deliverHeld()
+    this.#deliverUnread()
     if (this.#pauses === 0) this.#webSocket.resume()
   }
 
@@ -215,8 +246,7 @@ class WebSocketTransport implements Transport, Shaped, Flushable {
       this.#webSocket.close(UNSUPPORTED_DATA)
       return
     }
-    // Messages that came in one chunk are read together, also after the first of them led to a pause.
-    if (this.#pauses > 0) this.#held.push(data)
+    if (this.#pauses > 0) this.#unread.push(data)
     else this.#deliver(data)
   }
 
@@ -225,9 +255,9 @@ class WebSocketTransport implements Transport, Shaped, Flushable {
     this.onData(data)
   }
 
-  #deliverHeld (): void {
+  #deliverUnread (): void {
     while (this.#pauses === 0 && !this.#isClosing) {
-      const data = this.#held.shift()
+      const data = this.#unread.shift()
       if (!data) return
       this.#deliver(data)
     }
@@ -235,7 +265,7 @@ class WebSocketTransport implements Transport, Shaped, Flushable {
 
   #finish (): void {
     this.#isClosing = true
-    this.#held = []
+    this.#unread = []
     this.onClose(this.#reason)
   }
 }

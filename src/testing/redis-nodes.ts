@@ -7,7 +7,7 @@ import { openLog } from '../log.ts'
 import { Doors } from './doors.ts'
 import { startRedis } from './redis.ts'
 import type { TestRedis } from './redis.ts'
-import { start } from './world.ts'
+import { database, start } from './world.ts'
 import type { Extensions, World } from './world.ts'
 
 const FAST = { beatMs: 200, ttlMs: 1500 }
@@ -40,7 +40,7 @@ export class RedisNodes {
 
   async start (): Promise<Node> {
     const log = await openLog({ level: 'silent' })
-    const cluster = await joinCluster(this.redis.url, `n${this.#count++}`, log, FAST)
+    const cluster = await joinCluster(this.redis.url, database(), `n${this.#count++}`, log, FAST)
     const world = await start(this.#extensions, cluster)
     const end = serveCluster(cluster, world.core, log, LEGACIES)
     cluster.bus.open()

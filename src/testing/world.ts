@@ -57,6 +57,11 @@ beforeAll(async () => {
 })
 afterAll(() => postgres.close())
 
+/** The database that all of a test file's servers have. */
+export function database (): Database {
+  return postgres
+}
+
 /** A server with these extensions and an empty database; gone when the test is finished. One at a time in a file. */
 export function world (...extensions: Extensions): Promise<World> {
   return worldWith({}, ...extensions)

@@ -1,0 +1,126 @@
+/** What clients are sent waits until other nodes know what it is about. */
+import { once } from 'node:events'
+import { createServer as createHttpServer } from 'node:http'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { flushFirst } from './flush.ts'
+import type { Keeper } from './flush.ts'
+import { TcpTransport } from './tcp.ts'
+import type { Transport } from './transport.ts'
+import { WebSocketEndpoint } from './websocket.ts'
+
+interface Pair {
+  readonly transport: Transport
+  /** What the client has got so far. */
+  read (): string
+  readonly closed: Promise<unknown>
+}
+
+async function listen (server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => { server.close() })
+  return (server.address() as AddressInfo).port
+}
+
+async function tcp (): Promise<Pair> {
+  const server = createServer()
+  const accepted = once(server, 'connection')
+  const client = connect(await listen(server), '127.0.0.1').on('error', () => {})
+  onTestFinished(() => { client.destroy() })
+  let text = ''
+  client.on('data', chunk => { text += chunk.toString() })
+  const [socket] = await accepted
+  return { transport: new TcpTransport(socket), read: () => text, closed: once(client, 'close') }
+}
+
+async function webSocket (): Promise<Pair> {
+  const accepted = Promise.withResolvers<Transport>()
+  const endpoint = new WebSocketEndpoint({ maxMessageBytes: 1000 }, accepted.resolve)
+  onTestFinished(() => { endpoint.close() })
+  const port = await listen(createHttpServer().on('upgrade', endpoint.upgrade))
+  const client = new WebSocket(`ws://127.0.0.1:${port}`, 'xmpp').on('error', () => {})
+  onTestFinished(() => { client.terminate() })
+  let text = ''
+  client.on('message', data => { text += String(data) })
+  return { transport: await accepted.promise, read: () => text, closed: once(client, 'close') }
+}
+
+/** Keeps something in this turn; the first of what is returned resolves when it has begun to, the second ends it. */
+function keep (): { readonly begun: Promise<void>, readonly end: (mayBeSaid: boolean) => void } {
+  const begun = Promise.withResolvers<void>()
+  const kept = Promise.withResolvers<boolean>()
+  const keeper: Keeper = {
+    flush () {
+      begun.resolve()
+      return kept.promise
+    },
+  }
+  flushFirst(keeper)
+  return { begun: begun.promise, end: kept.resolve }
+}
+
+describe.each([['TCP', tcp], ['WebSocket', webSocket]] as const)('over %s', (_, open) => {
+  test('what is written waits for what is kept, and leaves in its order', async () => {
+    const { transport, read } = await open()
+    const first = keep()
+    transport.write('one ')
+    await first.begun
+    const second = keep()
+    transport.write('two ')
+    await second.begun
+
+    second.end(true)
+    await new Promise(resolve => { setTimeout(resolve, 20) })
+    expect(read()).toBe('')
+    first.end(true)
+
+    await expect.poll(read).toBe('one two ')
+    expect(transport.bufferedBytes).toBe(0)
+  })
+
+  test('what comes later waits too, where nothing more is kept', async () => {
+    const { transport, read } = await open()
+    const kept = keep()
+    transport.write('one ')
+    await kept.begun
+    transport.write('two ')
+    await new Promise(resolve => { setTimeout(resolve, 20) })
+    expect(read()).toBe('')
+
+    kept.end(true)
+    await expect.poll(read).toBe('one two ')
+    transport.write('three')
+
+    await expect.poll(read).toBe('one two three')
+  })
+
+  test('a connection that is closed meanwhile says its last words first', async () => {
+    const { transport, read, closed } = await open()
+    const kept = keep()
+    transport.write('one ')
+    await kept.begun
+    transport.write('farewell')
+    transport.close()
+
+    kept.end(true)
+
+    await closed
+    expect(read()).toBe('one farewell')
+  })
+
+  test('what may not be said any more is not said: the connection breaks', async () => {
+    const { transport, read, closed } = await open()
+    const [first, second] = [keep(), keep()]
+    transport.write('one')
+    await second.begun
+
+    first.end(true)
+    second.end(false)
+
+    await closed
+    expect(read()).toBe('')
+  })
+})
