@@ -79,7 +79,7 @@ describe.skipIf(!hasRedis())('homes', () => {
     await b.membership.leave()
 
     expect(await c.homes.claim(ROMEO)).toEqual({ before })
-    const records = new RedisRecords({ redis: c.redis.journal, id: () => c.homes.run, verdict: () => c.membership.verdict(), log: pino({ level: 'silent' }) })
+    const records = new RedisRecords({ redis: c.redis.journal, id: () => c.homes.run, membership: c.membership, log: pino({ level: 'silent' }) })
     await records.inherit(before, ROMEO)
     await records.save(new Account(Jid.parse(ROMEO)))
 

@@ -31,9 +31,7 @@ export async function joinCluster (
   const bus = new RedisBus(redis, membership, log)
   await membership.join()
   const homes = new RedisHomes({ redis: redis.commands, bus, membership })
-  const keeping = {
-    redis: redis.journal, id: () => membership.id, verdict: () => membership.verdict(), log,
-  }
+  const keeping = { redis: redis.journal, id: () => membership.id, membership, log }
   const records = new RedisRecords(keeping)
   const roomRecords = new RedisRoomRecords(keeping)
   return {

@@ -133,8 +133,12 @@ export class Membership {
    * resolves when that is known: `id` tells.
    */
   certain (): Promise<void> | undefined {
-    if (this.#clock() < this.#certainUntil || this.#hasLeft) return undefined
-    return this.#whenSettled()
+    return this.isCertain ? undefined : this.#whenSettled()
+  }
+
+  /** No other node can have taken this one for dead, at this moment. */
+  get isCertain (): boolean {
+    return this.#clock() < this.#certainUntil || this.#hasLeft
   }
 
   #whenSettled (): Promise<void> {
@@ -142,7 +146,7 @@ export class Membership {
     return new Promise(resolve => { this.#doubtful.push(resolve) })
   }
 
-  /** What became of this node since Redis failed it, when that is known. */
+  /** What became of this node since Redis failed it or it was frozen, when that is known. */
   async verdict (): Promise<Verdict> {
     if (this.#isAlone) return 'alone'
     const deaths = this.#deaths

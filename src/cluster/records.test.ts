@@ -1,19 +1,24 @@
 /** What is kept of an account's sessions outside of its node, and what the next node finds. */
 import { pino } from 'pino'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { StageTable } from '../extension/stages.ts'
 import { Account } from '../session/account.ts'
 import { Session } from '../session/session.ts'
-import { eventually } from '../testing/redis-node.ts'
+import { eventually, killNode, redisNode } from '../testing/redis-node.ts'
+import type { RedisNode } from '../testing/redis-node.ts'
 import { hasRedis, startRedis } from '../testing/redis.ts'
 import type { TestRedis } from '../testing/redis.ts'
 import { Jid } from '../xmpp/jid.ts'
+import { MEMBERS } from './beat.ts'
 import { RedisRecords } from './records.ts'
 import { openRedis } from './redis.ts'
 import type { RedisConnections } from './redis.ts'
 
 const log = pino({ level: 'silent' })
 const ROMEO = 'romeo@localhost'
+
+/** What is tried here is not what a node may tell its clients. */
+const ALONE = { isCertain: true, verdict: () => Promise.resolve('alone' as const) }
 
 interface Node { readonly redis: RedisConnections, readonly records: RedisRecords, name: string }
 
@@ -36,7 +41,7 @@ describe.skipIf(!hasRedis())('records', () => {
 
   async function start (name: string): Promise<Node> {
     const redis = await openRedis(server.url, log)
-    const node: Node = { redis, name, records: new RedisRecords({ redis: redis.journal, id: () => node.name, verdict: () => Promise.resolve('alone'), log }) }
+    const node: Node = { redis, name, records: new RedisRecords({ redis: redis.journal, id: () => node.name, membership: ALONE, log }) }
     // An account's state is how many times it was asked for.
     let asked = 0
     node.records.start(account => ({
@@ -251,5 +256,46 @@ describe.skipIf(!hasRedis())('records', () => {
 
     expect(await b.records.accountsOf('a')).toEqual([])
     expect(await b.records.owners()).toEqual([])
+  })
+
+  describe('what clients may be told', () => {
+    /** A node that is a member, its records, and its clock. */
+    async function member (): Promise<{ readonly node: RedisNode, readonly records: RedisRecords, readonly romeo: Account, now: number }> {
+      const time = { now: 0 }
+      const node = await redisNode(server.url, 'a', { clock: () => time.now, beatMs: 60_000, ttlMs: 3_000 })
+      onTestFinished(() => { killNode(node) })
+      const records = new RedisRecords({ redis: node.redis.journal, id: () => node.membership.id, membership: node.membership, log })
+      records.start(() => ({ sessions: [], states: {} }))
+      onTestFinished(() => records.stop())
+      const romeo = account({ redis: node.redis, records, name: 'a' })
+      return Object.assign(time, { node, records, romeo })
+    }
+
+    test('is all that is in the journal', async () => {
+      const { node, records, romeo } = await member()
+      records.note(romeo, 'sm', 'one')
+
+      expect(await records.flush()).toBe(true)
+      expect(await node.redis.commands.xlen(`hg:journal:${node.membership.id}`)).toBeGreaterThan(0)
+    })
+
+    test('is nothing more when the node was frozen and taken for dead: another has gone on from the journal', async () => {
+      const a = await member()
+      await a.node.redis.commands.zrem(MEMBERS, a.node.membership.id)
+      a.now = 10_000
+      a.records.note(a.romeo, 'sm', 'one')
+
+      expect(await a.records.flush()).toBe(false)
+    })
+
+    test('waits while Redis is away, for a snapshot where the journal has a gap', async () => {
+      const { node, records, romeo } = await member()
+      const before = node.membership.id
+      node.redis.journal.disconnect(true)
+      records.note(romeo, 'sm', 'one')
+
+      expect(await records.flush()).toBe(true)
+      expect(await node.redis.commands.hexists(`hg:records:${before}`, ROMEO)).toBe(1)
+    })
   })
 })

@@ -12,7 +12,7 @@ import type { NodeId } from './bus.ts'
 import { homeOf, RECORDS, SETTLE } from './claims.ts'
 import { decodeNotes, encodeNotes } from './journal.ts'
 import type { Entry } from './journal.ts'
-import type { Verdict } from './membership.ts'
+import type { Membership } from './membership.ts'
 
 /** Changes of so long are written together; so long after a failure all is tried again. */
 const SAVE_MS = 20
@@ -39,8 +39,7 @@ export interface RecordsParts {
   /** A connection that writes at once. */
   readonly redis: Redis
   readonly id: () => NodeId
-  /** What became of this node since Redis failed it, when that is known. */
-  readonly verdict: () => Promise<Verdict>
+  readonly membership: Pick<Membership, 'isCertain' | 'verdict'>
   readonly log: Logger
 }
 
@@ -124,11 +123,11 @@ export class RedisRecords implements Records, Keeper {
     this.#notes = []
     const bytes = encodeNotes(notes)
     this.#journalBytes += bytes.length
-    const { redis, id, log } = this.#parts
+    const { redis, id, membership, log } = this.#parts
     return redis.xadd(journalOf(id()), '*', 'notes', bytes).then(
-      entry => {
+      async entry => {
         this.#lastEntry = entry ?? this.#lastEntry
-        return true
+        return membership.isCertain || await membership.verdict() !== 'dead' // it may have been frozen
       },
       error => { // Redis is away
         this.#hasGap = true
@@ -141,7 +140,7 @@ export class RedisRecords implements Records, Keeper {
   /** Snapshots will have to do in place of notes, unless nobody can reach Redis and go on from what is there. */
   async #closeGap (): Promise<boolean> {
     while (this.#hasGap) {
-      const verdict = await this.#parts.verdict()
+      const verdict = await this.#parts.membership.verdict()
       if (verdict !== 'member') return verdict === 'alone'
       await this.#cut()
     }

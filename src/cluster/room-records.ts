@@ -8,7 +8,7 @@ import { flushFirst } from '../net/flush.ts'
 import type { Keeper } from '../net/flush.ts'
 import type { Claim, RoomRecords } from '../session/homes.ts'
 import type { NodeId } from './bus.ts'
-import type { Verdict } from './membership.ts'
+import type { Membership } from './membership.ts'
 import { OWNERS } from './records.ts'
 
 /** So long after a failure what was not written is written again. */
@@ -41,8 +41,7 @@ export interface RoomRecordsParts {
   /** A connection that writes at once. */
   readonly redis: Redis
   readonly id: () => NodeId
-  /** What became of this node since Redis failed it, when that is known. */
-  readonly verdict: () => Promise<Verdict>
+  readonly membership: Pick<Membership, 'isCertain' | 'verdict'>
   readonly log: Logger
 }
 
@@ -79,7 +78,7 @@ export class RedisRoomRecords implements RoomRecords, Keeper {
   async #write (): Promise<boolean> {
     const written = this.#changes
     this.#changes = new Map()
-    const { redis, id, log, verdict } = this.#parts
+    const { redis, id, log, membership } = this.#parts
     const batch = redis.pipeline().sadd(OWNERS, id()).sadd(roomsOf(id()), ...written.keys())
     for (const [room, changes] of written) {
       const key = recordOf(id(), room)
@@ -92,11 +91,11 @@ export class RedisRoomRecords implements RoomRecords, Keeper {
       const results = await batch.exec()
       const failed = results?.find(([error]) => error !== null)
       if (!results || failed) throw failed?.[0] ?? new Error('Redis is away')
-      return true
+      return membership.isCertain || await membership.verdict() !== 'dead' // it may have been frozen
     } catch (error) { // Redis is away
       log.debug({ err: error, rooms: written.size }, 'records of rooms were not written')
       this.#giveBack(written)
-      const standing = await verdict()
+      const standing = await membership.verdict()
       return standing === 'member' ? this.#write() : standing === 'alone'
     }
   }
