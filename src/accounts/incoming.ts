@@ -54,6 +54,8 @@ export class Incoming implements Destination {
     if (!to) return
     const { accounts, homes } = this.#parts
     const key = to.bare.toString()
+    const behind = this.#forwarding?.behind(key, stanza)
+    if (behind) return behind
     if (accounts.turns.isBusy(key)) return this.#receiveInTurn(stanza, to, key)
     const account = accounts.peek(to)
     if (account) return this.#receive(stanza, account)

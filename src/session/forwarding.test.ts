@@ -94,6 +94,19 @@ test('who sent what can\'t be handed over is told, and the rest goes its way', a
   expect(happened).toEqual(['remote-server-timeout 1', 'done 1', 'done 2'])
 })
 
+test('what comes while something is under way goes behind it, wherever home is by then', async () => {
+  const { forwarding, handed, happened, says, answers } = start()
+  void says('1')
+
+  void forwarding.behind(JULIET, message('chat', { to: TO, id: '2' }, el('body', undefined, {}, '2')))
+  answers(0)?.resolve(false)
+  await setImmediate()
+
+  expect(handed.map(({ to, stanza }) => `${stanza} to ${to}`)).toEqual(['1 to b', '2 to b'])
+  expect(happened).toEqual([`forget ${JULIET}`, 'again 1', 'again 2', 'done 1'])
+  expect(forwarding.behind(JULIET, message('chat', { to: TO, id: '3' }))).toBeUndefined()
+})
+
 test('what comes after a failure is not held up by it', async () => {
   const { handed, says, answers } = start()
   void says('1')

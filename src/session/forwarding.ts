@@ -11,6 +11,7 @@ type Again = (stanza: Stanza, refusedBy: string | undefined) => void | Promise<v
 
 interface Forwarded {
   readonly stanza: Stanza
+  readonly node: string
   readonly done: PromiseWithResolvers<void>
 }
 
@@ -29,9 +30,15 @@ export class Forwarding {
     this.#failed = failed
   }
 
+  /** Sends the stanza after what is under way to that home, which it must not overtake; nothing where nothing is. */
+  behind (home: string, stanza: Stanza): Promise<void> | undefined {
+    const last = this.#underWay.get(home)?.at(-1)
+    return last && this.send(last.node, home, stanza)
+  }
+
   /** Resolves when that home has dealt with the stanza, or the sender was told that it can't. */
   send (node: string, home: string, stanza: Stanza): Promise<void> {
-    const one: Forwarded = { stanza, done: Promise.withResolvers() }
+    const one: Forwarded = { stanza, node, done: Promise.withResolvers() }
     const list = this.#underWay.get(home)
     if (list) list.push(one)
     else this.#underWay.set(home, [one])
