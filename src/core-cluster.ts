@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { NodeId } from './cluster/bus.ts'
 import type { Cluster } from './cluster/cluster.ts'
 import { placeOf } from './cluster/placement.ts'
+import type { Asks } from './cluster/protocol.ts'
 import { forwardedStanza } from './cluster/redis-homes.ts'
 import type { Core } from './core.ts'
 import type { Logger } from './log.ts'
@@ -28,8 +29,10 @@ export interface LegacyOptions {
 /** Lets the core be reached by the other nodes; what is returned ends that. */
 export function serveCluster (cluster: Cluster, core: Core, log: Logger, options: LegacyOptions = {}): () => void {
   const { bus, membership, homes, records } = cluster
-  bus.answer('stanza', async (_from, header, body) =>
-    ({ isHome: await core.router.routeHere(forwardedStanza(body, header)) }))
+  bus.answer('stanza', (_from, header, body) => {
+    const isHome = core.router.routeHere(forwardedStanza(body, header))
+    return isHome instanceof Promise ? isHome.then(taken) : taken(isHome)
+  })
   bus.answer('spread', (_from, header, body) => takeCopies(core, log, header.to, forwardedStanza(body, header)))
   bus.answer('account.remove', async (_from, { account }) => {
     const jid = Jid.parse(account)
@@ -51,6 +54,11 @@ export function serveCluster (cluster: Cluster, core: Core, log: Logger, options
   const legacies = new Legacies(cluster, core, log, options.patienceMs ?? PATIENCE_MS)
   const timer = setInterval(() => { void legacies.look() }, options.lookMs ?? LOOK_MS)
   return () => { clearInterval(timer) }
+}
+
+/** Answers who has forwarded a stanza: whether it has been taken. */
+export function taken (isHome: boolean): Asks['stanza']['answer'] {
+  return isHome ? {} : { isElsewhere: true }
 }
 
 /** Hands a stanza to many; tells who of them is not at home here, by their places. */

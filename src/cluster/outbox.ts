@@ -1,7 +1,7 @@
 /**
- * What a node tells the others: all that one tick tells one node is one entry of its mailbox. An entry is kept until
- * Redis has confirmed it and sent again after Redis was away; its number tells the other node what is a repeat, and
- * what is missing.
+ * What a node tells the others: all that one turn tells one node is one entry of its mailbox; while Redis has one to
+ * confirm, what comes is for the next: the more there is to tell, the more an entry holds. An entry is kept until it is
+ * confirmed, and sent again after Redis was away; its number tells the other node what is a repeat, and what is missing.
  */
 import type { Logger } from '../log.ts'
 import { mailboxOf } from './beat.ts'
@@ -63,7 +63,7 @@ export class Outbox {
     return this.#queuedBytes
   }
 
-  /** Leaves at the end of this tick, after everything put before. */
+  /** Leaves at the end of this turn, or when what left before is confirmed, after everything put before. */
   put (node: NodeId, type: number, kind: string, id: number, header: string, body: Buffer | undefined): void {
     const pile = this.#piles.get(node) ?? this.#add(node)
     if (pile.isFlushed) {
@@ -77,19 +77,23 @@ export class Outbox {
     if (this.#queuedBytes > 2 * this.#maxBytes) this.#cut(pile, `${this.#queuedBytes} bytes wait for Redis`)
   }
 
-  /** Sends what this tick has put. */
+  /** Sends what this turn has put. */
   flush (): void {
     const piles = this.#unflushed
     this.#unflushed = []
     for (const pile of piles) {
       pile.isFlushed = true
-      if (pile.packets.length > 0) this.#seal(pile)
+      if (pile.unconfirmed.size === 0) this.#sealWhatIsThere(pile)
     }
+  }
+
+  #sealWhatIsThere (pile: Pile): void {
+    if (pile.packets.length > 0) this.#seal(pile)
   }
 
   /** Resolves when all that was put has reached Redis, or Redis is gone. */
   async drain (): Promise<void> {
-    this.flush()
+    for (const pile of this.#piles.values()) this.#sealWhatIsThere(pile)
     // Redis answers a connection in order.
     await this.#redis.journal.ping().catch(() => {}) // it is gone
   }
@@ -140,6 +144,7 @@ export class Outbox {
     pile.unconfirmed.delete(counter)
     this.#queuedBytes -= entry.length
     if (id === null) this.#events.gone(pile.node)
+    else if (pile.isFlushed && pile.unconfirmed.size === 0) this.#sealWhatIsThere(pile)
   }
 
   // When the connection broke the entries wait for the next one.

@@ -1,6 +1,6 @@
 /**
  * How what nodes tell each other is written: an entry of a mailbox is its sender, a number that counts what this sender
- * has put there, and packets, each `type, kind, id, header as JSON, body`.
+ * has put there, and packets, each `type, kind, id, header as JSON, body`. A header that says nothing is not written.
  */
 import type { StanzaErrorCondition, StanzaErrorType } from '../xmpp/errors.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -21,6 +21,7 @@ const COUNTER_BYTES = 6
 const FIXED_BYTES = 14
 /** A UTF-16 unit takes no more in UTF-8. */
 const MAX_CHARACTER_BYTES = 3
+const NOTHING = {}
 
 /** Packets on their way into one entry. */
 export class PacketWriter {
@@ -102,7 +103,7 @@ export function readPackets ({ from, packets }: Entry, visit: PacketVisitor): vo
     const bodyStart = headerEnd + 4
     const end = bodyStart + packets.readUInt32BE(headerEnd)
     // What each kind's header is, both nodes know from protocol.ts.
-    const header = JSON.parse(packets.toString('utf8', headerStart, headerEnd)) as never
+    const header = (headerStart === headerEnd ? NOTHING : JSON.parse(packets.toString('utf8', headerStart, headerEnd))) as never
     visit(from, type, packets.toString('latin1', at + 2, kindEnd), packets.readUInt32BE(kindEnd), header,
       packets.subarray(bodyStart, end))
     at = end

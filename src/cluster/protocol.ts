@@ -37,12 +37,12 @@ export interface Tells {
 /** What is answered. */
 export interface Asks {
   /**
-   * A stanza for an account, the body; answered when it is stored, or was refused and its sender told. `isHome` is false
+   * A stanza for an account, the body; answered when it is stored, or was refused and its sender told. `isElsewhere`
    * where that account's home is not (any more): the stanza was not taken.
    */
   'stanza': {
     readonly header: { readonly identity?: string | undefined, readonly isAgain?: true | undefined }
-    readonly answer: { readonly isHome: boolean }
+    readonly answer: { readonly isElsewhere?: true }
   }
   /**
    * A stanza, the body, for many accounts; answered when all have it. `moved` are those whose home is not there (any

@@ -129,7 +129,9 @@ export class RedisBus implements Bus {
 
   #put (node: NodeId, type: number, kind: string, id: number, header: object, body?: Buffer): void {
     if (node === this.id) throw new Error(`a node has nothing to tell itself: ${kind}`)
-    if (!this.#gone.has(node)) this.#outbox.put(node, type, kind, id, JSON.stringify(header), body)
+    if (this.#gone.has(node)) return
+    const text = JSON.stringify(header)
+    this.#outbox.put(node, type, kind, id, text === '{}' ? '' : text, body)
   }
 
   #nextId (): number {

@@ -171,8 +171,8 @@ export class RedisHomes implements Homes {
     copies?.send() // nothing overtakes
     if (stanza.isCopy && stanza.to) return this.#startCopies(node, stanza)
     const header = { identity: stanza.identity, isAgain: isAgain(stanza) }
-    const { isHome } = await this.#bus.ask(node, 'stanza', header, stanza.toBytes())
-    return isHome
+    const { isElsewhere } = await this.#bus.ask(node, 'stanza', header, stanza.toBytes())
+    return !isElsewhere
   }
 
   #startCopies (node: NodeId, stanza: Stanza): Promise<boolean> {

@@ -6,6 +6,7 @@ import { onTestFinished } from 'vitest'
 import { deriveCredentials } from '../accounts/credentials.ts'
 import type { NodeId } from '../cluster/bus.ts'
 import { forwardedStanza } from '../cluster/redis-homes.ts'
+import { taken } from '../core-cluster.ts'
 import { createCore } from '../core.ts'
 import type { Core, CoreCluster } from '../core.ts'
 import type { Extension } from '../extension/api.ts'
@@ -94,7 +95,7 @@ export class TestNode {
       extensions: extensions.map(extension => ({ extension, options: extension.config?.parse(undefined) })),
     })
     bus.answer('stanza', async (_from, header, body) =>
-      ({ isHome: await core.incoming.receiveHere(forwardedStanza(body, header)) }))
+      taken(await core.incoming.receiveHere(forwardedStanza(body, header))))
     const node = new TestNode(bus, core, homes)
     node.#doors = await Doors.open(core, { bus, homes }, { limits, resourceConflict, now: () => node.now })
     return node
@@ -159,8 +160,8 @@ class TestHomes implements Homes {
   certain (): undefined {}
 
   async forward (node: string, stanza: Stanza): Promise<boolean> {
-    const { isHome } = await this.#bus.ask(node, 'stanza', { identity: stanza.identity, isAgain: stanza.isAgain || undefined }, stanza.toBytes())
-    return isHome
+    const { isElsewhere } = await this.#bus.ask(node, 'stanza', { identity: stanza.identity, isAgain: stanza.isAgain || undefined }, stanza.toBytes())
+    return !isElsewhere
   }
 }
 
