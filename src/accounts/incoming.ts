@@ -143,8 +143,8 @@ export class Incoming implements Destination {
     const message = withoutForgedIds(received, account.jid)
     const stored = stages.storeReceived(message, account)
     if (stored?.isRepeat) return stored.committed
-    if (!stored && !account.isWaiting) return this.#handOver(message, account, false) // what rooms send to many
-    return account.deliverInOrder(stored?.committed, () => {
+    if (!stored && !account.commits.isWaiting) return this.#handOver(message, account, false) // what rooms send to many
+    return account.commits.inOrder(stored?.committed, () => {
       this.#handOver(stored ? stamp(message, account.jid, stored.id) : message, account, stored !== undefined)
     })
   }
@@ -196,7 +196,7 @@ export class Incoming implements Destination {
   }
 
   #deliver (stanza: Stanza, account: Account): void | Promise<void> {
-    return account.deliverInOrder(undefined, () => {
+    return account.commits.inOrder(undefined, () => {
       const { to, otherwise } = chooseRecipients(stanza, account.sessions)
       for (const session of to) session.deliver(stanza)
       if (to.length === 0) void this.#undelivered(stanza, otherwise)

@@ -49,14 +49,15 @@ export function checkRate ({ limits: { occupantMessages, roomMessages } }: Muc, 
 
 function store (muc: Muc, room: Room, message: Message, session?: OccupantSession): void | Promise<void> {
   const stored = muc.stages.storeInRoom(message, room, session?.occupant)
-  return room.commits.inOrder(stored?.committed, () => {
+  let sent: void | Promise<void> = undefined
+  const delivered = room.commits.inOrder(stored?.committed, () => {
     const kept = stored ? stamp(message, room.jid, stored.id) : message
-    if (stored?.isRepeat) return reflect(muc, room, kept, session)
-    const sent = spread(muc, room, kept, session?.occupant)
-    if (stored && sent) return sent.then(() => { room.spread(stored.id) })
-    if (stored) room.spread(stored.id)
-    return sent
+    sent = stored?.isRepeat ? reflect(muc, room, kept, session) : spread(muc, room, kept, session?.occupant)
+    if (!stored || stored.isRepeat) return
+    if (sent) sent = sent.then(() => { room.spread(stored.id) })
+    else room.spread(stored.id)
   })
+  return delivered ? delivered.then(() => sent) : sent
 }
 
 /** What comes again goes no further: it was its reflection that its sender missed. */
