@@ -128,10 +128,6 @@ export class Host implements ExtensionHost {
     this.#parts.incoming.handOver(message, account)
   }
 
-  handTo (session: Session, message: Message, id: string): void {
-    this.#parts.incoming.handTo(session, message, id)
-  }
-
   handOverLate (account: Account, id: string, message: Message): void {
     this.#parts.incoming.handOverLate(stamp(message, account.jid, id), account)
   }

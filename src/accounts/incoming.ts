@@ -8,7 +8,6 @@ import type { Destination, Router } from '../routing/router.ts'
 import type { Account } from '../session/account.ts'
 import { Forwarding } from '../session/forwarding.ts'
 import type { Homes, Located } from '../session/homes.ts'
-import type { Session } from '../session/session.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
@@ -163,19 +162,12 @@ export class Incoming implements Destination {
     if (sender) this.#parts.stages.fanOutSent(message, sender)
   }
 
-  /** Hands a message that is kept under that id to one session. */
-  handTo (session: Session, message: Message, id: string): void {
-    const { account } = session
-    session.deliver(this.#parts.stages.finish(stamp(message, account.jid, id), account))
-  }
-
   #handOver (message: Message, account: Account, isStored: boolean): void {
     const { stages } = this.#parts
     const { to, otherwise } = chooseRecipients(message, account.sessions)
     stages.fanOutReceived(message, account, to)
-    const finished = to.length === 0 ? message : stages.finish(message, account)
     const isAlone = this.#parts.homes === undefined
-    for (const session of to) if (isAlone || session.hear(finished)) session.deliver(finished)
+    for (const session of to) if (isAlone || session.hear(message)) session.deliver(message)
     if (to.length > 0 || isStored) return
     // A chat state that comes too late is nothing that a person should hear of (RFC 6121 §8.5.2.2.1 leaves the choice).
     const isFleeting = otherwise === 'offline' && !message.has('body', NS_CLIENT) && !this.#parts.worth.of(message).store

@@ -100,7 +100,6 @@ export interface Stages {
     rewrite: (stanza: Stanza, account: Account) => Stanza
     store: (message: Message, account: Account) => Stored | undefined
     fanout: (message: Message, account: Account, recipients: readonly SessionInfo[]) => void
-    finish: (message: Message, account: Account) => Message
   }
   /** An occupant sends to a room: for all, or for one other occupant. Once per stanza, from the occupant's own address. */
   room: {
@@ -110,7 +109,6 @@ export interface Stages {
     store: (message: Message, room: Room, sender: Occupant | undefined) => Stored | undefined
     /** With the id under which it is kept, if it is. */
     fanout: (message: Message, room: Room, sender: Occupant | undefined) => void
-    finish: (message: Message, room: Room, sender: Occupant | undefined) => Message
     /** An occupant's presence, before the room says in it what the occupant is. Once for all who get it. */
     present: (presence: Presence, room: Room, occupant: Occupant) => Presence
   }
@@ -319,8 +317,6 @@ export interface ExtensionHost {
   handOver (account: Account, message: Message): void
   /** Hands over a message that turned out to be kept under that id, although its `committed` was rejected. */
   handOverLate (account: Account, id: string, message: Message): void
-  /** Hands a message that its account keeps under that id to one session. */
-  handTo (session: Session, message: Message, id: string): void
   /** The sessions of a local account, from memory. */
   sessionsOf (account: Jid): readonly SessionInfo[]
   /** The account in memory, loaded when it was not; nothing when there is no such account. */

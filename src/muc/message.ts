@@ -63,15 +63,14 @@ function store (muc: Muc, room: Room, message: Message, session?: OccupantSessio
 /** What comes again goes no further: it was its reflection that its sender missed. */
 function reflect (muc: Muc, room: Room, message: Message, session?: OccupantSession): void | Promise<void> {
   if (!session) return
-  const finished = muc.stages.finishInRoom(message, room, session.occupant).again()
-  return room.outbox.send([session], ({ isIn, jid }) => { if (isIn) post(muc, finished.withAddress(finished.from, jid)) })
+  const again = message.again()
+  return room.outbox.send([session], ({ isIn, jid }) => { if (isIn) post(muc, again.withAddress(again.from, jid)) })
 }
 
 function spread (muc: Muc, room: Room, message: Message, occupant: Occupant | undefined): void | Promise<void> {
   muc.stages.fanOutInRoom(message, room, occupant)
-  const finished = muc.stages.finishInRoom(message, room, occupant)
-  if (finished.has('body', NS_CLIENT)) room.history.add(finished, Date.now(), room.jid, room.get(muc.options.historyLength))
-  return broadcast(muc, room, finished)
+  if (message.has('body', NS_CLIENT)) room.history.add(message, Date.now(), room.jid, room.get(muc.options.historyLength))
+  return broadcast(muc, room, message)
 }
 
 /** Sends a message to all who are in. */
