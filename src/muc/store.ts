@@ -1,7 +1,7 @@
 /** Rooms in the database: a row for each, and one for each affiliation. */
 import type { Database } from '../storage/database.ts'
 import { Jid } from '../xmpp/jid.ts'
-import { storedStanza } from '../xmpp/stanza.ts'
+import { storedStanza } from '../xmpp/read-stanza.ts'
 import type { Message } from '../xmpp/stanza.ts'
 import type { Affiliation } from './affiliation.ts'
 import { Affiliations } from './affiliations.ts'
