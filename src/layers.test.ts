@@ -15,8 +15,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ['src/stream', 'src/s2s'],
   ['extensions/'],
   [
-    'extensions/index.ts', 'src/host.ts', 'src/core.ts', 'src/core-cluster.ts', 'src/config', 'src/open-core.ts', 'src/drain.ts', 'src/admin', 'src/server.ts',
-    'src/cli', 'src/main.ts',
+    'extensions/index.ts', 'src/parts.ts', 'src/host.ts', 'src/core.ts', 'src/core-cluster.ts', 'src/config',
+    'src/open-core.ts', 'src/drain.ts', 'src/admin', 'src/server.ts', 'src/cli', 'src/main.ts',
   ],
 ]
 

@@ -25,11 +25,8 @@ export class Copies implements Flushable {
     return !(await this.#moved.promise).has(place)
   }
 
+  /** Sends them: nothing else goes with these. */
   flush (): void {
-    this.send()
-  }
-
-  send (): void {
     if (this.#isSent) return
     this.#isSent = true
     this.#moved.resolve(this.#ask(this.#to).then(({ moved }) => new Set(moved)))

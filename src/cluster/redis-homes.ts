@@ -167,7 +167,7 @@ export class RedisHomes implements Homes {
     if (node === NOBODY) throw new StanzaError('remote-server-timeout', 'this node is leaving')
     const copies = this.#copies.get(node)
     if (copies?.isFor(stanza)) return copies.add(stanza)
-    copies?.send() // nothing overtakes
+    copies?.flush() // nothing overtakes
     if (stanza.isCopy && stanza.to) return this.#startCopies(node, stanza)
     const header = { identity: stanza.identity, isAgain: isAgain(stanza) }
     const { isHome } = await this.#bus.ask(node, 'stanza', header, stanza.toBytes())
