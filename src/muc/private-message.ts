@@ -46,5 +46,5 @@ export function returnError (muc: Muc, room: Room, error: Message, to: Jid): voi
 }
 
 function deliver (muc: Muc, room: Room, message: Message, { sessions }: Occupant): void {
-  void room.outbox.send(sessions, session => { if (session.isIn) post(muc, message.withAddress(message.from, session.jid)) })
+  void room.outbox.send(sessions, session => { if (session.isIn) post(muc, message.copyFor(session.jid)) })
 }
