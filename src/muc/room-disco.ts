@@ -91,7 +91,9 @@ function listOccupants (room: Room): Element {
 async function listRooms ({ store }: Muc, { to, payload }: IqRequest): Promise<Element> {
   if (payload.attrs['node'] !== undefined) throw new StanzaError('item-not-found')
   const set = payload.getChild('set', NS_RSM)
-  const most = Math.min(PAGE, Number(set?.getChildText('max', NS_RSM) ?? PAGE) || 0)
+  const max = set?.getChildText('max', NS_RSM) ?? String(PAGE)
+  if (!/^\d{1,9}$/.test(max)) throw new StanzaError('bad-request', 'a page has a number of rooms')
+  const most = Math.min(PAGE, Number(max))
   const after = set?.getChildText('after', NS_RSM) ?? ''
   const rooms = await store.listPublic(to.domain, after, most + 1)
   const page = rooms.slice(0, most)
