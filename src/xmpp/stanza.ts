@@ -2,7 +2,7 @@
  * The three stanzas of RFC 6120 §8. A stanza is its header and the bytes of its content, and never changes: what
  * alters one makes another. The tree of a stanza, or of one payload, is built only when somebody asks for it.
  */
-import { el, parseChild, parseElement } from '../xml/element.ts'
+import { el, parseChild } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import type { Child } from '../xml/framer.ts'
 import { escapeAttribute } from '../xml/write.ts'
@@ -274,15 +274,6 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     at += this.inner.copy(bytes, at)
     bytes.write(closing, at)
     return bytes
-  }
-
-  /** The whole stanza as a tree in jabber:client. */
-  toElement (): Element {
-    const { kind, type, id, lang, attributes, inner, children } = this
-    return parseElement({
-      kind: 'element', name: kind, ns: NS_CLIENT, id, lang, attributes, inner, children,
-      type: isDefaultType(kind, type) ? undefined : type, from: this.from?.toString(), to: this.to?.toString(),
-    })
   }
 
   /** What a log may say of it: never its content. */
