@@ -79,7 +79,7 @@ async function load (db: Database, options: RoomOptions, room: Jid): Promise<Sav
   ])
   const [row] = rows
   return row && {
-    config: options.parse(new Map(Object.entries(row.config)), new Map()),
+    config: options.restore(new Map(Object.entries(row.config))),
     subject: subjectOf(row),
     affiliations: new Affiliations(affiliations.map(affiliateOf)),
     createdAt: row.created_at.getTime(),

@@ -16,6 +16,8 @@ export interface RoomOption<T> {
   fields (value: T): readonly Field[]
   /** What a form says of it, or what it was where the form says nothing; throws StanzaError not-acceptable. */
   parse (values: Values, before: T): T
+  /** What was kept, as far as it is allowed still; absent where all is that ever was. */
+  restore? (values: Values): T
   /** The features that the room has because of it (§16.3). */
   features? (value: T): readonly string[]
   /** What `muc#roominfo` says of it (§16.5.4). */
@@ -121,6 +123,10 @@ export function numberOption ({ name, label, least, most, suggested, ...rest }: 
       const number = /^\d{1,9}$/.test(text) ? Number(text) : NaN
       if (!(number >= least && number <= most)) throw new StanzaError('not-acceptable', `${name} is from ${least} to ${most}`)
       return number
+    },
+    restore (values) {
+      const kept = values.get(name)?.[0]
+      return kept === undefined ? rest.initial : Math.min(most, Math.max(least, Number(kept)))
     },
   }
 }
