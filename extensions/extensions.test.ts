@@ -1,4 +1,4 @@
-/** What every extension says of itself (section 17 of the architecture). */
+/** What every extension says of itself. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { extensions } from './index.ts'

@@ -1,4 +1,6 @@
-/** What one extension is given: each call goes to the part that does it, and is undone when the extension is unloaded. */
+/**
+ * What one extension is given: each call goes to the part that does it, and is undone when the extension is unloaded.
+ */
 import type {
   AccountCommands, AccountData, Command, DiscoTarget, Durable, Events, ExtensionHost, IqHandler, IqRoute, IqTarget, KeepWith,
   NonzaHandler, OfferedStream, Point, Resumption, RoomCommand, RoomData, Stages,

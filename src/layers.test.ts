@@ -1,4 +1,4 @@
-/** Section 3 of the architecture, enforced: who may import whom, and which packages only one folder may know. */
+/** The layers of the server: who may import whom, and which packages only one folder may know. */
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { expect, test } from 'vitest'

@@ -15,7 +15,9 @@ const PAGE = 50
 const MAX_UNREAD_BYTES = 1024 * 1024
 const LOOK_AGAIN_MS = 50
 const RETRY_MS = 200
-/** When more than that was kept back nothing is waited for any more: then the limits of the session's own queue hold. */
+/**
+ * When more than that was kept back nothing is waited for any more: then the limits of the session's own queue hold.
+ */
 const MAX_KEPT = 1000
 
 export class Replay {

@@ -167,7 +167,10 @@ export interface ExtensionHost {
   durable (state: Durable): ((account: Account, about: string, body?: Buffer) => void) | undefined
   /** Nothing while no other node can think that it is home to the accounts of this one; or else when that is known. */
   certain (): Promise<void> | undefined
-  /** Whether the account is at home here, after something was seen that only its home may do; if not it is gone from here. */
+  /**
+   * Whether the account is at home here, after something was seen that only its home may do; if not it is gone from
+   * here.
+   */
   verifyHome (account: Jid): Promise<boolean>
   accountData<T> (load: (db: Database, account: Jid) => Promise<T>): AccountData<T>
   /** The same for rooms; a new room has what `load` gives for it. */

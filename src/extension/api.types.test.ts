@@ -68,7 +68,7 @@ export const configured: Extension = extension({
   setup (_host, { colour }) { return colour },
 })
 
-test('the types of the API forbid what the architecture forbids', async () => {
+test('the types of the API forbid what an extension must not do', async () => {
   const output = await new Promise<string>(resolve => {
     execFile('node_modules/.bin/tsc', ['--noEmit', '--pretty', 'false'], (_error, stdout) => { resolve(stdout) })
   })

@@ -15,7 +15,10 @@ import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
 /** Nothing lets the stanza pass, an error bounces it, 'drop' loses it in silence. */
 export type Verdict = StanzaError | 'drop' | undefined
 
-/** Where a message is kept: its id, known at once, and the commit, which rejects with a StanzaError that its sender hears. */
+/**
+ * Where a message is kept: its id, known at once, and the commit, which rejects with a StanzaError that its sender
+ * hears.
+ */
 export interface Stored {
   readonly id: string
   readonly committed: Promise<void>
@@ -48,7 +51,9 @@ export interface Stages {
     store: (message: Message, account: Account) => Stored | undefined
     fanout: (message: Message, account: Account, recipients: readonly SessionInfo[]) => void
   }
-  /** An occupant sends to a room: for all, or for one other occupant. Once per stanza, from the occupant's own address. */
+  /**
+   * An occupant sends to a room: for all, or for one other occupant. Once per stanza, from the occupant's own address.
+   */
   room: {
     guard: (message: Message, room: Room, sender: Occupant) => Verdict
     rewrite: (message: Message, room: Room, sender: Occupant) => Message
@@ -71,7 +76,10 @@ export type Point = keyof Stages
 /** What has happened, for whom it may concern. 'keep' leaves a session for a resumption. */
 export interface Events {
   'session.bound': (session: Session) => void
-  /** It is available with a priority that is not negative, and was not before: from now on it gets what is for the account. */
+  /**
+   * It is available with a priority that is not negative, and was not before: from now on it gets what is for the
+   * account.
+   */
   'session.reachable': (session: Session) => void
   /** The client says that it has the stanza, or there is no way to know and it was written. */
   'stanza.delivered': (stanza: Stanza, session: Session) => void

@@ -6,9 +6,9 @@ import type { Element } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'
 
 /**
- * 'own-account' is the sender's own bare JID, also when the iq has no 'to'; 'account' is anyone's; 'address' is that too,
- * and where there is no account, so that the answer does not tell; 'rooms' is the service that has the rooms, 'room' one
- * of them; 'stream' is before login.
+ * 'own-account' is the sender's own bare JID, also when the iq has no 'to'; 'account' is anyone's; 'address' is that
+ * too, and where there is no account, so that the answer does not tell; 'rooms' is the service that has the rooms,
+ * 'room' one of them; 'stream' is before login.
  */
 export type IqTarget = 'server' | 'own-account' | 'account' | 'address' | 'rooms' | 'room' | 'stream'
 

@@ -34,7 +34,9 @@ export class History {
     this.#said = this.#said.filter(({ message: { archiveId } }) => archiveId === undefined || !ids.includes(archiveId))
   }
 
-  /** Other messages in place of those that are there: what was taken back, or what was there before the room was loaded. */
+  /**
+   * Other messages in place of those that are there: what was taken back, or what was there before the room was loaded.
+   */
   replace (said: readonly Said[]): void {
     this.#said = said
   }

@@ -1,4 +1,7 @@
-/** XEP-0045 §7.4: a message for all who are in: checked, kept, and sent to everybody as it came, under the sender's nick. */
+/**
+ * XEP-0045 §7.4: a message for all who are in: checked, kept, and sent to everybody as it came, under the sender's
+ * nick.
+ */
 import { StanzaError } from '../xmpp/errors.ts'
 import { NS_CLIENT } from '../xmpp/ns.ts'
 import type { Message } from '../xmpp/stanza.ts'

@@ -38,7 +38,9 @@ function mayWrite (room: Room, { role }: Occupant, recipient: Occupant): boolean
   }
 }
 
-/** An error that comes back from somebody to whom a private message went goes to who sent it, under the other's nick. */
+/**
+ * An error that comes back from somebody to whom a private message went goes to who sent it, under the other's nick.
+ */
 export function returnError (muc: Muc, room: Room, error: Message, to: Jid): void {
   const from = room.session(error.from)?.occupant
   const sender = room.occupant(to.resource)

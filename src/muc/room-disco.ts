@@ -1,6 +1,6 @@
 /**
- * Service discovery (XEP-0045 §6.3 to §6.6 and §7.12): the list of public rooms, what a room is like, who is in it where
- * that is no secret, and the nick that is somebody's own.
+ * Service discovery (XEP-0045 §6.3 to §6.6 and §7.12): the list of public rooms, what a room is like, who is in it
+ * where that is no secret, and the nick that is somebody's own.
  */
 import type { ExtensionHost, IqRequest } from '../extension/api.ts'
 import { NS_COMMANDS } from '../routing/commands.ts'

@@ -1,6 +1,6 @@
 /**
- * The streams of sessions at home here whose clients are connected to other nodes (architecture, section 6): answers
- * the gateways that ask for a way in, and hands each stream what is told about it.
+ * The streams of sessions at home here whose clients are connected to other nodes: answers the gateways that ask for a
+ * way in, and hands each stream what is told about it.
  */
 import type { Bus, NodeId } from '../cluster/bus.ts'
 import type { EnterAnswer, EnterRequest } from '../cluster/protocol.ts'

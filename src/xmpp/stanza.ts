@@ -52,7 +52,10 @@ export interface Content {
   readonly children: readonly Child[]
 }
 
-/** What copies for many have in common: all that follows the address, once it was written, and the content, once it was kept. */
+/**
+ * What copies for many have in common: all that follows the address, once it was written, and the content, once it was
+ * kept.
+ */
 interface Common { bytes?: Buffer, kept?: Buffer }
 
 const NOTHING = Buffer.alloc(0)
@@ -185,7 +188,9 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return this.#withWritten(name, ns, xml)
   }
 
-  /** The same stanza as the account that it is delivered to keeps it, with what says so: XML that is written already. */
+  /**
+   * The same stanza as the account that it is delivered to keeps it, with what says so: XML that is written already.
+   */
   keptAs (archiveId: string, name: string, ns: string, xml: string): StanzaOf<Kind, Type> {
     const kept = this.#withWritten(name, ns, xml)
     kept.archiveId = archiveId
@@ -264,7 +269,10 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return this.inner.length === 0 ? declared : `${declared}${this.inner.toString()}</${this.kind}>`
   }
 
-  /** The whole stanza as XML in UTF-8, with its namespace: what is kept, and read back by `storedStanza` (read-stanza.ts). */
+  /**
+   * The whole stanza as XML in UTF-8, with its namespace: what is kept, and read back by `storedStanza`
+   * (read-stanza.ts).
+   */
   toBytes (): Buffer {
     const opening = `<${this.kind} xmlns='${NS_CLIENT}'${this.openingTag().slice(this.kind.length + 1)}`
     if (this.inner.length === 0) return Buffer.from(opening)
