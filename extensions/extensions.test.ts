@@ -1,7 +1,9 @@
-/** What every extension says of itself (section 17 of the architecture). */
+/** What every extension says of itself. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { extensions } from './index.ts'
+
+const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8').split('\n').filter(line => line.startsWith('|'))
 
 describe.each([...extensions])('the extension $name', ({ name, xeps, after }) => {
   const [head = ''] = readFileSync(new URL(`${name}/index.ts`, import.meta.url), 'utf8').split('*/')
@@ -13,6 +15,13 @@ describe.each([...extensions])('the extension $name', ({ name, xeps, after }) =>
 
   test('says so at the head of its file, by number and title', () => {
     for (const xep of xeps) expect(head).toMatch(new RegExp(`XEP-${xep.slice(0, 4)}: [A-Z]?\\w+`))
+  })
+
+  test('stands in the table of the README, with what it implements', () => {
+    const lines = readme.filter(line => line.split('|')[1]?.split(/[ ,]+/).includes(name))
+
+    expect(xeps.filter(xep => !lines.some(line => line.includes(xep.slice(0, 4))))).toEqual([])
+    expect(lines).not.toEqual([])
   })
 
   test('comes after none but extensions that there are', () => {

@@ -1,4 +1,4 @@
-/** What is checked by machine besides tests: types, and the lint rules of section 17 of the architecture. */
+/** What is checked by machine besides tests: types, lint rules, and no mark of unfinished work. */
 import { execFile } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'

@@ -1,4 +1,4 @@
-/** What the keys of the configuration may hold, and what holds where one is left out: architecture section 10. */
+/** What the keys of the configuration may hold, and what holds where one is left out. */
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { chosen, isMap, leaf, list } from './config-mistakes.ts'

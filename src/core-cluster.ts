@@ -82,7 +82,10 @@ async function takeCopies (
   return { moved }
 }
 
-/** What nodes that are gone have left: rooms with who is in them, and sessions whose clients have not come back, and whose contacts must hear of it. */
+/**
+ * What nodes that are gone have left: rooms with who is in them, and sessions whose clients have not come back, and
+ * whose contacts must hear of it.
+ */
 class Legacies {
   readonly #cluster: Pick<Cluster, 'membership' | 'records' | 'roomRecords'>
   readonly #core: Core
@@ -131,7 +134,10 @@ class Legacies {
     if (ours.length > 0) this.#log.info({ node, accounts: ours.length }, 'the sessions of a node that is gone were taken over')
   }
 
-  /** Nobody need come for a room: its occupants may wait for each other. True where some are left, for this node or others. */
+  /**
+   * Nobody need come for a room: its occupants may wait for each other. True where some are left, for this node or
+   * others.
+   */
   async #takeOverRooms (node: NodeId): Promise<boolean> {
     const { membership, roomRecords } = this.#cluster
     const left = await roomRecords.roomsOf(node)

@@ -1,6 +1,6 @@
 /**
- * Leaving a cluster in good order (architecture, section 6): clients are sent away a few at a time, and come back to
- * their sessions at other nodes, to which rooms and accounts are given up one after the other.
+ * Leaving a cluster in good order: clients are sent away a few at a time, and come back to their sessions at other
+ * nodes, to which rooms and accounts are given up one after the other.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Accounts } from './accounts/accounts.ts'

@@ -1,11 +1,10 @@
-/** What one extension is given: each call goes to the part that does it, and is undone when the extension is unloaded. */
-import type { Accounts } from './accounts/accounts.ts'
-import type { Incoming } from './accounts/incoming.ts'
+/**
+ * What one extension is given: each call goes to the part that does it, and is undone when the extension is unloaded.
+ */
 import type {
   AccountCommands, AccountData, Command, DiscoTarget, Durable, Events, ExtensionHost, IqHandler, IqRoute, IqTarget, KeepWith,
   NonzaHandler, OfferedStream, Point, Resumption, RoomCommand, RoomData, Stages,
 } from './extension/api.ts'
-import type { StageTable } from './extension/stages.ts'
 import { childLog } from './log.ts'
 import type { Logger } from './log.ts'
 import { roomsDomain } from './muc/muc.ts'
@@ -14,53 +13,19 @@ import type { Described, DescribedNumber, RoomOption } from './muc/options/optio
 import type { RoomFacts } from './muc/room-options.ts'
 import type { Occupant } from './muc/occupant.ts'
 import type { Room } from './muc/room.ts'
-import type { Rooms } from './muc/rooms.ts'
-import type { Commands } from './routing/commands.ts'
-import type { Disco } from './routing/disco.ts'
-import type { IqTable } from './routing/iq-table.ts'
-import type { Router } from './routing/router.ts'
-import type { Rosters } from './roster/roster.ts'
+import type { Parts } from './parts.ts'
 import { dataOf } from './session/account.ts'
 import type { Account } from './session/account.ts'
-import type { Durables } from './session/durables.ts'
-import type { EventTable } from './session/events.ts'
-import type { Homes, Records } from './session/homes.ts'
 import type { Session, SessionInfo } from './session/session.ts'
 import type { Database } from './storage/database.ts'
 import { serverSecret } from './storage/server-secret.ts'
-import type { StreamTable } from './stream/stream-table.ts'
 import type { Element } from './xml/element.ts'
 import type { StanzaError } from './xmpp/errors.ts'
 import type { Jid } from './xmpp/jid.ts'
 import { presence as makePresence } from './xmpp/stanza.ts'
 import type { Message, Presence, Stanza } from './xmpp/stanza.ts'
 import { stamp } from './xmpp/stanza-id.ts'
-import type { Worth, WorthTable } from './xmpp/worth.ts'
-
-/** The parts of a server that extensions reach through their host. */
-export interface Parts {
-  readonly hosts: readonly string[]
-  readonly db: Database
-  readonly log: Logger
-  readonly stages: StageTable
-  readonly iqs: IqTable
-  readonly events: EventTable
-  readonly streams: StreamTable
-  readonly disco: Disco
-  readonly commandTable: Commands
-  readonly router: Router
-  readonly worth: WorthTable
-  readonly keepWith: Map<string, KeepWith>
-  readonly rosters: Rosters
-  readonly accounts: Accounts
-  readonly incoming: Incoming
-  readonly durables: Durables
-  readonly rooms: Rooms
-  /** Where this is one node of many. */
-  readonly records?: Records | undefined
-  readonly homes?: Homes | undefined
-  readonly commands: AccountCommands
-}
+import type { Worth } from './xmpp/worth.ts'
 
 export class Host implements ExtensionHost {
   readonly hosts: readonly string[]
@@ -126,10 +91,6 @@ export class Host implements ExtensionHost {
 
   handOver (account: Account, message: Message): void {
     this.#parts.incoming.handOver(message, account)
-  }
-
-  handTo (session: Session, message: Message, id: string): void {
-    this.#parts.incoming.handTo(session, message, id)
   }
 
   handOverLate (account: Account, id: string, message: Message): void {

@@ -1,4 +1,4 @@
-/** Section 3 of the architecture, enforced: who may import whom, and which packages only one folder may know. */
+/** The layers of the server: who may import whom, and which packages only one folder may know. */
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { expect, test } from 'vitest'
@@ -15,8 +15,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ['src/stream', 'src/s2s'],
   ['extensions/'],
   [
-    'extensions/index.ts', 'src/host.ts', 'src/core.ts', 'src/core-cluster.ts', 'src/config', 'src/open-core.ts', 'src/drain.ts', 'src/admin', 'src/server.ts',
-    'src/cli', 'src/main.ts',
+    'extensions/index.ts', 'src/parts.ts', 'src/host.ts', 'src/core.ts', 'src/core-cluster.ts', 'src/config',
+    'src/open-core.ts', 'src/drain.ts', 'src/admin', 'src/server.ts', 'src/cli', 'src/main.ts',
   ],
 ]
 

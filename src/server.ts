@@ -10,6 +10,7 @@ import type { Config, Listening } from './config.ts'
 import { createCore } from './core.ts'
 import type { Core } from './core.ts'
 import { giveUpAll, sendAway } from './drain.ts'
+import { openLog } from './log.ts'
 import type { Logger } from './log.ts'
 import { AddressLimit } from './net/addresses.ts'
 import { Certificates } from './net/certificates.ts'
@@ -232,7 +233,6 @@ class RunningServer implements Server {
 
 /** The table that `heliograph stages` prints: nothing is opened for it. */
 export async function describeStages (config: Config): Promise<string> {
-  const { openLog } = await import('./log.ts')
   const refuse = (): Promise<never> => Promise.reject(new Error('there is no database here'))
   const db: Database = { query: refuse, transaction: refuse }
   const core = await createCore({

@@ -37,7 +37,9 @@ export function drafter (
   }
 }
 
-/** What a room's archive keeps: whose it is, and the message as all get it. XEP-0313 §6.1.2: to nobody in particular. */
+/**
+ * What a room's archive keeps: whose it is, and the message as all get it. XEP-0313 §6.1.2: to nobody in particular.
+ */
 export function roomDraft (message: Message, author: Jid, keptWith: KeptWith): Draft {
   return {
     peer: peerKey(author), isSent: false, sentAt: Date.now(), fingerprint: fingerprintOf(message, author),

@@ -1,4 +1,6 @@
-/** Two nodes that both think that they are an account's home: the database lets one of them write, and they find out. */
+/**
+ * Two nodes that both think that they are an account's home: the database lets one of them write, and they find out.
+ */
 import { describe, expect, test } from 'vitest'
 import { redisNodes } from '../../src/testing/redis-nodes.ts'
 import type { Node } from '../../src/testing/redis-nodes.ts'

@@ -10,8 +10,8 @@ import { readBehind } from './store.ts'
 type Rest = Awaited<ReturnType<typeof readBehind>>
 
 /**
- * Remembers outside of the node how far each archive was handed over, and goes on from there. What it returns hands over
- * what is in an archive behind that; nothing where there are no other nodes.
+ * Remembers outside of the node how far each archive was handed over, and goes on from there. What it returns hands
+ * over what is in an archive behind that; nothing where there are no other nodes.
  */
 export function outliveNodes (
   host: ExtensionHost, archives: AccountData<Archive>,

@@ -1,6 +1,6 @@
 /**
- * XEP-0313 §4 and §5: what an archive answers: results one message each, in order, and then what page they are; and what
- * the owner of an account's archive may ask. Nobody else is answered.
+ * XEP-0313 §4 and §5: what an archive answers: results one message each, in order, and then what page they are; and
+ * what the owner of an account's archive may ask. Nobody else is answered.
  */
 import { el, form, forwarded, messageWith, StanzaError } from '../../src/extension/api.ts'
 import type { Account, Database, Element, ExtensionHost, Jid, Message, Session } from '../../src/extension/api.ts'
@@ -64,7 +64,10 @@ export async function answer (db: Database, owner: string, query: Query, send: (
   return describePage(page, count)
 }
 
-/** What a query is about, and where in it its page is; an id that is not in the archive is item-not-found (§4.1.3, §4.3.2). */
+/**
+ * What a query is about, and where in it its page is; an id that is not in the archive is item-not-found (§4.1.3,
+ * §4.3.2).
+ */
 function chooseRanges (
   range: Range | undefined, { filter: { ids = [] }, afterId, beforeId, page }: Query,
 ): { readonly whole: Range, readonly page: Range } | undefined {

@@ -1,4 +1,6 @@
-/** The SQL of what became of messages: positions per conversation, found by the ids that clients gave their messages. */
+/**
+ * The SQL of what became of messages: positions per conversation, found by the ids that clients gave their messages.
+ */
 import { escapeAttribute, int8Array, textArray } from '../../src/extension/api.ts'
 import type { Database } from '../../src/extension/api.ts'
 

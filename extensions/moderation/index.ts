@@ -2,8 +2,8 @@
  * XEP-0425: Moderated Message Retraction. What a moderator takes back the room retracts for all, in its own name; what
  * is kept of it becomes a tombstone as with any retraction (XEP-0424).
  */
-import { el, extension, message, randomId, StanzaError } from '../../src/extension/api.ts'
-import type { Element, ExtensionHost, IqRequest, Jid, Room, RoomVisitor } from '../../src/extension/api.ts'
+import { el, extension, message, randomId, StanzaError, storedStanza } from '../../src/extension/api.ts'
+import type { Element, ExtensionHost, IqRequest, Jid, Room, RoomVisitor, Stanza } from '../../src/extension/api.ts'
 
 const NS = 'urn:xmpp:message-moderate:1'
 const NS_RETRACT = 'urn:xmpp:message-retract:1'
@@ -42,10 +42,14 @@ function moderated (host: ExtensionHost, room: Room, { occupant }: RoomVisitor):
   return el('moderated', NS, { by: (occupant?.jid ?? room.jid).toString() }, occupantId)
 }
 
-/** Only what is there, and has not been taken back, can be. */
+/** Only what somebody said, and was not taken back, can be. */
 async function isKept (host: ExtensionHost, room: Jid, seq: number): Promise<boolean> {
-  const rows = await host.db.query(
-    "select from archive_message where owner = $1 and seq = $2 and stanza <> '' and strpos(stanza, $3) = 0",
-    [room.toString(), seq, NS_RETRACT])
-  return rows.length > 0
+  const [row] = await host.db.query<{ readonly stanza: string }>(
+    "select stanza from archive_message where owner = $1 and seq = $2 and peer <> $1 and stanza <> ''", [room.toString(), seq])
+  return row !== undefined && !isTombstone(storedStanza(row.stanza))
+}
+
+/** Whoever says anything besides only looks like one. */
+function isTombstone (stanza: Stanza): boolean {
+  return stanza.has('retracted', NS_RETRACT) && stanza.children.every(({ ns }) => ns === NS_RETRACT || ns === NS_OCCUPANT_ID)
 }

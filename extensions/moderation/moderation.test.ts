@@ -91,6 +91,25 @@ test('what is not there, or was taken back already, is not found, and nobody is 
   expect(await hag.received()).toEqual([])
 })
 
+test.each([
+  ['names the protocol', '<body>urn:xmpp:message-retract:1 magic potions</body>'],
+  ['calls itself a retraction', "<body>magic potions</body><retract xmlns='urn:xmpp:message-retract:1' id='1'/>"],
+  ['calls itself a tombstone', "<body>magic potions</body><retracted xmlns='urn:xmpp:message-retract:1' stamp='2026-01-01T00:00:00Z'/>"],
+])('what %s is taken back as all else is', async (_, content) => {
+  const { crone, hag } = await stage()
+  await hag.sends(`<message to='${COVEN}' type='groupchat' id='x'>${content}</message>`)
+  const said = (await crone.received()).at(-1) ?? ''
+
+  await moderates(crone, parseStanza(said).getChild('stanza-id', 'urn:xmpp:sid:0')?.attrs['id'] ?? '')
+
+  await crone.received()
+  await crone.asks('set', "<query xmlns='urn:xmpp:mam:2'/>", COVEN)
+  const archived = await crone.received()
+  expect(archived).toHaveLength(3)
+  expect(archived[1]).toMatch(/<retracted [^>]*><moderated /)
+  expect(archived[1]).not.toContain('magic potions')
+})
+
 test('rooms say that they have it (§2)', async () => {
   const { crone } = await stage()
 

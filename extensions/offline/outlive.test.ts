@@ -11,7 +11,9 @@ import { offline } from './index.ts'
 
 const SM = 'urn:xmpp:sm:3'
 
-/** Reads and acknowledges until nothing more comes; gives the messages' texts. `already` is what it has acknowledged. */
+/**
+ * Reads and acknowledges until nothing more comes; gives the messages' texts. `already` is what it has acknowledged.
+ */
 async function reads (client: Client, already: number): Promise<readonly string[]> {
   const texts: string[] = []
   let h = already

@@ -3,7 +3,7 @@
  * socket is flooded, and before anything that comes meanwhile, which is kept back until the end.
  */
 import { setTimeout } from 'node:timers/promises'
-import { delay, storedStanza } from '../../src/extension/api.ts'
+import { delay, stamp, storedStanza } from '../../src/extension/api.ts'
 import type { ExtensionHost, Message, Session, Stanza } from '../../src/extension/api.ts'
 import { readMessages } from './store.ts'
 import type { Kept } from './store.ts'
@@ -15,7 +15,9 @@ const PAGE = 50
 const MAX_UNREAD_BYTES = 1024 * 1024
 const LOOK_AGAIN_MS = 50
 const RETRY_MS = 200
-/** When more than that was kept back nothing is waited for any more: then the limits of the session's own queue hold. */
+/**
+ * When more than that was kept back nothing is waited for any more: then the limits of the session's own queue hold.
+ */
 const MAX_KEPT = 1000
 
 export class Replay {
@@ -68,12 +70,13 @@ export class Replay {
   }
 
   #give (page: readonly number[], messages: readonly Kept[]): void {
+    const { account, jid } = this.#session
     const missing = new Set(page)
     this.#isPassing = true
     for (const { seq, sentAt, stanza } of messages) {
       missing.delete(seq)
       const message = storedStanza(stanza) as Message
-      this.#host.handTo(this.#session, message.withPayload(delay(sentAt, this.#session.jid.domain)), String(seq))
+      this.#session.deliver(stamp(message.withPayload(delay(sentAt, jid.domain)), account.jid, String(seq)))
     }
     this.#isPassing = false
     for (const seq of missing) this.#undelivered.confirm(seq) // its owner removed it

@@ -1,4 +1,7 @@
-/** What of an account's archive no device has yet, and which sessions have been given it without saying that they have it. */
+/**
+ * What of an account's archive no device has yet, and which sessions have been given it without saying that they have
+ * it.
+ */
 import type { Session } from '../../src/extension/api.ts'
 import type { Position } from './store.ts'
 

@@ -56,7 +56,10 @@ async function forgetInRoom (host: ExtensionHost, { owner, seqs }: Entombed): Pr
   room?.history.forget(seqs.map(String))
 }
 
-/** A command (XEP-0050: Ad-Hoc Commands) by which an account's owner empties messages of its archive, in turn with the rest. */
+/**
+ * A command (XEP-0050: Ad-Hoc Commands) by which an account's owner empties messages of its archive, in turn with the
+ * rest.
+ */
 function offerRemoval (host: ExtensionHost, inTurn: (task: () => Promise<void>) => Promise<void>): void {
   host.command({
     node: NODE,

@@ -79,16 +79,21 @@ async function entomb (db: Database, retraction: Retraction): Promise<readonly n
   if (id === undefined) return []
   const found = type === 'groupchat' ? await findInRoom(db, retraction, id) : await findInConversation(db, retraction, id)
   // XEP-0425 §5: with who took it back, and why, where that was not its author.
-  const besides = retraction.peer === owner ? retract?.getChildElements() : undefined
+  const besides = isOfRoom(retraction) ? retract?.getChildElements() : undefined
   for (const { seq, message } of found) {
     await replace(db, owner, seq, tombstone(message, { id: ownId, stamp: new Date(retraction.at).toISOString() }, besides))
   }
   return found.map(({ seq }) => seq)
 }
 
+/** Whether it is the room that takes something back, and not its author. */
+function isOfRoom ({ owner, peer, message }: Retraction): boolean {
+  return peer === owner && message.type === 'groupchat'
+}
+
 /** What has that id of its author's, and what corrected it. */
 async function findInConversation (db: Database, retraction: Retraction, id: string): Promise<readonly Found[]> {
-  const found = await find(db, retraction, id)
+  const found = (await find(db, retraction, id)).filter(isNoRetraction)
   const original = found.find(({ message }) => message.id === id)
   return original ? [original, ...found.filter(({ seq, message }) => seq > original.seq && corrects(message, id))] : []
 }
@@ -98,13 +103,17 @@ async function findInRoom (db: Database, retraction: Retraction, id: string): Pr
   if (!SEQ.test(id)) return []
   const [row] = await db.query<Row & { readonly peer: string }>(
     "select seq, peer, stanza from archive_message where owner = $1 and seq = $2 and stanza <> ''", [retraction.owner, Number(id)])
-  if (!row || (row.peer !== retraction.peer && retraction.peer !== retraction.owner)) return []
+  if (!row || (row.peer !== retraction.peer && !isOfRoom(retraction))) return []
   const original = { seq: row.seq, message: storedStanza(row.stanza) as Message }
-  if (original.message.has('retract', NS)) return []
   const { id: ownId } = original.message
-  if (ownId === undefined) return [original]
-  const later = await find(db, { ...retraction, peer: row.peer }, ownId)
-  return [original, ...later.filter(({ seq, message }) => seq > row.seq && corrects(message, ownId))]
+  const later = ownId === undefined ? [] : await find(db, { ...retraction, peer: row.peer }, ownId)
+  const all = [original, ...later.filter(({ seq, message }) => seq > row.seq && corrects(message, ownId))]
+  if (isOfRoom(retraction)) return all // whatever it calls itself
+  return isNoRetraction(original) ? all.filter(isNoRetraction) : []
+}
+
+function isNoRetraction ({ message }: Found): boolean {
+  return !message.has('retract', NS)
 }
 
 /** Puts tombstones in the place of these messages, in this archive alone; how many there were. */
@@ -136,7 +145,7 @@ async function find (db: Database, { owner, peer, isSent, seq, message: retracti
     order by seq desc`, [owner, peer, isSent, seq, attribute])
   return rows
     .map(row => ({ seq: row.seq, message: storedStanza(row.stanza) as Message }))
-    .filter(({ message }) => isOfSameAuthor(message, retraction) && !message.has('retract', NS))
+    .filter(({ message }) => isOfSameAuthor(message, retraction))
 }
 
 // XEP-0424 §5: the same bare address, or full one where it is somebody's in a room. A room's own archive knows accounts.
@@ -147,7 +156,7 @@ function isOfSameAuthor (message: Message, retraction: Message): boolean {
   return isFromRoom ? message.from.equals(retraction.from) : message.from.bare.equals(retraction.from.bare)
 }
 
-function corrects (message: Message, id: string): boolean {
+function corrects (message: Message, id: string | undefined): boolean {
   return message.has('replace', NS_CORRECTION) && message.payload('replace', NS_CORRECTION)?.attrs.id === id
 }
 

@@ -1,6 +1,6 @@
 /**
- * XEP-0486: MUC Avatars. An owner gives a room a vCard (XEP-0054: vcard-temp) with its picture in it; everybody may read
- * it, and service discovery tells by the hashes whether it has changed.
+ * XEP-0486: MUC Avatars. An owner gives a room a vCard (XEP-0054: vcard-temp) with its picture in it; everybody may
+ * read it, and service discovery tells by the hashes whether it has changed.
  */
 import { createHash } from 'node:crypto'
 import { el, extension, message, parseStored, StanzaError } from '../../src/extension/api.ts'

@@ -188,7 +188,9 @@ export class ManagedSession {
   }
 }
 
-/** What `<enable/>` asks for as far as the server allows it (§3). Nobody logs in twice as the same anonymous account. */
+/**
+ * What `<enable/>` asks for as far as the server allows it (§3). Nobody logs in twice as the same anonymous account.
+ */
 export function agree ({ attrs: { max, resume } }: Element, { account }: Session, options: Options): Terms {
   const seconds = Math.min(parseCount(max) || Infinity, options['resume-seconds'])
   const isResumable = (resume === 'true' || resume === '1') && seconds > 0 && !account.isAnonymous

@@ -8,6 +8,16 @@ import { streamManagement } from './index.ts'
 beforeEach(() => { vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] }) })
 afterEach(() => { vi.useRealTimers() })
 
+/** Romeo, whose session has that id, and what he says to Juliet, which is being kept until `keep` is called. */
+async function beingKept () {
+  const { promise, resolve: keep } = Promise.withResolvers<void>()
+  const { client } = await world(slowKeeper(promise), streamManagement)
+  await client('juliet@localhost/balcony')
+  const romeo = await client('romeo@localhost/orchard')
+  const id = await enables(romeo)
+  return { romeo, id, said: romeo.says('juliet@localhost', 'hello'), keep }
+}
+
 /** Lets time pass, and the server look for who is late. */
 function wait (milliseconds: number): void {
   vi.advanceTimersByTime(milliseconds)
@@ -107,16 +117,11 @@ describe('a session whose stream broke', () => {
   })
 
   test('waits for what is being stored before it says what it has handled', async () => {
-    const gate = Promise.withResolvers<void>()
-    const { client } = await world(slowKeeper(gate.promise), streamManagement)
-    await client('juliet@localhost/balcony')
-    const romeo = await client('romeo@localhost/orchard')
-    const id = await enables(romeo)
-    const said = romeo.says('juliet@localhost', 'hello')
+    const { romeo, id, said, keep } = await beingKept()
     romeo.leaves()
 
     const answer = romeo.resumes(resume(id, 0))
-    gate.resolve()
+    keep()
 
     expect(await answer).toContain("h='1'")
     await said
@@ -169,16 +174,11 @@ describe('a session whose stream broke', () => {
   })
 
   test('hears no more from the old stream while it is being taken over', async () => {
-    const gate = Promise.withResolvers<void>()
-    const { client } = await world(slowKeeper(gate.promise), streamManagement)
-    await client('juliet@localhost/balcony')
-    const romeo = await client('romeo@localhost/orchard')
-    const id = await enables(romeo)
-    const said = romeo.says('juliet@localhost', 'hello')
+    const { romeo, id, said, keep } = await beingKept()
 
     const answer = romeo.resumes(resume(id, 0))
     const ended = romeo.ended
-    gate.resolve()
+    keep()
     await Promise.all([said, answer])
 
     expect(ended?.condition).toBe('conflict')

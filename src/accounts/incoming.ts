@@ -8,7 +8,6 @@ import type { Destination, Router } from '../routing/router.ts'
 import type { Account } from '../session/account.ts'
 import { Forwarding } from '../session/forwarding.ts'
 import type { Homes, Located } from '../session/homes.ts'
-import type { Session } from '../session/session.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
@@ -143,8 +142,8 @@ export class Incoming implements Destination {
     const message = withoutForgedIds(received, account.jid)
     const stored = stages.storeReceived(message, account)
     if (stored?.isRepeat) return stored.committed
-    if (!stored && !account.isWaiting) return this.#handOver(message, account, false) // what rooms send to many
-    return account.deliverInOrder(stored?.committed, () => {
+    if (!stored && !account.commits.isWaiting) return this.#handOver(message, account, false) // what rooms send to many
+    return account.commits.inOrder(stored?.committed, () => {
       this.#handOver(stored ? stamp(message, account.jid, stored.id) : message, account, stored !== undefined)
     })
   }
@@ -163,19 +162,12 @@ export class Incoming implements Destination {
     if (sender) this.#parts.stages.fanOutSent(message, sender)
   }
 
-  /** Hands a message that is kept under that id to one session. */
-  handTo (session: Session, message: Message, id: string): void {
-    const { account } = session
-    session.deliver(this.#parts.stages.finish(stamp(message, account.jid, id), account))
-  }
-
   #handOver (message: Message, account: Account, isStored: boolean): void {
     const { stages } = this.#parts
     const { to, otherwise } = chooseRecipients(message, account.sessions)
     stages.fanOutReceived(message, account, to)
-    const finished = to.length === 0 ? message : stages.finish(message, account)
     const isAlone = this.#parts.homes === undefined
-    for (const session of to) if (isAlone || session.hear(finished)) session.deliver(finished)
+    for (const session of to) if (isAlone || session.hear(message)) session.deliver(message)
     if (to.length > 0 || isStored) return
     // A chat state that comes too late is nothing that a person should hear of (RFC 6121 §8.5.2.2.1 leaves the choice).
     const isFleeting = otherwise === 'offline' && !message.has('body', NS_CLIENT) && !this.#parts.worth.of(message).store
@@ -196,7 +188,7 @@ export class Incoming implements Destination {
   }
 
   #deliver (stanza: Stanza, account: Account): void | Promise<void> {
-    return account.deliverInOrder(undefined, () => {
+    return account.commits.inOrder(undefined, () => {
       const { to, otherwise } = chooseRecipients(stanza, account.sessions)
       for (const session of to) session.deliver(stanza)
       if (to.length === 0) void this.#undelivered(stanza, otherwise)

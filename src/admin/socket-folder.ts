@@ -5,7 +5,7 @@
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 
-export const SOCKET_FILE = 'admin.sock'
+const SOCKET_FILE = 'admin.sock'
 
 /** unix(7): sun_path, less the NUL at its end. */
 const MAX_PATH_BYTES = 107

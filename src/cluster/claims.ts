@@ -1,8 +1,10 @@
 /**
- * What the key of an account's home holds, and the scripts that change it. `NODE`: that node is home. `BEFORE`, a line's end, `NODE`:
- * it has yet to take up what the home before has left, or the account was given to it. `BEFORE` is the name of a node that
- * was killed, or `-NAME` where it has given the account up with its records in order, or `-` where there are none.
- * `-NAME` alone: the next that comes takes it.
+ * What the key of an account's home holds, and the scripts that change it.
+ * - `NODE`: that node is home.
+ * - `BEFORE`, a line's end, `NODE`: it has yet to take up what the home before has left, or the account was given to it.
+ *   `BEFORE` is the name of a node that was killed, or `-NAME` where it has given the account up with its records in
+ *   order, or `-` where there are none.
+ * - `-NAME` alone: the next that comes takes it.
  */
 
 /** Stands before the name of a node that has given an account up. */

@@ -5,15 +5,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { Redis } from 'ioredis'
-import { flushNext } from '../net/flush.ts'
-import type { Flushable } from '../net/flush.ts'
 import type { Claim, Found, Homes } from '../session/homes.ts'
 import { StanzaError } from '../xmpp/errors.ts'
-import { storedStanza } from '../xmpp/stanza.ts'
+import { storedStanza } from '../xmpp/read-stanza.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import { MEMBERS } from './beat.ts'
 import type { Bus, NodeId } from './bus.ts'
 import { CLAIM, FIND, homeOf, RECLAIM, RELEASE, RELEASED, RETURN } from './claims.ts'
+import { Copies } from './copies.ts'
 import type { Membership } from './membership.ts'
 import { placeOf } from './placement.ts'
 
@@ -168,7 +167,7 @@ export class RedisHomes implements Homes {
     if (node === NOBODY) throw new StanzaError('remote-server-timeout', 'this node is leaving')
     const copies = this.#copies.get(node)
     if (copies?.isFor(stanza)) return copies.add(stanza)
-    copies?.send() // nothing overtakes
+    copies?.flush() // nothing overtakes
     if (stanza.isCopy && stanza.to) return this.#startCopies(node, stanza)
     const header = { identity: stanza.identity, isAgain: isAgain(stanza) }
     const { isElsewhere } = await this.#bus.ask(node, 'stanza', header, stanza.toBytes())
@@ -188,40 +187,6 @@ export class RedisHomes implements Homes {
 /** As it goes over the bus. */
 function isAgain (stanza: Stanza): true | undefined {
   return stanza.isAgain || undefined
-}
-
-/** Copies of one stanza that go to the same node in a turn of the event loop: its bytes go once. */
-class Copies implements Flushable {
-  readonly #first: Stanza
-  readonly #to: string[] = []
-  readonly #ask: (to: readonly string[]) => Promise<{ readonly moved: readonly number[] }>
-  readonly #moved = Promise.withResolvers<ReadonlySet<number>>()
-  #isSent = false
-
-  constructor (first: Stanza, ask: (to: readonly string[]) => Promise<{ readonly moved: readonly number[] }>) {
-    this.#first = first
-    this.#ask = ask
-    flushNext(this)
-  }
-
-  isFor (stanza: Stanza): boolean {
-    return stanza.isCopyWith(this.#first)
-  }
-
-  async add ({ to }: Stanza): Promise<boolean> {
-    const place = this.#to.push(to?.toString() ?? '') - 1
-    return !(await this.#moved.promise).has(place)
-  }
-
-  flush (): void {
-    this.send()
-  }
-
-  send (): void {
-    if (this.#isSent) return
-    this.#isSent = true
-    this.#moved.resolve(this.#ask(this.#to).then(({ moved }) => new Set(moved)))
-  }
 }
 
 /** What another node has forwarded. */

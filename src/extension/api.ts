@@ -1,15 +1,14 @@
 /**
- * The public surface: what an extension is, what it is given, and where it may stand in a stanza's way. An extension
- * imports this file and nothing else of ours; so does what of the core registers iqs and features.
+ * The public surface: what an extension is and what it is given; points.ts says where it may stand in a stanza's way,
+ * requests.ts what it answers. An extension imports this file and nothing else of ours.
  */
 import type { z } from 'zod'
 import type { Logger } from '../log.ts'
-import type { Account } from '../session/account.ts'
 import type { Occupant } from '../muc/occupant.ts'
 import type { Described, DescribedNumber, RoomOption } from '../muc/options/option.ts'
 import type { RoomFacts } from '../muc/room-options.ts'
 import type { Room } from '../muc/room.ts'
-import type { Note } from '../session/homes.ts'
+import type { Account } from '../session/account.ts'
 import type { Session, SessionInfo } from '../session/session.ts'
 import type { Database } from '../storage/database.ts'
 import type { Element } from '../xml/element.ts'
@@ -17,6 +16,8 @@ import type { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import type { Worth } from '../xmpp/worth.ts'
+import type { Durable, Events, KeepWith, Point, Stages } from './points.ts'
+import type { Command, IqHandler, IqRoute, IqTarget, NonzaHandler, OfferedStream, Resumption, RoomCommand } from './requests.ts'
 
 export { batchedRead } from '../storage/batches.ts'
 export { int8Array, textArray } from '../storage/binary-array.ts'
@@ -25,12 +26,15 @@ export { randomId } from '../util/ids.ts'
 export { networkOf } from '../util/network-of.ts'
 export { VERSION } from '../util/version.ts'
 export { el } from '../xml/element.ts'
+export { parseStored } from '../xml/stored.ts'
 export { escapeAttribute } from '../xml/write.ts'
 export { SaslError, StanzaError, StreamError } from '../xmpp/errors.ts'
 export { form, formValues } from '../xmpp/forms.ts'
 export { delay, forwarded } from '../xmpp/forward.ts'
 export { Jid, JidError } from '../xmpp/jid.ts'
-export { iq, message, messageWith, parseStored, presence, storedStanza } from '../xmpp/stanza.ts'
+export { storedStanza } from '../xmpp/read-stanza.ts'
+export { iq, message, messageWith, presence } from '../xmpp/stanza.ts'
+export { originId, stamp } from '../xmpp/stanza-id.ts'
 export { sessionState } from './session-state.ts'
 export type { Logger } from '../log.ts'
 export type { Affiliation } from '../muc/affiliation.ts'
@@ -44,13 +48,17 @@ export type { Session, SessionInfo } from '../session/session.ts'
 export type { Database } from '../storage/database.ts'
 export type { Element } from '../xml/element.ts'
 export type { Child } from '../xml/framer.ts'
-export { originId, stamp } from '../xmpp/stanza-id.ts'
 export type { Content, Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
+export type { Durable, Events, KeepWith, Point, Stages, Stored, Verdict } from './points.ts'
+export type {
+  Command, IqHandler, IqRequest, IqRoute, IqSender, IqTarget, NonzaHandler, OfferedStream, Resumption, RoomCommand,
+  RoomVisitor, StreamPeer,
+} from './requests.ts'
 
 export interface Extension<Config = unknown> {
   /** Its folder, its key in the config file, and the name on its log lines. */
   readonly name: string
-  /** What it implements: 'number@version', for the README table and the DOAP file. */
+  /** What it implements: 'number@version'; the table in the README says so, too. */
   readonly xeps: readonly string[]
   /** What its key in the config file may hold, with the defaults in it. */
   readonly config?: z.ZodType<Config>
@@ -63,181 +71,6 @@ export interface Extension<Config = unknown> {
 /** Gives `setup` the type that the config schema says. */
 export function extension<Config = undefined> (definition: Extension<Config>): Extension<Config> {
   return definition
-}
-
-/** Nothing lets the stanza pass, an error bounces it, 'drop' loses it in silence. */
-export type Verdict = StanzaError | 'drop' | undefined
-
-/** Where a message is kept: its id, known at once, and the commit, which rejects with a StanzaError that its sender hears. */
-export interface Stored {
-  readonly id: string
-  readonly committed: Promise<void>
-  /** The same message was kept before, under this id: it goes no further. */
-  readonly isRepeat?: boolean
-}
-
-/** Writes what goes with messages, in the transaction that keeps them under these numbers. */
-export type KeepWith = (db: Database, kept: readonly { readonly owner: string, readonly seq: number }[]) => Promise<void>
-
-export interface Stages {
-  /** A client's element came in. Once per element. */
-  read: {
-    arrived: (session: Session) => void
-    /** The stanza has been routed, stored and handed over: the client may be told so. */
-    handled: (session: Session) => void
-  }
-  /** A local account sends. Once per stanza. */
-  send: {
-    guard: (stanza: Stanza, sender: Session) => Verdict
-    rewrite: (stanza: Stanza, sender: Session) => Stanza
-    store: (message: Message, sender: Session) => Stored | undefined
-    /** With the id under which it is kept, if it is, where the account has another session that may get a copy. */
-    fanout: (message: Message, sender: Session) => void
-  }
-  /** A local account is sent to. Once per account, however many of its sessions will get it. */
-  receive: {
-    guard: (stanza: Stanza, account: Account) => Verdict
-    rewrite: (stanza: Stanza, account: Account) => Stanza
-    store: (message: Message, account: Account) => Stored | undefined
-    fanout: (message: Message, account: Account, recipients: readonly SessionInfo[]) => void
-    finish: (message: Message, account: Account) => Message
-  }
-  /** An occupant sends to a room: for all, or for one other occupant. Once per stanza, from the occupant's own address. */
-  room: {
-    guard: (message: Message, room: Room, sender: Occupant) => Verdict
-    rewrite: (message: Message, room: Room, sender: Occupant) => Message
-    /** For all only, as what follows; without a sender where the room itself says something. */
-    store: (message: Message, room: Room, sender: Occupant | undefined) => Stored | undefined
-    /** With the id under which it is kept, if it is. */
-    fanout: (message: Message, room: Room, sender: Occupant | undefined) => void
-    finish: (message: Message, room: Room, sender: Occupant | undefined) => Message
-    /** An occupant's presence, before the room says in it what the occupant is. Once for all who get it. */
-    present: (presence: Presence, room: Room, occupant: Occupant) => Presence
-  }
-  /** A session is about to be written to. Once per session. */
-  write: {
-    hold: (stanza: Stanza, session: Session) => boolean
-    track: (stanza: Stanza, session: Session) => void
-  }
-}
-
-export type Point = keyof Stages
-
-/** What has happened, for whom it may concern. 'keep' leaves a session for a resumption. */
-export interface Events {
-  'session.bound': (session: Session) => void
-  /** It is available with a priority that is not negative, and was not before: from now on it gets what is for the account. */
-  'session.reachable': (session: Session) => void
-  /** The client says that it has the stanza, or there is no way to know and it was written. */
-  'stanza.delivered': (stanza: Stanza, session: Session) => void
-  'session.ending': (session: Session) => 'keep' | void
-  'session.ended': (session: Session) => void
-  /** A kept message was left unread by a session that ended: 'taken' keeps it from being handed over again. */
-  'message.left': (message: Message, account: Account) => 'taken' | void
-  'account.removed': (account: Jid) => Promise<void>
-  /** It has come into memory, with its data, and nobody is in yet. */
-  'room.opened': (room: Room) => Promise<void>
-  /** It was destroyed, or ended with its last occupant: what is kept of it goes. */
-  'room.ended': (room: Jid) => Promise<void>
-  /** It goes out of memory here, and maybe on elsewhere: what is to be kept of it is kept when the promise resolves. */
-  'room.leaving': (room: Room) => Promise<void>
-  /** Another node may be its home from now on; here it is over, without a word to anybody. */
-  'room.left': (room: Room) => void
-  /** It goes out of memory here, and maybe on elsewhere: what is to be kept of it is kept when the promise resolves. */
-  'account.leaving': (account: Account) => Promise<void>
-  /** Its home is another node. Its sessions go on there; here they are over, without a word to anybody. */
-  'account.left': (account: Account, sessions: readonly Session[]) => void
-}
-
-/** What an extension knows of an account's sessions, kept where the account's next home finds it. */
-export interface Durable {
-  /** All of it, as JSON; nothing when there is nothing. */
-  save (account: Account): unknown
-  /** The account's sessions are there again, without streams: takes up what was saved, and noted since, in order. */
-  restore (account: Account, saved: unknown, notes: readonly Note[]): void | Promise<void>
-  /** All extensions have taken up theirs, and the account is in memory: the last extension is told first. */
-  restored? (account: Account): void
-}
-
-/**
- * 'own-account' is the sender's own bare JID, also when the iq has no 'to'; 'account' is anyone's; 'address' is that too,
- * and where there is no account, so that the answer does not tell; 'rooms' is the service that has the rooms, 'room' one
- * of them; 'stream' is before login.
- */
-export type IqTarget = 'server' | 'own-account' | 'account' | 'address' | 'rooms' | 'room' | 'stream'
-
-export interface IqRoute<Target extends IqTarget = IqTarget> {
-  readonly type: 'get' | 'set'
-  readonly to: readonly Target[]
-  readonly name: string
-  readonly ns: string
-  /** To a room: what comes next for the room waits for the answer. */
-  readonly isInTurn?: true
-}
-
-/** A request as its handler sees it. */
-export interface IqRequest {
-  readonly type: 'get' | 'set'
-  readonly from: Jid
-  /** The account or host that it is for: never absent, whatever the client left out. */
-  readonly to: Jid
-  readonly payload: Element
-}
-
-/** What a stream's features may depend on. */
-export interface OfferedStream { readonly host: string, readonly isSecure: boolean }
-
-/** A stream before login: whose host it is for, and where it comes from. */
-export interface StreamPeer extends OfferedStream {
-  readonly remoteAddress: string
-}
-
-/** Who asks a room something. */
-export interface RoomVisitor {
-  readonly room: Room
-  /** Nothing where who asks is not in. */
-  readonly occupant: Occupant | undefined
-  /** What is to be done once the answer is on its way. */
-  readonly afterwards: (task: () => void | Promise<void>) => void
-}
-
-/** Who asks: own devices have a session here; a request to a server or to another's account may come from anywhere. */
-export type IqSender<Target extends IqTarget> =
-  Target extends 'own-account' ? Session : Target extends 'stream' ? StreamPeer :
-  Target extends 'room' ? RoomVisitor : Session | undefined
-
-/** What it returns is the payload of the result; a StanzaError it throws is the error. */
-export type IqHandler<Target extends IqTarget = IqTarget> =
-  (request: IqRequest, sender: IqSender<Target>) => Element | void | Promise<Element | void>
-
-export type NonzaHandler = (element: Element, session: Session) => void | Promise<void>
-
-/** What came of a request to go on with a session: the answer, and what is to be done once the client has it. */
-export interface Resumption {
-  readonly reply: Element
-  readonly session?: Session
-  readonly resumed?: () => void
-}
-
-/** XEP-0050: something that the owner of an account can have done, after one form. */
-export interface Command {
-  readonly node: string
-  /** What it does, for people. */
-  readonly name: string
-  readonly form: Element
-  /** What it returns says, for people, what came of it. */
-  run (values: ReadonlyMap<string, readonly string[]>, session: Session): Promise<string>
-}
-
-/** XEP-0050: something that somebody can have done at a room, after one form. */
-export interface RoomCommand {
-  readonly node: string
-  /** What it does, for people. */
-  readonly name: string
-  /** Throws the StanzaError for who may not have it done. */
-  form (visitor: RoomVisitor, from: Jid): Element
-  /** What it returns says, for people, what came of it. */
-  run (values: ReadonlyMap<string, readonly string[]>, visitor: RoomVisitor, from: Jid): Promise<string>
 }
 
 /** A value of an extension's own that is loaded with the account and then read from memory. */
@@ -319,8 +152,6 @@ export interface ExtensionHost {
   handOver (account: Account, message: Message): void
   /** Hands over a message that turned out to be kept under that id, although its `committed` was rejected. */
   handOverLate (account: Account, id: string, message: Message): void
-  /** Hands a message that its account keeps under that id to one session. */
-  handTo (session: Session, message: Message, id: string): void
   /** The sessions of a local account, from memory. */
   sessionsOf (account: Jid): readonly SessionInfo[]
   /** The account in memory, loaded when it was not; nothing when there is no such account. */
@@ -336,7 +167,10 @@ export interface ExtensionHost {
   durable (state: Durable): ((account: Account, about: string, body?: Buffer) => void) | undefined
   /** Nothing while no other node can think that it is home to the accounts of this one; or else when that is known. */
   certain (): Promise<void> | undefined
-  /** Whether the account is at home here, after something was seen that only its home may do; if not it is gone from here. */
+  /**
+   * Whether the account is at home here, after something was seen that only its home may do; if not it is gone from
+   * here.
+   */
   verifyHome (account: Jid): Promise<boolean>
   accountData<T> (load: (db: Database, account: Jid) => Promise<T>): AccountData<T>
   /** The same for rooms; a new room has what `load` gives for it. */

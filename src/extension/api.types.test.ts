@@ -21,8 +21,8 @@ export function misuse (host: ExtensionHost, session: Session, received: Message
   host.on('send', 'rewrite', () => undefined)
   // @ts-expect-error a rewrite can't wait
   host.on('receive', 'rewrite', passing => Promise.resolve(passing))
-  // @ts-expect-error finish gives a message, whatever it was given
-  host.on('receive', 'finish', () => stanza)
+  // @ts-expect-error what all in a room see is a message, whatever was said
+  host.on('room', 'rewrite', () => stanza)
   // @ts-expect-error what an occupant shows is presence
   host.on('room', 'present', () => received)
   // @ts-expect-error a room's guards know rooms only
@@ -68,7 +68,7 @@ export const configured: Extension = extension({
   setup (_host, { colour }) { return colour },
 })
 
-test('the types of the API forbid what the architecture forbids', async () => {
+test('the types of the API forbid what an extension must not do', async () => {
   const output = await new Promise<string>(resolve => {
     execFile('node_modules/.bin/tsc', ['--noEmit', '--pretty', 'false'], (_error, stdout) => { resolve(stdout) })
   })

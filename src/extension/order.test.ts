@@ -1,4 +1,4 @@
-/** Section 5 of the architecture: the order of extensions is the list's, except where one says what it comes after. */
+/** The order of extensions is the list's, except where one says what it comes after. */
 import { expect, test } from 'vitest'
 import type { Extension } from './api.ts'
 import { inOrder } from './order.ts'

@@ -19,8 +19,8 @@ export class StageTable {
   readonly #table: Table = {
     read: { arrived: [], handled: [] },
     send: { guard: [], rewrite: [], store: [], fanout: [] },
-    receive: { guard: [], rewrite: [], store: [], fanout: [], finish: [] },
-    room: { guard: [], rewrite: [], store: [], fanout: [], finish: [], present: [] },
+    receive: { guard: [], rewrite: [], store: [], fanout: [] },
+    room: { guard: [], rewrite: [], store: [], fanout: [], present: [] },
     write: { hold: [], track: [] },
   }
   readonly #log: Logger
@@ -123,16 +123,6 @@ export class StageTable {
     }
   }
 
-  finish (message: Message, account: Account): Message {
-    let finished = message
-    for (const { extension, run } of this.#table.receive.finish) {
-      try { finished = run(finished, account) } catch (error) {
-        this.#report(error, extension, 'receive.finish', message)
-      }
-    }
-    return finished
-  }
-
   guardInRoom (message: Message, room: Room, sender: Occupant): Verdict {
     for (const { extension, run } of this.#table.room.guard) {
       try {
@@ -165,16 +155,6 @@ export class StageTable {
     for (const { extension, run } of this.#table.room.fanout) {
       try { run(message, room, sender) } catch (error) { this.#report(error, extension, 'room.fanout', message) }
     }
-  }
-
-  finishInRoom (message: Message, room: Room, sender: Occupant | undefined): Message {
-    let finished = message
-    for (const { extension, run } of this.#table.room.finish) {
-      try { finished = run(finished, room, sender) } catch (error) {
-        this.#report(error, extension, 'room.finish', message)
-      }
-    }
-    return finished
   }
 
   presentInRoom (presence: Presence, room: Room, occupant: Occupant): Presence {

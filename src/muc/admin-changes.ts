@@ -1,4 +1,6 @@
-/** What the items of a muc#admin request ask for (XEP-0045 §8.2 to §8.5, §9, §10.3 to §10.8), and whether that may be. */
+/**
+ * What the items of a muc#admin request ask for (XEP-0045 §8.2 to §8.5, §9, §10.3 to §10.8), and whether that may be.
+ */
 import type { Element } from '../xml/element.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'

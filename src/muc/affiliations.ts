@@ -1,4 +1,6 @@
-/** Who is what in one room, by bare address or domain, and the nicks that are theirs alone (XEP-0045 §5.2 and §7.12). */
+/**
+ * Who is what in one room, by bare address or domain, and the nicks that are theirs alone (XEP-0045 §5.2 and §7.12).
+ */
 import type { Jid } from '../xmpp/jid.ts'
 import type { Affiliation } from './affiliation.ts'
 

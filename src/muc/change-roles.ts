@@ -1,4 +1,6 @@
-/** What follows when occupants get another role (XEP-0045 §8.2 to §8.5, §9.6 and §9.7): all are told, or one is removed. */
+/**
+ * What follows when occupants get another role (XEP-0045 §8.2 to §8.5, §9.6 and §9.7): all are told, or one is removed.
+ */
 import type { Muc } from './muc.ts'
 import type { Occupant } from './occupant.ts'
 import { announce, announceEnd, sendOccupants } from './occupant-presence.ts'

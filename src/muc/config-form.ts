@@ -1,4 +1,6 @@
-/** XEP-0045 §10.1.3 and §16.5.3: the form by which an owner sets up a room, made from the options, and what one says. */
+/**
+ * XEP-0045 §10.1.3 and §16.5.3: the form by which an owner sets up a room, made from the options, and what one says.
+ */
 import type { Element } from '../xml/element.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { form } from '../xmpp/forms.ts'

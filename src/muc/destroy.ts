@@ -9,7 +9,7 @@ import type { Room } from './room.ts'
 import { STATUS, writeUserPayload } from './user-payload.ts'
 
 /** What the owner said about it, as the occupants get it. */
-export function destroyPayload (said: Element): Element {
+function destroyPayload (said: Element): Element {
   const ns = said.getNS()
   const texts = ['reason', 'password'].flatMap(name => {
     const text = said.getChildText(name, ns)

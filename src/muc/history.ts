@@ -25,7 +25,7 @@ export class History {
   /** Keeps a message, and of the older ones as many as there may be. */
   add (message: Message, at: number, room: Jid, most: number): void {
     if (most === 0) return
-    const said = { message: message.copy().withPayload(delay(at, room.toString())), at }
+    const said = { message: message.withPayload(delay(at, room.toString())), at }
     this.#said = [...this.#said.slice(Math.max(0, this.#said.length + 1 - most)), said]
   }
 
@@ -34,7 +34,9 @@ export class History {
     this.#said = this.#said.filter(({ message: { archiveId } }) => archiveId === undefined || !ids.includes(archiveId))
   }
 
-  /** Other messages in place of those that are there: what was taken back, or what was there before the room was loaded. */
+  /**
+   * Other messages in place of those that are there: what was taken back, or what was there before the room was loaded.
+   */
   replace (said: readonly Said[]): void {
     this.#said = said
   }

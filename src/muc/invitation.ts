@@ -29,7 +29,9 @@ export async function invite (muc: Muc, room: Room, message: Message, x: Element
   }
 }
 
-/** Throws unless somebody may invite others: who is in, and where the room is for members who may add to them (§9.5). */
+/**
+ * Throws unless somebody may invite others: who is in, and where the room is for members who may add to them (§9.5).
+ */
 function checkInviter (room: Room, from: Jid): void {
   if (!room.session(from) && !isAtLeast(room.affiliationOf(from), 'admin')) throw new StanzaError('not-acceptable', 'only for occupants')
   if (room.isLocked) throw new StanzaError('item-not-found')

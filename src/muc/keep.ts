@@ -6,7 +6,9 @@ import type { Muc } from './muc.ts'
 import type { Config } from './room-options.ts'
 import type { Room } from './room.ts'
 
-/** Resolves when the changes are on disk; throws where the room would have too many affiliations, or a nick two owners. */
+/**
+ * Resolves when the changes are on disk; throws where the room would have too many affiliations, or a nick two owners.
+ */
 export async function storeAffiliations (muc: Muc, room: Room, changes: readonly NewAffiliation[]): Promise<void> {
   checkChanges(muc, room, changes)
   if (!room.isLocked) await muc.store.storeAffiliations(room.jid, rowsOf(room, changes))

@@ -1,4 +1,7 @@
-/** XEP-0045 §7.4: a message for all who are in: checked, kept, and sent to everybody as it came, under the sender's nick. */
+/**
+ * XEP-0045 §7.4: a message for all who are in: checked, kept, and sent to everybody as it came, under the sender's
+ * nick.
+ */
 import { StanzaError } from '../xmpp/errors.ts'
 import { NS_CLIENT } from '../xmpp/ns.ts'
 import type { Message } from '../xmpp/stanza.ts'
@@ -49,28 +52,28 @@ export function checkRate ({ limits: { occupantMessages, roomMessages } }: Muc, 
 
 function store (muc: Muc, room: Room, message: Message, session?: OccupantSession): void | Promise<void> {
   const stored = muc.stages.storeInRoom(message, room, session?.occupant)
-  return room.commits.inOrder(stored?.committed, () => {
+  let sent: void | Promise<void> = undefined
+  const delivered = room.commits.inOrder(stored?.committed, () => {
     const kept = stored ? stamp(message, room.jid, stored.id) : message
-    if (stored?.isRepeat) return reflect(muc, room, kept, session)
-    const sent = spread(muc, room, kept, session?.occupant)
-    if (stored && sent) return sent.then(() => { room.spread(stored.id) })
-    if (stored) room.spread(stored.id)
-    return sent
+    sent = stored?.isRepeat ? reflect(muc, room, kept, session) : spread(muc, room, kept, session?.occupant)
+    if (!stored || stored.isRepeat) return
+    if (sent) sent = sent.then(() => { room.spread(stored.id) })
+    else room.spread(stored.id)
   })
+  return delivered ? delivered.then(() => sent) : sent
 }
 
 /** What comes again goes no further: it was its reflection that its sender missed. */
 function reflect (muc: Muc, room: Room, message: Message, session?: OccupantSession): void | Promise<void> {
   if (!session) return
-  const finished = muc.stages.finishInRoom(message, room, session.occupant).again()
-  return room.outbox.send([session], ({ isIn, jid }) => { if (isIn) post(muc, finished.withAddress(finished.from, jid)) })
+  const again = message.again()
+  return room.outbox.send([session], ({ isIn, jid }) => { if (isIn) post(muc, again.withAddress(again.from, jid)) })
 }
 
 function spread (muc: Muc, room: Room, message: Message, occupant: Occupant | undefined): void | Promise<void> {
   muc.stages.fanOutInRoom(message, room, occupant)
-  const finished = muc.stages.finishInRoom(message, room, occupant)
-  if (finished.has('body', NS_CLIENT)) room.history.add(finished, Date.now(), room.jid, room.get(muc.options.historyLength))
-  return broadcast(muc, room, finished)
+  if (message.has('body', NS_CLIENT)) room.history.add(message, Date.now(), room.jid, room.get(muc.options.historyLength))
+  return broadcast(muc, room, message)
 }
 
 /** Sends a message to all who are in. */

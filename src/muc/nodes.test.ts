@@ -66,6 +66,23 @@ test('a room has one home, which is its place, for all who are in', async () => 
   expect([cluster.a, cluster.b, cluster.c].map(({ core }) => core.rooms.atHome())).toEqual([[], [], [cluster.room]])
 })
 
+test('a private message reaches each device of who is at home elsewhere, and is kept once', async () => {
+  const cluster = await threeNodes()
+  const { b, room } = cluster
+  const [first, laptop] = await witches(cluster)
+  const phone = await b.client('wiccarocks@localhost/phone')
+  await enters(phone, 'secondwitch', '', room)
+  await heardUntil(phone, `subject "" by ${room}`)
+
+  await first.sends(`<message to='${room}/secondwitch' type='chat' id='1'><body>hush</body>` +
+    "<origin-id xmlns='urn:xmpp:sid:0' id='1'/></message>")
+
+  const HUSH = 'privately firstwitch: hush'
+  expect([await heardUntil(laptop, HUSH), await heardUntil(phone, HUSH)].map(all => all.filter(heard => heard === HUSH))).toEqual([[HUSH], [HUSH]])
+  const kept = await b.db.query<{ count: number }>("select count(*)::int as count from archive_message where owner = 'wiccarocks@localhost'")
+  expect(kept).toEqual([{ count: 1 }])
+})
+
 test('a room that is not there is nobody\'s home afterwards', async () => {
   const { a, c, room } = await threeNodes()
   const hecate = await a.client('hecate@localhost/broom')

@@ -1,4 +1,7 @@
-/** XEP-0045 §7.6 to §7.8, §7.13 and §17.4: what occupants do besides talking: names, presence, requests, invitations, voice. */
+/**
+ * XEP-0045 §7.6 to §7.8, §7.13 and §17.4: what occupants do besides talking: names, presence, requests, invitations,
+ * voice.
+ */
 import { describe, expect, test } from 'vitest'
 import { changes, configures, COVEN, enters, hears, inside, owner } from '../testing/rooms.ts'
 import type { Client } from '../testing/world.ts'

@@ -16,7 +16,9 @@ export class Outbox {
   #sentInTick = 0
   #isScheduled = false
 
-  /** Calls `deliver` with each of `recipients`, whose list must not change; a promise where that takes more than now. */
+  /**
+   * Calls `deliver` with each of `recipients`, whose list must not change; a promise where that takes more than now.
+   */
   send<T> (recipients: readonly T[], deliver: (recipient: T) => void): void | Promise<void> {
     if (this.#jobs.length === 0 && this.#sentInTick + recipients.length <= SLICE) {
       for (const recipient of recipients) deliver(recipient)

@@ -1,7 +1,7 @@
 /** XEP-0045 §10: a room is set up, set up otherwise, and destroyed. */
 import { describe, expect, test } from 'vitest'
 import { changes, configures, COVEN, enters, filled, hears, inside, leaves, owner, says } from '../testing/rooms.ts'
-import { world } from '../testing/world.ts'
+import { world, worldWith } from '../testing/world.ts'
 import { formValues, NS_FORMS } from '../xmpp/forms.ts'
 
 const HAG = 'hag66@localhost/pda'
@@ -238,4 +238,16 @@ test('a server that ends tells who is in (§11.2)', async () => {
   await server.core.rooms.stop()
 
   expect(await hears(crone)).toEqual(['gone firstwitch none/none 110 332'])
+})
+
+test('a room that was set to more than the service allows by now is set to what it allows', async () => {
+  const server = await worldWith({ occupants: 500, history: 50 })
+  await owner(server, undefined, undefined, { persistentroom: '1', maxusers: '200' })
+
+  const later = await (await server.restarts({ occupants: 100, history: 10 })).client('crone1@localhost/desktop')
+
+  const query = await later.asks('get', `<query ${OWNER}/>`, COVEN)
+  const x = query?.getChild('x', NS_FORMS)
+  const values = x && formValues(x)
+  expect([values?.get('muc#roomconfig_maxusers'), values?.get('muc#maxhistoryfetch')]).toEqual([['100'], ['10']])
 })

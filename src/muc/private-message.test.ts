@@ -1,5 +1,6 @@
 /** XEP-0045 §7.5: what is said to one. */
 import { describe, expect, test } from 'vitest'
+import { blocking } from '../../extensions/blocking/index.ts'
 import { changes, COVEN, hears, inside, owner } from '../testing/rooms.ts'
 import { world } from '../testing/world.ts'
 
@@ -78,6 +79,23 @@ describe('a private message (§7.5)', () => {
     await hag.sends(`<message to='${COVEN}/firstwitch' type='chat'><body>may I speak?</body></message>`)
 
     expect(await hears(crone)).toEqual(['privately thirdwitch: may I speak?'])
+  })
+
+  test('for somebody who has blocked its sender goes back to the sender, and nobody leaves for that', async () => {
+    const server = await world(blocking)
+    const crone = await owner(server)
+    const hag = await inside(server, HAG, 'thirdwitch')
+    await hag.asks('set', `<block xmlns='urn:xmpp:blocking'><item jid='${COVEN}/firstwitch'/></block>`)
+    await crone.received()
+    await hag.received()
+
+    await crone.sends(`<message to='${COVEN}/thirdwitch' type='chat' id='p1'><body>psst</body></message>`)
+
+    const [error = '', ...rest] = await crone.received()
+    expect(error).toMatch(new RegExp(`^<message from='${COVEN}/thirdwitch' to='crone1@localhost/desktop' id='p1' type='error'`))
+    expect(rest).toEqual([])
+    await crone.sends(`<message to='${COVEN}' type='groupchat'><body>still here?</body></message>`)
+    expect(await hears(crone)).toEqual(['firstwitch: still here?'])
   })
 
   test('that can\'t be delivered brings its error back under the nick', async () => {

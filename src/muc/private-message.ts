@@ -38,7 +38,9 @@ function mayWrite (room: Room, { role }: Occupant, recipient: Occupant): boolean
   }
 }
 
-/** An error that comes back from somebody to whom a private message went goes to who sent it, under the other's nick. */
+/**
+ * An error that comes back from somebody to whom a private message went goes to who sent it, under the other's nick.
+ */
 export function returnError (muc: Muc, room: Room, error: Message, to: Jid): void {
   const from = room.session(error.from)?.occupant
   const sender = room.occupant(to.resource)
@@ -46,5 +48,5 @@ export function returnError (muc: Muc, room: Room, error: Message, to: Jid): voi
 }
 
 function deliver (muc: Muc, room: Room, message: Message, { sessions }: Occupant): void {
-  void room.outbox.send(sessions, session => { if (session.isIn) post(muc, message.withAddress(message.from, session.jid)) })
+  void room.outbox.send(sessions, session => { if (session.isIn) post(muc, message.copyFor(session.jid)) })
 }

@@ -1,4 +1,7 @@
-/** XEP-0045 §11.1: an error that says that somebody can't be reached takes him out of the room: nobody is in who is gone. */
+/**
+ * XEP-0045 §11.1: an error that says that somebody can't be reached takes him out of the room: nobody is in who is
+ * gone.
+ */
 import type { Message } from '../xmpp/stanza.ts'
 import { NS_CLIENT, NS_STANZA_ERRORS } from '../xmpp/ns.ts'
 import { leave } from './leave.ts'

@@ -24,7 +24,10 @@ export function defaultRole (affiliation: Affiliation, isModerated: boolean): Oc
   return isModerated && affiliation === 'none' ? 'visitor' : 'participant'
 }
 
-/** §5.1.3: the role after a change of affiliation: an admin moderates, a member speaks, and who was an admin is as others. */
+/**
+ * §5.1.3: the role after a change of affiliation: an admin moderates, a member speaks, and who was an admin is as
+ * others.
+ */
 export function roleAfter (role: OccupantRole, before: Affiliation, after: Affiliation, isModerated: boolean): OccupantRole {
   if (isAtLeast(after, 'admin')) return 'moderator'
   if (isAtLeast(before, 'admin')) return defaultRole(after, isModerated)

@@ -113,6 +113,15 @@ describe('a room (§6.4)', () => {
   })
 })
 
+test('a page of rooms has a number of rooms (XEP-0059 §2.1)', async () => {
+  const server = await world()
+  const crone = await server.client('crone1@localhost/desktop')
+
+  for (const max of ['-2', '1.5', 'many']) {
+    await expect(items(crone, SERVICE, `<set xmlns='http://jabber.org/protocol/rsm'><max>${max}</max></set>`)).rejects.toThrow('bad-request')
+  }
+})
+
 test('somebody\'s own nick is found before and after he comes in (§7.12)', async () => {
   const server = await world()
   const crone = await owner(server)

@@ -1,6 +1,6 @@
 /**
- * Service discovery (XEP-0045 §6.3 to §6.6 and §7.12): the list of public rooms, what a room is like, who is in it where
- * that is no secret, and the nick that is somebody's own.
+ * Service discovery (XEP-0045 §6.3 to §6.6 and §7.12): the list of public rooms, what a room is like, who is in it
+ * where that is no secret, and the nick that is somebody's own.
  */
 import type { ExtensionHost, IqRequest } from '../extension/api.ts'
 import { NS_COMMANDS } from '../routing/commands.ts'
@@ -91,7 +91,9 @@ function listOccupants (room: Room): Element {
 async function listRooms ({ store }: Muc, { to, payload }: IqRequest): Promise<Element> {
   if (payload.attrs['node'] !== undefined) throw new StanzaError('item-not-found')
   const set = payload.getChild('set', NS_RSM)
-  const most = Math.min(PAGE, Number(set?.getChildText('max', NS_RSM) ?? PAGE) || 0)
+  const max = set?.getChildText('max', NS_RSM) ?? String(PAGE)
+  if (!/^\d{1,9}$/.test(max)) throw new StanzaError('bad-request', 'a page has a number of rooms')
+  const most = Math.min(PAGE, Number(max))
   const after = set?.getChildText('after', NS_RSM) ?? ''
   const rooms = await store.listPublic(to.domain, after, most + 1)
   const page = rooms.slice(0, most)

@@ -65,6 +65,11 @@ export class RoomOptions {
     return new Map(this.#all.map(option => [option, option.parse(values, valueIn(before, option))]))
   }
 
+  /** What a room was set to that is kept as the fields of a form. */
+  restore (values: Values): Config {
+    return new Map(this.#all.map(option => [option, option.restore?.(values) ?? option.parse(values, option.initial)]))
+  }
+
   fields (config: Config): readonly Field[] {
     return this.#all.flatMap(option => option.fields(valueIn(config, option)))
   }

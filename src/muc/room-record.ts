@@ -5,7 +5,7 @@
 import { Jid } from '../xmpp/jid.ts'
 import { NS_CLIENT } from '../xmpp/ns.ts'
 import { NS_DELAY } from '../xmpp/forward.ts'
-import { storedStanza } from '../xmpp/stanza.ts'
+import { storedStanza } from '../xmpp/read-stanza.ts'
 import type { Message } from '../xmpp/stanza.ts'
 import { numberBy } from '../xmpp/stanza-id.ts'
 import type { Child } from '../xml/framer.ts'

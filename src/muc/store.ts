@@ -1,7 +1,7 @@
 /** Rooms in the database: a row for each, and one for each affiliation. */
 import type { Database } from '../storage/database.ts'
 import { Jid } from '../xmpp/jid.ts'
-import { storedStanza } from '../xmpp/stanza.ts'
+import { storedStanza } from '../xmpp/read-stanza.ts'
 import type { Message } from '../xmpp/stanza.ts'
 import type { Affiliation } from './affiliation.ts'
 import { Affiliations } from './affiliations.ts'
@@ -79,7 +79,7 @@ async function load (db: Database, options: RoomOptions, room: Jid): Promise<Sav
   ])
   const [row] = rows
   return row && {
-    config: options.parse(new Map(Object.entries(row.config)), new Map()),
+    config: options.restore(new Map(Object.entries(row.config))),
     subject: subjectOf(row),
     affiliations: new Affiliations(affiliations.map(affiliateOf)),
     createdAt: row.created_at.getTime(),

@@ -15,7 +15,6 @@ export const STATUS = {
   nowNonAnonymous: 172,
   nowSemiAnonymous: 173,
   created: 201,
-  nickChanged: 210,
   banned: 301,
   newNick: 303,
   kicked: 307,

@@ -11,7 +11,8 @@ import type { EventTable } from '../session/events.ts'
 import type { Session } from '../session/session.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import { presence as makePresence, storedStanza } from '../xmpp/stanza.ts'
+import { storedStanza } from '../xmpp/read-stanza.ts'
+import { presence as makePresence } from '../xmpp/stanza.ts'
 import type { Presence } from '../xmpp/stanza.ts'
 
 /** Whom a session may have sent presence directly before the oldest is forgotten. */

@@ -71,7 +71,7 @@ export class Router {
     const addressed = withoutForgedIds(message.to ? message : message.withAddress(message.from, account.jid), account.jid)
     const stored = this.#stages.storeSent(addressed, sender)
     const routed = this.#routeStored(addressed) // in the same tick: both copies are in one transaction
-    const copied = stored?.isRepeat ? stored.committed : account.deliverInOrder(stored?.committed, () => {
+    const copied = stored?.isRepeat ? stored.committed : account.commits.inOrder(stored?.committed, () => {
       const isCopied = stored !== undefined && account.sessions.length > 1
       this.#stages.fanOutSent(isCopied ? stamp(addressed, account.jid, stored.id) : addressed, sender)
     })

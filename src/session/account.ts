@@ -1,27 +1,19 @@
 /** An account in memory: a local user with the sessions that are bound here and the data that was loaded with it. */
+import { Commits } from '../util/commits.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Session } from './session.ts'
 
 function ignore (): void {}
-
-/** What is delivered after one commit. */
-interface Deliveries {
-  readonly wait: Promise<void>
-  /** In their order; one that is added while they run is run, too. */
-  readonly tasks: (() => void)[]
-  /** Those that are run even if the commit fails. */
-  readonly others: Set<() => void>
-  readonly done: Promise<void>
-}
 
 export class Account {
   /** Bare. */
   readonly jid: Jid
   /** An anonymous account is gone with its last session and keeps nothing. */
   readonly isAnonymous: boolean
+  /** Deliveries in the order of the account's archive. */
+  readonly commits = new Commits()
   #sessions: readonly Session[] = []
   readonly #data = new Map<symbol, unknown>()
-  #last: Deliveries | undefined
   /** Called when something of its sessions changes that other nodes must know to go on with them. */
   touch: () => void = ignore
 
@@ -51,42 +43,6 @@ export class Account {
     return wasThere
   }
 
-  /** Whether something is to be delivered after a commit, and so all else after it. */
-  get isWaiting (): boolean {
-    return this.#last !== undefined
-  }
-
-  /** As `Commits.inOrder`: what is delivered to the account keeps its archive's order. */
-  deliverInOrder (committed: Promise<void> | undefined, task: () => void): void | Promise<void> {
-    const wait = committed ?? this.#last?.wait
-    if (!wait) return task()
-    if (this.#last?.wait !== wait) this.#last = this.#waitFor(wait)
-    const { tasks, others, done } = this.#last
-    tasks.push(task)
-    if (committed) return done
-    others.add(task)
-    return done.catch(() => {}) // whose commit it is hears of it
-  }
-
-  /** A promise for all deliveries of a commit, since there are many of them. */
-  #waitFor (wait: Promise<void>): Deliveries {
-    const tasks: (() => void)[] = []
-    const others = new Set<() => void>()
-    const run = (due: Iterable<() => void>): void => {
-      try {
-        runAll(due)
-      } finally {
-        if (this.#last === deliveries) this.#last = undefined
-      }
-    }
-    const done = wait.then(() => { run(tasks) }, error => {
-      run(others)
-      throw error
-    })
-    const deliveries = { wait, tasks, others, done }
-    return deliveries
-  }
-
   /** Takes all sessions out: they go on elsewhere. */
   clear (): readonly Session[] {
     const sessions = this.#sessions
@@ -101,15 +57,6 @@ export class Account {
   setData (key: symbol, value: unknown): void {
     this.#data.set(key, value)
   }
-}
-
-/** Runs them all; throws the first thing that one of them threw. */
-function runAll (tasks: Iterable<() => void>): void {
-  const failures: unknown[] = []
-  for (const task of tasks) {
-    try { task() } catch (error) { failures.push(error) } // a mistake of ours: it is thrown on
-  }
-  if (failures.length > 0) throw failures[0]
 }
 
 /** A loader that runs when an account comes into memory, and the typed access to what it gave. */

@@ -1,4 +1,6 @@
-/** The stanzas of a session that were taken and are not dealt with yet: they count as handled in the order they came. */
+/**
+ * The stanzas of a session that were taken and are not dealt with yet: they count as handled in the order they came.
+ */
 import type { Stanza } from '../xmpp/stanza.ts'
 
 /** More than that, and the client's stream is read no further. */
@@ -21,7 +23,9 @@ export class InFlight {
     this.#handled = handled
   }
 
-  /** Counts a stanza that is dealt with when `done` resolves or rejects, or is already; `failed` is told of a rejection. */
+  /**
+   * Counts a stanza that is dealt with when `done` resolves or rejects, or is already; `failed` is told of a rejection.
+   */
   track (done: void | Promise<void>, stanza?: Stanza, failed?: Failed): void {
     const last = this.#entries.at(-1)
     if (!done && !last) return this.#handled()

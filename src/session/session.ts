@@ -99,7 +99,10 @@ export class Session implements SessionInfo {
     this.account.touch()
   }
 
-  /** Takes note of what a room has said; false where it comes again, after the room's home has died, and was heard before. */
+  /**
+   * Takes note of what a room has said; false where it comes again, after the room's home has died, and was heard
+   * before.
+   */
   hear (message: Message): boolean {
     const room = message.type === 'groupchat' && !message.has('delay', NS_DELAY) ? message.from?.bare : undefined
     const number = room && numberBy(message, room)

@@ -72,7 +72,9 @@ export class Authenticator {
     return step
   }
 
-  /** Ends the attempt: the failure that a SaslError becomes in the profile's namespace. Throws any other error again. */
+  /**
+   * Ends the attempt: the failure that a SaslError becomes in the profile's namespace. Throws any other error again.
+   */
   refuse (profile: string, error: unknown): Outcome {
     this.#attempt = undefined
     if (!(error instanceof SaslError)) throw error

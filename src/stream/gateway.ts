@@ -1,6 +1,6 @@
 /**
- * The streams of this node's clients whose sessions are on other nodes (architecture, section 6): each seat relays the
- * client's elements to the session's home, and what that writes to the client.
+ * The streams of this node's clients whose sessions are on other nodes: each seat relays the client's elements to the
+ * session's home, and what that writes to the client.
  */
 import type { Bus, NodeId } from '../cluster/bus.ts'
 import type { Transport } from '../net/transport.ts'

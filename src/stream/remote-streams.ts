@@ -1,6 +1,6 @@
 /**
- * The streams of sessions at home here whose clients are connected to other nodes (architecture, section 6): answers
- * the gateways that ask for a way in, and hands each stream what is told about it.
+ * The streams of sessions at home here whose clients are connected to other nodes: answers the gateways that ask for a
+ * way in, and hands each stream what is told about it.
  */
 import type { Bus, NodeId } from '../cluster/bus.ts'
 import type { EnterAnswer, EnterRequest } from '../cluster/protocol.ts'
@@ -10,7 +10,7 @@ import type { Element } from '../xml/element.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { NS_CLIENT } from '../xmpp/ns.ts'
-import { storedStanza } from '../xmpp/stanza.ts'
+import { storedStanza } from '../xmpp/read-stanza.ts'
 import { Entrance } from './entrance.ts'
 import type { EntranceParts } from './entrance.ts'
 import type { Login } from './exchange.ts'

@@ -1,4 +1,6 @@
-/** What extensions add to streams: features to the list that a stream offers, handlers for elements that are no stanzas. */
+/**
+ * What extensions add to streams: features to the list that a stream offers, handlers for elements that are no stanzas.
+ */
 import type { NonzaHandler, OfferedStream, Resumption } from '../extension/api.ts'
 import type { Session } from '../session/session.ts'
 import type { Element } from '../xml/element.ts'
@@ -29,7 +31,10 @@ export class StreamTable {
     }
   }
 
-  /** The list of features for streams that are alike in everything that `key` says: made once, since logins come in storms. */
+  /**
+   * The list of features for streams that are alike in everything that `key` says: made once, since logins come in
+   * storms.
+   */
   list (key: string, make: () => readonly Element[]): string {
     let list = this.#lists.get(key)
     if (list === undefined) {

@@ -1,6 +1,6 @@
 /**
- * A device that does not give up: it sends what it has to say until the server has acknowledged it, and goes on with its
- * session (XEP-0198 §5) at another node when its stream is gone.
+ * A device that does not give up: it sends what it has to say until the server has acknowledged it, and goes on with
+ * its session (XEP-0198 §5) at another node when its stream is gone.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Framer } from '../xml/framer.ts'

@@ -1,4 +1,6 @@
-/** What a test's node of a cluster listens with: streams of its own, on TCP and WebSocket, and those of other gateways. */
+/**
+ * What a test's node of a cluster listens with: streams of its own, on TCP and WebSocket, and those of other gateways.
+ */
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'

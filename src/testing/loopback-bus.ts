@@ -1,4 +1,6 @@
-/** The bus between nodes that are all in the test's own process: packets come later, in order, and as they were told. */
+/**
+ * The bus between nodes that are all in the test's own process: packets come later, in order, and as they were told.
+ */
 import { NodeGone } from '../cluster/bus.ts'
 import type { Bus, NodeId } from '../cluster/bus.ts'
 import type { Asks, Tells } from '../cluster/protocol.ts'

@@ -1,4 +1,6 @@
-/** Several nodes of one server in the test's own process: each a core of its own, on one real Redis and one database. */
+/**
+ * Several nodes of one server in the test's own process: each a core of its own, on one real Redis and one database.
+ */
 import { onTestFinished } from 'vitest'
 import { joinCluster } from '../cluster/cluster.ts'
 import type { Cluster } from '../cluster/cluster.ts'

@@ -86,7 +86,10 @@ export async function changes (
   await client.asks('set', `<query xmlns='${NS_MUC}#admin'>${xml.join('')}</query>`, room)
 }
 
-/** Such as `thirdwitch none/participant 110`, `gone thirdwitch …`, `thirdwitch: hello`, `subject "…" by …`, `error conflict`. */
+/**
+ * Such as `thirdwitch none/participant 110`, `gone thirdwitch …`, `thirdwitch: hello`, `subject "…" by …`, `error
+ * conflict`.
+ */
 function inBrief (stanza: Element): string {
   const { from = '', type } = stanza.attrs
   const nick = from.split('/').slice(1).join('/') || from

@@ -122,7 +122,10 @@ export class WireClient {
     return this.until('</iq>')
   }
 
-  /** XEP-0388, on a WebSocket, with what is to be done besides: gives the success, and the features if it is asked for them. */
+  /**
+   * XEP-0388, on a WebSocket, with what is to be done besides: gives the success, and the features if it is asked for
+   * them.
+   */
   async authenticates (user: string, inline: string): Promise<string> {
     await this.opens()
     const initial = Buffer.from(`\0${user}\0${PASSWORD}`).toString('base64')

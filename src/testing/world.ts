@@ -22,7 +22,7 @@ import { Jid } from '../xmpp/jid.ts'
 import { NS_CLIENT } from '../xmpp/ns.ts'
 import type { Database } from '../storage/database.ts'
 import type { PostgresDatabase } from '../storage/postgres.ts'
-import { stanzaOf } from '../xmpp/stanza.ts'
+import { stanzaOf } from '../xmpp/read-stanza.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import { brief } from './brief.ts'
 import { testDatabase } from './database.ts'
@@ -38,7 +38,7 @@ export interface World {
   /** A client of an anonymous account. */
   guest (jid: string): Promise<Client>
   /** The server ends in its own way, and another one starts on the same database. */
-  restarts (): Promise<World>
+  restarts (limits?: Partial<MucLimits>): Promise<World>
   /** Nothing comes of what it does from now on: its database does not answer it any more. */
   freezes (): void
   readonly core: Core
@@ -91,9 +91,9 @@ export async function start (extensions: Extensions, cluster?: Cluster, limits: 
     core,
     db: postgres,
     freezes () { isUp = false },
-    async restarts () {
+    async restarts (others = limits) {
       await stop()
-      return start(extensions, undefined, limits)
+      return start(extensions, undefined, others)
     },
     async client (address) {
       const jid = Jid.parse(address)

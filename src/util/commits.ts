@@ -1,31 +1,68 @@
 /** Deliveries in the order of what is kept: nothing overtakes a message that waits for its commit. */
 
+/** What is delivered after one commit. */
+interface Deliveries {
+  readonly committed: Promise<void>
+  /** In their order; one that is added while they run is run, too. */
+  readonly tasks: (() => void)[]
+  /** Those that are run even if the commit fails. */
+  readonly others: Set<() => void>
+  readonly done: Promise<void>
+}
+
 export class Commits {
-  #last: Promise<void> | undefined
-  #waiting = 0
+  #last: Deliveries | undefined
+
+  /** Whether something is to be delivered after a commit, and so all else after it. */
+  get isWaiting (): boolean {
+    return this.#last !== undefined
+  }
 
   /**
    * Runs the task once `committed`, or else once all that was to be delivered before is: deliveries keep the archive's
    * order. Rejects as `committed` does; another's failed commit only ends the waiting.
    */
-  inOrder (committed: Promise<void> | undefined, task: () => void | Promise<void>): void | Promise<void> {
-    const wait = committed ?? this.#last
+  inOrder (committed: Promise<void> | undefined, task: () => void): void | Promise<void> {
+    const wait = committed ?? this.#last?.committed
     if (!wait) return task()
-    this.#last = wait
-    this.#waiting++
-    const done = (): void => { if (--this.#waiting === 0) this.#last = undefined }
-    return wait.then(() => {
-      done()
-      return task()
-    }, error => {
-      done()
-      if (committed) throw error
-      return task()
-    })
+    if (this.#last?.committed !== wait) this.#last = this.#waitFor(wait)
+    const { tasks, others, done } = this.#last
+    tasks.push(task)
+    if (committed) return done
+    others.add(task)
+    return done.catch(() => {}) // whose commit it is hears of it
   }
 
   /** When all that was to be delivered before is; nothing when it is already. */
   settled (): Promise<void> | undefined {
-    return this.#last?.catch(() => {}) // whoever sent it hears of it
+    return this.#last?.done.catch(() => {}) // whoever sent it hears of it
   }
+
+  /** A promise for all deliveries of a commit, since there are many of them. */
+  #waitFor (committed: Promise<void>): Deliveries {
+    const tasks: (() => void)[] = []
+    const others = new Set<() => void>()
+    const run = (due: Iterable<() => void>): void => {
+      try {
+        runAll(due)
+      } finally {
+        if (this.#last === deliveries) this.#last = undefined
+      }
+    }
+    const done = committed.then(() => { run(tasks) }, error => {
+      run(others)
+      throw error
+    })
+    const deliveries = { committed, tasks, others, done }
+    return deliveries
+  }
+}
+
+/** Runs them all; throws the first thing that one of them threw. */
+function runAll (tasks: Iterable<() => void>): void {
+  const failures: unknown[] = []
+  for (const task of tasks) {
+    try { task() } catch (error) { failures.push(error) } // a mistake of ours: it is thrown on
+  }
+  if (failures.length > 0) throw failures[0]
 }

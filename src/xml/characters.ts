@@ -5,9 +5,9 @@
 
 import { notWellFormed, XmlError } from './xml-error.ts'
 
-export const TAB = 0x09
-export const LINE_FEED = 0x0a
-export const CARRIAGE_RETURN = 0x0d
+const TAB = 0x09
+const LINE_FEED = 0x0a
+const CARRIAGE_RETURN = 0x0d
 export const SPACE = 0x20
 export const EXCLAMATION = 0x21
 export const QUOTE = 0x22

@@ -1,6 +1,6 @@
 /**
- * One top-level element as header and bytes (section 8 of the architecture): what routing wants to know is decoded,
- * the rest stays as it came. No tree is built here.
+ * One top-level element as header and bytes: what routing wants to know is decoded, the rest stays as it came. No tree
+ * is built here.
  */
 
 import { decodeValue, intern, isAt } from './intern.ts'

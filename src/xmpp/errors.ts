@@ -1,7 +1,7 @@
 /**
  * The three kinds of refusal that XMPP knows: of a stanza (RFC 6120 §8.3), of a stream (§4.9) and of a login (§6.5),
- * each with its closed set of conditions. Whoever throws one names the condition; who answers is said in section 15
- * of the architecture.
+ * each with its closed set of conditions. Whoever throws one names the condition; `Router.bounce` and `IqTable` answer
+ * for stanzas, streams and their negotiation for the rest.
  */
 
 /** RFC 6120 §8.3.3: each condition with the error type that goes with it. */

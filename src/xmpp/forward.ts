@@ -10,7 +10,9 @@ export function delay (sentAt: number, from?: string): Element {
   return el('delay', NS_DELAY, { from, stamp: new Date(sentAt).toISOString() })
 }
 
-/** What a message holds that carries another, as `toBytes` gives it, in an element that is like `wrapper` but not empty. */
+/**
+ * What a message holds that carries another, as `toBytes` gives it, in an element that is like `wrapper` but not empty.
+ */
 export function forwarded (wrapper: Element, stanza: Buffer, sentAt?: number): Content {
   const opening = wrapper.toString().slice(0, -'/>'.length) + "><forwarded xmlns='urn:xmpp:forward:0'>" +
     (sentAt === undefined ? '' : delay(sentAt).toString())

@@ -1,4 +1,6 @@
-/** XEP-0359: Unique and Stable Stanza IDs: the one place where a stanza gets an archive's id, and loses a forged one. */
+/**
+ * XEP-0359: Unique and Stable Stanza IDs: the one place where a stanza gets an archive's id, and loses a forged one.
+ */
 import type { Child } from '../xml/framer.ts'
 import { escapeAttribute } from '../xml/write.ts'
 import { Jid, JidError } from './jid.ts'

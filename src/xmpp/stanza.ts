@@ -2,13 +2,12 @@
  * The three stanzas of RFC 6120 §8. A stanza is its header and the bytes of its content, and never changes: what
  * alters one makes another. The tree of a stanza, or of one payload, is built only when somebody asks for it.
  */
-import { el, parseChild, parseElement } from '../xml/element.ts'
+import { el, parseChild } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
-import type { Child, Frame } from '../xml/framer.ts'
-import { storedFrame } from '../xml/stored.ts'
+import type { Child } from '../xml/framer.ts'
 import { escapeAttribute } from '../xml/write.ts'
-import { StanzaError } from './errors.ts'
-import { Jid } from './jid.ts'
+import type { StanzaError } from './errors.ts'
+import type { Jid } from './jid.ts'
 import { NS_CLIENT, NS_STANZA_ERRORS } from './ns.ts'
 
 export type MessageType = 'normal' | 'chat' | 'groupchat' | 'headline' | 'error'
@@ -36,6 +35,16 @@ export interface Header {
   readonly isAgain?: boolean | undefined
 }
 
+/** What one stanza made of another may have of its own: to be written before anybody sees it. */
+interface Draft {
+  from: Jid | undefined
+  to: Jid | undefined
+  id: string | undefined
+  archiveId: string | undefined
+  identity: string | undefined
+  isAgain: boolean
+}
+
 /** What stands between a stanza's tags. */
 export interface Content {
   readonly inner: Buffer
@@ -43,7 +52,10 @@ export interface Content {
   readonly children: readonly Child[]
 }
 
-/** What copies for many have in common: all that follows the address, once it was written, and the content, once it was kept. */
+/**
+ * What copies for many have in common: all that follows the address, once it was written, and the content, once it was
+ * kept.
+ */
 interface Common { bytes?: Buffer, kept?: Buffer }
 
 const NOTHING = Buffer.alloc(0)
@@ -103,8 +115,11 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
 
   /** The same stanza with other addresses, and so in nobody's archive. */
   withAddress (from: Jid | undefined, to: Jid | undefined): StanzaOf<Kind, Type> {
-    const { id, lang, attributes, identity, isAgain } = this
-    return new StanzaOf(this.kind, this.type, { from, to, id, lang, attributes, identity, isAgain }, this.inner, this.children)
+    const addressed = this.#draft()
+    addressed.from = from
+    addressed.to = to
+    addressed.archiveId = undefined
+    return addressed
   }
 
   /** The same stanza to somebody else, as one of many: what they have in common is written once. */
@@ -125,32 +140,31 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
 
   /** The same stanza, which may have been handed over before. */
   again (): StanzaOf<Kind, Type> {
-    const { from, to, id, lang, attributes, archiveId, identity } = this
-    const header = { from, to, id, lang, attributes, archiveId, identity, isAgain: true }
-    const again = new StanzaOf(this.kind, this.type, header, this.inner, this.children)
+    const again = this.#draft()
+    again.isAgain = true
     again.#common = this.#common
     return again
   }
 
   /** The same stanza with another id. */
   withId (id: string): StanzaOf<Kind, Type> {
-    const { from, to, lang, attributes, archiveId, identity, isAgain } = this
-    const header = { from, to, id, lang, attributes, archiveId, identity, isAgain }
-    return new StanzaOf(this.kind, this.type, header, this.inner, this.children)
+    const renamed = this.#draft()
+    renamed.id = id
+    return renamed
   }
 
   /** The same stanza, which says itself that the account that it is delivered to keeps it under that id. */
   heldAs (archiveId: string): StanzaOf<Kind, Type> {
-    const { from, to, id, lang, attributes, identity, isAgain } = this
-    const header = { from, to, id, lang, attributes, archiveId, identity, isAgain }
-    return new StanzaOf(this.kind, this.type, header, this.inner, this.children)
+    const held = this.#draft()
+    held.archiveId = archiveId
+    return held
   }
 
   /** The same stanza, known as one that its client would send again under that identity. */
-  identifiedAs (identity: string | undefined): StanzaOf<Kind, Type> {
-    const { from, to, id, lang, attributes, archiveId, isAgain } = this
-    const header = { from, to, id, lang, attributes, archiveId, identity, isAgain }
-    return new StanzaOf(this.kind, this.type, header, this.inner, this.children)
+  identifiedAs (identity: string): StanzaOf<Kind, Type> {
+    const identified = this.#draft()
+    identified.identity = identity
+    return identified
   }
 
   /** The same stanza in memory of its own, to be kept: what came from the network holds all that came with it. */
@@ -158,7 +172,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     const { inner } = this
     const kept = inner.length === 0 ? NOTHING : this.#common ? this.#common.kept ??= Buffer.from(inner) : Buffer.from(inner)
     if (kept === inner) return this
-    const copy = new StanzaOf(this.kind, this.type, this, kept, this.children)
+    const copy = this.#draft(kept)
     copy.#common = this.#common
     return copy
   }
@@ -166,31 +180,34 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   /** The same stanza with some payloads more, at the end. */
   withPayload (...payloads: readonly Element[]): StanzaOf<Kind, Type> {
     const added = content(payloads, this.inner.length)
-    const inner = Buffer.concat([this.inner, added.inner])
-    return new StanzaOf(this.kind, this.type, this, inner, [...this.children, ...added.children])
+    return this.#draft(Buffer.concat([this.inner, added.inner]), [...this.children, ...added.children])
   }
 
   /** The same stanza with one payload more that is XML already: for what is added to many. */
   withWritten (name: string, ns: string, xml: string): StanzaOf<Kind, Type> {
-    const { length } = this.inner
-    const inner = Buffer.allocUnsafe(length + Buffer.byteLength(xml))
-    this.inner.copy(inner)
-    inner.write(xml, length)
-    const children = [...this.children, { name, ns, start: length, end: inner.length }]
-    return new StanzaOf(this.kind, this.type, this, inner, children)
+    return this.#withWritten(name, ns, xml)
   }
 
-  /** The same stanza as the account that it is delivered to keeps it, with what says so: XML that is written already. */
+  /**
+   * The same stanza as the account that it is delivered to keeps it, with what says so: XML that is written already.
+   */
   keptAs (archiveId: string, name: string, ns: string, xml: string): StanzaOf<Kind, Type> {
+    const kept = this.#withWritten(name, ns, xml)
+    kept.archiveId = archiveId
+    if (this.inner.length > 0) kept.#openingTag = this.#openingTag
+    return kept
+  }
+
+  #withWritten (name: string, ns: string, xml: string): StanzaOf<Kind, Type> & Draft {
     const { length } = this.inner
     const inner = Buffer.allocUnsafe(length + Buffer.byteLength(xml))
     this.inner.copy(inner)
     inner.write(xml, length)
-    const { from, to, id, lang, attributes, identity, isAgain } = this
-    const children = [...this.children, { name, ns, start: length, end: inner.length }]
-    const kept = new StanzaOf(this.kind, this.type, { from, to, id, lang, attributes, archiveId, identity, isAgain }, inner, children)
-    if (length > 0) kept.#openingTag = this.#openingTag
-    return kept
+    return this.#draft(inner, [...this.children, { name, ns, start: length, end: inner.length }])
+  }
+
+  #draft (inner = this.inner, children = this.children): StanzaOf<Kind, Type> & Draft {
+    return new StanzaOf(this.kind, this.type, this, inner, children)
   }
 
   /** The same stanza less the payloads for which `unwanted` holds; itself when there are none. */
@@ -210,7 +227,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
       }
     }
     kept.push(this.inner.subarray(at))
-    return new StanzaOf(this.kind, this.type, this, Buffer.concat(kept), children)
+    return this.#draft(Buffer.concat(kept), children)
   }
 
   /** The opening tag as it stands on a stream whose default namespace is jabber:client. */
@@ -252,7 +269,10 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return this.inner.length === 0 ? declared : `${declared}${this.inner.toString()}</${this.kind}>`
   }
 
-  /** The whole stanza as XML in UTF-8, with its namespace: what is kept, and read back by `storedStanza`. */
+  /**
+   * The whole stanza as XML in UTF-8, with its namespace: what is kept, and read back by `storedStanza`
+   * (read-stanza.ts).
+   */
   toBytes (): Buffer {
     const opening = `<${this.kind} xmlns='${NS_CLIENT}'${this.openingTag().slice(this.kind.length + 1)}`
     if (this.inner.length === 0) return Buffer.from(opening)
@@ -262,15 +282,6 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     at += this.inner.copy(bytes, at)
     bytes.write(closing, at)
     return bytes
-  }
-
-  /** The whole stanza as a tree in jabber:client. */
-  toElement (): Element {
-    const { kind, type, id, lang, attributes, inner, children } = this
-    return parseElement({
-      kind: 'element', name: kind, ns: NS_CLIENT, id, lang, attributes, inner, children,
-      type: isDefaultType(kind, type) ? undefined : type, from: this.from?.toString(), to: this.to?.toString(),
-    })
   }
 
   /** What a log may say of it: never its content. */
@@ -334,66 +345,9 @@ export function errorReply (stanza: Stanza, error: StanzaError): Stanza {
 }
 
 /** `<error/>` as RFC 6120 §8.3.2 writes it. */
-export function errorElement (error: StanzaError): Element {
+function errorElement (error: StanzaError): Element {
   return el('error', NS_CLIENT, { type: error.type },
     el(error.condition, NS_STANZA_ERRORS),
     error.text === undefined ? undefined : el('text', NS_STANZA_ERRORS, { 'xml:lang': 'en' }, error.text),
     error.detail && el(error.detail.name, error.detail.ns, error.detail.attrs))
-}
-
-const MESSAGE_TYPES: ReadonlySet<string> = new Set(['normal', 'chat', 'groupchat', 'headline', 'error'])
-const PRESENCE_TYPES: ReadonlySet<string> = new Set([
-  'unavailable', 'subscribe', 'subscribed', 'unsubscribe', 'unsubscribed', 'probe', 'error',
-])
-const IQ_TYPES: ReadonlySet<string> = new Set(['get', 'set', 'result', 'error'])
-
-/**
- * The stanza in a frame, with the addresses that its stream vouches for. A frame that is no stanza gives nothing;
- * one that breaks RFC 6120 §8.2.3 or has a type that its kind doesn't know is a `bad-request`.
- */
-export function stanzaOf (frame: Frame, from: Jid | undefined, to: Jid | undefined, lang: string | undefined): Stanza | undefined {
-  const header = { from, to, id: frame.id, lang, attributes: frame.attributes }
-  switch (frame.name) {
-    case 'message':
-      return new StanzaOf('message', messageType(frame.type), header, frame.inner, frame.children)
-    case 'presence':
-      return new StanzaOf('presence', presenceType(frame.type), header, frame.inner, frame.children)
-    case 'iq':
-      return new StanzaOf('iq', iqType(frame), header, frame.inner, frame.children)
-  }
-}
-
-/** A stanza that was kept as `toXml(NS_CLIENT)`. */
-export function storedStanza (xml: string | Buffer): Stanza {
-  const frame = storedFrame(xml)
-  const address = (text: string | undefined): Jid | undefined => text === undefined ? undefined : Jid.parse(text)
-  const stanza = stanzaOf(frame, address(frame.from), address(frame.to), frame.lang)
-  if (!stanza) throw new Error(`what was stored is no stanza: <${frame.name}>`)
-  return stanza
-}
-
-/** An element that was kept as its `toString()`. */
-export function parseStored (xml: string): Element {
-  return parseElement(storedFrame(xml))
-}
-
-// RFC 6121 §5.2.2: a type that is not understood counts as normal.
-function messageType (type: string | undefined): MessageType {
-  return type !== undefined && MESSAGE_TYPES.has(type) ? type as MessageType : 'normal'
-}
-
-// RFC 6121 §4.7.1.
-function presenceType (type: string | undefined): PresenceType {
-  if (type === undefined) return 'available'
-  if (!PRESENCE_TYPES.has(type)) throw new StanzaError('bad-request', 'unknown type of presence')
-  return type as PresenceType
-}
-
-// RFC 6120 §8.2.3: an id, one of four types, and one payload in a request.
-function iqType (frame: Frame): IqType {
-  if (frame.id === undefined) throw new StanzaError('bad-request', 'an iq needs an id')
-  if (frame.type === undefined || !IQ_TYPES.has(frame.type)) throw new StanzaError('bad-request', 'unknown type of iq')
-  const isRequest = frame.type === 'get' || frame.type === 'set'
-  if (isRequest && frame.children.length !== 1) throw new StanzaError('bad-request', 'a request has one payload')
-  return frame.type as IqType
 }

@@ -1,4 +1,7 @@
-/** XEP-0045 §7.2.12: whether people are told that what is said here is public; where it is shown is no business of rooms. */
+/**
+ * XEP-0045 §7.2.12: whether people are told that what is said here is public; where it is shown is no business of
+ * rooms.
+ */
 import { flagOption } from './option.ts'
 
 export const logging = flagOption({

@@ -4,6 +4,7 @@
  */
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Choice, Field } from '../../xmpp/forms.ts'
+import type { OccupantRole } from '../role.ts'
 
 /** A form's values by its fields' names. */
 export type Values = ReadonlyMap<string, readonly string[]>
@@ -15,6 +16,8 @@ export interface RoomOption<T> {
   fields (value: T): readonly Field[]
   /** What a form says of it, or what it was where the form says nothing; throws StanzaError not-acceptable. */
   parse (values: Values, before: T): T
+  /** What was kept, as far as it is allowed still; absent where all is that ever was. */
+  restore? (values: Values): T
   /** The features that the room has because of it (§16.3). */
   features? (value: T): readonly string[]
   /** What `muc#roominfo` says of it (§16.5.4). */
@@ -80,17 +83,20 @@ export function choiceOption<const T extends string> ({ name, label, choices, ..
   }
 }
 
-/** An option that is some of a few words. */
-export function choicesOption<const T extends string> ({ name, label, choices, ...rest }: Described<readonly T[]> & {
-  readonly choices: readonly (Choice & { readonly value: T })[],
-}): RoomOption<readonly T[]> {
+const ROLES: readonly (Choice & { readonly value: OccupantRole })[] = [
+  { value: 'moderator', label: 'Moderators' }, { value: 'participant', label: 'Participants' },
+  { value: 'visitor', label: 'Visitors' },
+]
+
+/** An option that is some of the roles of those who are in, and in a new room all of them. */
+export function rolesOption ({ name, label }: Pick<Described<unknown>, 'name' | 'label'>): RoomOption<readonly OccupantRole[]> {
   return {
-    ...rest,
-    fields: value => [{ name, label, type: 'list-multi', values: value, choices }],
+    initial: ROLES.map(({ value }) => value),
+    fields: value => [{ name, label, type: 'list-multi', values: value, choices: ROLES }],
     parse (values, before) {
       const given = values.get(name)
       if (given === undefined) return before
-      const known = choices.filter(({ value }) => given.includes(value))
+      const known = ROLES.filter(({ value }) => given.includes(value))
       if (known.length < new Set(given).size) throw new StanzaError('not-acceptable', `${name} can't be that`)
       return known.map(({ value }) => value)
     },
@@ -117,6 +123,10 @@ export function numberOption ({ name, label, least, most, suggested, ...rest }: 
       const number = /^\d{1,9}$/.test(text) ? Number(text) : NaN
       if (!(number >= least && number <= most)) throw new StanzaError('not-acceptable', `${name} is from ${least} to ${most}`)
       return number
+    },
+    restore (values) {
+      const kept = values.get(name)?.[0]
+      return kept === undefined ? rest.initial : Math.min(most, Math.max(least, Number(kept)))
     },
   }
 }

@@ -1,4 +1,7 @@
-/** XEP-0045 §5.1.1: whether visitors may change their presence, and show a text in it; the field is called as ejabberd's. */
+/**
+ * XEP-0045 §5.1.1: whether visitors may change their presence, and show a text in it; the field is called as
+ * ejabberd's.
+ */
 import { flagOption } from './option.ts'
 
 export const visitorStatus = flagOption({

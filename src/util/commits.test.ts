@@ -1,13 +1,12 @@
 /** Deliveries in the archive's order. */
 import { expect, test } from 'vitest'
-import { Jid } from '../xmpp/jid.ts'
-import { Account } from './account.ts'
+import { Commits } from './commits.ts'
 
-/** An account, and what was delivered to it in which order. */
-function recording (): { account: Account, log: string[], deliver: (what: string, committed?: Promise<void>) => void | Promise<void> } {
-  const account = new Account(Jid.parse('juliet@localhost'))
+/** What was delivered, in which order. */
+function recording (): { commits: Commits, log: string[], deliver: (what: string, committed?: Promise<void>) => void | Promise<void> } {
+  const commits = new Commits()
   const log: string[] = []
-  return { account, log, deliver: (what, committed) => account.deliverInOrder(committed, () => { log.push(what) }) }
+  return { commits, log, deliver: (what, committed) => commits.inOrder(committed, () => { log.push(what) }) }
 }
 
 test('what waits for nothing is delivered at once', () => {
@@ -49,10 +48,10 @@ test('what could not be committed is not delivered, and what only waited for it 
 })
 
 test('what a delivery brings about comes after what is waiting', async () => {
-  const { account, log, deliver } = recording()
+  const { commits, log, deliver } = recording()
   const commit = Promise.withResolvers<void>()
 
-  const done = account.deliverInOrder(commit.promise, () => {
+  const done = commits.inOrder(commit.promise, () => {
     log.push('one')
     void deliver('answer')
   })
@@ -64,10 +63,10 @@ test('what a delivery brings about comes after what is waiting', async () => {
 })
 
 test('a delivery that breaks does not keep the others back', async () => {
-  const { account, log, deliver } = recording()
+  const { commits, log, deliver } = recording()
   const commit = Promise.withResolvers<void>()
 
-  const broken = account.deliverInOrder(commit.promise, () => { throw new Error('a mistake') })
+  const broken = commits.inOrder(commit.promise, () => { throw new Error('a mistake') })
   void Promise.resolve(deliver('two', commit.promise)).catch(() => {})
   commit.resolve()
 

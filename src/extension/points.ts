@@ -1,0 +1,113 @@
+/**
+ * Where an extension may stand in a stanza's way, and what it may hear of besides. The types say what a stage may do:
+ * what waits, what changes a stanza and what only looks on.
+ */
+import type { Occupant } from '../muc/occupant.ts'
+import type { Room } from '../muc/room.ts'
+import type { Account } from '../session/account.ts'
+import type { Note } from '../session/homes.ts'
+import type { Session, SessionInfo } from '../session/session.ts'
+import type { Database } from '../storage/database.ts'
+import type { StanzaError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
+
+/** Nothing lets the stanza pass, an error bounces it, 'drop' loses it in silence. */
+export type Verdict = StanzaError | 'drop' | undefined
+
+/**
+ * Where a message is kept: its id, known at once, and the commit, which rejects with a StanzaError that its sender
+ * hears.
+ */
+export interface Stored {
+  readonly id: string
+  readonly committed: Promise<void>
+  /** The same message was kept before, under this id: it goes no further. */
+  readonly isRepeat?: boolean
+}
+
+/** Writes what goes with messages, in the transaction that keeps them under these numbers. */
+export type KeepWith = (db: Database, kept: readonly { readonly owner: string, readonly seq: number }[]) => Promise<void>
+
+export interface Stages {
+  /** A client's element came in. Once per element. */
+  read: {
+    arrived: (session: Session) => void
+    /** The stanza has been routed, stored and handed over: the client may be told so. */
+    handled: (session: Session) => void
+  }
+  /** A local account sends. Once per stanza. */
+  send: {
+    guard: (stanza: Stanza, sender: Session) => Verdict
+    rewrite: (stanza: Stanza, sender: Session) => Stanza
+    store: (message: Message, sender: Session) => Stored | undefined
+    /** With the id under which it is kept, if it is, where the account has another session that may get a copy. */
+    fanout: (message: Message, sender: Session) => void
+  }
+  /** A local account is sent to. Once per account, however many of its sessions will get it. */
+  receive: {
+    guard: (stanza: Stanza, account: Account) => Verdict
+    rewrite: (stanza: Stanza, account: Account) => Stanza
+    store: (message: Message, account: Account) => Stored | undefined
+    fanout: (message: Message, account: Account, recipients: readonly SessionInfo[]) => void
+  }
+  /**
+   * An occupant sends to a room: for all, or for one other occupant. Once per stanza, from the occupant's own address.
+   */
+  room: {
+    guard: (message: Message, room: Room, sender: Occupant) => Verdict
+    rewrite: (message: Message, room: Room, sender: Occupant) => Message
+    /** For all only, as what follows; without a sender where the room itself says something. */
+    store: (message: Message, room: Room, sender: Occupant | undefined) => Stored | undefined
+    /** With the id under which it is kept, if it is. */
+    fanout: (message: Message, room: Room, sender: Occupant | undefined) => void
+    /** An occupant's presence, before the room says in it what the occupant is. Once for all who get it. */
+    present: (presence: Presence, room: Room, occupant: Occupant) => Presence
+  }
+  /** A session is about to be written to. Once per session. */
+  write: {
+    hold: (stanza: Stanza, session: Session) => boolean
+    track: (stanza: Stanza, session: Session) => void
+  }
+}
+
+export type Point = keyof Stages
+
+/** What has happened, for whom it may concern. 'keep' leaves a session for a resumption. */
+export interface Events {
+  'session.bound': (session: Session) => void
+  /**
+   * It is available with a priority that is not negative, and was not before: from now on it gets what is for the
+   * account.
+   */
+  'session.reachable': (session: Session) => void
+  /** The client says that it has the stanza, or there is no way to know and it was written. */
+  'stanza.delivered': (stanza: Stanza, session: Session) => void
+  'session.ending': (session: Session) => 'keep' | void
+  'session.ended': (session: Session) => void
+  /** A kept message was left unread by a session that ended: 'taken' keeps it from being handed over again. */
+  'message.left': (message: Message, account: Account) => 'taken' | void
+  'account.removed': (account: Jid) => Promise<void>
+  /** It has come into memory, with its data, and nobody is in yet. */
+  'room.opened': (room: Room) => Promise<void>
+  /** It was destroyed, or ended with its last occupant: what is kept of it goes. */
+  'room.ended': (room: Jid) => Promise<void>
+  /** It goes out of memory here, and maybe on elsewhere: what is to be kept of it is kept when the promise resolves. */
+  'room.leaving': (room: Room) => Promise<void>
+  /** Another node may be its home from now on; here it is over, without a word to anybody. */
+  'room.left': (room: Room) => void
+  /** It goes out of memory here, and maybe on elsewhere: what is to be kept of it is kept when the promise resolves. */
+  'account.leaving': (account: Account) => Promise<void>
+  /** Its home is another node. Its sessions go on there; here they are over, without a word to anybody. */
+  'account.left': (account: Account, sessions: readonly Session[]) => void
+}
+
+/** What an extension knows of an account's sessions, kept where the account's next home finds it. */
+export interface Durable {
+  /** All of it, as JSON; nothing when there is nothing. */
+  save (account: Account): unknown
+  /** The account's sessions are there again, without streams: takes up what was saved, and noted since, in order. */
+  restore (account: Account, saved: unknown, notes: readonly Note[]): void | Promise<void>
+  /** All extensions have taken up theirs, and the account is in memory: the last extension is told first. */
+  restored? (account: Account): void
+}
