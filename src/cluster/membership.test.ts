@@ -131,16 +131,17 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
     test.each([
       ['it was frozen', async () => {
         server.pause()
-        await new Promise(resolve => { setTimeout(resolve, 1_200) })
+        await new Promise(resolve => { setTimeout(resolve, 2_500) })
         server.resume()
       }],
       ['it was killed and started again', async () => {
         await server.kill()
-        await new Promise(resolve => { setTimeout(resolve, 1_200) })
+        await new Promise(resolve => { setTimeout(resolve, 2_500) })
         await server.start()
       }],
     ])('when %s', async (_, interrupt) => {
-      const [a, b] = [await join('a', { ttlMs: 600 }), await join('b', { ttlMs: 600 })]
+      // Both need a moment to connect again, and not the same.
+      const [a, b] = [await join('a', { ttlMs: 2_000 }), await join('b', { ttlMs: 2_000 })]
       const events: string[] = []
       for (const { membership } of [a, b]) {
         membership.whenLapsed(old => events.push(`lapsed ${old}`))
