@@ -114,6 +114,23 @@ test('a room goes on at another node when its own has died, with who is in, what
   expect(welcome.slice(0, 2)).toEqual(['firstwitch owner/moderator', 'secondwitch none/moderator'])
 })
 
+test('a room goes on with who is in however many homes have died before', async () => {
+  const cluster = await threeNodes()
+  const { nodes, a, b, c, room } = cluster
+  const [first] = await witches(cluster)
+  c.dies()
+  await expect(first.asks('get', PING, `${room}/firstwitch`)).resolves.toBeUndefined()
+  const d = await nodes.start()
+  await expect.poll(() => a.cluster.membership.nodes).toHaveLength(3)
+  await b.core.rooms.giveUp(room)
+  await a.core.rooms.giveUp(room)
+  await d.core.rooms.takeOver(Jid.parse(room))
+
+  d.dies()
+
+  await expect(first.asks('get', PING, `${room}/firstwitch`)).resolves.toBeUndefined()
+})
+
 test('who left while the room had no home is not in any more', async () => {
   const cluster = await threeNodes()
   const { c, room } = cluster
