@@ -31,6 +31,11 @@ export class Archive {
     this.#recent = new Map(recent)
   }
 
+  /** The number that was given out last. */
+  get last (): number {
+    return this.#last
+  }
+
   /** Whether there never was anything in it. */
   get isEmpty (): boolean {
     return this.#last === 0

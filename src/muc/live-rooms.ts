@@ -10,7 +10,7 @@ import type { Claim, Homes, RoomRecords } from '../session/homes.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message } from '../xmpp/stanza.ts'
 import { Room } from './room.ts'
-import { keepRecords, restoreOccupants, unspread } from './room-record.ts'
+import { keepRecords, positionIn, restoreOccupants } from './room-record.ts'
 import type { RoomStore } from './store.ts'
 
 /** Rooms with nobody in that stay in memory, so that who comes next needs no database. */
@@ -126,12 +126,14 @@ export class LiveRooms {
   /** Takes a room into memory, with all that belongs to it, and those who were in at its home before. */
   async open (room: Room, records: ReadonlyMap<string, string> = NONE): Promise<Room> {
     await Promise.all(this.#slots.map(async slot => { room.setData(slot, await slot.load(room.jid)) }))
+    room.spreadUpTo = positionIn(records)
     await this.#parts.events.roomOpened(room)
     const { cluster } = this.#parts
     restoreOccupants(room, records)
     if (cluster) keepRecords(room, cluster.roomRecords)
     this.place(room)
-    if (room.occupants.size > 0) for (const message of unspread(room, records)) this.#parts.say(room, message)
+    for (const message of room.unspread) this.#parts.say(room, message.again())
+    room.unspread = []
     return room
   }
 

@@ -4,11 +4,7 @@
  */
 import { Jid } from '../xmpp/jid.ts'
 import { NS_CLIENT } from '../xmpp/ns.ts'
-import { NS_DELAY } from '../xmpp/forward.ts'
 import { storedStanza } from '../xmpp/read-stanza.ts'
-import type { Message } from '../xmpp/stanza.ts'
-import { numberBy } from '../xmpp/stanza-id.ts'
-import type { Child } from '../xml/framer.ts'
 import type { RoomRecords } from '../session/homes.ts'
 import { Occupant } from './occupant.ts'
 import type { OccupantSession } from './occupant.ts'
@@ -32,11 +28,11 @@ const SPREAD_MS = 100
 /** Keeps the room's records from now on. */
 export function keepRecords (room: Room, records: RoomRecords): void {
   const key = room.jid.toString()
-  keepPosition(room, position => { records.put(key, POSITION, position) })
-  let isKept = false
+  // Where nobody is in nothing is kept.
+  const put = (position: string): void => { records.put(key, POSITION, room.sessions.size > 0 ? position : undefined) }
+  const position = keepPosition(room, put)
   room.touch = sessions => {
-    if (!isKept) records.put(key, POSITION, String(lastNumber(room)))
-    isKept = true
+    put(position())
     for (const { jid } of sessions) {
       const session = room.session(jid) // it may be in again
       records.put(key, jid.toString(), session && recordOf(session))
@@ -44,11 +40,23 @@ export function keepRecords (room: Room, records: RoomRecords): void {
   }
 }
 
-/** What was spread is noted a while later. */
-function keepPosition (room: Room, put: (position: string) => void): void {
-  let latest = ''
+/** How far all have got what was said is noted a while later; gives how far that is. */
+function keepPosition (room: Room, put: (position: string) => void): () => string {
+  const onTheWay: { readonly id: string, hasArrived: boolean }[] = []
+  let latest = String(room.spreadUpTo ?? 0)
   let timer: NodeJS.Timeout | undefined
-  room.spread = id => {
+  room.spread = (id, arrived) => {
+    if (!arrived && onTheWay.length === 0) return noteSoon(id)
+    const one = { id, hasArrived: !arrived }
+    onTheWay.push(one)
+    void arrived?.then(() => {
+      one.hasArrived = true
+      const first = onTheWay.findIndex(({ hasArrived }) => !hasArrived)
+      const last = onTheWay.splice(0, first < 0 ? onTheWay.length : first).at(-1)
+      if (last) noteSoon(last.id)
+    })
+  }
+  function noteSoon (id: string): void {
     latest = id
     timer ??= setTimeout(note, SPREAD_MS, id).unref()
   }
@@ -56,25 +64,13 @@ function keepPosition (room: Room, put: (position: string) => void): void {
     put(id)
     timer = latest === id ? undefined : setTimeout(note, SPREAD_MS, latest).unref()
   }
+  return () => latest
 }
 
-/** What may not have been sent to all who are in, in order. */
-export function unspread (room: Room, records: ReadonlyMap<string, string>): readonly Message[] {
-  const position = Number(records.get(POSITION) ?? 0)
-  return room.history.said.flatMap(({ message }) => {
-    const number = numberBy(message, room.jid)
-    if (number === undefined || number <= position) return []
-    return message.withoutPayload(child => isDelay(child) && message.tree(child).attrs['from'] === room.jid.toString()).again()
-  })
-}
-
-function lastNumber ({ history, jid }: Room): number {
-  const last = history.said.at(-1)
-  return (last && numberBy(last.message, jid)) ?? 0
-}
-
-function isDelay ({ name, ns }: Child): boolean {
-  return name === 'delay' && ns === NS_DELAY
+/** Up to which number all that was said has reached all who were in at the home before. */
+export function positionIn (records: ReadonlyMap<string, string>): number | undefined {
+  const position = records.get(POSITION)
+  return position === undefined ? undefined : Number(position)
 }
 
 function recordOf ({ occupant: { nick, role }, token, presence }: OccupantSession): string {
