@@ -16,7 +16,6 @@ import { Turns } from '../util/turns.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message, Stanza } from '../xmpp/stanza.ts'
 import { registerAdminIq } from './admin-iq.ts'
-import { registerInvitations } from './direct-invitation.ts'
 import { shutDown } from './destroy.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import type { MucLimits } from './limits.ts'
@@ -79,7 +78,10 @@ export class Rooms implements Destination {
     const { limits = DEFAULT_LIMITS, db, router, stages, hosts, events, cluster } = parts
     const options = new RoomOptions(limits)
     this.#parts = parts
-    this.#muc = { router, stages, hosts, limits, options, store: roomStore(db, options), end: room => this.#reception.end(room) }
+    this.#muc = {
+      router, stages, hosts, limits, options, store: roomStore(db, options),
+      affiliated: (room, accounts) => { events.affiliated(room, accounts) }, end: room => this.#reception.end(room),
+    }
     this.#live = new LiveRooms({
       store: this.#muc.store, events, cluster, say: (room, message) => { this.broadcast(room, message) },
     })
@@ -97,7 +99,6 @@ export class Rooms implements Destination {
     registerAdminIq(host, this.#muc)
     registerOwnerIq(host, this.#muc)
     registerRegistration(host, this.#muc)
-    registerInvitations(host, this.#muc, (jid, task) => this.#inRoom(jid, task))
   }
 
   /** Forgets the rooms that would have ended with their occupants, had the server not ended first. */
