@@ -1,58 +1,13 @@
 /** Rooms of a server that has several nodes: for whoever is in there is but one room, and it outlives its node. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { archive } from '../../extensions/archive/index.ts'
-import { streamManagement } from '../../extensions/stream-management/index.ts'
-import { placeOf } from '../cluster/placement.ts'
 import { deed, DEVICES, perform, truthOf, View } from '../testing/room-views.ts'
-import { RedisNodes } from '../testing/redis-nodes.ts'
-import type { Node } from '../testing/redis-nodes.ts'
-import { configures, COVEN, enters, hears, leaves, says } from '../testing/rooms.ts'
+import { heardUntil, PATIENCE, threeNodes, witches } from '../testing/room-nodes.ts'
+import { configures, COVEN, enters, leaves, says } from '../testing/rooms.ts'
 import type { Client } from '../testing/world.ts'
 import { Jid } from '../xmpp/jid.ts'
 
 const PING = "<ping xmlns='urn:xmpp:ping'/>"
-const PATIENCE = { timeout: 10_000, interval: 100 }
-
-interface Cluster { readonly nodes: RedisNodes, readonly a: Node, readonly b: Node, readonly c: Node }
-
-/** Three nodes, and a room whose place is the last: clients are at the others. */
-async function threeNodes (): Promise<Cluster & { readonly room: string }> {
-  const nodes = await RedisNodes.begin([archive, streamManagement])
-  const [a, b, c] = [await nodes.start(), await nodes.start(), await nodes.start()]
-  for (const { cluster } of [a, b, c]) await expect.poll(() => cluster.membership.nodes.length).toBe(3)
-  await a.db.query('delete from room')
-  return { nodes, a, b, c, room: roomAt(c, [a, b, c]) }
-}
-
-function roomAt (node: Node, all: readonly Node[]): string {
-  const ids = all.map(({ cluster }) => cluster.membership.id)
-  for (let number = 0; ; number++) {
-    const room = `coven${number}@conference.localhost`
-    if (placeOf(room, ids) === node.cluster.membership.id) return room
-  }
-}
-
-/** All that is said from now on until that comes. */
-async function heardUntil (client: Client, last: string): Promise<readonly string[]> {
-  const all: string[] = []
-  await expect.poll(async () => {
-    all.push(...await hears(client))
-    return all
-  }, PATIENCE).toContain(last)
-  return all
-}
-
-async function witches ({ a, b, room }: Awaited<ReturnType<typeof threeNodes>>): Promise<[Client, Client]> {
-  const first = await a.client('crone1@localhost/desktop')
-  await enters(first, 'firstwitch', '', room)
-  await configures(first, {}, room)
-  const second = await b.client('wiccarocks@localhost/laptop')
-  await enters(second, 'secondwitch', '', room)
-  await heardUntil(second, `subject "" by ${room}`)
-  await heardUntil(first, 'secondwitch none/participant wiccarocks@localhost/laptop')
-  return [first, second]
-}
 
 test('a room has one home, which is its place, for all who are in', async () => {
   const cluster = await threeNodes()
