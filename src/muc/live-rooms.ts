@@ -10,7 +10,7 @@ import type { Claim, Homes, RoomRecords } from '../session/homes.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message } from '../xmpp/stanza.ts'
 import { Room } from './room.ts'
-import { keepRecords, positionIn, restoreOccupants } from './room-record.ts'
+import { keepRecords, lockedRoomIn, positionIn, restoreOccupants } from './room-record.ts'
 import type { RoomStore } from './store.ts'
 
 /** Rooms with nobody in that stay in memory, so that who comes next needs no database. */
@@ -115,12 +115,13 @@ export class LiveRooms {
       this.#parts.store.load(jid), before ? roomRecords.inherit(before, key) : NONE,
     ])
     if (homes.run !== run) return this.locate(jid) // it was taken for dead: that claim is void
-    if (!saved) {
+    const room = saved ? new Room(jid, saved) : lockedRoomIn(jid, records)
+    if (!room) {
       if (records.size > 0) await roomRecords.remove(key)
       this.#claimed.set(key, undefined)
       return
     }
-    return { room: await this.open(new Room(jid, saved), records) }
+    return { room: await this.open(room, records) }
   }
 
   /** Takes a room into memory, with all that belongs to it, and those who were in at its home before. */

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { deed, DEVICES, perform, truthOf, View } from '../testing/room-views.ts'
+import type { Node } from '../testing/redis-nodes.ts'
 import { heardUntil, PATIENCE, threeNodes, witches } from '../testing/room-nodes.ts'
 import { configures, COVEN, enters, leaves, says } from '../testing/rooms.ts'
 import type { Client } from '../testing/world.ts'
@@ -125,8 +126,49 @@ test('a node that leaves hands its rooms over, with who is in', async () => {
   expect(c.core.rooms.atHome()).toEqual([])
 })
 
-test('each occupant sees the room as it is, at whatever node, also when nodes die', { timeout: 120_000 }, async () => {
-  await fc.assert(fc.asyncProperty(fc.array(deed, { minLength: 5, maxLength: 20 }), fc.nat(20), async (deeds, dying) => {
+test('a room that its owner has yet to configure is handed over as it is, and goes on where its home has died', async () => {
+  const { a, b, c, room } = await threeNodes()
+  const first = await a.client('crone1@localhost/desktop')
+  await enters(first, 'firstwitch', '', room)
+  await heardUntil(first, `subject "" by ${room}`)
+
+  c.cluster.homes.leave()
+  await c.core.rooms.giveUp(room)
+  await b.core.rooms.takeOver(Jid.parse(room))
+  expect(b.core.rooms.atHome()).toEqual([room])
+  b.dies()
+
+  await expect(first.asks('get', PING, `${room}/firstwitch`)).resolves.toBeUndefined()
+  const stranger = await a.client('hag66@localhost/pda')
+  await enters(stranger, 'thirdwitch', '', room)
+  expect(await heardUntil(stranger, 'error item-not-found')).toEqual(['error item-not-found'])
+  await configures(first, {}, room)
+})
+
+test('how long somebody has to wait until he may write again holds at the next home', async () => {
+  const cluster = await threeNodes()
+  const { c, room } = cluster
+  const [first, second] = await witches(cluster)
+  await configures(first, { 'muc#roomconfig_slow_mode_duration': '600' }, room)
+  await says(second, 'one', room)
+  await heardUntil(first, 'secondwitch: one')
+
+  c.dies()
+  await says(second, 'two', room)
+
+  await heardUntil(second, 'error policy-violation')
+})
+
+/** The room's home is that node from now on. */
+async function moves (from: readonly Node[], to: Node): Promise<void> {
+  for (const { core } of from) await core.rooms.giveUp(COVEN)
+  await to.core.rooms.takeOver(Jid.parse(COVEN))
+}
+
+const TIMES = fc.uniqueArray(fc.nat(20), { maxLength: 3 })
+
+test('each occupant sees the room as it is, at whatever node, also when it moves and its home dies', { timeout: 120_000 }, async () => {
+  await fc.assert(fc.asyncProperty(fc.array(deed, { minLength: 5, maxLength: 20 }), fc.nat(20), TIMES, async (deeds, dying, moving) => {
     const { a, b, c } = await threeNodes()
     const crone = await a.client('crone1@localhost/desktop')
     const clients: Client[] = [crone]
@@ -136,7 +178,11 @@ test('each occupant sees the room as it is, at whatever node, also when nodes di
     await configures(crone, {})
 
     for (const [number, one] of deeds.entries()) {
-      if (number === dying) c.dies()
+      if (moving.includes(number)) await moves([a, b, c], number % 2 === 0 ? a : b)
+      if (number === dying) {
+        await moves([a, b], c)
+        c.dies()
+      }
       await perform(one, clients.slice(1), crone)
     }
 
