@@ -196,5 +196,5 @@ test('each occupant sees the room as it is, at whatever node, also when it moves
       }, PATIENCE).toEqual(room.session(client.session.jid) ? [true, truthOf(room)] : [false, []])
     }
     for (const node of dying < deeds.length ? [a, b] : [a, b, c]) node.dies()
-  }), { numRuns: 6 })
+  }), { numRuns: Number(process.env['HELIOGRAPH_HISTORIES'] ?? 6) })
 })
