@@ -165,9 +165,10 @@ async function moves (from: readonly Node[], to: Node): Promise<void> {
   await to.core.rooms.takeOver(Jid.parse(COVEN))
 }
 
+const RUNS = Number(process.env['HELIOGRAPH_HISTORIES'] ?? 6)
 const TIMES = fc.uniqueArray(fc.nat(20), { maxLength: 3 })
 
-test('each occupant sees the room as it is, at whatever node, also when it moves and its home dies', { timeout: 120_000 }, async () => {
+test('each occupant sees the room as it is, at whatever node, also when it moves and its home dies', { timeout: 60_000 + RUNS * 10_000 }, async () => {
   await fc.assert(fc.asyncProperty(fc.array(deed, { minLength: 5, maxLength: 20 }), fc.nat(20), TIMES, async (deeds, dying, moving) => {
     const { a, b, c } = await threeNodes()
     const crone = await a.client('crone1@localhost/desktop')
@@ -196,5 +197,5 @@ test('each occupant sees the room as it is, at whatever node, also when it moves
       }, PATIENCE).toEqual(room.session(client.session.jid) ? [true, truthOf(room)] : [false, []])
     }
     for (const node of dying < deeds.length ? [a, b] : [a, b, c]) node.dies()
-  }), { numRuns: Number(process.env['HELIOGRAPH_HISTORIES'] ?? 6) })
+  }), { numRuns: RUNS, endOnFailure: true })
 })
