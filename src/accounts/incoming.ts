@@ -58,9 +58,9 @@ export class Incoming implements Destination {
     if (!to) return
     const { accounts, homes } = this.#parts
     const key = to.bare.toString()
+    if (accounts.turns.isBusy(key)) return this.#receiveInTurn(stanza, to, key)
     const behind = this.#forwarding?.behind(key, stanza)
     if (behind) return behind
-    if (accounts.turns.isBusy(key)) return this.#receiveInTurn(stanza, to, key)
     const account = accounts.peek(to)
     if (account) return this.#receive(stanza, account)
     if (!homes) return isForSessionsOnly(stanza) ? undefined : this.#receiveInTurn(stanza, to, key)
@@ -71,6 +71,8 @@ export class Incoming implements Destination {
   async #receiveInTurn (stanza: Stanza, to: Jid, key: string): Promise<void> {
     let forwarded: Promise<void> | undefined
     await this.#parts.accounts.turns.inTurn(key, async () => {
+      forwarded = this.#forwarding?.behind(key, stanza)
+      if (forwarded) return
       const node = await this.#receiveLocated(stanza, to)
       if (node !== undefined) forwarded = this.#forwarding?.send(node, key, stanza) // in turn, and not waited for in it
     })

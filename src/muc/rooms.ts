@@ -186,9 +186,12 @@ export class Rooms implements Destination {
     if (!to || !from) return
     if (to.local === '') return this.#reception.receiveAtService(stanza, from, to)
     const key = to.bare.toString()
-    const room = this.#turns.isBusy(key) ? undefined : this.#live.occupied.get(key)
+    const isBusy = this.#turns.isBusy(key)
+    const behind = isBusy ? undefined : this.#forwarding?.behind(key, stanza)
+    if (behind) return behind
+    const room = isBusy ? undefined : this.#live.occupied.get(key)
     if (room && stanza.kind === 'message' && isForAll(stanza)) return this.#reception.sendToAll(room, stanza)
-    const node = room || this.#turns.isBusy(key) ? undefined : this.#live.elsewhere(key)
+    const node = room || isBusy ? undefined : this.#live.elsewhere(key)
     if (node !== undefined) return this.#forwarding?.send(node, key, stanza)
     return this.#receiveInTurn({ stanza, from, to, key, claimant: AT_ITS_PLACE })
   }
@@ -215,6 +218,8 @@ export class Rooms implements Destination {
     const { key, stanza } = arrival
     let handedOver: void | Promise<void> = undefined
     await this.#turns.inTurn(key, async () => {
+      handedOver = this.#forwarding?.behind(key, stanza)
+      if (handedOver) return
       const outcome = await this.#receiveLocated(arrival)
       handedOver = outcome.node === undefined ? outcome.handedOver : this.#forwarding?.send(outcome.node, key, stanza)
     })
