@@ -155,7 +155,8 @@ export class Router {
     if (!stanza.from || isAnswer(stanza)) return
     const reply = errorReply(stanza, error)
     // XEP-0045 §18.1: whom what a room says to all does not reach is the room's matter, not that of who said it there.
-    return this.post(stanza.isCopy ? reply.withAddress(reply.from, stanza.from.bare) : reply)
+    const isForRoom = stanza.isCopy && stanza.type === 'groupchat'
+    return this.post(isForRoom ? reply.withAddress(reply.from, stanza.from.bare) : reply)
   }
 }
 
