@@ -17,7 +17,7 @@ import type { Logger } from './log.ts'
 import type { MucLimits } from './muc/limits.ts'
 import { roomsDomain } from './muc/muc.ts'
 import { Rooms } from './muc/rooms.ts'
-import type { Parts } from './parts.ts'
+import type { OthersAnswer, Parts } from './parts.ts'
 import { Presences } from './presence/presence.ts'
 import { registerRosterIq } from './roster/roster-iq.ts'
 import { Rosters } from './roster/roster.ts'
@@ -29,7 +29,7 @@ import { Router } from './routing/router.ts'
 import { Durables } from './session/durables.ts'
 import { EventTable } from './session/events.ts'
 import type { Account } from './session/account.ts'
-import type { Homes, Records, RoomRecords, Snapshot } from './session/homes.ts'
+import type { Homes, Others, Records, RoomRecords, Snapshot } from './session/homes.ts'
 import type { Session, SessionStream } from './session/session.ts'
 import type { Database } from './storage/database.ts'
 import { StreamTable } from './stream/stream-table.ts'
@@ -47,6 +47,7 @@ export interface CoreCluster {
   readonly homes: Homes
   readonly records: Records & { start (describe: (account: Account) => Snapshot): void }
   readonly roomRecords: RoomRecords
+  readonly others?: Others | undefined
 }
 
 export interface CoreOptions {
@@ -88,7 +89,6 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const events = new EventTable(log)
   const streams = new StreamTable()
   const disco = new Disco()
-  const commandTable = new Commands(disco)
   const router = new Router(stages, iqs, log)
   const store = accountStore(db)
   const rosters = new Rosters(rosterStore(db), MAX_ROSTER_ITEMS)
@@ -104,8 +104,9 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
   const rooms = new Rooms({ router, stages, iqs, events, disco, db, log, hosts, limits: options.muc, cluster })
   const parts = {
-    rooms, worth, keepWith: new Map<string, KeepWith>(), commandTable, hosts, db, log, stages, iqs, events, streams, disco,
-    router, rosters, accounts, incoming, durables, records: cluster?.records, homes: cluster?.homes, commands,
+    rooms, worth, keepWith: new Map<string, KeepWith>(), commandTable: new Commands(disco), hosts, db, log, stages, iqs, events, streams,
+    disco, router, rosters, accounts, incoming, durables, records: cluster?.records, homes: cluster?.homes, others: cluster?.others,
+    answerers: new Map<string, OthersAnswer>(), commands,
   }
   registerOwn(new Host('core', parts), parts, presences, options.info)
   rooms.register(new Host('muc', parts))
@@ -140,8 +141,9 @@ function createAccounts (
   })
 }
 
-/** Each host is its accounts' and its rooms', and accounts have presence and a roster. */
-function serve ({ hosts, router, accounts, rosters, incoming, rooms }: Parts, presences: Presences): void {
+/** Each host is its accounts' and its rooms', accounts have presence and a roster, and other nodes' extensions an answer. */
+function serve ({ hosts, router, accounts, rosters, incoming, rooms, others, answerers }: Parts, presences: Presences): void {
+  others?.answer((from, extension, text, body) => answerers.get(extension)?.(from, text, body) ?? '')
   router.setPresenceOutlet(presences)
   accounts.setPresences(presences)
   accounts.addData(rosters.slot)

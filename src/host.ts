@@ -3,7 +3,7 @@
  */
 import type {
   AccountCommands, AccountData, Command, DiscoTarget, Durable, Events, ExtensionHost, IqHandler, IqRoute, IqTarget, KeepWith,
-  NonzaHandler, OfferedStream, Point, Resumption, RoomCommand, RoomData, Stages,
+  NonzaHandler, OfferedStream, OtherNodes, Point, Resumption, RoomCommand, RoomData, Stages,
 } from './extension/api.ts'
 import { childLog } from './log.ts'
 import type { Logger } from './log.ts'
@@ -177,6 +177,20 @@ export class Host implements ExtensionHost {
     if (!records) return
     this.#undo.push(durables.add(this.#name, state))
     return (account, about, body) => { if (!account.isAnonymous) records.note(account, this.#name, about, body) }
+  }
+
+  get others (): OtherNodes | undefined {
+    const { others, answerers, homes } = this.#parts
+    const name = this.#name
+    return others && {
+      get nodes () { return others.nodes },
+      ask: (node, text, body) => others.ask(node, name, text, body),
+      answer: handler => {
+        answerers.set(name, handler)
+        this.#undo.push(() => { answerers.delete(name) })
+      },
+      homeOf: async jid => (await homes?.find(jid.bare.toString()))?.node,
+    }
   }
 
   certain (): Promise<void> | undefined {

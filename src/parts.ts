@@ -12,10 +12,13 @@ import type { Router } from './routing/router.ts'
 import type { Rosters } from './roster/roster.ts'
 import type { Durables } from './session/durables.ts'
 import type { EventTable } from './session/events.ts'
-import type { Homes, Records } from './session/homes.ts'
+import type { Homes, Others, Records } from './session/homes.ts'
 import type { Database } from './storage/database.ts'
 import type { StreamTable } from './stream/stream-table.ts'
 import type { WorthTable } from './xmpp/worth.ts'
+
+/** What an extension answers the same extension on another node. */
+export type OthersAnswer = (from: string, text: string, body: Buffer) => string | Promise<string>
 
 export interface Parts {
   readonly hosts: readonly string[]
@@ -38,5 +41,8 @@ export interface Parts {
   /** Where this is one node of many. */
   readonly records?: Records | undefined
   readonly homes?: Homes | undefined
+  readonly others?: Others | undefined
+  /** By the extensions' names. */
+  readonly answerers: Map<string, OthersAnswer>
   readonly commands: AccountCommands
 }

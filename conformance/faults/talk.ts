@@ -10,8 +10,6 @@ const NS_STANZA_ID = 'urn:xmpp:sid:0'
 const WINDOW = 20
 const ASK_EVERY = 5
 const PATIENCE_MS = 100
-/** What is said in a room waits for everybody who is away: no more than a session may leave unread. */
-const ROOM_PACE_MS = 15
 
 /** In place of a message's id: the presence that takes its sender into a room. */
 const ENTRY = ''
@@ -26,6 +24,8 @@ export interface Manner {
   readonly paddingBytes?: number | undefined
   /** How long it rests whenever something was acknowledged. */
   readonly pauseMs?: number | undefined
+  /** How long it rests after each message that it sends first. */
+  readonly paceMs?: number | undefined
   /** Whether they are for a room. */
   readonly isInRoom?: boolean | undefined
 }
@@ -38,6 +38,7 @@ export class Sender {
   readonly #paddingBytes: number
   readonly #isInRoom: boolean
   readonly #pauseMs: number
+  readonly #paceMs: number
   readonly acknowledged = new Set<string>()
   sent = 0
   /** How many messages came back with an error that says: wait. */
@@ -52,13 +53,14 @@ export class Sender {
   readonly #cameBack = new Set<string>()
   #isOver = false
 
-  constructor (account: Account, to: string, { paddingBytes = 0, pauseMs = 0, isInRoom = false }: Manner) {
+  constructor (account: Account, to: string, { paddingBytes = 0, pauseMs = 0, paceMs = 0, isInRoom = false }: Manner) {
     this.#isInRoom = isInRoom
     this.account = account
     this.line = new Line(account, 'sender')
     this.#to = to
     this.#paddingBytes = paddingBytes
     this.#pauseMs = pauseMs
+    this.#paceMs = paceMs
   }
 
   /** The id of its message with that number, and the body. */
@@ -113,7 +115,7 @@ export class Sender {
         this.#open.add(id)
         this.#send(id)
         if (this.sent % ASK_EVERY === 0) this.line.ask()
-        if (this.#isInRoom) await setTimeout(ROOM_PACE_MS)
+        if (this.#paceMs > 0) await setTimeout(this.#paceMs)
       }
       const element = await this.line.receive()
       if (element.name === 'message' && element.attributes.get('type') === 'error') this.#takeBack(element)

@@ -1,9 +1,11 @@
 /** An archive in memory, with its account: its last number, and what came lately. */
-import { RECENT_MESSAGES } from './store.ts'
+import { BUSY_MESSAGES, RECENT_MESSAGES } from './store.ts'
 import type { Entry, Tail } from './store.ts'
 
 export class Archive {
   readonly owner: string
+  /** For so long every message is recent, however many there are. */
+  readonly reachMs: number
   /**
    * While it is `lost`, something could not be written, and nobody knows where it ends. Of a `closed` one there is no
    * account. One that has `left` is numbered by another node.
@@ -19,11 +21,19 @@ export class Archive {
   /** Numbers by fingerprints. The oldest go all at once: a map that loses its first entry over and over is slow. */
   #recent: Map<string, number>
   #older: ReadonlyMap<string, number> = new Map()
+  /** When the first of `#recent` came, by the clock of this process. */
+  #since = performance.now()
 
-  constructor (owner: string, { last, recent }: Tail) {
+  constructor (owner: string, { last, recent }: Tail, reachMs = 0) {
     this.owner = owner
+    this.reachMs = reachMs
     this.#last = this.handedOver = last
     this.#recent = new Map(recent)
+  }
+
+  /** The number that was given out last. */
+  get last (): number {
+    return this.#last
   }
 
   /** Whether there never was anything in it. */
@@ -65,8 +75,10 @@ export class Archive {
 
   #remember (fingerprint: string, seq: number): void {
     this.#recent.set(fingerprint, seq)
-    if (this.#recent.size < RECENT_MESSAGES) return
+    const { size } = this.#recent
+    if (size < RECENT_MESSAGES || (size < BUSY_MESSAGES && performance.now() < this.#since + this.reachMs)) return
     this.#older = this.#recent
     this.#recent = new Map()
+    this.#since = performance.now()
   }
 }

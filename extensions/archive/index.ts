@@ -17,7 +17,7 @@ import { NS } from './request.ts'
 import { removeOld } from './retention.ts'
 import { keepRooms, sendLate } from './rooms.ts'
 import { provideIndex } from './search.ts'
-import { EMPTY, loadTails, removeArchive } from './store.ts'
+import { BUSY_MS, EMPTY, loadTails, removeArchive } from './store.ts'
 import type { Entry } from './store.ts'
 import { Writer } from './writer.ts'
 
@@ -44,7 +44,7 @@ export const archive = extension({
     })
     const isOfRoom = (owner: string): boolean => host.roomDomains.includes(owner.slice(owner.indexOf('@') + 1))
     host.atShutdown(() => { recovery.stop() })
-    const load = loader(host, writer)
+    const load = loader(host, writer, owner => isOfRoom(owner) ? BUSY_MS : 0)
     const archives = host.accountData((_db, account) => load(account.toString()))
     keepMessages(host, writer, archives)
     const handOverRest = outliveNodes(host, archives)
@@ -70,11 +70,13 @@ export const archive = extension({
 })
 
 /** Gives an archive as it is in memory, or in the database. */
-function loader (host: ExtensionHost, writer: Writer): (owner: string) => Promise<Archive> {
-  const readTail = batchedRead((owners: readonly string[]) => loadTails(host.db, owners))
+function loader (
+  host: ExtensionHost, writer: Writer, reachOf: (owner: string) => number,
+): (owner: string) => Promise<Archive> {
+  const readTail = batchedRead((owners: readonly string[]) => loadTails(host.db, owners, reachOf))
   return async owner => {
     const tail = writer.active(owner) ? EMPTY : await readTail(owner) ?? EMPTY
-    return writer.active(owner) ?? new Archive(owner, tail)
+    return writer.active(owner) ?? new Archive(owner, tail, reachOf(owner))
   }
 }
 

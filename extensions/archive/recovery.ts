@@ -58,7 +58,8 @@ export class Recovery {
   async #recover (archives: readonly Archive[]): Promise<void> {
     const { db, isOurs, found, reopen } = this.#options
     await Promise.all(archives.map(isOurs))
-    const tails = await loadTails(db, archives.map(archive => archive.owner))
+    const reaches = new Map(archives.map(({ owner, reachMs }) => [owner, reachMs]))
+    const tails = await loadTails(db, [...reaches.keys()], owner => reaches.get(owner) ?? 0)
     for (const archive of archives) {
       const entries = archive.doubtful.length === 0 ? [] : await findEntries(db, archive.doubtful)
       if (archive.state === 'lost') await found(archive, entries)

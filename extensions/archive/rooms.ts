@@ -3,7 +3,7 @@
  * may read it, and who wrote it only who may know that. The history that newcomers are shown comes from there, too.
  */
 import { delay, el, escapeAttribute, Jid, stamp, StanzaError, storedStanza } from '../../src/extension/api.ts'
-import type { ExtensionHost, Room, RoomData, Stored } from '../../src/extension/api.ts'
+import type { ExtensionHost, Message, Room, RoomData, Stored } from '../../src/extension/api.ts'
 import type { Archive } from './archive.ts'
 import { peerKey, roomDraft } from './draft.ts'
 import { readPage } from './pages.ts'
@@ -11,7 +11,7 @@ import type { Kept } from './pages.ts'
 import { answer, describeEnds, describeForm, fieldsOf, resultOf } from './query.ts'
 import { NS, readQuery } from './request.ts'
 import type { FilterOf } from './request.ts'
-import { removeArchive } from './store.ts'
+import { readBehind, removeArchive } from './store.ts'
 import type { Entry } from './store.ts'
 import type { Writer } from './writer.ts'
 
@@ -53,9 +53,11 @@ export function keepRooms (host: ExtensionHost, parts: RoomArchiveParts): void {
   answerVisitors(host, archives, parts)
 }
 
-/** XEP-0045 §7.2.13: what was said before the room came into memory. */
+/** XEP-0045 §7.2.13: what was said before the room came into memory, and what of that its home before may not have sent to all. */
 async function remember (host: ExtensionHost, room: Room, archives: RoomData<Archive>): Promise<void> {
   if (archives.of(room).isEmpty) return
+  if (room.spreadUpTo === undefined) room.spreadUpTo = archives.of(room).last
+  else room.unspread = await readUnspread(host, room, room.spreadUpTo)
   const { messages } = await readPage(
     host.db, room.jid.toString(), { first: 0, last: Number.MAX_SAFE_INTEGER }, {}, HISTORY, true)
   room.history.replace(messages.flatMap(({ seq, sentAt, stanza }) => {
@@ -63,6 +65,14 @@ async function remember (host: ExtensionHost, room: Room, archives: RoomData<Arc
     if (message?.kind !== 'message' || !message.has('body', 'jabber:client')) return []
     return { message: stamp(message, room.jid, String(seq)).withPayload(delay(sentAt, room.jid.toString())), at: sentAt }
   }))
+}
+
+async function readUnspread (host: ExtensionHost, { jid }: Room, since: number): Promise<readonly Message[]> {
+  const rows = await readBehind(host.db, jid.toString(), since)
+  return rows.flatMap(({ seq, stanza }) => {
+    const message = storedStanza(stanza)
+    return message.kind === 'message' ? stamp(message, jid, String(seq)) : []
+  })
 }
 
 /** Sends what is in a room's archive although its senders were told otherwise. */

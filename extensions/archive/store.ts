@@ -28,9 +28,14 @@ export interface Tail {
 
 export const EMPTY: Tail = { last: 0, recent: new Map() }
 
-/** How far back a message that comes again is recognised: a day, and so many messages of the archive. */
+/** How far back a message that comes again is recognised: so many messages of the archive, of a day. */
 export const RECENT_MS = 24 * 3_600_000
 export const RECENT_MESSAGES = 1000
+/** In a room, where others say much meanwhile, also as long as a session waits for its client (XEP-0198 §5), and a little more. */
+export const BUSY_MS = 15 * 60_000
+/** But no more than that. */
+export const BUSY_MESSAGES = 50_000
+const PAGE = 5000
 
 // Side by side in the list, the arrays are not put down as a table first.
 const APPEND = `
@@ -82,26 +87,58 @@ export async function findEntries (db: Database, entries: readonly Entry[]): Pro
 interface TailRow {
   readonly owner: string
   readonly last: number
+  /** Where the messages that were looked at begin, and when; nothing where they are all. */
+  readonly first: number | null
+  readonly since: number | null
   readonly seqs: readonly string[] | null
   readonly fingerprints: readonly string[] | null
 }
 
-/** The tails of the archives in which there is, or was, something. */
-export async function loadTails (db: Database, owners: readonly string[]): Promise<ReadonlyMap<string, Tail>> {
+/**
+ * The tails of the archives in which there is, or was, something. `reachOf` tells for how many milliseconds messages
+ * are recent in one, however many they are.
+ */
+export async function loadTails (
+  db: Database, owners: readonly string[], reachOf: (owner: string) => number = () => 0,
+): Promise<ReadonlyMap<string, Tail>> {
+  const now = Date.now()
   const rows = await db.query<TailRow>(`
-    select o.owner, greatest(kept.last, removed.last) as last, kept.seqs, kept.fingerprints
+    select o.owner, greatest(kept.last, removed.last) as last, kept.first, kept.since, kept.seqs, kept.fingerprints
     from unnest($1::text[]) as o (owner)
     left join archive_end as removed on removed.owner = o.owner,
     lateral (
-      select max(seq) as last,
-        array_agg(seq order by seq) filter (where fingerprint is not null and sent_at > $2) as seqs,
-        array_agg(fingerprint order by seq) filter (where fingerprint is not null and sent_at > $2) as fingerprints
+      select max(seq) as last, ${BEGINNING}, ${PRINTS}
       from (select seq, sent_at, fingerprint from archive_message where owner = o.owner order by seq desc limit $3) as recent
     ) as kept
-    where kept.last is not null or removed.last is not null`, [owners, Date.now() - RECENT_MS, RECENT_MESSAGES])
-  return new Map(rows.map(({ owner, last, seqs, fingerprints }) => [
-    owner, { last, recent: new Map(fingerprints?.map((print, i) => [print, Number(seqs?.[i])])) },
-  ]))
+    where kept.last is not null or removed.last is not null`, [owners, now - RECENT_MS, RECENT_MESSAGES])
+  const tails = new Map<string, Tail>()
+  for (const row of rows) {
+    const recent = new Map(await printsOf(db, row, now - reachOf(row.owner)))
+    tails.set(row.owner, { last: row.last, recent })
+  }
+  return tails
+}
+
+// $2: since when; $3: how many are looked at.
+const BEGINNING = 'case when count(*) = $3 then min(seq) end as first, case when count(*) = $3 then min(sent_at) end as since'
+const PRINTS = `
+  array_agg(seq order by seq) filter (where fingerprint is not null and sent_at > $2) as seqs,
+  array_agg(fingerprint order by seq) filter (where fingerprint is not null and sent_at > $2) as fingerprints`
+
+/** By number, the oldest first: page by page, since nothing but the numbers leads to a time. */
+async function printsOf (db: Database, row: TailRow, until: number): Promise<readonly (readonly [string, number])[]> {
+  const pages: (readonly (readonly [string, number])[])[] = []
+  for (let page: TailRow | undefined = row, count = RECENT_MESSAGES; page; count += PAGE) {
+    const { seqs, fingerprints, first, since } = page
+    pages.unshift(fingerprints?.map((print, i) => [print, Number(seqs?.[i])] as const) ?? [])
+    if (first === null || since === null || since < until || count >= BUSY_MESSAGES) break
+    const rows: readonly TailRow[] = await db.query<TailRow>(`
+      select $1 as owner, ${BEGINNING}, ${PRINTS}
+      from (select seq, sent_at, fingerprint from archive_message where owner = $1 and seq < $4 order by seq desc limit $3) as page`,
+      [row.owner, until, PAGE, first])
+    page = rows[0]
+  }
+  return pages.flat()
 }
 
 /** What an archive holds behind a number, in order. */

@@ -1,12 +1,11 @@
 /**
  * A group's members get its messages also on devices that are not in: those that are online, as a message of the room's,
- * which is what clients show that did nothing for it; a member turns it off by a command (XEP-0050: Ad-Hoc Commands). The
- * others find what they missed in the room's archive. See docs/groups.md.
+ * which is what clients show that did nothing for it; a member turns it off by a command (XEP-0050: Ad-Hoc Commands). Each
+ * node knows the rooms of who is online there; a message goes to each such node once. The others find what they missed in the room's archive. See docs/groups.md.
  */
 import { extension, form, StanzaError } from '../../src/extension/api.ts'
-import type { ExtensionHost, Jid, Room, RoomData, RoomOption } from '../../src/extension/api.ts'
-import { Arrivals } from './arrivals.ts'
-import { OnlineMembers } from './online-members.ts'
+import type { ExtensionHost, Jid, Room, RoomData, RoomOption, Session } from '../../src/extension/api.ts'
+import { Distribution } from './distribution.ts'
 
 const NS = 'urn:heliograph:group:0'
 const NODE = `${NS}#members-away`
@@ -15,6 +14,7 @@ const FIELD = `{${NS}}members_away`
 export const membersAway = extension({
   name: 'members-away',
   xeps: ['0050@1.3.0'],
+  after: ['blocking'],
   setup (host) {
     const isOn = host.roomFlag({
       name: FIELD, label: 'Members get messages also where they are not in (groups only)', initial: true,
@@ -24,11 +24,13 @@ export const membersAway = extension({
       const rows = await db.query<{ readonly account: string }>('select account from room_away_off where room = $1', [room.toString()])
       return new Set(rows.map(({ account }) => account))
     })
-    const arrivals = new Arrivals()
-    host.when('session.reachable', ({ account }) => { arrivals.add(account.jid) })
-    host.when('session.ended', () => { arrivals.touch() })
-    offerChoice(host, unwilling, isOn, arrivals)
-    deliver(host, unwilling, isOn, arrivals)
+    const distribution = new Distribution(host)
+    offerChoice(host, unwilling, isOn, account => { distribution.changed([account]) })
+    knowWhoIsOnline(host, distribution)
+    host.on('room', 'fanout', (message, room) => {
+      if (isGroup(room) && room.get(isOn) && host.roomWorth(message).store) distribution.send(room, message)
+    })
+    handToDevices(host)
   },
 })
 
@@ -37,28 +39,46 @@ function isGroup (room: Room): boolean {
   return room.isMembersOnly && room.isPersistent
 }
 
-function deliver (host: ExtensionHost, unwilling: RoomData<Set<string>>, isOn: RoomOption<boolean>, arrivals: Arrivals): void {
-  const known = new WeakMap<Room, OnlineMembers>()
-  const parts = {
-    arrivals,
-    sessionsOf: (account: Jid) => host.sessionsOf(account),
-    isWanted: (room: Room, account: Jid) => !unwilling.of(room).has(account.toString()),
-  }
-  host.on('room', 'fanout', (message, room) => {
-    if (!isGroup(room) || !room.get(isOn) || !host.roomWorth(message).store) return
-    let members = known.get(room)
-    if (!members) known.set(room, members = new OnlineMembers(room, parts))
-    const away = members.away()
-    if (away.length === 0) return
-    void room.outbox.send(away, ({ jid, available, priority }) => {
-      if (available && priority >= 0) host.route(message.copyFor(jid))
-    })
+function knowWhoIsOnline (host: ExtensionHost, distribution: Distribution): void {
+  host.when('session.reachable', ({ account }) => { distribution.cameOnline(account.jid) })
+  host.when('session.ended', ({ account }) => { if (account.sessions.length === 0) distribution.wentOffline(account.jid) })
+  host.when('account.left', account => { distribution.wentOffline(account.jid) })
+  host.durable({ // its sessions go on here
+    save: () => undefined,
+    restore: () => {},
+    restored: account => { if (account.sessions.length > 0) distribution.cameOnline(account.jid) },
   })
+  host.when('room.affiliated', (_room, accounts) => { distribution.changed(accounts) })
+  host.when('room.left', room => { distribution.forget(room) })
+}
+
+/** What a room sends to an account is for each device that is online, and not in. */
+function handToDevices (host: ExtensionHost): void {
+  host.on('receive', 'guard', (stanza, account) => {
+    const { kind, type, from, to } = stanza
+    if (kind !== 'message' || type !== 'groupchat' || !to?.isBare || !from || !host.roomDomains.includes(from.domain)) return
+    for (const session of account.sessions) {
+      if (session.available && session.priority >= 0 && !isIn(session, from.bare)) host.route(stanza.copyFor(session.jid))
+    }
+    return 'drop'
+  })
+  // XEP-0045 §7.14 and §8.2: who was told so is not in any more.
+  host.on('write', 'track', ({ kind, type, from }, session) => {
+    if (kind === 'presence' && (type === 'unavailable' || type === 'error') && from && host.roomDomains.includes(from.domain)) {
+      session.directed?.delete(from.toString())
+    }
+  })
+}
+
+/** It has said that it comes in, and not that it goes. */
+function isIn ({ directed }: Session, room: Jid): boolean {
+  for (const jid of directed?.values() ?? []) if (jid.bare.equals(room)) return true
+  return false
 }
 
 /** A command (XEP-0050) by which a member turns it off for himself, and on again. */
 function offerChoice (
-  host: ExtensionHost, unwilling: RoomData<Set<string>>, isOn: RoomOption<boolean>, arrivals: Arrivals,
+  host: ExtensionHost, unwilling: RoomData<Set<string>>, isOn: RoomOption<boolean>, changed: (account: Jid) => void,
 ): void {
   const check = (room: Room, from: Jid): void => {
     const affiliation = room.affiliationOf(from)
@@ -86,7 +106,7 @@ function offerChoice (
         : 'insert into room_away_off (room, account) values ($1, $2) on conflict do nothing', [room.jid.toString(), account])
       if (isWanted) unwilling.of(room).delete(account)
       else unwilling.of(room).add(account)
-      arrivals.touch()
+      changed(from.bare)
       return isWanted ? 'Messages are sent to you.' : 'Messages are sent to you only where you are in.'
     },
   })

@@ -1,12 +1,13 @@
 /** XEP-0500: MUC Slow Mode. Where the owner says so, everybody waits between two messages; admins and owners do not. */
-import { extension, StanzaError } from '../../src/extension/api.ts'
-import type { Room } from '../../src/extension/api.ts'
+import { hash } from 'node:crypto'
+import { extension, originId, StanzaError } from '../../src/extension/api.ts'
+import type { Message, Room, Written } from '../../src/extension/api.ts'
 
 /** What a room can be set to at most, in seconds. */
 const MOST = 86_400
 
-/** When each account last wrote to a room, the longest ago first. */
-type LastWritten = Map<string, number>
+/** What each account last wrote to a room, the longest ago first. */
+type LastWritten = Map<string, Written>
 
 export const slowMode = extension({
   name: 'slow-mode',
@@ -22,27 +23,38 @@ export const slowMode = extension({
       // §5.2
       info: value => [{ name: 'muc#roominfo_slow_mode_duration', values: [String(value)], type: 'text-single', label: 'Slow mode' }],
     })
-    host.on('room', 'guard', (message, room, { account, affiliation }) => {
+    host.on('room', 'guard', (message, room, occupant) => {
       const seconds = room.get(duration)
+      const { account, affiliation } = occupant
       // §6: what has no text does not count, and admins and owners are free.
       if (seconds === 0 || message.type !== 'groupchat' || !message.has('body', 'jabber:client')) return
       if (affiliation === 'admin' || affiliation === 'owner') return
-      const written = rooms.get(room) ?? new Map<string, number>()
+      const written = rooms.get(room) ?? new Map<string, Written>()
       rooms.set(room, written)
-      // §8: by account, whichever device and nick it is.
-      if (mayWrite(written, account.toString(), seconds * 1000, performance.now())) return
-      return new StanzaError('policy-violation', `In this room everybody waits ${seconds} seconds between two messages`, undefined, 'wait')
+      const now: Written = { at: Date.now(), what: knownBy(message) }
+      forgetOld(written, now.at - seconds * 1000)
+      // §8: by account, whichever device and nick it is; by the occupant where the room was at home elsewhere then.
+      const last = written.get(account.toString()) ?? occupant.written
+      if (last && now.at - last.at < seconds * 1000) {
+        if (now.what !== undefined && now.what === last.what) return // it comes again
+        return new StanzaError('policy-violation', `In this room everybody waits ${seconds} seconds between two messages`, undefined, 'wait')
+      }
+      written.set(account.toString(), now)
+      occupant.written = now
+      occupant.touch()
     })
   },
 })
 
-/** Notes that it does, where it may. */
-function mayWrite (written: LastWritten, account: string, waitMs: number, now: number): boolean {
-  for (const [other, at] of written) {
-    if (now - at < waitMs) break
+function forgetOld (written: LastWritten, before: number): void {
+  for (const [other, { at }] of written) {
+    if (at > before) break
     written.delete(other)
   }
-  if (written.has(account)) return false
-  written.set(account, now)
-  return true
+}
+
+/** The same for a message that its client sends again, as far as one can know. */
+function knownBy (message: Message): string | undefined {
+  const id = originId(message) ?? message.identity
+  return id === undefined ? undefined : hash('sha1', `${id}\0${message.inner.toString('latin1')}`, 'base64')
 }

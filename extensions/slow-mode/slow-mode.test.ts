@@ -35,8 +35,8 @@ test('who writes again too soon is refused, told how long to wait, and heard by 
 test('who has waited may write (§6)', async () => {
   const { crone, hag } = await stage()
   await says(hag, 'one')
-  const later = performance.now() + 20_000
-  const clock = vi.spyOn(performance, 'now').mockImplementation(() => later)
+  const later = Date.now() + 20_000
+  const clock = vi.spyOn(Date, 'now').mockImplementation(() => later)
 
   await says(hag, 'two')
 
@@ -90,4 +90,17 @@ test('the form has a whole number for it, and what it is set to the room tells (
   expect(field?.getChild('validate', NS_VALIDATE)?.getChild('range', NS_VALIDATE)?.attrs['min']).toBe('0')
   expect(fieldIn(info, 'muc#roominfo_slow_mode_duration')?.getChildText('value')).toBe('7')
   await expect(configures(crone, { [OPTION]: '-1' })).rejects.toThrow('not-acceptable')
+})
+
+test('what its client sends again is refused no more than it was the first time (§6)', async () => {
+  const { crone, hag } = await stage()
+  const message = (body: string): string =>
+    `<message to='${COVEN}' type='groupchat'><body>${body}</body><origin-id xmlns='urn:xmpp:sid:0' id='1'/></message>`
+
+  await hag.sends(message('one'))
+  await hag.sends(message('one'))
+  await hag.sends(message('another under the same id'))
+
+  expect((await hears(hag)).filter(line => line.startsWith('error'))).toEqual(['error policy-violation'])
+  expect(await hears(crone)).not.toContain('thirdwitch: another under the same id')
 })

@@ -2,6 +2,7 @@
  * What happens to a stanza that reaches an account (RFC 6121 §8.5, RFC 6120 §10.5): here where this is the account's
  * home, or on its way to the node that is.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { StageTable } from '../extension/stages.ts'
 import type { Presences } from '../presence/presence.ts'
 import type { Destination, Router } from '../routing/router.ts'
@@ -16,6 +17,10 @@ import type { Iq, Message, Stanza } from '../xmpp/stanza.ts'
 import type { WorthTable } from '../xmpp/worth.ts'
 import type { Accounts } from './accounts.ts'
 import { chooseRecipients } from './delivery.ts'
+
+/** So long what a room says waits for an account that can't be found out about, and so long until the next attempt. */
+const PATIENCE_MS = 60_000
+const RETRY_MS = 200
 
 export interface IncomingParts {
   readonly accounts: Accounts
@@ -53,9 +58,9 @@ export class Incoming implements Destination {
     if (!to) return
     const { accounts, homes } = this.#parts
     const key = to.bare.toString()
+    if (accounts.turns.isBusy(key)) return this.#receiveInTurn(stanza, to, key)
     const behind = this.#forwarding?.behind(key, stanza)
     if (behind) return behind
-    if (accounts.turns.isBusy(key)) return this.#receiveInTurn(stanza, to, key)
     const account = accounts.peek(to)
     if (account) return this.#receive(stanza, account)
     if (!homes) return isForSessionsOnly(stanza) ? undefined : this.#receiveInTurn(stanza, to, key)
@@ -66,6 +71,8 @@ export class Incoming implements Destination {
   async #receiveInTurn (stanza: Stanza, to: Jid, key: string): Promise<void> {
     let forwarded: Promise<void> | undefined
     await this.#parts.accounts.turns.inTurn(key, async () => {
+      forwarded = this.#forwarding?.behind(key, stanza)
+      if (forwarded) return
       const node = await this.#receiveLocated(stanza, to)
       if (node !== undefined) forwarded = this.#forwarding?.send(node, key, stanza) // in turn, and not waited for in it
     })
@@ -92,10 +99,22 @@ export class Incoming implements Destination {
 
   /** Deals with the stanza, or gives the node that is to. */
   async #receiveLocated (stanza: Stanza, to: Jid): Promise<string | undefined> {
-    const located = await this.#locate(stanza, to)
+    const located = stanza.isCopy ? await this.#locatePatiently(stanza, to) : await this.#locate(stanza, to)
     if (located && 'node' in located) return located.node
     if (located) await this.#receive(stanza, located.account)
     else await this.#refuseUnknown(stanza, to)
+  }
+
+  /** Nobody says again what a room says to many: while Redis or the database is away it waits, in turn. */
+  async #locatePatiently (stanza: Stanza, to: Jid): Promise<Located> {
+    for (const until = performance.now() + PATIENCE_MS; ;) {
+      try {
+        return await this.#locate(stanza, to)
+      } catch (error) { // Redis's or the database's
+        if (performance.now() > until) throw error
+        await sleep(RETRY_MS)
+      }
+    }
   }
 
   /** No account is loaded for a presence that means something only to sessions. */

@@ -11,7 +11,8 @@ export interface Bus {
   tell<K extends keyof Tells> (node: NodeId, kind: K, header: Tells[K], body?: Buffer): void
   /**
    * Resolves with the answer. Rejects with the StanzaError that the other node threw, with NodeGone when what was asked
-   * or the answer may be lost, with remote-server-timeout (wait) when neither came for long.
+   * or the answer may be lost, with remote-server-timeout (wait) when neither came for long. What is spread among many is
+   * waited for until one or the other is known.
    */
   ask<K extends keyof Asks> (node: NodeId, kind: K, header: Asks[K]['header'], body?: Buffer): Promise<Asks[K]['answer']>
   /** Handlers are called in the order in which things were told and asked. */

@@ -1,5 +1,6 @@
 /** What makes a process one node of many: its connections to Redis, and all that stands on them. */
 import type { Logger } from '../log.ts'
+import type { Others } from '../session/homes.ts'
 import type { Database } from '../storage/database.ts'
 import { Membership } from './membership.ts'
 import type { MembershipOptions } from './membership.ts'
@@ -18,6 +19,7 @@ export interface Cluster {
   readonly homes: RedisHomes
   readonly records: RedisRecords
   readonly roomRecords: RedisRoomRecords
+  readonly others: Others
   /** This node is none any more, and the others need not wait until they notice. */
   leave (): Promise<void>
 }
@@ -35,13 +37,23 @@ export async function joinCluster (
   const records = new RedisRecords(keeping)
   const roomRecords = new RedisRoomRecords(keeping)
   return {
-    redis, membership, bus, homes, records, roomRecords,
+    redis, membership, bus, homes, records, roomRecords, others: othersOn(bus, membership),
     async leave () {
       await records.stop()
       await roomRecords.stop()
       await bus.close()
       await membership.leave()
       redis.close()
+    },
+  }
+}
+
+function othersOn (bus: RedisBus, membership: Membership): Others {
+  return {
+    get nodes () { return membership.nodes.filter(node => node !== membership.id) },
+    ask: (node, extension, text, body) => bus.ask(node, 'extension', { extension, text }, body).then(answer => answer.text),
+    answer: handler => {
+      bus.answer('extension', async (from, { extension, text }, body) => ({ text: await handler(from, extension, text, body) }))
     },
   }
 }

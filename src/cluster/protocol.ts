@@ -57,6 +57,11 @@ export interface Asks {
     readonly header: EnterRequest
     readonly answer: EnterAnswer
   }
+  /** Something between an extension here and the same there, which alone know what it means. */
+  'extension': {
+    readonly header: { readonly extension: string, readonly text: string }
+    readonly answer: { readonly text: string }
+  }
   /** The account is to be removed. */
   'account.remove': {
     readonly header: { readonly account: string }

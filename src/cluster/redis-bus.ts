@@ -15,6 +15,8 @@ import type { Asks, Tells } from './protocol.ts'
 import type { RedisConnections } from './redis.ts'
 
 const PATIENCE_MS = 10_000
+/** What nobody says again waits for as long as the other node lives: it arrives in order, or else that is known. */
+const PATIENT: ReadonlySet<keyof Asks> = new Set(['spread'])
 const SWEEP_MS = 1_000
 const QUEUE_BYTES = 67_108_864
 const MAX_ID = 0xffffffff
@@ -106,9 +108,10 @@ export class RedisBus implements Bus {
   ask<K extends keyof Asks> (node: NodeId, kind: K, header: Asks[K]['header'], body?: Buffer): Promise<Asks[K]['answer']> {
     return new Promise((resolve, reject) => {
       if (this.#gone.has(node)) return reject(gone(node))
-      if (this.#outbox.isFull) return reject(new StanzaError('resource-constraint', 'other nodes can not be reached now'))
+      const isPatient = PATIENT.has(kind)
+      if (this.#outbox.isFull && !isPatient) return reject(new StanzaError('resource-constraint', 'other nodes can not be reached now'))
       const id = this.#nextId()
-      this.#pending.set(id, { node, until: performance.now() + this.#patienceMs, resolve, reject })
+      this.#pending.set(id, { node, until: isPatient ? Infinity : performance.now() + this.#patienceMs, resolve, reject })
       this.#put(node, ASK, kind, id, header, body)
     })
   }
@@ -236,7 +239,7 @@ export class RedisBus implements Bus {
     this.#inbox.trim()
     const now = performance.now()
     for (const [id, { node, until, reject }] of this.#pending) {
-      if (until > now) return
+      if (until > now) continue
       this.#pending.delete(id)
       reject(new StanzaError('remote-server-timeout', `node ${node} has not answered`))
     }

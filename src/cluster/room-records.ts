@@ -8,6 +8,7 @@ import { flushFirst } from '../net/flush.ts'
 import type { Keeper } from '../net/flush.ts'
 import type { Claim, RoomRecords } from '../session/homes.ts'
 import type { NodeId } from './bus.ts'
+import { homeOf, RELEASED } from './claims.ts'
 import type { Membership } from './membership.ts'
 import { OWNERS } from './records.ts'
 
@@ -21,7 +22,10 @@ function recordOf (node: NodeId, room: string): string { return `hg:room:${node}
 /** The rooms of which a node has records. */
 function roomsOf (node: NodeId): string { return `hg:rooms:${node}` }
 
-/** Takes a room's record over from another node; what is there of it under the new name already stays. */
+/**
+ * Takes a room's record over from another node; what is there of it under the new name already stays. With that the
+ * claim is settled: who is home after this node finds the record under its name.
+ */
 const TAKE_OVER = `
   redis.call('srem', KEYS[3], ARGV[1])
   if redis.call('exists', KEYS[1]) == 1 and redis.call('exists', KEYS[2]) == 0 then
@@ -29,12 +33,22 @@ const TAKE_OVER = `
     redis.call('sadd', KEYS[4], ARGV[1])
     redis.call('sadd', KEYS[5], ARGV[2])
   end
+  local claim = redis.call('get', KEYS[6])
+  if claim and string.match(claim, '\\n(.+)$') == ARGV[2] then redis.call('set', KEYS[6], ARGV[2]) end
   return redis.call('hgetall', KEYS[2])`
+
+/** Throws away what a node has left of a room, unless somebody is about to take it over. */
+const DISCARD = `
+  local claim = redis.call('get', KEYS[3])
+  if claim and string.match(claim, '^%${RELEASED}?([^\\n]*)') == ARGV[2] then return 0 end
+  redis.call('srem', KEYS[2], ARGV[1])
+  return redis.call('del', KEYS[1])`
 
 interface Scripts {
   hgTakeOverRoom (
-    before: string, now: string, roomsBefore: string, rooms: string, owners: string, room: string, me: string,
+    before: string, now: string, roomsBefore: string, rooms: string, owners: string, home: string, room: string, me: string,
   ): Promise<readonly string[]>
+  hgDiscardRoom (record: string, rooms: string, home: string, room: string, node: string): Promise<number>
 }
 
 export interface RoomRecordsParts {
@@ -55,7 +69,8 @@ export class RedisRoomRecords implements RoomRecords, Keeper {
 
   constructor (parts: RoomRecordsParts) {
     this.#parts = parts
-    parts.redis.defineCommand('hgTakeOverRoom', { numberOfKeys: 5, lua: TAKE_OVER })
+    parts.redis.defineCommand('hgTakeOverRoom', { numberOfKeys: 6, lua: TAKE_OVER })
+    parts.redis.defineCommand('hgDiscardRoom', { numberOfKeys: 3, lua: DISCARD })
     this.#scripts = parts.redis as Redis & Scripts // what `defineCommand` has added
   }
 
@@ -112,7 +127,7 @@ export class RedisRoomRecords implements RoomRecords, Keeper {
   async inherit ({ node }: NonNullable<Claim['before']>, room: string): Promise<ReadonlyMap<string, string>> {
     const me = this.#parts.id()
     const fields = await this.#scripts.hgTakeOverRoom(
-      recordOf(node, room), recordOf(me, room), roomsOf(node), roomsOf(me), OWNERS, room, me)
+      recordOf(node, room), recordOf(me, room), roomsOf(node), roomsOf(me), OWNERS, homeOf(room), room, me)
     const records = new Map<string, string>()
     for (let at = 0; at + 1 < fields.length; at += 2) records.set(fields[at] ?? '', fields[at + 1] ?? '')
     return records
@@ -141,7 +156,7 @@ export class RedisRoomRecords implements RoomRecords, Keeper {
 
   /** Nobody needs any more what a node that is gone has left of the room. */
   async discard (node: NodeId, room: string): Promise<void> {
-    await this.#parts.redis.pipeline().del(recordOf(node, room)).srem(roomsOf(node), room).exec()
+    await this.#scripts.hgDiscardRoom(recordOf(node, room), roomsOf(node), homeOf(room), room, node)
   }
 
   /** Resolves when all that has changed is written, or can't be. */

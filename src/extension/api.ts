@@ -38,7 +38,7 @@ export { originId, stamp } from '../xmpp/stanza-id.ts'
 export { sessionState } from './session-state.ts'
 export type { Logger } from '../log.ts'
 export type { Affiliation } from '../muc/affiliation.ts'
-export type { Occupant, OccupantSession } from '../muc/occupant.ts'
+export type { Occupant, OccupantSession, Written } from '../muc/occupant.ts'
 export type { RoomOption, Values } from '../muc/options/option.ts'
 export type { Role } from '../muc/role.ts'
 export type { Room } from '../muc/room.ts'
@@ -87,6 +87,18 @@ export interface RoomData<T> {
 
 /** What service discovery tells of. */
 export type DiscoTarget = 'server' | 'account' | 'rooms' | 'room'
+
+/** The same extension on the other nodes. */
+export interface OtherNodes {
+  /** All that live. */
+  readonly nodes: readonly string[]
+  /** What is asked of one node arrives in order. Rejects when nobody can know whether it did. */
+  ask (node: string, text: string, body?: Buffer): Promise<string>
+  /** Answers what the others ask. */
+  answer (handler: (from: string, text: string, body: Buffer) => string | Promise<string>): void
+  /** The other node that is home to an account or a room; nothing where none is, or this one. */
+  homeOf (jid: Jid): Promise<string | undefined>
+}
 
 export interface ExtensionHost {
   /** The hosts served, the first of them first. */
@@ -165,6 +177,8 @@ export interface ExtensionHost {
    * nothing where no other node could go on with a session.
    */
   durable (state: Durable): ((account: Account, about: string, body?: Buffer) => void) | undefined
+  /** Nothing where there are none. */
+  readonly others: OtherNodes | undefined
   /** Nothing while no other node can think that it is home to the accounts of this one; or else when that is known. */
   certain (): Promise<void> | undefined
   /**

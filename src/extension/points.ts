@@ -90,6 +90,8 @@ export interface Events {
   'account.removed': (account: Jid) => Promise<void>
   /** It has come into memory, with its data, and nobody is in yet. */
   'room.opened': (room: Room) => Promise<void>
+  /** Somebody is something else in it than before, by what is kept of it. */
+  'room.affiliated': (room: Room, accounts: readonly Jid[]) => void
   /** It was destroyed, or ended with its last occupant: what is kept of it goes. */
   'room.ended': (room: Jid) => Promise<void>
   /** It goes out of memory here, and maybe on elsewhere: what is to be kept of it is kept when the promise resolves. */

@@ -1,6 +1,6 @@
 /**
  * XEP-0045 §7.8: invitations that go through the room, and answers to them; who invites to a members-only room makes
- * members by that, also when the invitation goes past the room (XEP-0249).
+ * members by that. One that goes past the room (XEP-0249) is a message as any other: who sends it adds the member first.
  */
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
@@ -49,11 +49,6 @@ async function admit (muc: Muc, room: Room, { bare }: Jid, inviter: Jid): Promis
   const changes = [{ jid: bare, affiliation: 'member' as const }]
   await storeAffiliations(muc, room, changes)
   await tellChanges(muc, room, applyChanges(room, changes), room.session(inviter)?.occupant.nick)
-}
-
-/** XEP-0249: somebody is invited directly by one who may make members. */
-export async function noteInvitation (muc: Muc, room: Room, inviter: Jid, invitee: Jid): Promise<void> {
-  if (!room.isLocked && mayAdmit(room, inviter)) await admit(muc, room, invitee, inviter)
 }
 
 /** §7.8.2: tells who invited that the invitation is declined, if that is somebody the room knows. */

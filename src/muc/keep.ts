@@ -11,7 +11,9 @@ import type { Room } from './room.ts'
  */
 export async function storeAffiliations (muc: Muc, room: Room, changes: readonly NewAffiliation[]): Promise<void> {
   checkChanges(muc, room, changes)
-  if (!room.isLocked) await muc.store.storeAffiliations(room.jid, rowsOf(room, changes))
+  if (room.isLocked) return
+  await muc.store.storeAffiliations(room.jid, rowsOf(room, changes))
+  muc.affiliated(room, changes.map(({ jid }) => jid))
 }
 
 /** Resolves when what the room is set to is on disk, with the changes; a room that was locked is all written. */
@@ -20,7 +22,9 @@ export async function storeConfig (muc: Muc, room: Room, config: Config, changes
   const all = room.isLocked
     ? [...room.affiliations].map(affiliate => ({ jid: affiliate.jid, affiliate })).filter(({ jid }) => !changes.some(change => change.jid.equals(jid)))
     : []
-  await muc.store.store(room, config, [...all, ...rowsOf(room, changes)])
+  const rows = [...all, ...rowsOf(room, changes)]
+  await muc.store.store(room, config, rows)
+  if (rows.length > 0) muc.affiliated(room, rows.map(({ jid }) => jid))
 }
 
 function rowsOf (room: Room, changes: readonly NewAffiliation[]): Parameters<Muc['store']['store']>[2] {

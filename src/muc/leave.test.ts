@@ -21,6 +21,19 @@ describe('somebody who can\'t be reached', () => {
     expect(await hears(crone)).toEqual(['gone thirdwitch none/none hag66@localhost/pda 333'])
   })
 
+  test('is taken out when what somebody says does not reach it, and nobody else hears of that (§18.1)', async () => {
+    const server = await world()
+    const crone = await owner(server)
+    const hag = await inside(server, HAG, 'thirdwitch')
+    await crone.received()
+    hag.session.directed = undefined // it forgets whom to tell
+    hag.leaves()
+
+    await says(crone, 'hello?')
+
+    expect(await hears(crone)).toEqual(['firstwitch: hello?', 'gone thirdwitch none/none hag66@localhost/pda 333'])
+  })
+
   test('is taken out when its stream is gone (RFC 6121 §4.6.3)', async () => {
     const server = await world()
     const crone = await owner(server)

@@ -10,7 +10,7 @@ import type { Claim, Homes, RoomRecords } from '../session/homes.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message } from '../xmpp/stanza.ts'
 import { Room } from './room.ts'
-import { keepRecords, restoreOccupants, unspread } from './room-record.ts'
+import { keepRecords, lockedRoomIn, positionIn, restoreOccupants } from './room-record.ts'
 import type { RoomStore } from './store.ts'
 
 /** Rooms with nobody in that stay in memory, so that who comes next needs no database. */
@@ -115,23 +115,26 @@ export class LiveRooms {
       this.#parts.store.load(jid), before ? roomRecords.inherit(before, key) : NONE,
     ])
     if (homes.run !== run) return this.locate(jid) // it was taken for dead: that claim is void
-    if (!saved) {
+    const room = saved ? new Room(jid, saved) : lockedRoomIn(jid, records)
+    if (!room) {
       if (records.size > 0) await roomRecords.remove(key)
       this.#claimed.set(key, undefined)
       return
     }
-    return { room: await this.open(new Room(jid, saved), records) }
+    return { room: await this.open(room, records) }
   }
 
   /** Takes a room into memory, with all that belongs to it, and those who were in at its home before. */
   async open (room: Room, records: ReadonlyMap<string, string> = NONE): Promise<Room> {
     await Promise.all(this.#slots.map(async slot => { room.setData(slot, await slot.load(room.jid)) }))
+    room.spreadUpTo = positionIn(records)
     await this.#parts.events.roomOpened(room)
     const { cluster } = this.#parts
     restoreOccupants(room, records)
     if (cluster) keepRecords(room, cluster.roomRecords)
     this.place(room)
-    if (room.occupants.size > 0) for (const message of unspread(room, records)) this.#parts.say(room, message)
+    for (const message of room.unspread) this.#parts.say(room, message.again())
+    room.unspread = []
     return room
   }
 

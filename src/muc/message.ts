@@ -56,9 +56,6 @@ function store (muc: Muc, room: Room, message: Message, session?: OccupantSessio
   const delivered = room.commits.inOrder(stored?.committed, () => {
     const kept = stored ? stamp(message, room.jid, stored.id) : message
     sent = stored?.isRepeat ? reflect(muc, room, kept, session) : spread(muc, room, kept, session?.occupant)
-    if (!stored || stored.isRepeat) return
-    if (sent) sent = sent.then(() => { room.spread(stored.id) })
-    else room.spread(stored.id)
   })
   return delivered ? delivered.then(() => sent) : sent
 }
@@ -76,9 +73,15 @@ function spread (muc: Muc, room: Room, message: Message, occupant: Occupant | un
   return broadcast(muc, room, message)
 }
 
-/** Sends a message to all who are in. */
+/** Sends a message to all who are in; the room is told when it has reached the homes of all, where the room keeps it. */
 export function broadcast (muc: Muc, room: Room, message: Message): void | Promise<void> {
-  return room.outbox.send(room.recipients, session => {
-    if (session.isIn) post(muc, message.copyFor(session.jid))
+  let onTheWay: Promise<void>[] | undefined
+  const sent = room.outbox.send(room.recipients, session => {
+    const done = session.isIn && muc.router.post(message.copyFor(session.jid))
+    if (done) (onTheWay ??= []).push(done)
   })
+  if (message.archiveId === undefined) return sent
+  const arrived = (): Promise<unknown> | undefined => onTheWay && Promise.all(onTheWay)
+  room.spread(message.archiveId, sent ? sent.then(arrived) : arrived())
+  return sent
 }

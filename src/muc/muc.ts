@@ -1,6 +1,7 @@
 /** What the parts of Multi-User Chat have in common: what they need of the server, and the service's own settings. */
 import type { StageTable } from '../extension/stages.ts'
 import type { Router } from '../routing/router.ts'
+import type { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import type { MucLimits } from './limits.ts'
 import type { RoomOptions } from './room-options.ts'
@@ -15,6 +16,8 @@ export interface Muc {
   readonly limits: MucLimits
   /** The hosts whose accounts are local. */
   readonly hosts: readonly string[]
+  /** Somebody is something else in the room: it is kept. */
+  affiliated (room: Room, accounts: readonly Jid[]): void
   /** The room is no more: out of memory and out of the database. */
   end (room: Room): Promise<void>
 }

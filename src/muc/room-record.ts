@@ -4,16 +4,14 @@
  */
 import { Jid } from '../xmpp/jid.ts'
 import { NS_CLIENT } from '../xmpp/ns.ts'
-import { NS_DELAY } from '../xmpp/forward.ts'
 import { storedStanza } from '../xmpp/read-stanza.ts'
-import type { Message } from '../xmpp/stanza.ts'
-import { numberBy } from '../xmpp/stanza-id.ts'
-import type { Child } from '../xml/framer.ts'
 import type { RoomRecords } from '../session/homes.ts'
+import { Affiliations } from './affiliations.ts'
+import type { Affiliate } from './affiliations.ts'
 import { Occupant } from './occupant.ts'
-import type { OccupantSession } from './occupant.ts'
+import type { OccupantSession, Written } from './occupant.ts'
 import type { OccupantRole } from './role.ts'
-import type { Room } from './room.ts'
+import { Room } from './room.ts'
 
 /** A session's record; its key is the session's address. */
 interface SessionRecord {
@@ -21,10 +19,18 @@ interface SessionRecord {
   readonly role: OccupantRole
   readonly token: string
   readonly presence: string
+  readonly written?: Written | undefined
+}
+
+/** What there is of a room that the database does not know yet. */
+interface LockedRecord {
+  readonly createdAt: number
+  readonly affiliations: readonly (Omit<Affiliate, 'jid'> & { readonly jid: string })[]
 }
 
 /** Stands where sessions' addresses do. */
 const POSITION = ''
+const LOCKED = '/'
 
 /** After so long what was sent to all is on its way for sure. */
 const SPREAD_MS = 100
@@ -32,11 +38,12 @@ const SPREAD_MS = 100
 /** Keeps the room's records from now on. */
 export function keepRecords (room: Room, records: RoomRecords): void {
   const key = room.jid.toString()
-  keepPosition(room, position => { records.put(key, POSITION, position) })
-  let isKept = false
+  // Where nobody is in nothing is kept.
+  const put = (position: string): void => { records.put(key, POSITION, room.sessions.size > 0 ? position : undefined) }
+  const position = keepPosition(room, put)
   room.touch = sessions => {
-    if (!isKept) records.put(key, POSITION, String(lastNumber(room)))
-    isKept = true
+    put(position())
+    records.put(key, LOCKED, room.isLocked && room.sessions.size > 0 ? lockedRecordOf(room) : undefined)
     for (const { jid } of sessions) {
       const session = room.session(jid) // it may be in again
       records.put(key, jid.toString(), session && recordOf(session))
@@ -44,11 +51,23 @@ export function keepRecords (room: Room, records: RoomRecords): void {
   }
 }
 
-/** What was spread is noted a while later. */
-function keepPosition (room: Room, put: (position: string) => void): void {
-  let latest = ''
+/** How far all have got what was said is noted a while later; gives how far that is. */
+function keepPosition (room: Room, put: (position: string) => void): () => string {
+  const onTheWay: { readonly id: string, hasArrived: boolean }[] = []
+  let latest = String(room.spreadUpTo ?? 0)
   let timer: NodeJS.Timeout | undefined
-  room.spread = id => {
+  room.spread = (id, arrived) => {
+    if (!arrived && onTheWay.length === 0) return noteSoon(id)
+    const one = { id, hasArrived: !arrived }
+    onTheWay.push(one)
+    void arrived?.then(() => {
+      one.hasArrived = true
+      const first = onTheWay.findIndex(({ hasArrived }) => !hasArrived)
+      const last = onTheWay.splice(0, first < 0 ? onTheWay.length : first).at(-1)
+      if (last) noteSoon(last.id)
+    })
+  }
+  function noteSoon (id: string): void {
     latest = id
     timer ??= setTimeout(note, SPREAD_MS, id).unref()
   }
@@ -56,40 +75,43 @@ function keepPosition (room: Room, put: (position: string) => void): void {
     put(id)
     timer = latest === id ? undefined : setTimeout(note, SPREAD_MS, latest).unref()
   }
+  return () => latest
 }
 
-/** What may not have been sent to all who are in, in order. */
-export function unspread (room: Room, records: ReadonlyMap<string, string>): readonly Message[] {
-  const position = Number(records.get(POSITION) ?? 0)
-  return room.history.said.flatMap(({ message }) => {
-    const number = numberBy(message, room.jid)
-    if (number === undefined || number <= position) return []
-    return message.withoutPayload(child => isDelay(child) && message.tree(child).attrs['from'] === room.jid.toString()).again()
-  })
+/** Up to which number all that was said has reached all who were in at the home before. */
+export function positionIn (records: ReadonlyMap<string, string>): number | undefined {
+  const position = records.get(POSITION)
+  return position === undefined ? undefined : Number(position)
 }
 
-function lastNumber ({ history, jid }: Room): number {
-  const last = history.said.at(-1)
-  return (last && numberBy(last.message, jid)) ?? 0
+function recordOf ({ occupant: { nick, role, written }, token, presence }: OccupantSession): string {
+  return JSON.stringify({ nick, role, token, presence: presence.toXml(NS_CLIENT), written } satisfies SessionRecord)
 }
 
-function isDelay ({ name, ns }: Child): boolean {
-  return name === 'delay' && ns === NS_DELAY
+function lockedRecordOf ({ createdAt, affiliations }: Room): string {
+  const all = [...affiliations].map(affiliate => ({ ...affiliate, jid: affiliate.jid.toString() }))
+  return JSON.stringify({ createdAt, affiliations: all } satisfies LockedRecord)
 }
 
-function recordOf ({ occupant: { nick, role }, token, presence }: OccupantSession): string {
-  return JSON.stringify({ nick, role, token, presence: presence.toXml(NS_CLIENT) } satisfies SessionRecord)
+/** A room that its owner had not configured yet at its home before (§10.1), as it was made there. */
+export function lockedRoomIn (jid: Jid, records: ReadonlyMap<string, string>): Room | undefined {
+  const text = records.get(LOCKED)
+  if (text === undefined) return
+  const { createdAt, affiliations } = JSON.parse(text) as LockedRecord // `lockedRecordOf` wrote it
+  const all = affiliations.map(affiliate => ({ ...affiliate, jid: Jid.parse(affiliate.jid) }))
+  return new Room(jid, { config: new Map(), affiliations: new Affiliations(all), createdAt }, true)
 }
 
 /** Brings the occupants back, in the order in which they came. */
 export function restoreOccupants (room: Room, records: ReadonlyMap<string, string>): void {
-  const all = [...records].filter(([address]) => address !== POSITION).map(([address, text]) => ({ jid: Jid.parse(address), record: JSON.parse(text) as SessionRecord })) // `recordOf` wrote it
+  const all = [...records].filter(([address]) => address !== POSITION && address !== LOCKED).map(([address, text]) => ({ jid: Jid.parse(address), record: JSON.parse(text) as SessionRecord })) // `recordOf` wrote it
   all.sort((a, b) => parseInt(a.record.token, 36) - parseInt(b.record.token, 36))
-  for (const { jid, record: { nick, role, token, presence } } of all) {
+  for (const { jid, record: { nick, role, token, presence, written } } of all) {
     const last = storedStanza(presence)
     const affiliation = room.affiliationOf(jid)
     if (last.kind !== 'presence' || affiliation === 'outcast') continue
     const occupant = room.occupant(nick) ?? new Occupant(room.jid.withResource(nick), jid.bare, affiliation, role)
+    occupant.written ??= written
     room.enter(occupant, jid, last, token)
   }
 }

@@ -58,8 +58,12 @@ export class Room {
   #recipients: readonly OccupantSession[] = []
   readonly #data = new Map<symbol, unknown>()
   #nextToken = 0
-  /** Called when all who are in have been sent the message that the room's archive keeps under that id. */
-  spread: (id: string) => void = ignore
+  /** Called when all who are in are sent the message that the archive keeps under that id, in order; `arrived`: once they have it. */
+  spread: (id: string, arrived: Promise<unknown> | undefined) => void = ignore
+  /** Under which number the last message is kept that had reached all when the room came into memory. */
+  spreadUpTo: number | undefined
+  /** What is kept behind that: it may not have reached all. */
+  unspread: readonly Message[] = []
   /** Called when other nodes must know something else of these sessions to go on with the room. */
   touch: (sessions: readonly OccupantSession[]) => void = ignore
 

@@ -16,7 +16,6 @@ import { Turns } from '../util/turns.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message, Stanza } from '../xmpp/stanza.ts'
 import { registerAdminIq } from './admin-iq.ts'
-import { registerInvitations } from './direct-invitation.ts'
 import { shutDown } from './destroy.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import type { MucLimits } from './limits.ts'
@@ -79,7 +78,10 @@ export class Rooms implements Destination {
     const { limits = DEFAULT_LIMITS, db, router, stages, hosts, events, cluster } = parts
     const options = new RoomOptions(limits)
     this.#parts = parts
-    this.#muc = { router, stages, hosts, limits, options, store: roomStore(db, options), end: room => this.#reception.end(room) }
+    this.#muc = {
+      router, stages, hosts, limits, options, store: roomStore(db, options),
+      affiliated: (room, accounts) => { events.affiliated(room, accounts) }, end: room => this.#reception.end(room),
+    }
     this.#live = new LiveRooms({
       store: this.#muc.store, events, cluster, say: (room, message) => { this.broadcast(room, message) },
     })
@@ -97,7 +99,6 @@ export class Rooms implements Destination {
     registerAdminIq(host, this.#muc)
     registerOwnerIq(host, this.#muc)
     registerRegistration(host, this.#muc)
-    registerInvitations(host, this.#muc, (jid, task) => this.#inRoom(jid, task))
   }
 
   /** Forgets the rooms that would have ended with their occupants, had the server not ended first. */
@@ -185,9 +186,12 @@ export class Rooms implements Destination {
     if (!to || !from) return
     if (to.local === '') return this.#reception.receiveAtService(stanza, from, to)
     const key = to.bare.toString()
-    const room = this.#turns.isBusy(key) ? undefined : this.#live.occupied.get(key)
+    const isBusy = this.#turns.isBusy(key)
+    const behind = isBusy ? undefined : this.#forwarding?.behind(key, stanza)
+    if (behind) return behind
+    const room = isBusy ? undefined : this.#live.occupied.get(key)
     if (room && stanza.kind === 'message' && isForAll(stanza)) return this.#reception.sendToAll(room, stanza)
-    const node = room || this.#turns.isBusy(key) ? undefined : this.#live.elsewhere(key)
+    const node = room || isBusy ? undefined : this.#live.elsewhere(key)
     if (node !== undefined) return this.#forwarding?.send(node, key, stanza)
     return this.#receiveInTurn({ stanza, from, to, key, claimant: AT_ITS_PLACE })
   }
@@ -214,6 +218,8 @@ export class Rooms implements Destination {
     const { key, stanza } = arrival
     let handedOver: void | Promise<void> = undefined
     await this.#turns.inTurn(key, async () => {
+      handedOver = this.#forwarding?.behind(key, stanza)
+      if (handedOver) return
       const outcome = await this.#receiveLocated(arrival)
       handedOver = outcome.node === undefined ? outcome.handedOver : this.#forwarding?.send(outcome.node, key, stanza)
     })

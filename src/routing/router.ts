@@ -152,7 +152,11 @@ export class Router {
 
   /** Tells the sender why a stanza did not get where it should, unless it is one that must not be answered. */
   bounce (stanza: Stanza, error: StanzaError): void | Promise<void> {
-    if (stanza.from && !isAnswer(stanza)) return this.post(errorReply(stanza, error))
+    if (!stanza.from || isAnswer(stanza)) return
+    const reply = errorReply(stanza, error)
+    // XEP-0045 §18.1: whom what a room says to all does not reach is the room's matter, not that of who said it there.
+    const isForRoom = stanza.isCopy && stanza.type === 'groupchat'
+    return this.post(isForRoom ? reply.withAddress(reply.from, stanza.from.bare) : reply)
   }
 }
 

@@ -12,7 +12,7 @@ export class EventTable {
   readonly #handlers: Handlers = {
     'session.bound': [], 'session.reachable': [], 'session.ending': [], 'session.ended': [],
     'stanza.delivered': [], 'message.left': [], 'account.removed': [], 'account.leaving': [], 'account.left': [],
-    'room.opened': [], 'room.ended': [], 'room.leaving': [], 'room.left': [],
+    'room.opened': [], 'room.affiliated': [], 'room.ended': [], 'room.leaving': [], 'room.left': [],
   }
   readonly #log: Logger
 
@@ -70,6 +70,10 @@ export class EventTable {
   /** All have dealt with it when it resolves. */
   async roomOpened (room: Parameters<Events['room.opened']>[0]): Promise<void> {
     await this.#all('room.opened', handler => handler(room))
+  }
+
+  affiliated (...what: Parameters<Events['room.affiliated']>): void {
+    for (const handler of this.#handlers['room.affiliated']) this.#guard('room.affiliated', () => handler(...what))
   }
 
   /** All have dealt with it when it resolves. */

@@ -50,6 +50,16 @@ export interface Homes {
   forward (node: string, stanza: Stanza): Promise<boolean>
 }
 
+/** The other nodes, for what extensions there and here have to say to each other. */
+export interface Others {
+  /** All that live. */
+  readonly nodes: readonly string[]
+  /** In order with all else that is asked of that node. Rejects as a bus does. */
+  ask (node: string, extension: string, text: string, body?: Buffer): Promise<string>
+  /** Who answers what extensions are asked. */
+  answer (handler: (from: string, extension: string, text: string, body: Buffer) => string | Promise<string>): void
+}
+
 /** Keeps what other nodes need to go on with a room: a text for each session that is in, by its address. */
 export interface RoomRecords {
   /** Kept before clients are sent what is written after this; nothing for a session that is not in any more. */

@@ -1,0 +1,123 @@
+/**
+ * A group's message on its way to the members who are not in: once to each node on which members are online, which are
+ * known there (members-here.ts), and from there to their accounts, whose homes know which devices are not in. A node
+ * that has said that it has none is not told again before it says that it has.
+ */
+import { Jid, storedStanza } from '../../src/extension/api.ts'
+import type { ExtensionHost, Message, OtherNodes, Room } from '../../src/extension/api.ts'
+import { MembersHere } from './members-here.ts'
+
+/** Stand before what nodes tell each other: a room's message (the body), that there are members of a room, who has changed. */
+const SAID = 'said '
+const HERE = 'here '
+const CHANGED = 'changed '
+const NONE = '0'
+
+export class Distribution {
+  readonly #host: ExtensionHost
+  readonly #others: OtherNodes | undefined
+  readonly #members: MembersHere
+  /** Nodes that have no members of a room online, by the room. */
+  readonly #without = new Map<string, Set<string>>()
+
+  #last: Promise<void> | undefined
+
+  constructor (host: ExtensionHost) {
+    this.#host = host
+    this.#others = host.others
+    this.#members = new MembersHere({
+      db: host.db, log: host.log, isOnline: account => host.sessionsOf(account).length > 0,
+      first: room => { void this.#tellHome(room) },
+    })
+    this.#others?.answer((from, text, body) => this.#answer(from, text, body))
+  }
+
+  cameOnline (account: Jid): void {
+    void this.#members.look(account)
+  }
+
+  wentOffline (account: Jid): void {
+    this.#members.remove(account)
+  }
+
+  /** Accounts are something else in a room, or want something else of it: their homes look again. */
+  changed (accounts: readonly Jid[]): void {
+    const online = accounts.filter(account => this.#host.sessionsOf(account).length > 0)
+    for (const account of online) void this.#members.look(account)
+    const elsewhere = accounts.filter(account => !online.includes(account))
+    if (elsewhere.length > 0) for (const node of this.#others?.nodes ?? []) this.#tell(node, CHANGED + elsewhere.join('\n'))
+  }
+
+  /** Sends what is said in a room to its members. */
+  send (room: Room, message: Message): void {
+    const key = room.jid.toString()
+    void this.#inOrder(() => { this.#sendHere(room, key, message) })
+    const { nodes = [] } = this.#others ?? {}
+    if (nodes.length === 0) return
+    const without = this.#without.get(key)
+    const bytes = message.toBytes()
+    for (const node of nodes) if (!without?.has(node)) this.#tell(node, SAID + key, bytes, key)
+  }
+
+  /** The room is not at home here any more. */
+  forget (room: Room): void {
+    this.#without.delete(room.jid.toString())
+  }
+
+  #sendHere (room: Room, key: string, message: Message): void {
+    const members = this.#members.of(key)
+    if (members.length > 0) void room.outbox.send(members, account => { this.#host.route(message.copyFor(account)) })
+  }
+
+  #tell (node: string, text: string, body?: Buffer, room?: string): void {
+    this.#others?.ask(node, text, body).then(answer => {
+      if (room === undefined || answer !== NONE) return
+      const without = this.#without.get(room)
+      if (without) without.add(node)
+      else this.#without.set(room, new Set([node]))
+    }, () => {}) // that node is gone, and who was online there is not
+  }
+
+  async #answer (from: string, text: string, body: Buffer): Promise<string> {
+    if (text.startsWith(HERE)) this.#without.get(text.slice(HERE.length))?.delete(from)
+    else if (text.startsWith(CHANGED)) this.#look(text.slice(CHANGED.length).split('\n'))
+    else if (text.startsWith(SAID)) return this.#hand(text.slice(SAID.length), body)
+    return ''
+  }
+
+  #look (accounts: readonly string[]): void {
+    for (const account of accounts.map(text => Jid.parse(text))) {
+      if (this.#host.sessionsOf(account).length > 0) void this.#members.look(account)
+    }
+  }
+
+  async #hand (room: string, body: Buffer): Promise<string> {
+    let members: readonly Jid[] = []
+    await this.#inOrder(() => {
+      members = this.#members.of(room)
+      const message = members.length > 0 ? storedStanza(body) : undefined
+      if (message?.kind === 'message') for (const account of members) this.#host.route(message.copyFor(account))
+    })
+    return String(members.length)
+  }
+
+  /** At once, or when all who have come online by now are looked up, behind what waits for that already. */
+  #inOrder (task: () => void): void | Promise<void> {
+    const settled = this.#members.settled()
+    if (!settled && !this.#last) return task()
+    const done = Promise.all([this.#last, settled]).then(() => {
+      if (this.#last === done) this.#last = undefined
+      task()
+    })
+    return this.#last = done
+  }
+
+  async #tellHome (room: string): Promise<void> {
+    try {
+      const home = await this.#others?.homeOf(Jid.parse(room))
+      if (home !== undefined) this.#tell(home, HERE + room)
+    } catch (error) { // Redis is away
+      this.#host.log.debug({ err: error, room }, 'the home of a room could not be told who is online')
+    }
+  }
+}
