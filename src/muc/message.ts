@@ -63,8 +63,7 @@ function store (muc: Muc, room: Room, message: Message, session?: OccupantSessio
 /** What comes again goes no further: it was its reflection that its sender missed. */
 function reflect (muc: Muc, room: Room, message: Message, session?: OccupantSession): void | Promise<void> {
   if (!session) return
-  const again = message.again()
-  return room.outbox.send([session], ({ isIn, jid }) => { if (isIn) post(muc, again.withAddress(again.from, jid)) })
+  return room.outbox.send([session], ({ isIn, jid }) => { if (isIn) post(muc, message.withAddress(message.from, jid)) })
 }
 
 function spread (muc: Muc, room: Room, message: Message, occupant: Occupant | undefined): void | Promise<void> {
