@@ -87,13 +87,8 @@ function accountsOf (scripts: readonly ScriptFile[]): readonly Account[] {
   return [...accounts.values()]
 }
 
-/** Why a script is known to fail, if it says so; what is ours on one node may not be on many. */
-function knownFault (server: ServerName, script: Script): string | undefined {
-  return script.fails.get(NODES === 1 ? server : 'nodes')
-}
-
 function report (server: ServerName, { file, script, problem }: Outcome): void {
-  const known = knownFault(server, script)
+  const known = script.fails.get(server)
   if (problem === undefined) console.log(`${known === undefined ? 'ok   ' : 'FIXED'} ${file}`)
   else if (known === undefined) console.log(`FAIL  ${file}: ${script.rule}: ${script.title}\n      ${problem}`)
   else console.log(`known ${file}: ${known}`)
@@ -101,7 +96,7 @@ function report (server: ServerName, { file, script, problem }: Outcome): void {
 
 function summarise (server: ServerName, outcomes: readonly Outcome[]): number {
   const failed = outcomes.filter(({ problem }) => problem !== undefined)
-  const unexpected = failed.filter(({ script }) => knownFault(server, script) === undefined)
+  const unexpected = failed.filter(({ script }) => script.fails.get(server) === undefined)
   console.log(`${server}: ${outcomes.length} scripts, ${outcomes.length - failed.length} passed, ` +
     `${failed.length - unexpected.length} failed as they say, ${unexpected.length} failed`)
   return unexpected.length > 0 ? 1 : 0

@@ -3,7 +3,7 @@
  * receipt (XEP-0184: Message Delivery Receipts), and which were read (XEP-0333: Displayed Markers). See docs/status.md.
  */
 import { el, extension, Jid, JidError, StanzaError } from '../../src/extension/api.ts'
-import type { Account, Message, Session, Stanza } from '../../src/extension/api.ts'
+import type { Account, ExtensionHost, Message, Session, Stanza } from '../../src/extension/api.ts'
 import { Heard } from './news.ts'
 import { readStatus, saveNews } from './store.ts'
 
@@ -34,14 +34,28 @@ export const messageStatus = extension({
     host.every(SAVE_MS, save)
     host.when('account.leaving', save)
     host.atShutdown(save)
+    host.others?.answer(async () => {
+      await save()
+      return ''
+    })
     host.iq({ type: 'get', to: ['own-account'], name: 'status', ns: NS }, async ({ payload }, { account }) => {
       const peer = addressOf(payload.attrs.with)
-      await save()
-      const { delivered, displayed } = await readStatus(host.db, account.jid.toString(), peer)
-      return el('status', NS, { with: peer, delivered: idOf(delivered), displayed: idOf(displayed) })
+      await Promise.all([save(), saveAtHomeOf(host, peer)])
+      const { delivered, displayed } = await readStatus(host.db, account.jid.toString(), peer.toString())
+      return el('status', NS, { with: peer.toString(), delivered: idOf(delivered), displayed: idOf(displayed) })
     })
   },
 })
+
+/** What that account has is known at its home first. */
+async function saveAtHomeOf ({ others, log }: ExtensionHost, account: Jid): Promise<void> {
+  try {
+    const home = await others?.homeOf(account)
+    if (home !== undefined) await others?.ask(home, '')
+  } catch (error) { // it is gone, or Redis is: what it had told before has to do
+    log.debug({ err: error }, 'what another node knows of deliveries could not be asked for')
+  }
+}
 
 /** A device has a message of somebody who has an account here. */
 function noteDelivery (heard: Heard, hosts: readonly string[], stanza: Stanza, { account }: Session): void {
@@ -65,9 +79,9 @@ function idOf (seq: number): string | undefined {
   return seq === 0 ? undefined : String(seq)
 }
 
-function addressOf (text: string | undefined): string {
+function addressOf (text: string | undefined): Jid {
   try {
-    if (text !== undefined) return Jid.parse(text).bare.toString()
+    if (text !== undefined) return Jid.parse(text).bare
   } catch (error) {
     if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
     throw error
