@@ -14,7 +14,7 @@ import type { Client } from './testing/world.ts'
 import { Jid } from './xmpp/jid.ts'
 
 const SM = 'urn:xmpp:sm:3'
-const EXTENSIONS = [archive, offline, carbons, [streamManagement, { 'resume-seconds': 2, 'queue': 100 }]] as const
+const EXTENSIONS = [archive, offline, carbons, [streamManagement, { 'resume-seconds': 4, 'queue': 100 }]] as const
 const ROMEO = Jid.parse('romeo@localhost')
 const JULIET = Jid.parse('juliet@localhost')
 
@@ -132,7 +132,7 @@ describe.skipIf(!hasRedis())('what a dead node has left', () => {
     await subscribes(romeo, juliet)
     await juliet.sends('<presence/>')
     await hears(romeo, 'available from juliet@localhost/balcony')
-    await new Promise(resolve => { setTimeout(resolve, 50) }) // her session is written behind
+    await b.cluster.records.save(juliet.session.account)
 
     b.dies()
     await eventually(() => { expect(a.core.accounts.peek(JULIET)?.sessions).toHaveLength(1) })
@@ -202,7 +202,7 @@ describe.skipIf(!hasRedis())('what a dead node has left', () => {
     await subscribes(juliet, romeo)
     await romeo.sends('<presence/>')
     await hears(juliet, 'available from romeo@localhost/orchard')
-    await new Promise(resolve => { setTimeout(resolve, 50) })
+    await b.cluster.records.save(juliet.session.account)
     await dies(b, a)
 
     await romeo.sends("<presence type='unavailable'/>")
