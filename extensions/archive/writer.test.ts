@@ -132,7 +132,7 @@ test('what was written although the answer was lost is not written again', async
 })
 
 test('after a while without a database senders are told to wait, and its number is the next one\'s', async () => {
-  start(50)
+  start(400)
   const archive = new Archive(ROMEO, EMPTY)
   await keep(archive, 'one').committed
   line.state = 'down'
@@ -153,7 +153,7 @@ test('after a while without a database senders are told to wait, and its number 
 })
 
 test('what turns out to be written although it was refused is handed over, once, and known when it comes again', async () => {
-  start(50)
+  start(400)
   const archive = new Archive(ROMEO, EMPTY)
   line.state = 'answers are lost'
   const refused = [keep(archive, 'one', 'id one'), keep(archive, 'two')]
@@ -171,7 +171,7 @@ test('what turns out to be written although it was refused is handed over, once,
 })
 
 test('a database that does not answer is one that is away; what it writes much later is not lost', async () => {
-  start(50)
+  start(400)
   const archive = new Archive(ROMEO, EMPTY)
   line.hang()
   await expect(keep(archive, 'one').committed).rejects.toMatchObject(WAIT)
@@ -189,7 +189,7 @@ test('a database that does not answer is one that is away; what it writes much l
 })
 
 test('what comes again after that, bytes and all, is kept as what it is', async () => {
-  start(50)
+  start(400)
   const archive = new Archive(ROMEO, EMPTY)
   line.hang()
   await expect(keep(archive, 'one', 'id one').committed).rejects.toMatchObject(WAIT)
