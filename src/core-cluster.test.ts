@@ -133,6 +133,7 @@ describe.skipIf(!hasRedis())('what a dead node has left', () => {
     await juliet.sends('<presence/>')
     await hears(romeo, 'available from juliet@localhost/balcony')
     await b.cluster.records.save(juliet.session.account)
+    await romeo.received() // an answer to his probe, perhaps
 
     b.dies()
     await eventually(() => { expect(a.core.accounts.peek(JULIET)?.sessions).toHaveLength(1) })

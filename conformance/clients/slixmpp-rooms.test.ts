@@ -70,6 +70,8 @@ describe.skipIf(missing !== undefined)('slixmpp in rooms', () => {
     await romeo.does('make_room', { room, nick: 'Romeo', options: { 'muc#roomconfig_membersonly': true } })
     expect(await nurse.does('enter', { room, nick: 'Nurse' })).toBe('registration-required')
 
+    // XEP-0249: who invites directly sees to the membership before.
+    if (way === 'invite_directly') await romeo.does('set_affiliation', { room, jid: JULIET, affiliation: 'member' })
     await romeo.does(way, { room, to: JULIET, reason: 'A feast' })
 
     expect((await juliet.sees('invitation', { room, reason: 'A feast' }))['by']).toMatch(new RegExp(`^${ROMEO}`))

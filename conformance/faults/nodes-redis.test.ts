@@ -10,9 +10,9 @@ import type { Pair } from './load.ts'
 import { Nodes } from './nodes.ts'
 import { untilWhole } from './whole.ts'
 
-const GONE_MS = Number(process.env['FAULT_REDIS_SECONDS'] ?? 6) * 1000
-/** When Redis is known to be gone, and those who wait for it wait. */
-const KNOWN_MS = 2_000
+const GONE_MS = Number(process.env['FAULT_REDIS_SECONDS'] ?? 8) * 1000
+/** When Redis is known to be gone, what was settled before is said, and those who wait for it wait. */
+const KNOWN_MS = 4_500
 const MOMENT_MS = 300
 /** So much may have been under way. */
 const WINDOW = 20

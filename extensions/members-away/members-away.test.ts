@@ -125,7 +125,7 @@ test('who is made a member is told, and who is none any more is not', async () =
 
   await says(crone, 'two')
 
-  expect(await hears(stranger)).toEqual(['firstwitch: two'])
+  await expect.poll(() => hears(stranger)).toEqual(['firstwitch: two'])
   expect(await hears(phone)).toEqual(['firstwitch: one'])
 })
 
