@@ -57,7 +57,12 @@ export interface Stages {
   room: {
     guard: (message: Message, room: Room, sender: Occupant) => Verdict
     rewrite: (message: Message, room: Room, sender: Occupant) => Message
-    /** For all only, as what follows; without a sender where the room itself says something. */
+    /**
+     * For all only, as what follows: it was kept before, and comes again, as all would get it. Then it is not guarded:
+     * it was allowed the first time.
+     */
+    known: (message: Message, room: Room, sender: Occupant) => boolean
+    /** Without a sender where the room itself says something. */
     store: (message: Message, room: Room, sender: Occupant | undefined) => Stored | undefined
     /** With the id under which it is kept, if it is. */
     fanout: (message: Message, room: Room, sender: Occupant | undefined) => void

@@ -20,7 +20,7 @@ export class StageTable {
     read: { arrived: [], handled: [] },
     send: { guard: [], rewrite: [], store: [], fanout: [] },
     receive: { guard: [], rewrite: [], store: [], fanout: [] },
-    room: { guard: [], rewrite: [], store: [], fanout: [], present: [] },
+    room: { guard: [], rewrite: [], known: [], store: [], fanout: [], present: [] },
     write: { hold: [], track: [] },
   }
   readonly #log: Logger
@@ -140,6 +140,15 @@ export class StageTable {
       }
     }
     return rewritten
+  }
+
+  isKnownInRoom (message: Message, room: Room, sender: Occupant): boolean {
+    for (const { extension, run } of this.#table.room.known) {
+      try {
+        if (run(message, room, sender)) return true
+      } catch (error) { this.#report(error, extension, 'room.known', message) }
+    }
+    return false
   }
 
   storeInRoom (message: Message, room: Room, sender: Occupant | undefined): Stored | undefined {

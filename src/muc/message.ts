@@ -23,13 +23,16 @@ export function sendToAll (muc: Muc, room: Room, message: Message): void | Promi
   const isForSubject = message.children.length > 0 && isSubject(message)
   if (isForSubject) checkSubject(room, occupant.role)
   else if (!hasVoice(occupant.role, room.isModerated)) throw new StanzaError('forbidden')
-  checkRate(muc, occupant, room)
   const clean = withoutForgedIds(message.withoutPayload(isRoomsOwn), room.jid).withAddress(occupant.jid, room.jid)
-  const verdict = muc.stages.guardInRoom(clean, room, occupant)
-  if (verdict === 'drop') return
-  if (verdict) throw verdict
   const rewritten = muc.stages.rewriteInRoom(clean, room, occupant)
-  if (isForSubject) return keepSubject(muc, room, rewritten).then(() => store(muc, room, rewritten, session))
+  const isKnown = muc.stages.isKnownInRoom(rewritten, room, occupant)
+  if (!isKnown) {
+    checkRate(muc, occupant, room)
+    const verdict = muc.stages.guardInRoom(clean, room, occupant)
+    if (verdict === 'drop') return
+    if (verdict) throw verdict
+  }
+  if (isForSubject && !isKnown) return keepSubject(muc, room, rewritten).then(() => store(muc, room, rewritten, session))
   return store(muc, room, rewritten, session)
 }
 
