@@ -250,6 +250,10 @@ export class Host implements ExtensionHost {
     this.#parts.rooms.broadcast(room, message)
   }
 
+  spreadLate (room: Room, message: Message, id: string, at: number): void {
+    this.#parts.rooms.spreadLate(room, message, id, at)
+  }
+
   announce (room: Room, message: Message): void | Promise<void> {
     return this.#parts.rooms.announce(room, message)
   }

@@ -84,9 +84,9 @@ async function readUnspread (host: ExtensionHost, { jid }: Room, since: number):
 export async function sendLate (host: ExtensionHost, owner: string, entries: readonly Entry[]): Promise<void> {
   const room = entries.length > 0 ? await host.room(Jid.parse(owner)) : undefined
   if (!room) return
-  for (const { seq, stanza } of entries) {
+  for (const { seq, stanza, sentAt } of entries) {
     const message = storedStanza(stanza)
-    if (message.kind === 'message') host.broadcast(room, stamp(message, room.jid, String(seq)))
+    if (message.kind === 'message') host.spreadLate(room, message, String(seq), sentAt)
   }
 }
 

@@ -208,6 +208,8 @@ export interface ExtensionHost {
   room (jid: Jid): Promise<Room | undefined>
   /** Sends a message to all occupants of a room as it is, and in order: no stage sees it. */
   broadcast (room: Room, message: Message): void
+  /** As `handOverLate`: what was said in a room, and is kept since `at` (milliseconds since 1970). */
+  spreadLate (room: Room, message: Message, id: string, at: number): void
   /** The room itself says something to all: it is kept, and seen by what stages there are from there on. */
   announce (room: Room, message: Message): void | Promise<void>
   accounts: AccountCommands

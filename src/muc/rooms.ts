@@ -21,7 +21,7 @@ import { DEFAULT_LIMITS } from './limits.ts'
 import type { MucLimits } from './limits.ts'
 import { LiveRooms } from './live-rooms.ts'
 import type { Claimant, RoomsCluster } from './live-rooms.ts'
-import { announceToAll, broadcast } from './message.ts'
+import { announceToAll, broadcast, spreadLate } from './message.ts'
 import { roomsDomain } from './muc.ts'
 import type { Muc } from './muc.ts'
 import { announce } from './occupant-presence.ts'
@@ -168,6 +168,11 @@ export class Rooms implements Destination {
   /** Sends a message to all who are in, behind whatever they are sent already. */
   broadcast (room: Room, message: Message): void {
     void broadcast(this.#muc, room, message)
+  }
+
+  /** What turned out to be kept under that id, since then, reaches all whom it would have reached. */
+  spreadLate (room: Room, message: Message, id: string, at: number): void {
+    spreadLate(this.#muc, room, message, id, at)
   }
 
   /** An occupant's presence goes to all again. */
