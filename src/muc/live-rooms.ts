@@ -81,6 +81,12 @@ export class LiveRooms {
     return this.#parts.cluster?.homes.elsewhere(key)
   }
 
+  /** Whether a room is nobody's, and nobody has left who was in: not for sure, as long as this node has not claimed it. */
+  async isAbandoned (key: string): Promise<boolean> {
+    const found = await this.#parts.cluster?.homes.find(key)
+    return found?.node === undefined && found?.hasLegacy !== true
+  }
+
   /** In the room's turn: where it is, in memory from now on if that is here. */
   async locate (jid: Jid, claimant: Claimant = HERE): Promise<LocatedRoom> {
     const key = jid.toString()

@@ -17,6 +17,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import type { Message, Stanza } from '../xmpp/stanza.ts'
 import { registerAdminIq } from './admin-iq.ts'
 import { shutDown } from './destroy.ts'
+import { endIfEmpty } from './leave.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import type { MucLimits } from './limits.ts'
 import { LiveRooms } from './live-rooms.ts'
@@ -71,6 +72,7 @@ export class Rooms implements Destination {
   readonly #reception: Reception
   readonly #forwarding: Forwarding | undefined
   readonly #turns = new Turns()
+  #isStopping = false
   /** What people can have done at rooms. */
   readonly commands = new RoomCommands()
 
@@ -106,8 +108,19 @@ export class Rooms implements Destination {
     for (const host of this.#parts.hosts) await this.#muc.store.removeTemporary(roomsDomain(host))
   }
 
+  /** The same in a cluster: of the rooms that no node has at home, and none has left to another. */
+  async endAbandoned (): Promise<void> {
+    for (const host of this.#parts.hosts) {
+      for (const jid of await this.#muc.store.listTemporary(roomsDomain(host))) {
+        if (this.#isStopping) return
+        if (await this.#live.isAbandoned(jid.toString())) await this.#inRoom(jid, async room => endIfEmpty(this.#muc, room))
+      }
+    }
+  }
+
   /** §11.2: tells everybody that the server ends. */
   async stop (): Promise<void> {
+    this.#isStopping = true
     await Promise.all([...this.#live.occupied.values()].map(room => shutDown(this.#muc, room)))
   }
 

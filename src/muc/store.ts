@@ -45,6 +45,8 @@ export interface RoomStore {
   countOwnedBy (owner: Jid): Promise<number>
   /** Forgets the rooms that had ended if their server had not ended first. */
   removeTemporary (service: string): Promise<void>
+  /** The rooms that end with their last occupant, also those with somebody in. */
+  listTemporary (service: string): Promise<readonly Jid[]>
 }
 
 export function roomStore (db: Database, options: RoomOptions): RoomStore {
@@ -68,6 +70,10 @@ export function roomStore (db: Database, options: RoomOptions): RoomStore {
     },
     async removeTemporary (service) {
       await db.query('delete from room where not is_persistent and service = $1', [service])
+    },
+    async listTemporary (service) {
+      const rows = await db.query<{ readonly jid: string }>('select jid from room where not is_persistent and service = $1', [service])
+      return rows.map(({ jid }) => Jid.parse(jid))
     },
   }
 }
