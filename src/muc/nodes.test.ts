@@ -47,6 +47,24 @@ test('a room that is not persistent is gone when all nodes were, and others are 
   await expect.poll(rooms, PATIENCE).toEqual(['hags', 'kept'])
 })
 
+test('how far a room was heard is remembered as long as one is in, whatever the nick', async () => {
+  const cluster = await threeNodes()
+  const { room } = cluster
+  const [first, second] = await witches(cluster)
+  const remembered = (): readonly string[] => [...second.session.heard?.keys() ?? []]
+  await says(first, 'hello', room)
+  await heardUntil(second, 'firstwitch: hello')
+
+  await second.sends(`<presence to='${room}/otherwitch'/>`)
+  await heardUntil(second, 'otherwitch none/participant 110')
+  const within = remembered()
+  await leaves(second, 'otherwitch', room)
+  await heardUntil(second, 'gone otherwitch none/none 110')
+
+  expect(within).toEqual([room])
+  expect(remembered()).toEqual([])
+})
+
 test('a private message reaches each device of who is at home elsewhere, and is kept once', async () => {
   const cluster = await threeNodes()
   const { b, room } = cluster
