@@ -102,7 +102,13 @@ export async function createCore (options: CoreOptions): Promise<Core> {
     isTaken: (message, account) => events.isTaken(message, account),
   })
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
-  const rooms = new Rooms({ router, stages, iqs, events, disco, db, log, hosts, limits: options.muc, cluster })
+  const rooms = new Rooms({
+    router, stages, iqs, events, disco, db, log, hosts, limits: options.muc, cluster,
+    accounts: {
+      isThere: async jid => await accounts.locate(jid) !== undefined,
+      lasts: async jid => await store.find(jid) !== undefined,
+    },
+  })
   const parts = {
     rooms, worth, keepWith: new Map<string, KeepWith>(), commandTable: new Commands(disco), hosts, db, log, stages, iqs, events, streams,
     disco, router, rosters, accounts, incoming, durables, records: cluster?.records, homes: cluster?.homes, others: cluster?.others,

@@ -65,6 +65,13 @@ export class LiveRooms {
     return this.#occupied
   }
 
+  /** How many rooms somebody owns that are yet to be set up. */
+  countLocked (owner: Jid): number {
+    let count = 0
+    for (const room of this.#occupied.values()) if (room.isLocked && room.affiliationOf(owner) === 'owner') count++
+    return count
+  }
+
   /** Every room in memory. */
   * atHome (): Iterable<Room> {
     yield * this.#occupied.values()

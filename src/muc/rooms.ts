@@ -17,6 +17,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import type { Message, Stanza } from '../xmpp/stanza.ts'
 import { registerAdminIq } from './admin-iq.ts'
 import { shutDown } from './destroy.ts'
+import { InvitationRate } from './invitation-rate.ts'
 import { endIfEmpty } from './leave.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import type { MucLimits } from './limits.ts'
@@ -24,7 +25,7 @@ import { LiveRooms } from './live-rooms.ts'
 import type { Claimant, RoomsCluster } from './live-rooms.ts'
 import { announceToAll, broadcast, spreadLate } from './message.ts'
 import { roomsDomain } from './muc.ts'
-import type { Muc } from './muc.ts'
+import type { Muc, RoomAccounts } from './muc.ts'
 import { announce } from './occupant-presence.ts'
 import type { Occupant } from './occupant.ts'
 import { registerOwnerIq } from './owner-iq.ts'
@@ -45,6 +46,7 @@ export interface RoomsParts {
   readonly db: Database
   readonly log: Logger
   readonly hosts: readonly string[]
+  readonly accounts: RoomAccounts
   readonly limits?: MucLimits | undefined
   /** Where this is one node of many. */
   readonly cluster?: RoomsCluster | undefined
@@ -81,8 +83,9 @@ export class Rooms implements Destination {
     const options = new RoomOptions(limits)
     this.#parts = parts
     this.#muc = {
-      router, stages, hosts, limits, options, store: roomStore(db, options),
-      affiliated: (room, accounts) => { events.affiliated(room, accounts) }, end: room => this.#reception.end(room),
+      router, stages, hosts, limits, options, store: roomStore(db, options), accounts: parts.accounts, invitations: new InvitationRate(),
+      countLocked: owner => this.#live.countLocked(owner), affiliated: (room, accounts) => { events.affiliated(room, accounts) },
+      end: room => this.#reception.end(room),
     }
     this.#live = new LiveRooms({
       store: this.#muc.store, events, cluster, say: (room, message) => { this.broadcast(room, message) },
