@@ -3,7 +3,7 @@
  */
 import type {
   AccountCommands, AccountData, Command, DiscoTarget, Durable, Events, ExtensionHost, IqHandler, IqRoute, IqTarget, KeepWith,
-  NonzaHandler, OfferedStream, OtherNodes, Point, Resumption, RoomCommand, RoomData, Stages,
+  KeepWithAffiliations, NonzaHandler, OfferedStream, OtherNodes, Point, Resumption, RoomCommand, RoomData, Stages,
 } from './extension/api.ts'
 import { childLog } from './log.ts'
 import type { Logger } from './log.ts'
@@ -71,6 +71,10 @@ export class Host implements ExtensionHost {
     const { keepWith } = this.#parts
     keepWith.set(ns, write)
     this.#undo.push(() => { keepWith.delete(ns) })
+  }
+
+  keepWithAffiliations (write: KeepWithAffiliations): void {
+    this.#undo.push(this.#parts.rooms.keepWithAffiliations(write))
   }
 
   keptWith ({ children }: Message): KeepWith | undefined {

@@ -1,4 +1,5 @@
 /** What the parts of Multi-User Chat have in common: what they need of the server, and the service's own settings. */
+import type { KeepWithAffiliations } from '../extension/api.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Router } from '../routing/router.ts'
 import type { Jid } from '../xmpp/jid.ts'
@@ -27,6 +28,8 @@ export interface Muc {
   readonly hosts: readonly string[]
   /** Somebody is something else in the room: it is kept. */
   affiliated (room: Room, accounts: readonly Jid[]): void
+  /** What extensions write with changes of who is what. */
+  readonly keptWith: ReadonlySet<KeepWithAffiliations>
   readonly accounts: RoomAccounts
   readonly invitations: InvitationRate
   /** How many rooms here somebody is yet to set up. */

@@ -2,7 +2,7 @@
  * The rooms of a host, at conference.HOST (XEP-0045): finds and creates them, sees to it that what happens to a room
  * happens in turn, and takes every stanza to the part that deals with it.
  */
-import type { ExtensionHost } from '../extension/api.ts'
+import type { ExtensionHost, KeepWithAffiliations } from '../extension/api.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
 import type { Disco } from '../routing/disco.ts'
@@ -74,6 +74,7 @@ export class Rooms implements Destination {
   readonly #reception: Reception
   readonly #forwarding: Forwarding | undefined
   readonly #turns = new Turns()
+  readonly #keptWith = new Set<KeepWithAffiliations>()
   #isStopping = false
   /** What people can have done at rooms. */
   readonly commands = new RoomCommands()
@@ -83,9 +84,9 @@ export class Rooms implements Destination {
     const options = new RoomOptions(limits)
     this.#parts = parts
     this.#muc = {
-      router, stages, hosts, limits, options, store: roomStore(db, options), accounts: parts.accounts, invitations: new InvitationRate(),
-      countLocked: owner => this.#live.countLocked(owner), affiliated: (room, accounts) => { events.affiliated(room, accounts) },
-      end: room => this.#reception.end(room),
+      router, stages, hosts, limits, options, store: roomStore(db, options), keptWith: this.#keptWith,
+      accounts: parts.accounts, invitations: new InvitationRate(), countLocked: owner => this.#live.countLocked(owner),
+      affiliated: (room, accounts) => { events.affiliated(room, accounts) }, end: room => this.#reception.end(room),
     }
     this.#live = new LiveRooms({
       store: this.#muc.store, events, cluster, say: (room, message) => { this.broadcast(room, message) },
@@ -129,6 +130,12 @@ export class Rooms implements Destination {
 
   get options (): RoomOptions {
     return this.#muc.options
+  }
+
+  /** What is to be written with changes of who is what; what is returned ends that. */
+  keepWithAffiliations (write: KeepWithAffiliations): () => void {
+    this.#keptWith.add(write)
+    return () => { this.#keptWith.delete(write) }
   }
 
   /** What is to be loaded with every room from now on; what is returned ends that. */
