@@ -5,7 +5,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import type { Presence } from '../xmpp/stanza.ts'
 import { isAtLeast } from './affiliation.ts'
 import type { Affiliation } from './affiliation.ts'
-import { chooseHistory, readLimits } from './history.ts'
+import { chooseHistory, isUnlimited, readLimits } from './history.ts'
 import type { HistoryLimits } from './history.ts'
 import { post } from './muc.ts'
 import type { Muc } from './muc.ts'
@@ -67,7 +67,8 @@ export function welcome (
   announceSelf(muc, room, session, { besides, statuses: [
     ...room.isNonAnonymous ? [STATUS.nonAnonymous] : [], ...room.get(logging) ? [STATUS.logged] : [], ...statuses] })
   const { jid } = session
-  const most = Math.min(limits.messages ?? Infinity, room.get(muc.options.historyLength))
+  const asked = limits.messages ?? (isUnlimited(limits) ? room.get(muc.options.defaultHistory) : Infinity)
+  const most = Math.min(asked, room.get(muc.options.historyLength))
   const said = chooseHistory(room.history.said, { ...limits, messages: most })
   void room.outbox.send(said, ({ message }) => { if (session.isIn) post(muc, message.copyFor(jid)) })
   void room.outbox.send([subjectFor(room)], subject => { post(muc, subject.withAddress(subject.from, jid)) })

@@ -54,7 +54,7 @@ describe('the form', () => {
 
     const x = query?.getChild('x', NS_FORMS)
     const values = x && formValues(x)
-    const names = ['allowpm', 'allowinvites', 'changesubject', 'enablelogging', 'getmemberlist', 'lang', 'pubsub', 'maxusers',
+    const names = ['allowpm', 'allowinvites', 'changesubject', 'defaulthistorymessages', 'enablelogging', 'getmemberlist', 'lang', 'pubsub', 'maxusers',
       'membersonly', 'moderatedroom', 'passwordprotectedroom', 'persistentroom', 'presencebroadcast', 'publicroom',
       'roomadmins', 'roomdesc', 'roomname', 'roomowners', 'roomsecret', 'whois']
     expect([...values?.keys() ?? []]).toEqual(expect.arrayContaining([...names.map(name => `muc#roomconfig_${name}`), 'muc#maxhistoryfetch']))
