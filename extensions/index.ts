@@ -1,5 +1,6 @@
 /** The one list of extensions, in the order in which they stand in every stage. */
 import type { Extension } from '../src/extension/api.ts'
+import { affiliationVersions } from './affiliation-versions/index.ts'
 import { archive } from './archive/index.ts'
 import { blocking } from './blocking/index.ts'
 import { calls } from './calls/index.ts'
@@ -55,6 +56,7 @@ export const extensions: readonly Extension[] = [
   registration,
   slowMode,
   hats,
+  affiliationVersions,
   moderation,
   roomAvatar,
   uniqueNames,

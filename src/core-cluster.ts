@@ -53,7 +53,14 @@ export function serveCluster (cluster: Cluster, core: Core, log: Logger, options
   })
   const legacies = new Legacies(cluster, core, log, options.patienceMs ?? PATIENCE_MS)
   const timer = setInterval(() => { void legacies.look() }, options.lookMs ?? LOOK_MS)
-  return () => { clearInterval(timer) }
+  // By then who lives has claimed what is his, also where Redis has come back empty.
+  const once = setTimeout(() => {
+    core.rooms.endAbandoned().catch(error => { log.warn({ err: error }, 'rooms that have ended could not be removed') })
+  }, options.patienceMs ?? PATIENCE_MS)
+  return () => {
+    clearInterval(timer)
+    clearTimeout(once)
+  }
 }
 
 /** Answers who has forwarded a stanza: whether it has been taken. */

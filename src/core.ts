@@ -16,7 +16,9 @@ import { Host } from './host.ts'
 import type { Logger } from './log.ts'
 import type { MucLimits } from './muc/limits.ts'
 import { roomsDomain } from './muc/muc.ts'
+import type { RoomAccounts } from './muc/muc.ts'
 import { Rooms } from './muc/rooms.ts'
+import type { RoomsParts } from './muc/rooms.ts'
 import type { OthersAnswer, Parts } from './parts.ts'
 import { Presences } from './presence/presence.ts'
 import { registerRosterIq } from './roster/roster-iq.ts'
@@ -102,7 +104,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
     isTaken: (message, account) => events.isTaken(message, account),
   })
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
-  const rooms = new Rooms({ router, stages, iqs, events, disco, db, log, hosts, limits: options.muc, cluster })
+  const rooms = createRooms(options, { router, stages, iqs, events, disco, accounts: knownAccounts(accounts, store) })
   const parts = {
     rooms, worth, keepWith: new Map<string, KeepWith>(), commandTable: new Commands(disco), hosts, db, log, stages, iqs, events, streams,
     disco, router, rosters, accounts, incoming, durables, records: cluster?.records, homes: cluster?.homes, others: cluster?.others,
@@ -139,6 +141,21 @@ function createAccounts (
       restore: (account, saved) => durables.restore(account, saved),
     },
   })
+}
+
+function createRooms (
+  { db, log, hosts, muc: limits, cluster }: CoreOptions,
+  parts: Pick<RoomsParts, 'router' | 'stages' | 'iqs' | 'events' | 'disco' | 'accounts'>,
+): Rooms {
+  return new Rooms({ ...parts, db, log, hosts, limits, cluster })
+}
+
+/** What rooms ask about accounts. */
+function knownAccounts (accounts: Accounts, store: AccountStore): RoomAccounts {
+  return {
+    isThere: async jid => await accounts.locate(jid) !== undefined,
+    lasts: async jid => await store.find(jid) !== undefined,
+  }
 }
 
 /** Each host is its accounts' and its rooms', accounts have presence and a roster, and other nodes' extensions an answer. */

@@ -3,7 +3,7 @@
  */
 import type {
   AccountCommands, AccountData, Command, DiscoTarget, Durable, Events, ExtensionHost, IqHandler, IqRoute, IqTarget, KeepWith,
-  NonzaHandler, OfferedStream, OtherNodes, Point, Resumption, RoomCommand, RoomData, Stages,
+  KeepWithAffiliations, NonzaHandler, OfferedStream, OtherNodes, Point, Resumption, RoomCommand, RoomData, Stages,
 } from './extension/api.ts'
 import { childLog } from './log.ts'
 import type { Logger } from './log.ts'
@@ -71,6 +71,10 @@ export class Host implements ExtensionHost {
     const { keepWith } = this.#parts
     keepWith.set(ns, write)
     this.#undo.push(() => { keepWith.delete(ns) })
+  }
+
+  keepWithAffiliations (write: KeepWithAffiliations): void {
+    this.#undo.push(this.#parts.rooms.keepWithAffiliations(write))
   }
 
   keptWith ({ children }: Message): KeepWith | undefined {
@@ -248,6 +252,10 @@ export class Host implements ExtensionHost {
 
   broadcast (room: Room, message: Message): void {
     this.#parts.rooms.broadcast(room, message)
+  }
+
+  spreadLate (room: Room, message: Message, id: string, at: number): void {
+    this.#parts.rooms.spreadLate(room, message, id, at)
   }
 
   announce (room: Room, message: Message): void | Promise<void> {

@@ -38,12 +38,19 @@ export function drafter (
 }
 
 /**
- * What a room's archive keeps: whose it is, and the message as all get it. XEP-0313 §6.1.2: to nobody in particular.
+ * Makes drafts of what a room's archive keeps: whose it is, and the message as all get it. XEP-0313 §6.1.2: to nobody in
+ * particular. Whether it is known is asked just before.
  */
-export function roomDraft (message: Message, author: Jid, keptWith: KeptWith): Draft {
-  return {
-    peer: peerKey(author), isSent: false, sentAt: Date.now(), fingerprint: fingerprintOf(message, author),
-    stanza: message.withAddress(message.from, undefined).toBytes(), keepWith: keptWith(message),
+export function roomDrafter (keptWith: KeptWith): (message: Message, author: Jid) => Draft {
+  let last: { readonly message: Message, readonly draft: Draft } | undefined
+  return (message, author) => {
+    if (last?.message === message) return last.draft
+    const draft = {
+      peer: peerKey(author), isSent: false, sentAt: Date.now(), fingerprint: fingerprintOf(message, author),
+      stanza: message.withAddress(message.from, undefined).toBytes(), keepWith: keptWith(message),
+    }
+    last = { message, draft }
+    return draft
   }
 }
 

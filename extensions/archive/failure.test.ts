@@ -2,8 +2,11 @@
 import { expect, test } from 'vitest'
 import { extension } from '../../src/extension/api.ts'
 import type { Database } from '../../src/extension/api.ts'
+import { changes, enters, hears, owner, says } from '../../src/testing/rooms.ts'
 import { world } from '../../src/testing/world.ts'
 import type { Client } from '../../src/testing/world.ts'
+import { blocking } from '../blocking/index.ts'
+import { membersAway } from '../members-away/index.ts'
 import { archive } from './index.ts'
 
 /** Sees what is written to sessions, as it is. */
@@ -88,6 +91,30 @@ test('who can\'t be served is told to wait, and what is sent again comes once', 
   await expect.poll(written).toEqual(['balcony: hist'])
   expect(await archiveOf(juliet)).toEqual(['hist'])
   expect(await archiveOf(romeo)).toEqual(['hist'])
+})
+
+test('what was said in a group, and turns out to be kept, reaches all, also who is not in or comes later', async () => {
+  const server = await world([archive, archive.config?.parse({ patience: 1 })], blocking, membersAway)
+  const crone = await owner(server, undefined, undefined, { persistentroom: '1', membersonly: '1' })
+  const hag = await server.client('hag66@localhost/pda')
+  await hag.sends('<presence/>')
+  await changes(crone, [{ jid: 'hag66@localhost', affiliation: 'member' }])
+  await Promise.all([crone.received(), hag.received()])
+  const { release } = await lock(server.db)
+
+  await says(crone, 'hail')
+  await release()
+  const heard: string[] = []
+  await expect.poll(async () => {
+    await says(crone, 'hail?') // what has its number is found to be there
+    heard.push(...await hears(crone))
+    return heard
+  }).toContain('firstwitch: hail')
+
+  expect(heard[0]).toBe('error internal-server-error')
+  expect((await hears(hag))[0]).toBe('firstwitch: hail')
+  await enters(hag, 'thirdwitch')
+  expect(await hears(hag)).toContain('firstwitch: hail (before)')
 })
 
 test('an account that leaves memory meanwhile, and comes back, is numbered on', async () => {

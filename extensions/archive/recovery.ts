@@ -25,6 +25,8 @@ export interface RecoveryOptions {
 export class Recovery {
   readonly #options: RecoveryOptions
   readonly #lost = new Set<Archive>()
+  /** Those that failed by themselves, of which an administrator has read. */
+  readonly #reported = new WeakSet<Archive>()
   #isRunning = false
   #isStopped = false
 
@@ -43,28 +45,47 @@ export class Recovery {
   }
 
   async #run (): Promise<void> {
+    const { log } = this.#options
     this.#isRunning = true
     while (this.#lost.size > 0 && !this.#isStopped) {
-      try {
-        await this.#recover([...this.#lost].slice(0, BATCH))
-      } catch (error) { // the database's: it is still away
-        this.#options.log.debug({ err: error, archives: this.#lost.size }, 'archives wait for the database')
-        await sleep(RETRY_MS)
-      }
+      const failed = await this.#recoverAll().catch(error => { // the database's: it is still away
+        log.debug({ err: error, archives: this.#lost.size }, 'archives wait for the database')
+        return true
+      })
+      if (failed) await sleep(RETRY_MS)
     }
     this.#isRunning = false
   }
 
-  async #recover (archives: readonly Archive[]): Promise<void> {
-    const { db, isOurs, found, reopen } = this.#options
-    await Promise.all(archives.map(isOurs))
+  /** Each in its turn, and behind them those that have just failed. Whether one has. */
+  async #recoverAll (): Promise<boolean> {
+    const { db, log } = this.#options
+    const archives = [...this.#lost].slice(0, BATCH)
     const reaches = new Map(archives.map(({ owner, reachMs }) => [owner, reachMs]))
     const tails = await loadTails(db, [...reaches.keys()], owner => reaches.get(owner) ?? 0)
+    let hasFailed = false
     for (const archive of archives) {
-      const entries = archive.doubtful.length === 0 ? [] : await findEntries(db, archive.doubtful)
-      if (archive.state === 'lost') await found(archive, entries)
-      reopen(archive, tails.get(archive.owner) ?? EMPTY, entries)
-      this.#lost.delete(archive)
+      try {
+        await this.#recover(archive, tails.get(archive.owner) ?? EMPTY)
+        this.#reported.delete(archive)
+        this.#lost.delete(archive)
+      } catch (error) { // the database's, or what is wrong is in this archive, and the others go on
+        await db.query('select 1')
+        hasFailed = true
+        this.#lost.delete(archive)
+        this.#lost.add(archive)
+        if (!this.#reported.has(archive)) log.warn({ err: error, owner: archive.owner }, 'an archive keeps nothing until it can be read again')
+        this.#reported.add(archive)
+      }
     }
+    return hasFailed
+  }
+
+  async #recover (archive: Archive, tail: Tail): Promise<void> {
+    const { db, isOurs, found, reopen } = this.#options
+    await isOurs(archive)
+    const entries = archive.doubtful.length === 0 ? [] : await findEntries(db, archive.doubtful)
+    if (archive.state === 'lost') await found(archive, entries)
+    reopen(archive, tail, entries)
   }
 }

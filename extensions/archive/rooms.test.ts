@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { extension } from '../../src/extension/api.ts'
 import { changes, COVEN, configures, enters, hears, inside, owner, parseStanza, says } from '../../src/testing/rooms.ts'
-import { world } from '../../src/testing/world.ts'
+import { world, worldWith } from '../../src/testing/world.ts'
 import type { Client, World } from '../../src/testing/world.ts'
 import type { Element } from '../../src/xml/element.ts'
 import { chatMarkers } from '../chat-markers/index.ts'
@@ -158,6 +158,29 @@ describe('a message that comes again', () => {
     await hag.sends(again('m1', 'hail?'))
     expect(await hears(crone)).toEqual(['firstwitch: hail', 'oldhag: hail?'])
     expect(await rows(server)).toBe(3)
+  })
+
+  test('may come as often as it likes, whatever the rate that new ones are held to', async () => {
+    const server = await worldWith({ occupantMessages: 1 }, archive)
+    const crone = await owner(server)
+
+    for (let n = 0; n < 10; n++) await crone.sends(again('m1', 'hail'))
+
+    expect(await hears(crone)).toEqual(Array(10).fill('firstwitch: hail'))
+  })
+
+  test('does not take the subject back to what it was', async () => {
+    const { crone, hag, server } = await stage({ changesubject: '1' })
+    const subject = (id: string, text: string): string =>
+      `<message to='${COVEN}' type='groupchat'><subject>${text}</subject><origin-id xmlns='urn:xmpp:sid:0' id='${id}'/></message>`
+    await hag.sends(subject('s1', 'Fire Burn'))
+    await crone.sends(subject('s2', 'Cauldron Bubble'))
+
+    await hag.sends(subject('s1', 'Fire Burn'))
+
+    const wicca = await server.client('wiccarocks@localhost/laptop')
+    await enters(wicca, 'secondwitch')
+    expect((await hears(wicca)).at(-1)).toContain('Cauldron Bubble')
   })
 })
 

@@ -5,7 +5,7 @@
 import { delay, el, escapeAttribute, Jid, stamp, StanzaError, storedStanza } from '../../src/extension/api.ts'
 import type { ExtensionHost, Message, Room, RoomData, Stored } from '../../src/extension/api.ts'
 import type { Archive } from './archive.ts'
-import { peerKey, roomDraft } from './draft.ts'
+import { peerKey, roomDrafter } from './draft.ts'
 import { readPage } from './pages.ts'
 import type { Kept } from './pages.ts'
 import { answer, describeEnds, describeForm, fieldsOf, resultOf } from './query.ts'
@@ -36,11 +36,16 @@ export function keepRooms (host: ExtensionHost, parts: RoomArchiveParts): void {
     name: 'muc#roomconfig_enablearchiving', label: 'Messages are kept, for who may come in to read', initial: true,
     features: isOn => isOn ? [NS, `${NS}#extended`, NS_STANZA_ID] : [],
   })
+  const draft = roomDrafter(message => host.keptWith(message))
+  host.on('room', 'known', (message, room, { account }) => {
+    if (!room.get(isKept) || !host.roomWorth(message).store) return false
+    return archives.of(room).find(draft(message, account).fingerprint) !== undefined
+  })
   host.on('room', 'store', (message, room, sender): Stored | undefined => {
     if (!room.get(isKept) || !host.roomWorth(message).store) return
     const archive = archives.of(room)
     archive.beginAfter(room.createdAt)
-    return writer.keep(archive, roomDraft(message, sender?.account ?? room.jid, kept => host.keptWith(kept)))
+    return writer.keep(archive, draft(message, sender?.account ?? room.jid))
   })
   host.when('room.opened', room => remember(host, room, archives))
   host.when('room.leaving', room => archives.of(room).settled())
@@ -79,9 +84,9 @@ async function readUnspread (host: ExtensionHost, { jid }: Room, since: number):
 export async function sendLate (host: ExtensionHost, owner: string, entries: readonly Entry[]): Promise<void> {
   const room = entries.length > 0 ? await host.room(Jid.parse(owner)) : undefined
   if (!room) return
-  for (const { seq, stanza } of entries) {
+  for (const { seq, stanza, sentAt } of entries) {
     const message = storedStanza(stanza)
-    if (message.kind === 'message') host.broadcast(room, stamp(message, room.jid, String(seq)))
+    if (message.kind === 'message') host.spreadLate(room, message, String(seq), sentAt)
   }
 }
 

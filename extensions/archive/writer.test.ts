@@ -18,6 +18,9 @@ let line: Line
 let writer: Writer
 let recovery: Recovery
 let handedOver: string[]
+/** What is in that archive can't be handed over. */
+let broken: string | undefined
+let warnings: string[]
 
 beforeAll(async () => { postgres = await testDatabase() })
 afterAll(() => postgres.close())
@@ -63,14 +66,19 @@ class Line implements Database {
 }
 
 function start (patienceMs: number, maxWaitingBytes?: number): void {
-  const log = pino({ level: 'silent' })
+  const log = pino({ level: 'warn' }, { write (line: string) { warnings.push(line) } })
   line = new Line()
   handedOver = []
+  broken = undefined
+  warnings = []
   writer = new Writer({ db: line, log, patienceMs, certain: () => undefined, lost: archive => { recovery.add(archive) } }, maxWaitingBytes)
   recovery = new Recovery({
     db: line, log,
     isOurs: async archive => archive.state !== 'left',
-    found: async ({ owner }, entries) => { for (const { seq, stanza } of entries) handedOver.push(`${owner} ${seq} ${stanza}`) },
+    found: async ({ owner }, entries) => {
+      if (owner === broken) throw new Error('a stanza that nobody can read')
+      for (const { seq, stanza } of entries) handedOver.push(`${owner} ${seq} ${stanza}`)
+    },
     reopen: (archive, tail, found) => { writer.reopen(archive, tail, found) },
   })
 }
@@ -168,6 +176,26 @@ test('what turns out to be written although it was refused is handed over, once,
   expect(handedOver).toEqual([`${ROMEO} 1 one`, `${ROMEO} 2 two`])
   expect(again).toMatchObject({ id: '1', isRepeat: true })
   expect(await kept()).toEqual(['1 one', '2 two', '3 three'])
+})
+
+test('an archive that can\'t be gone on with keeps no other waiting, and is reported once', async () => {
+  start(300)
+  broken = ROMEO
+  const [romeo, juliet] = [new Archive(ROMEO, EMPTY), new Archive(JULIET, EMPTY)]
+  line.state = 'answers are lost'
+  await Promise.allSettled([keep(romeo, 'one').committed, keep(juliet, 'one').committed])
+
+  line.state = 'up'
+  await open(juliet)
+  const before = line.attempts
+  await expect.poll(() => line.attempts).toBeGreaterThan(before + 6)
+
+  expect(romeo.state).toBe('lost')
+  expect(handedOver).toEqual([`${JULIET} 1 one`])
+  expect(warnings.filter(text => text.includes(ROMEO))).toHaveLength(1)
+  broken = undefined
+  await open(romeo)
+  expect(handedOver).toEqual([`${JULIET} 1 one`, `${ROMEO} 1 one`])
 })
 
 test('a database that does not answer is one that is away; what it writes much later is not lost', async () => {

@@ -1,6 +1,6 @@
 /** XEP-0317: Hats. */
 import { expect, test } from 'vitest'
-import { changes, COVEN, inside, owner, parseStanza } from '../../src/testing/rooms.ts'
+import { changes, configures, COVEN, inside, owner, parseStanza } from '../../src/testing/rooms.ts'
 import { world } from '../../src/testing/world.ts'
 import type { Client } from '../../src/testing/world.ts'
 import { escapeText } from '../../src/xml/write.ts'
@@ -99,6 +99,44 @@ test('what makes no sense is refused', async () => {
   await expect(runs(crone, 'create', { title: 'x', uri: 'y', hue: 'red' })).rejects.toThrow('bad-request')
   await expect(runs(crone, 'assign', { jid: 'hag66@localhost', uri: 'nope' })).rejects.toThrow('item-not-found')
   await expect(runs(crone, 'assign', { jid: '@', uri: BREWER })).rejects.toThrow('bad-request')
+})
+
+/** The lists of `<item/>`s, each as its values in the order of the columns. */
+async function lists (client: Client, command: string): Promise<readonly string[]> {
+  const answer = await client.asks('set', `<command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:hats:commands:${command}' action='execute'/>`, COVEN)
+  expect(answer?.attrs['status']).toBe('completed')
+  const x = answer?.getChild('x', 'jabber:x:data')
+  const columns = x?.getChild('reported')?.getChildren('field').map(field => field.attrs['var'])
+  return (x?.getChildren('item') ?? []).map(item => {
+    expect(item.getChildren('field').map(field => field.attrs['var'])).toEqual(columns)
+    return item.getChildren('field').map(field => field.getChildText('value') ?? '-').join(' ')
+  })
+}
+
+test('who is in is told which hats there are, at once (§3.4)', async () => {
+  const { crone, hag, server } = await crowned()
+  await runs(crone, 'create', { title: 'Chef', uri: 'urn:example:hats#chef' })
+
+  expect(await lists(hag, 'list')).toEqual([`Brewer & cook ${BREWER} 327.25`, 'Chef urn:example:hats#chef -'])
+  await expect(lists(await server.client('stranger@localhost/x'), 'list')).rejects.toThrow('forbidden')
+})
+
+test('who may know real addresses is told who wears which hat (§3.7)', async () => {
+  const { crone, hag } = await crowned()
+
+  expect(await lists(crone, 'list-assigned')).toEqual([`hag66@localhost ${BREWER} Brewer & cook 327.25`])
+  await expect(lists(hag, 'list-assigned')).rejects.toThrow('forbidden')
+  await configures(crone, { whois: 'anyone' })
+  expect(await lists(hag, 'list-assigned')).toHaveLength(1)
+})
+
+test('what a form must have is marked (§3.2)', async () => {
+  const { crone } = await stage()
+
+  const answer = await crone.asks('set', "<command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:hats:commands:create'/>", COVEN)
+
+  const fields = answer?.getChild('x', 'jabber:x:data')?.getChildren('field') ?? []
+  expect(fields.filter(field => field.getChild('required')).map(field => field.attrs['var'])).toEqual(['hats#title', 'hats#uri'])
 })
 
 test('hats outlive the server, and the room tells a hash of their list (§2)', async () => {

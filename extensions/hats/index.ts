@@ -2,7 +2,7 @@
  * XEP-0317: Hats. What people are in a room beside their affiliations: admins make hats and put them on people, by
  * commands, and all see in presence who wears which.
  */
-import { el, extension, form, Jid, JidError, message, StanzaError } from '../../src/extension/api.ts'
+import { el, extension, form, Jid, JidError, message, StanzaError, table } from '../../src/extension/api.ts'
 import type { Child, ExtensionHost, Room, RoomData } from '../../src/extension/api.ts'
 import { Wardrobe } from './wardrobe.ts'
 import type { Hat } from './wardrobe.ts'
@@ -13,6 +13,7 @@ const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
 
 const MAX_HATS = 100
 const MAX_WORN = 20
+const MAX_WORN_BY_ALL = 1000
 const MAX_LENGTH = 1024
 /** XEP-0392 §5.1: an angle. */
 const HUE = /^\d{1,3}(\.\d{1,20})?$/
@@ -37,6 +38,7 @@ export const hats = extension({
     })
     offerMaking(host, wardrobes)
     offerWearing(host, wardrobes)
+    offerLists(host, wardrobes)
   },
 })
 
@@ -52,8 +54,8 @@ function offerMaking (host: ExtensionHost, wardrobes: RoomData<Wardrobe>): void 
     form ({ room }, from) {
       checkAdmin(room, from)
       return form('form', COMMANDS, [
-        { name: 'hats#title', values: [], type: 'text-single', label: 'What it is called' },
-        { name: 'hats#uri', values: [], type: 'text-single', label: 'Its URI' },
+        { name: 'hats#title', values: [], type: 'text-single', label: 'What it is called', isRequired: true },
+        { name: 'hats#uri', values: [], type: 'text-single', label: 'Its URI', isRequired: true },
         { name: 'hats#hue', values: [], type: 'text-single', label: 'Its hue' },
       ], 'Make a hat')
     },
@@ -95,7 +97,7 @@ function offerWearing (host: ExtensionHost, wardrobes: RoomData<Wardrobe>): void
       form ({ room }, from) {
         checkAdmin(room, from)
         return form('form', COMMANDS, [
-          { name: 'hats#jid', values: [], type: 'jid-single', label: 'Whose head' }, hatField(wardrobes.of(room)),
+          { name: 'hats#jid', values: [], type: 'jid-single', label: 'Whose head', isRequired: true }, hatField(wardrobes.of(room)),
         ], name)
       },
       async run (values, { room }, from) {
@@ -109,15 +111,50 @@ function offerWearing (host: ExtensionHost, wardrobes: RoomData<Wardrobe>): void
     })
   }
   offer('assign', 'Put a hat on somebody', 'wears', (wardrobe, uri, account) => {
-    if (wardrobe.count(account) >= MAX_WORN) throw new StanzaError('resource-constraint', 'too many hats')
+    if (wardrobe.count(account) >= MAX_WORN || [...wardrobe.worn()].length >= MAX_WORN_BY_ALL) {
+      throw new StanzaError('resource-constraint', 'too many hats')
+    }
     return wardrobe.putOn(host.db, uri, account)
   })
   offer('unassign', 'Take a hat off somebody', 'does not wear', (wardrobe, uri, account) => wardrobe.takeOff(host.db, uri, account))
 }
 
-function checkAdmin (room: Room, from: Jid): void {
+/** §3.4 and §3.7. */
+function offerLists (host: ExtensionHost, wardrobes: RoomData<Wardrobe>): void {
+  host.roomCommand({
+    node: `${COMMANDS}:list`,
+    name: 'Hats that there are',
+    report ({ room }, from) {
+      checkVisitor(room, from)
+      return table(COMMANDS, 'Hats', ['hats#title', 'hats#uri', 'hats#hue'],
+        wardrobes.of(room).hats.map(({ title, uri, hue }) => [title, uri, hue]))
+    },
+  })
+  host.roomCommand({
+    node: `${COMMANDS}:list-assigned`,
+    name: 'Who wears which hat',
+    report ({ room }, from) {
+      checkVisitor(room, from)
+      if (!room.isNonAnonymous && !isAdmin(room, from)) throw new StanzaError('forbidden')
+      return table(COMMANDS, 'Who wears which hat', ['hats#jid', 'hats#uri', 'hats#title', 'hats#hue'],
+        [...wardrobes.of(room).worn()].map(({ account, hat: { uri, title, hue } }) => [account, uri, title, hue]))
+    },
+  })
+}
+
+/** Hats are seen on those who wear them: by who is in, or belongs to the room. */
+function checkVisitor (room: Room, from: Jid): void {
   const affiliation = room.affiliationOf(from)
-  if (affiliation !== 'admin' && affiliation !== 'owner') throw new StanzaError('forbidden')
+  const isStranger = (affiliation === 'none' && room.occupantsOf(from).length === 0) || affiliation === 'outcast'
+  if (isStranger) throw new StanzaError('forbidden')
+}
+
+function isAdmin (room: Room, from: Jid): boolean {
+  return ['admin', 'owner'].includes(room.affiliationOf(from))
+}
+
+function checkAdmin (room: Room, from: Jid): void {
+  if (!isAdmin(room, from)) throw new StanzaError('forbidden')
   if (room.isLocked) throw new StanzaError('unexpected-request', 'the room is not set up yet')
 }
 

@@ -51,6 +51,16 @@ export class Wardrobe {
     return [...this.#worn].filter(([, uris]) => uris.has(uri)).map(([account]) => account)
   }
 
+  /** Who wears which, as many times as somebody wears one. */
+  * worn (): Iterable<{ readonly account: string, readonly hat: Hat }> {
+    for (const [account, uris] of this.#worn) {
+      for (const uri of uris) {
+        const hat = this.#hats.get(uri)
+        if (hat) yield { account, hat }
+      }
+    }
+  }
+
   /** How many hats an account wears. */
   count (account: Jid): number {
     return this.#worn.get(account.toString())?.size ?? 0

@@ -1,8 +1,9 @@
 /** XEP-0500: MUC Slow Mode. */
-import { expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { changes, configures, COVEN, hears, inside, owner, says } from '../../src/testing/rooms.ts'
 import { world } from '../../src/testing/world.ts'
 import type { Element } from '../../src/xml/element.ts'
+import { archive } from '../archive/index.ts'
 import { slowMode } from './index.ts'
 
 const HAG = 'hag66@localhost/pda'
@@ -103,4 +104,42 @@ test('what its client sends again is refused no more than it was the first time 
 
   expect((await hears(hag)).filter(line => line.startsWith('error'))).toEqual(['error policy-violation'])
   expect(await hears(crone)).not.toContain('thirdwitch: another under the same id')
+})
+
+describe('what comes again', () => {
+  const sent = (id: string, text: string): string =>
+    `<message to='${COVEN}' type='groupchat'>${text}<origin-id xmlns='urn:xmpp:sid:0' id='${id}'/></message>`
+  const written = (id: string, body: string): string => sent(id, `<body>${body}</body>`)
+
+  async function archived () {
+    const server = await world(archive, slowMode)
+    const crone = await owner(server, undefined, undefined, { [OPTION]: '20' })
+    const hag = await inside(server, HAG, 'thirdwitch')
+    await crone.received()
+    return { crone, hag }
+  }
+
+  test('is acknowledged as what it is, however soon, and heard by nobody else', async () => {
+    const { crone, hag } = await archived()
+    await hag.sends(written('a', 'one'))
+    const [first = ''] = await hag.received()
+
+    await hag.sends(written('a', 'one'))
+
+    expect(await hag.received()).toEqual([first])
+    expect(await hears(crone)).toEqual(['thirdwitch: one'])
+  })
+
+  test('makes nobody wait', async () => {
+    const { crone, hag } = await archived()
+    await hag.sends(written('a', 'one'))
+    const later = Date.now() + 20_000
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => later)
+
+    await hag.sends(written('a', 'one'))
+    await hag.sends(written('b', 'two'))
+
+    clock.mockRestore()
+    expect(await hears(crone)).toEqual(['thirdwitch: one', 'thirdwitch: two'])
+  })
 })

@@ -209,7 +209,10 @@ export class Incoming implements Destination {
   #deliver (stanza: Stanza, account: Account): void | Promise<void> {
     return account.commits.inOrder(undefined, () => {
       const { to, otherwise } = chooseRecipients(stanza, account.sessions)
-      for (const session of to) session.deliver(stanza)
+      for (const session of to) {
+        if (stanza.kind === 'presence') session.forgetLeft(stanza)
+        session.deliver(stanza)
+      }
       if (to.length === 0) void this.#undelivered(stanza, otherwise)
     })
   }

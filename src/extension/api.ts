@@ -16,7 +16,7 @@ import type { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import type { Worth } from '../xmpp/worth.ts'
-import type { Durable, Events, KeepWith, Point, Stages } from './points.ts'
+import type { Durable, Events, KeepWith, KeepWithAffiliations, Point, Stages } from './points.ts'
 import type { Command, IqHandler, IqRoute, IqTarget, NonzaHandler, OfferedStream, Resumption, RoomCommand } from './requests.ts'
 
 export { batchedRead } from '../storage/batches.ts'
@@ -29,7 +29,7 @@ export { el } from '../xml/element.ts'
 export { parseStored } from '../xml/stored.ts'
 export { escapeAttribute } from '../xml/write.ts'
 export { SaslError, StanzaError, StreamError } from '../xmpp/errors.ts'
-export { form, formValues } from '../xmpp/forms.ts'
+export { form, formValues, table } from '../xmpp/forms.ts'
 export { delay, forwarded } from '../xmpp/forward.ts'
 export { Jid, JidError } from '../xmpp/jid.ts'
 export { storedStanza } from '../xmpp/read-stanza.ts'
@@ -49,7 +49,7 @@ export type { Database } from '../storage/database.ts'
 export type { Element } from '../xml/element.ts'
 export type { Child } from '../xml/framer.ts'
 export type { Content, Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
-export type { Durable, Events, KeepWith, Point, Stages, Stored, Verdict } from './points.ts'
+export type { AffiliationChange, Durable, Events, KeepWith, KeepWithAffiliations, Point, Stages, Stored, Verdict } from './points.ts'
 export type {
   Command, IqHandler, IqRequest, IqRoute, IqSender, IqTarget, NonzaHandler, OfferedStream, Resumption, RoomCommand,
   RoomVisitor, StreamPeer,
@@ -123,6 +123,9 @@ export interface ExtensionHost {
 
   /** What is to be written with a message that has this payload, in each archive that keeps it. */
   keepWith (ns: string, write: KeepWith): void
+
+  /** What is to be written with changes of who is what in a room. */
+  keepWithAffiliations (write: KeepWithAffiliations): void
 
   // What it answers.
   iq<const Target extends IqTarget> (route: IqRoute<Target>, handler: IqHandler<Target>): void
@@ -208,6 +211,8 @@ export interface ExtensionHost {
   room (jid: Jid): Promise<Room | undefined>
   /** Sends a message to all occupants of a room as it is, and in order: no stage sees it. */
   broadcast (room: Room, message: Message): void
+  /** As `handOverLate`: what was said in a room, and is kept since `at` (milliseconds since 1970). */
+  spreadLate (room: Room, message: Message, id: string, at: number): void
   /** The room itself says something to all: it is kept, and seen by what stages there are from there on. */
   announce (room: Room, message: Message): void | Promise<void>
   accounts: AccountCommands

@@ -2,12 +2,14 @@
  * Where an extension may stand in a stanza's way, and what it may hear of besides. The types say what a stage may do:
  * what waits, what changes a stanza and what only looks on.
  */
-import type { Occupant } from '../muc/occupant.ts'
+import type { Affiliation } from '../muc/affiliation.ts'
+import type { Occupant, OccupantSession } from '../muc/occupant.ts'
 import type { Room } from '../muc/room.ts'
 import type { Account } from '../session/account.ts'
 import type { Note } from '../session/homes.ts'
 import type { Session, SessionInfo } from '../session/session.ts'
 import type { Database } from '../storage/database.ts'
+import type { Element } from '../xml/element.ts'
 import type { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
@@ -28,6 +30,20 @@ export interface Stored {
 
 /** Writes what goes with messages, in the transaction that keeps them under these numbers. */
 export type KeepWith = (db: Database, kept: readonly { readonly owner: string, readonly seq: number }[]) => Promise<void>
+
+/** Somebody has another place in a room's lists than before. */
+export interface AffiliationChange {
+  /** Bare, or a domain. */
+  readonly jid: Jid
+  readonly affiliation: Affiliation
+  readonly before: Affiliation
+}
+
+/**
+ * Writes what goes with a room's changes, in the transaction that keeps them. What it returns is called when they are
+ * kept.
+ */
+export type KeepWithAffiliations = (db: Database, room: Room, changes: readonly AffiliationChange[]) => Promise<() => void>
 
 export interface Stages {
   /** A client's element came in. Once per element. */
@@ -57,10 +73,25 @@ export interface Stages {
   room: {
     guard: (message: Message, room: Room, sender: Occupant) => Verdict
     rewrite: (message: Message, room: Room, sender: Occupant) => Message
-    /** For all only, as what follows; without a sender where the room itself says something. */
+    /**
+     * For all only, as what follows: it was kept before, and comes again, as all would get it. Then it is not guarded:
+     * it was allowed the first time.
+     */
+    known: (message: Message, room: Room, sender: Occupant) => boolean
+    /** Without a sender where the room itself says something. */
     store: (message: Message, room: Room, sender: Occupant | undefined) => Stored | undefined
     /** With the id under which it is kept, if it is. */
     fanout: (message: Message, room: Room, sender: Occupant | undefined) => void
+    /**
+     * Somebody is something else from now on, and those who are in are about to be told so: what stands in `<x/>` of
+     * muc#user besides, as XML. Once per change, in the order in which they were kept.
+     */
+    changed: (change: AffiliationChange, room: Room) => string | undefined
+    /**
+     * A session comes in, and has not been told of anybody yet: what stands in `<x/>` of its own presence, as XML.
+     * `request` is the `<x/>` by which it asked.
+     */
+    welcome: (request: Element | undefined, room: Room, session: OccupantSession) => string | undefined
     /** An occupant's presence, before the room says in it what the occupant is. Once for all who get it. */
     present: (presence: Presence, room: Room, occupant: Occupant) => Presence
   }

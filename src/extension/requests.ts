@@ -75,13 +75,23 @@ export interface Command {
   run (values: ReadonlyMap<string, readonly string[]>, session: Session): Promise<string>
 }
 
-/** XEP-0050: something that somebody can have done at a room, after one form. */
-export interface RoomCommand {
+/** XEP-0050: something that somebody can have done at a room, after one form, or be told at once. */
+export type RoomCommand = RoomDeed | RoomReport
+
+interface NamedCommand {
   readonly node: string
   /** What it does, for people. */
   readonly name: string
+}
+
+interface RoomDeed extends NamedCommand {
   /** Throws the StanzaError for who may not have it done. */
   form (visitor: RoomVisitor, from: Jid): Element
   /** What it returns says, for people, what came of it. */
   run (values: ReadonlyMap<string, readonly string[]>, visitor: RoomVisitor, from: Jid): Promise<string>
+}
+
+interface RoomReport extends NamedCommand {
+  /** A form with what there is to tell; throws the StanzaError for who may not know. */
+  report (visitor: RoomVisitor, from: Jid): Element
 }

@@ -4,12 +4,13 @@
  */
 import type { Logger } from '../log.ts'
 import type { Account } from '../session/account.ts'
-import type { Occupant } from '../muc/occupant.ts'
+import type { Occupant, OccupantSession } from '../muc/occupant.ts'
 import type { Room } from '../muc/room.ts'
 import type { Session, SessionInfo } from '../session/session.ts'
+import type { Element } from '../xml/element.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
-import type { Point, Stages, Stored, Verdict } from './api.ts'
+import type { AffiliationChange, Point, Stages, Stored, Verdict } from './api.ts'
 
 interface Entry<Handler> { readonly extension: string, readonly run: Handler }
 
@@ -20,7 +21,7 @@ export class StageTable {
     read: { arrived: [], handled: [] },
     send: { guard: [], rewrite: [], store: [], fanout: [] },
     receive: { guard: [], rewrite: [], store: [], fanout: [] },
-    room: { guard: [], rewrite: [], store: [], fanout: [], present: [] },
+    room: { guard: [], rewrite: [], known: [], store: [], fanout: [], changed: [], welcome: [], present: [] },
     write: { hold: [], track: [] },
   }
   readonly #log: Logger
@@ -142,6 +143,15 @@ export class StageTable {
     return rewritten
   }
 
+  isKnownInRoom (message: Message, room: Room, sender: Occupant): boolean {
+    for (const { extension, run } of this.#table.room.known) {
+      try {
+        if (run(message, room, sender)) return true
+      } catch (error) { this.#report(error, extension, 'room.known', message) }
+    }
+    return false
+  }
+
   storeInRoom (message: Message, room: Room, sender: Occupant | undefined): Stored | undefined {
     for (const { extension, run } of this.#table.room.store) {
       try {
@@ -155,6 +165,24 @@ export class StageTable {
     for (const { extension, run } of this.#table.room.fanout) {
       try { run(message, room, sender) } catch (error) { this.#report(error, extension, 'room.fanout', message) }
     }
+  }
+
+  /** What stands in the payload that tells of the change. */
+  changedInRoom (change: AffiliationChange, room: Room): string {
+    return this.#written('changed', run => run(change, room))
+  }
+
+  /** What stands in the payload of who comes in. */
+  welcomeInRoom (request: Element | undefined, room: Room, session: OccupantSession): string {
+    return this.#written('welcome', run => run(request, room, session))
+  }
+
+  #written<S extends 'changed' | 'welcome'> (stage: S, ask: (run: Stages['room'][S]) => string | undefined): string {
+    let written = ''
+    for (const { extension, run } of this.#table.room[stage]) {
+      try { written += ask(run) ?? '' } catch (error) { this.#report(error, extension, `room.${stage}`) }
+    }
+    return written
   }
 
   presentInRoom (presence: Presence, room: Room, occupant: Occupant): Presence {

@@ -3,6 +3,7 @@ import type { ExtensionHost, IqRequest, RoomVisitor } from '../extension/api.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import { StanzaError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
 import { readChanges } from './admin-changes.ts'
 import { affiliationOf, isAtLeast } from './affiliation.ts'
 import type { Affiliation } from './affiliation.ts'
@@ -11,7 +12,6 @@ import { changeRoles } from './change-roles.ts'
 import { storeAffiliations } from './keep.ts'
 import type { Muc } from './muc.ts'
 import { NS_MUC_ADMIN } from './ns.ts'
-import { memberList } from './options/member-list.ts'
 import { roleOf } from './role.ts'
 import type { OccupantRole, Standing } from './role.ts'
 import type { Room } from './room.ts'
@@ -29,25 +29,16 @@ function list (room: Room, { from, payload }: IqRequest): Element {
   const actor = { affiliation: room.affiliationOf(from), role: room.roleOf(from) }
   const affiliation = affiliationOf(named)
   const role = roleOf(roleName)
-  if (affiliation && affiliation !== 'none') return listAffiliation(room, actor, affiliation)
+  if (affiliation && affiliation !== 'none') return listAffiliation(room, from, affiliation)
   if (role && role !== 'none') return listRole(room, actor, role)
   throw new StanzaError('bad-request', 'which list?')
 }
 
-function listAffiliation (room: Room, actor: Standing, affiliation: Affiliation): Element {
-  if (!maySee(room, actor, affiliation)) throw new StanzaError('forbidden')
+function listAffiliation (room: Room, from: Jid, affiliation: Affiliation): Element {
+  if (!room.mayList(from, affiliation)) throw new StanzaError('forbidden')
   return el('query', NS_MUC_ADMIN, {}, ...room.affiliations.listed(affiliation).map(({ jid, nick, reason }) =>
     el('item', NS_MUC_ADMIN, { affiliation, jid: jid.toString(), nick },
       reason === undefined ? undefined : el('reason', NS_MUC_ADMIN, {}, reason))))
-}
-
-/** §5.2.1, and what §9.2, §9.5, §10.5 and §10.8 say where real addresses are no secret. */
-function maySee (room: Room, { affiliation, role }: Standing, list: Affiliation): boolean {
-  if (affiliation === 'owner') return true
-  if (list === 'outcast') return affiliation === 'admin'
-  if (list === 'member' && affiliation === 'admin') return true
-  if (!room.isNonAnonymous) return false
-  return isAtLeast(affiliation, 'member') || (role !== 'none' && room.get(memberList).includes(role))
 }
 
 // §8.5 and §9.8.

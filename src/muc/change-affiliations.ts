@@ -52,7 +52,7 @@ export type Told = NewAffiliation & { readonly before: Affiliation }
 /** Tells those who are in, and who was added; `actor` is the nick of who did it, and `inviter` who that is. */
 export async function tellChanges (muc: Muc, room: Room, told: readonly Told[], actor?: string, inviter?: Jid): Promise<void> {
   for (const change of told) {
-    const happening = { actor, reason: change.reason }
+    const happening = { actor, reason: change.reason, besides: muc.stages.changedInRoom(change, room) }
     const occupants = [...room.occupants.values()].filter(({ account }) =>
       account.equals(change.jid) || (change.jid.isDomain && account.domain === change.jid.domain))
     for (const occupant of occupants) tellOccupants(muc, room, occupant, happening)

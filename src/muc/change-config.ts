@@ -8,6 +8,7 @@ import { endIfEmpty, remove } from './leave.ts'
 import { broadcast } from './message.ts'
 import type { Muc } from './muc.ts'
 import { NS_MUC_USER } from './ns.ts'
+import { discloseAddress } from './occupant-presence.ts'
 import { logging } from './options/logging.ts'
 import { whois } from './options/whois.ts'
 import { valueIn } from './room-options.ts'
@@ -47,4 +48,6 @@ function tellOccupants (muc: Muc, room: Room, before: Config): void {
   if (room.get(whois) !== valueIn(before, whois)) codes.push(room.isNonAnonymous ? STATUS.nowNonAnonymous : STATUS.nowSemiAnonymous)
   const xml = `<x xmlns='${NS_MUC_USER}'>${writeStatuses(codes.length > 0 ? codes : [STATUS.configured])}</x>`
   void broadcast(muc, room, makeMessage('groupchat', { from: room.jid }).withWritten('x', NS_MUC_USER, xml))
+  // No client asks for addresses that it was not told: they come with presence, or not until it enters again.
+  if (codes.includes(STATUS.nowNonAnonymous)) for (const occupant of room.occupants.values()) discloseAddress(muc, room, occupant)
 }

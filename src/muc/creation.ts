@@ -4,8 +4,16 @@ import type { Jid } from '../xmpp/jid.ts'
 import type { Muc } from './muc.ts'
 
 /** Throws not-allowed where somebody may not make one more. */
-export async function checkCreator ({ limits: { create, roomsPerOwner }, hosts, store }: Muc, { bare }: Jid): Promise<void> {
-  const isAllowed = create === 'anyone' || (create === 'local' && hosts.includes(bare.domain))
-  if (!isAllowed) throw new StanzaError('not-allowed', 'rooms are not for everybody to make')
-  if (roomsPerOwner > 0 && await store.countOwnedBy(bare) >= roomsPerOwner) throw new StanzaError('not-allowed', 'too many rooms')
+export async function checkCreator (muc: Muc, { bare }: Jid): Promise<void> {
+  const { limits: { roomsPerOwner }, store } = muc
+  if (!await mayCreate(muc, bare)) throw new StanzaError('not-allowed', 'rooms are not for everybody to make')
+  if (roomsPerOwner === 0) return
+  const owned = await store.countOwnedBy(bare) + muc.countLocked(bare)
+  if (owned >= roomsPerOwner) throw new StanzaError('not-allowed', 'too many rooms')
+}
+
+/** An anonymous account is another each time: no limit would hold, and what it left would be nobody's. */
+async function mayCreate ({ limits: { create }, hosts, accounts }: Muc, account: Jid): Promise<boolean> {
+  if (create === 'local') return hosts.includes(account.domain) && accounts.lasts(account)
+  return create === 'anyone'
 }

@@ -42,6 +42,11 @@ export class History {
   }
 }
 
+/** Whether somebody says nothing of how much he wants. */
+export function isUnlimited ({ characters, messages, since }: HistoryLimits): boolean {
+  return characters === undefined && messages === undefined && since === undefined
+}
+
 /** What `<history/>` asks for (§7.2.14); what makes no sense in it is no limit. */
 export function readLimits (history: Element | undefined, now: number): HistoryLimits {
   if (!history) return {}

@@ -18,10 +18,18 @@ import { storeAffiliations } from './keep.ts'
 import { allowInvites } from './options/allow-invites.ts'
 import type { Room } from './room.ts'
 
-/** §7.8.2: passes on each `<invite/>` that is allowed; throws why none is. */
+/** So many can be invited by one message. */
+const MAX_INVITES = 50
+
+/** §7.8.2: passes on each `<invite/>`, or throws why none is. */
 export async function invite (muc: Muc, room: Room, message: Message, x: Element, from: Jid): Promise<void> {
   checkInviter(room, from)
   const invitees = x.getChildren('invite', NS_MUC_USER).map(child => ({ child, to: addressIn(child.attrs['to']) }))
+  if (invitees.length > MAX_INVITES) throw new StanzaError('policy-violation', 'too many at once')
+  for (const { to } of invitees) {
+    if (!muc.invitations.take(from)) throw new StanzaError('resource-constraint', 'too many invitations')
+    await checkInvitee(muc, to)
+  }
   for (const { to } of invitees) await admit(muc, room, to, from)
   for (const { child, to } of invitees) {
     post(muc, makeMessage('normal', { from: room.jid, to, id: message.id, lang: message.lang },
@@ -43,6 +51,12 @@ function mayAdmit (room: Room, inviter: Jid): boolean {
   return isAtLeast(affiliation, 'admin') || (affiliation === 'member' && room.get(allowInvites))
 }
 
+/** §7.8.2: throws where there is nobody to invite, as far as one can know. */
+async function checkInvitee ({ hosts, accounts }: Muc, { bare }: Jid): Promise<void> {
+  if (!hosts.includes(bare.domain)) return
+  if (bare.local === '' || !await accounts.isThere(bare)) throw new StanzaError('item-not-found', 'there is no such account')
+}
+
 /** Makes a member of somebody who is invited to a members-only room. */
 async function admit (muc: Muc, room: Room, { bare }: Jid, inviter: Jid): Promise<void> {
   if (!room.isMembersOnly || room.affiliationOf(bare) !== 'none') return
@@ -59,6 +73,7 @@ export function decline (muc: Muc, room: Room, message: Message, x: Element, fro
   const sessions = inviters.flatMap(inviter => inviter?.sessions ?? [])
   const targets = sessions.length > 0 ? sessions.map(({ jid }) => jid) : room.affiliations.get(to) ? [to.bare] : []
   if (targets.length === 0) throw new StanzaError('item-not-found')
+  if (!muc.invitations.take(from)) throw new StanzaError('resource-constraint', 'too many answers to invitations')
   const payload = el('x', NS_MUC_USER, {},
     el('decline', NS_MUC_USER, { from: from.bare.toString() }, ...answer?.getChildren('reason', NS_MUC_USER) ?? []))
   for (const target of targets) {

@@ -148,6 +148,25 @@ describe('nobody comes in', () => {
 
     expect(await hears(crone)).toEqual(['error not-allowed'])
   })
+
+  test('in more rooms of his own than there may be, though they are yet to be set up', async () => {
+    const server = await worldWith({ roomsPerOwner: 2 })
+    const crone = await server.client('crone1@localhost/desktop')
+
+    for (const room of ['a', 'b', 'c']) await enters(crone, 'firstwitch', '', `${room}@conference.localhost`)
+
+    expect((await hears(crone)).filter(line => line.startsWith('error'))).toEqual(['error not-allowed'])
+  })
+
+  test.each([['local', 'error not-allowed'], ['anyone', 'firstwitch owner/moderator crone1@localhost/desktop 110 201']] as const)(
+    'as a guest, where rooms are for %s to make', async (create, answer) => {
+      const server = await worldWith({ create })
+      const guest = await server.guest('crone1@localhost/desktop')
+
+      await enters(guest, 'firstwitch')
+
+      expect((await hears(guest))[0]).toBe(answer)
+    })
 })
 
 test('nobody comes in, with whatever rights, where the service has no room for more', async () => {

@@ -1,10 +1,11 @@
 /** XEP-0045 §7.2: who may come in, and what somebody who does is told, in the order of §7.1. */
+import type { Element } from '../xml/element.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Presence } from '../xmpp/stanza.ts'
 import { isAtLeast } from './affiliation.ts'
 import type { Affiliation } from './affiliation.ts'
-import { chooseHistory, readLimits } from './history.ts'
+import { chooseHistory, isUnlimited, readLimits } from './history.ts'
 import type { HistoryLimits } from './history.ts'
 import { post } from './muc.ts'
 import type { Muc } from './muc.ts'
@@ -31,7 +32,7 @@ export function join (muc: Muc, room: Room, presence: Presence, from: Jid, nick:
     new Occupant(nick, from.bare, affiliation, defaultRole(affiliation, room.isModerated))
   const session = room.enter(occupant, from, cleaned(presence))
   const limits = readLimits(request?.getChild('history', NS_MUC), Date.now())
-  welcome(muc, room, session, limits, isNew ? [STATUS.created] : [])
+  welcome(muc, room, session, request, limits, isNew ? [STATUS.created] : [])
   announceNewcomer(muc, room, session)
 }
 
@@ -58,12 +59,16 @@ function checkSize ({ limits, options }: Muc, room: Room, affiliation: Affiliati
 }
 
 /** §7.1: the others, oneself, what was said, the subject. */
-export function welcome (muc: Muc, room: Room, session: OccupantSession, limits: HistoryLimits, statuses: readonly number[]): void {
+export function welcome (
+  muc: Muc, room: Room, session: OccupantSession, request: Element | undefined, limits: HistoryLimits, statuses: readonly number[],
+): void {
+  const besides = muc.stages.welcomeInRoom(request, room, session)
   sendOccupants(muc, room, session)
-  announceSelf(muc, room, session, { statuses: [
+  announceSelf(muc, room, session, { besides, statuses: [
     ...room.isNonAnonymous ? [STATUS.nonAnonymous] : [], ...room.get(logging) ? [STATUS.logged] : [], ...statuses] })
   const { jid } = session
-  const most = Math.min(limits.messages ?? Infinity, room.get(muc.options.historyLength))
+  const asked = limits.messages ?? (isUnlimited(limits) ? room.get(muc.options.defaultHistory) : Infinity)
+  const most = Math.min(asked, room.get(muc.options.historyLength))
   const said = chooseHistory(room.history.said, { ...limits, messages: most })
   void room.outbox.send(said, ({ message }) => { if (session.isIn) post(muc, message.copyFor(jid)) })
   void room.outbox.send([subjectFor(room)], subject => { post(muc, subject.withAddress(subject.from, jid)) })

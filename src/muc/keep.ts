@@ -5,6 +5,7 @@ import type { NewAffiliation } from './change-affiliations.ts'
 import type { Muc } from './muc.ts'
 import type { Config } from './room-options.ts'
 import type { Room } from './room.ts'
+import type { Besides } from './store.ts'
 
 /**
  * Resolves when the changes are on disk; throws where the room would have too many affiliations, or a nick two owners.
@@ -12,7 +13,7 @@ import type { Room } from './room.ts'
 export async function storeAffiliations (muc: Muc, room: Room, changes: readonly NewAffiliation[]): Promise<void> {
   checkChanges(muc, room, changes)
   if (room.isLocked) return
-  await muc.store.storeAffiliations(room.jid, rowsOf(room, changes))
+  await keepWith(muc, room, changes, besides => muc.store.storeAffiliations(room.jid, rowsOf(room, changes), besides))
   muc.affiliated(room, changes.map(({ jid }) => jid))
 }
 
@@ -23,8 +24,21 @@ export async function storeConfig (muc: Muc, room: Room, config: Config, changes
     ? [...room.affiliations].map(affiliate => ({ jid: affiliate.jid, affiliate })).filter(({ jid }) => !changes.some(change => change.jid.equals(jid)))
     : []
   const rows = [...all, ...rowsOf(room, changes)]
-  await muc.store.store(room, config, rows)
+  await keepWith(muc, room, changes, besides => muc.store.store(room, config, rows, besides))
   if (rows.length > 0) muc.affiliated(room, rows.map(({ jid }) => jid))
+}
+
+/** Stores, and with it what extensions write: as much as really changes. */
+async function keepWith (
+  { keptWith }: Muc, room: Room, changes: readonly NewAffiliation[], store: (besides: Besides) => Promise<void>,
+): Promise<void> {
+  const real = changes.map(({ jid, affiliation }) => ({ jid, affiliation, before: room.affiliations.get(jid)?.affiliation ?? 'none' as const }))
+    .filter(({ affiliation, before }) => affiliation !== before)
+  const kept: (() => void)[] = []
+  await store(async db => {
+    if (real.length > 0) for (const write of keptWith) kept.push(await write(db, room, real))
+  })
+  for (const tell of kept) tell()
 }
 
 function rowsOf (room: Room, changes: readonly NewAffiliation[]): Parameters<Muc['store']['store']>[2] {

@@ -1,7 +1,7 @@
 /** What the configuration says about rooms: who may make them, and how much of everything there may be. */
 
 export interface MucLimits {
-  /** Who may create rooms: all, the accounts of the served hosts, or nobody. */
+  /** Who may create rooms: all, the accounts of the served hosts that last, or nobody. */
   readonly create: 'anyone' | 'local' | 'nobody'
   /** Sessions in one room at a time. */
   readonly occupants: number

@@ -65,6 +65,13 @@ export class LiveRooms {
     return this.#occupied
   }
 
+  /** How many rooms somebody owns that are yet to be set up. */
+  countLocked (owner: Jid): number {
+    let count = 0
+    for (const room of this.#occupied.values()) if (room.isLocked && room.affiliationOf(owner) === 'owner') count++
+    return count
+  }
+
   /** Every room in memory. */
   * atHome (): Iterable<Room> {
     yield * this.#occupied.values()
@@ -79,6 +86,12 @@ export class LiveRooms {
   /** The other node that was the room's home when last asked. */
   elsewhere (key: string): string | undefined {
     return this.#parts.cluster?.homes.elsewhere(key)
+  }
+
+  /** Whether a room is nobody's, and nobody has left who was in: not for sure, as long as this node has not claimed it. */
+  async isAbandoned (key: string): Promise<boolean> {
+    const found = await this.#parts.cluster?.homes.find(key)
+    return found?.node === undefined && found?.hasLegacy !== true
   }
 
   /** In the room's turn: where it is, in memory from now on if that is here. */

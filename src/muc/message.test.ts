@@ -158,5 +158,16 @@ describe('history (§7.2.13)', () => {
 
     expect((await hears(hag)).filter(line => line.endsWith('(before)'))).toEqual(expected)
   })
+
+  test.each([['', 1], ["<history maxstanzas='2'/>", 2], ["<history seconds='60'/>", 3]])('asked for as %j, where one is shown by default', async (asked, count) => {
+    const server = await world()
+    const crone = await owner(server, undefined, undefined, { 'muc#maxhistoryfetch': '3', defaulthistorymessages: '1' })
+    for (const body of ['one', 'two', 'three', 'four']) await says(crone, body)
+    const hag = await server.client(HAG)
+
+    await enters(hag, 'thirdwitch', asked)
+
+    expect((await hears(hag)).filter(line => line.endsWith('(before)'))).toHaveLength(count)
+  })
 })
 

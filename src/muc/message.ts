@@ -23,13 +23,16 @@ export function sendToAll (muc: Muc, room: Room, message: Message): void | Promi
   const isForSubject = message.children.length > 0 && isSubject(message)
   if (isForSubject) checkSubject(room, occupant.role)
   else if (!hasVoice(occupant.role, room.isModerated)) throw new StanzaError('forbidden')
-  checkRate(muc, occupant, room)
   const clean = withoutForgedIds(message.withoutPayload(isRoomsOwn), room.jid).withAddress(occupant.jid, room.jid)
-  const verdict = muc.stages.guardInRoom(clean, room, occupant)
-  if (verdict === 'drop') return
-  if (verdict) throw verdict
   const rewritten = muc.stages.rewriteInRoom(clean, room, occupant)
-  if (isForSubject) return keepSubject(muc, room, rewritten).then(() => store(muc, room, rewritten, session))
+  const isKnown = muc.stages.isKnownInRoom(rewritten, room, occupant)
+  if (!isKnown) {
+    checkRate(muc, occupant, room)
+    const verdict = muc.stages.guardInRoom(clean, room, occupant)
+    if (verdict === 'drop') return
+    if (verdict) throw verdict
+  }
+  if (isForSubject && !isKnown) return keepSubject(muc, room, rewritten).then(() => store(muc, room, rewritten, session))
   return store(muc, room, rewritten, session)
 }
 
@@ -66,10 +69,18 @@ function reflect (muc: Muc, room: Room, message: Message, session?: OccupantSess
   return room.outbox.send([session], ({ isIn, jid }) => { if (isIn) post(muc, message.withAddress(message.from, jid)) })
 }
 
-function spread (muc: Muc, room: Room, message: Message, occupant: Occupant | undefined): void | Promise<void> {
+function spread (
+  muc: Muc, room: Room, message: Message, occupant: Occupant | undefined, at = Date.now(),
+): void | Promise<void> {
   muc.stages.fanOutInRoom(message, room, occupant)
-  if (message.has('body', NS_CLIENT)) room.history.add(message, Date.now(), room.jid, room.get(muc.options.historyLength))
+  if (message.has('body', NS_CLIENT)) room.history.add(message, at, room.jid, room.get(muc.options.historyLength))
   return broadcast(muc, room, message)
+}
+
+/** What turned out to be kept, although its sender was told otherwise, reaches whoever gets what is said. */
+export function spreadLate (muc: Muc, room: Room, message: Message, id: string, at: number): void {
+  room.history.forget([id]) // a room that has just come into memory found it in its archive
+  void room.commits.inOrder(undefined, () => { void spread(muc, room, stamp(message, room.jid, id).again(), undefined, at) })
 }
 
 /** Sends a message to all who are in; the room is told when it has reached the homes of all, where the room keeps it. */

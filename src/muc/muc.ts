@@ -1,12 +1,22 @@
 /** What the parts of Multi-User Chat have in common: what they need of the server, and the service's own settings. */
+import type { KeepWithAffiliations } from '../extension/api.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Router } from '../routing/router.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
+import type { InvitationRate } from './invitation-rate.ts'
 import type { MucLimits } from './limits.ts'
 import type { RoomOptions } from './room-options.ts'
 import type { Room } from './room.ts'
 import type { RoomStore } from './store.ts'
+
+/** What rooms need to know of the accounts of the hosts. */
+export interface RoomAccounts {
+  /** Whether there is such an account now. */
+  isThere (jid: Jid): Promise<boolean>
+  /** Whether it will be there when its streams have ended: anonymous ones will not. */
+  lasts (jid: Jid): Promise<boolean>
+}
 
 export interface Muc {
   readonly router: Router
@@ -18,6 +28,12 @@ export interface Muc {
   readonly hosts: readonly string[]
   /** Somebody is something else in the room: it is kept. */
   affiliated (room: Room, accounts: readonly Jid[]): void
+  /** What extensions write with changes of who is what. */
+  readonly keptWith: ReadonlySet<KeepWithAffiliations>
+  readonly accounts: RoomAccounts
+  readonly invitations: InvitationRate
+  /** How many rooms here somebody is yet to set up. */
+  countLocked (owner: Jid): number
   /** The room is no more: out of memory and out of the database. */
   end (room: Room): Promise<void>
 }

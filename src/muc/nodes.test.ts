@@ -1,7 +1,10 @@
 /** Rooms of a server that has several nodes: for whoever is in there is but one room, and it outlives its node. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { archive } from '../../extensions/archive/index.ts'
+import { streamManagement } from '../../extensions/stream-management/index.ts'
 import { deed, DEVICES, perform, truthOf, View } from '../testing/room-views.ts'
+import { RedisNodes } from '../testing/redis-nodes.ts'
 import type { Node } from '../testing/redis-nodes.ts'
 import { heardUntil, PATIENCE, threeNodes, witches } from '../testing/room-nodes.ts'
 import { configures, COVEN, enters, leaves, says } from '../testing/rooms.ts'
@@ -20,6 +23,46 @@ test('a room has one home, which is its place, for all who are in', async () => 
   expect(await heardUntil(first, 'secondwitch: good day')).toEqual(['firstwitch: hello', 'secondwitch: good day'])
   expect(await heardUntil(second, 'secondwitch: good day')).toEqual(['firstwitch: hello', 'secondwitch: good day'])
   expect([cluster.a, cluster.b, cluster.c].map(({ core }) => core.rooms.atHome())).toEqual([[], [], [cluster.room]])
+})
+
+test('a room that is not persistent is gone when all nodes were, and others are not', async () => {
+  const nodes = await RedisNodes.begin([archive, streamManagement])
+  const a = await nodes.start()
+  await a.db.query('delete from room')
+  const crone = await a.client('crone1@localhost/desktop')
+  for (const [room, values] of [['left', {}], ['kept', { persistentroom: '1' }]] as const) {
+    await enters(crone, 'firstwitch', '', `${room}@conference.localhost`)
+    await configures(crone, values, `${room}@conference.localhost`)
+  }
+  a.dies()
+  await nodes.redis.restartEmpty()
+
+  const b = await nodes.start()
+  const hag = await b.client('hag66@localhost/pda')
+  await enters(hag, 'thirdwitch', '', 'hags@conference.localhost')
+  await configures(hag, {}, 'hags@conference.localhost')
+
+  const rooms = async (): Promise<readonly string[]> =>
+    (await b.db.query<{ readonly jid: string }>('select jid from room order by jid')).map(({ jid }) => jid.split('@')[0] ?? '')
+  await expect.poll(rooms, PATIENCE).toEqual(['hags', 'kept'])
+})
+
+test('how far a room was heard is remembered as long as one is in, whatever the nick', async () => {
+  const cluster = await threeNodes()
+  const { room } = cluster
+  const [first, second] = await witches(cluster)
+  const remembered = (): readonly string[] => [...second.session.heard?.keys() ?? []]
+  await says(first, 'hello', room)
+  await heardUntil(second, 'firstwitch: hello')
+
+  await second.sends(`<presence to='${room}/otherwitch'/>`)
+  await heardUntil(second, 'otherwitch none/participant 110')
+  const within = remembered()
+  await leaves(second, 'otherwitch', room)
+  await heardUntil(second, 'gone otherwitch none/none 110')
+
+  expect(within).toEqual([room])
+  expect(remembered()).toEqual([])
 })
 
 test('a private message reaches each device of who is at home elsewhere, and is kept once', async () => {

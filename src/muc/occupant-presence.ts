@@ -70,6 +70,15 @@ export function sendOccupants (muc: Muc, room: Room, session: OccupantSession): 
   })
 }
 
+/** Tells those who may know it only now, in a room that has become non-anonymous, what an occupant's real address is. */
+export function discloseAddress (muc: Muc, room: Room, occupant: Occupant): void {
+  void room.outbox.send(room.recipients, session => {
+    if (!session.isIn || session.occupant === occupant || session.occupant.role === 'moderator') return
+    if (room.occupant(occupant.nick) !== occupant || !room.shows(occupant.role)) return
+    post(muc, shownAs(muc, room, occupant, room.isNonAnonymous).copyFor(session.jid))
+  })
+}
+
 function shownAs (muc: Muc, room: Room, occupant: Occupant, isOpen: boolean): Presence {
   const { shown } = occupant
   const make = (): Presence => availableVariants(muc, room, occupant, {}).of(isOpen, false)

@@ -267,6 +267,49 @@ describe('an invitation (§7.8.2)', () => {
     expect(await hears(wicca)).toContain('secondwitch none/participant 110')
   })
 
+  test('of somebody who is not there is refused, and so are all of the same message', async () => {
+    const server = await world()
+    const crone = await owner(server, undefined, undefined, { membersonly: '1' })
+    const wicca = await server.client(WICCA)
+    await wicca.comesOnline()
+    await wicca.received()
+
+    for (const nobody of ['nobody@localhost', 'localhost']) {
+      await crone.sends(`<message to='${COVEN}'><x ${USER}><invite to='wiccarocks@localhost'/><invite to='${nobody}'/></x></message>`)
+    }
+
+    expect(await hears(crone)).toEqual(['error item-not-found', 'error item-not-found'])
+    expect(await wicca.received()).toEqual([])
+    const members = await crone.asks('get', "<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member'/></query>", COVEN)
+    expect(members?.children).toEqual([])
+  })
+
+  test('may be of a guest', async () => {
+    const server = await world()
+    const crone = await owner(server)
+    const guest = await server.guest('guest@localhost/booth')
+    await guest.comesOnline()
+    await guest.received()
+
+    await crone.sends(`<message to='${COVEN}'><x ${USER}><invite to='guest@localhost'/></x></message>`)
+
+    expect((await guest.received())[0]).toContain('<invite')
+  })
+
+  test('of very many is refused, at once or one after the other', async () => {
+    const server = await world()
+    const crone = await owner(server)
+    await server.client(WICCA)
+    const invites = (count: number): string =>
+      `<message to='${COVEN}'><x ${USER}>${"<invite to='wiccarocks@localhost'/>".repeat(count)}</x></message>`
+
+    await crone.sends(invites(51))
+    expect(await hears(crone)).toEqual(['error policy-violation'])
+
+    for (let n = 0; n < 5; n++) await crone.sends(invites(50))
+    expect(await hears(crone)).toContain('error resource-constraint')
+  })
+
   test('from outside is refused', async () => {
     const server = await world()
     await owner(server)

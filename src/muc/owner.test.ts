@@ -54,7 +54,7 @@ describe('the form', () => {
 
     const x = query?.getChild('x', NS_FORMS)
     const values = x && formValues(x)
-    const names = ['allowpm', 'allowinvites', 'changesubject', 'enablelogging', 'getmemberlist', 'lang', 'pubsub', 'maxusers',
+    const names = ['allowpm', 'allowinvites', 'changesubject', 'defaulthistorymessages', 'enablelogging', 'getmemberlist', 'lang', 'pubsub', 'maxusers',
       'membersonly', 'moderatedroom', 'passwordprotectedroom', 'persistentroom', 'presencebroadcast', 'publicroom',
       'roomadmins', 'roomdesc', 'roomname', 'roomowners', 'roomsecret', 'whois']
     expect([...values?.keys() ?? []]).toEqual(expect.arrayContaining([...names.map(name => `muc#roomconfig_${name}`), 'muc#maxhistoryfetch']))
@@ -193,6 +193,26 @@ describe('a change (§10.2.1)', () => {
 
     expect((await hears(crone))[0]).toContain('201')
   })
+})
+
+test('where addresses are no secret any more, those who did not see them are told, once (§10.2.1)', async () => {
+  const server = await world()
+  const crone = await owner(server)
+  const hag = await inside(server, HAG, 'thirdwitch')
+  const wicca = await inside(server, 'wiccarocks@localhost/laptop', 'secondwitch')
+  for (const client of [crone, hag]) await client.received()
+
+  await configures(crone, { whois: 'anyone' })
+
+  expect(await hears(hag)).toEqual([
+    'coven@conference.localhost 172', 'firstwitch owner/moderator crone1@localhost/desktop',
+    'secondwitch none/participant wiccarocks@localhost/laptop'])
+  expect(await hears(wicca)).toHaveLength(3)
+  expect(await hears(crone), 'who moderates knew them').toEqual(['coven@conference.localhost 172'])
+  await configures(crone, { whois: 'moderators' })
+  expect(await hears(hag)).toEqual(['coven@conference.localhost 173'])
+  await crone.sends(`<presence to='${COVEN}/firstwitch'><show>away</show></presence>`)
+  expect(await hears(hag)).toEqual(['firstwitch owner/moderator'])
 })
 
 test('who is not to be seen is not (§7.2.2)', async () => {

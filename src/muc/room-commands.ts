@@ -1,12 +1,19 @@
 /** XEP-0050: Ad-Hoc Commands at rooms: what somebody can have done there that has no protocol of its own. */
-import type { ExtensionHost, RoomCommand } from '../extension/api.ts'
+import type { ExtensionHost, RoomCommand, RoomVisitor } from '../extension/api.ts'
 import { execute, NS_COMMANDS } from '../routing/commands.ts'
+import type { Executable } from '../routing/commands.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import { NS_FORMS } from '../xmpp/forms.ts'
+import type { Jid } from '../xmpp/jid.ts'
 
 const NS_INFO = 'http://jabber.org/protocol/disco#info'
 const NS_ITEMS = 'http://jabber.org/protocol/disco#items'
+
+function executable (command: RoomCommand, visitor: RoomVisitor, from: Jid): Executable {
+  if ('report' in command) return { report: () => command.report(visitor, from) }
+  return { form: () => command.form(visitor, from), run: values => command.run(values, visitor, from) }
+}
 
 export class RoomCommands {
   readonly #byNode = new Map<string, RoomCommand>()
@@ -16,9 +23,7 @@ export class RoomCommands {
     host.feature(NS_COMMANDS, 'room')
     host.iq({ type: 'set', to: ['room'], name: 'command', ns: NS_COMMANDS }, ({ payload, from }, visitor) => {
       const command = this.#byNode.get(payload.attrs.node ?? '')
-      return execute(payload, command && {
-        form: () => command.form(visitor, from), run: values => command.run(values, visitor, from),
-      })
+      return execute(payload, command && executable(command, visitor, from))
     })
   }
 

@@ -3,6 +3,7 @@ import type { Field } from '../xmpp/forms.ts'
 import { allowInvites } from './options/allow-invites.ts'
 import { allowPrivateMessages } from './options/allow-private-messages.ts'
 import { changeSubject } from './options/change-subject.ts'
+import { defaultHistory } from './options/default-history.ts'
 import { description } from './options/description.ts'
 import { historyLength } from './options/history-length.ts'
 import { language } from './options/language.ts'
@@ -34,6 +35,7 @@ export type Config = ReadonlyMap<RoomOption<unknown>, unknown>
 export class RoomOptions {
   readonly maxUsers: RoomOption<number>
   readonly historyLength: RoomOption<number>
+  readonly defaultHistory: RoomOption<number>
   readonly #all: RoomOption<unknown>[]
   readonly #facts: RoomFacts[] = []
 
@@ -41,10 +43,11 @@ export class RoomOptions {
   constructor ({ occupants, history }: { readonly occupants: number, readonly history: number }) {
     this.maxUsers = maxUsers(occupants)
     this.historyLength = historyLength(history)
+    this.defaultHistory = defaultHistory(history)
     this.#all = [
       roomName, description, language, pubsub, persistent, publicRoom, publicList, membersOnly, allowInvites, memberList,
       password, whois, moderated, presenceBroadcast, visitorStatus, visitorNick, voiceRequests, voiceInterval,
-      allowPrivateMessages, changeSubject, this.maxUsers, this.historyLength, logging,
+      allowPrivateMessages, changeSubject, this.maxUsers, this.historyLength, this.defaultHistory, logging,
     ]
   }
 

@@ -9,6 +9,7 @@ import type { Affiliations } from './affiliations.ts'
 import { History } from './history.ts'
 import { OccupantSession } from './occupant.ts'
 import type { Occupant } from './occupant.ts'
+import { memberList } from './options/member-list.ts'
 import { membersOnly } from './options/members-only.ts'
 import { moderated } from './options/moderated.ts'
 import type { RoomOption } from './options/option.ts'
@@ -142,6 +143,17 @@ export class Room {
     const session = this.session(jid)
     if (session) return session.occupant.role
     return isAtLeast(this.affiliationOf(jid), 'admin') ? 'moderator' : 'none'
+  }
+
+  /** Whether somebody may have a list: §5.2.1, and what §9.2, §9.5, §10.5 and §10.8 say where real addresses are no secret. */
+  mayList (jid: Jid, list: Affiliation): boolean {
+    const affiliation = this.affiliationOf(jid)
+    if (affiliation === 'owner') return true
+    if (list === 'outcast') return affiliation === 'admin'
+    if (list === 'member' && affiliation === 'admin') return true
+    if (!this.isNonAnonymous) return false
+    const role = this.roleOf(jid)
+    return isAtLeast(affiliation, 'member') || (role !== 'none' && this.get(memberList).includes(role))
   }
 
   /** Whether an occupant learns the others' real addresses. */

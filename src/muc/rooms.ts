@@ -2,7 +2,7 @@
  * The rooms of a host, at conference.HOST (XEP-0045): finds and creates them, sees to it that what happens to a room
  * happens in turn, and takes every stanza to the part that deals with it.
  */
-import type { ExtensionHost } from '../extension/api.ts'
+import type { ExtensionHost, KeepWithAffiliations } from '../extension/api.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
 import type { Disco } from '../routing/disco.ts'
@@ -17,13 +17,15 @@ import type { Jid } from '../xmpp/jid.ts'
 import type { Message, Stanza } from '../xmpp/stanza.ts'
 import { registerAdminIq } from './admin-iq.ts'
 import { shutDown } from './destroy.ts'
+import { InvitationRate } from './invitation-rate.ts'
+import { endIfEmpty } from './leave.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import type { MucLimits } from './limits.ts'
 import { LiveRooms } from './live-rooms.ts'
 import type { Claimant, RoomsCluster } from './live-rooms.ts'
-import { announceToAll, broadcast } from './message.ts'
+import { announceToAll, broadcast, spreadLate } from './message.ts'
 import { roomsDomain } from './muc.ts'
-import type { Muc } from './muc.ts'
+import type { Muc, RoomAccounts } from './muc.ts'
 import { announce } from './occupant-presence.ts'
 import type { Occupant } from './occupant.ts'
 import { registerOwnerIq } from './owner-iq.ts'
@@ -44,6 +46,7 @@ export interface RoomsParts {
   readonly db: Database
   readonly log: Logger
   readonly hosts: readonly string[]
+  readonly accounts: RoomAccounts
   readonly limits?: MucLimits | undefined
   /** Where this is one node of many. */
   readonly cluster?: RoomsCluster | undefined
@@ -71,6 +74,8 @@ export class Rooms implements Destination {
   readonly #reception: Reception
   readonly #forwarding: Forwarding | undefined
   readonly #turns = new Turns()
+  readonly #keptWith = new Set<KeepWithAffiliations>()
+  #isStopping = false
   /** What people can have done at rooms. */
   readonly commands = new RoomCommands()
 
@@ -79,7 +84,8 @@ export class Rooms implements Destination {
     const options = new RoomOptions(limits)
     this.#parts = parts
     this.#muc = {
-      router, stages, hosts, limits, options, store: roomStore(db, options),
+      router, stages, hosts, limits, options, store: roomStore(db, options), keptWith: this.#keptWith,
+      accounts: parts.accounts, invitations: new InvitationRate(), countLocked: owner => this.#live.countLocked(owner),
       affiliated: (room, accounts) => { events.affiliated(room, accounts) }, end: room => this.#reception.end(room),
     }
     this.#live = new LiveRooms({
@@ -106,13 +112,30 @@ export class Rooms implements Destination {
     for (const host of this.#parts.hosts) await this.#muc.store.removeTemporary(roomsDomain(host))
   }
 
+  /** The same in a cluster: of the rooms that no node has at home, and none has left to another. */
+  async endAbandoned (): Promise<void> {
+    for (const host of this.#parts.hosts) {
+      for (const jid of await this.#muc.store.listTemporary(roomsDomain(host))) {
+        if (this.#isStopping) return
+        if (await this.#live.isAbandoned(jid.toString())) await this.#inRoom(jid, async room => endIfEmpty(this.#muc, room))
+      }
+    }
+  }
+
   /** §11.2: tells everybody that the server ends. */
   async stop (): Promise<void> {
+    this.#isStopping = true
     await Promise.all([...this.#live.occupied.values()].map(room => shutDown(this.#muc, room)))
   }
 
   get options (): RoomOptions {
     return this.#muc.options
+  }
+
+  /** What is to be written with changes of who is what; what is returned ends that. */
+  keepWithAffiliations (write: KeepWithAffiliations): () => void {
+    this.#keptWith.add(write)
+    return () => { this.#keptWith.delete(write) }
   }
 
   /** What is to be loaded with every room from now on; what is returned ends that. */
@@ -168,6 +191,11 @@ export class Rooms implements Destination {
   /** Sends a message to all who are in, behind whatever they are sent already. */
   broadcast (room: Room, message: Message): void {
     void broadcast(this.#muc, room, message)
+  }
+
+  /** What turned out to be kept under that id, since then, reaches all whom it would have reached. */
+  spreadLate (room: Room, message: Message, id: string, at: number): void {
+    spreadLate(this.#muc, room, message, id, at)
   }
 
   /** An occupant's presence goes to all again. */

@@ -31,13 +31,16 @@ interface AffiliationRow {
 export interface ListedRoom { readonly jid: string, readonly name: string }
 
 /** Somebody's affiliation from now on; nothing takes it away. */
-export interface AffiliationChange { readonly jid: Jid, readonly affiliate: Affiliate | undefined }
+export interface AffiliationRowChange { readonly jid: Jid, readonly affiliate: Affiliate | undefined }
+
+/** What is written in the same transaction. */
+export type Besides = (db: Database) => Promise<void>
 
 export interface RoomStore {
   load (room: Jid): Promise<SavedRoom | undefined>
   /** A new room with its affiliations, or what an old one is set to from now on; and those of them that change. */
-  store (room: Room, config: Config, changes: readonly AffiliationChange[]): Promise<void>
-  storeAffiliations (room: Jid, changes: readonly AffiliationChange[]): Promise<void>
+  store (room: Room, config: Config, changes: readonly AffiliationRowChange[], besides: Besides): Promise<void>
+  storeAffiliations (room: Jid, changes: readonly AffiliationRowChange[], besides: Besides): Promise<void>
   storeSubject (room: Jid, subject: Subject): Promise<void>
   remove (room: Jid): Promise<void>
   /** At most so many public rooms, in the order of their addresses, after one of them. */
@@ -45,13 +48,22 @@ export interface RoomStore {
   countOwnedBy (owner: Jid): Promise<number>
   /** Forgets the rooms that had ended if their server had not ended first. */
   removeTemporary (service: string): Promise<void>
+  /** The rooms that end with their last occupant, also those with somebody in. */
+  listTemporary (service: string): Promise<readonly Jid[]>
 }
 
 export function roomStore (db: Database, options: RoomOptions): RoomStore {
   return {
     load: room => load(db, options, room),
-    store: (room, config, changes) => storeRoom(db, options, room, config, changes),
-    storeAffiliations: (room, changes) => db.transaction(transaction => storeChanges(transaction, room, changes)),
+    store: (room, config, changes, besides) => db.transaction(async transaction => {
+      await storeRoom(transaction, options, room, config)
+      await storeChanges(transaction, room.jid, changes)
+      await besides(transaction)
+    }),
+    storeAffiliations: (room, changes, besides) => db.transaction(async transaction => {
+      await storeChanges(transaction, room, changes)
+      await besides(transaction)
+    }),
     async storeSubject (room, { message, at }) {
       await db.query('update room set subject = $2, subject_at = $3 where jid = $1',
         [room.toString(), message.toBytes(), new Date(at)])
@@ -68,6 +80,10 @@ export function roomStore (db: Database, options: RoomOptions): RoomStore {
     },
     async removeTemporary (service) {
       await db.query('delete from room where not is_persistent and service = $1', [service])
+    },
+    async listTemporary (service) {
+      const rows = await db.query<{ readonly jid: string }>('select jid from room where not is_persistent and service = $1', [service])
+      return rows.map(({ jid }) => Jid.parse(jid))
     },
   }
 }
@@ -86,21 +102,16 @@ async function load (db: Database, options: RoomOptions, room: Jid): Promise<Sav
   }
 }
 
-async function storeRoom (
-  db: Database, options: RoomOptions, { jid, createdAt }: Room, config: Config, changes: readonly AffiliationChange[],
-): Promise<void> {
+async function storeRoom (db: Database, options: RoomOptions, { jid, createdAt }: Room, config: Config): Promise<void> {
   const fields = Object.fromEntries(options.fields(config).map(({ name, values }) => [name, values]))
-  await db.transaction(async transaction => {
-    await transaction.query(
-      `insert into room (jid, service, name, is_public, is_persistent, config, created_at) values ($1, $2, $3, $4, $5, $6, $7)
-       on conflict (jid) do update set name = $3, is_public = $4, is_persistent = $5, config = $6`,
-      [jid.toString(), jid.domain, valueIn(config, roomName), valueIn(config, publicRoom),
-        valueIn(config, persistent), JSON.stringify(fields), new Date(createdAt)])
-    await storeChanges(transaction, jid, changes)
-  })
+  await db.query(
+    `insert into room (jid, service, name, is_public, is_persistent, config, created_at) values ($1, $2, $3, $4, $5, $6, $7)
+     on conflict (jid) do update set name = $3, is_public = $4, is_persistent = $5, config = $6`,
+    [jid.toString(), jid.domain, valueIn(config, roomName), valueIn(config, publicRoom),
+      valueIn(config, persistent), JSON.stringify(fields), new Date(createdAt)])
 }
 
-async function storeChanges (db: Database, room: Jid, changes: readonly AffiliationChange[]): Promise<void> {
+async function storeChanges (db: Database, room: Jid, changes: readonly AffiliationRowChange[]): Promise<void> {
   if (changes.length === 0) return
   // First all that go or change, so that a nick can pass from one to another.
   await db.query('delete from room_affiliation where room = $1 and jid = any($2)',

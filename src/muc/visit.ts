@@ -40,7 +40,7 @@ function change (muc: Muc, room: Room, session: OccupantSession, presence: Prese
   if (!to.equals(occupant.jid)) return changeNick(muc, room, session, presence, to)
   // §7.2.1 and §17.3: it has lost track, and is told everything again.
   const request = presence.payload('x', NS_MUC)
-  if (request) welcome(muc, room, session, readLimits(request.getChild('history', NS_MUC), Date.now()), [])
+  if (request) welcome(muc, room, session, request, readLimits(request.getChild('history', NS_MUC), Date.now()), [])
   if (occupant.role === 'visitor' && !room.get(visitorStatus)) return
   const before = occupant.main
   session.presence = cleaned(presence)

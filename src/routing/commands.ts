@@ -55,12 +55,12 @@ export class Commands {
   }
 }
 
-/** A command as one person finds it. */
-export interface Executable {
+/** A command as one person finds it: one form to fill in, or at once what there is to tell. */
+export type Executable = {
   form (): Element
   /** What it returns says, for people, what came of it. */
   run (values: ReadonlyMap<string, readonly string[]>): Promise<string>
-}
+} | { report (): Element }
 
 /** Answers a request for a command, or throws item-not-found where there is none. */
 export async function execute (payload: Element, command: Executable | undefined): Promise<Element> {
@@ -72,6 +72,7 @@ export async function execute (payload: Element, command: Executable | undefined
   if (!['execute', 'complete', 'next'].includes(action)) {
     throw new StanzaError('bad-request', undefined, { name: 'bad-action', ns: NS_COMMANDS }) // §4.4
   }
+  if ('report' in command) return answer('completed', command.report())
   const filled = payload.getChild('x', NS_FORMS)
   if (!filled) return answer('executing', el('actions', NS_COMMANDS, { execute: 'complete' }, el('complete', NS_COMMANDS)), command.form())
   return answer('completed', el('note', NS_COMMANDS, { type: 'info' }, await command.run(formValues(filled))))

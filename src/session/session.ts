@@ -33,6 +33,12 @@ export interface SessionStream {
   close (error?: StreamError): void
 }
 
+const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
+
+/** XEP-0045 §16.6.2: it is about the occupant who gets it; and who goes on with another nick. */
+const OWN = '110'
+const NEW_NICK = '303'
+
 const NO_FLAGS: ReadonlySet<string> = new Set()
 
 export class Session implements SessionInfo {
@@ -112,6 +118,13 @@ export class Session implements SessionInfo {
     this.heard ??= new Map()
     this.heard.set(key, number)
     return true
+  }
+
+  /** Forgets how far it has heard a room that tells it that it is not in any more. */
+  forgetLeft (presence: Presence): void {
+    if (!this.heard || presence.type !== 'unavailable' || !presence.from) return
+    const codes = presence.payload('x', NS_ROOM_USER)?.getChildren('status').map(status => status.attrs['code']) ?? []
+    if (codes.includes(OWN) && !codes.includes(NEW_NICK)) this.heard.delete(presence.from.bare.toString())
   }
 
   /** Writes a stanza to the client, unless a `hold` handler keeps it back. */

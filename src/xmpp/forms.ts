@@ -7,6 +7,8 @@ export const NS_FORMS = 'jabber:x:data'
 const NS_VALIDATE = 'http://jabber.org/protocol/xdata-validate'
 const OPEN = el('validate', NS_VALIDATE, { datatype: 'xs:string' }, el('open', NS_VALIDATE))
 
+const REQUIRED = el('required', NS_FORMS)
+
 /** A value that a list offers, and its name for people. */
 export interface Choice { readonly value: string, readonly label: string }
 
@@ -18,6 +20,7 @@ export interface Field {
   | 'text-multi' | 'text-private' | 'text-single'
   readonly label?: string
   readonly choices?: readonly Choice[] | undefined
+  readonly isRequired?: true
   /** XEP-0122 §3.2.2: also values that the form does not list. */
   readonly isOpen?: true
   /** XEP-0122 §3.2.3: a whole number within limits. */
@@ -28,11 +31,23 @@ export interface Field {
 export function form (type: 'form' | 'result', formType: string, fields: readonly Field[], title?: string): Element {
   const hidden: Field = { name: 'FORM_TYPE', values: [formType], type: 'hidden' }
   return el('x', NS_FORMS, { type }, title === undefined ? undefined : el('title', NS_FORMS, {}, title),
-    ...[hidden, ...fields].map(({ name, values, type, label, choices, isOpen, range }) =>
+    ...[hidden, ...fields].map(({ name, values, type, label, choices, isRequired, isOpen, range }) =>
       el('field', NS_FORMS, { var: name, type, label },
         ...values.map(value => el('value', NS_FORMS, {}, value)),
         ...(choices ?? []).map(({ value, label }) => el('option', NS_FORMS, { label }, el('value', NS_FORMS, {}, value))),
-        isOpen && OPEN, range && within(range))))
+        isRequired && REQUIRED, isOpen && OPEN, range && within(range))))
+}
+
+/** A result of several items, each with a value, or none, for every column (XEP-0004 §3.4). */
+export function table (
+  formType: string, title: string, columns: readonly string[], rows: readonly (readonly (string | undefined)[])[],
+): Element {
+  const field = (name: string, value: string | undefined): Element =>
+    el('field', NS_FORMS, { var: name }, value === undefined ? undefined : el('value', NS_FORMS, {}, value))
+  return el('x', NS_FORMS, { type: 'result' }, el('title', NS_FORMS, {}, title),
+    el('field', NS_FORMS, { var: 'FORM_TYPE', type: 'hidden' }, el('value', NS_FORMS, {}, formType)),
+    el('reported', NS_FORMS, {}, ...columns.map(name => field(name, undefined))),
+    ...rows.map(row => el('item', NS_FORMS, {}, ...columns.map((name, n) => field(name, row[n])))))
 }
 
 function within ({ least, most }: { readonly least: number, readonly most: number }): Element {

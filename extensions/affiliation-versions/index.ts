@@ -1,0 +1,112 @@
+/**
+ * XEP-0463: MUC Affiliations Versioning. Who comes in, and may see a room's lists, says which version of them he has,
+ * and is told what has changed since, or all of it where that is not known; and each change tells what version it makes.
+ */
+import { createHmac } from 'node:crypto'
+import { el, extension, message, StanzaError } from '../../src/extension/api.ts'
+import type { Element, ExtensionHost, Jid, Message, OccupantSession, Room, RoomData } from '../../src/extension/api.ts'
+import { Versions } from './versions.ts'
+import type { Versioned } from './versions.ts'
+
+const NS = 'urn:xmpp:muc:affiliations:1'
+const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
+
+/** What one message tells, or a little more. */
+const MAX_ITEMS = 500
+
+export const affiliationVersions = extension({
+  name: 'affiliation-versions',
+  xeps: ['0463@0.2.0'],
+  setup (host) {
+    host.feature(NS, 'room') // §4
+    const versions = host.roomData((db, room) => Versions.load(db, room))
+    const names = namer(host)
+    host.keepWithAffiliations((db, room, changes) => versions.of(room).write(db, room, changes))
+    // §5.2.2
+    host.on('room', 'changed', ({ jid, affiliation, before }, room) => {
+      const until = versions.of(room).of(jid)
+      if (room.isLocked || until === undefined || affiliation === before) return
+      return `<mav xmlns='${NS}' since='${names.name(room, until - 1)}' until='${names.name(room, until)}'/>`
+    })
+    host.on('room', 'welcome', (request, room, session) => {
+      const asked = request?.getChild('mav', NS)
+      if (room.isLocked) return
+      if (!maySee(room, session.jid)) {
+        if (asked) host.bounce(message('normal', { from: session.jid, to: room.jid }), new StanzaError('forbidden')) // §5.2.3
+        return
+      }
+      if (asked) bringUpToDate({ host, names, versions }, room, session, asked)
+      return `<mav xmlns='${NS}' until='${names.name(room, versions.of(room).last(room))}'/>` // §5.2.1
+    })
+  },
+})
+
+/** §5.2.3: as for requests for the lists. Outcasts are a list apart, which others see less of. */
+function maySee (room: Room, jid: Jid): boolean {
+  return (['owner', 'admin', 'member'] as const).every(list => room.mayList(jid, list))
+}
+
+interface Names {
+  readonly name: (room: Room, version: number) => string
+  /** Nothing for what was never told to anybody. */
+  readonly read: (room: Room, name: string) => number | undefined
+}
+
+/**
+ * §6: nobody learns of a time of which he was not told: a version is no number that one could guess, and of one that is
+ * made up the room knows nothing.
+ */
+function namer (host: ExtensionHost): Names {
+  let secret: Buffer | undefined
+  const secrets: RoomData<Buffer> = host.roomData(async (_db, room) => {
+    secret ??= await host.secret('affiliation-versions')
+    return createHmac('sha256', secret).update(room.toString()).digest()
+  })
+  const name = (room: Room, version: number): string => {
+    const proof = createHmac('sha256', secrets.of(room)).update(String(version)).digest('base64url').slice(0, 16)
+    return `${version.toString(36)}.${proof}`
+  }
+  return {
+    name,
+    read (room, text) {
+      const version = parseInt(text, 36)
+      return Number.isSafeInteger(version) && name(room, version) === text ? version : undefined
+    },
+  }
+}
+
+interface Parts { readonly host: ExtensionHost, readonly names: Names, readonly versions: RoomData<Versions> }
+
+/** §5.2.1: before he is told of anybody who is in. */
+function bringUpToDate ({ host, names, versions }: Parts, room: Room, session: OccupantSession, asked: Element): void {
+  const all = versions.of(room)
+  const last = all.last(room)
+  const known = names.read(room, asked.attrs['since'] ?? '')
+  if (known === last) return
+  const changed = known === undefined ? undefined : all.since(known, room)
+  const seesOutcasts = room.mayList(session.jid, 'outcast')
+  const told = changed
+    ? changed.map(one => one.affiliation === 'outcast' && !seesOutcasts ? { ...one, affiliation: 'none' as const } : one)
+    : all.all(room).filter(({ affiliation }) => affiliation !== 'outcast' || seesOutcasts)
+  let since = changed ? known : undefined
+  const messages = inParts(told).map((part, n, { length }): Message => {
+    const until = n === length - 1 ? last : part.at(-1)?.version ?? last
+    const versioned = el('mav', NS, { since: since === undefined ? undefined : names.name(room, since), until: names.name(room, until) })
+    since = until
+    return message('normal', { from: room.jid, to: session.jid }, el('x', NS_ROOM_USER, {}, versioned,
+      ...part.map(({ jid, affiliation }) => el('item', NS_ROOM_USER, { jid, affiliation }))))
+  })
+  void room.outbox.send(messages, one => { host.route(one) })
+}
+
+/** Each ends with a version, so that one can go on from there; one at least. */
+function inParts (told: readonly Versioned[]): readonly (readonly Versioned[])[] {
+  const parts: Versioned[][] = [[]]
+  for (const one of told) {
+    const part = parts.at(-1) ?? []
+    const isFull = part.length >= MAX_ITEMS && part.at(-1)?.version !== one.version
+    if (isFull) parts.push([one])
+    else part.push(one)
+  }
+  return parts
+}
