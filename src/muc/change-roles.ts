@@ -37,7 +37,7 @@ export function changeRoles (muc: Muc, room: Room, changes: readonly NewRole[], 
 }
 
 /** §7.2.4: who moderates knows the real addresses, also of those who were there before. */
-function showAddresses (muc: Muc, room: Room, occupant: Occupant): void {
+export function showAddresses (muc: Muc, room: Room, occupant: Occupant): void {
   if (room.isNonAnonymous) return
   for (const session of occupant.sessions) sendOccupants(muc, room, session)
 }

@@ -245,3 +245,15 @@ describe('two devices of one account under one nick (§7.2.8)', () => {
     expect(await hears(crone)).toEqual(['gone thirdwitch none/none hag66@localhost/desk'])
   })
 })
+
+test('who asks again hears everything again, and that the room is yet to be set up (§7.2.1, §10.1.1)', async () => {
+  const server = await world()
+  const crone = await server.client('crone1@localhost/desktop')
+  await enters(crone, 'firstwitch')
+  await crone.received()
+
+  await enters(crone, 'firstwitch')
+
+  expect((await hears(crone)).slice(0, 2)).toEqual([
+    'firstwitch owner/moderator crone1@localhost/desktop 110 201', `subject "" by ${COVEN}`])
+})

@@ -7,7 +7,7 @@ import { isAtLeast } from './affiliation.ts'
 import type { Affiliation } from './affiliation.ts'
 import { chooseHistory, isUnlimited, readLimits } from './history.ts'
 import type { HistoryLimits } from './history.ts'
-import { post } from './muc.ts'
+import { post, postEach } from './muc.ts'
 import type { Muc } from './muc.ts'
 import { NS_MUC } from './ns.ts'
 import { Occupant } from './occupant.ts'
@@ -20,8 +20,13 @@ import type { Room } from './room.ts'
 import { subjectFor } from './subject.ts'
 import { STATUS } from './user-payload.ts'
 
-/** Lets somebody in as `nick`, or throws why not; `isNew` where the room has just been created for it. */
-export function join (muc: Muc, room: Room, presence: Presence, from: Jid, nick: Jid, isNew = false): void {
+/**
+ * Lets somebody in as `nick`, or throws why not; `isNew` where the room has just been created for it. A promise until
+ * the newcomer has heard what it is told.
+ */
+export function join (
+  muc: Muc, room: Room, presence: Presence, from: Jid, nick: Jid, isNew = false,
+): Promise<unknown> | undefined {
   const affiliation = room.affiliationOf(from)
   const request = presence.payload('x', NS_MUC)
   if (room.isLocked && !isNew && affiliation !== 'owner') throw new StanzaError('item-not-found') // §7.2.10
@@ -32,8 +37,9 @@ export function join (muc: Muc, room: Room, presence: Presence, from: Jid, nick:
     new Occupant(nick, from.bare, affiliation, defaultRole(affiliation, room.isModerated))
   const session = room.enter(occupant, from, cleaned(presence))
   const limits = readLimits(request?.getChild('history', NS_MUC), Date.now())
-  welcome(muc, room, session, request, limits, isNew ? [STATUS.created] : [])
+  const heard = welcome(muc, room, session, request, limits)
   announceNewcomer(muc, room, session)
+  return heard
 }
 
 // §7.2.5 to §7.2.7.
@@ -58,20 +64,21 @@ function checkSize ({ limits, options }: Muc, room: Room, affiliation: Affiliati
   if (isFull || room.sessions.size >= limits.occupants) throw new StanzaError('service-unavailable', 'the room is full', undefined, 'wait')
 }
 
-/** §7.1: the others, oneself, what was said, the subject. */
+/** §7.1: the others, oneself, what was said, the subject. A promise until that has reached the session's home. */
 export function welcome (
-  muc: Muc, room: Room, session: OccupantSession, request: Element | undefined, limits: HistoryLimits, statuses: readonly number[],
-): void {
+  muc: Muc, room: Room, session: OccupantSession, request: Element | undefined, limits: HistoryLimits,
+): Promise<unknown> | undefined {
   const besides = muc.stages.welcomeInRoom(request, room, session)
   sendOccupants(muc, room, session)
   announceSelf(muc, room, session, { besides, statuses: [
-    ...room.isNonAnonymous ? [STATUS.nonAnonymous] : [], ...room.get(logging) ? [STATUS.logged] : [], ...statuses] })
+    ...room.isNonAnonymous ? [STATUS.nonAnonymous] : [], ...room.get(logging) ? [STATUS.logged] : [],
+    ...room.isLocked ? [STATUS.created] : []] }) // §10.1.1: its owner is to set it up
   const { jid } = session
   const asked = limits.messages ?? (isUnlimited(limits) ? room.get(muc.options.defaultHistory) : Infinity)
   const most = Math.min(asked, room.get(muc.options.historyLength))
   const said = chooseHistory(room.history.said, { ...limits, messages: most })
   void room.outbox.send(said, ({ message }) => { if (session.isIn) post(muc, message.copyFor(jid)) })
-  void room.outbox.send([subjectFor(room)], subject => { post(muc, subject.withAddress(subject.from, jid)) })
+  return postEach(muc, room, [subjectFor(room)], subject => subject.withAddress(subject.from, jid)).arrived
 }
 
 /** Tells the others, unless they see no difference: a second device of who is in already. */

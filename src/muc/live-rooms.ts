@@ -9,6 +9,8 @@ import type { EventTable } from '../session/events.ts'
 import type { Claim, Homes, RoomRecords } from '../session/homes.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message } from '../xmpp/stanza.ts'
+import { newsIn } from './room-news.ts'
+import type { News } from './room-news.ts'
 import { Room } from './room.ts'
 import { keepRecords, lockedRoomIn, positionIn, restoreOccupants } from './room-record.ts'
 import type { RoomStore } from './store.ts'
@@ -37,6 +39,8 @@ export interface LiveRoomsParts {
   readonly cluster?: RoomsCluster | undefined
   /** Sends a message to all who are in. */
   readonly say: (room: Room, message: Message) => void
+  /** Tells all who are in what may not have reached them of each other. */
+  readonly tellAgain: (room: Room, news: readonly News[]) => void
 }
 
 export class LiveRooms {
@@ -143,9 +147,10 @@ export class LiveRooms {
     room.spreadUpTo = positionIn(records)
     await this.#parts.events.roomOpened(room)
     const { cluster } = this.#parts
-    restoreOccupants(room, records)
+    const news = [...newsIn(records), ...restoreOccupants(room, records)]
     if (cluster) keepRecords(room, cluster.roomRecords)
     this.place(room)
+    this.#parts.tellAgain(room, news)
     for (const message of room.unspread) this.#parts.say(room, message.again())
     room.unspread = []
     return room

@@ -6,7 +6,7 @@ import { StanzaError } from '../xmpp/errors.ts'
 import { NS_CLIENT } from '../xmpp/ns.ts'
 import type { Message } from '../xmpp/stanza.ts'
 import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
-import { post } from './muc.ts'
+import { post, postEach } from './muc.ts'
 import type { Muc } from './muc.ts'
 import { NS_MUC_USER } from './ns.ts'
 import type { Occupant, OccupantSession } from './occupant.ts'
@@ -85,13 +85,8 @@ export function spreadLate (muc: Muc, room: Room, message: Message, id: string, 
 
 /** Sends a message to all who are in; the room is told when it has reached the homes of all, where the room keeps it. */
 export function broadcast (muc: Muc, room: Room, message: Message): void | Promise<void> {
-  let onTheWay: Promise<void>[] | undefined
-  const sent = room.outbox.send(room.recipients, session => {
-    const done = session.isIn && muc.router.post(message.copyFor(session.jid))
-    if (done) (onTheWay ??= []).push(done)
-  })
-  if (message.archiveId === undefined) return sent
-  const arrived = (): Promise<unknown> | undefined => onTheWay && Promise.all(onTheWay)
-  room.spread(message.archiveId, sent ? sent.then(arrived) : arrived())
+  const { sent, arrived } = postEach(muc, room, room.recipients,
+    session => session.isIn ? message.copyFor(session.jid) : undefined)
+  if (message.archiveId !== undefined) room.spread(message.archiveId, arrived)
   return sent
 }

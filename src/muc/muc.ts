@@ -43,6 +43,23 @@ export function post (muc: Muc, stanza: Stanza): void {
   void muc.router.post(stanza)
 }
 
+/**
+ * Sends each of them what there is for it: `sent` when all is under way, `arrived` when it has reached the homes of all;
+ * nothing where that is now.
+ */
+export function postEach<T> (
+  muc: Muc, room: Room, recipients: readonly T[], stanzaFor: (recipient: T) => Stanza | undefined,
+): { readonly sent: void | Promise<void>, readonly arrived: Promise<unknown> | undefined } {
+  let onTheWay: Promise<void>[] | undefined
+  const sent = room.outbox.send(recipients, recipient => {
+    const stanza = stanzaFor(recipient)
+    const done = stanza && muc.router.post(stanza)
+    if (done) (onTheWay ??= []).push(done)
+  })
+  const arrived = (): Promise<unknown> | undefined => onTheWay && Promise.all(onTheWay)
+  return { sent, arrived: sent ? sent.then(arrived) : arrived() }
+}
+
 /** The domain of a host's rooms. */
 export function roomsDomain (host: string): string {
   return `conference.${host}`

@@ -1,11 +1,11 @@
 /** XEP-0045 §7.2.2 and §7.7: an occupant's presence, as the others and its own sessions get it. */
 import { presence as makePresence } from '../xmpp/stanza.ts'
 import type { Presence } from '../xmpp/stanza.ts'
-import { post } from './muc.ts'
+import { post, postEach } from './muc.ts'
 import type { Muc } from './muc.ts'
 import { NS_MUC, NS_MUC_USER } from './ns.ts'
 import type { Occupant, OccupantSession } from './occupant.ts'
-import type { Role } from './role.ts'
+import type { OccupantRole } from './role.ts'
 import type { Room } from './room.ts'
 import { STATUS, writeUserPayload } from './user-payload.ts'
 import type { Happening, Item } from './user-payload.ts'
@@ -40,18 +40,19 @@ class Variants {
  * and `told` a session that knows.
  */
 export function announce (
-  muc: Muc, room: Room, occupant: Occupant, happening: Happening = {}, before: Role = occupant.role, told?: OccupantSession,
+  muc: Muc, room: Room, occupant: Occupant, happening: Happening = {}, before: OccupantRole = occupant.role, told?: OccupantSession,
 ): void {
   occupant.touch()
   const variants = availableVariants(muc, room, occupant, happening)
   const isShown = room.shows(occupant.role)
   const gone = !isShown && room.shows(before) ? unavailableVariants(muc, room, occupant, {}) : undefined
-  void room.outbox.send(room.recipients, session => {
+  const { arrived } = postEach(muc, room, room.recipients, session => {
     if (!session.isIn || session === told) return
     const isSelf = session.occupant === occupant
     const seen = isShown || isSelf ? variants : gone
-    if (seen) post(muc, seen.of(room.seesAddresses(session.occupant), isSelf).copyFor(session.jid))
+    return seen?.of(room.seesAddresses(session.occupant), isSelf).copyFor(session.jid)
   })
+  room.changed(occupant, { before, told }, arrived)
 }
 
 /** Tells one session of its own occupant, which ends the list of all (§7.2.2). */
@@ -91,21 +92,21 @@ export function announceEnd (
 ): void {
   const variants = unavailableVariants(muc, room, occupant, happening, presence, newNick)
   const isShown = room.shows(occupant.role)
-  const others = room.recipients
-  void room.outbox.send(gone, session => {
-    post(muc, variants.of(room.seesAddresses(occupant), true).copyFor(session.jid))
+  const others = isShown ? room.recipients.filter(session => !gone.includes(session)) : []
+  const { arrived } = postEach(muc, room, [...gone, ...others], session => {
+    const isSelf = gone.includes(session)
+    if (!isSelf && !session.isIn) return
+    return variants.of(room.seesAddresses(isSelf ? occupant : session.occupant), isSelf).copyFor(session.jid)
   })
-  if (isShown) void room.outbox.send(others, session => {
-    if (!session.isIn || session.occupant === occupant) return
-    post(muc, variants.of(room.seesAddresses(session.occupant), false).copyFor(session.jid))
-  })
+  room.changed(occupant, { before: occupant.role, gone }, arrived)
 }
 
 /** §7.14: tells one session that it is not in any more, where its occupant still is. */
 export function announceSessionEnd (muc: Muc, room: Room, session: OccupantSession, happening: Happening, presence?: Presence): void {
   const { occupant, jid } = session
   const gone = unavailableVariants(muc, room, occupant, happening, presence).of(room.seesAddresses(occupant), true)
-  void room.outbox.send([session], () => { post(muc, gone.copyFor(jid)) })
+  const { arrived } = postEach(muc, room, [session], () => gone.copyFor(jid))
+  room.changed(occupant, { before: occupant.role, gone: [session] }, arrived)
 }
 
 function availableVariants (muc: Muc, room: Room, occupant: Occupant, happening: Happening): Variants {

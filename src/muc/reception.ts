@@ -25,6 +25,7 @@ import { receiveForRoom } from './room-message.ts'
 import { Room } from './room.ts'
 import { isSubject } from './subject.ts'
 import { receivePresence } from './visit.ts'
+import type { Received } from './visit.ts'
 
 export interface ReceptionParts {
   readonly muc: Muc
@@ -60,11 +61,12 @@ export class Reception {
   }
 
   /** In the room's turn: whatever is no message to all. */
-  async receive (room: Room, stanza: Stanza, from: Jid, to: Jid): Promise<void> {
+  async receive (room: Room, stanza: Stanza, from: Jid, to: Jid): Promise<Received> {
     await room.commits.settled()
-    await this.#receiveAt(room, stanza, from, to)
+    const received = await this.#receiveAt(room, stanza, from, to)
     this.#parts.live.place(room)
     await room.outbox.settled() // who comes to a full room waits until those before are told of each other
+    return received ?? {}
   }
 
   /** Tells the sender what he did wrong; what is no refusal is a mistake of ours. */
@@ -76,7 +78,7 @@ export class Reception {
     else void router.bounce(stanza, refusal)
   }
 
-  #receiveAt (room: Room, stanza: Stanza, from: Jid, to: Jid): void | Promise<void> {
+  #receiveAt (room: Room, stanza: Stanza, from: Jid, to: Jid): void | Promise<void> | Received {
     switch (stanza.kind) {
       case 'presence': return receivePresence(this.#parts.muc, room, stanza, from, to)
       case 'message': return receiveForRoom(this.#parts.muc, room, stanza, from, to)
@@ -106,27 +108,31 @@ export class Reception {
   }
 
   /** What is sent to a room that is not there. */
-  receiveAtNone (stanza: Stanza, from: Jid, to: Jid): void | Promise<void> {
+  async receiveAtNone (stanza: Stanza, from: Jid, to: Jid): Promise<Received> {
     if (stanza.kind === 'presence') {
-      if (stanza.type !== 'available') return
+      if (stanza.type !== 'available') return {}
       if (to.isBare) throw new StanzaError('jid-malformed', 'a nick is needed')
-      return stanza.has('x', NS_MUC) ? this.#create(stanza, from, to) : disown(this.#parts.muc, stanza)
+      if (stanza.has('x', NS_MUC)) return this.#create(stanza, from, to)
+      disown(this.#parts.muc, stanza)
+      return {}
     }
     if (stanza.kind === 'iq' && !to.isBare) throw refusal(stanza)
     throw new StanzaError('item-not-found')
   }
 
   /** §10.1: whoever comes first to a room that is not there makes it, and owns it. */
-  async #create (presence: Presence, from: Jid, to: Jid): Promise<void> {
+  async #create (presence: Presence, from: Jid, to: Jid): Promise<Received> {
     await checkCreator(this.#parts.muc, from)
     const affiliations = new Affiliations([{ jid: from.bare, affiliation: 'owner' }])
     const room = await this.#parts.live.open(new Room(to.bare, { config: new Map(), affiliations }, true))
+    let handedOver: Promise<unknown> | undefined
     try {
-      join(this.#parts.muc, room, presence, from, to, true)
+      handedOver = join(this.#parts.muc, room, presence, from, to, true)
     } finally {
       if (room.occupants.size === 0) await this.end(room)
     }
     this.#parts.live.place(room)
+    return { handedOver }
   }
 
   /** The room is no more: out of memory and out of the database. */

@@ -1,22 +1,27 @@
 /**
- * What of a room outlives its home: a record of each session that is in, and how far all have been sent what was said.
- * Another node brings the occupants back, and sends them again what may not have reached them.
+ * What of a room outlives its home: a record of each session that is in, how far all have been sent what was said, and
+ * what they may not have been told of each other. Another node brings the occupants back, and sends them that again.
  */
 import { Jid } from '../xmpp/jid.ts'
 import { NS_CLIENT } from '../xmpp/ns.ts'
 import { storedStanza } from '../xmpp/read-stanza.ts'
 import type { RoomRecords } from '../session/homes.ts'
+import type { Affiliation } from './affiliation.ts'
 import { Affiliations } from './affiliations.ts'
 import type { Affiliate } from './affiliations.ts'
 import { Occupant } from './occupant.ts'
 import type { OccupantSession, Written } from './occupant.ts'
+import { roleAfter } from './role.ts'
 import type { OccupantRole } from './role.ts'
+import { keepNews } from './room-news.ts'
+import type { News } from './room-news.ts'
 import { Room } from './room.ts'
 
 /** A session's record; its key is the session's address. */
 interface SessionRecord {
   readonly nick: string
   readonly role: OccupantRole
+  readonly affiliation: Affiliation
   readonly token: string
   readonly presence: string
   readonly written?: Written | undefined
@@ -28,7 +33,7 @@ interface LockedRecord {
   readonly affiliations: readonly (Omit<Affiliate, 'jid'> & { readonly jid: string })[]
 }
 
-/** Stands where sessions' addresses do. */
+/** Stands where sessions' addresses do, which begin otherwise. */
 const POSITION = ''
 const LOCKED = '/'
 
@@ -38,15 +43,19 @@ const SPREAD_MS = 100
 /** Keeps the room's records from now on. */
 export function keepRecords (room: Room, records: RoomRecords): void {
   const key = room.jid.toString()
-  // Where nobody is in nothing is kept.
-  const put = (position: string): void => { records.put(key, POSITION, room.sessions.size > 0 ? position : undefined) }
-  const position = keepPosition(room, put)
+  const put = (field: string, record: string | undefined): void => {
+    if (!room.isOpen) return // by now another node may have them
+    // Where nobody is in nothing is kept.
+    records.put(key, field, room.sessions.size > 0 ? record : undefined)
+  }
+  const position = keepPosition(room, latest => { put(POSITION, latest) })
+  keepNews(room, put)
   room.touch = sessions => {
-    put(position())
-    records.put(key, LOCKED, room.isLocked && room.sessions.size > 0 ? lockedRecordOf(room) : undefined)
+    put(POSITION, position())
+    put(LOCKED, room.isLocked ? lockedRecordOf(room) : undefined)
     for (const { jid } of sessions) {
       const session = room.session(jid) // it may be in again
-      records.put(key, jid.toString(), session && recordOf(session))
+      put(jid.toString(), session && recordOf(session))
     }
   }
 }
@@ -84,8 +93,8 @@ export function positionIn (records: ReadonlyMap<string, string>): number | unde
   return position === undefined ? undefined : Number(position)
 }
 
-function recordOf ({ occupant: { nick, role, written }, token, presence }: OccupantSession): string {
-  return JSON.stringify({ nick, role, token, presence: presence.toXml(NS_CLIENT), written } satisfies SessionRecord)
+function recordOf ({ occupant: { nick, role, affiliation, written }, token, presence }: OccupantSession): string {
+  return JSON.stringify({ nick, role, affiliation, token, presence: presence.toXml(NS_CLIENT), written } satisfies SessionRecord)
 }
 
 function lockedRecordOf ({ createdAt, affiliations }: Room): string {
@@ -102,16 +111,25 @@ export function lockedRoomIn (jid: Jid, records: ReadonlyMap<string, string>): R
   return new Room(jid, { config: new Map(), affiliations: new Affiliations(all), createdAt }, true)
 }
 
-/** Brings the occupants back, in the order in which they came. */
-export function restoreOccupants (room: Room, records: ReadonlyMap<string, string>): void {
-  const all = [...records].filter(([address]) => address !== POSITION && address !== LOCKED).map(([address, text]) => ({ jid: Jid.parse(address), record: JSON.parse(text) as SessionRecord })) // `recordOf` wrote it
+/**
+ * Brings the occupants back, in the order in which they came, and gives whose affiliation was another when they were
+ * told of it last.
+ */
+export function restoreOccupants (room: Room, records: ReadonlyMap<string, string>): readonly News[] {
+  const all = [...records].filter(([field]) => !field.startsWith(LOCKED) && field !== POSITION).map(([address, text]) => ({ jid: Jid.parse(address), record: JSON.parse(text) as SessionRecord })) // `recordOf` wrote it
   all.sort((a, b) => parseInt(a.record.token, 36) - parseInt(b.record.token, 36))
-  for (const { jid, record: { nick, role, token, presence, written } } of all) {
+  const news: News[] = []
+  for (const { jid, record: { nick, role, affiliation: before, token, presence, written } } of all) {
     const last = storedStanza(presence)
+    if (last.kind !== 'presence') continue
     const affiliation = room.affiliationOf(jid)
-    if (last.kind !== 'presence' || affiliation === 'outcast') continue
-    const occupant = room.occupant(nick) ?? new Occupant(room.jid.withResource(nick), jid.bare, affiliation, role)
+    const isOut = affiliation === 'outcast' || (affiliation === 'none' && room.isMembersOnly)
+    if (isOut || affiliation !== before) news.push({ nick, role, gone: isOut ? [jid.toString()] : [] })
+    if (isOut) continue
+    const now = affiliation === before ? role : roleAfter(role, before, affiliation, room.isModerated)
+    const occupant = room.occupant(nick) ?? new Occupant(room.jid.withResource(nick), jid.bare, affiliation, now)
     occupant.written ??= written
     room.enter(occupant, jid, last, token)
   }
+  return news
 }

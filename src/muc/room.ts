@@ -21,7 +21,7 @@ import { Outbox } from './outbox.ts'
 import { Rate } from './rate.ts'
 import { valueIn } from './room-options.ts'
 import type { Config } from './room-options.ts'
-import type { Role } from './role.ts'
+import type { OccupantRole, Role } from './role.ts'
 
 /** The last change of the subject, as the message that made it (XEP-0045 §8.1). */
 export interface Subject { readonly message: Message, readonly at: number }
@@ -33,6 +33,16 @@ export interface SavedRoom {
   readonly affiliations: Affiliations
   /** Milliseconds since 1970; now where it is new. */
   readonly createdAt?: number
+}
+
+/** What has become of an occupant. */
+export interface Change {
+  /** The role that it had. */
+  readonly before: OccupantRole
+  /** The sessions that have its nick no more. */
+  readonly gone?: readonly OccupantSession[]
+  /** The session that knows. */
+  readonly told?: OccupantSession | undefined
 }
 
 function ignore (): void {}
@@ -65,6 +75,8 @@ export class Room {
   spreadUpTo: number | undefined
   /** What is kept behind that: it may not have reached all. */
   unspread: readonly Message[] = []
+  /** Called when all who are in are sent what has become of an occupant; `arrived`: once they have it. */
+  changed: (occupant: Occupant, change: Change, arrived: Promise<unknown> | undefined) => void = ignore
   /** Called when other nodes must know something else of these sessions to go on with the room. */
   touch: (sessions: readonly OccupantSession[]) => void = ignore
 

@@ -34,6 +34,7 @@ import { registerRegistration } from './registration.ts'
 import { registerRoomDisco } from './room-disco.ts'
 import { RoomCommands } from './room-commands.ts'
 import { RoomOptions } from './room-options.ts'
+import { tellAgain } from './room-news.ts'
 import type { Room } from './room.ts'
 import { roomStore } from './store.ts'
 
@@ -62,7 +63,7 @@ interface Arrival {
 }
 
 /** The node that is to deal with it; or else what its sender has to wait for, and the room's next turn has not. */
-interface Outcome { readonly node?: string, readonly handedOver?: void | Promise<void> }
+interface Outcome { readonly node?: string, readonly handedOver?: void | Promise<unknown> }
 
 /** What is not known to be elsewhere is looked for, and is at home where its place is. */
 const AT_ITS_PLACE: Claimant = { isPlace: true }
@@ -90,6 +91,7 @@ export class Rooms implements Destination {
     }
     this.#live = new LiveRooms({
       store: this.#muc.store, events, cluster, say: (room, message) => { this.broadcast(room, message) },
+      tellAgain: (room, news) => { tellAgain(this.#muc, room, news) },
     })
     this.#reception = new Reception({ ...parts, muc: this.#muc, live: this.#live })
     this.#forwarding = cluster && new Forwarding(
@@ -244,7 +246,7 @@ export class Rooms implements Destination {
   /** What is kept is waited for by who sent it, and not by the room's next turn. */
   async #receiveInTurn (arrival: Arrival): Promise<void> {
     const { key, stanza } = arrival
-    let handedOver: void | Promise<void> = undefined
+    let handedOver: void | Promise<unknown> = undefined
     await this.#turns.inTurn(key, async () => {
       handedOver = this.#forwarding?.behind(key, stanza)
       if (handedOver) return
@@ -266,9 +268,9 @@ export class Rooms implements Destination {
     try {
       const located = await this.#live.locate(to.bare, claimant)
       if (located && 'node' in located) return located
-      if (!located) await this.#reception.receiveAtNone(stanza, from, to)
-      else if (stanza.kind === 'message' && isForAll(stanza)) return { handedOver: this.#reception.sendToAll(located.room, stanza) }
-      else await this.#reception.receive(located.room, stanza, from, to)
+      if (!located) return await this.#reception.receiveAtNone(stanza, from, to)
+      if (stanza.kind === 'message' && isForAll(stanza)) return { handedOver: this.#reception.sendToAll(located.room, stanza) }
+      return await this.#reception.receive(located.room, stanza, from, to)
     } catch (error) {
       this.#reception.refuse(stanza, error)
     } finally {

@@ -17,32 +17,44 @@ import { visitorStatus } from './options/visitor-status.ts'
 import type { Room } from './room.ts'
 import { STATUS } from './user-payload.ts'
 
+/** What came of a stanza, once the room's turn may end: what its sender has to wait for besides. */
+export interface Received { readonly handedOver?: Promise<unknown> | undefined }
+
 /** Throws what the sender is told when that can't be. */
-export function receivePresence (muc: Muc, room: Room, presence: Presence, from: Jid, to: Jid): void | Promise<void> {
+export function receivePresence (
+  muc: Muc, room: Room, presence: Presence, from: Jid, to: Jid,
+): void | Promise<void> | Received {
   const session = room.session(from)
   switch (presence.type) {
-    case 'available': return session ? change(muc, room, session, presence, to) : enter(muc, room, presence, from, to)
+    // Who comes in asks again, at the next home, unless he has heard that he is in.
+    case 'available': return { handedOver: session ? change(muc, room, session, presence, to) : enter(muc, room, presence, from, to) }
     case 'unavailable': return session && leave(muc, room, session, presence)
     // §11.1: the others are told that nobody meant it.
     case 'error': return session && leave(muc, room, session, undefined, { statuses: [STATUS.technical] })
   }
 }
 
-function enter (muc: Muc, room: Room, presence: Presence, from: Jid, to: Jid): void {
+function enter (muc: Muc, room: Room, presence: Presence, from: Jid, to: Jid): Promise<unknown> | undefined {
   if (to.isBare) throw new StanzaError('jid-malformed', 'a nick is needed') // §7.2.1
-  if (presence.has('x', NS_MUC)) join(muc, room, presence, from, to)
-  else disown(muc, presence)
+  if (presence.has('x', NS_MUC)) return join(muc, room, presence, from, to)
+  disown(muc, presence)
 }
 
-function change (muc: Muc, room: Room, session: OccupantSession, presence: Presence, to: Jid): void {
+function change (
+  muc: Muc, room: Room, session: OccupantSession, presence: Presence, to: Jid,
+): Promise<unknown> | undefined {
   if (to.isBare) throw new StanzaError('jid-malformed', 'a nick is needed')
   const { occupant } = session
-  if (!to.equals(occupant.jid)) return changeNick(muc, room, session, presence, to)
+  if (!to.equals(occupant.jid)) {
+    changeNick(muc, room, session, presence, to)
+    return
+  }
   // §7.2.1 and §17.3: it has lost track, and is told everything again.
   const request = presence.payload('x', NS_MUC)
-  if (request) welcome(muc, room, session, request, readLimits(request.getChild('history', NS_MUC), Date.now()), [])
-  if (occupant.role === 'visitor' && !room.get(visitorStatus)) return
+  const heard = request && welcome(muc, room, session, request, readLimits(request.getChild('history', NS_MUC), Date.now()))
+  if (occupant.role === 'visitor' && !room.get(visitorStatus)) return heard
   const before = occupant.main
   session.presence = cleaned(presence)
   if (occupant.main === session || before === session) announce(muc, room, occupant)
+  return heard
 }
