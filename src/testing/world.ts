@@ -153,7 +153,7 @@ function counted (db: Database, isUp: () => boolean): Database {
 }
 
 /** When nothing is under way any more: what waits, waits for the database or has its turn in this very tick. */
-async function settled (): Promise<void> {
+export async function settled (): Promise<void> {
   for (let quiet = 0; quiet < 2; quiet = queries === 0 ? quiet + 1 : 0) {
     await new Promise(resolve => { setImmediate(resolve) })
   }
