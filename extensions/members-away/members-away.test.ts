@@ -24,6 +24,7 @@ beforeEach(async () => {
   crone = await owner(server, undefined, undefined, GROUP)
   phone = await online(`${HAG}/phone`)
   await changes(crone, [{ jid: HAG, affiliation: 'member' }])
+  await lookedUp()
   await phone.received()
   await crone.received()
 })
@@ -31,6 +32,7 @@ beforeEach(async () => {
 async function online (jid: string, priority = 0): Promise<Client> {
   const client = await server.client(jid)
   await client.sends(`<presence><priority>${priority}</priority></presence>`)
+  await lookedUp()
   await client.received()
   return client
 }
@@ -172,7 +174,9 @@ describe('a member\'s own command (XEP-0050)', () => {
     expect(String(shown)).toMatch(/var='deliver'.*>1<\/value>/)
 
     await says(crone, 'one')
+    await lookedUp()
     await chooses(phone, '0')
+    await lookedUp()
     await says(crone, 'two')
     expect(await hears(phone)).toEqual(['firstwitch: one'])
     expect(await hears(other)).toEqual(['firstwitch: one', 'firstwitch: two'])
