@@ -18,7 +18,8 @@ function start () {
   const handed: { readonly to: string, readonly stanza: string, readonly answer: PromiseWithResolvers<boolean> }[] = []
   const happened: string[] = []
   const name = (stanza: Stanza): string => stanza.id ?? stanza.type ?? ''
-  const homes: Pick<Homes, 'forward' | 'forget'> = {
+  const homes: Pick<Homes, 'run' | 'forward' | 'forget'> = {
+    run: 'a.1',
     forget: account => { happened.push(`forget ${account}`) },
     forward (to, stanza) {
       const answer = Promise.withResolvers<boolean>()
@@ -92,6 +93,26 @@ test('who sent what can\'t be handed over is told, and the rest goes its way', a
   await setImmediate()
 
   expect(happened).toEqual(['remote-server-timeout 1', 'done 1', 'done 2'])
+})
+
+test('a message that nothing tells from another like it goes again as what it was', async () => {
+  const handed: (string | undefined)[] = []
+  const homes: Pick<Homes, 'run' | 'forward' | 'forget'> = {
+    run: 'a.1', forget () {},
+    async forward (_, stanza) {
+      handed.push(stanza.identity)
+      if (handed.length === 1) throw new NodeGone('b')
+      return true
+    },
+  }
+  const forwarding = new Forwarding(homes, stanza => forwarding.send('c', JULIET, stanza), () => {})
+  const twin = (): Stanza => message('chat', { to: TO }, el('body', undefined, {}, 'hail'))
+
+  await forwarding.send('b', JULIET, twin())
+  await forwarding.send('c', JULIET, twin())
+  await forwarding.send('c', JULIET, twin().identifiedAs('its own'))
+
+  expect(handed).toEqual(['a.1/0', 'a.1/0', 'a.1/1', 'its own'])
 })
 
 test('what comes while something is under way goes behind it, wherever home is by then', async () => {

@@ -16,14 +16,15 @@ interface Forwarded {
 }
 
 export class Forwarding {
-  readonly #homes: Pick<Homes, 'forward' | 'forget'>
+  readonly #homes: Pick<Homes, 'run' | 'forward' | 'forget'>
   readonly #again: Again
   readonly #failed: (stanza: Stanza, error: StanzaError) => void | Promise<void>
+  #count = 0
   readonly #underWay = new Map<string, Forwarded[]>()
 
   /** `failed` tells the sender of what can't be handed over. */
   constructor (
-    homes: Pick<Homes, 'forward' | 'forget'>, again: Again, failed: (stanza: Stanza, error: StanzaError) => void | Promise<void>,
+    homes: Pick<Homes, 'run' | 'forward' | 'forget'>, again: Again, failed: (stanza: Stanza, error: StanzaError) => void | Promise<void>,
   ) {
     this.#homes = homes
     this.#again = again
@@ -38,17 +39,23 @@ export class Forwarding {
 
   /** Resolves when that home has dealt with the stanza, or the sender was told that it can't. */
   send (node: string, home: string, stanza: Stanza): Promise<void> {
-    const one: Forwarded = { stanza, node, done: Promise.withResolvers() }
+    const one: Forwarded = { stanza: this.#named(stanza), node, done: Promise.withResolvers() }
     const list = this.#underWay.get(home)
     if (list) list.push(one)
     else this.#underWay.set(home, [one])
-    this.#homes.forward(node, stanza).then(
+    this.#homes.forward(node, one.stanza).then(
       isHome => { if (isHome) this.#settle(home, one); else this.#lookAgain(home, one, node) },
       error => {
         if (error instanceof StanzaError) this.#settle(home, one, error)
         else this.#lookAgain(home, one) // that node is gone, or the way to it was
       })
     return one.done.promise
+  }
+
+  /** A message to which its client gave no id, nor its stream a count, gets one: it may have to go again. */
+  #named (stanza: Stanza): Stanza {
+    if (stanza.kind !== 'message' || stanza.identity !== undefined || stanza.isCopy) return stanza
+    return stanza.identifiedAs(`${this.#homes.run}/${this.#count++}`)
   }
 
   #settle (home: string, one: Forwarded, error?: StanzaError): void {
