@@ -145,6 +145,18 @@ describe.skipIf(!hasRedis())('what a dead node has left', () => {
     await eventually(async () => { expect(await a.cluster.records.owners()).not.toContain(b.cluster.homes.run) })
   })
 
+  test('holds a session as soon as its client has heard of it', async () => {
+    const [, b] = await pair()
+    const juliet = await online(b, 'juliet@localhost/balcony')
+    await juliet.sendsNonza(`<enable xmlns='${SM}' resume='true'/>`)
+    const id = /id='([^']*)'/.exec((await juliet.received()).join(''))?.[1] ?? 'none'
+
+    // Behind what was written before.
+    const record = await b.cluster.redis.journal.hget(`hg:records:${b.cluster.homes.run}`, JULIET.toString())
+
+    expect(record).toContain(id)
+  })
+
   test('of a session that could not be resumed contacts hear at once', async () => {
     const [a, b] = await pair()
     const romeo = await online(a, 'romeo@localhost/orchard')
