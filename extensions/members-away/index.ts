@@ -1,7 +1,8 @@
 /**
  * A group's members get its messages also on devices that are not in: those that are online, as a message of the room's,
  * which is what clients show that did nothing for it; a member turns it off by a command (XEP-0050: Ad-Hoc Commands). Each
- * node knows the rooms of who is online there; a message goes to each such node once. The others find what they missed in the room's archive. See docs/groups.md.
+ * node knows the rooms of who is online there; a message goes to each such node once. The others find what they missed
+ * in the room's archive. See docs/groups.md.
  */
 import { extension, form, StanzaError } from '../../src/extension/api.ts'
 import type { ExtensionHost, Jid, Room, RoomData, RoomOption, Session } from '../../src/extension/api.ts'

@@ -1,13 +1,12 @@
 /** XEP-0500: MUC Slow Mode. Where the owner says so, everybody waits between two messages; admins and owners do not. */
-import { hash } from 'node:crypto'
-import { extension, originId, StanzaError } from '../../src/extension/api.ts'
-import type { Message, Room, Written } from '../../src/extension/api.ts'
+import { extension, StanzaError } from '../../src/extension/api.ts'
+import type { Room } from '../../src/extension/api.ts'
 
 /** What a room can be set to at most, in seconds. */
 const MOST = 86_400
 
-/** What each account last wrote to a room, the longest ago first. */
-type LastWritten = Map<string, Written>
+/** When each account last wrote to a room, in milliseconds since 1970, the longest ago first. */
+type LastWritten = Map<string, number>
 
 export const slowMode = extension({
   name: 'slow-mode',
@@ -29,32 +28,25 @@ export const slowMode = extension({
       // §6: what has no text does not count, and admins and owners are free.
       if (seconds === 0 || message.type !== 'groupchat' || !message.has('body', 'jabber:client')) return
       if (affiliation === 'admin' || affiliation === 'owner') return
-      const written = rooms.get(room) ?? new Map<string, Written>()
+      const written = rooms.get(room) ?? new Map<string, number>()
       rooms.set(room, written)
-      const now: Written = { at: Date.now(), what: knownBy(message) }
-      forgetOld(written, now.at - seconds * 1000)
+      const now = Date.now()
+      forgetOld(written, now - seconds * 1000)
       // §8: by account, whichever device and nick it is; by the occupant where the room was at home elsewhere then.
-      const last = written.get(account.toString()) ?? occupant.written
-      if (last && now.at - last.at < seconds * 1000) {
-        if (now.what !== undefined && now.what === last.what) return // it comes again
+      const last = written.get(account.toString()) ?? occupant.writtenAt
+      if (last !== undefined && now - last < seconds * 1000) {
         return new StanzaError('policy-violation', `In this room everybody waits ${seconds} seconds between two messages`, undefined, 'wait')
       }
       written.set(account.toString(), now)
-      occupant.written = now
+      occupant.writtenAt = now
       occupant.touch()
     })
   },
 })
 
 function forgetOld (written: LastWritten, before: number): void {
-  for (const [other, { at }] of written) {
+  for (const [other, at] of written) {
     if (at > before) break
     written.delete(other)
   }
-}
-
-/** The same for a message that its client sends again, as far as one can know. */
-function knownBy (message: Message): string | undefined {
-  const id = originId(message) ?? message.identity
-  return id === undefined ? undefined : hash('sha1', `${id}\0${message.inner.toString('latin1')}`, 'base64')
 }

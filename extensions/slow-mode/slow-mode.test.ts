@@ -93,19 +93,6 @@ test('the form has a whole number for it, and what it is set to the room tells (
   await expect(configures(crone, { [OPTION]: '-1' })).rejects.toThrow('not-acceptable')
 })
 
-test('what its client sends again is refused no more than it was the first time (§6)', async () => {
-  const { crone, hag } = await stage()
-  const message = (body: string): string =>
-    `<message to='${COVEN}' type='groupchat'><body>${body}</body><origin-id xmlns='urn:xmpp:sid:0' id='1'/></message>`
-
-  await hag.sends(message('one'))
-  await hag.sends(message('one'))
-  await hag.sends(message('another under the same id'))
-
-  expect((await hears(hag)).filter(line => line.startsWith('error'))).toEqual(['error policy-violation'])
-  expect(await hears(crone)).not.toContain('thirdwitch: another under the same id')
-})
-
 describe('what comes again', () => {
   const sent = (id: string, text: string): string =>
     `<message to='${COVEN}' type='groupchat'>${text}<origin-id xmlns='urn:xmpp:sid:0' id='${id}'/></message>`

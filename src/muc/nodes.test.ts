@@ -211,11 +211,14 @@ test('who has given a room up keeps nothing of it any more', async () => {
   await heardUntil(second, 'firstwitch: one')
 
   await c.core.rooms.giveUp(room)
-  await a.core.rooms.takeOver(Jid.parse(room))
+  await expect.poll(async () => { // that it is nobody's is on its way to Redis
+    await a.core.rooms.takeOver(Jid.parse(room))
+    return a.core.rooms.atHome()
+  }, PATIENCE).toEqual([room])
 
   // What is written a while after a message is written now, and what was to be after the one before would be by then.
   const before = await commands.hget(recordAt(a), '')
   await says(first, 'two', room)
-  await expect.poll(() => commands.hget(recordAt(a), '')).not.toBe(before)
+  await expect.poll(() => commands.hget(recordAt(a), ''), PATIENCE).not.toBe(before)
   expect(await commands.exists(recordAt(c))).toBe(0)
 })

@@ -7,9 +7,6 @@ import type { OccupantRole } from './role.ts'
 
 function ignore (): void {}
 
-/** Something that was written: when (milliseconds since 1970), and by what it is known if it comes again. */
-export interface Written { readonly at: number, readonly what: string | undefined }
-
 /** One device in the room. */
 export class OccupantSession {
   /** Its real, full address. */
@@ -46,8 +43,8 @@ export class Occupant {
   readonly account: Jid
   affiliation: Affiliation
   role: OccupantRole
-  /** What it wrote last, where an extension says so: that outlives the room's home. */
-  written: Written | undefined
+  /** When it wrote last (milliseconds since 1970), where an extension says so: that outlives the room's home. */
+  writtenAt: number | undefined
   /** How many messages it sends. */
   readonly rate = new Rate()
   #sessions: readonly OccupantSession[] = []

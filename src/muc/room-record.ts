@@ -10,7 +10,7 @@ import type { Affiliation } from './affiliation.ts'
 import { Affiliations } from './affiliations.ts'
 import type { Affiliate } from './affiliations.ts'
 import { Occupant } from './occupant.ts'
-import type { OccupantSession, Written } from './occupant.ts'
+import type { OccupantSession } from './occupant.ts'
 import { roleAfter } from './role.ts'
 import type { OccupantRole } from './role.ts'
 import { keepNews } from './room-news.ts'
@@ -24,7 +24,7 @@ interface SessionRecord {
   readonly affiliation: Affiliation
   readonly token: string
   readonly presence: string
-  readonly written?: Written | undefined
+  readonly writtenAt?: number | undefined
 }
 
 /** What there is of a room that the database does not know yet. */
@@ -93,8 +93,8 @@ export function positionIn (records: ReadonlyMap<string, string>): number | unde
   return position === undefined ? undefined : Number(position)
 }
 
-function recordOf ({ occupant: { nick, role, affiliation, written }, token, presence }: OccupantSession): string {
-  return JSON.stringify({ nick, role, affiliation, token, presence: presence.toXml(NS_CLIENT), written } satisfies SessionRecord)
+function recordOf ({ occupant: { nick, role, affiliation, writtenAt }, token, presence }: OccupantSession): string {
+  return JSON.stringify({ nick, role, affiliation, token, presence: presence.toXml(NS_CLIENT), writtenAt } satisfies SessionRecord)
 }
 
 function lockedRecordOf ({ createdAt, affiliations }: Room): string {
@@ -119,7 +119,7 @@ export function restoreOccupants (room: Room, records: ReadonlyMap<string, strin
   const all = [...records].filter(([field]) => !field.startsWith(LOCKED) && field !== POSITION).map(([address, text]) => ({ jid: Jid.parse(address), record: JSON.parse(text) as SessionRecord })) // `recordOf` wrote it
   all.sort((a, b) => parseInt(a.record.token, 36) - parseInt(b.record.token, 36))
   const news: News[] = []
-  for (const { jid, record: { nick, role, affiliation: before, token, presence, written } } of all) {
+  for (const { jid, record: { nick, role, affiliation: before, token, presence, writtenAt } } of all) {
     const last = storedStanza(presence)
     if (last.kind !== 'presence') continue
     const affiliation = room.affiliationOf(jid)
@@ -128,7 +128,7 @@ export function restoreOccupants (room: Room, records: ReadonlyMap<string, strin
     if (isOut) continue
     const now = affiliation === before ? role : roleAfter(role, before, affiliation, room.isModerated)
     const occupant = room.occupant(nick) ?? new Occupant(room.jid.withResource(nick), jid.bare, affiliation, now)
-    occupant.written ??= written
+    occupant.writtenAt ??= writtenAt
     room.enter(occupant, jid, last, token)
   }
   return news

@@ -15,8 +15,10 @@ interface Forwarded {
   readonly done: PromiseWithResolvers<void>
 }
 
+type Ways = Pick<Homes, 'run' | 'forward' | 'forget'>
+
 export class Forwarding {
-  readonly #homes: Pick<Homes, 'run' | 'forward' | 'forget'>
+  readonly #homes: Ways
   readonly #again: Again
   readonly #failed: (stanza: Stanza, error: StanzaError) => void | Promise<void>
   #count = 0
@@ -24,7 +26,7 @@ export class Forwarding {
 
   /** `failed` tells the sender of what can't be handed over. */
   constructor (
-    homes: Pick<Homes, 'run' | 'forward' | 'forget'>, again: Again, failed: (stanza: Stanza, error: StanzaError) => void | Promise<void>,
+    homes: Ways, again: Again, failed: (stanza: Stanza, error: StanzaError) => void | Promise<void>,
   ) {
     this.#homes = homes
     this.#again = again
