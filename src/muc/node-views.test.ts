@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Node } from '../testing/redis-nodes.ts'
-import { PATIENCE, threeNodes } from '../testing/room-nodes.ts'
+import { PATIENCE, takesOver, threeNodes } from '../testing/room-nodes.ts'
 import { deed, DEVICES, perform, truthOf, View } from '../testing/room-views.ts'
 import { changes, configures, COVEN, enters, leaves } from '../testing/rooms.ts'
 import type { Client } from '../testing/world.ts'
@@ -12,7 +12,7 @@ import { Jid } from '../xmpp/jid.ts'
 /** The room's home is that node from now on. */
 async function moves (from: readonly Node[], to: Node): Promise<void> {
   for (const { core } of from) await core.rooms.giveUp(COVEN)
-  await to.core.rooms.takeOver(Jid.parse(COVEN))
+  await takesOver(to, COVEN)
 }
 
 /** What it is sent stays where it is. */

@@ -4,9 +4,8 @@ import { archive } from '../../extensions/archive/index.ts'
 import { streamManagement } from '../../extensions/stream-management/index.ts'
 import { RedisNodes } from '../testing/redis-nodes.ts'
 import type { Node } from '../testing/redis-nodes.ts'
-import { heardUntil, PATIENCE, threeNodes, witches } from '../testing/room-nodes.ts'
+import { heardUntil, PATIENCE, takesOver, threeNodes, witches } from '../testing/room-nodes.ts'
 import { configures, enters, leaves, says } from '../testing/rooms.ts'
-import { Jid } from '../xmpp/jid.ts'
 
 const PING = "<ping xmlns='urn:xmpp:ping'/>"
 
@@ -122,7 +121,7 @@ test('a room goes on with who is in however many homes have died before', async 
   await expect.poll(() => a.cluster.membership.nodes).toHaveLength(3)
   await b.core.rooms.giveUp(room)
   await a.core.rooms.giveUp(room)
-  await d.core.rooms.takeOver(Jid.parse(room))
+  await takesOver(d, room)
 
   d.dies()
 
@@ -176,7 +175,7 @@ test('a room that its owner has yet to configure is handed over as it is, and go
 
   c.cluster.homes.leave()
   await c.core.rooms.giveUp(room)
-  await b.core.rooms.takeOver(Jid.parse(room))
+  await takesOver(b, room)
   expect(b.core.rooms.atHome()).toEqual([room])
   b.dies()
 
@@ -211,10 +210,7 @@ test('who has given a room up keeps nothing of it any more', async () => {
   await heardUntil(second, 'firstwitch: one')
 
   await c.core.rooms.giveUp(room)
-  await expect.poll(async () => { // that it is nobody's is on its way to Redis
-    await a.core.rooms.takeOver(Jid.parse(room))
-    return a.core.rooms.atHome()
-  }, PATIENCE).toEqual([room])
+  await takesOver(a, room)
 
   // What is written a while after a message is written now, and what was to be after the one before would be by then.
   const before = await commands.hget(recordAt(a), '')

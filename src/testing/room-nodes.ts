@@ -6,6 +6,7 @@ import { streamManagement } from '../../extensions/stream-management/index.ts'
 import { placeOf } from '../cluster/placement.ts'
 import { RedisNodes } from './redis-nodes.ts'
 import type { Node } from './redis-nodes.ts'
+import { Jid } from '../xmpp/jid.ts'
 import { configures, enters, hears } from './rooms.ts'
 import type { Client } from './world.ts'
 
@@ -49,4 +50,12 @@ export async function witches ({ a, b, room }: Cluster & { readonly room: string
   await heardUntil(second, `subject "" by ${room}`)
   await heardUntil(first, 'secondwitch none/participant wiccarocks@localhost/laptop')
   return [first, second]
+}
+
+/** Becomes the room's home; that it is nobody's by now may still be on its way to Redis. */
+export async function takesOver ({ core }: Node, room: string): Promise<void> {
+  await expect.poll(async () => {
+    await core.rooms.takeOver(Jid.parse(room))
+    return core.rooms.atHome()
+  }, PATIENCE).toContain(room)
 }
