@@ -69,7 +69,7 @@ export async function freePort (): Promise<number> {
 export async function startProgram (
   program: string, parameters: readonly string[], port: number, options: SpawnOptions,
 ): Promise<ChildProcess> {
-  const child = spawn(program, parameters, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(program, parameters, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
   let printed = ''
   const keep = (text: string): void => { printed = (printed + text).slice(-4_000) }
   child.stdout?.setEncoding('utf8').on('data', keep)
