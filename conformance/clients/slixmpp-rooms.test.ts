@@ -100,6 +100,12 @@ describe.skipIf(missing !== undefined)('slixmpp in rooms', () => {
     expect(await juliet.does('enter', { room, nick: 'Juliet' })).toBe('forbidden')
   })
 
+  test.each(['❤️', '🏳️‍🌈'])('who asks for a nick that is none is told so at once: %s', async nick => {
+    const juliet = await login('juliet')
+
+    expect(await juliet.does('enter', { room: `nicks.${ROOM}`, nick })).toBe('jid-malformed')
+  })
+
   test('who leaves is seen to leave', async () => {
     const room = `leaving.${ROOM}`
     const [romeo, juliet] = await meetIn(room)

@@ -104,6 +104,18 @@ describe('nobody comes in', () => {
     expect(await hears(crone)).toEqual([])
   })
 
+  test('without hearing in the error what he asked for, from where he asked, and who says so (§7.2)', async () => {
+    const server = await world()
+    const crone = await owner(server)
+    await changes(crone, [{ jid: 'hag66@localhost', affiliation: 'outcast' }])
+    const hag = await server.client(HAG)
+
+    await enters(hag, 'thirdwitch')
+
+    expect(await hag.received()).toEqual([expect.stringMatching(
+      `^<presence from='${COVEN}/thirdwitch' to='${HAG}'[^>]*><error [^>]*by='${COVEN}'.*<x xmlns='http://jabber.org/protocol/muc'/></presence>$`)])
+  })
+
   test('who is banned, himself or with his whole domain (§7.2.7 and §9.2)', async () => {
     const server = await world()
     const crone = await owner(server)

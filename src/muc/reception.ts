@@ -20,7 +20,6 @@ import type { Muc } from './muc.ts'
 import { NS_MUC } from './ns.ts'
 import { disown } from './occupant-presence.ts'
 import { forwardIq, refusal } from './occupant-iq.ts'
-import { refuseEntry } from './refuse-entry.ts'
 import { receiveForRoom } from './room-message.ts'
 import { Room } from './room.ts'
 import { isSubject } from './subject.ts'
@@ -74,8 +73,7 @@ export class Reception {
     const { log, router } = this.#parts
     if (!(error instanceof StanzaError)) log.error({ err: error, stanza: stanza.summary() }, 'a stanza for a room could not be dealt with')
     const refusal = error instanceof StanzaError ? error : new StanzaError('internal-server-error', undefined, undefined, 'wait')
-    if (stanza.kind === 'presence' && stanza.type === 'available' && stanza.has('x', NS_MUC)) refuseEntry(this.#parts.muc, stanza, refusal)
-    else void router.bounce(stanza, refusal)
+    void router.bounce(stanza, refusal, stanza.to?.isBare ? undefined : stanza.to?.bare) // XEP-0045 §7.2 has it so
   }
 
   #receiveAt (room: Room, stanza: Stanza, from: Jid, to: Jid): void | Promise<void> | Received {

@@ -150,10 +150,13 @@ export class Router {
     if (!isAnswer(stanza)) sender.deliver(errorReply(stanza, error))
   }
 
-  /** Tells the sender why a stanza did not get where it should, unless it is one that must not be answered. */
-  bounce (stanza: Stanza, error: StanzaError): void | Promise<void> {
+  /**
+   * Tells the sender why a stanza did not get where it should, unless it is one that must not be answered; `by` is who
+   * says so, where that is not whom it was for.
+   */
+  bounce (stanza: Stanza, error: StanzaError, by?: Jid): void | Promise<void> {
     if (!stanza.from || isAnswer(stanza)) return
-    const reply = errorReply(stanza, error)
+    const reply = errorReply(stanza, error, by)
     // XEP-0045 §18.1: whom what a room says to all does not reach is the room's matter, not that of who said it there.
     const isForRoom = stanza.isCopy && stanza.type === 'groupchat'
     return this.post(isForRoom ? reply.withAddress(reply.from, stanza.from.bare) : reply)

@@ -73,13 +73,11 @@ export class SessionReader implements Seat {
     checkFrom(frame.from, session.jid)
     if (session.counted) session.counted.taken++ // what is refused counts: the client counts it
     let stanza: Stanza | undefined
-    let to: Jid | undefined
     try {
-      to = addressOf(frame.to)
-      stanza = stanzaOf(frame, session.jid, to, frame.lang ?? this.#stream.lang) // §8.1.5: its own xml:lang
+      stanza = stanzaOf(frame, session.jid, addressOf(frame.to), frame.lang ?? this.#stream.lang) // §8.1.5: its own xml:lang
     } catch (error) {
       session.inFlight.track(undefined)
-      return refuse(frame, to, session, error)
+      return refuse(frame, session, error)
     }
     if (stanza?.kind === 'message') return this.#sendMessage(stanza, session)
     return stanza && this.#sendNow(stanza, session)
@@ -169,12 +167,15 @@ function addressOf (to: string | undefined): Jid | undefined {
   }
 }
 
-/** Answers a stanza that is none, in the name of whom it was for or else of the account. */
-function refuse (frame: Frame, to: Jid | undefined, session: Session, error: unknown): void {
+/**
+ * Answers a stanza that is none from where it was sent to, as that was written (RFC 6120 §8.3.3.8): by that, and by the
+ * id, the client knows what failed.
+ */
+function refuse (frame: Frame, session: Session, error: unknown): void {
   if (!(error instanceof StanzaError)) throw error
   if (frame.type === 'error' || frame.type === 'result') return
   const { jid, account } = session
-  const answerer = to ?? account.jid
+  const answerer = (frame.to === undefined ? undefined : Jid.asWritten(frame.to)) ?? account.jid
   const sent = frame.name === 'iq'
     ? iq('get', { from: jid, to: answerer, id: frame.id })
     : stanzaOf({ ...frame, type: undefined }, jid, answerer, undefined)

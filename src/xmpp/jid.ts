@@ -7,7 +7,7 @@ import { isIPv4, isIPv6, SocketAddress } from 'node:net'
 import { LRUCache } from 'lru-cache'
 import { toASCII, toUnicode } from 'tr46'
 import { escapeAttribute } from '../xml/write.ts'
-import { isIdentifier, opaqueString, usernameCaseMapped } from './precis.ts'
+import { isIdentifier, opaqueString, refusedInOpaque, usernameCaseMapped } from './precis.ts'
 
 /** RFC 7622 §3.1: of each part, in UTF-8. */
 const MAX_PART_BYTES = 1023
@@ -26,6 +26,8 @@ const IDNA_STRICT = {
 /** How many texts are remembered with their addresses, and up to what length: a few megabytes at worst. */
 const MAX_REMEMBERED = 10_000
 const MAX_REMEMBERED_LENGTH = 256
+/** RFC 7622 §3.1: what is longer, in UTF-8, is no address in any writing. */
+const MAX_BYTES = 3 * MAX_PART_BYTES + 2
 
 /** The text is not an address; the message says why and never quotes it. */
 export class JidError extends Error {
@@ -70,15 +72,36 @@ export class Jid {
     )
   }
 
-  // RFC 7622 §3.2: first the slash, then the at sign.
+  /**
+   * The address that the text says, or what was written in the place of one: an error comes from there (RFC 6120
+   * §8.3.3.8), and nothing is sent to it. Of a text longer than any address the bare part, where that is one; else
+   * nothing.
+   */
+  static asWritten (text: string): Jid | undefined {
+    const jid = Jid.#parsed(text)
+    if (jid) return jid
+    const [bare, resource = ''] = split(text)
+    const good = Jid.#parsed(bare)
+    if (text.length > MAX_BYTES || Buffer.byteLength(text) > MAX_BYTES) return good
+    return good ? new Jid(good.local, good.domain, resource, good) : new Jid('', bare, resource)
+  }
+
+  static #parsed (text: string): Jid | undefined {
+    try {
+      return Jid.parse(text)
+    } catch (error) {
+      if (error instanceof JidError) return
+      throw error
+    }
+  }
+
   static #split (text: string): Jid {
-    const slash = text.indexOf('/')
-    const bare = slash === -1 ? text : text.slice(0, slash)
+    const [bare, resource] = split(text)
     const at = bare.indexOf('@')
     return new Jid(
       at === -1 ? '' : prepareLocal(bare.slice(0, at)),
       prepareDomain(bare.slice(at + 1)),
-      slash === -1 ? '' : prepareResource(text.slice(slash + 1)),
+      resource === undefined ? '' : prepareResource(resource),
     )
   }
 
@@ -117,6 +140,12 @@ export class Jid {
   }
 }
 
+/** The bare part, and the resource where there is a slash: RFC 7622 §3.2 looks for that first, then for the at sign. */
+function split (text: string): readonly [string, string?] {
+  const slash = text.indexOf('/')
+  return slash === -1 ? [text] : [text.slice(0, slash), text.slice(slash + 1)]
+}
+
 function prepareLocal (text: string): string {
   const local = sized('local part', usernameCaseMapped, text)
   if (NOT_IN_LOCAL.test(local)) throw new JidError('the local part has a character that is not allowed in it')
@@ -124,14 +153,19 @@ function prepareLocal (text: string): string {
 }
 
 function prepareResource (text: string): string {
-  return sized('resource', opaqueString, text)
+  return sized('resource', opaqueString, text, refusedInOpaque)
 }
 
 // RFC 7622 §3.3 and §3.4: the limits are those of the prepared part.
-function sized (part: string, prepare: (text: string) => string | undefined, text: string): string {
+function sized (
+  part: string, prepare: (text: string) => string | undefined, text: string, refused?: (text: string) => string | undefined,
+): string {
   if (text === '') throw new JidError(`the ${part} is empty`)
   const prepared = text.length > MAX_RAW_LENGTH ? text : prepare(text)
-  if (prepared === undefined) throw new JidError(`the ${part} has a character that is not allowed in it`)
+  if (prepared === undefined) {
+    const which = refused?.(text)
+    throw new JidError(`the ${part} has a character that is not allowed in it` + (which === undefined ? '' : `: ${which}`))
+  }
   if (isTooLong(prepared)) throw new JidError(`the ${part} is longer than ${MAX_PART_BYTES} bytes`)
   return prepared
 }

@@ -1,4 +1,4 @@
-/** The namespaces that the RFCs define, each under its RFC's title. An extension keeps its own. */
+/** The namespaces that all stanzas know, each under the title of its RFC or XEP. An extension keeps its own. */
 
 /** RFC 6120: Extensible Messaging and Presence Protocol (XMPP): Core. */
 export const NS_STREAM = 'http://etherx.jabber.org/streams'
@@ -19,3 +19,6 @@ export const NS_PRE_APPROVAL = 'urn:xmpp:features:pre-approval'
 
 /** RFC 7395: An Extensible Messaging and Presence Protocol (XMPP) Subprotocol for WebSocket. */
 export const NS_FRAMING = 'urn:ietf:params:xml:ns:xmpp-framing'
+
+/** XEP-0045 §16.1: what an entry to a room, and an error that answers one, is known by. */
+export const NS_MUC = 'http://jabber.org/protocol/muc'

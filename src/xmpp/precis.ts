@@ -11,6 +11,7 @@ const ASCII_FREEFORM = /^[\x20-\x7E]+$/
 const IDENTIFIER = /^[!-~\p{L}\p{Nd}\p{Mn}\p{Mc}\p{Join_C}\xB7\u0375\u05F3\u05F4\u06FD\u06FE\u0F0B\u3007\u30FB]+$/u
 /** RFC 8264 §4.3: also compatibility characters, other letters and digits, spaces, symbols and punctuation. */
 const FREEFORM = /^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}\p{Join_C}]+$/u
+const NOT_FREEFORM = /[^\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}\p{Join_C}]/u
 /** RFC 8264 §8: what is in neither class, though it is a letter, a mark or a symbol. */
 const DISALLOWED: readonly RegExp[] = [
   /[\u0640\u07FA\u302E\u302F\u3031-\u3035\u303B]/u, // §9.6, exceptions
@@ -52,6 +53,14 @@ export function opaqueString (text: string): string | undefined {
   if (ASCII_FREEFORM.test(text)) return text
   const prepared = text.replace(/\p{Zs}/gu, ' ').normalize('NFC')
   return isOfClass(FREEFORM, prepared) ? prepared : undefined
+}
+
+/** Which character makes OpaqueString refuse the text, for whoever has to leave it out: U+FE0F of an emoji, say. */
+export function refusedInOpaque (text: string): string | undefined {
+  for (const refused of [NOT_FREEFORM, ...DISALLOWED, CONTEXTUAL]) {
+    const [character] = refused.exec(text) ?? []
+    if (character !== undefined) return `U+${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0')}`
+  }
 }
 
 /** Whether a string in lower case, NFC and without compatibility characters is of the IdentifierClass. */

@@ -32,7 +32,9 @@ export function stanzaOf (frame: Frame, from: Jid | undefined, to: Jid | undefin
 export function storedStanza (xml: string | Buffer): Stanza {
   const frame = storedFrame(xml)
   const address = (text: string | undefined): Jid | undefined => text === undefined ? undefined : Jid.parse(text)
-  const stanza = stanzaOf(frame, address(frame.from), address(frame.to), frame.lang)
+  // RFC 6120 §8.3.3.8: an error may come from what is no address.
+  const from = frame.type === 'error' && frame.from !== undefined ? Jid.asWritten(frame.from) : address(frame.from)
+  const stanza = stanzaOf(frame, from, address(frame.to), frame.lang)
   if (!stanza) throw new Error(`what was stored is no stanza: <${frame.name}>`)
   return stanza
 }

@@ -8,7 +8,7 @@ import type { Child } from '../xml/framer.ts'
 import { escapeAttribute } from '../xml/write.ts'
 import type { StanzaError } from './errors.ts'
 import type { Jid } from './jid.ts'
-import { NS_CLIENT, NS_STANZA_ERRORS } from './ns.ts'
+import { NS_CLIENT, NS_MUC, NS_STANZA_ERRORS } from './ns.ts'
 
 export type MessageType = 'normal' | 'chat' | 'groupchat' | 'headline' | 'error'
 export type PresenceType =
@@ -337,16 +337,21 @@ export function result (request: Iq, payload?: Element): Iq {
   return payload ? iq('result', header, payload) : iq('result', header)
 }
 
-/** RFC 6120 §8.3: the error that answers a stanza, without what it carried; nothing may answer an error or a result. */
-export function errorReply (stanza: Stanza, error: StanzaError): Stanza {
+/**
+ * RFC 6120 §8.3: the error that answers a stanza, without what it carried; nothing may answer an error or a result. `by`
+ * is who refused it, where that is not whom it was for.
+ */
+export function errorReply (stanza: Stanza, error: StanzaError, by?: Jid): Stanza {
   const header = { from: stanza.to, to: stanza.from, id: stanza.id }
-  const { inner, children } = content([errorElement(error)])
+  // XEP-0045 §7.2: by it clients know that somebody is not in the room, whoever says so.
+  const entry = stanza.kind === 'presence' && stanza.has('x', NS_MUC) ? [el('x', NS_MUC)] : []
+  const { inner, children } = content([errorElement(error, by), ...entry])
   return new StanzaOf(stanza.kind, 'error', header, inner, children) as Stanza
 }
 
 /** `<error/>` as RFC 6120 §8.3.2 writes it. */
-function errorElement (error: StanzaError): Element {
-  return el('error', NS_CLIENT, { type: error.type },
+function errorElement (error: StanzaError, by: Jid | undefined): Element {
+  return el('error', NS_CLIENT, { type: error.type, by: by?.toString() },
     el(error.condition, NS_STANZA_ERRORS),
     error.text === undefined ? undefined : el('text', NS_STANZA_ERRORS, { 'xml:lang': 'en' }, error.text),
     error.detail && el(error.detail.name, error.detail.ns, error.detail.attrs))
