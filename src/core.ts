@@ -34,6 +34,7 @@ import type { Account } from './session/account.ts'
 import type { Homes, Others, Records, RoomRecords, Snapshot } from './session/homes.ts'
 import type { Session, SessionStream } from './session/session.ts'
 import type { Database } from './storage/database.ts'
+import { Reading } from './storage/reading.ts'
 import { StreamTable } from './stream/stream-table.ts'
 import type { Element } from './xml/element.ts'
 import { NS_SESSION } from './xmpp/ns.ts'
@@ -55,6 +56,8 @@ export interface CoreCluster {
 export interface CoreOptions {
   readonly hosts: readonly string[]
   readonly db: Database
+  /** The same database, by connections that nothing else has to wait for; without them all share those of `db`. */
+  readonly pools?: { readonly messages: Database, readonly reading: Database } | undefined
   readonly log: Logger
   readonly extensions: readonly Loaded[]
   /** The names of all extensions that there are, on or off: what one may come after. */
@@ -85,7 +88,7 @@ export interface Core {
 }
 
 export async function createCore (options: CoreOptions): Promise<Core> {
-  const { hosts, db, log, cluster } = options
+  const { hosts, db, pools = { messages: db, reading: db }, log, cluster } = options
   const stages = new StageTable(log)
   const iqs = new IqTable(log)
   const events = new EventTable(log)
@@ -106,7 +109,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
   const rooms = createRooms(options, { router, stages, iqs, events, disco, accounts: knownAccounts(accounts, store) })
   const parts = {
-    rooms, worth, keepWith: new Map<string, KeepWith>(), commandTable: new Commands(disco), hosts, db, log, stages, iqs, events, streams,
+    rooms, worth, keepWith: new Map<string, KeepWith>(), commandTable: new Commands(disco), hosts, db, messageDb: pools.messages, reading: new Reading(pools.reading), log, stages, iqs, events, streams,
     disco, router, rosters, accounts, incoming, durables, records: cluster?.records, homes: cluster?.homes, others: cluster?.others,
     answerers: new Map<string, OthersAnswer>(), commands,
   }

@@ -31,6 +31,7 @@ export class Host implements ExtensionHost {
   readonly hosts: readonly string[]
   readonly roomDomains: readonly string[]
   readonly db: Database
+  readonly messageDb: Database
   readonly log: Logger
   readonly accounts: AccountCommands
   readonly #name: string
@@ -44,8 +45,13 @@ export class Host implements ExtensionHost {
     this.hosts = parts.hosts
     this.roomDomains = parts.hosts.map(roomsDomain)
     this.db = parts.db
+    this.messageDb = parts.messageDb
     this.log = childLog(parts.log, { extension: name })
     this.accounts = parts.commands
+  }
+
+  readFor<T> (asker: Jid, work: (db: Database) => Promise<T>): Promise<T> {
+    return this.#parts.reading.for(asker, work)
   }
 
   feature (ns: string, of: DiscoTarget | { readonly accountsOf: readonly string[] } = 'server'): void {

@@ -17,9 +17,15 @@ import { startEmbedded } from './storage/embedded.ts'
 import { explainFullDisk } from './storage/full-disk.ts'
 import { migrate } from './storage/migrate.ts'
 import { openPostgres } from './storage/postgres.ts'
-import type { PostgresDatabase } from './storage/postgres.ts'
+import type { PostgresDatabase, PostgresOptions } from './storage/postgres.ts'
+import { READING_CONNECTIONS, READING_MS } from './storage/reading.ts'
 
-const POOL_SIZE = 8
+/**
+ * Connections to the database, for each kind of work its own: messages are kept, and users log in, whatever is read
+ * meanwhile because somebody asked. Messages are written by one at a time; the other is for when that one hangs.
+ */
+const MESSAGE_CONNECTIONS = 2
+const CONNECTIONS = 3
 
 /** Disposing of it closes in reverse order: extensions, database, the data folder's lock. */
 export interface OpenCore extends AsyncDisposable {
@@ -45,13 +51,19 @@ async function openAll (config: Config, log: Logger): Promise<OpenCore> {
     ? opening.adopt(await startEmbedded(data, log), postgres => postgres.stop())
     : undefined
   const url = embedded?.url ?? config.database
-  const db = opening.adopt(await connect(url, log), database => database.close())
+  const open = async (options: Omit<PostgresOptions, 'log'>): Promise<PostgresDatabase> =>
+    opening.adopt(await connect(url, { ...options, log }), database => database.close())
+  const db = await open({ poolSize: CONNECTIONS })
   await migrate(db)
+  const pools = {
+    messages: await open({ poolSize: MESSAGE_CONNECTIONS }),
+    reading: await open({ poolSize: READING_CONNECTIONS, statementMs: READING_MS }),
+  }
   const cluster = config.sessions === 'memory'
     ? undefined
     : opening.adopt(await joinCluster(config.sessions, db, config.node, log), joined => joined.leave())
   const core = opening.adopt(await createCore({
-    hosts: config.hosts, db, log, cluster, extensions: loadedExtensions(config), known: extensions.map(one => one.name),
+    hosts: config.hosts, db, pools, log, cluster, extensions: loadedExtensions(config), known: extensions.map(one => one.name),
     info: contactForm(config.contact), muc: config.muc,
   }), loaded => loaded.unload())
   if (!cluster) await core.rooms.removeTemporary()
@@ -63,9 +75,9 @@ async function openAll (config: Config, log: Logger): Promise<OpenCore> {
   return { core, db, cluster, [Symbol.asyncDispose]: () => held.disposeAsync() }
 }
 
-async function connect (url: string, log: Logger): Promise<PostgresDatabase> {
+async function connect (url: string, options: PostgresOptions): Promise<PostgresDatabase> {
   try {
-    return await openPostgres(url, { poolSize: POOL_SIZE, log })
+    return await openPostgres(url, options)
   } catch (error) { // the driver's: it doesn't say what it is about
     throw new Error(`database: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }

@@ -14,6 +14,7 @@ import type { Durables } from './session/durables.ts'
 import type { EventTable } from './session/events.ts'
 import type { Homes, Others, Records } from './session/homes.ts'
 import type { Database } from './storage/database.ts'
+import type { Reading } from './storage/reading.ts'
 import type { StreamTable } from './stream/stream-table.ts'
 import type { WorthTable } from './xmpp/worth.ts'
 
@@ -23,6 +24,8 @@ export type OthersAnswer = (from: string, text: string, body: Buffer) => string 
 export interface Parts {
   readonly hosts: readonly string[]
   readonly db: Database
+  readonly messageDb: Database
+  readonly reading: Reading
   readonly log: Logger
   readonly stages: StageTable
   readonly iqs: IqTable

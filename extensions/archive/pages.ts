@@ -2,6 +2,7 @@
  * The archive's SQL for what is read. An archive's numbers have no holes, so that a page is a range of them, whether an
  * id is there is a comparison, and how many there are is mostly a subtraction; times are found by halving.
  */
+import { StanzaError } from '../../src/extension/api.ts'
 import type { Database } from '../../src/extension/api.ts'
 
 /** The numbers of what an archive holds. */
@@ -37,6 +38,15 @@ const MAX_PAGE_BYTES = 512 * 1024
 /** As far as a scan of an index is worth while that nobody asked for. */
 const MAX_COUNTED = 5000
 
+/**
+ * Messages that are looked at one by one, where no index leads to those that are wanted. A query that finds some of what
+ * it wants there gives those; one that finds none has to be narrower.
+ */
+export const MAX_LOOKED_AT = 5000
+
+/** Characters in which two addresses have room, be they as long as they may and full of what is escaped. */
+const MAX_HEADER = 16_384
+
 /** By how much a clock may have been set back: messages are looked for so much before and after the times. */
 const CLOCK_STEP_MS = 3_600_000
 
@@ -69,8 +79,35 @@ async function findTime (db: Database, owner: string, { first, last }: Range, ti
   return found?.seq ?? first
 }
 
-/** The first messages of the range that pass the filter, or the last, `max` at most. */
+/**
+ * The first messages of the range that pass the filter, or the last, `max` at most. Throws StanzaError policy-violation
+ * when none of many that were looked at one by one do, and there are more.
+ */
 export async function readPage (
+  db: Database, owner: string, range: Range, filter: Filter, max: number, fromEnd: boolean,
+): Promise<Page> {
+  const bounded = await boundRange(db, owner, range, filter, fromEnd)
+  const page = await readBounded(db, owner, bounded ?? range, filter, max, fromEnd)
+  if (!bounded || !page.isComplete) return page
+  if (page.messages.length === 0 && max > 0) {
+    throw new StanzaError('policy-violation', `none of ${MAX_LOOKED_AT} messages is from or to there: ask for a shorter time`)
+  }
+  return { ...page, isComplete: false }
+}
+
+/** The part of the range that may be looked at one by one, where that is not all of it. */
+async function boundRange (
+  db: Database, owner: string, range: Range, filter: Filter, fromEnd: boolean,
+): Promise<Range | undefined> {
+  if (filter.resource === undefined) return
+  const { where, values } = conditions(owner, range.first, range.last, { ...filter, resource: undefined })
+  const [beyond] = await db.query<{ readonly seq: number }>(`
+    select seq from archive_message where ${where} order by seq ${fromEnd ? 'desc' : ''}
+    offset ${MAX_LOOKED_AT} limit 1`, values)
+  return beyond && (fromEnd ? { ...range, first: beyond.seq + 1 } : { ...range, last: beyond.seq - 1 })
+}
+
+async function readBounded (
   db: Database, owner: string, { first, last }: Range, filter: Filter, max: number, fromEnd: boolean,
 ): Promise<Page> {
   const { where, values } = conditions(owner, first, last, filter)
@@ -87,9 +124,11 @@ export async function readPage (
 
 /** How many messages of the range pass the filter; nothing where counting them takes long. */
 export async function countMessages (
-  db: Database, owner: string, { first, last }: Range, filter: Filter,
+  db: Database, owner: string, range: Range, filter: Filter,
 ): Promise<number | undefined> {
+  const { first, last } = range
   if (Object.values(filter).every(condition => condition === undefined)) return Math.max(0, last - first + 1)
+  if (await boundRange(db, owner, range, filter, false)) return // XEP-0059 §2.2: it may be left out where it is dear
   const { where, values } = conditions(owner, first, last, filter)
   const [counted] = await db.query<{ readonly count: number }>(`
     select count(*) from (select from archive_message where ${where} limit $${values.length + 1}) as found`,
@@ -107,8 +146,9 @@ function conditions (
     if (value !== undefined) parts.push(condition(`$${values.push(value)}`))
   }
   add(peer, it => `archive_conversation(owner, peer) = archive_conversation($1, ${it}) and peer = ${it}`)
-  // The sender's address stands between the third and the fourth apostrophe of what is kept, the recipient's is next.
-  add(resource, it => `${it} in (split_part(stanza, '''', 4), split_part(stanza, '''', 6))`)
+  // The sender's address stands between the third and the fourth apostrophe of what is kept, the recipient's is next. All
+  // else of a large message is better not read.
+  add(resource, it => `${it} in (split_part(left(stanza, ${MAX_HEADER}), '''', 4), split_part(left(stanza, ${MAX_HEADER}), '''', 6))`)
   add(start, it => `sent_at >= ${it}`)
   add(end, it => `sent_at <= ${it}`)
   add(ids, it => `seq = any(${it}::int8[])`)

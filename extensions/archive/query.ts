@@ -28,15 +28,17 @@ export function answerQueries (host: ExtensionHost, { maySearch, settled }: Quer
     comesForIt(session)
     const { account, jid } = session
     await settled(account) // RFC 6120 §10.1: what the client sent before its query comes before it
-    return answer(host.db, account.jid.toString(), query, kept => {
+    const { messages, fin } = await host.readFor(jid, db => answer(db, account.jid.toString(), query))
+    for (const kept of messages) {
       // The client has it with that, and need not be sent it again.
       host.deliver(session, resultOf(kept, query.id, account.jid, jid).heldAs(String(kept.seq)))
-    })
+    }
+    return fin
   })
   host.iq({ ...own, type: 'get', name: 'metadata' }, async (_request, session) => {
     comesForIt(session)
     await settled(session.account)
-    return describeEnds(host.db, session.account.jid.toString())
+    return host.readFor(session.jid, db => describeEnds(db, session.account.jid.toString()))
   })
   for (const [type, name] of [['get', 'query'], ['set', 'query'], ['get', 'metadata'], ['get', 'prefs'], ['set', 'prefs']] as const) {
     host.iq({ type, to: ['address'], name, ns: NS }, () => { throw new StanzaError('forbidden') }) // §8.1
@@ -48,20 +50,18 @@ export function fieldsOf (maySearch: boolean): readonly string[] {
   return maySearch ? [FULL_TEXT] : []
 }
 
-/** Sends what is found, and gives the answer that comes after it. */
-export async function answer (db: Database, owner: string, query: Query, send: (kept: Kept) => void): Promise<Element> {
+/** What a query gives: results in the order in which they are sent, and what is sent after them. */
+export interface Answer { readonly messages: readonly Kept[], readonly fin: Element }
+
+/** Reads what a query asks for, one statement after the other. */
+export async function answer (db: Database, owner: string, query: Query): Promise<Answer> {
   const { filter, page: { max, fromEnd } } = query
-  const range = await readRange(db, owner)
-  const ranges = chooseRanges(range, query)
-  if (!ranges) return describePage({ messages: [], isComplete: true }, 0)
-  const narrow = (wanted: Range): Promise<Range> => narrowToTimes(db, owner, wanted, filter)
-  const [whole, wanted] = await Promise.all([narrow(ranges.whole), narrow(ranges.page)])
-  const [page, count] = await Promise.all([
-    readPage(db, owner, wanted, filter, max, fromEnd),
-    countMessages(db, owner, whole, filter),
-  ])
-  for (const message of query.isFlipped ? page.messages.toReversed() : page.messages) send(message)
-  return describePage(page, count)
+  const ranges = chooseRanges(await readRange(db, owner), query)
+  if (!ranges) return { messages: [], fin: describePage({ messages: [], isComplete: true }, 0) }
+  const whole = await narrowToTimes(db, owner, ranges.whole, filter)
+  const page = await readPage(db, owner, common(whole, ranges.page), filter, max, fromEnd)
+  const count = await countMessages(db, owner, whole, filter)
+  return { messages: query.isFlipped ? page.messages.toReversed() : page.messages, fin: describePage(page, count) }
 }
 
 /**
@@ -82,6 +82,11 @@ function chooseRanges (
 
 function between ({ first, last }: Range, after = -Infinity, before = Infinity): Range {
   return { first: Math.max(first, after + 1), last: Math.min(last, before - 1) }
+}
+
+/** What is in both. */
+function common (one: Range, other: Range): Range {
+  return { first: Math.max(one.first, other.first), last: Math.min(one.last, other.last) }
 }
 
 /** A result of the query of that id, from an archive to who asked. */

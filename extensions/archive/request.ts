@@ -11,6 +11,9 @@ const NS_FORMS = 'jabber:x:data'
 
 const DEFAULT_PAGE = 100
 const MAX_PAGE = 250
+/** What somebody may search for: a sentence. */
+const MAX_WORDS = 32
+const MAX_WORDS_BYTES = 512
 
 /** What is asked for; ids are those of the archive. */
 export interface Query {
@@ -51,7 +54,7 @@ export function readQuery (query: Element, extraFields: readonly string[], filte
       start: timeOf(value('start')),
       end: timeOf(value('end')),
       ids: fields.get('ids')?.length ? fields.get('ids')?.map(idOf) : undefined,
-      words: value(FULL_TEXT),
+      words: wordsOf(value(FULL_TEXT)),
     },
     afterId: optionalId(value('after-id')),
     beforeId: optionalId(value('before-id')),
@@ -77,6 +80,14 @@ function peerOf (text: string | undefined, filterOf: FilterOf): Pick<Filter, 'pe
     if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
     throw error
   }
+}
+
+function wordsOf (text: string | undefined): string | undefined {
+  if (text === undefined) return
+  if (Buffer.byteLength(text) > MAX_WORDS_BYTES || text.trim().split(/\s+/).length > MAX_WORDS) {
+    throw new StanzaError('policy-violation', `a search is for ${MAX_WORDS} words and ${MAX_WORDS_BYTES} bytes at most`)
+  }
+  return text.replace(/-(?:\s*-)+/g, '-') // not the opposite of the opposite: the database nests them, up to its limit
 }
 
 const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/

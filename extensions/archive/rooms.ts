@@ -103,14 +103,14 @@ function answerVisitors (host: ExtensionHost, archives: RoomData<Archive>, { may
     checkReader(room, from)
     const query = readQuery(payload, extraFields(room), authorIn(room, from))
     await archives.of(room).settled()
-    return answer(host.db, room.jid.toString(), query, kept => {
-      host.route(resultOf(asSeenBy(room, from, kept), query.id, room.jid, from))
-    })
+    const { messages, fin } = await host.readFor(from, db => answer(db, room.jid.toString(), query))
+    for (const kept of messages) host.route(resultOf(asSeenBy(room, from, kept), query.id, room.jid, from))
+    return fin
   })
   host.iq({ ...route, type: 'get', name: 'metadata' }, async ({ from }, { room }) => {
     checkReader(room, from)
     await archives.of(room).settled()
-    return describeEnds(host.db, room.jid.toString())
+    return host.readFor(from, db => describeEnds(db, room.jid.toString()))
   })
 }
 

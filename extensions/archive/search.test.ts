@@ -109,3 +109,26 @@ test('a search reads the index, and of that what is the owner\'s', async () => {
 
   expect(plan.map(row => row['QUERY PLAN']).join('\n')).toContain('archive_message_words')
 })
+
+test.each([
+  ['more bytes than a sentence has', 'x'.repeat(513)], ['more words', 'a '.repeat(33)], ['90 KB of both', '-a '.repeat(30_000)],
+])('%s are not searched for', async (_what, words) => {
+  const server = await world(searchable)
+  const romeo = await server.client('romeo@localhost/orchard')
+  await expect.poll(() => formOf(romeo)).toContain(FIELD)
+
+  await expect(finds(romeo, words)).rejects.toThrow('policy-violation')
+})
+
+test.each([
+  '-'.repeat(500), '- '.repeat(32), '"-'.repeat(250), '-"'.repeat(250), 'or '.repeat(32), '-a or '.repeat(16), '(!&|:*<->\\'.repeat(30), "'",
+].map(text => text.trim()))('%j finds nothing, and is no error', async words => {
+  const server = await world(searchable)
+  const romeo = await server.client('romeo@localhost/orchard')
+  await expect.poll(() => formOf(romeo)).toContain(FIELD)
+  await romeo.says('juliet@localhost', 'light')
+
+  await finds(romeo, words.replaceAll('&', '&amp;').replaceAll('<', '&lt;'))
+
+  expect(await finds(romeo, 'light')).toEqual(['light'])
+})

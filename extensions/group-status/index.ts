@@ -71,7 +71,7 @@ function answer (host: ExtensionHost, save: () => Promise<void>): void {
     const { id } = payload.attrs
     if (id === undefined) throw new StanzaError('bad-request', 'of which message?')
     await save()
-    const count = ID.test(id) ? await countAt(host.db, room.jid.toString(), Number(id)) : undefined
+    const count = ID.test(id) ? await host.readFor(from, db => countAt(db, room.jid.toString(), Number(id))) : undefined
     if (!count) throw new StanzaError('item-not-found', 'the archive has no such id')
     const { members, delivered, displayed } = count
     return el('status', NS, { id, members: String(members), delivered: String(delivered), displayed: String(displayed) })

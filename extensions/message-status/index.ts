@@ -38,10 +38,10 @@ export const messageStatus = extension({
       await save()
       return ''
     })
-    host.iq({ type: 'get', to: ['own-account'], name: 'status', ns: NS }, async ({ payload }, { account }) => {
+    host.iq({ type: 'get', to: ['own-account'], name: 'status', ns: NS }, async ({ payload }, { account, jid }) => {
       const peer = addressOf(payload.attrs.with)
       await Promise.all([save(), saveAtHomeOf(host, peer)])
-      const { delivered, displayed } = await readStatus(host.db, account.jid.toString(), peer.toString())
+      const { delivered, displayed } = await host.readFor(jid, db => readStatus(db, account.jid.toString(), peer.toString()))
       return el('status', NS, { with: peer.toString(), delivered: idOf(delivered), displayed: idOf(displayed) })
     })
   },

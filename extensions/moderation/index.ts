@@ -3,7 +3,7 @@
  * is kept of it becomes a tombstone as with any retraction (XEP-0424).
  */
 import { el, extension, message, randomId, StanzaError, storedStanza } from '../../src/extension/api.ts'
-import type { Element, ExtensionHost, IqRequest, Jid, Room, RoomVisitor, Stanza } from '../../src/extension/api.ts'
+import type { Database, Element, ExtensionHost, IqRequest, Jid, Room, RoomVisitor, Stanza } from '../../src/extension/api.ts'
 
 const NS = 'urn:xmpp:message-moderate:1'
 const NS_RETRACT = 'urn:xmpp:message-retract:1'
@@ -29,7 +29,7 @@ async function retract (host: ExtensionHost, { payload, from }: IqRequest, visit
   if (room.roleOf(from) !== 'moderator') throw new StanzaError('forbidden', 'only for moderators')
   const { id } = payload.attrs
   if (id === undefined || !payload.getChild('retract', NS_RETRACT)) throw new StanzaError('bad-request', 'nothing to retract')
-  if (!ID.test(id) || !await isKept(host, room.jid, Number(id))) throw new StanzaError('item-not-found')
+  if (!ID.test(id) || !await host.readFor(from, db => isKept(db, room.jid, Number(id)))) throw new StanzaError('item-not-found')
   const reason = payload.getChildText('reason', NS)
   await host.announce(room, message('groupchat', { from: room.jid, id: randomId() },
     el('retract', NS_RETRACT, { id }, moderated(host, room, visitor),
@@ -43,8 +43,8 @@ function moderated (host: ExtensionHost, room: Room, { occupant }: RoomVisitor):
 }
 
 /** Only what somebody said, and was not taken back, can be. */
-async function isKept (host: ExtensionHost, room: Jid, seq: number): Promise<boolean> {
-  const [row] = await host.db.query<{ readonly stanza: string }>(
+async function isKept (db: Database, room: Jid, seq: number): Promise<boolean> {
+  const [row] = await db.query<{ readonly stanza: string }>(
     "select stanza from archive_message where owner = $1 and seq = $2 and peer <> $1 and stanza <> ''", [room.toString(), seq])
   return row !== undefined && !isTombstone(storedStanza(row.stanza))
 }

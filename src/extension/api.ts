@@ -105,8 +105,17 @@ export interface ExtensionHost {
   readonly hosts: readonly string[]
   /** The domains of their rooms, in the same order. */
   readonly roomDomains: readonly string[]
+  /** For what is loaded with accounts and rooms, for small changes, and for work of the extension's own. */
   readonly db: Database
+  /** The same database, for messages that are kept: nothing else has to be waited for there. */
+  readonly messageDb: Database
   readonly log: Logger
+
+  /**
+   * Reads what somebody asks for, when it is the turn of the asker's account, with a bound on what that may take. Rejects
+   * with the StanzaError that answers the request: when too many of the account's wait, or it takes too long.
+   */
+  readFor<T> (asker: Jid, work: (db: Database) => Promise<T>): Promise<T>
 
   // What the server says it can do.
   feature (ns: string, of?: DiscoTarget | { readonly accountsOf: readonly string[] }): void

@@ -17,6 +17,8 @@ const INT8 = pg.types.builtins.INT8
 
 export interface PostgresOptions {
   readonly poolSize: number
+  /** For how many milliseconds the server may work on one statement, if not as long as it takes. */
+  readonly statementMs?: number
   readonly log: Logger
 }
 
@@ -53,13 +55,14 @@ class Postgres implements PostgresDatabase {
   #running = 0
   #closed: PromiseWithResolvers<void> | undefined
 
-  constructor (url: string, { poolSize, log }: PostgresOptions) {
+  constructor (url: string, { poolSize, statementMs, log }: PostgresOptions) {
     this.#pool = new pg.Pool({
       connectionString: url,
       max: poolSize,
       min: 1,
       idleTimeoutMillis: IDLE_MS,
       keepAlive: true,
+      statement_timeout: statementMs,
       application_name: 'heliograph',
       types: { getTypeParser },
       Client,
