@@ -1,6 +1,7 @@
 /** XEP-0049: Private XML Storage. Keeps one element per name and namespace for an account's own devices. */
-import { el, extension, parseStored, StanzaError } from '../../src/extension/api.ts'
-import type { Element } from '../../src/extension/api.ts'
+import { z } from 'zod'
+import { el, extension, StanzaError, Turns, Written } from '../../src/extension/api.ts'
+import type { Database, Element } from '../../src/extension/api.ts'
 
 const NS = 'jabber:iq:private'
 
@@ -10,27 +11,26 @@ const RESERVED = /^(jabber:client|jabber:server|vcard-temp|jabber:iq:.*|)$/
 export const privateStorage = extension({
   name: 'private-storage',
   xeps: ['0049@1.2'],
-  setup (host) {
+  config: z.strictObject({ bytes: z.int().min(0).default(1_000_000) }).prefault({}),
+  setup (host, { bytes: most }) {
+    const turns = new Turns()
+
     host.feature(NS)
     host.iq({ type: 'get', to: ['own-account'], name: 'query', ns: NS }, async ({ to, payload }) => {
       const wanted = onlyChild(payload)
+      const [name, ns] = [wanted.getName(), wanted.getNS() ?? '']
+      checkNamespace(ns)
       const [row] = await host.db.query<{ element: string }>(
-        'select element from private_element where owner = $1 and name = $2 and ns = $3',
-        [to.toString(), wanted.getName(), namespaceOf(wanted)])
-      return el('query', NS, {}, row ? parseStored(row.element) : el(wanted.getName(), wanted.getNS()))
+        'select element from private_element where owner = $1 and name = $2 and ns = $3', [to.toString(), name, ns])
+      return row ? Written.around(el('query', NS), Written.kept(name, ns, row.element)) : el('query', NS, {}, el(name, ns))
     })
-    host.iq({ type: 'set', to: ['own-account'], name: 'query', ns: NS }, async ({ to, payload }, { account }) => {
+    host.iq({ type: 'set', to: ['own-account'], name: 'query', ns: NS }, async ({ to, written }, { account }) => {
       if (account.isAnonymous) throw new StanzaError('not-allowed', 'an anonymous account keeps nothing')
-      const children = payload.getChildElements()
-      if (children.length === 0) throw new StanzaError('not-acceptable', 'there is nothing to keep') // §2.3
-      await host.db.transaction(async db => {
-        for (const child of children) {
-          await db.query(
-            `insert into private_element (owner, name, ns, element) values ($1, $2, $3, $4)
-             on conflict (owner, name, ns) do update set element = $4`,
-            [to.toString(), child.getName(), namespaceOf(child), child.toString()])
-        }
-      })
+      const elements = written.children()
+      if (elements.length === 0) throw new StanzaError('not-acceptable', 'there is nothing to keep') // §2.3
+      for (const { ns } of elements) checkNamespace(ns)
+      // in turn: what is counted together is kept together
+      await turns.inTurn(to.toString(), () => host.db.transaction(db => keep(db, to.toString(), elements, most)))
     })
     // §2.3: nobody reads another's.
     for (const type of ['get', 'set'] as const) {
@@ -39,14 +39,26 @@ export const privateStorage = extension({
   },
 })
 
+/** Throws where the owner's elements are more than so many bytes together: then nothing is kept. */
+async function keep (db: Database, owner: string, elements: readonly Written[], most: number): Promise<void> {
+  const last = new Map(elements.map(one => [`${one.ns} ${one.name}`, one])) // of two with one name the latter counts
+  const all = [...last.values()]
+  await db.query(
+    `insert into private_element (owner, name, ns, element)
+     select $1, unnest($2::text[]), unnest($3::text[]), unnest($4::text[])
+     on conflict (owner, name, ns) do update set element = excluded.element`,
+    [owner, all.map(({ name }) => name), all.map(({ ns }) => ns), all.map(({ xml }) => xml)])
+  const [kept] = await db.query<{ readonly bytes: number }>(
+    'select sum(octet_length(element)) as bytes from private_element where owner = $1', [owner])
+  if (kept && kept.bytes > most) throw new StanzaError('resource-constraint', `there is room for ${most} bytes`)
+}
+
 function onlyChild (query: Element): Element {
   const [child, ...more] = query.getChildElements()
   if (!child || more.length > 0) throw new StanzaError('bad-request', 'a query names one element')
   return child
 }
 
-function namespaceOf (element: Element): string {
-  const ns = element.getNS() ?? ''
+function checkNamespace (ns: string): void {
   if (RESERVED.test(ns)) throw new StanzaError('not-acceptable', 'the namespace is not private')
-  return ns
 }

@@ -41,6 +41,31 @@ describe('what is kept', () => {
     expect(texts.map(one => one?.text())).toEqual(['4', '2', '3'])
   })
 
+  test('comes back byte by byte', async () => {
+    const { client } = await world(privateStorage)
+    const romeo = await client('romeo@localhost/orchard')
+    const element = `<a xmlns='urn:a'>${'<b></b>'.repeat(30_000)}</a>`
+    await romeo.asks('set', query(element))
+
+    await romeo.sends(`<iq type='get' id='raw'>${query("<a xmlns='urn:a'/>")}</iq>`)
+
+    expect(await romeo.received()).toEqual([expect.stringContaining(`>${query(element)}</iq>`)])
+  })
+
+  test('has room for so many bytes of an account\'s; what is more is refused, and what was there stays', async () => {
+    const { client } = await world([privateStorage, { bytes: 100 }])
+    const romeo = await client('romeo@localhost/orchard')
+    await romeo.asks('set', query("<a xmlns='urn:a'>1</a>"))
+
+    const large = romeo.asks('set', query(`<a xmlns='urn:a'>${'2'.repeat(100)}</a>`))
+    await expect(large).rejects.toThrow('resource-constraint')
+    const many = ['c', 'd', 'e', 'f', 'g', 'h'].map(name => romeo.asks('set', query(`<${name} xmlns='urn:a'>3</${name}>`)))
+    const outcomes = await Promise.allSettled(many)
+
+    expect((await kept(romeo, 'a', 'urn:a'))?.text()).toBe('1')
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(3)
+  })
+
   test('is empty where nothing was', async () => {
     const { client } = await world(privateStorage)
     const romeo = await client('romeo@localhost/orchard')

@@ -1,6 +1,7 @@
 /** XEP-0077: In-Band Registration. */
 import { describe, expect, test } from 'vitest'
-import { iq, Jid, parseStored } from '../../src/extension/api.ts'
+import { iq, Jid } from '../../src/extension/api.ts'
+import { parseStored } from '../../src/xml/stored.ts'
 import type { Stanza } from '../../src/extension/api.ts'
 import { verifyPassword } from '../../src/accounts/credentials.ts'
 import { brief } from '../../src/testing/brief.ts'

@@ -3,8 +3,8 @@
  * read it, and service discovery tells by the hashes whether it has changed.
  */
 import { createHash } from 'node:crypto'
-import { el, extension, message, parseStored, StanzaError } from '../../src/extension/api.ts'
-import type { Database, Element, ExtensionHost, Jid, Room, RoomData } from '../../src/extension/api.ts'
+import { el, extension, message, StanzaError, Written } from '../../src/extension/api.ts'
+import type { Database, Element, ExtensionHost, IqRequest, Jid, Room, RoomData } from '../../src/extension/api.ts'
 
 const NS = 'vcard-temp'
 const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
@@ -23,21 +23,24 @@ export const roomAvatar = extension({
       if (room.isLocked && room.affiliationOf(from) !== 'owner') throw new StanzaError('item-not-found')
       return await vcardOf(host, room.jid) ?? el('vCard', NS)
     })
-    host.iq({ type: 'set', to: ['room'], name: 'vCard', ns: NS }, ({ payload, from }, { room }) => {
+    host.iq({ type: 'set', to: ['room'], name: 'vCard', ns: NS }, (request, { room }) => {
+      const { from } = request
       if (room.affiliationOf(from) !== 'owner') throw new StanzaError(room.isLocked ? 'item-not-found' : 'forbidden') // §3.2
       if (room.isLocked) throw new StanzaError('unexpected-request', 'the room is not set up yet')
-      return publish(host, hashes, room, payload)
+      return publish(host, hashes, room, request)
     })
   },
 })
 
-async function publish (host: ExtensionHost, hashes: RoomData<readonly string[]>, room: Room, vcard: Element): Promise<void> {
+async function publish (
+  host: ExtensionHost, hashes: RoomData<readonly string[]>, room: Room, { payload: vcard, written }: IqRequest,
+): Promise<void> {
   const found = hashesIn(vcard)
   // §3.2: an empty one takes away the one before.
   if (vcard.getChildElements().length === 0) await host.db.query('delete from room_avatar where room = $1', [room.jid.toString()])
   else await host.db.query(
     'insert into room_avatar (room, vcard, hashes) values ($1, $2, $3) on conflict (room) do update set vcard = $2, hashes = $3',
-    [room.jid.toString(), vcard.toString(), found])
+    [room.jid.toString(), written.xml, found])
   hashes.set(room, found)
   // §3.2, and XEP-0045 §10.2.1.
   host.broadcast(room, message('groupchat', { from: room.jid }, el('x', NS_ROOM_USER, {}, el('status', NS_ROOM_USER, { code: '104' }))))
@@ -56,7 +59,7 @@ async function loadHashes (db: Database, room: Jid): Promise<readonly string[]> 
   return row?.hashes ?? []
 }
 
-async function vcardOf (host: ExtensionHost, room: Jid): Promise<Element | undefined> {
+async function vcardOf (host: ExtensionHost, room: Jid): Promise<Written | undefined> {
   const [row] = await host.db.query<{ readonly vcard: string }>('select vcard from room_avatar where room = $1', [room.toString()])
-  return row && parseStored(row.vcard)
+  return row && Written.kept('vCard', NS, row.vcard)
 }

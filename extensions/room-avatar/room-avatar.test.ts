@@ -40,6 +40,17 @@ test('what an owner publishes everybody may read, also who is not in; those who 
   expect((await hears(hag)).map(line => line.split(' ').at(-1))).toEqual(['104'])
 })
 
+test('it is sent as it was written, byte by byte', async () => {
+  const { crone } = await stage()
+  const content = `${CAULDRON}${'<a></a>'.repeat(10_000)}`
+  await publishes(crone, content)
+  await crone.received()
+
+  await crone.sends(`<iq type='get' id='raw' to='${COVEN}'><vCard xmlns='vcard-temp'/></iq>`)
+
+  expect(await crone.received()).toEqual([expect.stringContaining(`<vCard xmlns='vcard-temp'>${content}</vCard>`)])
+})
+
 test('service discovery tells the hash of each picture, and nothing where there is none (§3.3, §4, §5.1)', async () => {
   const { crone } = await stage()
   expect(await hashes(crone)).toBeUndefined()

@@ -1,6 +1,6 @@
 /** XEP-0054: vcard-temp. Keeps each account's vCard as its owner wrote it and shows it to whoever asks. */
-import { el, extension, parseStored, StanzaError } from '../../src/extension/api.ts'
-import type { Element, ExtensionHost, Jid } from '../../src/extension/api.ts'
+import { el, extension, StanzaError, Written } from '../../src/extension/api.ts'
+import type { ExtensionHost, Jid } from '../../src/extension/api.ts'
 
 const NS = 'vcard-temp'
 
@@ -17,18 +17,18 @@ export const vcard = extension({
       if (!found) throw new StanzaError('service-unavailable') // §3.3: as where there is no such account
       return found
     })
-    host.iq({ type: 'set', to: ['own-account'], name: 'vCard', ns: NS }, async ({ to, payload }, { account }) => {
+    host.iq({ type: 'set', to: ['own-account'], name: 'vCard', ns: NS }, async ({ to, written }, { account }) => {
       if (account.isAnonymous) throw new StanzaError('not-allowed', 'an anonymous account keeps nothing')
       await host.db.query(
         'insert into vcard (owner, vcard) values ($1, $2) on conflict (owner) do update set vcard = $2',
-        [to.toString(), payload.toString()])
+        [to.toString(), written.xml])
     })
     // §3.2: nobody changes another's.
     host.iq({ type: 'set', to: ['address'], name: 'vCard', ns: NS }, () => { throw new StanzaError('forbidden') })
   },
 })
 
-async function vcardOf (host: ExtensionHost, owner: Jid): Promise<Element | undefined> {
+async function vcardOf (host: ExtensionHost, owner: Jid): Promise<Written | undefined> {
   const [row] = await host.db.query<{ vcard: string }>('select vcard from vcard where owner = $1', [owner.toString()])
-  return row && parseStored(row.vcard)
+  return row && Written.kept('vCard', NS, row.vcard)
 }

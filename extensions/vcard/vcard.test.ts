@@ -38,6 +38,17 @@ describe('a vCard', () => {
     expect(Object.values(extra?.attrs ?? {})).toContain('<red>')
   })
 
+  test('is sent as it was written, byte by byte: who asks costs the server nothing for what is in it', async () => {
+    const { client } = await world(vcard)
+    const romeo = await client('romeo@localhost/orchard')
+    const written = `<vCard xmlns='${NS}'>${'<a></a>'.repeat(30_000)}</vCard>`
+    await romeo.asks('set', written)
+
+    await romeo.sends(`<iq type='get' id='raw'>${GET}</iq>`)
+
+    expect(await romeo.received()).toEqual([expect.stringContaining(`>${written}</iq>`)])
+  })
+
   test('takes the place of the one before', async () => {
     const { client } = await world(vcard)
     const romeo = await client('romeo@localhost/orchard')

@@ -3,6 +3,7 @@ import type { Occupant } from '../muc/occupant.ts'
 import type { Room } from '../muc/room.ts'
 import type { Session } from '../session/session.ts'
 import type { Element } from '../xml/element.ts'
+import type { Written } from '../xml/written.ts'
 import type { Jid } from '../xmpp/jid.ts'
 
 /**
@@ -27,7 +28,10 @@ export interface IqRequest {
   readonly from: Jid
   /** The account or host that it is for: never absent, whatever the client left out. */
   readonly to: Jid
+  /** As a tree, which is built when it is asked for. */
   readonly payload: Element
+  /** As it came, for who keeps it. */
+  readonly written: Written
 }
 
 /** What a stream's features may depend on. */
@@ -52,9 +56,14 @@ export type IqSender<Target extends IqTarget> =
   Target extends 'own-account' ? Session : Target extends 'stream' ? StreamPeer :
   Target extends 'room' ? RoomVisitor : Session | undefined
 
-/** What it returns is the payload of the result; a StanzaError it throws is the error. */
+/**
+ * What it returns is the payload of the result: what is kept as XML as it is kept, and not by way of a tree. A
+ * StanzaError it throws is the error.
+ */
 export type IqHandler<Target extends IqTarget = IqTarget> =
-  (request: IqRequest, sender: IqSender<Target>) => Element | void | Promise<Element | void>
+  (request: IqRequest, sender: IqSender<Target>) => Answer | void | Promise<Answer | void>
+
+type Answer = Element | Written
 
 export type NonzaHandler = (element: Element, session: Session) => void | Promise<void>
 

@@ -2,14 +2,38 @@
  * Who answers which iq: a table from type, target, name and namespace to a handler. What the handler returns is the
  * result, what it throws is the error (RFC 6120 §8.2.3); a payload that nobody knows is `service-unavailable`.
  */
-import type { IqHandler, IqRoute, IqSender, IqTarget } from '../extension/api.ts'
+import type { IqHandler, IqRequest, IqRoute, IqSender, IqTarget } from '../extension/api.ts'
 import type { Logger } from '../log.ts'
+import type { Element } from '../xml/element.ts'
+import type { Child } from '../xml/framer.ts'
+import type { Written } from '../xml/written.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { errorReply, result } from '../xmpp/stanza.ts'
 import type { Iq, Stanza } from '../xmpp/stanza.ts'
 
 interface Entry { readonly extension: string, readonly isInTurn: boolean, readonly run: IqHandler<never> }
+
+/** A request as its handler sees it; most handlers want one form of its payload, or none. */
+class Request implements IqRequest {
+  readonly type: 'get' | 'set'
+  readonly from: Jid
+  readonly to: Jid
+  readonly #iq: Iq
+  readonly #child: Child
+  #payload: Element | undefined
+
+  constructor (iq: Iq, child: Child, from: Jid, to: Jid) {
+    this.type = iq.type === 'set' ? 'set' : 'get'
+    this.from = from
+    this.to = to
+    this.#iq = iq
+    this.#child = child
+  }
+
+  get payload (): Element { return this.#payload ??= this.#iq.tree(this.#child) }
+  get written (): Written { return this.#iq.written(this.#child) }
+}
 
 export class IqTable {
   readonly #entries = new Map<string, Entry>()
@@ -51,9 +75,8 @@ export class IqTable {
     const entry = this.#find(request, targets)
     const [child] = request.children
     if (!entry || !child) return reply(errorReply(request, new StanzaError('service-unavailable')))
-    const type = request.type === 'set' ? 'set' : 'get'
     try {
-      const answer = (entry.run as IqHandler<Target>)({ type, from, to, payload: request.tree(child) }, sender)
+      const answer = (entry.run as IqHandler<Target>)(new Request(request, child, from, to), sender)
       if (!(answer instanceof Promise)) return reply(result(request, answer ?? undefined))
       return answer.then(
         payload => { reply(result(request, payload ?? undefined)) },

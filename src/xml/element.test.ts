@@ -14,6 +14,21 @@ test('an element is written with its namespace, attributes and content', () => {
   expect(query.getChild('item', 'jabber:iq:roster')?.attrs).toEqual({ jid: 'a@b' })
 })
 
+test('a namespace is declared where it changes', () => {
+  const item = el('item', 'urn:q', {}, el('group', 'urn:q'), el('x', 'urn:x', {}, el('item', 'urn:q'), el('y', 'urn:x')), el('last', 'urn:q'))
+  const query = el('query', 'urn:q', {}, item)
+
+  expect(query.toString()).toBe("<query xmlns='urn:q'><item><group/><x xmlns='urn:x'><item xmlns='urn:q'/><y/></x><last/></item></query>")
+  expect(query.toString('urn:q')).toBe("<query><item><group/><x xmlns='urn:x'><item xmlns='urn:q'/><y/></x><last/></item></query>")
+  expect(query.getChild('item')?.getChild('group')?.toString()).toBe("<group xmlns='urn:q'/>")
+})
+
+test('what is in no namespace says so where its parent is in one', () => {
+  const parent = el('a', 'urn:a', {}, el('b', '', {}, el('c', 'urn:a'), el('d', '')))
+
+  expect(parent.toString()).toBe("<a xmlns='urn:a'><b xmlns=''><c xmlns='urn:a'/><d/></b></a>")
+})
+
 test('what is written is escaped', () => {
   expect(el('a', undefined, { b: `<&"'>\n` }, ']]>&<b/>\r\0').toString())
     .toBe("<a b='&lt;&amp;&quot;&apos;&gt;&#10;'>]]&gt;&amp;&lt;b/&gt;&#13;\ufffd</a>")

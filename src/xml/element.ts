@@ -23,8 +23,11 @@ export interface Element {
   getChildText (name: string, ns?: string): string | null
   getChildElements (): readonly Element[]
   text (): string
-  /** XML that declares what namespaces it needs, also those that came from a parent. */
-  toString (): string
+  /**
+   * XML that declares what namespaces it needs, also those that came from a parent; but for the default namespace
+   * `within` of what it will stand in, where it is told one.
+   */
+  toString (within?: string): string
 }
 
 /** A new element; without `ns` it takes that of the element which it is put into. Undefined attributes are left out. */
@@ -59,24 +62,46 @@ export function parseElement (frame: Frame): Element {
 }
 
 /** One child of a frame as a tree that stands on its own. */
-export function parseChild (frame: Pick<Frame, 'inner' | 'children' | 'ns' | 'attributes'>, child: Child): Element {
-  const parent = new Tree('')
-  readAttributes(frame.attributes, 0, parent)
-  parent.attrs['xmlns'] = frame.ns
+export function parseChild (frame: Pick<Frame, 'inner' | 'ns' | 'attributes'>, child: Child): Element {
+  const parent = parentOf(frame)
   readContent(frame.inner.toString('utf8', child.start, child.end), parent)
   const [element] = parent.children
   if (!(element instanceof Tree)) throw new Error('not a child of this frame')
   return element.standingAlone()
 }
 
+/** One child of a frame as it came, but for its tag, which declares what the child takes from the frame. */
+export function childXml (frame: Pick<Frame, 'inner' | 'ns' | 'attributes'>, child: Child): string {
+  const parent = parentOf(frame)
+  const xml = frame.inner.toString('utf8', child.start, child.end)
+  const tag = new Tree(matchAt(TAG_NAME, xml, 1)[0])
+  tag.parent = parent
+  const end = matchAt(TAG_END, xml, readAttributes(xml, 1 + tag.name.length, tag))
+  return tag.toString().slice(0, -'/>'.length) + xml.slice(end.index)
+}
+
+function parentOf ({ attributes, ns }: Pick<Frame, 'ns' | 'attributes'>): Tree {
+  const parent = new Tree('')
+  readAttributes(attributes, 0, parent)
+  parent.attrs['xmlns'] = ns
+  return parent
+}
+
+/**
+ * Attributes by name, which is a peer's choice: nothing is inherited. A constructor's objects are made and filled faster
+ * than those of `Object.create(null)`.
+ */
+const Attributes = function () {} as unknown as new () => Record<string, string>
+Attributes.prototype = Object.freeze(Object.create(null))
+
 class Tree extends LtxElement {
   declare parent: Tree | null
   declare attrs: Record<string, string>
+  declare children: (Tree | string)[]
 
   constructor (name: string) {
     super(name)
-    // not an object with a prototype: names of attributes are a peer's choice
-    this.attrs = Object.create(null)
+    this.attrs = new Attributes()
   }
 
   override findNS (prefix?: string): string | undefined {
@@ -84,22 +109,25 @@ class Tree extends LtxElement {
     return this.attrs[prefix === undefined ? 'xmlns' : `xmlns:${prefix}`] ?? this.parent?.findNS(prefix)
   }
 
-  override write (writer: (part: string) => void): void {
-    writer(`<${this.name}`)
-    for (const key in this.attrs) writer(` ${key}='${escapeAttribute(this.attrs[key] ?? '')}'`)
-    if (this.children.length === 0) return writer('/>')
-    writer('>')
-    for (const child of this.children) {
-      if (typeof child === 'string') writer(escapeText(child))
-      else child.write(writer)
-    }
-    writer(`</${this.name}>`)
+  override toString (within?: string): string {
+    return this.standingAlone().writeWithin(within)
   }
 
-  override toString (): string {
-    let text = ''
-    this.standingAlone().write(part => { text += part })
-    return text
+  /** A default namespace is declared where it changes: not where it is that of `outer` already. */
+  writeWithin (outer: string | undefined): string {
+    const { attrs, children, name } = this
+    let text = `<${name}`
+    for (const key in attrs) {
+      const value = attrs[key] ?? ''
+      if (key !== 'xmlns' || value !== outer) text += ` ${key}='${escapeAttribute(value)}'`
+    }
+    if (children.length === 0) return text + '/>'
+    text += '>'
+    const inner = attrs['xmlns'] ?? outer
+    for (const child of children) {
+      text += typeof child === 'string' ? escapeText(child) : child.writeWithin(inner)
+    }
+    return `${text}</${name}>`
   }
 
   /** This element, or one like it that declares itself what it takes from its parents. */
@@ -123,7 +151,7 @@ class Tree extends LtxElement {
     const copy = new Tree(this.name)
     copy.parent = parent
     Object.assign(copy.attrs, this.attrs)
-    copy.children = this.children.map(child => child instanceof Tree && inherits(child) ? child.copyInto(copy) : child)
+    copy.children = this.children.map(child => typeof child !== 'string' && inherits(child) ? child.copyInto(copy) : child)
     return copy
   }
 }

@@ -5,6 +5,7 @@
 import { el, parseChild } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import type { Child } from '../xml/framer.ts'
+import { Written } from '../xml/written.ts'
 import { escapeAttribute } from '../xml/write.ts'
 import type { StanzaError } from './errors.ts'
 import type { Jid } from './jid.ts'
@@ -110,7 +111,12 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
 
   /** The tree of one of `children`; it stands on its own. */
   tree (child: Child): Element {
-    return parseChild({ inner: this.inner, children: this.children, ns: NS_CLIENT, attributes: this.attributes }, child)
+    return parseChild({ inner: this.inner, ns: NS_CLIENT, attributes: this.attributes }, child)
+  }
+
+  /** One of `children` as it came; it stands on its own. */
+  written (child: Child): Written {
+    return Written.child({ inner: this.inner, ns: NS_CLIENT, attributes: this.attributes }, child)
   }
 
   /** The same stanza with other addresses, and so in nobody's archive. */
@@ -295,13 +301,15 @@ function isDefaultType (kind: string, type: string): boolean {
 }
 
 /** The bytes of some elements one after the other, and where each begins when the first begins at `offset`. */
-function content (payloads: readonly Element[], offset = 0): Content {
+function content (payloads: readonly (Element | Written)[], offset = 0): Content {
   const children: Child[] = []
   const parts: Buffer[] = []
   let start = offset
   for (const payload of payloads) {
-    const part = Buffer.from(payload.toString())
-    children.push({ name: payload.getName(), ns: payload.getNS() ?? NS_CLIENT, start, end: start + part.length })
+    const { name, ns, xml } = payload instanceof Written ? payload
+      : { name: payload.getName(), ns: payload.getNS() ?? NS_CLIENT, xml: payload.toString(NS_CLIENT) }
+    const part = Buffer.from(xml)
+    children.push({ name, ns, start, end: start + part.length })
     parts.push(part)
     start += part.length
   }
@@ -326,13 +334,13 @@ export function presence (type: PresenceType, header: Header, ...payloads: reado
 }
 
 /** An iq of the server's own making. */
-export function iq (type: IqType, header: Header, ...payloads: readonly Element[]): Iq {
+export function iq (type: IqType, header: Header, ...payloads: readonly (Element | Written)[]): Iq {
   const { inner, children } = content(payloads)
   return new StanzaOf('iq', type, header, inner, children)
 }
 
 /** RFC 6120 §8.2.3: the result of a request, from whom it was sent to. */
-export function result (request: Iq, payload?: Element): Iq {
+export function result (request: Iq, payload?: Element | Written): Iq {
   const header = { from: request.to, to: request.from, id: request.id }
   return payload ? iq('result', header, payload) : iq('result', header)
 }
