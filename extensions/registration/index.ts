@@ -2,12 +2,14 @@
  * XEP-0077: In-Band Registration. Makes accounts where the host is open for it, changes passwords and removes accounts
  * for whoever is logged in.
  */
-import { el, extension, Jid, JidError, networkOf, StanzaError } from '../../src/extension/api.ts'
+import { el, extension, Jid, JidError, networkOf, RateLimit, StanzaError } from '../../src/extension/api.ts'
 import type { Element, ExtensionHost } from '../../src/extension/api.ts'
-import { AddressQuota } from './address-quota.ts'
 
 const NS = 'jabber:iq:register'
 const NS_FEATURE = 'http://jabber.org/features/iq-register'
+const HOUR = 3_600_000
+/** New passwords of one account within an hour: keys are derived for each. */
+const MAX_NEW_PASSWORDS = 20
 const INSTRUCTIONS = el('instructions', NS, {}, 'Choose a user name and a password.')
 
 /** What stands under `registration` in the config, which is older than extensions' keys and not one of them. */
@@ -17,7 +19,8 @@ export const registration = extension<Options>({
   name: 'registration',
   xeps: ['0077@2.4'],
   setup (host, { open, perAddress }) {
-    const quota = new AddressQuota(perAddress)
+    const newAccounts = new RateLimit(perAddress, HOUR)
+    const newPasswords = new RateLimit(MAX_NEW_PASSWORDS, HOUR)
 
     host.feature(NS)
     if (open) host.streamFeature('before-auth', () => el('register', NS_FEATURE))
@@ -30,14 +33,12 @@ export const registration = extension<Options>({
       if (payload.getChild('remove', NS)) throw new StanzaError('unexpected-request', 'whose account?') // §3.2
       checkOpen(open)
       const { username, password } = readAccount(payload, peer.host, 'not-acceptable') // §3.1
-      const network = networkOf(peer.remoteAddress)
-      if (!quota.take(network)) {
-        throw new StanzaError('resource-constraint', 'too many new accounts from this address: try again in an hour')
-      }
+      const taken = newAccounts.take(networkOf(peer.remoteAddress))
+      if (!taken) throw new StanzaError('resource-constraint', 'too many new accounts from this address: try again later')
       try {
         await host.accounts.add(username, password)
-      } catch (error) { // whatever it is, there is no new account
-        quota.giveBack(network)
+      } catch (error) { // there is no new account; who hears that a name is taken has learned something
+        if (!(error instanceof StanzaError && error.condition === 'conflict')) taken.giveBack()
         throw error
       }
       host.log.info({ account: username.toString(), address: peer.remoteAddress }, 'account registered')
@@ -50,7 +51,7 @@ export const registration = extension<Options>({
     })
     host.iq({ type: 'set', to: ['own-account', 'server'], name: 'query', ns: NS }, ({ payload, from, to }) => {
       checkOwn(from, to)
-      return change(host, payload, from.bare)
+      return change(host, payload, from.bare, newPasswords)
     })
   },
 })
@@ -65,7 +66,7 @@ function checkOwn (from: Jid, to: Jid): void {
 }
 
 /** §3.2 and §3.3: removes the account, or changes its password. */
-async function change (host: ExtensionHost, query: Element, account: Jid): Promise<void> {
+async function change (host: ExtensionHost, query: Element, account: Jid, newPasswords: RateLimit): Promise<void> {
   if (query.getChild('remove', NS)) {
     if (query.getChildElements().length > 1) throw new StanzaError('bad-request', 'remove stands alone')
     await host.accounts.remove(account)
@@ -74,6 +75,9 @@ async function change (host: ExtensionHost, query: Element, account: Jid): Promi
   }
   const { username, password } = readAccount(query, account.domain, 'bad-request') // §3.3
   if (!username.equals(account)) throw new StanzaError('not-allowed', 'that is another account')
+  if (!newPasswords.take(account.toString())) {
+    throw new StanzaError('resource-constraint', 'too many new passwords: try again later')
+  }
   await host.accounts.setPassword(account, password)
 }
 

@@ -1,4 +1,5 @@
 /** XEP-0077: In-Band Registration. */
+import { createHook } from 'node:async_hooks'
 import { describe, expect, test } from 'vitest'
 import { iq, Jid } from '../../src/extension/api.ts'
 import { parseStored } from '../../src/xml/stored.ts'
@@ -37,6 +38,13 @@ async function answers (server: World, type: 'get' | 'set', payload: string, rem
   return brief(await answer(server, type, payload, remoteAddress))
 }
 
+/** How often keys are derived from a password until the end. */
+function countDerivations (): { end (): number } {
+  let count = 0
+  const hook = createHook({ init (_id, type) { if (type === 'PBKDF2REQUEST') count++ } }).enable()
+  return { end () { hook.disable(); return count } }
+}
+
 async function isPassword (server: World, jid: string, password: string): Promise<boolean> {
   const credentials = await server.core.store.find(Jid.parse(jid))
   return credentials !== undefined && verifyPassword(credentials, password)
@@ -64,6 +72,7 @@ describe('registration with a server (§3.1)', () => {
     ['with neither', QUERY, 'not-acceptable'],
     ['with a name that is none', account('w@x', 'Calliope'), 'not-acceptable'],
     ['with a password that is none', account('will', '\u007F'), 'not-acceptable'],
+    ['with a password that is very long', account('will', '\uFDFA'.repeat(80_000)), 'not-acceptable'],
     ['that is to be removed', `<query xmlns='${NS}'><remove/></query>`, 'unexpected-request'],
   ])('does not make an account %s', async (_, payload, condition) => {
     const server = await open()
@@ -93,17 +102,43 @@ describe('registration with a server (§3.1)', () => {
     expect(features.includes('http://jabber.org/features/iq-register')).toBe(isOpen)
   })
 
-  test('is limited for each address, an IPv6 network being one, by the accounts that were made', async () => {
+  test('is limited for each address, an IPv6 network being one', async () => {
     const server = await open(2)
-    await answers(server, 'set', account('taken', 'x'), '198.51.100.1')
     const from = (address: string, name: string): Promise<string> => answers(server, 'set', account(name, 'x'), address)
 
-    expect(await from('192.0.2.1', 'taken')).toBe('iq error conflict')
     expect([await from('192.0.2.1', 'a'), await from('192.0.2.1', 'b'), await from('192.0.2.1', 'c')])
       .toEqual(['result: ', 'result: ', 'iq error resource-constraint'])
     expect(await from('192.0.2.2', 'd')).toBe('result: ')
     expect([await from('2001:db8::1', 'e'), await from('2001:db8::2', 'f'), await from('2001:db8::3', 'g')])
       .toEqual(['result: ', 'result: ', 'iq error resource-constraint'])
+  })
+
+  test('tells no more names that are taken than accounts may be made, and derives no keys for them', async () => {
+    const server = await open(10)
+    await answers(server, 'set', account('taken', 'x'), '198.51.100.1')
+    const derivations = countDerivations()
+
+    const asked = Array.from({ length: 170 }, () => answers(server, 'set', account('taken', 'x')))
+    const heard = await Promise.all(asked)
+
+    expect(heard.filter(one => one === 'iq error conflict')).toHaveLength(10)
+    expect(heard.filter(one => one === 'iq error resource-constraint')).toHaveLength(160)
+    expect(derivations.end()).toBe(0)
+  })
+
+  test('does not tell by what it says of a password whether a name is taken', async () => {
+    const server = await open()
+    await answers(server, 'set', account('taken', 'x'))
+
+    expect(await answers(server, 'set', account('taken', '\u007F'))).toBe('iq error not-acceptable')
+    expect(await answers(server, 'set', account('free', '\u007F'))).toBe('iq error not-acceptable')
+  })
+
+  test('counts no password that is refused', async () => {
+    const server = await open(1)
+
+    expect(await answers(server, 'set', account('bill', '\u007F'))).toBe('iq error not-acceptable')
+    expect(await answers(server, 'set', account('bill', 'Calliope'))).toBe('result: ')
   })
 
   test('is limited also where many ask at once', async () => {
@@ -151,6 +186,20 @@ describe('whoever has an account', () => {
 
     expect(await isPassword(server, 'bill@localhost', 'secret')).toBe(true)
     expect(await isPassword(server, 'will@localhost', 'secret')).toBe(true)
+  })
+
+  test('changes the password so many times an hour, which others are not held up by', async () => {
+    const server = await closed()
+    const bill = await server.client('bill@localhost/globe')
+    const will = await server.client('will@localhost/globe')
+    const derivations = countDerivations()
+
+    const asked = await Promise.allSettled(Array.from({ length: 30 }, (_, n) => bill.asks('set', account('bill', `new${n}`))))
+
+    expect(asked.filter(one => one.status === 'fulfilled')).toHaveLength(20)
+    expect(derivations.end()).toBe(60)
+    await expect(bill.asks('set', account('bill', 'one more'))).rejects.toThrow('resource-constraint')
+    expect(await will.asks('set', account('will', 'newpass'))).toBeUndefined()
   })
 
   test.each([undefined, 'localhost'])('removes the account at %s, its streams and subscriptions (§3.2)', async to => {

@@ -3,24 +3,36 @@
  * stopped one have in common. A running server adds what its sessions and contacts must hear.
  */
 import type { AccountCommands } from '../extension/api.ts'
+import { FairQueue } from '../util/fair-queue.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import { PasswordError, deriveCredentials } from './credentials.ts'
+import { PasswordError, checkPassword, deriveCredentials } from './credentials.ts'
 import type { Credentials } from './credentials.ts'
+import { existing } from './store.ts'
 import type { AccountStore } from './store.ts'
 
-/** The commands over a store; only accounts of `hosts` can be made. */
+/**
+ * The commands over a store; only accounts of `hosts` can be made. Keys are derived for whom there is a use for them, and
+ * for one at a time: it takes a thread of those that logins need, too.
+ */
 export function accountCommands (store: AccountStore, hosts: readonly string[]): AccountCommands {
+  const deriving = new FairQueue({ atOnce: 1, waitingEach: Infinity })
+  const derive = (jid: Jid, password: string): Promise<Credentials> =>
+    deriving.run(jid.bare.toString(), () => deriveCredentials(password))
   return {
     async add (jid, password) {
       requireAddress(jid, hosts)
-      await store.create(jid, await credentialsOf(password))
+      requirePassword(password) // first, so that what is wrong with it does not depend on whether there is the account
+      if (await store.exists(jid)) throw existing()
+      await store.create(jid, await derive(jid, password))
     },
     async remove (jid) {
       if (!await store.remove(jid)) throw missing()
     },
     async setPassword (jid, password) {
-      if (!await store.setCredentials(jid, await credentialsOf(password))) throw missing()
+      requirePassword(password)
+      if (!await store.exists(jid)) throw missing()
+      if (!await store.setCredentials(jid, await derive(jid, password))) throw missing()
     },
     list: () => store.list(),
   }
@@ -32,9 +44,9 @@ function requireAddress (jid: Jid, hosts: readonly string[]): void {
   throw new StanzaError('item-not-found', `the host is not served here, the hosts are ${hosts.join(', ')}`)
 }
 
-async function credentialsOf (password: string): Promise<Credentials> {
+function requirePassword (password: string): void {
   try {
-    return await deriveCredentials(password)
+    checkPassword(password)
   } catch (error) { // a PasswordError
     if (error instanceof PasswordError) throw new StanzaError('not-acceptable', error.message)
     throw error

@@ -56,6 +56,15 @@ describe('a password', () => {
     expect(await verifyPassword(credentials, '')).toBe(false)
   })
 
+  test.each(['p', '\u00DF', '\uFDFA'])('is refused where it is longer than 1024 bytes: many %s', async character => {
+    const longest = character.repeat(Math.floor(1024 / Buffer.byteLength(character)))
+    const credentials = await deriveCredentials(longest)
+
+    await expect(deriveCredentials(longest + character)).rejects.toThrow('The password is longer than 1024 bytes')
+    expect(await verifyPassword(credentials, longest)).toBe(true)
+    expect(await verifyPassword(credentials, longest + character)).toBe(false)
+  })
+
   test('is prepared by SASLprep', async () => {
     const credentials = await deriveCredentials('I\u00ADX \u2168')
 

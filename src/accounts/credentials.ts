@@ -32,6 +32,8 @@ export class PasswordError extends Error {
  */
 const ITERATIONS = 10_000
 const SALT_BYTES = 16
+/** RFC 4616 §2: passwords of 255 bytes must be taken. SASLprep takes time for each character, and lengthens some. */
+const MAX_PASSWORD_BYTES = 1024
 
 const DIGESTS = {
   'SHA-1': { name: 'sha1', bytes: 20 },
@@ -44,15 +46,14 @@ const NOBODYS_KEY = randomBytes(64)
 
 const stretch = promisify(pbkdf2)
 
-/** The keys to keep for a new password, each with a salt of its own; throws a PasswordError. */
+/**
+ * The keys to keep for a new password, each with a salt of its own; throws a PasswordError. One after the other, so that
+ * it takes one thread of Node's four, which logins with PLAIN need, too.
+ */
 export async function deriveCredentials (password: string): Promise<Credentials> {
   const prepared = preparePassword(password)
-  const [sha1, sha256, sha512] = await Promise.all([
-    deriveKeys('SHA-1', prepared, randomBytes(SALT_BYTES), ITERATIONS),
-    deriveKeys('SHA-256', prepared, randomBytes(SALT_BYTES), ITERATIONS),
-    deriveKeys('SHA-512', prepared, randomBytes(SALT_BYTES), ITERATIONS),
-  ])
-  return { 'SHA-1': sha1, 'SHA-256': sha256, 'SHA-512': sha512 }
+  const derive = (hash: ScramHash): Promise<ScramKeys> => deriveKeys(hash, prepared, randomBytes(SALT_BYTES), ITERATIONS)
+  return { 'SHA-1': await derive('SHA-1'), 'SHA-256': await derive('SHA-256'), 'SHA-512': await derive('SHA-512') }
 }
 
 /** RFC 5802 §3, for a password that has been prepared. */
@@ -112,8 +113,16 @@ export function serverSignature (hash: ScramHash, keys: ScramKeys, authMessage: 
   return hmac(hash, keys.serverKey, authMessage)
 }
 
+/** Throws a PasswordError where nobody can have this password. */
+export function checkPassword (password: string): void {
+  preparePassword(password)
+}
+
 /** RFC 5802 §2.2: SASLprep (RFC 4013) for a string that is stored, so that unassigned code points are refused. */
 function preparePassword (password: string): string {
+  if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
+    throw new PasswordError(`The password is longer than ${MAX_PASSWORD_BYTES} bytes`)
+  }
   let prepared: string
   try {
     prepared = saslprep(password)

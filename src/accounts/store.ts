@@ -47,7 +47,7 @@ export function accountStore (db: Database): AccountStore {
       const isNew = await touches(
         `insert into account (jid, scram_sha_1, scram_sha_256, scram_sha_512) values ($1, $2, $3, $4)
          on conflict do nothing returning jid`, jid, credentials)
-      if (!isNew) throw new StanzaError('conflict', 'the account exists already')
+      if (!isNew) throw existing()
     },
     remove: jid => touches('delete from account where jid = $1 returning jid', jid),
     setCredentials: (jid, credentials) => touches(
@@ -60,6 +60,11 @@ export function accountStore (db: Database): AccountStore {
       return rows.map(row => Jid.parse(row.jid))
     },
   }
+}
+
+/** What hears who wants an account whose name is taken. */
+export function existing (): StanzaError {
+  return new StanzaError('conflict', 'the account exists already')
 }
 
 function valuesOf (credentials: Credentials): readonly string[] {

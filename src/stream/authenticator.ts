@@ -22,6 +22,8 @@ export interface Outcome {
 export interface AuthenticatorOptions extends Omit<LoginContext, 'guess'> {
   readonly limits: LoginLimits
   readonly address: string
+  /** Whether nobody is there any more to hear what comes of an attempt. */
+  readonly isGone: () => boolean
 }
 
 /** RFC 6120 §6.4.5: two to five retries. */
@@ -35,8 +37,8 @@ export class Authenticator {
   #isDone = false
 
   constructor (options: AuthenticatorOptions) {
-    const { limits, address } = options
-    this.#context = { ...options, guess: (account, compare) => limits.attempt(address, account, compare) }
+    const { limits, address, isGone } = options
+    this.#context = { ...options, guess: (account, compare) => limits.attempt(address, account, compare, isGone) }
   }
 
   get isEncrypted (): boolean {

@@ -39,6 +39,46 @@ function guessFromMany (limits: LoginLimits, first: number, end: number): void {
   for (let n = first; n < end; n++) guess(limits, false, `203.0.${n >> 8}.${n & 255}`, Jid.of(`a${n}`, 'localhost'))
 }
 
+/** Connections that guess wrong without a pause, each as soon as it has heard of its last guess. */
+class Crowd {
+  looks = 0
+  #isOver = false
+
+  constructor (limits: LoginLimits, size: number, address: string, account: Jid | ((n: number) => Jid)) {
+    for (let n = 0; n < size; n++) void this.#guess(limits, address, typeof account === 'function' ? account : () => account)
+  }
+
+  end (): void {
+    this.#isOver = true
+  }
+
+  async #guess (limits: LoginLimits, address: string, account: (n: number) => Jid): Promise<void> {
+    for (let n = 0; !this.#isOver; n++) await limits.attempt(address, account(n), () => this.#look()).catch(() => {})
+  }
+
+  async #look (): Promise<boolean> {
+    await new Promise(resolve => { setTimeout(resolve, 5) })
+    this.looks++
+    return false
+  }
+}
+
+/** Tries again as soon as he is refused; resolves with the tries that it took. */
+async function insist (limits: LoginLimits, address: string, account: Jid, most: number): Promise<number> {
+  for (let tries = 1; tries <= most; tries++) {
+    const attempt = guess(limits, true, address, account)
+    while (attempt.state === 'waiting') await later(1000)
+    if (attempt.state === 'right') return tries
+  }
+  return Infinity
+}
+
+/** Always the same luck (Park and Miller's generator). */
+function luck (seed: number): () => number {
+  let state = seed
+  return () => (state = state * 48271 % 2147483647) / 2147483647
+}
+
 describe('wrong guesses', () => {
   test('are answered at once up to the limit', async () => {
     const limits = new LoginLimits(10)
@@ -70,28 +110,41 @@ describe('wrong guesses', () => {
     expect(guesses.filter(({ state }) => state === 'temporary-auth-failure')).toHaveLength(49)
   })
 
-  test('that slipped through together are paid for afterwards', async () => {
+  test('side by side are looked at no more often than one after the other', async () => {
     const limits = new LoginLimits(10)
-    const compared = Promise.withResolvers<boolean>()
-    for (let n = 0; n < 30; n++) void limits.attempt(HERE, JULIET, () => compared.promise)
-    await later()
-    compared.resolve(false)
-    await later(60_000)
-    const soon = guess(limits, true, HERE, ROMEO)
+    const crowd = new Crowd(limits, 90, HERE, JULIET)
+    await later(10)
+    expect(crowd.looks).toBe(10)
     await later(50_000)
-    expect(soon.state).toBe('temporary-auth-failure')
-    await later(60_000)
-    const late = guess(limits, true, HERE, ROMEO)
-    await later()
+    const next = guess(limits, true, HERE, ROMEO)
+    await later(6_000)
+    crowd.end()
 
-    expect(late.state).toBe('right')
+    expect(crowd.looks).toBeLessThanOrEqual(20)
+    expect(next.state).toBe('right')
   })
 
-  test('close the door for ten minutes at most', async () => {
+  test('that nobody waits for any more are not looked at', async () => {
     const limits = new LoginLimits(10)
-    guessTogether(limits, 500, () => HERE, JULIET)
-    await later(10 * 60_000)
-    const next = guess(limits, true, HERE, ROMEO)
+    await guessWrong(limits, 10, HERE, JULIET)
+    let looks = 0
+    for (let n = 0; n < 1000; n++) {
+      void limits.attempt(HERE, ROMEO, () => { looks++; return false }, () => true).catch(() => {})
+    }
+    const right = guess(limits, true, HERE, ROMEO)
+    await later(6_000)
+
+    expect(looks).toBe(0)
+    expect(right.state).toBe('right')
+  })
+
+  test('are none where the comparison failed', async () => {
+    const limits = new LoginLimits(10)
+    for (let n = 0; n < 50; n++) {
+      void limits.attempt(HERE, JULIET, () => { throw new Error('the database is away') }).catch(() => {})
+    }
+    await later()
+    const next = guess(limits, true, HERE, JULIET)
     await later()
 
     expect(next.state).toBe('right')
@@ -235,4 +288,54 @@ describe('a neighbour at the same address', () => {
 
     expect(next.state).toBe('waiting')
   })
+})
+
+describe('a crowd of 110 connections at one address', () => {
+  const everybody = (n: number) => Jid.of(`a${n}`, 'localhost')
+
+  test('that guesses at who has logged in there makes him wait ten seconds at most', async () => {
+    const limits = new LoginLimits(10)
+    guess(limits, true, HERE, JULIET)
+    await later()
+    const crowd = new Crowd(limits, 110, HERE, JULIET)
+    await later(60_000)
+    const owner = guess(limits, true, HERE, JULIET)
+    await later(10_000)
+    crowd.end()
+
+    expect(owner.state).toBe('right')
+  })
+
+  test('that guesses at one account leaves the next turn to another, who has never logged in there', async () => {
+    const limits = new LoginLimits(10)
+    const crowd = new Crowd(limits, 110, HERE, ROMEO)
+    await later(60_000)
+    const other = guess(limits, true, HERE, JULIET)
+    await later(6_100)
+    crowd.end()
+
+    expect(other.state).toBe('right')
+  })
+
+  test.each([
+    ['one account', ROMEO],
+    ['all accounts', everybody],
+  ])('that guesses at %s has ten guesses and then ten a minute', async (_what, accounts) => {
+    const limits = new LoginLimits(10)
+    const crowd = new Crowd(limits, 110, HERE, accounts)
+    await later(2 * 60_000)
+    crowd.end()
+
+    expect(crowd.looks).toBeLessThanOrEqual(30)
+  })
+})
+
+test('a crowd at one address keeps out whom it guesses at, where he never logged in, only as long as luck has it', async () => {
+  const limits = new LoginLimits(10, luck(7))
+  const crowd = new Crowd(limits, 20, HERE, JULIET)
+  await later(60_000)
+  const tries = await insist(limits, HERE, JULIET, 60)
+  crowd.end()
+
+  expect(tries).toBeLessThan(60) // twelve on average: 20 wait, ten are chosen a minute, a try takes ten seconds
 })

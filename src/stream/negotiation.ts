@@ -103,7 +103,7 @@ export class Negotiation {
       const authenticator = new Authenticator({
         domain: this.#host, from: this.#from, secure: transport.secure, offer, secret: parts.secret,
         find: local => parts.credentials(Jid.of(local, this.#host)),
-        limits: parts.loginLimits, address: transport.remoteAddress,
+        limits: parts.loginLimits, address: transport.remoteAddress, isGone: () => this.#stream.isClosed,
       })
       this.#sasl = { old: new Sasl(authenticator), new: new Sasl2(authenticator, (l, r) => this.#entrance.complete(l, r)) }
     }

@@ -13,7 +13,7 @@ import type { LoginContext } from './exchange.ts'
 const NS = 'urn:ietf:params:xml:ns:xmpp-sasl'
 
 function newSasl (changes: Partial<LoginContext> = {}): Sasl {
-  const options = { ...loginContext(changes), limits: new LoginLimits(0), address: '192.0.2.1' }
+  const options = { ...loginContext(changes), limits: new LoginLimits(0), address: '192.0.2.1', isGone: () => false }
   return new Sasl(new Authenticator(options))
 }
 

@@ -35,7 +35,7 @@ function newStream (changes: Partial<LoginContext> = {}) {
     return request.bind ? { jid: jid.withResource('balcony'), elements: [bound()] } : { jid, elements: [] }
   }
   const authenticator = new Authenticator({
-    ...loginContext(changes), limits: new LoginLimits(0), address: '192.0.2.1',
+    ...loginContext(changes), limits: new LoginLimits(0), address: '192.0.2.1', isGone: () => false,
   })
   return { sasl: new Sasl(authenticator), sasl2: new Sasl2(authenticator, complete), requests }
 }
