@@ -1,8 +1,10 @@
 /** What is checked by machine besides tests: types, lint rules, and no mark of unfinished work. */
 import { execFile } from 'node:child_process'
-import { globSync, readFileSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 
 const run = promisify(execFile)
 
@@ -24,6 +26,18 @@ test('the types fit', async () => {
 test('the linter has nothing to say', async () => {
   expect(await complaints('oxlint')).toBe('')
 }, 120_000)
+
+test.for([
+  ['a list spread into the arguments of a call', 'no-spread-arguments', 'export const most = (list: readonly number[]): number => Math.max(...list)'],
+  ['a promise that is left alone by void', 'no-void', 'export function start (run: () => Promise<void>): void { void run() }'],
+] as const)('the linter refuses %s', { timeout: 120_000 }, async ([, rule, code]) => {
+  const folder = mkdtempSync(join(tmpdir(), 'lint-'))
+  onTestFinished(() => { rmSync(folder, { recursive: true }) })
+  const file = join(folder, 'bad.ts')
+  writeFileSync(file, `${code}\n`)
+
+  expect(await complaints('oxlint', '--config', '.oxlintrc.json', file)).toContain(`(${rule})`)
+})
 
 test('no mark is left that something is unfinished', () => {
   const marks = /\b(?:FIX[M]E|X[X]X|HAC[K]|TOD[O](?!\(#\d))/ // with brackets, so as not to find itself

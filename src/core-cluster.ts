@@ -10,6 +10,7 @@ import type { Asks } from './cluster/protocol.ts'
 import { forwardedStanza } from './cluster/redis-homes.ts'
 import type { Core } from './core.ts'
 import type { Logger } from './log.ts'
+import { inBackground } from './util/background.ts'
 import { Jid } from './xmpp/jid.ts'
 import type { Stanza } from './xmpp/stanza.ts'
 
@@ -46,13 +47,13 @@ export function serveCluster (cluster: Cluster, core: Core, log: Logger, options
     const rooms = new Set(core.rooms.atHome())
     homes.reclaim([...accounts.keys(), ...rooms], before, (key, isOurs) => {
       const account = accounts.get(key)
-      if (rooms.has(key)) void core.rooms.reclaimed(key, before, isOurs).catch(() => {}) // Redis is away again
+      if (rooms.has(key)) core.rooms.reclaimed(key, before, isOurs).catch(() => {}) // Redis is away again
       else if (!isOurs) core.accounts.drop(key)
       else if (account && account.sessions.length > 0) records.renamed(account, before)
     })
   })
   const legacies = new Legacies(cluster, core, log, options.patienceMs ?? PATIENCE_MS)
-  const timer = setInterval(() => { void legacies.look() }, options.lookMs ?? LOOK_MS)
+  const timer = setInterval(() => { inBackground(log, 'looking for what dead nodes have left', legacies.look()) }, options.lookMs ?? LOOK_MS)
   // By then who lives has claimed what is his, also where Redis has come back empty.
   const once = setTimeout(() => {
     core.rooms.endAbandoned().catch(error => { log.warn({ err: error }, 'rooms that have ended could not be removed') })

@@ -130,10 +130,11 @@ export async function createCore (options: CoreOptions): Promise<Core> {
 }
 
 function createAccounts (
-  { cluster }: CoreOptions,
+  { cluster, log }: CoreOptions,
   { stages, store, events, durables }: Pick<Parts, 'stages' | 'events' | 'durables'> & { readonly store: AccountStore },
 ): Accounts {
   return new Accounts({
+    log,
     stages,
     exists: jid => store.exists(jid),
     ended: session => { events.ended(session) },

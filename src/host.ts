@@ -19,6 +19,7 @@ import type { Account } from './session/account.ts'
 import type { Session, SessionInfo } from './session/session.ts'
 import type { Database } from './storage/database.ts'
 import { serverSecret } from './storage/server-secret.ts'
+import { neverRejects } from './util/background.ts'
 import type { Element } from './xml/element.ts'
 import type { StanzaError } from './xmpp/errors.ts'
 import type { Jid } from './xmpp/jid.ts'
@@ -155,11 +156,11 @@ export class Host implements ExtensionHost {
   }
 
   route (stanza: Stanza): void {
-    void this.#parts.router.post(stanza)
+    this.#parts.router.post(stanza)
   }
 
   bounce (stanza: Stanza, error: StanzaError): void {
-    void this.#parts.router.bounce(stanza, error)
+    neverRejects(this.#parts.router.bounce(stanza, error)) // what failed is logged
   }
 
   deliver (to: SessionInfo, stanza: Stanza): void {
@@ -273,7 +274,7 @@ export class Host implements ExtensionHost {
   }
 
   every (milliseconds: number, task: () => void | Promise<void>): void {
-    const timer = setInterval(() => { void this.#run(task) }, milliseconds)
+    const timer = setInterval(() => { neverRejects(this.#run(task)) }, milliseconds) // what failed is logged
     timer.unref()
     this.#undo.push(() => { clearInterval(timer) })
   }

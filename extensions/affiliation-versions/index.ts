@@ -3,7 +3,7 @@
  * and is told what has changed since, or all of it where that is not known; and each change tells what version it makes.
  */
 import { createHmac } from 'node:crypto'
-import { el, extension, message, StanzaError } from '../../src/extension/api.ts'
+import { el, extension, inBackground, message, StanzaError } from '../../src/extension/api.ts'
 import type { Element, ExtensionHost, Jid, Message, OccupantSession, Room, RoomData } from '../../src/extension/api.ts'
 import { Versions } from './versions.ts'
 import type { Versioned } from './versions.ts'
@@ -94,9 +94,9 @@ function bringUpToDate ({ host, names, versions }: Parts, room: Room, session: O
     const versioned = el('mav', NS, { since: since === undefined ? undefined : names.name(room, since), until: names.name(room, until) })
     since = until
     return message('normal', { from: room.jid, to: session.jid }, el('x', NS_ROOM_USER, {}, versioned,
-      ...part.map(({ jid, affiliation }) => el('item', NS_ROOM_USER, { jid, affiliation }))))
+      part.map(({ jid, affiliation }) => el('item', NS_ROOM_USER, { jid, affiliation }))))
   })
-  void room.outbox.send(messages, one => { host.route(one) })
+  inBackground(host.log, 'telling of affiliations', room.outbox.send(messages, one => { host.route(one) }))
 }
 
 /** Each ends with a version, so that one can go on from there; one at least. */

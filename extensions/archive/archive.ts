@@ -65,7 +65,7 @@ export class Archive {
 
   /** Goes on from where it ends in the database, where these of the doubtful entries were found. */
   reopen ({ last, recent }: Tail, found: readonly Entry[]): void {
-    this.#last = Math.max(last, ...found.map(entry => entry.seq))
+    this.#last = found.reduce((end, entry) => Math.max(end, entry.seq), last)
     this.#recent = new Map(recent)
     this.#older = new Map()
     for (const { fingerprint, seq } of found) if (fingerprint !== undefined) this.#remember(fingerprint, seq)

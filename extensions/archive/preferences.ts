@@ -61,7 +61,7 @@ function lists (list: ReadonlySet<string>, jid: Jid): boolean {
 // §2.1: both lists, also where they are empty.
 function describe ({ byDefault, always, never }: Preferences): Element {
   const list = (name: string, jids: ReadonlySet<string>): Element =>
-    el(name, undefined, {}, ...[...jids].map(jid => el('jid', undefined, {}, jid)))
+    el(name, undefined, {}, [...jids].map(jid => el('jid', undefined, {}, jid)))
   return el('prefs', NS, { default: byDefault }, list('always', always), list('never', never))
 }
 

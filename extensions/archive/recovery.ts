@@ -3,6 +3,7 @@
  * is handed over then, so that what is in an archive reaches its owner's sessions all the same.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { inBackground } from '../../src/extension/api.ts'
 import type { Database, Logger } from '../../src/extension/api.ts'
 import type { Archive } from './archive.ts'
 import { EMPTY, findEntries, loadTails } from './store.ts'
@@ -37,7 +38,7 @@ export class Recovery {
   /** Opens the archive again when its end is known. */
   add (archive: Archive): void {
     this.#lost.add(archive)
-    if (!this.#isRunning) void this.#run()
+    if (!this.#isRunning) inBackground(this.#options.log, 'opening archives again', this.#run())
   }
 
   stop (): void {

@@ -26,7 +26,7 @@ export const blocking = extension({
 
     host.iq({ type: 'get', to: ['own-account'], name: 'blocklist', ns: NS }, (_request, session) => {
       session.setFlag(NS, true)
-      return el('blocklist', NS, {}, ...[...lists.of(session.account)].map(jid => el('item', NS, { jid })))
+      return el('blocklist', NS, {}, [...lists.of(session.account)].map(jid => el('item', NS, { jid })))
     })
     host.iq({ type: 'set', to: ['own-account'], name: 'block', ns: NS }, async ({ payload }, { account }) => {
       const named = itemsOf(payload)
@@ -110,7 +110,7 @@ function subscribersAmong (host: ExtensionHost, account: Account, changed: reado
 
 /** §3.3 to §3.5: to every device that asked for the list. */
 function push (host: ExtensionHost, account: Account, change: 'block' | 'unblock', named: readonly Jid[]): void {
-  const command = el(change, NS, {}, ...named.map(jid => el('item', NS, { jid: jid.toString() })))
+  const command = el(change, NS, {}, named.map(jid => el('item', NS, { jid: jid.toString() })))
   for (const session of account.sessions) {
     if (session.flags.has(NS)) host.deliver(session, iq('set', { to: session.jid, id: randomId() }, command))
   }

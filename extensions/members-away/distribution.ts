@@ -3,7 +3,7 @@
  * known there (members-here.ts), and from there to their accounts, whose homes know which devices are not in. A node
  * that has said that it has none is not told again before it says that it has.
  */
-import { Jid, storedStanza } from '../../src/extension/api.ts'
+import { inBackground, Jid, storedStanza } from '../../src/extension/api.ts'
 import type { ExtensionHost, Message, OtherNodes, Room } from '../../src/extension/api.ts'
 import { MembersHere } from './members-here.ts'
 
@@ -12,6 +12,7 @@ const SAID = 'said '
 const HERE = 'here '
 const CHANGED = 'changed '
 const NONE = '0'
+const SENDING = 'sending a message to members who are away'
 
 export class Distribution {
   readonly #host: ExtensionHost
@@ -27,13 +28,13 @@ export class Distribution {
     this.#others = host.others
     this.#members = new MembersHere({
       db: host.db, log: host.log, isOnline: account => host.sessionsOf(account).length > 0,
-      first: room => { void this.#tellHome(room) },
+      first: room => { this.#run('telling the home of a room who is online', this.#tellHome(room)) },
     })
     this.#others?.answer((from, text, body) => this.#answer(from, text, body))
   }
 
   cameOnline (account: Jid): void {
-    void this.#members.look(account)
+    this.#lookAt(account)
   }
 
   wentOffline (account: Jid): void {
@@ -43,7 +44,7 @@ export class Distribution {
   /** Accounts are something else in a room, or want something else of it: their homes look again. */
   changed (accounts: readonly Jid[]): void {
     const online = accounts.filter(account => this.#host.sessionsOf(account).length > 0)
-    for (const account of online) void this.#members.look(account)
+    for (const account of online) this.#lookAt(account)
     const elsewhere = accounts.filter(account => !online.includes(account))
     if (elsewhere.length > 0) for (const node of this.#others?.nodes ?? []) this.#tell(node, CHANGED + elsewhere.join('\n'))
   }
@@ -51,7 +52,7 @@ export class Distribution {
   /** Sends what is said in a room to its members. */
   send (room: Room, message: Message): void {
     const key = room.jid.toString()
-    void this.#inOrder(() => { this.#sendHere(room, key, message) })
+    this.#run(SENDING, this.#inOrder(() => { this.#sendHere(room, key, message) }))
     const { nodes = [] } = this.#others ?? {}
     if (nodes.length === 0) return
     const without = this.#without.get(key)
@@ -66,7 +67,16 @@ export class Distribution {
 
   #sendHere (room: Room, key: string, message: Message): void {
     const members = this.#members.of(key)
-    if (members.length > 0) void room.outbox.send(members, account => { this.#host.route(message.copyFor(account)) })
+    if (members.length === 0) return
+    this.#run(SENDING, room.outbox.send(members, account => { this.#host.route(message.copyFor(account)) }))
+  }
+
+  #lookAt (account: Jid): void {
+    this.#run('looking for the rooms of an account', this.#members.look(account))
+  }
+
+  #run (task: string, running: void | Promise<void>): void {
+    inBackground(this.#host.log, task, running)
   }
 
   #tell (node: string, text: string, body?: Buffer, room?: string): void {
@@ -87,7 +97,7 @@ export class Distribution {
 
   #look (accounts: readonly string[]): void {
     for (const account of accounts.map(text => Jid.parse(text))) {
-      if (this.#host.sessionsOf(account).length > 0) void this.#members.look(account)
+      if (this.#host.sessionsOf(account).length > 0) this.#lookAt(account)
     }
   }
 

@@ -1,4 +1,5 @@
 /** What every account's devices have and lack, in memory with the account, and the replays that are under way. */
+import { inBackground } from '../../src/extension/api.ts'
 import type { Account, ExtensionHost, Jid, Session, Stanza } from '../../src/extension/api.ts'
 import { Replay } from './replay.ts'
 import { positionReader, savePositions } from './store.ts'
@@ -68,7 +69,7 @@ export class Deliveries {
 
   /** Gives the session what no device has for sure. */
   replay (session: Session): void {
-    void this.#give(session, this.#accounts.of(session.account).all)
+    this.#giveInBackground(session, this.#accounts.of(session.account).all)
   }
 
   /** The session's client is about to get what the archive holds by now. */
@@ -95,7 +96,7 @@ export class Deliveries {
     if (undelivered.count === 0) return
     undelivered.takeFrom(session)
     const next = account.sessions.find(isReachable)
-    if (next) void this.#give(next, undelivered.abandoned)
+    if (next) this.#giveInBackground(next, undelivered.abandoned)
   }
 
   /** Their home is another node. */
@@ -118,6 +119,10 @@ export class Deliveries {
     for (const stanza of replay.end()) {
       if (stanza.archiveId === undefined && session.flags.has(NS_MANAGED)) session.deliver(stanza)
     }
+  }
+
+  #giveInBackground (session: Session, seqs: readonly number[]): void {
+    inBackground(this.#host.log, 'handing over what was waiting', this.#give(session, seqs))
   }
 
   async #give (session: Session, seqs: readonly number[]): Promise<void> {

@@ -42,8 +42,10 @@ export class Replay {
 
   /** What it is to be given besides. */
   add (seqs: readonly number[]): void {
-    this.#seqs.push(...seqs)
-    for (const seq of seqs) this.#own.add(seq)
+    for (const seq of seqs) {
+      this.#seqs.push(seq)
+      this.#own.add(seq)
+    }
   }
 
   /** Gives the session all that was added. */

@@ -166,5 +166,6 @@ function tombstone (
 ): Message {
   const { type, from, to, id } = message
   const occupantId = type === 'groupchat' ? message.payload('occupant-id', NS_OCCUPANT_ID) : undefined
-  return makeMessage(type, { from, to, id }, ...occupantId ? [occupantId] : [], el('retracted', NS, attributes, ...besides))
+  const retracted = el('retracted', NS, attributes, besides)
+  return occupantId ? makeMessage(type, { from, to, id }, occupantId, retracted) : makeMessage(type, { from, to, id }, retracted)
 }

@@ -3,7 +3,7 @@
  * acknowledged, and lets them go on with a session whose stream broke, on any transport.
  */
 import { z } from 'zod'
-import { el, extension, StreamError } from '../../src/extension/api.ts'
+import { el, extension, inBackground, StreamError } from '../../src/extension/api.ts'
 import type { Element, ExtensionHost, Session } from '../../src/extension/api.ts'
 import { parseCount } from './ack-queue.ts'
 import { giveBack } from './give-back.ts'
@@ -105,10 +105,10 @@ function endInTime (host: ExtensionHost, sessions: Sessions, resumptions: Resump
     if (!managed) return
     managed.isEnded = true
     giveBack(host, session.account, managed.queue.waiting)
-    void Promise.resolve(session.inFlight.settled()).then(() => { // what is still being dealt with counts
-      sessions.delete(session)
+    inBackground(host.log, 'forgetting a session', Promise.resolve(session.inFlight.settled()).then(() => {
+      sessions.delete(session) // what was still being dealt with has counted
       resumptions.remove(managed)
-    })
+    }))
   })
   host.when('account.left', (_account, left) => {
     for (const session of left) {

@@ -4,12 +4,14 @@
  */
 import { LRUCache } from 'lru-cache'
 import type { StageTable } from '../extension/stages.ts'
+import type { Logger } from '../log.ts'
 import type { Presences } from '../presence/presence.ts'
 import { Account } from '../session/account.ts'
 import type { DataSlot } from '../session/account.ts'
 import type { Claim, Homes, Located, Records, SavedAccount } from '../session/homes.ts'
 import { Session } from '../session/session.ts'
 import type { SessionStream } from '../session/session.ts'
+import { inBackground } from '../util/background.ts'
 import { Turns } from '../util/turns.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
@@ -20,6 +22,7 @@ const MAX_IDLE = 5000
 export interface AccountsParts {
   readonly stages: StageTable
   readonly exists: (jid: Jid) => Promise<boolean>
+  readonly log: Logger
   /** Told of each session that ended. */
   readonly ended: (session: Session) => void
   /** What there is besides where this is one node of many. */
@@ -44,7 +47,7 @@ export class Accounts {
   readonly #parts: AccountsParts
   readonly #inUse = new Map<string, Account>()
   readonly #idle = new LRUCache<string, Account>({
-    max: MAX_IDLE, dispose: (account, _key, reason) => { if (reason === 'evict') void this.#leave(account) },
+    max: MAX_IDLE, dispose: (account, _key, reason) => { if (reason === 'evict') this.#letGo(account) },
   })
   readonly #loading = new Map<string, Promise<Located>>()
   readonly #slots: DataSlot<unknown>[] = []
@@ -204,7 +207,7 @@ export class Accounts {
     const key = account.jid.toString()
     if (account.sessions.length === 0 && this.#inUse.get(key) === account) {
       this.#inUse.delete(key)
-      if (account.isAnonymous) void this.#leave(account)
+      if (account.isAnonymous) this.#letGo(account)
       else this.#idle.set(key, account)
     }
     this.#parts.ended(session)
@@ -221,6 +224,10 @@ export class Accounts {
     this.#idle.delete(key)
     this.#inUse.delete(key)
     this.#parts.cluster?.homes.release(key, false)
+  }
+
+  #letGo (account: Account): void {
+    inBackground(this.#parts.log, 'letting go of an account', this.#leave(account))
   }
 
   /** The account is out of memory: whoever needs it next may be its home. */

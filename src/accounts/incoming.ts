@@ -9,6 +9,7 @@ import type { Destination, Router } from '../routing/router.ts'
 import type { Account } from '../session/account.ts'
 import { Forwarding } from '../session/forwarding.ts'
 import type { Homes, Located } from '../session/homes.ts'
+import { neverRejects } from '../util/background.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
@@ -190,7 +191,7 @@ export class Incoming implements Destination {
     if (to.length > 0 || isStored) return
     // A chat state that comes too late is nothing that a person should hear of (RFC 6121 §8.5.2.2.1 leaves the choice).
     const isFleeting = otherwise === 'offline' && !message.has('body', NS_CLIENT) && !this.#parts.worth.of(message).store
-    void this.#undelivered(message, isFleeting ? 'ignore' : otherwise)
+    neverRejects(this.#undelivered(message, isFleeting ? 'ignore' : otherwise)) // what failed is logged
   }
 
   #receiveIq (iq: Iq, account: Account): void | Promise<void> {
@@ -213,7 +214,7 @@ export class Incoming implements Destination {
         if (stanza.kind === 'presence') session.forgetLeft(stanza)
         session.deliver(stanza)
       }
-      if (to.length === 0) void this.#undelivered(stanza, otherwise)
+      if (to.length === 0) neverRejects(this.#undelivered(stanza, otherwise)) // what failed is logged
     })
   }
 

@@ -6,6 +6,7 @@ import type { Config } from '../config.ts'
 import { openLog } from '../log.ts'
 import type { Logger } from '../log.ts'
 import type { Server } from '../server.ts'
+import { inBackground } from '../util/background.ts'
 import { VERSION } from '../util/version.ts'
 import { CONFIG, readArguments } from './command.ts'
 import type { Command } from './command.ts'
@@ -62,7 +63,10 @@ class Ending {
   constructor (log: Logger) {
     this.#log = log
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.#end(signal))
-    // Unhandled rejections come here too.
+    // A promise that nobody waited for is one task's, and is over with it: what it was about is lost, the rest goes on.
+    process.on('unhandledRejection', error => { log.error({ err: error }, 'a fault nobody expected') })
+    // Streams end by themselves where something is thrown at them. What is thrown elsewhere has left something half
+    // done that all may share, and nobody knows what: a new start is better.
     process.on('uncaughtException', (error, origin) => {
       this.exitCode = 1
       log.fatal({ err: error, origin }, 'a fault nobody expected')
@@ -75,7 +79,7 @@ class Ending {
   }
 
   allowReload (server: Server): void {
-    process.on('SIGHUP', () => { void reload(server, this.#log) })
+    process.on('SIGHUP', () => { inBackground(this.#log, 'reading the config again', reload(server, this.#log)) })
   }
 
   #end (signal: string): void {

@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '../log.ts'
+import { inBackground } from '../util/background.ts'
 import { mailboxOf } from './beat.ts'
 import type { NodeId } from './bus.ts'
 import { readEntry } from './packets.ts'
@@ -50,7 +51,7 @@ export class Inbox {
     this.#mailbox = mailboxOf(node)
     this.#counters.clear()
     this.#last = this.#trimmed = FIRST
-    if (!isReading) void this.#read()
+    if (!isReading) inBackground(this.#log, 'reading what other nodes have sent', this.#read())
   }
 
   close (): void {
@@ -116,7 +117,11 @@ export class Inbox {
       if (!bytes || bytes.length === 0) continue // it came with the mailbox
       this.#lagMs = now - Number.parseInt(this.#last, 10)
       this.#untrimmedBytes += bytes.length
-      this.#takeOnce(readEntry(bytes))
+      try {
+        this.#takeOnce(readEntry(bytes))
+      } catch (error) { // a mistake, here or there, costs that entry
+        this.#log.error({ err: error }, 'what another node has sent could not be dealt with')
+      }
     }
     if (this.#untrimmedBytes > UNTRIMMED_BYTES) this.trim()
   }

@@ -6,6 +6,7 @@
  * does not count. Who can't reach Redis asks a witness whether anybody can.
  */
 import type { Logger } from '../log.ts'
+import { inBackground } from '../util/background.ts'
 import { randomId } from '../util/ids.ts'
 import { beat, mailboxOf, MEMBERS, STATUSES } from './beat.ts'
 import type { Standing } from './beat.ts'
@@ -113,9 +114,9 @@ export class Membership {
   async join (): Promise<void> {
     const sentAt = this.#clock()
     this.#accept(await this.#send(this.#id, true, ''), sentAt)
-    this.#timer = setInterval(() => { void this.#beat() }, this.#beatMs)
-    this.#redis.whenUp(() => { void this.#beat() })
-    this.#asking = setInterval(() => { void this.#askOthers() }, ASK_MS)
+    this.#timer = setInterval(() => { this.#beatNow() }, this.#beatMs)
+    this.#redis.whenUp(() => { this.#beatNow() })
+    this.#asking = setInterval(() => { inBackground(this.#log, 'asking who else is without Redis', this.#askOthers()) }, ASK_MS)
   }
 
   /** The others need not wait until this node's time is over, unless Redis is gone. */
@@ -142,7 +143,7 @@ export class Membership {
   }
 
   #whenSettled (): Promise<void> {
-    void this.#beat()
+    this.#beatNow()
     return new Promise(resolve => { this.#doubtful.push(resolve) })
   }
 
@@ -165,6 +166,10 @@ export class Membership {
     return new Map(Object.entries(all).map(([node, status]): [NodeId, unknown] => [node, JSON.parse(status)]))
   }
 
+  #beatNow (): void {
+    inBackground(this.#log, 'telling Redis that this node lives', this.#beat())
+  }
+
   async #beat (): Promise<void> {
     if (this.#isBeating || this.#hasLeft || !this.#redis.isUp) return
     this.#isBeating = true
@@ -179,7 +184,7 @@ export class Membership {
       if (!this.#isForgotten) this.#deaths++
       this.#certainUntil = -Infinity
     } else this.#accept(standing, sentAt)
-    if (this.#nextId !== undefined || (this.#doubtful.length > 0)) void this.#beat()
+    if (this.#nextId !== undefined || (this.#doubtful.length > 0)) this.#beatNow()
   }
 
   async #standing (): Promise<Standing | undefined> {
@@ -214,7 +219,7 @@ export class Membership {
     if (before !== this.#id) {
       const reason = this.#isForgotten ? 'Redis has lost its data: this node' : 'this node was taken for dead: it'
       this.#log.warn({ before, id: this.#id }, `${reason} has joined anew`)
-      for (const handler of this.#lapsed) handler(before, this.#isForgotten)
+      for (const handler of this.#lapsed) this.#guard(() => { handler(before, this.#isForgotten) })
     }
     for (const node of standing.silent) {
       this.#log.warn({ node }, 'a node was silent for too long: it is taken for dead, and its accounts are others\' now')
@@ -226,7 +231,16 @@ export class Membership {
 
   #lose (node: NodeId): void {
     this.#log.info({ node }, 'a node is gone')
-    for (const handler of this.#gone) handler(node)
+    for (const handler of this.#gone) this.#guard(() => { handler(node) })
+  }
+
+  /** What one handler gets wrong is not the others'. */
+  #guard (run: () => void): void {
+    try {
+      run()
+    } catch (error) { // a mistake of ours
+      this.#log.error({ err: error }, 'not all was done that follows a change of the nodes')
+    }
   }
 
   async #askOthers (): Promise<void> {

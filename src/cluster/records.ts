@@ -8,6 +8,7 @@ import { flushFirst } from '../net/flush.ts'
 import type { Keeper } from '../net/flush.ts'
 import type { Account } from '../session/account.ts'
 import type { Claim, Note, Records, SavedAccount, Snapshot } from '../session/homes.ts'
+import { inBackground } from '../util/background.ts'
 import type { NodeId } from './bus.ts'
 import { homeOf, RECORDS, SETTLE } from './claims.ts'
 import { decodeNotes, encodeNotes } from './journal.ts'
@@ -72,7 +73,7 @@ export class RedisRecords implements Records, Keeper {
   /** From now on `describe` says what is to be kept of an account. */
   start (describe: (account: Account) => Snapshot): void {
     this.#describe = describe
-    this.#cutting = setInterval(() => { void this.#cut() }, RETRY_MS).unref()
+    this.#cutting = setInterval(() => { inBackground(this.#parts.log, 'cutting the journal of sessions', this.#cut()) }, RETRY_MS).unref()
   }
 
   /** Resolves when all that has changed is written, or can't be. */
@@ -90,7 +91,7 @@ export class RedisRecords implements Records, Keeper {
   #saveIn (ms: number): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
-      void this.#saveDirty(this.#dirty)
+      this.#saveInBackground(this.#dirty)
     }, ms)
   }
 
@@ -117,7 +118,7 @@ export class RedisRecords implements Records, Keeper {
 
   /** Adds what was noted to the journal. */
   flush (): Promise<boolean> {
-    if (this.#urgent.size > 0) void this.#saveDirty(this.#urgent)
+    if (this.#urgent.size > 0) this.#saveInBackground(this.#urgent)
     this.#urgent.clear()
     const notes = this.#notes
     this.#notes = []
@@ -150,6 +151,10 @@ export class RedisRecords implements Records, Keeper {
   async save (account: Account): Promise<void> {
     this.#dirty.delete(account)
     await this.#write([account])
+  }
+
+  #saveInBackground (accounts: Iterable<Account>): void {
+    inBackground(this.#parts.log, 'writing records of sessions', this.#saveDirty(accounts))
   }
 
   async #saveDirty (some: Iterable<Account>): Promise<void> {

@@ -7,6 +7,7 @@ import type { Logger } from '../log.ts'
 import { flushFirst } from '../net/flush.ts'
 import type { Keeper } from '../net/flush.ts'
 import type { Claim, RoomRecords } from '../session/homes.ts'
+import { inBackground } from '../util/background.ts'
 import type { NodeId } from './bus.ts'
 import { homeOf, RELEASED } from './claims.ts'
 import type { Membership } from './membership.ts'
@@ -89,18 +90,24 @@ export class RedisRoomRecords implements RoomRecords, Keeper {
     return this.#writing
   }
 
+  #flushInBackground (): void {
+    inBackground(this.#parts.log, 'writing records of rooms', this.flush())
+  }
+
   /** As records.ts, whether clients may be told. */
   async #write (): Promise<boolean> {
     const written = this.#changes
     this.#changes = new Map()
     const { redis, id, log, membership } = this.#parts
-    const batch = redis.pipeline().sadd(OWNERS, id()).sadd(roomsOf(id()), ...written.keys())
+    const batch = redis.pipeline().sadd(OWNERS, id()).sadd(roomsOf(id()), [...written.keys()])
     for (const [room, changes] of written) {
       const key = recordOf(id(), room)
-      const gone = [...changes].flatMap(([session, record]) => record === undefined ? session : [])
-      const kept = [...changes].flatMap(([session, record]) => record === undefined ? [] : [session, record])
-      if (gone.length > 0) batch.hdel(key, ...gone)
-      if (kept.length > 0) batch.hset(key, ...kept)
+      const kept = new Map<string, string>()
+      for (const [session, record] of changes) {
+        if (record === undefined) batch.hdel(key, session)
+        else kept.set(session, record)
+      }
+      if (kept.size > 0) batch.hset(key, kept)
     }
     try {
       const results = await batch.exec()
@@ -120,7 +127,7 @@ export class RedisRoomRecords implements RoomRecords, Keeper {
     for (const [room, changes] of written) this.#changes.set(room, new Map([...changes, ...this.#changes.get(room) ?? []]))
     this.#retry ??= setTimeout(() => {
       this.#retry = undefined
-      void this.flush()
+      this.#flushInBackground()
     }, RETRY_MS).unref()
   }
 
@@ -134,7 +141,7 @@ export class RedisRoomRecords implements RoomRecords, Keeper {
   }
 
   async save (room: string): Promise<void> {
-    if (this.#changes.has(room)) void this.flush()
+    if (this.#changes.has(room)) this.#flushInBackground()
     await this.#writing
     if (this.#changes.has(room)) throw new Error('Redis is away')
   }
@@ -162,7 +169,7 @@ export class RedisRoomRecords implements RoomRecords, Keeper {
   /** Resolves when all that has changed is written, or can't be. */
   async stop (): Promise<void> {
     clearTimeout(this.#retry)
-    void this.flush()
+    this.#flushInBackground()
     await this.#writing
     clearTimeout(this.#retry)
   }

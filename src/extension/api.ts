@@ -22,6 +22,7 @@ import type { Command, IqHandler, IqRoute, IqTarget, NonzaHandler, OfferedStream
 export { batchedRead } from '../storage/batches.ts'
 export { int8Array, textArray } from '../storage/binary-array.ts'
 export { GroupWriter } from '../storage/group-writer.ts'
+export { inBackground, neverRejects } from '../util/background.ts'
 export { randomId } from '../util/ids.ts'
 export { networkOf } from '../util/network-of.ts'
 export { Turns } from '../util/turns.ts'

@@ -36,7 +36,7 @@ function list (room: Room, { from, payload }: IqRequest): Element {
 
 function listAffiliation (room: Room, from: Jid, affiliation: Affiliation): Element {
   if (!room.mayList(from, affiliation)) throw new StanzaError('forbidden')
-  return el('query', NS_MUC_ADMIN, {}, ...room.affiliations.listed(affiliation).map(({ jid, nick, reason }) =>
+  return el('query', NS_MUC_ADMIN, {}, room.affiliations.listed(affiliation).map(({ jid, nick, reason }) =>
     el('item', NS_MUC_ADMIN, { affiliation, jid: jid.toString(), nick },
       reason === undefined ? undefined : el('reason', NS_MUC_ADMIN, {}, reason))))
 }
@@ -46,7 +46,7 @@ function listRole (room: Room, actor: Standing, role: OccupantRole): Element {
   const mayList = actor.role === 'moderator' && (role !== 'moderator' || isAtLeast(actor.affiliation, 'admin'))
   if (!mayList) throw new StanzaError('forbidden')
   const occupants = [...room.occupants.values()].filter(occupant => occupant.role === role)
-  return el('query', NS_MUC_ADMIN, {}, ...occupants.map(({ affiliation, nick, main }) =>
+  return el('query', NS_MUC_ADMIN, {}, occupants.map(({ affiliation, nick, main }) =>
     el('item', NS_MUC_ADMIN, { affiliation, role, nick, jid: main?.jid.toString() })))
 }
 

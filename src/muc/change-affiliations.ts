@@ -2,6 +2,7 @@
  * What follows when people become something else in a room (XEP-0045 §9.1, §9.3 to §9.5, §10.3 to §10.8): it is kept,
  * and those who are in are told, or removed.
  */
+import { inBackground } from '../util/background.ts'
 import { el } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { message as makeMessage } from '../xmpp/stanza.ts'
@@ -81,9 +82,9 @@ function tellOfAbsent (muc: Muc, room: Room, { jid, affiliation, before }: Told,
   if (affiliation === before) return
   const news = makeMessage('groupchat', { from: room.jid })
     .withWritten('x', NS_MUC_USER, writeUserPayload({ affiliation, jid }, happening, false))
-  void room.outbox.send(room.recipients, session => {
+  inBackground(muc.log, 'telling of members', room.outbox.send(room.recipients, session => {
     if (session.isIn && room.seesAddresses(session.occupant)) post(muc, news.withAddress(room.jid, session.jid))
-  })
+  }))
 }
 
 // §9.5.

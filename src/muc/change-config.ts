@@ -1,4 +1,5 @@
 /** XEP-0045 §10.2: what follows when a room is set to something else: it is kept, and those who are in are told. */
+import { inBackground } from '../util/background.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { message as makeMessage } from '../xmpp/stanza.ts'
 import { applyChanges, tellChanges } from './change-affiliations.ts'
@@ -47,7 +48,8 @@ function tellOccupants (muc: Muc, room: Room, before: Config): void {
   if (room.get(logging) !== valueIn(before, logging)) codes.push(room.get(logging) ? STATUS.logged : STATUS.loggedNoMore)
   if (room.get(whois) !== valueIn(before, whois)) codes.push(room.isNonAnonymous ? STATUS.nowNonAnonymous : STATUS.nowSemiAnonymous)
   const xml = `<x xmlns='${NS_MUC_USER}'>${writeStatuses(codes.length > 0 ? codes : [STATUS.configured])}</x>`
-  void broadcast(muc, room, makeMessage('groupchat', { from: room.jid }).withWritten('x', NS_MUC_USER, xml))
+  const message = makeMessage('groupchat', { from: room.jid }).withWritten('x', NS_MUC_USER, xml)
+  inBackground(muc.log, 'telling of a new configuration', broadcast(muc, room, message))
   // No client asks for addresses that it was not told: they come with presence, or not until it enters again.
   if (codes.includes(STATUS.nowNonAnonymous)) for (const occupant of room.occupants.values()) discloseAddress(muc, room, occupant)
 }

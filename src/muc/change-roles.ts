@@ -4,7 +4,6 @@
 import type { Muc } from './muc.ts'
 import type { Occupant } from './occupant.ts'
 import { announce, announceEnd, sendOccupants } from './occupant-presence.ts'
-import { endIfEmpty } from './leave.ts'
 import type { Role } from './role.ts'
 import type { Room } from './room.ts'
 import { STATUS } from './user-payload.ts'
@@ -30,10 +29,7 @@ export function changeRoles (muc: Muc, room: Room, changes: readonly NewRole[], 
       if (role === 'moderator') showAddresses(muc, room, occupant)
     }
   })
-  return () => {
-    for (const tell of news) tell()
-    void endIfEmpty(muc, room)
-  }
+  return () => { for (const tell of news) tell() }
 }
 
 /** §7.2.4: who moderates knows the real addresses, also of those who were there before. */

@@ -15,7 +15,7 @@ function destroyPayload (said: Element): Element {
     const text = said.getChildText(name, ns)
     return text === null ? [] : [el(name, NS_MUC_USER, {}, text)]
   })
-  return el('destroy', NS_MUC_USER, { jid: said.attrs['jid'] }, ...texts)
+  return el('destroy', NS_MUC_USER, { jid: said.attrs['jid'] }, texts)
 }
 
 /** Takes everybody out, without a word to the others, and ends the room. */

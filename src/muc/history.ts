@@ -56,7 +56,7 @@ export function readLimits (history: Element | undefined, now: number): HistoryL
   return {
     characters: numberIn(maxchars),
     messages: numberIn(maxstanzas),
-    since: asked.length > 0 ? Math.max(...asked) : undefined,
+    since: asked.length > 0 ? asked.reduce((last, time) => Math.max(last, time)) : undefined,
   }
 }
 

@@ -11,6 +11,6 @@ export function invitationTo (room: Room, inviter: Jid, written: readonly Elemen
   const secret = room.get(password)
   const passed = written.filter(child => ['reason', 'continue'].includes(child.getName()) && child.getNS() === NS_MUC_USER)
   return el('x', NS_MUC_USER, {},
-    el('invite', NS_MUC_USER, { from: inviter.toString() }, ...passed),
+    el('invite', NS_MUC_USER, { from: inviter.toString() }, passed),
     secret === '' ? undefined : el('password', NS_MUC_USER, {}, secret))
 }

@@ -75,7 +75,7 @@ export function decline (muc: Muc, room: Room, message: Message, x: Element, fro
   if (targets.length === 0) throw new StanzaError('item-not-found')
   if (!muc.invitations.take(from)) throw new StanzaError('resource-constraint', 'too many answers to invitations')
   const payload = el('x', NS_MUC_USER, {},
-    el('decline', NS_MUC_USER, { from: from.bare.toString() }, ...answer?.getChildren('reason', NS_MUC_USER) ?? []))
+    el('decline', NS_MUC_USER, { from: from.bare.toString() }, answer?.getChildren('reason', NS_MUC_USER) ?? []))
   for (const target of targets) {
     post(muc, makeMessage('normal', { from: room.jid, to: target, id: message.id, lang: message.lang }, payload))
   }

@@ -1,4 +1,5 @@
 /** XEP-0045 §7.2: who may come in, and what somebody who does is told, in the order of §7.1. */
+import { inBackground } from '../util/background.ts'
 import type { Element } from '../xml/element.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
@@ -77,7 +78,7 @@ export function welcome (
   const asked = limits.messages ?? (isUnlimited(limits) ? room.get(muc.options.defaultHistory) : Infinity)
   const most = Math.min(asked, room.get(muc.options.historyLength))
   const said = chooseHistory(room.history.said, { ...limits, messages: most })
-  void room.outbox.send(said, ({ message }) => { if (session.isIn) post(muc, message.copyFor(jid)) })
+  inBackground(muc.log, 'sending the history of a room', room.outbox.send(said, ({ message }) => { if (session.isIn) post(muc, message.copyFor(jid)) }))
   return postEach(muc, room, [subjectFor(room)], subject => subject.withAddress(subject.from, jid)).arrived
 }
 

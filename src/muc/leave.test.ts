@@ -1,7 +1,8 @@
 /** XEP-0045 §7.14 and §11.1: who leaves, or is found to be gone, and what becomes of the room. */
 import { describe, expect, test } from 'vitest'
-import { COVEN, enters, hears, inside, leaves, owner, says } from '../testing/rooms.ts'
+import { changes, COVEN, enters, hears, inside, leaves, owner, says } from '../testing/rooms.ts'
 import { world } from '../testing/world.ts'
+import type { Client } from '../testing/world.ts'
 
 const HAG = 'hag66@localhost/pda'
 
@@ -83,5 +84,29 @@ describe('who leaves (§7.14)', () => {
     await enters(hag, 'thirdwitch')
 
     expect((await hears(hag))[0]).toBe('thirdwitch none/participant hag66@localhost/pda 110 100')
+  })
+})
+
+describe('the last one out of a temporary room while the database is away', () => {
+  const ways: readonly (readonly [string, (last: Client) => Promise<void>])[] = [
+    ['is kicked', last => changes(last, [{ nick: 'firstwitch', role: 'none' }])],
+    ['leaves', last => leaves(last, 'firstwitch')],
+  ]
+
+  test.for(ways)('%s: the room remains, and ends with the next last one (§7.14)', async ([, goes]) => {
+    const server = await world()
+    const crone = await owner(server)
+    const hag = await server.client(HAG)
+
+    server.databaseIs('away')
+    await goes(crone)
+    const heard = await hears(crone)
+    server.databaseIs('there')
+
+    expect(heard.filter(line => line.startsWith('gone firstwitch'))).toHaveLength(1)
+    await enters(hag, 'thirdwitch')
+    await leaves(hag, 'thirdwitch')
+    await hag.received()
+    expect(await server.db.query('select 1 from room where jid = $1', [COVEN])).toEqual([])
   })
 })

@@ -26,7 +26,13 @@ export function remove (muc: Muc, room: Room, occupant: Occupant, happening: Hap
   announceEnd(muc, room, occupant, room.leaveWhole(occupant), happening)
 }
 
-/** §7.14: a room that is not persistent ends with its last occupant. */
+/**
+ * §7.14: a room that is not persistent ends with its last occupant. Where the database is away it is there still, and
+ * ends with who is the last in it then; nobody's request fails by that.
+ */
 export function endIfEmpty (muc: Muc, room: Room): void | Promise<void> {
-  if (room.isOpen && room.occupants.size === 0 && (room.isLocked || !room.get(persistent))) return muc.end(room)
+  if (!room.isOpen || room.occupants.size > 0 || (!room.isLocked && room.get(persistent))) return
+  return muc.end(room).catch((error: unknown) => {
+    muc.log.error({ err: error, room: room.jid.toString() }, 'a room that is empty could not be removed')
+  })
 }

@@ -4,9 +4,11 @@
  * room, with the occupants that its home before has left.
  */
 import { LRUCache } from 'lru-cache'
+import type { Logger } from '../log.ts'
 import type { DataSlot } from '../session/account.ts'
 import type { EventTable } from '../session/events.ts'
 import type { Claim, Homes, RoomRecords } from '../session/homes.ts'
+import { inBackground } from '../util/background.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message } from '../xmpp/stanza.ts'
 import { newsIn } from './room-news.ts'
@@ -37,6 +39,7 @@ export interface LiveRoomsParts {
   readonly store: Pick<RoomStore, 'load'>
   readonly events: Pick<EventTable, 'roomOpened' | 'roomLeaving' | 'roomLeft'>
   readonly cluster?: RoomsCluster | undefined
+  readonly log: Logger
   /** Sends a message to all who are in. */
   readonly say: (room: Room, message: Message) => void
   /** Tells all who are in what may not have reached them of each other. */
@@ -48,7 +51,10 @@ export class LiveRooms {
   /** Those with somebody in. */
   readonly #occupied = new Map<string, Room>()
   readonly #idle = new LRUCache<string, Room>({
-    max: MAX_IDLE, dispose: (room, _key, reason) => { if (reason === 'evict') void this.#leave(room) },
+    max: MAX_IDLE,
+    dispose: (room, _key, reason) => {
+      if (reason === 'evict') inBackground(this.#parts.log, 'letting go of a room', this.#leave(room))
+    },
   })
   readonly #slots: DataSlot<unknown>[] = []
   /** Claimed, and not in memory yet; with what is to be taken up: the claim tells it once, and the database may be away. */

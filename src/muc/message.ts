@@ -2,6 +2,7 @@
  * XEP-0045 §7.4: a message for all who are in: checked, kept, and sent to everybody as it came, under the sender's
  * nick.
  */
+import { inBackground } from '../util/background.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { NS_CLIENT } from '../xmpp/ns.ts'
 import type { Message } from '../xmpp/stanza.ts'
@@ -80,7 +81,10 @@ function spread (
 /** What turned out to be kept, although its sender was told otherwise, reaches whoever gets what is said. */
 export function spreadLate (muc: Muc, room: Room, message: Message, id: string, at: number): void {
   room.history.forget([id]) // a room that has just come into memory found it in its archive
-  void room.commits.inOrder(undefined, () => { void spread(muc, room, stamp(message, room.jid, id).again(), undefined, at) })
+  const task = 'spreading what was kept late'
+  inBackground(muc.log, task, room.commits.inOrder(undefined, () => {
+    inBackground(muc.log, task, spread(muc, room, stamp(message, room.jid, id).again(), undefined, at))
+  }))
 }
 
 /** Sends a message to all who are in; the room is told when it has reached the homes of all, where the room keeps it. */

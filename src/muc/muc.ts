@@ -1,6 +1,7 @@
 /** What the parts of Multi-User Chat have in common: what they need of the server, and the service's own settings. */
 import type { KeepWithAffiliations } from '../extension/api.ts'
 import type { StageTable } from '../extension/stages.ts'
+import type { Logger } from '../log.ts'
 import type { Router } from '../routing/router.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
@@ -30,6 +31,7 @@ export interface Muc {
   affiliated (room: Room, accounts: readonly Jid[]): void
   /** What extensions write with changes of who is what. */
   readonly keptWith: ReadonlySet<KeepWithAffiliations>
+  readonly log: Logger
   readonly accounts: RoomAccounts
   readonly invitations: InvitationRate
   /** How many rooms here somebody is yet to set up. */
@@ -40,7 +42,7 @@ export interface Muc {
 
 /** Sends what a room has to say to one address; nothing waits for it. */
 export function post (muc: Muc, stanza: Stanza): void {
-  void muc.router.post(stanza)
+  muc.router.post(stanza)
 }
 
 /**
@@ -53,7 +55,7 @@ export function postEach<T> (
   let onTheWay: Promise<void>[] | undefined
   const sent = room.outbox.send(recipients, recipient => {
     const stanza = stanzaFor(recipient)
-    const done = stanza && muc.router.post(stanza)
+    const done = stanza && muc.router.postAndWait(stanza)
     if (done) (onTheWay ??= []).push(done)
   })
   const arrived = (): Promise<unknown> | undefined => onTheWay && Promise.all(onTheWay)

@@ -1,4 +1,5 @@
 /** XEP-0045 §7.2.2 and §7.7: an occupant's presence, as the others and its own sessions get it. */
+import { inBackground } from '../util/background.ts'
 import { presence as makePresence } from '../xmpp/stanza.ts'
 import type { Presence } from '../xmpp/stanza.ts'
 import { post, postEach } from './muc.ts'
@@ -59,25 +60,25 @@ export function announce (
 export function announceSelf (muc: Muc, room: Room, session: OccupantSession, happening: Happening): void {
   const { occupant, jid } = session
   const self = availableVariants(muc, room, occupant, happening).of(room.seesAddresses(occupant), true)
-  void room.outbox.send([session], () => { post(muc, self.copyFor(jid)) })
+  inBackground(muc.log, 'telling a newcomer that it is in', room.outbox.send([session], () => { post(muc, self.copyFor(jid)) }))
 }
 
 /** Tells one session of all others who are in. */
 export function sendOccupants (muc: Muc, room: Room, session: OccupantSession): void {
   const others = [...room.occupants.values()].filter(occupant => occupant !== session.occupant)
-  void room.outbox.send(others, occupant => {
+  inBackground(muc.log, 'sending the presence of who is in', room.outbox.send(others, occupant => {
     if (!session.isIn || room.occupant(occupant.nick) !== occupant || !room.shows(occupant.role)) return
     post(muc, shownAs(muc, room, occupant, room.seesAddresses(session.occupant)).copyFor(session.jid))
-  })
+  }))
 }
 
 /** Tells those who may know it only now, in a room that has become non-anonymous, what an occupant's real address is. */
 export function discloseAddress (muc: Muc, room: Room, occupant: Occupant): void {
-  void room.outbox.send(room.recipients, session => {
+  inBackground(muc.log, 'telling real addresses', room.outbox.send(room.recipients, session => {
     if (!session.isIn || session.occupant === occupant || session.occupant.role === 'moderator') return
     if (room.occupant(occupant.nick) !== occupant || !room.shows(occupant.role)) return
     post(muc, shownAs(muc, room, occupant, room.isNonAnonymous).copyFor(session.jid))
-  })
+  }))
 }
 
 function shownAs (muc: Muc, room: Room, occupant: Occupant, isOpen: boolean): Presence {

@@ -45,3 +45,17 @@ test('many small ones in one go are bounded as one large one is', async () => {
   expect(atOnce).toBeLessThan(5000)
   expect(sent).toBe(10_000)
 })
+
+test('what can not be sent is told to who wanted it sent, and what is behind it goes out', async () => {
+  const outbox = new Outbox()
+  const sent: string[] = []
+  const crowd = Array.from({ length: 5000 }, (_, n) => n)
+
+  const failing = outbox.send(crowd, one => { if (one === 4000) throw new Error('no') })
+  const after = outbox.send(['last'], one => { sent.push(one) })
+
+  await expect(failing).rejects.toThrow('no')
+  await after
+  await outbox.settled()
+  expect(sent).toEqual(['last'])
+})

@@ -43,7 +43,7 @@ export class Outbox {
 
   /** When all is sent that there is to send; nothing when it is already. */
   settled (): Promise<void> | undefined {
-    return this.#jobs.at(-1)?.done.promise
+    return this.#jobs.at(-1)?.done.promise.catch(() => {}) // whoever wanted it sent hears what failed
   }
 
   #count (sent: number): void {
@@ -62,7 +62,14 @@ export class Outbox {
     this.#sentInTick = 0
     for (let job = this.#jobs[0]; job; job = this.#jobs[0]) {
       const most = SLICE - this.#sentInTick
-      const sent = job.send(most)
+      let sent = 0
+      try {
+        sent = job.send(most)
+      } catch (error) { // whoever wanted it sent hears of it, and what is behind it goes on
+        this.#jobs.shift()
+        job.done.reject(error)
+        continue
+      }
       this.#sentInTick += sent
       if (sent === most) return this.#schedule() // it may have just finished, which the next turn finds out
       this.#jobs.shift()

@@ -1,4 +1,5 @@
 /** XEP-0045 §7.5: a message from one occupant to another, whose sessions all get it. */
+import { inBackground } from '../util/background.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message } from '../xmpp/stanza.ts'
@@ -48,5 +49,5 @@ export function returnError (muc: Muc, room: Room, error: Message, to: Jid): voi
 }
 
 function deliver (muc: Muc, room: Room, message: Message, { sessions }: Occupant): void {
-  void room.outbox.send(sessions, session => { if (session.isIn) post(muc, message.copyFor(session.jid)) })
+  inBackground(muc.log, 'sending a private message', room.outbox.send(sessions, session => { if (session.isIn) post(muc, message.copyFor(session.jid)) }))
 }

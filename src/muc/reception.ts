@@ -7,6 +7,7 @@ import type { Logger } from '../log.ts'
 import type { IqTable } from '../routing/iq-table.ts'
 import type { Router } from '../routing/router.ts'
 import type { EventTable } from '../session/events.ts'
+import { neverRejects } from '../util/background.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
@@ -73,7 +74,8 @@ export class Reception {
     const { log, router } = this.#parts
     if (!(error instanceof StanzaError)) log.error({ err: error, stanza: stanza.summary() }, 'a stanza for a room could not be dealt with')
     const refusal = error instanceof StanzaError ? error : new StanzaError('internal-server-error', undefined, undefined, 'wait')
-    void router.bounce(stanza, refusal, stanza.to?.isBare ? undefined : stanza.to?.bare) // XEP-0045 §7.2 has it so
+    const by = stanza.to?.isBare ? undefined : stanza.to?.bare // XEP-0045 §7.2 has it so
+    neverRejects(router.bounce(stanza, refusal, by)) // what failed is logged
   }
 
   #receiveAt (room: Room, stanza: Stanza, from: Jid, to: Jid): void | Promise<void> | Received {

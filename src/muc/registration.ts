@@ -3,6 +3,7 @@
  * member at once, in one for members only when an admin agrees.
  */
 import type { ExtensionHost, IqRequest, RoomVisitor } from '../extension/api.ts'
+import { inBackground } from '../util/background.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -96,7 +97,7 @@ function ask (muc: Muc, room: Room, who: Jid, nick: string): void {
     { name: ALLOW, values: ['0'], type: 'boolean', label: 'Allow this person to register with the room?' },
   ], 'Registration request'))
   const admins = room.recipients.filter(({ occupant }) => isAtLeast(occupant.affiliation, 'admin'))
-  void room.outbox.send(admins, session => { post(muc, request.withAddress(room.jid, session.jid)) })
+  inBackground(muc.log, 'asking admins for a registration', room.outbox.send(admins, session => { post(muc, request.withAddress(room.jid, session.jid)) }))
 }
 
 /** An admin's answer to a request. */

@@ -39,12 +39,12 @@ export class RoomCommands {
     if (node !== NS_COMMANDS && name === undefined) return
     const type = name === undefined ? 'command-list' : 'command-node'
     return el('query', NS_INFO, { node }, el('identity', NS_INFO, { category: 'automation', type, name }),
-      ...[NS_COMMANDS, NS_FORMS].map(feature => el('feature', NS_INFO, { var: feature })))
+      [NS_COMMANDS, NS_FORMS].map(feature => el('feature', NS_INFO, { var: feature })))
   }
 
   /** §2.2: the list, for disco#items. */
   items (room: string): Element {
     return el('query', NS_ITEMS, { node: NS_COMMANDS },
-      ...[...this.#byNode.values()].map(({ node, name }) => el('item', NS_ITEMS, { jid: room, node, name })))
+      [...this.#byNode.values()].map(({ node, name }) => el('item', NS_ITEMS, { jid: room, node, name })))
   }
 }

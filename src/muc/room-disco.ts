@@ -84,7 +84,7 @@ function ownNick (room: Room, from: Jid): Element {
 
 function listOccupants (room: Room): Element {
   const shown = room.get(publicList) ? [...room.occupants.values()].filter(({ role }) => room.shows(role)) : []
-  return el('query', NS_ITEMS, {}, ...shown.map(({ jid }) => el('item', NS_ITEMS, { jid: jid.toString() })))
+  return el('query', NS_ITEMS, {}, shown.map(({ jid }) => el('item', NS_ITEMS, { jid: jid.toString() })))
 }
 
 /** §6.3: a page of the list, which XEP-0059 goes through forwards. */
@@ -99,7 +99,7 @@ async function listRooms ({ store }: Muc, { to, payload }: IqRequest): Promise<E
   const page = rooms.slice(0, most)
   const isPart = set !== undefined || rooms.length > page.length
   return el('query', NS_ITEMS, {},
-    ...page.map(({ jid, name }) => el('item', NS_ITEMS, { jid, name: name || jid.slice(0, jid.indexOf('@')) })),
+    page.map(({ jid, name }) => el('item', NS_ITEMS, { jid, name: name || jid.slice(0, jid.indexOf('@')) })),
     isPart ? pageMark(page) : undefined)
 }
 

@@ -53,7 +53,7 @@ export function keepNews (room: Room, put: (field: string, record: string | unde
       put(NEWS + nick, undefined)
     }
     const forgetSoon = (): void => { setTimeout(forget, SPREAD_MS).unref() }
-    if (arrived) void arrived.then(forgetSoon)
+    if (arrived) arrived.then(forgetSoon, forgetSoon) // who sends it hears what failed
     else forgetSoon()
   }
   function forgetAll (): void {

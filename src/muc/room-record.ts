@@ -69,12 +69,13 @@ function keepPosition (room: Room, put: (position: string) => void): () => strin
     if (!arrived && onTheWay.length === 0) return noteSoon(id)
     const one = { id, hasArrived: !arrived }
     onTheWay.push(one)
-    void arrived?.then(() => {
+    const over = (): void => {
       one.hasArrived = true
       const first = onTheWay.findIndex(({ hasArrived }) => !hasArrived)
       const last = onTheWay.splice(0, first < 0 ? onTheWay.length : first).at(-1)
       if (last) noteSoon(last.id)
-    })
+    }
+    arrived?.then(over, over) // who sends it hears what failed: nothing is to come of it any more
   }
   function noteSoon (id: string): void {
     latest = id

@@ -12,6 +12,7 @@ import type { DataSlot } from '../session/account.ts'
 import type { EventTable } from '../session/events.ts'
 import { Forwarding } from '../session/forwarding.ts'
 import type { Database } from '../storage/database.ts'
+import { inBackground } from '../util/background.ts'
 import { Turns } from '../util/turns.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message, Stanza } from '../xmpp/stanza.ts'
@@ -85,12 +86,12 @@ export class Rooms implements Destination {
     const options = new RoomOptions(limits)
     this.#parts = parts
     this.#muc = {
-      router, stages, hosts, limits, options, store: roomStore(db, options), keptWith: this.#keptWith,
+      router, stages, hosts, limits, options, log: parts.log, store: roomStore(db, options), keptWith: this.#keptWith,
       accounts: parts.accounts, invitations: new InvitationRate(), countLocked: owner => this.#live.countLocked(owner),
       affiliated: (room, accounts) => { events.affiliated(room, accounts) }, end: room => this.#reception.end(room),
     }
     this.#live = new LiveRooms({
-      store: this.#muc.store, events, cluster, say: (room, message) => { this.broadcast(room, message) },
+      store: this.#muc.store, events, cluster, log: parts.log, say: (room, message) => { this.broadcast(room, message) },
       tellAgain: (room, news) => { tellAgain(this.#muc, room, news) },
     })
     this.#reception = new Reception({ ...parts, muc: this.#muc, live: this.#live })
@@ -192,7 +193,7 @@ export class Rooms implements Destination {
 
   /** Sends a message to all who are in, behind whatever they are sent already. */
   broadcast (room: Room, message: Message): void {
-    void broadcast(this.#muc, room, message)
+    inBackground(this.#parts.log, 'sending a message to all in a room', broadcast(this.#muc, room, message))
   }
 
   /** What turned out to be kept under that id, since then, reaches all whom it would have reached. */

@@ -1,4 +1,5 @@
 /** XEP-0045 §7.13 and §8.6: visitors ask for voice, and moderators are asked to grant it. */
+import { inBackground } from '../util/background.ts'
 import type { Element } from '../xml/element.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { form, formValues } from '../xmpp/forms.ts'
@@ -41,7 +42,7 @@ function ask (muc: Muc, room: Room, occupant: Occupant): void {
   ], 'Voice request')
   const message = makeMessage('normal', { from: room.jid }, request)
   const moderators = room.recipients.filter(session => session.occupant.role === 'moderator')
-  void room.outbox.send(moderators, session => { post(muc, message.withAddress(room.jid, session.jid)) })
+  inBackground(muc.log, 'asking moderators for voice', room.outbox.send(moderators, session => { post(muc, message.withAddress(room.jid, session.jid)) }))
 }
 
 function grant (muc: Muc, room: Room, moderator: Occupant, values: ReadonlyMap<string, readonly string[]>): void {

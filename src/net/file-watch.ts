@@ -7,6 +7,7 @@ import type { FSWatcher } from 'node:fs'
 import { realpath } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { Logger } from '../log.ts'
+import { inBackground } from '../util/background.ts'
 
 const SETTLE_MS = 300
 const LOOK_AGAIN_MS = 3600_000
@@ -72,7 +73,7 @@ export class FileWatch {
   #settle (): void {
     this.#settling ??= setTimeout(() => {
       this.#settling = undefined
-      void this.#changed()
+      inBackground(this.#log, 'reading files that have changed', this.#changed())
     }, SETTLE_MS).unref()
   }
 }

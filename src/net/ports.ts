@@ -51,7 +51,7 @@ export async function openPorts<S extends Server> (
   try {
     for (const [index, text] of texts.entries()) {
       const server = create()
-      gates.push(...gateOf(addresses[index], options, server))
+      for (const gate of gateOf(addresses[index], options, server)) gates.push(gate)
       servers.push(await openPort(text, texts, key, server))
     }
   } catch (error) {

@@ -1,6 +1,8 @@
 /** Whether this node should be given clients, as a balancer asks at /readyz. Each part adds what has to hold for it. */
+import type { ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '../log.ts'
+import { inBackground } from '../util/background.ts'
 import type { HttpHandler } from './http.ts'
 
 /** Says why it is not ready, in a few words for anybody to read; nothing when it is. What rejects is not ready. */
@@ -47,13 +49,16 @@ export class Readiness {
 
   readonly routes: Readonly<Record<string, HttpHandler>> = {
     '/readyz': (_request, response) => {
-      void this.#reasons().then(reasons => {
-        this.#logChange(reasons)
-        const isReady = reasons.length === 0
-        response.writeHead(isReady ? 200 : 503, { 'content-type': 'text/plain', 'cache-control': 'no-store' })
-          .end(isReady ? 'ready\n' : `${reasons.map(({ text }) => text).join('\n')}\n`)
-      })
+      inBackground(this.#log, 'answering /readyz', this.#answer(response))
     },
+  }
+
+  async #answer (response: ServerResponse): Promise<void> {
+    const reasons = await this.#reasons()
+    this.#logChange(reasons)
+    const isReady = reasons.length === 0
+    response.writeHead(isReady ? 200 : 503, { 'content-type': 'text/plain', 'cache-control': 'no-store' })
+      .end(isReady ? 'ready\n' : `${reasons.map(({ text }) => text).join('\n')}\n`)
   }
 
   // While the server starts or stops, whoever wanted that knows.

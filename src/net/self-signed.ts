@@ -53,7 +53,7 @@ function forServers (): Buffer {
 }
 
 function altNames (names: readonly string[]): Buffer {
-  return extension(SUBJECT_ALT_NAME, der(SEQUENCE, ...names.map(altName)))
+  return extension(SUBJECT_ALT_NAME, der(SEQUENCE, Buffer.concat(names.map(altName))))
 }
 
 function altName (name: string): Buffer {

@@ -146,7 +146,7 @@ export class Presences {
   async accountRemoved (account: Account): Promise<void> {
     for (const session of account.sessions) this.sessionEnded(session)
     await Promise.all([...this.#rosters.of(account).items.values()].flatMap(({ jid, state }) =>
-      removal(state).map(type => this.#router.post(makePresence(type, { from: account.jid, to: jid })))))
+      removal(state).map(type => this.#router.postAndWait(makePresence(type, { from: account.jid, to: jid })))))
   }
 
   // RFC 6121 §3.2.2: while the contact is still subscribed, and to nobody else.
@@ -180,16 +180,16 @@ export class Presences {
     for (const { jid, presence } of sessionsAt(account, to)) {
       if (!presence) continue
       isSeen = true
-      void this.#router.post(presence.withAddress(jid, from))
+      this.#router.post(presence.withAddress(jid, from))
     }
-    if (!isSeen) void this.#router.post(makePresence('unavailable', { from: to, to: from }))
+    if (!isSeen) this.#router.post(makePresence('unavailable', { from: to, to: from }))
   }
 
   // RFC 6121 §4.6.6: who was sent presence directly is told that it holds, and no more.
   #answerStranger (from: Jid, to: Jid, account: Account): void {
     const seen = sessionsAt(account, to).filter(session => hasDirected(session, from))
-    for (const { jid } of seen) void this.#router.post(makePresence('available', { from: jid, to: from }))
-    if (seen.length === 0) void this.#router.post(makePresence('unsubscribed', { from: account.jid, to: from.bare }))
+    for (const { jid } of seen) this.#router.post(makePresence('available', { from: jid, to: from }))
+    if (seen.length === 0) this.#router.post(makePresence('unsubscribed', { from: account.jid, to: from.bare }))
   }
 
   /** RFC 6121 §8.5.3.1: whether somebody may learn that the session is there, by asking it something. */

@@ -56,7 +56,7 @@ function answerGet (roster: Roster, query: Element, session: Session): Element |
     return
   }
   return el('query', NS_ROSTER, { ver: known === undefined ? undefined : String(roster.version) },
-    ...listed(roster).map(itemElement))
+    listed(roster).map(itemElement))
 }
 
 interface RosterSet {

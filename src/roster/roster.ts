@@ -228,5 +228,5 @@ export function itemElement (item: RosterItem): Element {
   return el('item', NS_ROSTER, {
     jid, name: item.name, subscription,
     ask: pendingOut ? 'subscribe' : undefined, approved: approved ? 'true' : undefined,
-  }, ...item.groups.map(group => el('group', NS_ROSTER, {}, group)))
+  }, item.groups.map(group => el('group', NS_ROSTER, {}, group)))
 }

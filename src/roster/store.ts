@@ -33,7 +33,7 @@ export function rosterStore (db: Database): RosterStore {
     async load (owner) {
       const rows = await read(owner.toString()) ?? []
       const items = new Map(rows.map(row => [row.contact, itemOf(row)]))
-      return { items, version: Math.max(0, ...rows.map(row => row.version)) }
+      return { items, version: rows.reduce((newest, row) => Math.max(newest, row.version), 0) }
     },
     async store (owner, item) {
       await db.query(

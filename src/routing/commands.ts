@@ -66,8 +66,8 @@ export type Executable = {
 export async function execute (payload: Element, command: Executable | undefined): Promise<Element> {
   const { node, action = 'execute', sessionid = randomId() } = payload.attrs
   if (!command) throw new StanzaError('item-not-found')
-  const answer = (status: string, ...content: readonly Element[]): Element =>
-    el('command', NS_COMMANDS, { node, sessionid, status }, ...content)
+  const answer = (status: string, content?: Element, besides?: Element): Element =>
+    el('command', NS_COMMANDS, { node, sessionid, status }, content, besides)
   if (action === 'cancel') return answer('canceled')
   if (!['execute', 'complete', 'next'].includes(action)) {
     throw new StanzaError('bad-request', undefined, { name: 'bad-action', ns: NS_COMMANDS }) // §4.4

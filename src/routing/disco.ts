@@ -131,13 +131,13 @@ export class Disco {
     if (!node) return
     const { category, type, name } = node.identity
     return el('query', NS_INFO, { node: attrs.node }, el('identity', NS_INFO, { category, type, name }),
-      ...node.features.map(feature => el('feature', NS_INFO, { var: feature })))
+      node.features.map(feature => el('feature', NS_INFO, { var: feature })))
   }
 
   #nodeItems ({ attrs }: Element, of: Jid): Element | undefined {
     const node = attrs.node === undefined ? undefined : this.#nodes.get(attrs.node)
     return node && el('query', NS_ITEMS, { node: attrs.node },
-      ...(node.items?.() ?? []).map(item => el('item', NS_ITEMS, { jid: of.toString(), ...item })))
+      (node.items?.() ?? []).map(item => el('item', NS_ITEMS, { jid: of.toString(), ...item })))
   }
 
   #info (
@@ -151,13 +151,13 @@ export class Disco {
 
 function infoOf ({ identities, features, forms }: Entity, node: string | undefined): Element {
   return el('query', NS_INFO, { node },
-    ...identities.map(({ category, type, name }) => el('identity', NS_INFO, { category, type, name })),
-    ...[...features].sort().map(feature => el('feature', NS_INFO, { var: feature })),
-    ...forms)
+    identities.map(({ category, type, name }) => el('identity', NS_INFO, { category, type, name })),
+    [...features].sort().map(feature => el('feature', NS_INFO, { var: feature })),
+    forms)
 }
 
 // XEP-0030 §4.
 function answerItems (query: Element, items: readonly Service[] = []): Element {
   if (query.attrs.node !== undefined) throw new StanzaError('item-not-found')
-  return el('query', NS_ITEMS, {}, ...items.map(({ jid, name }) => el('item', NS_ITEMS, { jid, name })))
+  return el('query', NS_ITEMS, {}, items.map(({ jid, name }) => el('item', NS_ITEMS, { jid, name })))
 }

@@ -5,6 +5,7 @@
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
 import type { Session } from '../session/session.ts'
+import { neverRejects } from '../util/background.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { errorReply } from '../xmpp/stanza.ts'
@@ -110,19 +111,25 @@ export class Router {
 
   /** Sends on the account's behalf what its guards let pass, and nothing, without a word, where they don't. */
   sendQuietly (stanza: Stanza, sender: Session): void {
-    if (!this.#stages.guardSent(stanza, sender)) void this.post(stanza)
+    if (!this.#stages.guardSent(stanza, sender)) this.post(stanza)
   }
 
-  /** Routes what nobody else answers for; whatever breaks on its way is logged and costs that stanza. */
-  post (stanza: Stanza): void | Promise<void> {
-    const failed = (error: unknown): void => {
-      this.#log.error({ err: error, stanza: stanza.summary() }, 'a stanza could not be routed')
-    }
+  /** Routes what nobody waits for; whatever breaks on its way is logged and costs that stanza. */
+  post (stanza: Stanza): void {
+    neverRejects(this.postAndWait(stanza)) // what failed is logged
+  }
+
+  /** The same, in order: a promise means that it is not handed over yet. It never rejects. */
+  postAndWait (stanza: Stanza): void | Promise<void> {
     try {
-      return this.route(stanza)?.catch(failed)
+      return this.route(stanza)?.catch((error: unknown) => { this.#lost(stanza, error) })
     } catch (error) { // a mistake of ours
-      failed(error)
+      this.#lost(stanza, error)
     }
+  }
+
+  #lost (stanza: Stanza, error: unknown): void {
+    this.#log.error({ err: error, stanza: stanza.summary() }, 'a stanza could not be routed')
   }
 
   /** Hands a stanza to whoever serves the domain of its `to`. */
@@ -142,7 +149,7 @@ export class Router {
   /** Answers an iq that is for a server, an account or where one might be; what is no request is dropped. */
   answer (request: Iq, targets: readonly ('server' | 'account' | 'address')[], to: Jid): void | Promise<void> {
     if (request.type !== 'get' && request.type !== 'set' || !request.from) return
-    return this.#iqs.answer(request, targets, to, request.from, undefined, reply => { void this.post(reply) })
+    return this.#iqs.answer(request, targets, to, request.from, undefined, reply => { this.post(reply) })
   }
 
   /** Tells a session why what it sent goes nowhere: directly, since its own guards may not like the address. */
@@ -152,14 +159,14 @@ export class Router {
 
   /**
    * Tells the sender why a stanza did not get where it should, unless it is one that must not be answered; `by` is who
-   * says so, where that is not whom it was for.
+   * says so, where that is not whom it was for. Never rejects.
    */
   bounce (stanza: Stanza, error: StanzaError, by?: Jid): void | Promise<void> {
     if (!stanza.from || isAnswer(stanza)) return
     const reply = errorReply(stanza, error, by)
     // XEP-0045 §18.1: whom what a room says to all does not reach is the room's matter, not that of who said it there.
     const isForRoom = stanza.isCopy && stanza.type === 'groupchat'
-    return this.post(isForRoom ? reply.withAddress(reply.from, stanza.from.bare) : reply)
+    return this.postAndWait(isForRoom ? reply.withAddress(reply.from, stanza.from.bare) : reply)
   }
 }
 

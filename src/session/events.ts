@@ -72,8 +72,8 @@ export class EventTable {
     await this.#all('room.opened', handler => handler(room))
   }
 
-  affiliated (...what: Parameters<Events['room.affiliated']>): void {
-    for (const handler of this.#handlers['room.affiliated']) this.#guard('room.affiliated', () => handler(...what))
+  affiliated (room: Parameters<Events['room.affiliated']>[0], accounts: readonly Jid[]): void {
+    for (const handler of this.#handlers['room.affiliated']) this.#guard('room.affiliated', () => handler(room, accounts))
   }
 
   /** All have dealt with it when it resolves. */

@@ -2,6 +2,7 @@
  * Reads that gather themselves: what is asked for while a load is under way, or within some milliseconds of the last
  * one's start, goes together in the next. Who asks alone does not wait; a thousand logins cost a few queries.
  */
+import { neverRejects } from '../util/background.ts'
 
 const LIMIT = 500
 const SPACING_MS = 5
@@ -49,6 +50,6 @@ export function batchedRead<K, V> (
     const waiters = waiting.get(key)
     if (waiters) waiters.push({ resolve, reject })
     else waiting.set(key, [{ resolve, reject }])
-    if (!isLoading) void drain()
+    if (!isLoading) neverRejects(drain()) // who asked hears what fails
   })
 }

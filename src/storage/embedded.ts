@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { setTimeout } from 'node:timers/promises'
 import type { Logger } from '../log.ts'
+import { inBackground } from '../util/background.ts'
 import type { DataFolder } from './data-lock.ts'
 import { ENVIRONMENT, findBinaries, type RunAs } from './embedded-binaries.ts'
 import {
@@ -157,18 +158,18 @@ class Supervisor {
     const server: Server = { process, lines: [], ended: whenEnded(process) }
     await this.#waitUntilReady(server)
     this.#server = server
-    void server.ended.then(() => {
+    inBackground(this.#log, 'starting PostgreSQL again', server.ended.then(() => {
       if (this.#server !== server) return
       this.#server = undefined
       this.#log.error({ lines: server.lines }, 'PostgreSQL ended by itself and is started again')
       this.#restart = this.#startAgain()
-    })
+    }))
   }
 
   #waitUntilReady ({ process, lines, ended }: Server): Promise<void> {
     return new Promise((resolve, reject) => {
       process.once('error', reject)
-      void ended.then(() => reject(new StartError(lines)))
+      ended.then(() => reject(new StartError(lines)), reject)
       createInterface(process.stderr).on('line', line => {
         this.#log.debug({ line }, 'PostgreSQL')
         if (lines.push(line) > LINES_KEPT) lines.shift()

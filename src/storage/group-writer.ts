@@ -2,6 +2,7 @@
  * Group commit: rows that are added while a group is being written go together in the next one, in the order they were
  * added. No timer: who writes alone does not wait, and a slow disk makes larger groups.
  */
+import { neverRejects } from '../util/background.ts'
 
 const LIMIT = 500
 
@@ -32,7 +33,7 @@ export class GroupWriter<Row> {
     group.rows.push(row)
     if (!this.#isScheduled) {
       this.#isScheduled = true
-      setImmediate(() => { void this.#drain() })
+      setImmediate(() => { neverRejects(this.#drain()) }) // whoever added a row hears what fails
     }
     return group.committed.promise
   }

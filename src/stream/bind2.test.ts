@@ -78,6 +78,6 @@ describe('the address', () => {
 })
 
 test('the answer holds what the features answer', () => {
-  expect(bound(el('enabled', 'urn:xmpp:sm:3')).toString())
+  expect(bound([el('enabled', 'urn:xmpp:sm:3')]).toString())
     .toBe(`<bound xmlns='urn:xmpp:bind:0'><enabled xmlns='urn:xmpp:sm:3'/></bound>`)
 })

@@ -23,7 +23,7 @@ export interface BindRequest {
 export function bindFeature (features: readonly string[]): Element {
   if (features.length === 0) return el('bind', NS_BIND2)
   return el('bind', NS_BIND2, {},
-    el('inline', undefined, {}, ...features.map(feature => el('feature', undefined, { var: feature }))))
+    el('inline', undefined, {}, features.map(feature => el('feature', undefined, { var: feature }))))
 }
 
 /** Reads `<bind/>`. */
@@ -51,8 +51,8 @@ export function chooseAddress (
 }
 
 /** What `<success/>` says of the binding; `results` are what the requested features answer. */
-export function bound (...results: readonly Element[]): Element {
-  return el('bound', NS_BIND2, {}, ...results)
+export function bound (results: readonly Element[]): Element {
+  return el('bound', NS_BIND2, {}, results)
 }
 
 function stableId (secret: Buffer, account: Jid, tag: string | undefined, clientId: string): string {

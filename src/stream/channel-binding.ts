@@ -33,5 +33,5 @@ export function bindingData (secure: SecureInfo | undefined, type: string): Buff
 /** The stream feature, where there is something to offer: an empty list would say that somebody took it away. */
 export function bindingFeature (types: readonly BindingType[]): Element | undefined {
   if (types.length === 0) return undefined
-  return el('sasl-channel-binding', NS, {}, ...types.map(type => el('channel-binding', undefined, { type })))
+  return el('sasl-channel-binding', NS, {}, types.map(type => el('channel-binding', undefined, { type })))
 }

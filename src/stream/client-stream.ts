@@ -63,8 +63,9 @@ export class ClientStream implements GatewayStream {
     this.#framing = transport.kind === 'tcp'
       ? new TcpFraming(transport, UNKNOWN_CLIENT_BYTES)
       : new WebSocketFraming(transport, UNKNOWN_CLIENT_BYTES)
-    transport.onData = chunk => { this.#read(chunk) }
-    transport.onClose = reason => { this.#ended(reason) }
+    // Nothing that a client does is anybody's but this stream's to fail by.
+    transport.onData = chunk => { try { this.#read(chunk) } catch (error) { this.#fail(error) } }
+    transport.onClose = reason => { try { this.#ended(reason) } catch (error) { this.#fail(error) } }
   }
 
   get remoteAddress (): string { return this.#transport.remoteAddress }
@@ -196,6 +197,10 @@ export class ClientStream implements GatewayStream {
 
   /** Looks whether the client is late: with its login, or with any sign of life. */
   check (now: number): void {
+    try { this.#check(now) } catch (error) { this.#fail(error) }
+  }
+
+  #check (now: number): void {
     const { loginSeconds, idleSeconds } = this.#parts.limits
     if (!this.#seat) {
       if (now - this.#startedAt > loginSeconds * 1000) this.close(new StreamError('connection-timeout', 'no login'))
@@ -226,8 +231,11 @@ export class ClientStream implements GatewayStream {
 
   #finish (): void {
     this.#isClosed = true
-    this.#lose(true)
-    this.#parts.closed(this)
+    try {
+      this.#lose(true)
+    } finally {
+      this.#parts.closed(this)
+    }
   }
 
   #lose (mayResume: boolean): void {

@@ -90,7 +90,7 @@ export class Entrance implements WayIn {
     }
     if (!request.bind) return { jid: login.jid, elements }
     const session = await this.#bindWithin(login, request.bind, request.userAgent?.id)
-    return { jid: session.jid, elements: [...elements, bound(...this.#switchOn(request.bind, session))] }
+    return { jid: session.jid, elements: [...elements, bound(this.#switchOn(request.bind, session))] }
   }
 
   async #bindWithin (login: Login, request: BindRequest, clientId: string | undefined): Promise<Session> {

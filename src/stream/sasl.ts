@@ -9,7 +9,7 @@ import type { Offer, Step } from './exchange.ts'
 
 /** The stream feature. */
 export function mechanismsFeature (offer: Offer): Element {
-  return el('mechanisms', NS_SASL, {}, ...offer.mechanisms.map(name => el('mechanism', undefined, {}, name)))
+  return el('mechanisms', NS_SASL, {}, offer.mechanisms.map(name => el('mechanism', undefined, {}, name)))
 }
 
 /** One per stream: takes the client's elements of this namespace. */

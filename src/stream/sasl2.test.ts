@@ -32,7 +32,7 @@ function newStream (changes: Partial<LoginContext> = {}) {
   const requests: LoginRequest[] = []
   const complete: CompleteLogin = async ({ jid }, request) => {
     requests.push(request)
-    return request.bind ? { jid: jid.withResource('balcony'), elements: [bound()] } : { jid, elements: [] }
+    return request.bind ? { jid: jid.withResource('balcony'), elements: [bound([])] } : { jid, elements: [] }
   }
   const authenticator = new Authenticator({
     ...loginContext(changes), limits: new LoginLimits(0), address: '192.0.2.1', isGone: () => false,

@@ -47,8 +47,8 @@ export type CompleteLogin = (login: Login, request: LoginRequest) => Promise<Log
 /** The stream feature, for an encrypted stream only (XEP-0388 §3); `inline` can be asked for with the login. */
 export function authenticationFeature (offer: Offer, inline: readonly Element[]): Element {
   return el('authentication', NS_SASL2, {},
-    ...offer.mechanisms.map(name => el('mechanism', undefined, {}, name)),
-    inline.length > 0 ? el('inline', undefined, {}, ...inline) : undefined)
+    offer.mechanisms.map(name => el('mechanism', undefined, {}, name)),
+    inline.length > 0 ? el('inline', undefined, {}, inline) : undefined)
 }
 
 /** One per stream: takes the client's elements of this namespace. */
@@ -97,7 +97,7 @@ export class Sasl2 {
     const reply = el('success', NS_SASL2, {},
       data && el('additional-data', undefined, {}, data.toString('base64')),
       el('authorization-identifier', undefined, {}, jid.toString()),
-      ...elements)
+      elements)
     return { reply, login }
   }
 }

@@ -120,9 +120,9 @@ export class SessionReader implements Seat {
   }
 
   #countIq (answered: Promise<void>): Promise<void> | undefined {
-    const counted = answered.finally(() => { this.#openIqs-- })
+    const over = (): void => { this.#openIqs-- }
+    const counted = answered.then(over, over) // what failed was refused
     if (++this.#openIqs >= MAX_OPEN_IQS) return counted
-    void counted
   }
 
   /** Whatever breaks on a stanza's way costs that stanza, and its sender hears of it. */

@@ -27,7 +27,8 @@ import type { Stanza } from '../xmpp/stanza.ts'
 import { brief } from './brief.ts'
 import { testDatabase } from './database.ts'
 
-const NEVER = new Promise<never>(() => {})
+const NEVER = (): Promise<never> => new Promise(() => {})
+const AWAY = (): Promise<never> => Promise.reject(new Error('connect ECONNREFUSED'))
 const LIMITS = { stanzaBytes: 1_000_000, depth: 64, attributes: 64, nameBytes: 256 }
 
 export interface World {
@@ -41,6 +42,8 @@ export interface World {
   restarts (limits?: Partial<MucLimits>): Promise<World>
   /** Nothing comes of what it does from now on: its database does not answer it any more. */
   freezes (): void
+  /** While it is away, whatever is asked of the database fails. */
+  databaseIs (state: 'there' | 'away'): void
   readonly core: Core
   readonly db: Database
 }
@@ -77,7 +80,8 @@ export async function worldWith (limits: Partial<MucLimits>, ...extensions: Exte
 /** A server on the database as it is, which ends with the test. */
 export async function start (extensions: Extensions, cluster?: Cluster, limits: Partial<MucLimits> = {}): Promise<World> {
   let isUp = true
-  const db = counted(postgres, () => isUp)
+  let isAway = false
+  const db = counted(postgres, () => isUp ? isAway ? AWAY : undefined : NEVER)
   const core = await coreOf(db, extensions, cluster, limits)
   if (!cluster) await core.rooms.removeTemporary()
   const stop = async (): Promise<void> => {
@@ -91,6 +95,7 @@ export async function start (extensions: Extensions, cluster?: Cluster, limits: 
     core,
     db: postgres,
     freezes () { isUp = false },
+    databaseIs (state) { isAway = state === 'away' },
     async restarts (others = limits) {
       await stop()
       return start(extensions, undefined, others)
@@ -137,7 +142,7 @@ async function coreOf (
 }
 
 /** The database, with an eye on what is under way in it. */
-function counted (db: Database, isUp: () => boolean): Database {
+function counted (db: Database, instead: () => (() => Promise<never>) | undefined): Database {
   async function count<T> (work: Promise<T>): Promise<T> {
     queries++
     try {
@@ -147,8 +152,8 @@ function counted (db: Database, isUp: () => boolean): Database {
     }
   }
   return {
-    query: (text, values) => isUp() ? count(db.query(text, values)) : NEVER,
-    transaction: work => isUp() ? count(db.transaction(work)) : NEVER,
+    query: (text, values) => instead()?.() ?? count(db.query(text, values)),
+    transaction: work => instead()?.() ?? count(db.transaction(work)),
   }
 }
 

@@ -1,4 +1,5 @@
 /** Turns: what happens under one key happens one at a time, in the order it was asked for. */
+import { neverRejects } from './background.ts'
 
 export type Task = () => void | Promise<void>
 
@@ -29,7 +30,7 @@ export class Turns {
     const done = task()
     if (!done) return
     this.#queues.set(key, [])
-    return done.finally(() => { void this.#goOn(key) })
+    return done.finally(() => { neverRejects(this.#goOn(key)) }) // whoever asked for a task hears of it
   }
 
   async #goOn (key: string): Promise<void> {

@@ -30,19 +30,22 @@ export interface Element {
   toString (within?: string): string
 }
 
+/** What an element is made of: another, a text, or nothing. */
+type Content = Element | string | undefined
+
 /** A new element; without `ns` it takes that of the element which it is put into. Undefined attributes are left out. */
 export function el (
   name: string,
   ns: string | undefined,
   attrs: Readonly<Record<string, string | undefined>> = {},
-  ...children: readonly (Element | string | undefined)[]
+  ...children: readonly (Content | readonly Content[])[] // lists as they are: as arguments they could be too many
 ): Element {
   const element = new Tree(name)
   if (ns !== undefined) element.attrs['xmlns'] = ns
   for (const [key, value] of Object.entries(attrs)) {
     if (value !== undefined) element.attrs[key] = value
   }
-  for (const child of children) {
+  for (const child of children.flat()) {
     if (child !== undefined) element.children.push(typeof child === 'string' ? child : adopt(child, element))
   }
   return element

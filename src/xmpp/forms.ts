@@ -31,10 +31,10 @@ export interface Field {
 export function form (type: 'form' | 'result', formType: string, fields: readonly Field[], title?: string): Element {
   const hidden: Field = { name: 'FORM_TYPE', values: [formType], type: 'hidden' }
   return el('x', NS_FORMS, { type }, title === undefined ? undefined : el('title', NS_FORMS, {}, title),
-    ...[hidden, ...fields].map(({ name, values, type, label, choices, isRequired, isOpen, range }) =>
+    [hidden, ...fields].map(({ name, values, type, label, choices, isRequired, isOpen, range }) =>
       el('field', NS_FORMS, { var: name, type, label },
-        ...values.map(value => el('value', NS_FORMS, {}, value)),
-        ...(choices ?? []).map(({ value, label }) => el('option', NS_FORMS, { label }, el('value', NS_FORMS, {}, value))),
+        values.map(value => el('value', NS_FORMS, {}, value)),
+        (choices ?? []).map(({ value, label }) => el('option', NS_FORMS, { label }, el('value', NS_FORMS, {}, value))),
         isRequired && REQUIRED, isOpen && OPEN, range && within(range))))
 }
 
@@ -46,8 +46,8 @@ export function table (
     el('field', NS_FORMS, { var: name }, value === undefined ? undefined : el('value', NS_FORMS, {}, value))
   return el('x', NS_FORMS, { type: 'result' }, el('title', NS_FORMS, {}, title),
     el('field', NS_FORMS, { var: 'FORM_TYPE', type: 'hidden' }, el('value', NS_FORMS, {}, formType)),
-    el('reported', NS_FORMS, {}, ...columns.map(name => field(name, undefined))),
-    ...rows.map(row => el('item', NS_FORMS, {}, ...columns.map((name, n) => field(name, row[n])))))
+    el('reported', NS_FORMS, {}, columns.map(name => field(name, undefined))),
+    rows.map(row => el('item', NS_FORMS, {}, columns.map((name, n) => field(name, row[n])))))
 }
 
 function within ({ least, most }: { readonly least: number, readonly most: number }): Element {
