@@ -152,6 +152,7 @@ function muc () {
     'create': oneOf(['anyone', 'local', 'nobody']).default(DEFAULT_LIMITS.create),
     'occupants': wholeNumber(1).default(DEFAULT_LIMITS.occupants),
     'members': wholeNumber(1).default(DEFAULT_LIMITS.members),
+    'rooms': wholeNumber(0).default(DEFAULT_LIMITS.rooms),
     'rooms-per-owner': wholeNumber(0).default(DEFAULT_LIMITS.roomsPerOwner),
     'occupant-messages': wholeNumber(0).default(DEFAULT_LIMITS.occupantMessages),
     'room-messages': wholeNumber(0).default(DEFAULT_LIMITS.roomMessages),

@@ -116,11 +116,7 @@ function answerVisitors (host: ExtensionHost, archives: RoomData<Archive>, { may
 
 /** §6.1.2: only who has the right to come in. */
 function checkReader (room: Room, from: Jid): void {
-  const affiliation = room.affiliationOf(from)
-  if (room.isLocked && affiliation !== 'owner') throw new StanzaError('item-not-found') // XEP-0045 §7.2.10
-  if (affiliation === 'outcast') throw new StanzaError('forbidden')
-  if (affiliation !== 'none' || room.occupantsOf(from).length > 0) return
-  if (room.isMembersOnly || room.hasPassword) throw new StanzaError('forbidden')
+  if (!room.mayEnter(from)) throw new StanzaError('forbidden')
 }
 
 function seesAddresses (room: Room, from: Jid): boolean {

@@ -66,8 +66,7 @@ function isNothingElse (message: Message): boolean {
 
 function answer (host: ExtensionHost, save: () => Promise<void>): void {
   host.iq({ type: 'get', to: ['room'], name: 'status', ns: NS }, async ({ from, payload }, { room }): Promise<Element> => {
-    const affiliation = room.affiliationOf(from)
-    if (affiliation === 'none' || affiliation === 'outcast') throw new StanzaError('forbidden', 'only for members')
+    if (!room.isMemberWithin(from)) throw new StanzaError('forbidden', 'only for members')
     const { id } = payload.attrs
     if (id === undefined) throw new StanzaError('bad-request', 'of which message?')
     await save()

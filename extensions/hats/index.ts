@@ -144,9 +144,7 @@ function offerLists (host: ExtensionHost, wardrobes: RoomData<Wardrobe>): void {
 
 /** Hats are seen on those who wear them: by who is in, or belongs to the room. */
 function checkVisitor (room: Room, from: Jid): void {
-  const affiliation = room.affiliationOf(from)
-  const isStranger = (affiliation === 'none' && room.occupantsOf(from).length === 0) || affiliation === 'outcast'
-  if (isStranger) throw new StanzaError('forbidden')
+  if (!room.isInsider(from)) throw new StanzaError('forbidden')
 }
 
 function isAdmin (room: Room, from: Jid): boolean {

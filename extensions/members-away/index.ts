@@ -82,8 +82,7 @@ function offerChoice (
   host: ExtensionHost, unwilling: RoomData<Set<string>>, isOn: RoomOption<boolean>, changed: (account: Jid) => void,
 ): void {
   const check = (room: Room, from: Jid): void => {
-    const affiliation = room.affiliationOf(from)
-    if (affiliation === 'none' || affiliation === 'outcast') throw new StanzaError('forbidden', 'only for members')
+    if (!room.isMemberWithin(from)) throw new StanzaError('forbidden', 'only for members')
     if (!isGroup(room) || !room.get(isOn)) throw new StanzaError('not-allowed', 'this room sends messages only to who is in')
   }
   host.roomCommand({

@@ -19,13 +19,9 @@ export const roomAvatar = extension({
     // §3.3
     host.roomInfo(room => hashes.of(room).length === 0 ? []
       : [{ name: 'muc#roominfo_avatarhash', values: hashes.of(room), type: 'text-multi', label: 'Avatar hash' }])
-    host.iq({ type: 'get', to: ['room'], name: 'vCard', ns: NS }, async ({ from }, { room }) => {
-      if (room.isLocked && room.affiliationOf(from) !== 'owner') throw new StanzaError('item-not-found')
-      return await vcardOf(host, room.jid) ?? el('vCard', NS)
-    })
+    host.iq({ type: 'get', to: ['room'], name: 'vCard', ns: NS }, async (_request, { room }) => await vcardOf(host, room.jid) ?? el('vCard', NS))
     host.iq({ type: 'set', to: ['room'], name: 'vCard', ns: NS }, (request, { room }) => {
-      const { from } = request
-      if (room.affiliationOf(from) !== 'owner') throw new StanzaError(room.isLocked ? 'item-not-found' : 'forbidden') // §3.2
+      if (room.affiliationOf(request.from) !== 'owner') throw new StanzaError('forbidden') // §3.2
       if (room.isLocked) throw new StanzaError('unexpected-request', 'the room is not set up yet')
       return publish(host, hashes, room, request)
     })

@@ -7,6 +7,7 @@ import { Jid, JidError } from '../xmpp/jid.ts'
 import { affiliationOf, refuseAffiliation } from './affiliation.ts'
 import type { NewAffiliation } from './change-affiliations.ts'
 import type { NewRole } from './change-roles.ts'
+import type { Muc } from './muc.ts'
 import { NS_MUC_ADMIN } from './ns.ts'
 import type { Occupant } from './occupant.ts'
 import { refuseRole, roleOf } from './role.ts'
@@ -18,7 +19,7 @@ const MAX_ITEMS = 1000
 export interface Changes { readonly roles: readonly NewRole[], readonly affiliations: readonly NewAffiliation[] }
 
 /** All that is asked for; throws where some of it may not be. */
-export function readChanges (room: Room, actor: Jid, query: Element): Changes {
+export function readChanges (muc: Muc, room: Room, actor: Jid, query: Element): Changes {
   const items = query.getChildren('item', NS_MUC_ADMIN)
   if (items.length === 0) throw new StanzaError('bad-request', 'nothing to change')
   if (items.length > MAX_ITEMS) throw new StanzaError('policy-violation', 'too many items')
@@ -35,7 +36,7 @@ export function readChanges (room: Room, actor: Jid, query: Element): Changes {
       roles.set(change.occupant, change)
     }
   }
-  checkOwners(room, [...affiliations.values()])
+  checkOwners(muc, room, [...affiliations.values()])
   return { roles: [...roles.values()], affiliations: [...affiliations.values()] }
 }
 
@@ -43,11 +44,11 @@ function readRole (room: Room, from: Jid, item: Element): NewRole {
   const { role: name, nick } = item.attrs
   const role = roleOf(name)
   if (!role || nick === undefined) throw new StanzaError('bad-request', 'an item has a nick and a role')
-  const actor = { affiliation: room.affiliationOf(from), role: room.roleOf(from) }
+  const actor = { affiliation: room.givenTo(from), role: room.roleOf(from) }
   if (actor.role !== 'moderator') throw new StanzaError('forbidden')
   const occupant = room.occupant(nick)
   if (!occupant) throw new StanzaError('item-not-found')
-  const refusal = occupant.role === role ? undefined : refuseRole(actor, occupant, role)
+  const refusal = occupant.role === role ? undefined : refuseRole(actor, { role: occupant.role, affiliation: room.givenTo(occupant.account) }, role)
   if (refusal) throw new StanzaError(refusal)
   return { occupant, role, reason: reasonIn(item) }
 }
@@ -66,14 +67,25 @@ function readAffiliation (room: Room, from: Jid, item: Element): NewAffiliation 
   return { jid, affiliation, nick: address === undefined ? undefined : nickOf(room, nick), reason: reasonIn(item) }
 }
 
-/** §10.4: at least one owner remains. */
-export function checkOwners (room: Room, changes: readonly NewAffiliation[]): void {
-  const owners = new Set(room.affiliations.listed('owner').map(({ jid }) => jid.toString()))
+/** §10.4: at least one owner remains, and one with an account here, where there was one. */
+export function checkOwners ({ hosts }: Muc, room: Room, changes: readonly NewAffiliation[]): void {
+  const before = room.affiliations.listed('owner').map(({ jid }) => jid)
+  const owners = new Map(before.map(jid => [jid.toString(), jid]))
   for (const { jid, affiliation } of changes) {
-    if (affiliation === 'owner') owners.add(jid.toString())
+    if (affiliation === 'owner') owners.set(jid.toString(), jid)
     else owners.delete(jid.toString())
   }
-  if (owners.size === 0) throw new StanzaError('conflict', 'a room has an owner')
+  const isLocal = (jid: Jid): boolean => hosts.includes(jid.domain)
+  const isOwnerless = owners.size === 0 || (before.some(isLocal) && ![...owners.values()].some(isLocal))
+  if (isOwnerless) throw new StanzaError('conflict', 'a room has an owner')
+}
+
+/** Throws item-not-found where somebody is to be an owner whose account is not there, or does not last. */
+export async function checkNewOwners ({ hosts, accounts }: Muc, changes: readonly NewAffiliation[]): Promise<void> {
+  for (const { jid, affiliation } of changes) {
+    if (affiliation !== 'owner' || !hosts.includes(jid.domain) || await accounts.lasts(jid)) continue
+    throw new StanzaError('item-not-found', 'there is no such account')
+  }
 }
 
 // §10.3: bare, whatever was said.

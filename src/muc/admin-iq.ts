@@ -4,7 +4,7 @@ import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import { readChanges } from './admin-changes.ts'
+import { checkNewOwners, readChanges } from './admin-changes.ts'
 import { affiliationOf, isAtLeast } from './affiliation.ts'
 import type { Affiliation } from './affiliation.ts'
 import { applyChanges, tellChanges } from './change-affiliations.ts'
@@ -24,7 +24,6 @@ export function registerAdminIq (host: ExtensionHost, muc: Muc): void {
 }
 
 function list (room: Room, { from, payload }: IqRequest): Element {
-  if (room.isLocked && room.affiliationOf(from) !== 'owner') throw new StanzaError('item-not-found')
   const { affiliation: named, role: roleName } = payload.getChild('item', NS_MUC_ADMIN)?.attrs ?? {}
   const actor = { affiliation: room.affiliationOf(from), role: room.roleOf(from) }
   const affiliation = affiliationOf(named)
@@ -52,8 +51,8 @@ function listRole (room: Room, actor: Standing, role: OccupantRole): Element {
 
 /** All of the items are in order, or nothing changes (§9.2). */
 async function change (muc: Muc, { from, payload }: IqRequest, { room, afterwards }: RoomVisitor): Promise<void> {
-  if (room.isLocked && room.affiliationOf(from) !== 'owner') throw new StanzaError('item-not-found')
-  const { roles, affiliations } = readChanges(room, from, payload)
+  const { roles, affiliations } = readChanges(muc, room, from, payload)
+  await checkNewOwners(muc, affiliations)
   const actor = room.session(from)?.occupant.nick
   if (affiliations.length > 0) await storeAffiliations(muc, room, affiliations)
   const told = applyChanges(room, affiliations)

@@ -11,6 +11,10 @@ export interface Affiliate {
   /** Nobody else may use it. */
   readonly nick?: string | undefined
   readonly reason?: string | undefined
+  /** He made himself a member, by registering where nobody had to agree (XEP-0045 §7.10). */
+  readonly isOwn?: true | undefined
+  /** Others have made him that, and he has neither come in since nor asked for it. */
+  readonly isUnasked?: true | undefined
 }
 
 export class Affiliations {

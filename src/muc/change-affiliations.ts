@@ -28,14 +28,21 @@ export interface NewAffiliation {
   /** Empty where it is given up; absent where it stays. */
   readonly nick?: string | undefined
   readonly reason?: string | undefined
+  /** He takes it himself, or others agree to what he asked for. */
+  readonly by?: 'self' | 'request' | undefined
 }
 
 /** The entry that a change makes in the room's lists; nothing where it takes somebody off them. */
-export function entryOf (room: Room, { jid, affiliation, nick, reason }: NewAffiliation): Affiliate | undefined {
+export function entryOf (room: Room, { jid, affiliation, nick, reason, by }: NewAffiliation): Affiliate | undefined {
   if (affiliation === 'none') return
   if (affiliation === 'outcast') return { jid, affiliation, reason } // §9.1: nor has he a nick of his own any more
-  const own = nick ?? room.affiliations.get(jid)?.nick
-  return { jid, affiliation, nick: own === '' ? undefined : own }
+  const before = room.affiliations.get(jid)
+  const own = nick ?? before?.nick
+  const wasAsked = before && before.affiliation !== 'outcast' ? !before.isUnasked : room.occupantsOf(jid).length > 0
+  return {
+    jid, affiliation, nick: own === '' ? undefined : own,
+    isOwn: by === 'self' ? true : undefined, isUnasked: by || wasAsked ? undefined : true,
+  }
 }
 
 /** What is kept is in force; who is in hears of it by `tellChanges`, whose part the answer gives. */

@@ -31,14 +31,14 @@ export function configForm ({ options }: Muc, room: Room): Element {
 }
 
 /** What a filled-in form asks for; throws where that can't be. */
-export function readConfig ({ options }: Muc, room: Room, values: Values): Submitted {
+export function readConfig (muc: Muc, room: Room, values: Values): Submitted {
   const affiliations = [...readList(room, 'admin', values.get(ADMINS)), ...readList(room, 'owner', values.get(OWNERS))]
   const byJid = new Map(affiliations.map(change => [change.jid.toString(), change]))
   // Who goes from one list to the other is taken off the one, and that is not all.
   for (const change of affiliations) if (change.affiliation !== 'member') byJid.set(change.jid.toString(), change)
   const changes = [...byJid.values()].filter(({ jid, affiliation }) => room.affiliations.get(jid)?.affiliation !== affiliation)
-  checkOwners(room, changes)
-  return { config: options.parse(values, room.config), affiliations: changes }
+  checkOwners(muc, room, changes)
+  return { config: muc.options.parse(values, room.config), affiliations: changes }
 }
 
 /** §10.5: a list in the form is the whole list: who is not on it becomes a member. */

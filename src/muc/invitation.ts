@@ -47,7 +47,7 @@ function checkInviter (room: Room, from: Jid): void {
 }
 
 function mayAdmit (room: Room, inviter: Jid): boolean {
-  const affiliation = room.affiliationOf(inviter)
+  const affiliation = room.givenTo(inviter)
   return isAtLeast(affiliation, 'admin') || (affiliation === 'member' && room.get(allowInvites))
 }
 

@@ -6,8 +6,10 @@ import type { Jid } from '../xmpp/jid.ts'
 import type { Presence } from '../xmpp/stanza.ts'
 import { isAtLeast } from './affiliation.ts'
 import type { Affiliation } from './affiliation.ts'
+import { refuseVisitor } from './entry.ts'
 import { chooseHistory, isUnlimited, readLimits } from './history.ts'
 import type { HistoryLimits } from './history.ts'
+import { accept } from './keep.ts'
 import { post, postEach } from './muc.ts'
 import type { Muc } from './muc.ts'
 import { NS_MUC } from './ns.ts'
@@ -21,34 +23,22 @@ import type { Room } from './room.ts'
 import { subjectFor } from './subject.ts'
 import { STATUS } from './user-payload.ts'
 
-/**
- * Lets somebody in as `nick`, or throws why not; `isNew` where the room has just been created for it. A promise until
- * the newcomer has heard what it is told.
- */
-export function join (
-  muc: Muc, room: Room, presence: Presence, from: Jid, nick: Jid, isNew = false,
-): Promise<unknown> | undefined {
+/** Lets somebody in as `nick`, or throws why not. A promise until the newcomer has heard what it is told. */
+export function join (muc: Muc, room: Room, presence: Presence, from: Jid, nick: Jid): Promise<unknown> | undefined {
   const affiliation = room.affiliationOf(from)
   const request = presence.payload('x', NS_MUC)
-  if (room.isLocked && !isNew && affiliation !== 'owner') throw new StanzaError('item-not-found') // §7.2.10
-  checkEntry(room, affiliation, request?.getChildText('password', NS_MUC) ?? '')
+  const refusal = refuseVisitor(room, from, request?.getChildText('password', NS_MUC) === room.get(password))
+  if (refusal) throw new StanzaError(refusal)
   checkNick(room, from, nick)
   checkSize(muc, room, affiliation, nick)
   const occupant = room.occupant(nick.resource) ??
-    new Occupant(nick, from.bare, affiliation, defaultRole(affiliation, room.isModerated))
+    new Occupant(nick, from.bare, affiliation, defaultRole(room.givenTo(from), room.isModerated))
   const session = room.enter(occupant, from, cleaned(presence))
   const limits = readLimits(request?.getChild('history', NS_MUC), Date.now())
   const heard = welcome(muc, room, session, request, limits)
   announceNewcomer(muc, room, session)
-  return heard
-}
-
-// §7.2.5 to §7.2.7.
-function checkEntry (room: Room, affiliation: Affiliation, secret: string): void {
-  if (affiliation === 'outcast') throw new StanzaError('forbidden')
-  if (room.isMembersOnly && affiliation === 'none') throw new StanzaError('registration-required')
-  const needed = room.get(password)
-  if (needed !== '' && secret !== needed) throw new StanzaError('not-authorized')
+  const accepted = accept(muc, room, from)
+  return accepted ? Promise.all([heard, accepted]) : heard
 }
 
 /** §7.2.8, §7.6 and §17.1: throws unless that nick is free, or somebody's own. */

@@ -1,5 +1,6 @@
 /** What of a room is kept, and when: a room that its owner has not configured yet has nothing to keep. */
 import { StanzaError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
 import { entryOf } from './change-affiliations.ts'
 import type { NewAffiliation } from './change-affiliations.ts'
 import type { Muc } from './muc.ts'
@@ -24,8 +25,24 @@ export async function storeConfig (muc: Muc, room: Room, config: Config, changes
     ? [...room.affiliations].map(affiliate => ({ jid: affiliate.jid, affiliate })).filter(({ jid }) => !changes.some(change => change.jid.equals(jid)))
     : []
   const rows = [...all, ...rowsOf(room, changes)]
-  await keepWith(muc, room, changes, besides => muc.store.store(room, config, rows, besides))
+  const most = room.isLocked ? muc.limits.roomsPerOwner : 0
+  await keepWith(muc, room, changes, besides => muc.store.store(room, config, rows, besides, most))
   if (rows.length > 0) muc.affiliated(room, rows.map(({ jid }) => jid))
+}
+
+/**
+ * Whoever comes in, or asks for it, accepts what others have made of him. Resolves when that is kept, or could not be:
+ * then when he does so the next time; nothing where it is known.
+ */
+export function accept (muc: Muc, room: Room, { bare }: Jid): Promise<void> | undefined {
+  if (room.affiliations.get(bare)?.isUnasked) return keepAcceptance(muc, room, bare).catch(() => {})
+}
+
+async function keepAcceptance (muc: Muc, room: Room, account: Jid): Promise<void> {
+  if (!room.isLocked) await muc.store.storeAcceptance(room.jid, account)
+  const affiliate = room.affiliations.get(account)
+  if (affiliate) room.affiliations.set({ ...affiliate, isUnasked: undefined })
+  muc.affiliated(room, [account])
 }
 
 /** Stores, and with it what extensions write: as much as really changes. */

@@ -7,7 +7,9 @@ export interface MucLimits {
   readonly occupants: number
   /** Affiliations that a room has: members, admins, owners and outcasts. */
   readonly members: number
-  /** Rooms that one account owns; 0: no limit. */
+  /** Rooms that there are; 0: no limit. */
+  readonly rooms: number
+  /** Rooms that one account has made; 0: no limit. */
   readonly roomsPerOwner: number
   /** Messages a second from one account, on average; 0: no limit. */
   readonly occupantMessages: number
@@ -18,5 +20,5 @@ export interface MucLimits {
 }
 
 export const DEFAULT_LIMITS: MucLimits = {
-  create: 'local', occupants: 5000, members: 10_000, roomsPerOwner: 100, occupantMessages: 0, roomMessages: 0, history: 100,
+  create: 'local', occupants: 5000, members: 10_000, rooms: 100_000, roomsPerOwner: 100, occupantMessages: 0, roomMessages: 0, history: 100,
 }

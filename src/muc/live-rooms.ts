@@ -75,10 +75,10 @@ export class LiveRooms {
     return this.#occupied
   }
 
-  /** How many rooms somebody owns that are yet to be set up. */
-  countLocked (owner: Jid): number {
+  /** How many rooms somebody has made that are yet to be set up. */
+  countLocked (creator: string): number {
     let count = 0
-    for (const room of this.#occupied.values()) if (room.isLocked && room.affiliationOf(owner) === 'owner') count++
+    for (const room of this.#occupied.values()) if (room.isLocked && room.creator === creator) count++
     return count
   }
 

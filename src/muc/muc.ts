@@ -5,6 +5,7 @@ import type { Logger } from '../log.ts'
 import type { Router } from '../routing/router.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
+import type { Creations } from './creation.ts'
 import type { InvitationRate } from './invitation-rate.ts'
 import type { MucLimits } from './limits.ts'
 import type { RoomOptions } from './room-options.ts'
@@ -34,8 +35,9 @@ export interface Muc {
   readonly log: Logger
   readonly accounts: RoomAccounts
   readonly invitations: InvitationRate
-  /** How many rooms here somebody is yet to set up. */
-  countLocked (owner: Jid): number
+  readonly creations: Creations
+  /** How many rooms here somebody has made and is yet to set up. */
+  countLocked (creator: string): number
   /** The room is no more: out of memory and out of the database. */
   end (room: Room): Promise<void>
 }

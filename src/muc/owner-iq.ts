@@ -6,6 +6,7 @@ import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { formValues, NS_FORMS } from '../xmpp/forms.ts'
+import { checkNewOwners } from './admin-changes.ts'
 import { applyConfig } from './change-config.ts'
 import { configForm, readConfig } from './config-form.ts'
 import { destroy } from './destroy.ts'
@@ -24,8 +25,7 @@ export function registerOwnerIq (host: ExtensionHost, muc: Muc): void {
 }
 
 function checkOwner (room: Room, { from }: IqRequest): void {
-  const isOwner = room.affiliationOf(from) === 'owner'
-  if (!isOwner) throw new StanzaError(room.isLocked ? 'item-not-found' : 'forbidden')
+  if (room.affiliationOf(from) !== 'owner') throw new StanzaError('forbidden')
 }
 
 function change (muc: Muc, request: IqRequest, visitor: RoomVisitor): void | Promise<void> {
@@ -44,6 +44,8 @@ async function submit (muc: Muc, { from }: IqRequest, { room, afterwards }: Room
   const values = formValues(x)
   const type = values.get('FORM_TYPE')?.[0]
   if (type !== undefined && type !== ROOM_CONFIG) throw new StanzaError('bad-request', 'another form is needed')
-  const tell = await applyConfig(muc, room, readConfig(muc, room, values), from)
+  const submitted = readConfig(muc, room, values)
+  await checkNewOwners(muc, submitted.affiliations)
+  const tell = await applyConfig(muc, room, submitted, from)
   afterwards(tell)
 }

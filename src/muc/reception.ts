@@ -12,7 +12,7 @@ import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import { Affiliations } from './affiliations.ts'
-import { checkCreator } from './creation.ts'
+import { beginRoom } from './creation.ts'
 import { join } from './join.ts'
 import type { LiveRooms } from './live-rooms.ts'
 import { sendToAll } from './message.ts'
@@ -62,6 +62,7 @@ export class Reception {
 
   /** In the room's turn: whatever is no message to all. */
   async receive (room: Room, stanza: Stanza, from: Jid, to: Jid): Promise<Received> {
+    if (isHidden(room, from)) return this.receiveAtNone(stanza, from, to, room)
     await room.commits.settled()
     const received = await this.#receiveAt(room, stanza, from, to)
     this.#parts.live.place(room)
@@ -107,12 +108,13 @@ export class Reception {
     }
   }
 
-  /** What is sent to a room that is not there. */
-  async receiveAtNone (stanza: Stanza, from: Jid, to: Jid): Promise<Received> {
+  /** What is sent to a room that is not there, or that `hidden` is to be thought not to be. */
+  async receiveAtNone (stanza: Stanza, from: Jid, to: Jid, hidden?: Room): Promise<Received> {
     if (stanza.kind === 'presence') {
       if (stanza.type !== 'available') return {}
       if (to.isBare) throw new StanzaError('jid-malformed', 'a nick is needed')
-      if (stanza.has('x', NS_MUC)) return this.#create(stanza, from, to)
+      if (stanza.has('x', NS_MUC) && !hidden) return this.#create(stanza, from, to)
+      if (stanza.has('x', NS_MUC)) throw new StanzaError('item-not-found') // §7.2.10
       disown(this.#parts.muc, stanza)
       return {}
     }
@@ -122,12 +124,20 @@ export class Reception {
 
   /** §10.1: whoever comes first to a room that is not there makes it, and owns it. */
   async #create (presence: Presence, from: Jid, to: Jid): Promise<Received> {
-    await checkCreator(this.#parts.muc, from)
-    const affiliations = new Affiliations([{ jid: from.bare, affiliation: 'owner' }])
-    const room = await this.#parts.live.open(new Room(to.bare, { config: new Map(), affiliations }, true))
+    const end = await beginRoom(this.#parts.muc, from)
+    try {
+      const affiliations = new Affiliations([{ jid: from.bare, affiliation: 'owner' }])
+      const room = await this.#parts.live.open(new Room(to.bare, { config: new Map(), affiliations, creator: from.bare.toString() }, true))
+      return await this.#enterFirst(room, presence, from, to)
+    } finally {
+      end()
+    }
+  }
+
+  async #enterFirst (room: Room, presence: Presence, from: Jid, to: Jid): Promise<Received> {
     let handedOver: Promise<unknown> | undefined
     try {
-      handedOver = join(this.#parts.muc, room, presence, from, to, true)
+      handedOver = join(this.#parts.muc, room, presence, from, to)
     } finally {
       if (room.occupants.size === 0) await this.end(room)
     }
@@ -143,6 +153,11 @@ export class Reception {
     await events.roomEnded(room.jid)
     log.debug({ room: room.jid.toString() }, 'a room ended')
   }
+}
+
+/** §7.2.10: until its owner has set it up, a room is there for nobody else. */
+function isHidden (room: Room, from: Jid): boolean {
+  return room.isLocked && room.affiliationOf(from) !== 'owner'
 }
 
 /** A message that passes on its own, while what else there is takes the room's turn. */

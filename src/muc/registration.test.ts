@@ -58,6 +58,7 @@ describe('in an open room', () => {
   test('an owner has a nick to himself and stays an owner', async () => {
     const server = await world()
     const crone = await owner(server)
+    await server.client(HAG)
 
     await registers(crone, 'hecate')
     await crone.asks('set', "<query xmlns='jabber:iq:register'><remove/></query>", COVEN)

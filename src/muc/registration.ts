@@ -1,6 +1,6 @@
 /**
- * XEP-0045 §7.10 and §9.9: Registering with a Room. Who registers has his nick to himself; in an open room he is a
- * member at once, in one for members only when an admin agrees.
+ * XEP-0045 §7.10 and §9.9: Registering with a Room. Who registers has his nick to himself; where everybody may come in
+ * and speak he is a member at once, elsewhere when an admin agrees: what he is then was given to him.
  */
 import type { ExtensionHost, IqRequest, RoomVisitor } from '../extension/api.ts'
 import { inBackground } from '../util/background.ts'
@@ -57,17 +57,29 @@ function describe (room: Room, { from }: IqRequest): Element {
 
 async function register (muc: Muc, { from, payload }: IqRequest, { room, afterwards }: RoomVisitor): Promise<void> {
   checkAllowed(room, from)
-  const before = room.affiliationOf(from)
+  const before = room.affiliations.get(from)
   if (payload.getChild('remove', NS)) {
-    const affiliation = isAtLeast(before, 'admin') ? before : 'none'
+    const affiliation = before && isAtLeast(before.affiliation, 'admin') ? before.affiliation : 'none'
     return afterwards(await change(muc, room, { jid: from.bare, affiliation, nick: '' }))
   }
   const x = payload.getChild('x', NS_FORMS)
   const values = x && formValues(x)
   if (!values || values.get('FORM_TYPE')?.[0] !== REGISTRATION) throw new StanzaError('bad-request', 'a form is needed')
   const nick = nickIn(room, values)
-  if (before === 'none' && room.isMembersOnly) return ask(muc, room, from.bare, nick)
-  return afterwards(await change(muc, room, { jid: from.bare, affiliation: before === 'none' ? 'member' : before, nick }))
+  await checkLasting(muc, from)
+  if (!before && isClosed(room)) return ask(muc, room, from.bare, nick)
+  const { affiliation, isOwn } = before ?? { affiliation: 'member', isOwn: true }
+  return afterwards(await change(muc, room, { jid: from.bare, affiliation, nick, by: isOwn ? 'self' : 'request' }))
+}
+
+/** Whether members have what others have not: the right to come in, or to speak. */
+function isClosed (room: Room): boolean {
+  return room.isMembersOnly || room.hasPassword || room.isModerated
+}
+
+/** An anonymous account ends with its stream: what it were in a room would be nobody's. */
+async function checkLasting ({ hosts, accounts }: Muc, { bare }: Jid): Promise<void> {
+  if (hosts.includes(bare.domain) && !await accounts.lasts(bare)) throw new StanzaError('not-allowed', 'only accounts that last')
 }
 
 function nickIn (room: Room, values: Values): string {
@@ -88,6 +100,8 @@ function ask (muc: Muc, room: Room, who: Jid, nick: string): void {
   const waiting = requests.get(room) ?? new Map<string, Jid>()
   requests.set(room, waiting)
   if (![who.toString(), undefined].includes(waiting.get(nick)?.toString())) throw new StanzaError('conflict')
+  if (!muc.invitations.take(who)) throw new StanzaError('resource-constraint', 'too many requests')
+  for (const [other, asker] of waiting) if (asker.equals(who)) waiting.delete(other)
   waiting.set(nick, who)
   const [oldest] = waiting.keys()
   if (waiting.size > MAX_REQUESTS && oldest !== undefined) waiting.delete(oldest)
@@ -109,7 +123,7 @@ export async function receiveRegistrationForm (muc: Muc, room: Room, x: Element,
   if (!who) throw new StanzaError('item-not-found')
   requests.get(room)?.delete(nick)
   if (flagIn(values, ALLOW) !== true || room.affiliationOf(who) !== 'none') return
-  const changed = { jid: who, affiliation: 'member', nick } as const
+  const changed = { jid: who, affiliation: 'member', nick, by: 'request' } as const
   await storeAffiliations(muc, room, [changed])
   await tellChanges(muc, room, applyChanges(room, [changed]), room.session(from)?.occupant.nick, from)
 }

@@ -11,7 +11,6 @@ import { StanzaError } from '../xmpp/errors.ts'
 import { form } from '../xmpp/forms.ts'
 import type { Field } from '../xmpp/forms.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import { isAtLeast } from './affiliation.ts'
 import type { Muc } from './muc.ts'
 import { NS_MUC, ROOM_INFO } from './ns.ts'
 import { publicList } from './options/public-list.ts'
@@ -41,7 +40,6 @@ export function registerRoomDisco (host: ExtensionHost, disco: Disco, muc: Muc, 
   const items = { type: 'get', name: 'query', ns: NS_ITEMS } as const
   host.iq({ ...items, to: ['rooms'] }, request => listRooms(muc, request))
   host.iq({ ...info, to: ['room'] }, (request, { room }) => {
-    checkVisible(room, request.from)
     const { node } = request.payload.attrs
     if (node === OWN_NICK) return ownNick(room, request.from)
     const ofCommand = node === undefined ? undefined : commands.info(node)
@@ -50,7 +48,6 @@ export function registerRoomDisco (host: ExtensionHost, disco: Disco, muc: Muc, 
     return describe(disco, muc, room, request.from)
   })
   host.iq({ ...items, to: ['room'] }, (request, visitor) => {
-    checkVisible(visitor.room, request.from)
     const { node } = request.payload.attrs
     if (node === NS_COMMANDS) return commands.items(visitor.room.jid.toString())
     if (node !== undefined) throw new StanzaError('item-not-found')
@@ -58,15 +55,10 @@ export function registerRoomDisco (host: ExtensionHost, disco: Disco, muc: Muc, 
   })
 }
 
-/** §7.2.10: who is not to configure it knows nothing of a room that waits for that. */
-function checkVisible (room: Room, from: Jid): void {
-  if (room.isLocked && room.affiliationOf(from) !== 'owner') throw new StanzaError('item-not-found')
-}
-
 function describe (disco: Disco, { options }: Muc, room: Room, from: Jid): Element {
   // §14.4: what goes on in a room that is not public is for those who belong to it.
-  const isInsider = room.get(publicRoom) || isAtLeast(room.affiliationOf(from), 'member') || room.session(from) !== undefined
-  const live: readonly Field[] = isInsider ? [
+  const mayKnow = room.get(publicRoom) || room.isInsider(from)
+  const live: readonly Field[] = mayKnow ? [
     { name: 'muc#roominfo_subject', values: [subjectText(room)], type: 'text-single', label: 'Subject' },
     { name: 'muc#roominfo_occupants', values: [String(room.occupants.size)], type: 'text-single', label: 'Number of occupants' },
   ] : []

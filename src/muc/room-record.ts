@@ -30,6 +30,7 @@ interface SessionRecord {
 /** What there is of a room that the database does not know yet. */
 interface LockedRecord {
   readonly createdAt: number
+  readonly creator?: string | undefined
   readonly affiliations: readonly (Omit<Affiliate, 'jid'> & { readonly jid: string })[]
 }
 
@@ -98,18 +99,18 @@ function recordOf ({ occupant: { nick, role, affiliation, writtenAt }, token, pr
   return JSON.stringify({ nick, role, affiliation, token, presence: presence.toXml(NS_CLIENT), writtenAt } satisfies SessionRecord)
 }
 
-function lockedRecordOf ({ createdAt, affiliations }: Room): string {
+function lockedRecordOf ({ createdAt, creator, affiliations }: Room): string {
   const all = [...affiliations].map(affiliate => ({ ...affiliate, jid: affiliate.jid.toString() }))
-  return JSON.stringify({ createdAt, affiliations: all } satisfies LockedRecord)
+  return JSON.stringify({ createdAt, creator, affiliations: all } satisfies LockedRecord)
 }
 
 /** A room that its owner had not configured yet at its home before (§10.1), as it was made there. */
 export function lockedRoomIn (jid: Jid, records: ReadonlyMap<string, string>): Room | undefined {
   const text = records.get(LOCKED)
   if (text === undefined) return
-  const { createdAt, affiliations } = JSON.parse(text) as LockedRecord // `lockedRecordOf` wrote it
+  const { createdAt, creator, affiliations } = JSON.parse(text) as LockedRecord // `lockedRecordOf` wrote it
   const all = affiliations.map(affiliate => ({ ...affiliate, jid: Jid.parse(affiliate.jid) }))
-  return new Room(jid, { config: new Map(), affiliations: new Affiliations(all), createdAt }, true)
+  return new Room(jid, { config: new Map(), affiliations: new Affiliations(all), createdAt, creator }, true)
 }
 
 /**
@@ -127,7 +128,7 @@ export function restoreOccupants (room: Room, records: ReadonlyMap<string, strin
     const isOut = affiliation === 'outcast' || (affiliation === 'none' && room.isMembersOnly)
     if (isOut || affiliation !== before) news.push({ nick, role, gone: isOut ? [jid.toString()] : [] })
     if (isOut) continue
-    const now = affiliation === before ? role : roleAfter(role, before, affiliation, room.isModerated)
+    const now = affiliation === before ? role : roleAfter(role, before, room.givenTo(jid), room.isModerated)
     const occupant = room.occupant(nick) ?? new Occupant(room.jid.withResource(nick), jid.bare, affiliation, now)
     occupant.writtenAt ??= writtenAt
     room.enter(occupant, jid, last, token)

@@ -6,6 +6,7 @@ import type { Message, Presence } from '../xmpp/stanza.ts'
 import { isAtLeast } from './affiliation.ts'
 import type { Affiliation } from './affiliation.ts'
 import type { Affiliations } from './affiliations.ts'
+import { refuseVisitor } from './entry.ts'
 import { History } from './history.ts'
 import { OccupantSession } from './occupant.ts'
 import type { Occupant } from './occupant.ts'
@@ -33,6 +34,8 @@ export interface SavedRoom {
   readonly affiliations: Affiliations
   /** Milliseconds since 1970; now where it is new. */
   readonly createdAt?: number
+  /** The account that made it, bare, where that is known. */
+  readonly creator?: string | undefined
 }
 
 /** What has become of an occupant. */
@@ -45,12 +48,15 @@ export interface Change {
   readonly told?: OccupantSession | undefined
 }
 
+const NOBODY: readonly Occupant[] = []
+
 function ignore (): void {}
 
 export class Room {
   /** Bare. */
   readonly jid: Jid
   readonly createdAt: number
+  readonly creator: string | undefined
   readonly affiliations: Affiliations
   config: Config
   subject: Subject | undefined
@@ -65,6 +71,7 @@ export class Room {
   /** How many messages it takes. */
   readonly rate = new Rate()
   readonly #occupants = new Map<string, Occupant>()
+  readonly #byAccount = new Map<string, readonly Occupant[]>()
   readonly #sessions = new Map<string, OccupantSession>()
   #recipients: readonly OccupantSession[] = []
   readonly #data = new Map<symbol, unknown>()
@@ -80,9 +87,10 @@ export class Room {
   /** Called when other nodes must know something else of these sessions to go on with the room. */
   touch: (sessions: readonly OccupantSession[]) => void = ignore
 
-  constructor (jid: Jid, { config, subject, affiliations, createdAt = Date.now() }: SavedRoom, isLocked = false) {
+  constructor (jid: Jid, { config, subject, affiliations, createdAt = Date.now(), creator }: SavedRoom, isLocked = false) {
     this.jid = jid
     this.createdAt = createdAt
+    this.creator = creator
     this.config = config
     this.subject = subject
     this.affiliations = affiliations
@@ -142,12 +150,32 @@ export class Room {
 
   /** The occupants that somebody is, by one nick or several. */
   occupantsOf ({ bare }: Jid): readonly Occupant[] {
-    return [...this.#occupants.values()].filter(({ account }) => account.equals(bare))
+    return this.#byAccount.get(bare.toString()) ?? NOBODY
   }
 
   /** What somebody is; where a domain is banned, so is who comes from it. */
   affiliationOf (jid: Jid): Affiliation {
     return this.affiliations.of(jid)
+  }
+
+  /** What others have made of somebody: a membership that he took himself, by registering (§7.10), is none of it. */
+  givenTo (jid: Jid): Affiliation {
+    return this.affiliations.get(jid)?.isOwn ? 'none' : this.affiliationOf(jid)
+  }
+
+  /** Whether somebody is in or has the right to be: of who was given an affiliation, the room asks no password. */
+  mayEnter (jid: Jid): boolean {
+    return this.occupantsOf(jid).length > 0 || !refuseVisitor(this, jid, this.givenTo(jid) !== 'none')
+  }
+
+  /** Whether somebody is a member, or more, and may come in. */
+  isMemberWithin (jid: Jid): boolean {
+    return isAtLeast(this.affiliationOf(jid), 'member') && this.mayEnter(jid)
+  }
+
+  /** Whether somebody is in, or a member, or more, who may come in. */
+  isInsider (jid: Jid): boolean {
+    return this.occupantsOf(jid).length > 0 || this.isMemberWithin(jid)
   }
 
   /** What somebody may do: as an occupant, or as an admin from outside. */
@@ -165,7 +193,7 @@ export class Room {
     if (list === 'member' && affiliation === 'admin') return true
     if (!this.isNonAnonymous) return false
     const role = this.roleOf(jid)
-    return isAtLeast(affiliation, 'member') || (role !== 'none' && this.get(memberList).includes(role))
+    return this.isMemberWithin(jid) || (role !== 'none' && this.get(memberList).includes(role))
   }
 
   /** Whether an occupant learns the others' real addresses. */
@@ -184,6 +212,10 @@ export class Room {
     this.#nextToken = Math.max(this.#nextToken, parseInt(token, 36) + 1)
     occupant.add(session)
     occupant.changed = () => { this.touch(occupant.sessions) }
+    if (!this.#occupants.has(occupant.nick)) {
+      const account = occupant.account.toString()
+      this.#byAccount.set(account, [...this.#byAccount.get(account) ?? NOBODY, occupant])
+    }
     this.#occupants.set(occupant.nick, occupant)
     this.#sessions.set(jid.toString(), session)
     this.#recipients = [...this.#recipients, session]
@@ -200,6 +232,10 @@ export class Room {
   /** An occupant goes, with all sessions, which are returned. */
   leaveWhole (occupant: Occupant): readonly OccupantSession[] {
     this.#occupants.delete(occupant.nick)
+    const account = occupant.account.toString()
+    const others = this.occupantsOf(occupant.account).filter(other => other !== occupant)
+    if (others.length > 0) this.#byAccount.set(account, others)
+    else this.#byAccount.delete(account)
     this.#forget(occupant.sessions)
     return occupant.sessions
   }

@@ -17,8 +17,10 @@ import { Turns } from '../util/turns.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message, Stanza } from '../xmpp/stanza.ts'
 import { registerAdminIq } from './admin-iq.ts'
+import { Creations } from './creation.ts'
 import { shutDown } from './destroy.ts'
 import { InvitationRate } from './invitation-rate.ts'
+import { accept } from './keep.ts'
 import { endIfEmpty } from './leave.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import type { MucLimits } from './limits.ts'
@@ -87,7 +89,8 @@ export class Rooms implements Destination {
     this.#parts = parts
     this.#muc = {
       router, stages, hosts, limits, options, log: parts.log, store: roomStore(db, options), keptWith: this.#keptWith,
-      accounts: parts.accounts, invitations: new InvitationRate(), countLocked: owner => this.#live.countLocked(owner),
+      accounts: parts.accounts, invitations: new InvitationRate(), creations: new Creations(),
+      countLocked: creator => this.#live.countLocked(creator),
       affiliated: (room, accounts) => { events.affiliated(room, accounts) }, end: room => this.#reception.end(room),
     }
     this.#live = new LiveRooms({
@@ -199,6 +202,11 @@ export class Rooms implements Destination {
   /** What turned out to be kept under that id, since then, reaches all whom it would have reached. */
   spreadLate (room: Room, message: Message, id: string, at: number): void {
     spreadLate(this.#muc, room, message, id, at)
+  }
+
+  /** A member has asked for what others have made of him. */
+  async accept (room: Room, account: Jid): Promise<void> {
+    await accept(this.#muc, room, account)
   }
 
   /** An occupant's presence goes to all again. */

@@ -1,5 +1,6 @@
 /** Rooms in the database: a row for each, and one for each affiliation. */
 import type { Database } from '../storage/database.ts'
+import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { storedStanza } from '../xmpp/read-stanza.ts'
 import type { Message } from '../xmpp/stanza.ts'
@@ -18,6 +19,7 @@ interface RoomRow {
   readonly config: Readonly<Record<string, readonly string[]>>
   readonly subject: Buffer | null
   readonly subject_at: Date | null
+  readonly creator: string | null
 }
 
 interface AffiliationRow {
@@ -25,6 +27,8 @@ interface AffiliationRow {
   readonly affiliation: Exclude<Affiliation, 'none'>
   readonly nick: string | null
   readonly reason: string | null
+  readonly is_own: boolean
+  readonly is_unasked: boolean
 }
 
 /** A room in the list of a service's rooms. */
@@ -38,14 +42,20 @@ export type Besides = (db: Database) => Promise<void>
 
 export interface RoomStore {
   load (room: Jid): Promise<SavedRoom | undefined>
-  /** A new room with its affiliations, or what an old one is set to from now on; and those of them that change. */
-  store (room: Room, config: Config, changes: readonly AffiliationRowChange[], besides: Besides): Promise<void>
+  /**
+   * A new room with its affiliations, or what an old one is set to from now on; and those of them that change. Throws
+   * StanzaError not-allowed where who made it has more than `most` then; 0: no limit.
+   */
+  store (room: Room, config: Config, changes: readonly AffiliationRowChange[], besides: Besides, most: number): Promise<void>
   storeAffiliations (room: Jid, changes: readonly AffiliationRowChange[], besides: Besides): Promise<void>
+  storeAcceptance (room: Jid, account: Jid): Promise<void>
   storeSubject (room: Jid, subject: Subject): Promise<void>
   remove (room: Jid): Promise<void>
   /** At most so many public rooms, in the order of their addresses, after one of them. */
   listPublic (service: string, after: string, most: number): Promise<readonly ListedRoom[]>
-  countOwnedBy (owner: Jid): Promise<number>
+  countMadeBy (creator: Jid): Promise<number>
+  /** All rooms, of whichever service. */
+  count (): Promise<number>
   /** Forgets the rooms that had ended if their server had not ended first. */
   removeTemporary (service: string): Promise<void>
   /** The rooms that end with their last occupant, also those with somebody in. */
@@ -55,8 +65,9 @@ export interface RoomStore {
 export function roomStore (db: Database, options: RoomOptions): RoomStore {
   return {
     load: room => load(db, options, room),
-    store: (room, config, changes, besides) => db.transaction(async transaction => {
+    store: (room, config, changes, besides, most) => db.transaction(async transaction => {
       await storeRoom(transaction, options, room, config)
+      if (most > 0) await checkCount(transaction, room, most)
       await storeChanges(transaction, room.jid, changes)
       await besides(transaction)
     }),
@@ -64,6 +75,9 @@ export function roomStore (db: Database, options: RoomOptions): RoomStore {
       await storeChanges(transaction, room, changes)
       await besides(transaction)
     }),
+    async storeAcceptance (room, account) {
+      await db.query('update room_affiliation set is_unasked = false where room = $1 and jid = $2', [room.toString(), account.toString()])
+    },
     async storeSubject (room, { message, at }) {
       await db.query('update room set subject = $2, subject_at = $3 where jid = $1',
         [room.toString(), message.toBytes(), new Date(at)])
@@ -73,9 +87,9 @@ export function roomStore (db: Database, options: RoomOptions): RoomStore {
     },
     listPublic: (service, after, most) => db.query<ListedRoom>(
       'select jid, name from room where is_public and service = $1 and jid > $2 order by jid limit $3', [service, after, most]),
-    async countOwnedBy (owner) {
-      const [row] = await db.query<{ readonly count: number }>(
-        "select count(*)::int as count from room_affiliation where affiliation = 'owner' and jid = $1", [owner.toString()])
+    countMadeBy: creator => countMadeBy(db, creator.toString()),
+    async count () {
+      const [row] = await db.query<{ readonly count: number }>('select count(*)::int as count from room')
       return row?.count ?? 0
     },
     async removeTemporary (service) {
@@ -90,8 +104,8 @@ export function roomStore (db: Database, options: RoomOptions): RoomStore {
 
 async function load (db: Database, options: RoomOptions, room: Jid): Promise<SavedRoom | undefined> {
   const [rows, affiliations] = await Promise.all([
-    db.query<RoomRow>('select created_at, config, subject, subject_at from room where jid = $1', [room.toString()]),
-    db.query<AffiliationRow>('select jid, affiliation, nick, reason from room_affiliation where room = $1', [room.toString()]),
+    db.query<RoomRow>('select created_at, config, subject, subject_at, creator from room where jid = $1', [room.toString()]),
+    db.query<AffiliationRow>('select jid, affiliation, nick, reason, is_own, is_unasked from room_affiliation where room = $1', [room.toString()]),
   ])
   const [row] = rows
   return row && {
@@ -99,33 +113,55 @@ async function load (db: Database, options: RoomOptions, room: Jid): Promise<Sav
     subject: subjectOf(row),
     affiliations: new Affiliations(affiliations.map(affiliateOf)),
     createdAt: row.created_at.getTime(),
+    creator: row.creator ?? undefined,
   }
 }
 
-async function storeRoom (db: Database, options: RoomOptions, { jid, createdAt }: Room, config: Config): Promise<void> {
+async function storeRoom (db: Database, options: RoomOptions, { jid, createdAt, creator }: Room, config: Config): Promise<void> {
   const fields = Object.fromEntries(options.fields(config).map(({ name, values }) => [name, values]))
   await db.query(
-    `insert into room (jid, service, name, is_public, is_persistent, config, created_at) values ($1, $2, $3, $4, $5, $6, $7)
+    `insert into room (jid, service, name, is_public, is_persistent, config, created_at, creator) values ($1, $2, $3, $4, $5, $6, $7, $8)
      on conflict (jid) do update set name = $3, is_public = $4, is_persistent = $5, config = $6`,
     [jid.toString(), jid.domain, valueIn(config, roomName), valueIn(config, publicRoom),
-      valueIn(config, persistent), JSON.stringify(fields), new Date(createdAt)])
+      valueIn(config, persistent), JSON.stringify(fields), new Date(createdAt), creator ?? null])
+}
+
+async function countMadeBy (db: Database, creator: string): Promise<number> {
+  const [row] = await db.query<{ readonly count: number }>('select count(*)::int as count from room where creator = $1', [creator])
+  return row?.count ?? 0
+}
+
+/** One of his rooms after the other, at whichever nodes they are. */
+async function checkCount (db: Database, { creator }: Room, most: number): Promise<void> {
+  if (creator === undefined) return
+  await db.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [creator])
+  if (await countMadeBy(db, creator) > most) throw new StanzaError('not-allowed', 'too many rooms')
 }
 
 async function storeChanges (db: Database, room: Jid, changes: readonly AffiliationRowChange[]): Promise<void> {
   if (changes.length === 0) return
-  // First all that go or change, so that a nick can pass from one to another.
-  await db.query('delete from room_affiliation where room = $1 and jid = any($2)',
-    [room.toString(), changes.map(({ jid }) => jid.toString())])
   const kept = changes.flatMap(({ affiliate }) => affiliate ?? [])
+  const gone = changes.filter(({ affiliate }) => !affiliate)
+  const addresses = (list: readonly { readonly jid: Jid }[]): readonly string[] => list.map(({ jid }) => jid.toString())
+  if (gone.length > 0) await db.query('delete from room_affiliation where room = $1 and jid = any($2)', [room.toString(), addresses(gone)])
+  // So that a nick can pass from one to another.
+  await db.query('update room_affiliation set nick = null where room = $1 and jid = any($2) and nick is not null', [room.toString(), addresses(kept)])
   await db.query(
-    `insert into room_affiliation (room, jid, affiliation, nick, reason)
-     select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[])`,
-    [room.toString(), kept.map(({ jid }) => jid.toString()), kept.map(({ affiliation }) => affiliation),
-      kept.map(({ nick }) => nick ?? null), kept.map(({ reason }) => reason ?? null)])
+    `insert into room_affiliation as before (room, jid, affiliation, nick, reason, is_own, is_unasked)
+     select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bool[], $7::bool[])
+     on conflict (room, jid) do update set
+       affiliation = excluded.affiliation, nick = excluded.nick, reason = excluded.reason, is_own = excluded.is_own,
+       is_unasked = excluded.is_unasked,
+       since = case when before.affiliation = excluded.affiliation then before.since else excluded.since end`,
+    [room.toString(), addresses(kept), kept.map(({ affiliation }) => affiliation), kept.map(({ nick }) => nick ?? null),
+      kept.map(({ reason }) => reason ?? null), kept.map(({ isOwn }) => isOwn === true), kept.map(({ isUnasked }) => isUnasked === true)])
 }
 
-function affiliateOf ({ jid, affiliation, nick, reason }: AffiliationRow): Affiliate {
-  return { jid: Jid.parse(jid), affiliation, nick: nick ?? undefined, reason: reason ?? undefined }
+function affiliateOf ({ jid, affiliation, nick, reason, is_own: isOwn, is_unasked: isUnasked }: AffiliationRow): Affiliate {
+  return {
+    jid: Jid.parse(jid), affiliation, nick: nick ?? undefined, reason: reason ?? undefined,
+    isOwn: isOwn || undefined, isUnasked: isUnasked || undefined,
+  }
 }
 
 function subjectOf ({ subject, subject_at: at }: RoomRow): Subject | undefined {
