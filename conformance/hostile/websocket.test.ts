@@ -73,20 +73,21 @@ describe('a message', () => {
 
 describe('a frame', () => {
   test.each([
-    ['of bytes', frame(BINARY, Buffer.from(OPEN)), 1003], // RFC 7395 §3.2
-    ['that is not UTF-8', frame(TEXT, Buffer.from([0xc3, 0x28])), 1007],
-    ['that is not masked', Buffer.from([0x81, 0x01, 0x20]), 1002],
-    ['of an unknown kind', frame(0x3, Buffer.alloc(1)), 1002],
-    ['that goes on with nothing', frame(0x0, Buffer.alloc(1)), 1002],
-    ['with a compression that nobody agreed on', Buffer.concat([Buffer.from([0xc1]), frame(TEXT, Buffer.from('x')).subarray(1)]), 1002],
-    ['that announces a petabyte', Buffer.from([0x81, 0xff, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), 1009],
-    ['of 10 MB', frame(TEXT, Buffer.alloc(10 * 1024 * 1024, 0x20)), 1009],
-    ['in a million pieces', Buffer.concat([frame(TEXT, Buffer.from('x'), 0), many(300_000, frame(0x0, Buffer.from('x'), 0))]), 1008],
-  ])('%s closes the WebSocket with the code that says so', async (_name, bytes, code) => {
+    ['of bytes', frame(BINARY, Buffer.from(OPEN)), 1003, 'bad-format'], // RFC 7395 §3.2
+    ['that is not UTF-8', frame(TEXT, Buffer.from([0xc3, 0x28])), 1007, 'unsupported-encoding'],
+    ['that is not masked', Buffer.from([0x81, 0x01, 0x20]), 1002, 'bad-format'],
+    ['of an unknown kind', frame(0x3, Buffer.alloc(1)), 1002, 'bad-format'],
+    ['that goes on with nothing', frame(0x0, Buffer.alloc(1)), 1002, 'bad-format'],
+    ['with a compression that nobody agreed on', Buffer.concat([Buffer.from([0xc1]), frame(TEXT, Buffer.from('x')).subarray(1)]), 1002, 'bad-format'],
+    ['that announces a petabyte', Buffer.from([0x81, 0xff, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), 1009, 'policy-violation'],
+    ['of 10 MB', frame(TEXT, Buffer.alloc(10 * 1024 * 1024, 0x20)), 1009, 'policy-violation'],
+    ['in a million pieces', Buffer.concat([frame(TEXT, Buffer.from('x'), 0), many(300_000, frame(0x0, Buffer.from('x'), 0))]), 1008, 'policy-violation'],
+  ])('%s ends the stream, and closes the WebSocket with the code that says so', async (_name, bytes, code, condition) => {
     mallory = await WebSocketPeer.connect(target)
 
     mallory.write(bytes)
 
+    expect(await mallory.streamError()).toBe(condition)
     expect(await mallory.closeCode()).toBe(code)
   })
 

@@ -1,4 +1,5 @@
 /** What a stream knows of its connection: bytes in and out, and what TLS says of it. TCP and WebSocket are alike. */
+import type { XmlError } from '../xml/xml-error.ts'
 
 /** What TLS knows of a connection, for channel binding and for the log. */
 export interface SecureInfo {
@@ -33,6 +34,11 @@ export interface Transport {
   startTls? (host: string): Promise<void>
   /** TCP: any bytes; WebSocket: one whole message. */
   onData: (chunk: Buffer) => void
+  /**
+   * WebSocket only: what comes from now on can't be read. Called once, after all that came before; the connection is
+   * to be closed.
+   */
+  onFault?: (fault: XmlError) => void
   /** Called once. */
   onClose: (reason?: Error) => void
 }

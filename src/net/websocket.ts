@@ -6,8 +6,10 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { WebSocketServer } from 'ws'
-import type { WebSocket } from 'ws'
+import { WebSocket, WebSocketServer } from 'ws'
+import type { Server } from 'ws'
+import { XmlError } from '../xml/xml-error.ts'
+import type { XmlErrorCondition } from '../xml/xml-error.ts'
 import { plainAddress } from './addresses.ts'
 import type { AddressLimit } from './addresses.ts'
 import { flushLast } from './flush.ts'
@@ -18,7 +20,16 @@ import type { Shaped, Shaper } from './shaper.ts'
 import type { Transport } from './transport.ts'
 
 const SUBPROTOCOL = 'xmpp'
+const NORMAL = 1000
 const UNSUPPORTED_DATA = 1003
+/** RFC 6455 §7.4.1: for what a connection can't be read any further, and what RFC 6120 §4.9.3 calls that. */
+const FAULTS: ReadonlyMap<number, readonly [XmlErrorCondition, string]> = new Map([
+  [1002, ['bad-format', 'what came is no frame of a WebSocket']],
+  [UNSUPPORTED_DATA, ['bad-format', 'a message is text']], // RFC 7395 §3.2
+  [1007, ['unsupported-encoding', 'not UTF-8']],
+  [1008, ['policy-violation', 'too many fragments']],
+  [1009, ['policy-violation', 'too large']],
+])
 const PING_MS = 45_000
 /** How long a peer may take to answer our closing frame; the types of `ws` do not know it. */
 const FAREWELL = { closeTimeout: 5_000 }
@@ -31,7 +42,7 @@ const ANY_KEY = /^[+/0-9A-Za-z]{22,86}={0,2}$/
 const STAND_IN_KEY = 'AAAAAAAAAAAAAAAAAAAAAA=='
 
 export interface WebSocketOptions {
-  /** A longer message closes the connection (1009). */
+  /** A longer message is a `policy-violation`. */
   readonly maxMessageBytes: number
   readonly streams?: AddressLimit | undefined
   readonly shaper?: Shaper | undefined
@@ -41,7 +52,7 @@ export interface WebSocketOptions {
 export class WebSocketEndpoint {
   readonly #options: WebSocketOptions
   readonly #accept: (transport: Transport) => void
-  readonly #server: WebSocketServer
+  readonly #server: Server<typeof PatientWebSocket>
   readonly #open = new Set<WebSocketTransport>()
   readonly #keys = new WeakMap<IncomingMessage, string>()
   readonly #timer: NodeJS.Timeout
@@ -50,6 +61,7 @@ export class WebSocketEndpoint {
     this.#options = options
     this.#accept = accept
     this.#server = new WebSocketServer({
+      WebSocket: PatientWebSocket,
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
@@ -118,6 +130,23 @@ function offersXmpp (request: IncomingMessage): boolean {
 
 function ignore (): void {}
 
+/** Where `ws` can't read on it would close the connection at once: this one leaves that to whoever has still to speak. */
+class PatientWebSocket extends WebSocket {
+  /** Nothing more is read, for a reason that RFC 6455 §7.4.1 gives a code. */
+  unreadable: (code: number) => void = ignore
+
+  // `ws` closes with a code alone when it can't read on, and with the peer's reason when it is the peer that closes.
+  override close (code?: number, reason?: string | Buffer): void {
+    if (code === undefined || reason !== undefined || this.readyState !== WebSocket.OPEN) super.close(code, reason)
+    else this.unreadable(code)
+  }
+
+  /** Closes the connection: what `close` does elsewhere. */
+  end (code: number): void {
+    super.close(code)
+  }
+}
+
 class WebSocketTransport implements Transport, Shaped, Connection {
   readonly kind = 'websocket'
   readonly remoteAddress: string
@@ -125,24 +154,27 @@ class WebSocketTransport implements Transport, Shaped, Connection {
   /** The HTTP server has no TLS of its own: where there is any, a proxy in front ends it. */
   readonly secure = undefined
   onData: (chunk: Buffer) => void = ignore
+  onFault: (fault: XmlError) => void = ignore
   onClose: (reason?: Error) => void = ignore
   paidUntil = 0
-  readonly #webSocket: WebSocket
+  readonly #webSocket: PatientWebSocket
   readonly #socket: Duplex
   readonly #shaper: Shaper | undefined
-  /** Messages that came in one chunk with one that led to a pause. */
-  #unread: Buffer[] = []
+  /** Messages that came in one chunk with one that led to a pause, and why there are no more. */
+  #unread: (Buffer | XmlError)[] = []
   #queue: (Buffer | string)[] | undefined
   /** What earlier turns wrote and may not be sent yet. */
   #held: (readonly (Buffer | string)[])[] | undefined
   #queuedBytes = 0
   #pauses = 0
   #isClosing = false
+  /** With which code the connection is closed: another than this where it could not be read. */
+  #code = NORMAL
   #isAlive = true
   #reason: Error | undefined
 
   constructor (
-    webSocket: WebSocket, socket: Duplex, remoteAddress: string, mayBePlain: boolean, shaper: Shaper | undefined,
+    webSocket: PatientWebSocket, socket: Duplex, remoteAddress: string, mayBePlain: boolean, shaper: Shaper | undefined,
   ) {
     this.#webSocket = webSocket
     this.#socket = socket
@@ -150,6 +182,7 @@ class WebSocketTransport implements Transport, Shaped, Connection {
     this.mayBePlain = mayBePlain
     this.#shaper = shaper
     webSocket.on('message', (data, isBinary) => this.#take(data, isBinary))
+    webSocket.unreadable = code => { this.#fail(code) }
     webSocket.on('pong', () => { this.#isAlive = true })
     webSocket.on('error', error => { this.#reason ??= error })
     webSocket.on('close', () => this.#finish())
@@ -195,14 +228,14 @@ class WebSocketTransport implements Transport, Shaped, Connection {
       this.#queuedBytes -= message.length
       this.#webSocket.send(message, { binary: false })
     }
-    if (this.#isClosing && !this.#queue && !this.#held) this.#webSocket.close(1000)
+    if (this.#isClosing && !this.#queue && !this.#held) this.#webSocket.end(this.#code)
     this.#socket.uncork()
   }
 
   close (): void {
     if (this.#isClosing) return
     this.#isClosing = true
-    if (!this.#queue && !this.#held) this.#webSocket.close(1000)
+    if (!this.#queue && !this.#held) this.#webSocket.end(this.#code)
     // The peer's answer is to be read, whatever was paused.
     this.#pauses = 0
     this.#webSocket.resume()
@@ -239,27 +272,35 @@ class WebSocketTransport implements Transport, Shaped, Connection {
 
   #take (data: WebSocket.RawData, isBinary: boolean): void {
     this.#isAlive = true
-    if (this.#isClosing) return
-    // RFC 7395 §3.2
-    if (isBinary || !Buffer.isBuffer(data)) {
-      this.#isClosing = true
-      this.#webSocket.close(UNSUPPORTED_DATA)
-      return
-    }
-    if (this.#pauses > 0) this.#unread.push(data)
-    else this.#deliver(data)
+    if (this.#code !== NORMAL) return
+    if (isBinary || !Buffer.isBuffer(data)) this.#fail(UNSUPPORTED_DATA)
+    else this.#hear(data)
   }
 
-  #deliver (data: Buffer): void {
-    this.#shaper?.charge(this, FRAME_BYTES + data.length)
-    this.onData(data)
+  /** The stream hears of it in its turn, and says goodbye. */
+  #fail (code: number): void {
+    this.#code = code
+    const [condition, text] = FAULTS.get(code) ?? ['bad-format', 'what came can\'t be read']
+    this.#hear(new XmlError(condition, text))
+  }
+
+  #hear (part: Buffer | XmlError): void {
+    if (this.#isClosing) return
+    if (this.#pauses > 0) this.#unread.push(part)
+    else this.#deliver(part)
+  }
+
+  #deliver (part: Buffer | XmlError): void {
+    if (part instanceof XmlError) return this.onFault(part)
+    this.#shaper?.charge(this, FRAME_BYTES + part.length)
+    this.onData(part)
   }
 
   #deliverUnread (): void {
     while (this.#pauses === 0 && !this.#isClosing) {
-      const data = this.#unread.shift()
-      if (!data) return
-      this.#deliver(data)
+      const part = this.#unread.shift()
+      if (!part) return
+      this.#deliver(part)
     }
   }
 

@@ -51,6 +51,8 @@ export class ClientStream implements GatewayStream {
   #isGone = false
   /** What was to be written before the client knew that it is bound. */
   readonly #early: (Stanza | Element)[] = []
+  /** Why nothing comes any more after what is yet to be taken. */
+  #fault: XmlError | undefined
   #isBusy = false
   #isPaused = false
   #heardAt: number
@@ -65,6 +67,7 @@ export class ClientStream implements GatewayStream {
       : new WebSocketFraming(transport, UNKNOWN_CLIENT_BYTES)
     // Nothing that a client does is anybody's but this stream's to fail by.
     transport.onData = chunk => { try { this.#read(chunk) } catch (error) { this.#fail(error) } }
+    transport.onFault = fault => { this.#stumble(fault) }
     transport.onClose = reason => { try { this.#ended(reason) } catch (error) { this.#fail(error) } }
   }
 
@@ -88,11 +91,18 @@ export class ClientStream implements GatewayStream {
     }
   }
 
+  /** The transport can't read on: that is an error of the stream, as if its own parser had found it, and in its turn. */
+  #stumble (fault: XmlError): void {
+    this.#fault = fault
+    if (!this.#isBusy) this.#pump()
+  }
+
   /** Takes what is whole, until something has to be waited for. */
   #pump (): void {
     try {
       while (!this.#isClosed) {
         const part = this.#framing.next()
+        if (!part && this.#fault) throw this.#fault
         if (!part) return
         const done = this.#take(part)
         if (done) {

@@ -15,6 +15,7 @@ const NS_SASL2 = 'urn:xmpp:sasl:2'
 interface Wire {
   readonly header: string
   send (text: string): void
+  sendBytes (bytes: Buffer, isBinary: boolean): void
   pause (): void
   resume (): void
   destroy (): void
@@ -43,6 +44,7 @@ export class WireClient {
       return {
         header: TCP_HEADER,
         send: text => { socket.write(text) },
+        sendBytes: bytes => { socket.write(bytes) },
         pause: () => { socket.pause() },
         resume: () => { socket.resume() },
         destroy: () => { socket.destroy() },
@@ -60,6 +62,7 @@ export class WireClient {
       return {
         header: OPEN,
         send: text => { socket.send(text) },
+        sendBytes: (bytes, binary) => { socket.send(bytes, { binary }) },
         pause: () => { socket.pause() },
         resume: () => { socket.resume() },
         destroy: () => { socket.terminate() },
@@ -72,6 +75,11 @@ export class WireClient {
   /** On a WebSocket, one element. */
   send (xml: string): void {
     this.#wire.send(xml)
+  }
+
+  /** Bytes as they are; on a WebSocket, a message that says of itself what it is. */
+  sendBytes (bytes: Buffer, isBinary = false): void {
+    this.#wire.sendBytes(bytes, isBinary)
   }
 
   stopReading (): void { this.#wire.pause() }
