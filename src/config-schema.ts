@@ -139,11 +139,13 @@ export function coreSchema (folder: string) {
 function limits () {
   return group({
     'stanza-bytes': wholeNumber(10_000).default(262_144), // RFC 6120 §13.12: not smaller than 10000 bytes
+    'presence-bytes': wholeNumber(10_000).default(16_384),
     'bytes-per-second': wholeNumber(0).default(100_000),
     'streams-per-address': wholeNumber(0).default(200),
     'failed-logins-per-minute': wholeNumber(0).default(10),
     'login-seconds': wholeNumber(1).default(60),
     'idle-seconds': wholeNumber(0).default(600),
+    'unread-bytes': wholeNumber(0).default(536_870_912),
   })
 }
 

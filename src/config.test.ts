@@ -86,11 +86,12 @@ describe('a mistake is told with its line, what was found and what is allowed', 
       '1: auth.resource-conflict: found "kick", expected replace or refuse'],
     // RFC 6120 §13.12
     ['limits:\n  stanza-bytes: 9999', '2: limits.stanza-bytes: found 9999, expected a whole number from 10000'],
+    ['limits:\n  presence-bytes: 9999', '2: limits.presence-bytes: found 9999, expected a whole number from 10000'],
     ['limits:\n  idle-seconds: 1.5', '2: limits.idle-seconds: found 1.5, expected a whole number from 0'],
     ['limits: 5', '1: limits: found 5, expected a map of keys to values'],
     ['limits:\n  stanza-byte: 5',
-      '2: limits.stanza-byte: there is no such key, did you mean "stanza-bytes"? (allowed here: stanza-bytes, '
-      + 'bytes-per-second, streams-per-address, failed-logins-per-minute, login-seconds, idle-seconds)'],
+      '2: limits.stanza-byte: there is no such key, did you mean "stanza-bytes"? (allowed here: stanza-bytes, presence-bytes, '
+      + 'bytes-per-second, streams-per-address, failed-logins-per-minute, login-seconds, idle-seconds, unread-bytes)'],
     ['contact:\n  abuse: [mailto:a@b.org, nobody]',
       '2: contact.abuse.1: found "nobody", expected a URI, like mailto:abuse@example.org or xmpp:abuse@example.org'],
     ['log: { level: loud }',
@@ -150,7 +151,7 @@ test('an empty file is the defaults, and everything is on', () => {
       component: [],
     },
     auth: { requireTls: true, anonymous: false, resourceConflict: 'replace' },
-    limits: { stanzaBytes: 262144, failedLoginsPerMinute: 10 },
+    limits: { stanzaBytes: 262144, presenceBytes: 16384, failedLoginsPerMinute: 10, unreadBytes: 536870912 },
     warnings: [],
   })
   expect(config.extensions).toEqual({

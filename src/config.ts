@@ -52,6 +52,8 @@ export interface RegistrationConfig {
 /** 0 is no limit wherever it is allowed. */
 export interface LimitsConfig {
   readonly stanzaBytes: number
+  /** The same for presence, which many are sent unasked. */
+  readonly presenceBytes: number
   readonly bytesPerSecond: number
   readonly streamsPerAddress: number
   readonly failedLoginsPerMinute: number
@@ -59,6 +61,8 @@ export interface LimitsConfig {
   readonly loginSeconds: number
   /** After how long a silence a stream is asked whether it is still there. */
   readonly idleSeconds: number
+  /** What all clients together may leave unread. */
+  readonly unreadBytes: number
 }
 
 /** XEP-0157: URIs. */

@@ -66,6 +66,8 @@ export interface CoreOptions {
   readonly cluster?: CoreCluster | undefined
   /** What the configuration says about rooms. */
   readonly muc?: MucLimits | undefined
+  /** What a presence stanza may weigh. */
+  readonly presenceBytes?: number | undefined
   /** XEP-0128: what the server's disco#info shows besides. */
   readonly info?: Element | undefined
 }
@@ -101,7 +103,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const durables = new Durables(stages, events)
   const accounts = createAccounts(options, { stages, store, events, durables })
   cluster?.records.start(account => durables.snapshot(account))
-  const presences = new Presences(rosters, router, events)
+  const presences = new Presences(rosters, router, events, log, options.presenceBytes)
   const incoming = new Incoming({
     accounts, stages, router, presences, worth, homes: cluster?.homes,
     isTaken: (message, account) => events.isTaken(message, account),

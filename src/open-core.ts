@@ -64,7 +64,7 @@ async function openAll (config: Config, log: Logger): Promise<OpenCore> {
     : opening.adopt(await joinCluster(config.sessions, db, config.node, log), joined => joined.leave())
   const core = opening.adopt(await createCore({
     hosts: config.hosts, db, pools, log, cluster, extensions: loadedExtensions(config), known: extensions.map(one => one.name),
-    info: contactForm(config.contact), muc: config.muc,
+    info: contactForm(config.contact), muc: config.muc, presenceBytes: config.limits.presenceBytes,
   }), loaded => loaded.unload())
   if (!cluster) await core.rooms.removeTemporary()
   if (cluster) {

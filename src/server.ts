@@ -32,6 +32,7 @@ import type { StreamParts } from './stream/client-stream.ts'
 import { Gateway } from './stream/gateway.ts'
 import { LoginLimits } from './stream/login-limits.ts'
 import { RemoteStreams } from './stream/remote-streams.ts'
+import { limitUnread } from './stream/unread.ts'
 import { VERSION } from './util/version.ts'
 import { StreamError } from './xmpp/errors.ts'
 
@@ -168,6 +169,7 @@ class RunningServer implements Server {
   #check (): void {
     const now = performance.now()
     for (const stream of this.#streams) stream.check(now)
+    limitUnread(this.#streams, this.#config.limits.unreadBytes, now)
   }
 
   async stop (): Promise<void> {

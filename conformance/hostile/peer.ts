@@ -181,6 +181,11 @@ export class Peer {
     this.#socket.pause()
   }
 
+  /** Reads on, as fast as it can, and heeds nothing of it. */
+  ignore (): void {
+    this.#socket.removeAllListeners('data').on('data', () => {})
+  }
+
   resumeReading (): void {
     this.#socket.resume()
   }

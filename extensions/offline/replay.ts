@@ -9,11 +9,8 @@ import { readMessages } from './store.ts'
 import type { Kept } from './store.ts'
 import type { Undelivered } from './undelivered.ts'
 
-/** So many at a time: with stanzas of 256 KiB less than what a stream may leave unread. */
+/** So many at a time. */
 const PAGE = 50
-/** What the client may have left to read when it is sent the next page. */
-const MAX_UNREAD_BYTES = 1024 * 1024
-const LOOK_AGAIN_MS = 50
 const RETRY_MS = 200
 /**
  * When more than that was kept back nothing is waited for any more: then the limits of the session's own queue hold.
@@ -93,7 +90,8 @@ export class Replay {
         this.#goOn = resolve
       })
     }
-    while (!this.#isHurried && (this.#session.stream?.bufferedBytes ?? 0) > MAX_UNREAD_BYTES) await setTimeout(LOOK_AGAIN_MS)
+    const drained = this.#isHurried ? undefined : this.#session.drained()
+    if (drained) await Promise.race([drained, new Promise<void>(resolve => { this.#goOn = resolve })])
   }
 
   get #isHurried (): boolean {

@@ -5,13 +5,13 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { Deadlines } from './deadlines.ts'
-import { flushLast } from './flush.ts'
-import type { Connection } from './flush.ts'
 import { peerAddress } from './proxy-protocol.ts'
 import type { Shaped, Shaper } from './shaper.ts'
 import { TlsInfo } from './tls.ts'
 import type { TlsServer } from './tls.ts'
 import type { SecureInfo, Transport } from './transport.ts'
+import { WriteQueue } from './write-queue.ts'
+import type { Outlet, Part } from './write-queue.ts'
 
 /** How long a peer may take for the TLS handshake, and for closing its side once we have closed ours. */
 const HANDSHAKE_MS = 15_000
@@ -31,10 +31,11 @@ export interface TcpOptions {
 function ignore (): void {}
 
 /** A connection. A peer that ends its side is answered what it had asked in the same turn. */
-export class TcpTransport implements Transport, Shaped, Connection {
+export class TcpTransport implements Transport, Shaped, Outlet {
   static readonly #listeners = {
     data (this: Carrier, chunk: Buffer): void { this[TRANSPORT].#take(chunk) },
     end (this: Carrier): void { this[TRANSPORT].close() },
+    drain (this: Carrier): void { this[TRANSPORT].#queue.pump() },
     error (this: Carrier, error: Error): void { this[TRANSPORT].#reason ??= error },
     close (this: Carrier): void { this[TRANSPORT].#finish() },
     secure (this: SecureCarrier): void { this[TRANSPORT].#secured(this) },
@@ -55,10 +56,7 @@ export class TcpTransport implements Transport, Shaped, Connection {
   #socket: Socket
   #secure: SecureInfo | undefined
   #handshake: PromiseWithResolvers<void> | undefined
-  #queue: (Buffer | string)[] | undefined
-  #queuedBytes = 0
-  /** What earlier turns wrote and may not be sent yet. */
-  #held: (readonly (Buffer | string)[])[] | undefined
+  readonly #queue = new WriteQueue(this)
   #pauses = 0
   #isClosing = false
   #reason: Error | undefined
@@ -75,53 +73,39 @@ export class TcpTransport implements Transport, Shaped, Connection {
   }
 
   get bufferedBytes (): number {
-    return this.#queuedBytes + this.#socket.writableLength
+    return this.#queue.bytes + this.#socket.writableLength
   }
 
-  write (data: Buffer | string): void {
-    if (this.#isClosing) return
-    this.#queuedBytes += data.length
-    if (this.#queue) {
-      this.#queue.push(data)
-      return
-    }
-    this.#queue = [data]
-    flushLast(this)
+  get sentBytes (): number {
+    return this.#queue.sent
   }
 
-  flush (): void {
-    if (!this.#queue) return
-    const parts = this.#queue
-    this.#queue = undefined
-    this.#queuedBytes = 0
-    this.#send(parts)
+  drained (): Promise<void> | undefined {
+    return this.#queue.drained()
   }
 
-  hold (): void {
-    const parts = this.#queue ?? []
-    this.#queue = undefined
-    this.#held ??= []
-    this.#held.push(parts)
+  write (data: Part): void {
+    if (!this.#isClosing) this.#queue.write(data)
   }
 
-  release (mayBeSaid: boolean): void {
-    const parts = this.#held?.shift()
-    if (this.#held?.length === 0) this.#held = undefined
-    if (!mayBeSaid) return this.destroy()
-    for (const part of parts ?? []) this.#queuedBytes -= part.length
-    this.#send(parts ?? [])
+  get isBlocked (): boolean {
+    return this.#socket.writableNeedDrain
   }
 
-  #send (parts: readonly (Buffer | string)[]): void {
-    if (parts.length > 0 && this.#socket.writable) this.#socket.write(join(parts))
-    if (this.#isClosing && !this.#queue && !this.#held) this.#socket.end()
+  send (parts: readonly Part[]): void {
+    if (this.#socket.writable) this.#socket.write(join(parts))
+  }
+
+  end (): void {
+    this.#socket.end()
   }
 
   close (): void {
     if (this.#isClosing) return
     if (this.#handshake) return this.destroy() // nothing can be said any more
     this.#isClosing = true
-    if (!this.#held) this.#sendAll() // a peer that has ended its side may not be there at the end of the turn
+    if (!this.#queue.isHeld) this.#queue.flush() // a peer that has ended its side may not be there at the end of the turn
+    this.#queue.end()
     // The peer's end comes after what it had still sent.
     this.#pauses = 0
     this.#socket.resume()
@@ -130,8 +114,7 @@ export class TcpTransport implements Transport, Shaped, Connection {
 
   destroy (): void {
     this.#isClosing = true
-    this.#queue = this.#held = undefined
-    this.#queuedBytes = 0
+    this.#queue.drop()
     this.#socket.destroy()
   }
 
@@ -150,7 +133,7 @@ export class TcpTransport implements Transport, Shaped, Connection {
     if (!tls || this.#secure || this.#handshake || this.#isClosing || this.#socket.destroyed) {
       return Promise.reject(new Error('TLS can not start on this connection'))
     }
-    this.#sendAll()
+    this.#queue.sendAll()
     this.#unlisten(this.#socket)
     this.#socket.pause() // what came right behind a PROXY header is TLS's to read
     const socket = tls.wrap(this.#socket, host)
@@ -163,22 +146,15 @@ export class TcpTransport implements Transport, Shaped, Connection {
     return this.#handshake.promise
   }
 
-  #sendAll (): void {
-    const parts = [...this.#held ?? [], this.#queue ?? []].flat()
-    this.#held = this.#held?.map(() => [])
-    this.#queue = undefined
-    this.#queuedBytes = 0
-    this.#send(parts)
-  }
-
   #listen (socket: Socket): void {
-    const { data, end, error, close } = TcpTransport.#listeners
-    Object.assign(socket, { [TRANSPORT]: this }).on('data', data).on('end', end).on('error', error).on('close', close)
+    const { data, end, drain, error, close } = TcpTransport.#listeners
+    Object.assign(socket, { [TRANSPORT]: this })
+      .on('data', data).on('end', end).on('drain', drain).on('error', error).on('close', close)
   }
 
   #unlisten (socket: Socket): void {
-    const { data, end, error, close } = TcpTransport.#listeners
-    socket.off('data', data).off('end', end).off('error', error).off('close', close)
+    const { data, end, drain, error, close } = TcpTransport.#listeners
+    socket.off('data', data).off('end', end).off('drain', drain).off('error', error).off('close', close)
   }
 
   #take (chunk: Buffer): void {
@@ -202,6 +178,7 @@ export class TcpTransport implements Transport, Shaped, Connection {
     TcpTransport.#handshakes.delete(this)
     TcpTransport.#farewells.delete(this)
     this.#isClosing = true
+    this.#queue.drop()
     this.#handshake?.reject(this.#reason ?? new Error('the connection closed during the handshake'))
     this.#handshake = undefined
     this.onClose(this.#reason)
@@ -209,7 +186,7 @@ export class TcpTransport implements Transport, Shaped, Connection {
 }
 
 // Strings are mostly short opening tags; one buffer takes them and the stanzas' bytes together.
-function join (parts: readonly (Buffer | string)[]): Buffer | string {
+function join (parts: readonly Part[]): Part {
   const [first] = parts
   if (parts.length === 1 && first !== undefined) return first
   let length = 0

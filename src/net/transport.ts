@@ -23,6 +23,10 @@ export interface Transport {
   readonly secure: SecureInfo | undefined
   /** Bytes written that the peer has not taken yet. */
   readonly bufferedBytes: number
+  /** How much was ever handed to the socket: while more waits, it grows as the peer reads. */
+  readonly sentBytes: number
+  /** Resolves when little is left to be read, or nothing can be any more; nothing returned where that is so now. */
+  drained (): Promise<void> | undefined
   /** Sends in order; what one tick writes to TCP leaves in one write, while on a WebSocket each call is a message. */
   write (data: Buffer | string): void
   /** Closes when what was written has left. */

@@ -12,12 +12,12 @@ import { XmlError } from '../xml/xml-error.ts'
 import type { XmlErrorCondition } from '../xml/xml-error.ts'
 import { plainAddress } from './addresses.ts'
 import type { AddressLimit } from './addresses.ts'
-import { flushLast } from './flush.ts'
-import type { Connection } from './flush.ts'
 import { refuseUpgrade } from './http.ts'
 import { isFromBalancer, peerAddress } from './proxy-protocol.ts'
 import type { Shaped, Shaper } from './shaper.ts'
 import type { Transport } from './transport.ts'
+import { WriteQueue } from './write-queue.ts'
+import type { Outlet, Part } from './write-queue.ts'
 
 const SUBPROTOCOL = 'xmpp'
 const NORMAL = 1000
@@ -147,7 +147,7 @@ class PatientWebSocket extends WebSocket {
   }
 }
 
-class WebSocketTransport implements Transport, Shaped, Connection {
+class WebSocketTransport implements Transport, Shaped, Outlet {
   readonly kind = 'websocket'
   readonly remoteAddress: string
   readonly mayBePlain: boolean
@@ -162,10 +162,7 @@ class WebSocketTransport implements Transport, Shaped, Connection {
   readonly #shaper: Shaper | undefined
   /** Messages that came in one chunk with one that led to a pause, and why there are no more. */
   #unread: (Buffer | XmlError)[] = []
-  #queue: (Buffer | string)[] | undefined
-  /** What earlier turns wrote and may not be sent yet. */
-  #held: (readonly (Buffer | string)[])[] | undefined
-  #queuedBytes = 0
+  readonly #queue = new WriteQueue(this)
   #pauses = 0
   #isClosing = false
   /** With which code the connection is closed: another than this where it could not be read. */
@@ -186,56 +183,43 @@ class WebSocketTransport implements Transport, Shaped, Connection {
     webSocket.on('pong', () => { this.#isAlive = true })
     webSocket.on('error', error => { this.#reason ??= error })
     webSocket.on('close', () => this.#finish())
+    socket.on('drain', () => { this.#queue.pump() })
   }
 
   get bufferedBytes (): number {
-    return this.#queuedBytes + this.#webSocket.bufferedAmount
+    return this.#queue.bytes + this.#webSocket.bufferedAmount
   }
 
-  write (data: Buffer | string): void {
-    if (this.#isClosing) return
-    this.#queuedBytes += data.length
-    if (this.#queue) {
-      this.#queue.push(data)
-      return
-    }
-    this.#queue = [data]
-    flushLast(this)
+  get sentBytes (): number {
+    return this.#queue.sent
   }
 
-  flush (): void {
-    const messages = this.#queue ?? []
-    this.#queue = undefined
-    this.#send(messages)
+  drained (): Promise<void> | undefined {
+    return this.#queue.drained()
   }
 
-  hold (): void {
-    this.#held ??= []
-    this.#held.push(this.#queue ?? [])
-    this.#queue = undefined
+  write (data: Part): void {
+    if (!this.#isClosing) this.#queue.write(data)
   }
 
-  release (mayBeSaid: boolean): void {
-    const messages = this.#held?.shift()
-    if (this.#held?.length === 0) this.#held = undefined
-    if (mayBeSaid) this.#send(messages ?? [])
-    else this.destroy()
+  get isBlocked (): boolean {
+    return this.#socket.writableNeedDrain
   }
 
-  #send (messages: readonly (Buffer | string)[]): void {
+  send (messages: readonly Part[]): void {
     this.#socket.cork()
-    for (const message of messages) {
-      this.#queuedBytes -= message.length
-      this.#webSocket.send(message, { binary: false })
-    }
-    if (this.#isClosing && !this.#queue && !this.#held) this.#webSocket.end(this.#code)
+    for (const message of messages) this.#webSocket.send(message, { binary: false })
     this.#socket.uncork()
+  }
+
+  end (): void {
+    this.#webSocket.end(this.#code)
   }
 
   close (): void {
     if (this.#isClosing) return
     this.#isClosing = true
-    if (!this.#queue && !this.#held) this.#webSocket.end(this.#code)
+    this.#queue.end()
     // The peer's answer is to be read, whatever was paused.
     this.#pauses = 0
     this.#webSocket.resume()
@@ -243,8 +227,7 @@ class WebSocketTransport implements Transport, Shaped, Connection {
 
   destroy (): void {
     this.#isClosing = true
-    this.#queue = this.#held = undefined
-    this.#queuedBytes = 0
+    this.#queue.drop()
     this.#webSocket.terminate()
   }
 
@@ -306,6 +289,7 @@ class WebSocketTransport implements Transport, Shaped, Connection {
 
   #finish (): void {
     this.#isClosing = true
+    this.#queue.drop()
     this.#unread = []
     this.onClose(this.#reason)
   }

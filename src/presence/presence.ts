@@ -2,13 +2,16 @@
  * Presence (RFC 6121 §4) and the stanzas by which subscriptions are asked for and given (§3): what an account's
  * sessions send goes to whom it should, and what reaches the account is answered or handed to its sessions.
  */
+import type { Logger } from '../log.ts'
 import type { Rosters } from '../roster/roster.ts'
 import type { SubscriptionState, SubscriptionType } from '../roster/subscription.ts'
 import { removal } from '../roster/subscription.ts'
 import type { Router } from '../routing/router.ts'
 import type { Account } from '../session/account.ts'
 import type { EventTable } from '../session/events.ts'
+import { pace } from '../session/pace.ts'
 import type { Session } from '../session/session.ts'
+import { inBackground } from '../util/background.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { storedStanza } from '../xmpp/read-stanza.ts'
@@ -17,20 +20,28 @@ import type { Presence } from '../xmpp/stanza.ts'
 
 /** Whom a session may have sent presence directly before the oldest is forgotten. */
 const MAX_DIRECTED = 1000
+/** The default of what a presence stanza may weigh: others get it unasked, again and again. */
+const MAX_BYTES = 16_384
 
 export class Presences {
   readonly #rosters: Rosters
   readonly #router: Router
   readonly #events: EventTable
+  readonly #log: Logger
+  readonly #maxBytes: number
 
-  constructor (rosters: Rosters, router: Router, events: EventTable) {
+  /** A presence stanza of a client may weigh `maxBytes`. */
+  constructor (rosters: Rosters, router: Router, events: EventTable, log: Logger, maxBytes = MAX_BYTES) {
     this.#rosters = rosters
     this.#router = router
     this.#events = events
+    this.#log = log
+    this.#maxBytes = maxBytes
   }
 
   /** A session's own presence stanza, on its way out. A promise means that what follows must wait. */
   send (presence: Presence, sender: Session): void | Promise<void> {
+    if (presence.weight > this.#maxBytes) return this.#router.refuse(presence, tooLarge(this.#maxBytes), sender)
     const subscription = subscriptionType(presence)
     if (subscription) return this.#sendSubscription(presence, subscription, sender)
     if (presence.to) return this.#sendDirected(presence, presence.to, sender)
@@ -57,18 +68,25 @@ export class Presences {
     session.priority = priority
     session.account.touch()
     this.#broadcast(presence, session)
-    if (isInitial) this.#greet(session)
+    if (isInitial) inBackground(this.#log, 'what a session is told when it comes online', pace(session, this.#greet(session)))
     if (!wasReachable && priority >= 0) this.#events.reachable(session)
   }
 
-  /** What a session that has become available is told. */
-  #greet (session: Session): void {
-    this.#probe(session)
+  /** What a session that has become available is told, step by step: others decide how much that is. */
+  * #greet (session: Session): Generator<void | Promise<void>> {
+    for (const step of this.#greetings(session)) {
+      yield step
+      if (!session.available) return
+    }
+  }
+
+  * #greetings (session: Session): Generator<void | Promise<void>> {
+    yield * this.#probe(session)
     for (const other of session.account.sessions) {
-      if (other !== session && other.presence) session.deliver(other.presence.withAddress(other.jid, session.jid))
+      if (other !== session && other.presence) yield session.deliver(other.presence.withAddress(other.jid, session.jid))
     }
     // RFC 6121 §3.1.3: again at each login until it is answered.
-    for (const request of this.#rosters.requests(session.account)) session.deliver(storedStanza(request))
+    for (const request of this.#rosters.requests(session.account)) yield session.deliver(storedStanza(request))
   }
 
   // RFC 6121 §4.2.2, §4.4.2 and §4.5.2: to the subscribers and to the user's own resources.
@@ -82,11 +100,11 @@ export class Presences {
   }
 
   // RFC 6121 §4.3.1; from the full address, as RFC 3921 had it: the session that asks is the only one to be answered.
-  #probe (session: Session): void {
+  * #probe (session: Session): Generator<void | Promise<void>> {
     for (const item of this.#rosters.of(session.account).items.values()) {
       const { subscription } = item.state
       if (subscription !== 'to' && subscription !== 'both') continue
-      this.#router.sendQuietly(makePresence('probe', { from: session.jid, to: item.jid }), session)
+      yield this.#router.postFor(makePresence('probe', { from: session.jid, to: item.jid }), session)
     }
   }
 
@@ -219,6 +237,11 @@ export class Presences {
     }
     if (type === 'unsubscribe' && maySee(before)) this.#tell(account, contact, 'unavailable') // §3.3.3
   }
+}
+
+// RFC 6120 §13.12.
+function tooLarge (most: number): StanzaError {
+  return new StanzaError('policy-violation', `presence may have ${most} bytes`)
 }
 
 /** Whether the contact sees the user's presence. */

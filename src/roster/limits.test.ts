@@ -1,5 +1,5 @@
 /** How much a roster holds: what its owner lists, and what others leave there (RFC 6120 §13.12). */
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Account } from '../session/account.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { presence } from '../xmpp/stanza.ts'
@@ -33,15 +33,42 @@ test('a full roster takes no more contacts, by set or by request, and lets those
   expect([...rosters.of(account).items.keys()]).toEqual(['contact0@localhost', 'contact1@localhost'])
 })
 
-test('requests that nobody answers don\'t pile up without end', async () => {
-  const { rosters, account } = setUp()
-  const delivered: string[] = []
+async function asks (rosters: Rosters, account: Account, from: Jid, id = 'ask'): Promise<void> {
+  await rosters.received(account, presence('subscribe', { from, to: OWNER, id }), from, 'subscribe', () => {})
+}
 
-  for (let i = 0; i < 10; i++) {
-    const request = presence('subscribe', { from: contact(i), to: OWNER })
-    await rosters.received(account, request, contact(i), 'subscribe', () => { delivered.push(contact(i).local) })
-  }
+describe('requests that nobody answers', () => {
+  test('do not pile up without end: those that have waited longest are forgotten', async () => {
+    const { rosters, account } = setUp()
 
-  expect(rosters.requests(account)).toHaveLength(2 * MAX_ITEMS)
-  expect(delivered).toHaveLength(2 * MAX_ITEMS)
+    for (let i = 0; i < 1010; i++) await asks(rosters, account, contact(i))
+
+    expect(rosters.requests(account)).toHaveLength(1000)
+    expect(rosters.item(account, contact(9))).toBeUndefined()
+    expect(rosters.item(account, contact(10))?.state.pendingIn).toBe(true)
+  })
+
+  test('do not grow without end: the largest are forgotten, however many, and the others stay', async () => {
+    const { rosters, account } = setUp()
+    await asks(rosters, account, contact(0))
+
+    for (let i = 1; i <= 100; i++) await asks(rosters, account, contact(i), 'x'.repeat(16_000))
+    await asks(rosters, account, contact(101))
+
+    const requests = rosters.requests(account)
+    expect(requests.join('').length).toBeLessThan(1024 * 1024)
+    expect(requests.length).toBeGreaterThan(60)
+    expect(rosters.item(account, contact(0))?.state.pendingIn).toBe(true)
+    expect(rosters.item(account, contact(101))?.state.pendingIn).toBe(true)
+  })
+
+  test('leave an item that the user has listed where it is', async () => {
+    const { rosters, account } = setUp()
+    await rosters.set(account, contact(0), 'Romeo', [])
+    await asks(rosters, account, contact(0), 'x'.repeat(16_100))
+
+    for (let i = 1; i <= 70; i++) await asks(rosters, account, contact(i), 'x'.repeat(16_000))
+
+    expect(rosters.item(account, contact(0))).toMatchObject({ name: 'Romeo', request: undefined, state: { pendingIn: false } })
+  })
 })

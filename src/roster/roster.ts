@@ -14,6 +14,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import { NS_CLIENT, NS_ROSTER } from '../xmpp/ns.ts'
 import { iq } from '../xmpp/stanza.ts'
 import type { Presence } from '../xmpp/stanza.ts'
+import { tooManyRequests } from './requests.ts'
 import type { RosterStore } from './store.ts'
 import { receiveSubscription, sendSubscription } from './subscription.ts'
 import type { SubscriptionState, SubscriptionType } from './subscription.ts'
@@ -124,7 +125,6 @@ export class Rosters {
     let isDelivered = false
     let received: Received = { reply: undefined, before: NO_SUBSCRIPTION }
     await this.#change(account, contact, item => {
-      if (!item && this.#of(account).items.size >= 2 * this.#maxItems) return // more requests than anybody answers
       const before = item?.state ?? NO_SUBSCRIPTION
       const { state, reply, push, deliver: isForSessions } = receiveSubscription(before, type)
       isDelivered = isForSessions
@@ -134,7 +134,13 @@ export class Rosters {
       if (!push && request === item?.request && state === before) return
       return { ...(item ?? newItem(contact)), state, request }
     }, () => { if (isDelivered) deliver() })
+    for (const { jid } of tooManyRequests(this.#of(account).items.values())) await this.#dropRequest(account, jid)
     return received
+  }
+
+  async #dropRequest (account: Account, contact: Jid): Promise<void> {
+    await this.#change(account, contact, item =>
+      item && { ...item, state: { ...item.state, pendingIn: false }, request: undefined })
   }
 
   /** The requests that wait for the account's answer. */

@@ -111,7 +111,12 @@ export class Router {
 
   /** Sends on the account's behalf what its guards let pass, and nothing, without a word, where they don't. */
   sendQuietly (stanza: Stanza, sender: Session): void {
-    if (!this.#stages.guardSent(stanza, sender)) this.post(stanza)
+    neverRejects(this.postFor(stanza, sender)) // as `postAndWait`
+  }
+
+  /** The same, in order: a promise means that it is not handed over yet. It never rejects. */
+  postFor (stanza: Stanza, sender: Session): void | Promise<void> {
+    if (!this.#stages.guardSent(stanza, sender)) return this.postAndWait(stanza)
   }
 
   /** Routes what nobody waits for; whatever breaks on its way is logged and costs that stanza. */

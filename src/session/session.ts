@@ -28,6 +28,8 @@ export interface SessionStream {
   readonly remoteAddress: string
   /** Written and not yet taken by the client. */
   readonly bufferedBytes: number
+  /** Resolves when the client has read most of it, or never will; nothing returned where that is so now. */
+  drained (): Promise<void> | undefined
   write (stanza: Stanza): void
   writeElement (element: Element): void
   close (error?: StreamError): void
@@ -137,6 +139,14 @@ export class Session implements SessionInfo {
   /** Writes an element that is no stanza. */
   send (nonza: Element): void {
     this.#stream?.writeElement(nonza)
+  }
+
+  /**
+   * When the client may be sent more of what can wait: bursts of the server's own making wait for it, so that no client
+   * is ever sent more than it can read. Nothing returned: now.
+   */
+  drained (): Promise<void> | undefined {
+    return this.#stream?.drained()
   }
 
   /** Ends the session's stream with the error; what ends with the stream follows from its closing. */

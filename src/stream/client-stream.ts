@@ -19,6 +19,8 @@ import { Negotiation } from './negotiation.ts'
 import type { NegotiationParts } from './negotiation.ts'
 import { isUnfinished, MAX_UNREAD_BYTES } from './seat.ts'
 import type { Seat } from './seat.ts'
+import { isStuck, notRead, observe } from './unread.ts'
+import type { Backlog } from './unread.ts'
 
 export interface StreamParts extends NegotiationParts {
   /** Told when a stream is over, after its session was dealt with. */
@@ -57,6 +59,7 @@ export class ClientStream implements GatewayStream {
   #isPaused = false
   #heardAt: number
   #pingedAt = 0
+  #backlog: Backlog | undefined
 
   constructor (transport: Transport, parts: StreamParts, now: number) {
     this.#transport = transport
@@ -73,6 +76,8 @@ export class ClientStream implements GatewayStream {
 
   get remoteAddress (): string { return this.#transport.remoteAddress }
   get bufferedBytes (): number { return this.#transport.bufferedBytes }
+  /** Where the client has much to read, as of the last check. */
+  get backlog (): Backlog | undefined { return this.#backlog }
   get lang (): string | undefined { return this.#lang }
   get kind (): Transport['kind'] { return this.#transport.kind }
   get isClosed (): boolean { return this.#isClosed }
@@ -97,14 +102,17 @@ export class ClientStream implements GatewayStream {
     if (!this.#isBusy) this.#pump()
   }
 
-  /** Takes what is whole, until something has to be waited for. */
+  /** Takes what is whole, until something has to be waited for. Who does not read answers is not asked for more. */
   #pump (): void {
     try {
       while (!this.#isClosed) {
-        const part = this.#framing.next()
-        if (!part && this.#fault) throw this.#fault
-        if (!part) return
-        const done = this.#take(part)
+        let done: void | Promise<void> = this.#transport.drained()
+        if (!done) {
+          const part = this.#framing.next()
+          if (!part && this.#fault) throw this.#fault
+          if (!part) return
+          done = this.#take(part)
+        }
         if (done) {
           this.#isBusy = true
           done.then(() => { this.#goOn() }, error => { this.#fail(error) })
@@ -186,10 +194,14 @@ export class ClientStream implements GatewayStream {
     this.#isUnread()
   }
 
+  drained (): Promise<void> | undefined {
+    return this.#isClosed ? undefined : this.#transport.drained()
+  }
+
   /** Whether the client left too much unread; its stream is over then. */
   #isUnread (): boolean {
     if (this.#transport.bufferedBytes <= (this.#seat ? MAX_UNREAD_BYTES : UNKNOWN_CLIENT_UNREAD_BYTES)) return false
-    this.close(new StreamError('resource-constraint', 'what was sent is not being read'))
+    this.close(notRead())
     return true
   }
 
@@ -205,7 +217,7 @@ export class ClientStream implements GatewayStream {
     if (this.#isGone) this.#finish()
   }
 
-  /** Looks whether the client is late: with its login, or with any sign of life. */
+  /** Looks whether the client is late: with its login, with reading, or with any sign of life. */
   check (now: number): void {
     try { this.#check(now) } catch (error) { this.#fail(error) }
   }
@@ -216,13 +228,21 @@ export class ClientStream implements GatewayStream {
       if (now - this.#startedAt > loginSeconds * 1000) this.close(new StreamError('connection-timeout', 'no login'))
       return
     }
-    if (idleSeconds === 0 || now - this.#heardAt < idleSeconds * 1000) return
+    this.#lookAtBacklog(now)
+    if (this.#isClosed || idleSeconds === 0 || now - this.#heardAt < idleSeconds * 1000) return
     if (this.#pingedAt < this.#heardAt) {
       this.#pingedAt = now
       this.#seat.ping()
     } else if (now - this.#pingedAt > Math.min(PATIENCE_MS, idleSeconds * 1000)) {
       this.close(new StreamError('connection-timeout', 'no sign of life'))
     }
+  }
+
+  #lookAtBacklog (now: number): void {
+    const before = this.#backlog
+    const backlog = this.#backlog = observe(before, this.#transport, now)
+    if (backlog && isStuck(backlog, this.#transport, now)) return this.close(notRead())
+    if (before && backlog !== before) this.#heardAt = now // who reads is alive, be he not heard meanwhile
   }
 
   #fail (error: unknown): void {

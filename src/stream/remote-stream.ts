@@ -6,6 +6,7 @@ import type { Bus, NodeId } from '../cluster/bus.ts'
 import type { EnterRequest } from '../cluster/protocol.ts'
 import type { Logger } from '../log.ts'
 import type { Element } from '../xml/element.ts'
+import { ENOUGH_BYTES } from '../net/write-queue.ts'
 import { storedFrame } from '../xml/stored.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
@@ -13,6 +14,7 @@ import { Bundle } from './bundle.ts'
 import { errorRecord } from './relayed.ts'
 import { isUnfinished, MAX_UNREAD_BYTES } from './seat.ts'
 import type { NegotiatedStream, Seat } from './seat.ts'
+import { notRead } from './unread.ts'
 
 /** What was taken is told in steps: well below what a gateway may send ahead. */
 const TAKEN_STEP = 16
@@ -43,6 +45,7 @@ export class RemoteStream implements NegotiatedStream {
   #takenBytes = 0
   /** What went to the gateway and was not read, as far as is known. */
   #unreadBytes = 0
+  #drained: PromiseWithResolvers<void> | undefined
 
   constructor ({ stream, remoteAddress, lang, transport }: EnterRequest, parts: RemoteStreamParts) {
     this.id = stream
@@ -118,17 +121,31 @@ export class RemoteStream implements NegotiatedStream {
   /** The client has read so many bytes more. */
   read (bytes: number): void {
     this.#unreadBytes -= bytes
+    if (this.bufferedBytes <= ENOUGH_BYTES) this.#wake()
+  }
+
+  drained (): Promise<void> | undefined {
+    if (this.#isClosed || this.#loss || this.bufferedBytes <= ENOUGH_BYTES) return
+    this.#drained ??= Promise.withResolvers()
+    return this.#drained.promise
+  }
+
+  #wake (): void {
+    this.#drained?.resolve()
+    this.#drained = undefined
   }
 
   /** The client's connection is gone. What it had sent is dealt with first. */
   lost (mayResume: boolean): void {
     if (this.#isClosed) return
     this.#loss = { mayResume }
+    this.#wake()
     if (!this.#isBusy) this.#finish(mayResume)
   }
 
   #finish (mayResume: boolean): void {
     this.#isClosed = true
+    this.#wake()
     this.#seat?.lost(mayResume)
     this.#seat = undefined
     this.#parts.closed(this)
@@ -139,9 +156,7 @@ export class RemoteStream implements NegotiatedStream {
   write (stanza: Stanza): void {
     if (this.#isClosed || this.#loss) return
     this.#bundle.writeStanza(stanza)
-    if (this.bufferedBytes > MAX_UNREAD_BYTES) {
-      this.close(new StreamError('resource-constraint', 'what was sent is not being read'))
-    }
+    if (this.bufferedBytes > MAX_UNREAD_BYTES) this.close(notRead())
   }
 
   writeElement (element: Element): void {

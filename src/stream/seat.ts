@@ -7,8 +7,11 @@ import type { Frame } from '../xml/framer.ts'
 import type { StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 
-/** What a client that does not read may leave unread before it counts as gone. */
-export const MAX_UNREAD_BYTES = 16 * 1024 * 1024
+/**
+ * What a client may leave unread at most. No burst of the server's own making is so large: it waits for the client to
+ * read.
+ */
+export const MAX_UNREAD_BYTES = 128 * 1024 * 1024
 
 /** Where a bound client's elements go. */
 export interface Seat {

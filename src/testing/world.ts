@@ -172,6 +172,7 @@ export class Client {
   readonly #answers = new Map<string, (answer: Stanza) => void>()
   #nextId = 0
   readonly #turns = new Turns()
+  #busy: PromiseWithResolvers<void> | undefined
   /** Why the server ended the stream. */
   ended: StreamError | undefined
 
@@ -185,6 +186,7 @@ export class Client {
     const stream: SessionStream = {
       remoteAddress: '127.0.0.1',
       bufferedBytes: 0,
+      drained: () => this.#busy?.promise,
       write: stanza => { if (this.#stream === stream) this.#take(stanza) },
       writeElement: element => { if (this.#stream === stream) this.#received.push(element) },
       close: error => {
@@ -204,6 +206,15 @@ export class Client {
     const answer = stanza.kind === 'iq' && stanza.id !== undefined ? this.#answers.get(stanza.id) : undefined
     if (answer && (stanza.type === 'result' || stanza.type === 'error')) answer(stanza)
     else this.#received.push(stanza)
+  }
+
+  /** It has enough to read until what is returned is called. */
+  hasEnough (): () => void {
+    const busy = this.#busy = Promise.withResolvers<void>()
+    return () => {
+      this.#busy = undefined
+      busy.resolve()
+    }
   }
 
   /** Its stream is gone, without a word. */

@@ -97,6 +97,11 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     this.children = children
   }
 
+  /** How many bytes of it are its sender's to choose, more or less: its content and what attributes it has besides addresses. */
+  get weight (): number {
+    return this.inner.length + this.attributes.length + (this.id?.length ?? 0) + (this.lang?.length ?? 0)
+  }
+
   /** The child of that name and namespace, without a tree. */
   has (name: string, ns: string): boolean {
     for (const child of this.children) if (child.name === name && child.ns === ns) return true
