@@ -15,6 +15,9 @@ export interface News {
 /** What an owner's conversation with a peer has come to; 0 for nothing. */
 export interface Status { readonly delivered: number, readonly displayed: number }
 
+/** Characters in which a message's opening tag has room: all else of a large one is better not read. */
+const MAX_HEADER = 16_384
+
 /** How far back in a conversation an id is looked for. */
 const MAX_BACK = 500
 
@@ -36,7 +39,7 @@ async function moveTo (db: Database, news: readonly News[]): Promise<void> {
           select seq, stanza from archive_message as m
           where archive_conversation(m.owner, m.peer) = archive_conversation(news.owner, news.peer)
             and m.owner = news.owner and m.peer = news.peer and is_sent order by seq desc limit ${MAX_BACK}
-        ) as recent where strpos(split_part(stanza, '>', 1), news.attribute) > 0 limit 1
+        ) as recent where strpos(split_part(left(stanza, ${MAX_HEADER}), '>', 1), news.attribute) > 0 limit 1
       ) as seq
       from unnest($1::text[], $2::text[], $3::text[], $4::int8[]) as news (owner, peer, attribute, is_displayed)
     ) as found where seq is not null group by owner, peer

@@ -3,16 +3,21 @@
  * its author retracts is replaced by a tombstone in the archives of both sides, as is what corrected it (XEP-0308: Last
  * Message Correction), at the latest before the server serves anybody again.
  */
-import { extension, form, Jid, StanzaError } from '../../src/extension/api.ts'
-import type { ExtensionHost, Message } from '../../src/extension/api.ts'
-import { Carrier } from './carrier.ts'
-import { awaitRetractions, carryOutWaiting, remove } from './store.ts'
-import type { Entombed } from './store.ts'
+import { extension, FairQueue, form, FullError, Jid, neverRejects, StanzaError } from '../../src/extension/api.ts'
+import type { ExtensionHost, Message, Stanza } from '../../src/extension/api.ts'
+import { awaitRetractions, carryOut, readWaiting, remove } from './store.ts'
+import type { Entombed, Place } from './store.ts'
 
 const NS = 'urn:xmpp:message-retract:1'
 
-/** A database that was away is asked again. */
+/** What could not be carried out is tried again. */
 const RETRY_MS = 60_000
+
+/** Looking for a message is not cheap: so many retractions of one author may wait for that, in all archives together. */
+const MAX_WAITING = 200
+
+/** So many are carried out before a server serves anybody, and the rest while it does. */
+const MAX_AT_START = 1000
 
 const NODE = 'urn:heliograph:retraction:delete'
 const ID = /^[1-9]\d{0,14}$/
@@ -22,15 +27,13 @@ export const retraction = extension({
   name: 'retraction',
   xeps: ['0424@0.4.2'],
   async setup (host) {
-    const failed = (error: unknown): void => { // the database's: what waits is carried out the next time
-      host.log.error({ err: error }, 'a message that was retracted could not be replaced')
-    }
-    const done = (entombed: Entombed): void => { forgetInRoom(host, entombed).catch(failed) }
-    const carrier = new Carrier(() => carryOutWaiting(host.db, done, failed), failed)
-    await carryOutWaiting(host.db, () => {}, failed).catch(failed) // what the end of the server before this one left
-    host.every(RETRY_MS, () => { carrier.ask() })
+    const queue = new FairQueue({ atOnce: 1, waitingEach: MAX_WAITING })
+    await carryOutAtStart(host)
+    host.every(RETRY_MS, async () => {
+      for (const place of await readWaiting(host.db, MAX_WAITING)) neverRejects(inTurn(host, queue, '', place))
+    })
 
-    offerRemoval(host, task => carrier.inTurn(task))
+    offerRemoval(host, queue)
     host.feature(NS)
     host.feature(NS, 'account')
     host.feature(`${NS}#tombstone`, 'account')
@@ -38,16 +41,53 @@ export const retraction = extension({
     host.feature(`${NS}#tombstone`, 'room')
     host.payload(NS, { store: true, copy: true, wake: false })
     host.keepWith(NS, awaitRetractions)
-    const retract = (message: Message): void => { if (message.has('retract', NS)) carrier.add() }
-    host.on('send', 'guard', stanza => {
-      if (!carrier.isFull || stanza.kind !== 'message' || !stanza.has('retract', NS)) return
-      return new StanzaError('resource-constraint', 'too many retractions wait')
+    const retract = (message: Message, author: Jid | undefined, owner: Jid): void => {
+      if (!author || !message.has('retract', NS)) return
+      neverRejects(inTurn(host, queue, author.toString(), { owner: owner.toString(), seq: seqOf(message) }))
+    }
+    host.on('send', 'guard', (stanza, { account }) => {
+      if (stanza.kind !== 'message' || !stanza.has('retract', NS) || !queue.isFull(account.jid.toString())) return
+      return new StanzaError('resource-constraint', 'too many of your retractions wait')
     })
-    host.on('send', 'fanout', retract)
-    host.on('receive', 'fanout', retract)
-    host.on('room', 'fanout', retract)
+    host.on('send', 'fanout', (message, { account }) => { retract(message, account.jid, account.jid) })
+    host.on('receive', 'fanout', (message, account) => { retract(message, authorOf(host, message), account.jid) })
+    host.on('room', 'fanout', (message, room, sender) => { retract(message, sender?.account ?? room.jid, room.jid) })
   },
 })
+
+/** Where it is kept; where that is not said, it is among what the archive's owner has sent. */
+function seqOf ({ archiveId }: Message): number | undefined {
+  return archiveId === undefined ? undefined : Number(archiveId)
+}
+
+/** Whose a message is: an account's, or an occupant's. */
+function authorOf ({ roomDomains }: ExtensionHost, { from }: Stanza): Jid | undefined {
+  return from && roomDomains.includes(from.domain) ? from : from?.bare
+}
+
+/**
+ * Carries out one retraction, or what an account has sent, when it is its author's turn. What is too much, or fails,
+ * waits on.
+ */
+async function inTurn (host: ExtensionHost, queue: FairQueue, author: string, place: Place): Promise<void> {
+  try {
+    for (const entombed of await queue.run(author, () => carryOut(host.db, place))) await forgetInRoom(host, entombed)
+  } catch (error) { // the database's, or too many wait: the next time, then
+    if (!(error instanceof FullError)) host.log.error({ err: error }, 'a message that was retracted could not be replaced')
+  }
+}
+
+/** What the end of the server before this one left. */
+async function carryOutAtStart ({ db, log }: ExtensionHost): Promise<void> {
+  const failed = (error: unknown): void => { // the database's, or one of them can't be carried out: the next time, then
+    log.error({ err: error }, 'a message that was retracted could not be replaced')
+  }
+  try {
+    for (const place of await readWaiting(db, MAX_AT_START)) await carryOut(db, place).catch(failed)
+  } catch (error) { // the database's
+    failed(error)
+  }
+}
 
 /** §5: newcomers to a room are not shown what was taken back. */
 async function forgetInRoom (host: ExtensionHost, { owner, seqs }: Entombed): Promise<void> {
@@ -60,7 +100,7 @@ async function forgetInRoom (host: ExtensionHost, { owner, seqs }: Entombed): Pr
  * A command (XEP-0050: Ad-Hoc Commands) by which an account's owner empties messages of its archive, in turn with the
  * rest.
  */
-function offerRemoval (host: ExtensionHost, inTurn: (task: () => Promise<void>) => Promise<void>): void {
+function offerRemoval (host: ExtensionHost, queue: FairQueue): void {
   host.command({
     node: NODE,
     name: 'Delete messages from my archive',
@@ -68,8 +108,8 @@ function offerRemoval (host: ExtensionHost, inTurn: (task: () => Promise<void>) 
     async run (values, { account }) {
       const ids = values.get('ids') ?? []
       if (ids.length > MAX_IDS || !ids.every(id => ID.test(id))) throw new StanzaError('bad-request', 'these are not ids')
-      let count = 0
-      await inTurn(async () => { count = await remove(host.db, account.jid, ids.map(Number), Date.now()) })
+      if (queue.isFull(account.jid.toString())) throw new StanzaError('resource-constraint', 'too many of your retractions wait')
+      const count = await queue.run(account.jid.toString(), () => remove(host.db, account.jid, ids.map(Number), Date.now()))
       return `${count} deleted`
     },
   })

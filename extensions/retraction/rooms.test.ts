@@ -79,3 +79,37 @@ test('the room itself takes back what anybody wrote, with who did it and why (XE
   expect(told).toContain(`by='${COVEN}'`)
   expect((await kept(server))[0]).toMatch(/<retracted [^>]*><moderated [^>]*by='coven@conference.localhost\/firstwitch'\/><reason[^>]*>spam<\/reason><\/retracted>$/)
 })
+
+/** What one says to another in the room alone. */
+const privately = (id: string, content: string): string =>
+  `<message to='${COVEN}/firstwitch' type='chat' id='${id}'>${content}<x xmlns='http://jabber.org/protocol/muc#user'/></message>`
+const RETRACT_ONE = "<retract id='one' xmlns='urn:xmpp:message-retract:1'/>"
+
+async function whispers (server: World): Promise<readonly string[]> {
+  const rows = await server.db.query<{ stanza: string }>(
+    "select stanza from archive_message where owner = 'crone1@localhost' and not is_sent order by seq")
+  return rows.map(({ stanza }) => stanza)
+}
+
+test('who takes the nick of another does not take back what that one said to somebody (§5)', async () => {
+  const { server, crone, hag } = await coven()
+  await hag.sends(privately('one', '<body>psst</body>'))
+  await hag.sends(`<presence type='unavailable' to='${COVEN}/thirdwitch'/>`)
+  const thief = await inside(server, 'thief@localhost/pda', 'thirdwitch')
+
+  await thief.sends(privately('no-one', RETRACT_ONE))
+
+  await crone.received()
+  expect((await whispers(server))[0]).toContain('<body>psst</body>')
+})
+
+test('who said something to somebody takes it back under whatever nick', async () => {
+  const { server, crone, hag } = await coven()
+  await hag.sends(privately('one', '<body>psst</body>'))
+  await hag.sends(`<presence to='${COVEN}/oldhag'/>`)
+
+  await hag.sends(privately('no-one', RETRACT_ONE))
+
+  await crone.received()
+  await expect.poll(async () => (await whispers(server))[0]).toContain('<retracted ')
+})

@@ -13,8 +13,18 @@ const MAX_BACK = 5000
 /** A number of an archive. */
 const SEQ = /^[1-9]\d{0,14}$/
 
-/** So many retractions are looked at in one go. */
-const STEP = 100
+/** Messages of one id that are looked at for whose they are: as many as a room's occupants may choose by chance. */
+const MAX_NAMESAKES = 20
+
+/** Corrections that are read at a time: each may be as large as a stanza may be. */
+const STEP = 10
+
+/** For how many milliseconds the database may look for corrections: whoever writes too much has the rest left as it is. */
+const MAX_SEARCH_MS = 2000
+const QUERY_CANCELED = '57014'
+
+/** Characters in which a message's opening tag has room: all else of a large one is better not read. */
+const MAX_HEADER = 16_384
 
 /** A retraction that an archive keeps. */
 interface Retraction {
@@ -36,7 +46,7 @@ interface WaitingRow extends Omit<Retraction, 'message'> {
   readonly stanza: string | null
 }
 
-interface Found { readonly seq: number, readonly message: Message }
+interface Found { readonly seq: number, readonly peer: string, readonly message: Message }
 
 /** Has these retractions carried out one day, whatever happens. */
 export async function awaitRetractions (db: Database, kept: readonly { readonly owner: string, readonly seq: number }[]): Promise<void> {
@@ -47,24 +57,29 @@ export async function awaitRetractions (db: Database, kept: readonly { readonly 
 /** What has become tombstones in one archive. */
 export interface Entombed { readonly owner: string, readonly seqs: readonly number[] }
 
-/** Carries out all retractions that wait, and tells of each; one that `failed` waits on. */
-export async function carryOutWaiting (
-  db: Database, done: (entombed: Entombed) => void, failed: (error: unknown) => void,
-): Promise<void> {
-  for (let last = { owner: '', seq: 0 }; ;) {
-    const rows = await db.query<WaitingRow>(`
-      select owner, seq, peer, is_sent as "isSent", sent_at as at, nullif(stanza, '') as stanza
-      from retraction_waiting left join archive_message using (owner, seq)
-      where (owner, seq) > ($1, $2) order by owner, seq limit ${STEP}`, [last.owner, last.seq])
-    for (const row of rows) await carryOut(db, row).then(seqs => { done({ owner: row.owner, seqs }) }).catch(failed)
-    const end = rows[STEP - 1]
-    if (!end) return
-    last = end
-  }
+/** A retraction that waits, or without a number all that wait of those that the archive's owner has sent. */
+export interface Place { readonly owner: string, readonly seq?: number | undefined }
+
+/** Some of those that wait, `most` at most. */
+export async function readWaiting (db: Database, most: number): Promise<readonly Place[]> {
+  return await db.query<Place>('select owner, seq from retraction_waiting order by owner, seq limit $1', [most])
 }
 
-/** Puts a tombstone in the place of what is retracted, and of its corrections, where the retraction is still kept. */
-async function carryOut (db: Database, { owner, seq, peer, isSent, at, stanza }: WaitingRow): Promise<readonly number[]> {
+/**
+ * Puts tombstones in the place of what is retracted, and of its corrections, where the retraction waits and is still
+ * kept.
+ */
+export async function carryOut (db: Database, { owner, seq }: Place): Promise<readonly Entombed[]> {
+  const rows = await db.query<WaitingRow>(`
+    select owner, seq, peer, is_sent as "isSent", sent_at as at, nullif(stanza, '') as stanza
+    from retraction_waiting left join archive_message using (owner, seq)
+    where owner = $1 and (seq = $2 or ($2 is null and is_sent)) order by seq`, [owner, seq ?? null])
+  const entombed: Entombed[] = []
+  for (const row of rows) entombed.push({ owner, seqs: await carryOutOne(db, row) })
+  return entombed
+}
+
+async function carryOutOne (db: Database, { owner, seq, peer, isSent, at, stanza }: WaitingRow): Promise<readonly number[]> {
   return await db.transaction(async tx => {
     const seqs = stanza === null ? [] : await entomb(tx, { owner, seq, peer, isSent, at, message: storedStanza(stanza) as Message })
     await tx.query('delete from retraction_waiting where owner = $1 and seq = $2', [owner, seq])
@@ -77,13 +92,18 @@ async function entomb (db: Database, retraction: Retraction): Promise<readonly n
   const retract = retraction.message.payload('retract', NS)
   const id = retract?.attrs.id
   if (id === undefined) return []
-  const found = type === 'groupchat' ? await findInRoom(db, retraction, id) : await findInConversation(db, retraction, id)
+  const original = type === 'groupchat' ? await findInRoom(db, retraction, id) : await findInConversation(db, retraction, id)
+  if (!original) return []
   // XEP-0425 §5: with who took it back, and why, where that was not its author.
   const besides = isOfRoom(retraction) ? retract?.getChildElements() : undefined
-  for (const { seq, message } of found) {
+  const seqs: number[] = []
+  const bury = async ({ seq, message }: Found): Promise<void> => {
     await replace(db, owner, seq, tombstone(message, { id: ownId, stamp: new Date(retraction.at).toISOString() }, besides))
+    seqs.push(seq)
   }
-  return found.map(({ seq }) => seq)
+  await bury(original)
+  for await (const correction of correctionsOf(db, { ...retraction, peer: original.peer }, original)) await bury(correction)
+  return seqs
 }
 
 /** Whether it is the room that takes something back, and not its author. */
@@ -91,25 +111,68 @@ function isOfRoom ({ owner, peer, message }: Retraction): boolean {
   return peer === owner && message.type === 'groupchat'
 }
 
-/** What has that id of its author's, and what corrected it. */
-async function findInConversation (db: Database, retraction: Retraction, id: string): Promise<readonly Found[]> {
-  const found = (await find(db, retraction, id)).filter(isNoRetraction)
-  const original = found.find(({ message }) => message.id === id)
-  return original ? [original, ...found.filter(({ seq, message }) => seq > original.seq && corrects(message, id))] : []
+/** What has that id of its author's: the newest. */
+async function findInConversation (db: Database, retraction: Retraction, id: string): Promise<Found | undefined> {
+  const { owner, peer, isSent, seq } = retraction
+  const rows = await db.query<Row>(`
+    select seq, stanza from (
+      select seq, stanza from archive_message
+      where archive_conversation(owner, peer) = archive_conversation($1, $2) and owner = $1 and peer = $2
+        and is_sent = $3 and seq < $4 order by seq desc limit ${MAX_BACK}
+    ) as recent
+    where strpos(split_part(left(stanza, ${MAX_HEADER}), '>', 1), ' id=''' || $5 || '''') > 0
+    order by seq desc limit ${MAX_NAMESAKES}`, [owner, peer, isSent, seq, escapeAttribute(id)])
+  return rows.map(row => foundIn(row, peer))
+    .find(found => found.message.id === id && isNoRetraction(found) && isOfSameAuthor(found.message, retraction))
 }
 
 /** XEP-0424 §5.1: the same by the id that the room gave it; what the room takes back may be anybody's (XEP-0425). */
-async function findInRoom (db: Database, retraction: Retraction, id: string): Promise<readonly Found[]> {
-  if (!SEQ.test(id)) return []
+async function findInRoom (db: Database, retraction: Retraction, id: string): Promise<Found | undefined> {
+  if (!SEQ.test(id)) return
   const [row] = await db.query<Row & { readonly peer: string }>(
     "select seq, peer, stanza from archive_message where owner = $1 and seq = $2 and stanza <> ''", [retraction.owner, Number(id)])
-  if (!row || (row.peer !== retraction.peer && !isOfRoom(retraction))) return []
-  const original = { seq: row.seq, message: storedStanza(row.stanza) as Message }
-  const { id: ownId } = original.message
-  const later = ownId === undefined ? [] : await find(db, { ...retraction, peer: row.peer }, ownId)
-  const all = [original, ...later.filter(({ seq, message }) => seq > row.seq && corrects(message, ownId))]
-  if (isOfRoom(retraction)) return all // whatever it calls itself
-  return isNoRetraction(original) ? all.filter(isNoRetraction) : []
+  if (!row || (row.peer !== retraction.peer && !isOfRoom(retraction))) return
+  const original = foundIn(row, row.peer)
+  return isOfRoom(retraction) || isNoRetraction(original) ? original : undefined // the room: whatever it calls itself
+}
+
+/** What corrected a message, between it and its retraction, of the same author. */
+async function* correctionsOf (db: Database, retraction: Retraction, original: Found): AsyncGenerator<Found> {
+  const { id } = original.message
+  if (id === undefined) return
+  for (let rows = await readCorrections(db, retraction, id, original.seq); rows.length > 0;) {
+    for (const row of rows) {
+      const found = foundIn(row, original.peer)
+      if (!corrects(found.message, id) || !isOfSameAuthor(found.message, retraction)) continue
+      if (isOfRoom(retraction) || isNoRetraction(found)) yield found
+    }
+    rows = await readCorrections(db, retraction, id, rows.at(-1)?.seq ?? Infinity)
+  }
+}
+
+/** The next of those behind a number that look like corrections of that id; none where that takes too long. */
+async function readCorrections (
+  db: Database, { owner, peer, isSent, seq }: Retraction, id: string, behind: number,
+): Promise<readonly Row[]> {
+  try {
+    return await db.transaction(async tx => {
+      await tx.query(`set local statement_timeout = ${MAX_SEARCH_MS}`)
+      const rows = await tx.query<Row>(`
+        select seq, stanza from archive_message
+        where archive_conversation(owner, peer) = archive_conversation($1, $2) and owner = $1 and peer = $2
+          and is_sent = $3 and seq > $4 and seq < $5 and strpos(stanza, '${NS_CORRECTION}') > 0 and strpos(stanza, $6) > 0
+        order by seq limit ${STEP}`, [owner, peer, isSent, behind, seq, escapeAttribute(id)])
+      await tx.query('set local statement_timeout = default')
+      return rows
+    })
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === QUERY_CANCELED) return []
+    throw error
+  }
+}
+
+function foundIn ({ seq, stanza }: Row, peer: string): Found {
+  return { seq, peer, message: storedStanza(stanza) as Message }
 }
 
 function isNoRetraction ({ message }: Found): boolean {
@@ -131,29 +194,21 @@ async function replace (db: Database, owner: string, seq: number, message: Messa
   await db.query('update archive_message set stanza = $3 where owner = $1 and seq = $2', [owner, seq, message.toBytes().toString()])
 }
 
-/** What has that id, or corrects what has it, of the same author: the newest first. */
-async function find (db: Database, { owner, peer, isSent, seq, message: retraction }: Retraction, id: string): Promise<readonly Found[]> {
-  const attribute = escapeAttribute(id)
-  const rows = await db.query<Row>(`
-    select seq, stanza from (
-      select seq, stanza from archive_message
-      where archive_conversation(owner, peer) = archive_conversation($1, $2) and owner = $1 and peer = $2
-        and is_sent = $3 and seq < $4 order by seq desc limit ${MAX_BACK}
-    ) as recent
-    where strpos(stanza, $5) > 0
-      and (strpos(split_part(stanza, '>', 1), ' id=''' || $5 || '''') > 0 or strpos(stanza, '${NS_CORRECTION}') > 0)
-    order by seq desc`, [owner, peer, isSent, seq, attribute])
-  return rows
-    .map(row => ({ seq: row.seq, message: storedStanza(row.stanza) as Message }))
-    .filter(({ message }) => isOfSameAuthor(message, retraction))
+/**
+ * XEP-0424 §5: the same bare address; of somebody in a room, whose nick may be another's by now, the same occupant id
+ * (XEP-0421 §4). A room's own archive knows accounts, and what its owner sent is the owner's.
+ */
+function isOfSameAuthor (message: Message, { isSent, message: retraction }: Retraction): boolean {
+  if (isSent || retraction.type === 'groupchat') return true
+  if (!message.from || !retraction.from?.bare.equals(message.from.bare)) return false
+  const isFromRoom = message.has('x', NS_ROOM_USER) || retraction.has('x', NS_ROOM_USER)
+  if (!isFromRoom) return true
+  const occupant = occupantIdOf(message)
+  return occupant !== undefined && occupant === occupantIdOf(retraction)
 }
 
-// XEP-0424 §5: the same bare address, or full one where it is somebody's in a room. A room's own archive knows accounts.
-function isOfSameAuthor (message: Message, retraction: Message): boolean {
-  if (retraction.type === 'groupchat') return true
-  if (!message.from || !retraction.from) return false
-  const isFromRoom = message.has('x', NS_ROOM_USER) || retraction.has('x', NS_ROOM_USER)
-  return isFromRoom ? message.from.equals(retraction.from) : message.from.bare.equals(retraction.from.bare)
+function occupantIdOf (message: Message): string | undefined {
+  return message.payload('occupant-id', NS_OCCUPANT_ID)?.attrs.id
 }
 
 function corrects (message: Message, id: string | undefined): boolean {

@@ -23,6 +23,11 @@ export class FairQueue {
     this.#limits = limits
   }
 
+  /** Whether what this one asks for now would be too much. */
+  isFull (asker: string): boolean {
+    return (this.#waiting.get(asker)?.length ?? 0) >= this.#limits.waitingEach
+  }
+
   /** Runs the task when it is the turn of whoever asks; rejects with FullError when too much of theirs waits already. */
   async run<T> (asker: string, task: () => Promise<T>): Promise<T> {
     const turn = this.#turn(asker)
@@ -41,7 +46,7 @@ export class FairQueue {
       return
     }
     const turns = this.#waiting.get(asker) ?? []
-    if (turns.length >= this.#limits.waitingEach) throw new FullError(`${turns.length} tasks wait already`)
+    if (this.isFull(asker)) throw new FullError(`${turns.length} tasks wait already`)
     this.#waiting.set(asker, turns)
     return new Promise(resolve => { turns.push(resolve) })
   }
