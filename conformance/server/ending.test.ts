@@ -1,6 +1,7 @@
 /** The server's start and end as whoever runs it sees them: signals, a second start, ports that are taken. */
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { Peer } from '../hostile/peer.ts'
@@ -46,13 +47,27 @@ test('a client that takes no leave does not keep the server from ending', async 
   expect(home.databaseProcesses()).toEqual([])
 }, 60_000)
 
-test('a second SIGINT ends the server at once, and its database with it', async () => {
+test.each(['SIGINT', 'SIGTERM'] as const)('a %s that comes twice, as it does from a terminal by npm, is one', async signal => {
+  const server = await home.start()
+  const clients = await Promise.all(Array.from({ length: 20 }, (_, n) => Peer.logIn(home.direct, `client${n}/${signal}`, signal === 'SIGINT')))
+
+  server.kill(signal)
+  await delay(20)
+  server.kill(signal)
+  await server.logged('stopping')
+  server.kill(signal)
+
+  expect(await Promise.all(clients.map(client => client.streamError()))).toEqual(clients.map(() => 'system-shutdown'))
+  expect(await server.ended()).toBe(0)
+}, 60_000)
+
+test('a SIGINT some seconds after the first ends the server at once, and its database with it', async () => {
   const server = await home.start()
   const benvolio = await Peer.logIn(home.direct, 'benvolio/street')
   benvolio.stopReading() // so that the first has to wait
 
   server.kill('SIGINT')
-  await server.logged('stopping')
+  await delay(2_500)
   server.kill('SIGINT')
 
   expect(await server.ended()).toBe(1)

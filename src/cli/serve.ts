@@ -1,6 +1,6 @@
 /**
- * `heliograph serve`: runs the server until a signal or a fault ends it. SIGTERM and SIGINT end it in good order, a
- * second one at once; SIGHUP reads config and certificates again.
+ * `heliograph serve`: runs the server until a signal or a fault ends it. SIGTERM and SIGINT end it in good order, one
+ * that follows after a while at once; SIGHUP reads config and certificates again.
  */
 import type { Config } from '../config.ts'
 import { openLog } from '../log.ts'
@@ -53,11 +53,16 @@ function isBug (error: unknown): boolean {
   return error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError
 }
 
+/**
+ * Signals within this time are one: a Ctrl-C reaches every process of the terminal, and `npm start` passes it on besides.
+ */
+const SAME_SIGNAL_MS = 2_000
+
 /** What makes the server end, and with which exit code. */
 class Ending {
   readonly #log: Logger
   readonly #ending = Promise.withResolvers<string>()
-  #isAsked = false
+  #askedAt: number | undefined
   exitCode = 0
 
   constructor (log: Logger) {
@@ -83,11 +88,12 @@ class Ending {
   }
 
   #end (signal: string): void {
-    if (this.#isAsked) {
-      this.#log.warn('told twice: ending at once')
+    const now = performance.now()
+    this.#askedAt ??= now
+    if (now - this.#askedAt > SAME_SIGNAL_MS) {
+      this.#log.warn('told again: ending at once')
       process.exit(1)
     }
-    this.#isAsked = true
     this.#ending.resolve(signal)
   }
 }
