@@ -52,3 +52,44 @@ test('text for people has the same events', async () => {
   expect(lines.join()).toMatch(/INFO.*listening/)
   expect(lines.join()).not.toContain('geheim')
 })
+
+const LONG = 'x'.repeat(200_000)
+
+test.each([false, true])('nothing that a client chooses makes a line long (for people: %s)', async pretty => {
+  const { log, lines } = await logOf({ level: 'info', pretty })
+
+  log.error({ stanza: `<message id=${LONG}>`, list: [{ jid: LONG }], err: new Error(LONG, { cause: LONG }) }, 'it failed')
+
+  expect(lines.join()).toContain('200000 characters')
+  expect(lines.join().length).toBeLessThan(40_000)
+})
+
+const CONTROLS = ['\u001b[2J', '\u0007', '\b', '\r', '\u007f', '\u0085', '\u009b2J', '\u2028', '\u202e', '\u2066', '\u200f']
+
+test.each(CONTROLS)('nothing in a line controls the terminal: %j', async control => {
+  for (const pretty of [false, true]) {
+    const { log, lines } = await logOf({ level: 'info', pretty })
+
+    log.error({ id: `a${control}b`, deep: { id: control }, err: new Error(`m${control}n`) }, `of a stanza ${control}`)
+
+    expect(lines.join()).not.toContain(control)
+    expect(lines.join()).toContain(control.slice(1)) // it is there for who looks for it
+  }
+})
+
+test('a line of JSON has what was said, control characters and backslashes included', async () => {
+  const { log, lines } = await logOf({ level: 'info' })
+  const said = ['\u009b\u202e\\u009b\\\u009b', 'ends with \\']
+
+  log.info({ said }, 'said')
+
+  expect(JSON.parse(lines.join())).toMatchObject({ said })
+})
+
+test('text for people keeps the lines of a stack, and what looks like an escape', async () => {
+  const { log, lines } = await logOf({ level: 'info', pretty: true })
+
+  log.error({ err: new Error('broken \\u009b \\n') }, 'it failed')
+
+  expect(lines.join()).toMatch(/broken \\u009b \\n\n +at /)
+})

@@ -7,7 +7,8 @@ import { Client } from '../runner/client.ts'
 import { Installation, OPEN, type RunningServer } from './installation.ts'
 import { until } from './until.ts'
 
-const DONE = { code: 0, out: '', err: '' }
+/** What is heard of a command that was carried out. */
+const done = (line: string) => ({ code: 0, out: `${line}\n`, err: '' })
 
 const clients: Client[] = []
 
@@ -30,8 +31,9 @@ describe('while the server runs', () => {
   afterAll(() => home.remove())
 
   test('who is added can log in at once, and is listed', async () => {
-    expect(await home.run('user add romeo@localhost --password wherefore')).toEqual(DONE)
-    expect(await home.run('user add juliet@localhost --password-stdin', { input: 'bal cony☀\n' })).toEqual(DONE)
+    expect(await home.run('user add romeo@localhost --password wherefore')).toEqual(done('romeo@localhost was added'))
+    expect(await home.run('user add juliet@localhost --password-stdin', { input: 'bal cony☀\n' }))
+      .toEqual(done('juliet@localhost was added'))
 
     await logIn(home, 'romeo@localhost', 'wherefore')
     await logIn(home, 'juliet@localhost', 'bal cony☀')
@@ -43,7 +45,7 @@ describe('while the server runs', () => {
     await home.run('user add tybalt@localhost --password old')
     const before = await logIn(home, 'tybalt@localhost', 'old')
 
-    expect(await home.run('user password tybalt@localhost --password new')).toEqual(DONE)
+    expect(await home.run('user password tybalt@localhost --password new')).toEqual(done('tybalt@localhost has a new password'))
 
     await expect(logIn(home, 'tybalt@localhost', 'old')).rejects.toThrow('not-authorized')
     before.send("<iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>")
@@ -58,7 +60,7 @@ describe('while the server runs', () => {
     const capulet = await logIn(home, 'capulet@localhost', 'gold')
     await subscribe(capulet, paris, 'paris@localhost')
 
-    expect(await home.run('user remove paris@localhost')).toEqual(DONE)
+    expect(await home.run('user remove paris@localhost')).toEqual(done('paris@localhost was removed'))
 
     const farewell = await until(() => paris.receive(), ({ name }) => name === 'error')
     expect(farewell.children[0]?.name).toBe('not-authorized')
@@ -70,6 +72,21 @@ describe('while the server runs', () => {
     expect(await home.run('user remove paris@localhost')).toEqual({
       code: 1, out: '', err: 'heliograph: paris@localhost: there is no such account\n',
     })
+  })
+
+  test('what is refused is said to who asked, and is no event for the log', async () => {
+    const count = () => server.printed.length
+    await home.run('user add mercutio@localhost --password queen')
+    const before = count()
+
+    expect(await home.run('user add mercutio@localhost --password mab'))
+      .toEqual({ code: 1, out: '', err: 'heliograph: mercutio@localhost: the account exists already\n' })
+    expect(await home.run('user password nobody@localhost --password mab'))
+      .toEqual({ code: 1, out: '', err: 'heliograph: nobody@localhost: there is no such account\n' })
+    expect(await home.run(`user password mercutio@localhost --password ${'m'.repeat(1025)}`))
+      .toEqual({ code: 1, out: '', err: 'heliograph: mercutio@localhost: The password is longer than 1024 bytes\n' })
+
+    expect(server.printed.slice(before)).toBe('')
   })
 
   test('status says who runs, where it listens and on what database', async () => {
@@ -97,8 +114,8 @@ test('accounts that were made, changed and removed while no server runs are so w
   server.kill('SIGTERM')
   expect(await server.ended()).toBe(0)
 
-  expect(await home.run('user remove paris@localhost')).toEqual(DONE)
-  expect(await home.run('user list')).toEqual({ ...DONE, out: 'romeo@localhost\n' })
+  expect(await home.run('user remove paris@localhost')).toEqual(done('paris@localhost was removed'))
+  expect(await home.run('user list')).toEqual(done('romeo@localhost'))
   expect(await home.run('status')).toMatchObject({ code: 3, out: `not running on ${home.data}\n` })
   expect(home.databaseProcesses()).toEqual([])
   await home.start()
@@ -146,9 +163,8 @@ describe('a configuration that was changed while the server runs', () => {
     const server = await home.start()
     home.configure({ ...OPEN, node: 'b', log: { level: 'debug' } })
 
-    expect(await home.run('reload')).toEqual({
-      ...DONE, out: 'reloaded\nnode has changed and needs a restart\nregistration has changed and needs a restart\n',
-    })
+    expect(await home.run('reload'))
+      .toEqual(done('reloaded\nnode has changed and needs a restart\nregistration has changed and needs a restart'))
     server.kill('SIGHUP')
     expect(await server.logged('config and certificates read again'))
       .toMatchObject({ needRestart: ['node', 'registration'] })

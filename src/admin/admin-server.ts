@@ -7,6 +7,7 @@ import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
 import type { Logger } from '../log.ts'
+import { StanzaError } from '../xmpp/errors.ts'
 import { readLines } from './lines.ts'
 import { openFolder } from './socket-folder.ts'
 import type { SocketFolder } from './socket-folder.ts'
@@ -86,7 +87,8 @@ export class AdminServer {
     try {
       return { result: await run(args) ?? null }
     } catch (error) { // a refusal or a bug: who asked may read either
-      this.#log.warn({ err: error, command }, 'an admin command failed')
+      if (error instanceof StanzaError) this.#log.debug({ command, condition: error.condition }, 'an admin command was refused')
+      else this.#log.warn({ err: error, command }, 'an admin command failed')
       return { error: error instanceof Error ? error.message : String(error) }
     }
   }

@@ -150,14 +150,14 @@ describe('while no server runs', () => {
   test('accounts are made, listed and removed all the same', async () => {
     const add = ['user', 'add', 'romeo@localhost', '--password', 'secret']
 
-    expect(await runHere(...add)).toEqual({ code: 0, out: '', err: '' })
+    expect(await runHere(...add)).toEqual({ code: 0, out: 'romeo@localhost was added\n', err: '' })
     expect(await runHere(...add)).toEqual({
       code: 1, out: '', err: 'heliograph: romeo@localhost: the account exists already\n',
     })
     expect(await runHere('user', 'list')).toMatchObject({ out: 'romeo@localhost\n' })
     const change = ['user', 'password', 'romeo@localhost', '--password-stdin', '--config', config]
-    expect(await run(change, 'other\n')).toMatchObject({ code: 0 })
-    expect(await runHere('user', 'remove', 'romeo@localhost')).toMatchObject({ code: 0 })
+    expect(await run(change, 'other\n')).toMatchObject({ code: 0, out: 'romeo@localhost has a new password\n' })
+    expect(await runHere('user', 'remove', 'romeo@localhost')).toMatchObject({ code: 0, out: 'romeo@localhost was removed\n' })
     expect(await runHere('user', 'list')).toMatchObject({ out: '' })
   })
 

@@ -12,8 +12,14 @@ const PASSWORD = { ...CONFIG, 'password': { type: 'string' }, 'password-stdin': 
 type Action = (args: readonly string[]) => Promise<void>
 
 const ACTIONS: Readonly<Record<string, Action>> = {
-  add: args => withPassword(args, (accounts, jid, password) => accounts.add(jid, password)),
-  password: args => withPassword(args, (accounts, jid, password) => accounts.setPassword(jid, password)),
+  add: args => withPassword(args, async (accounts, jid, password) => {
+    await accounts.add(jid, password)
+    console.log(`${jid} was added`)
+  }),
+  password: args => withPassword(args, async (accounts, jid, password) => {
+    await accounts.setPassword(jid, password)
+    console.log(`${jid} has a new password`)
+  }),
 
   async list (args) {
     const { values } = readArguments(args, CONFIG)
@@ -26,6 +32,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     const { values, words: [address = ''] } = readArguments(args, CONFIG, 'JID')
     const jid = parseAddress(address)
     await withAccounts(readConfig(values.config), accounts => naming(jid, accounts.remove(jid)))
+    console.log(`${jid} was removed`)
   },
 }
 

@@ -1,5 +1,11 @@
 import { pino } from 'pino'
-import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, inject, test, vi } from 'vitest'
 import { testSchema } from '../testing/database.ts'
 import { openPostgres, type PostgresDatabase } from './postgres.ts'
 
@@ -132,3 +138,51 @@ test('a database that can\'t hold all of Unicode is refused', async () => {
 
   await expect(openPostgres(url, OPTIONS)).rejects.toThrow('encoding is LATIN1')
 })
+
+const FOREIGN = {
+  PGHOST: '192.0.2.1', PGPORT: '15888', PGUSER: 'nobody', PGPASSWORD: 'wrong', PGDATABASE: 'nothing', PGSSLMODE: 'require',
+  PGOPTIONS: '-c default_transaction_read_only=on', PGAPPNAME: 'psql', PGCLIENTENCODING: 'LATIN1',
+  PGSERVICE: 'other', PGSSLNEGOTIATION: 'direct', PGREPLICATION: 'database',
+}
+
+test('the environment says nothing about a connection: the URL says all', async () => {
+  const url = await testSchema()
+  for (const [name, value] of Object.entries(FOREIGN)) vi.stubEnv(name, value)
+  const own = await openPostgres(url, OPTIONS)
+
+  await own.query('create table written (id int)')
+  const [row] = await own.query("select current_setting('application_name') as name")
+
+  expect(row).toEqual({ name: 'heliograph' })
+  await own.close()
+  vi.unstubAllEnvs()
+})
+
+test('a password comes from the URL, and from no file', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'home-'))
+  writeFileSync(join(home, '.pgpass'), '*:*:*:*:of-another\n', { mode: 0o600 })
+  vi.stubEnv('HOME', home)
+  const asking = createServer(socket => { void askForPassword(socket) }).listen(0, '127.0.0.1')
+  await once(asking, 'listening')
+  const { port } = asking.address() as AddressInfo
+
+  await expect(openPostgres(`postgres://own@127.0.0.1:${port}/own`, OPTIONS)).rejects.toThrow('the password was ""')
+  await expect(openPostgres(`postgres://own:mine@127.0.0.1:${port}/own`, OPTIONS)).rejects.toThrow('the password was "mine"')
+
+  asking.close()
+  vi.unstubAllEnvs()
+  rmSync(home, { recursive: true })
+})
+
+/** A PostgreSQL that wants a password in the clear, and repeats it when it refuses it. */
+async function askForPassword (socket: Socket): Promise<void> {
+  await once(socket, 'data')
+  socket.write(Buffer.from([0x52, 0, 0, 0, 8, 0, 0, 0, 3])) // AuthenticationCleartextPassword
+  const [message] = await once(socket, 'data') as [Buffer]
+  const fields = `SFATAL\0C28P01\0Mthe password was "${message.toString('latin1', 5, message.length - 1)}"\0\0`
+  const refusal = Buffer.alloc(5 + fields.length)
+  refusal.write('E')
+  refusal.writeInt32BE(4 + fields.length, 1)
+  refusal.write(fields, 5)
+  socket.end(refusal)
+}

@@ -13,6 +13,8 @@ const OUTAGE_MS = 10_000
 const PROBE_MS = 100
 const IDLE_MS = 60_000
 const CLOSE_MS = 5_000
+/** Where the URL has none: an empty one, at which PostgreSQL says what is missing, and the driver reads no file. */
+const NO_PASSWORD = ''
 const INT8 = pg.types.builtins.INT8
 
 export interface PostgresOptions {
@@ -28,8 +30,13 @@ export interface PostgresDatabase extends Database {
   close (): Promise<void>
 }
 
-/** Connects; rejects with the driver's error when the server refuses us, or when there is none for a while. */
+/**
+ * Connects as the URL says and nothing else: neither PG… variables nor ~/.pgpass, which are there for an administrator's
+ * own psql, and which the driver would read. Rejects with the driver's error when the server refuses us, or when there is
+ * none for a while.
+ */
 export async function openPostgres (url: string, options: PostgresOptions): Promise<PostgresDatabase> {
+  for (const name of Object.keys(process.env)) if (/^PG[A-Z]/.test(name)) delete process.env[name]
   const database = new Postgres(url, options)
   try {
     const [row] = await database.query<{ encoding: string }>("select current_setting('server_encoding') as encoding")
@@ -45,6 +52,7 @@ export async function openPostgres (url: string, options: PostgresOptions): Prom
 class Client extends pg.Client {
   constructor (config?: pg.ClientConfig) {
     super({ ...config, connectionTimeoutMillis: CONNECT_MS })
+    this.password ||= NO_PASSWORD
   }
 }
 
