@@ -7,10 +7,11 @@ import type { Logger } from '../log.ts'
 import type { Session } from '../session/session.ts'
 import { neverRejects } from '../util/background.ts'
 import { StanzaError } from '../xmpp/errors.ts'
+import { withoutForged } from '../xmpp/forged.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { errorReply } from '../xmpp/stanza.ts'
 import type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
-import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
+import { stamp } from '../xmpp/stanza-id.ts'
 import type { IqTable } from './iq-table.ts'
 
 /** Whoever serves a domain. A promise means: not handed over yet, and what follows must wait to keep its order. */
@@ -29,6 +30,7 @@ export interface PresenceOutlet {
 
 export class Router {
   readonly #destinations = new Map<string, Destination>()
+  readonly #isServed = (domain: string): boolean => this.#destinations.has(domain)
   readonly #stages: StageTable
   readonly #iqs: IqTable
   readonly #log: Logger
@@ -51,7 +53,8 @@ export class Router {
   }
 
   /** A session sends: its account's guards, rewrites and copies, then on its way. */
-  send (stanza: Stanza, sender: Session): void | Promise<void> {
+  send (said: Stanza, sender: Session): void | Promise<void> {
+    const stanza = withoutForged(said, sender.jid, this.#isServed)
     const verdict = this.#stages.guardSent(stanza, sender)
     if (verdict === 'drop') return
     if (verdict) return this.refuse(stanza, verdict, sender)
@@ -68,8 +71,8 @@ export class Router {
 
   #sendMessage (message: Message, sender: Session): void | Promise<void> {
     const { account } = sender
-    // RFC 6120 §10.3.1: without a 'to' it is for the sender's own account. XEP-0359 §3, rule 2: nor does it bring ids of it.
-    const addressed = withoutForgedIds(message.to ? message : message.withAddress(message.from, account.jid), account.jid)
+    // RFC 6120 §10.3.1: without a 'to' it is for the sender's own account.
+    const addressed = message.to ? message : message.withAddress(message.from, account.jid)
     const stored = this.#stages.storeSent(addressed, sender)
     const routed = this.#routeStored(addressed) // in the same tick: both copies are in one transaction
     const copied = stored?.isRepeat ? stored.committed : account.commits.inOrder(stored?.committed, () => {
