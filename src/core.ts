@@ -115,10 +115,8 @@ export async function createCore (options: CoreOptions): Promise<Core> {
     disco, router, rosters, accounts, incoming, durables, records: cluster?.records, homes: cluster?.homes, others: cluster?.others,
     answerers: new Map<string, OthersAnswer>(), commands,
   }
-  registerOwn(new Host('core', parts), parts, presences, options.info)
-  rooms.register(new Host('muc', parts))
+  const own = registerOwn(parts, presences, options.info)
   serve(parts, presences)
-
   const loaded = await load(options, extension => new Host(extension.name, parts))
   return {
     stages, iqs, events, streams, router, accounts, incoming, store, commands, rooms,
@@ -127,7 +125,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
       session.detach()
       if (!mayResume || !events.isKept(session)) accounts.end(session)
     },
-    async unload () { for (const host of [...loaded].reverse()) await host.unload() },
+    async unload () { for (const host of [...own, ...loaded].reverse()) await host.unload() },
   }
 }
 
@@ -176,8 +174,10 @@ function serve ({ hosts, router, accounts, rosters, incoming, rooms, others, ans
   }
 }
 
-/** What the core itself answers and says of the server. */
-function registerOwn (core: Host, { rosters, disco, commandTable }: Parts, presences: Presences, info: Element | undefined): void {
+/** What the core itself answers and says of the server and its rooms. */
+function registerOwn (parts: Parts, presences: Presences, info: Element | undefined): readonly Host[] {
+  const { rooms, rosters, disco, commandTable } = parts
+  const core = new Host('core', parts)
   registerRosterIq(core, rosters, (session, contact, before) => { presences.dropSubscriptions(session, contact, before) })
   disco.register(core, (account, from) => from.bare.equals(account.jid) || rosters.isSubscriber(account, from))
   commandTable.register(core)
@@ -185,6 +185,9 @@ function registerOwn (core: Host, { rosters, disco, commandTable }: Parts, prese
   core.streamFeature('after-auth', () => disco.caps())
   core.iq({ type: 'set', to: ['own-account', 'server'], name: 'session', ns: NS_SESSION }, () => {})
   if (info) core.info(info)
+  const muc = new Host('muc', parts)
+  rooms.register(muc)
+  return [core, muc]
 }
 
 async function load (

@@ -70,6 +70,17 @@ export class Versions {
     return () => { this.#note(rows, forgotten) }
   }
 
+  /** An account is no more, and its name goes: what changed until now is not known any more, so that all is told instead. */
+  async forget (db: Database, room: Room, account: Jid): Promise<void> {
+    const version = this.last(room) + 1
+    await db.query(
+      `with forgotten as (delete from room_affiliation_version where room = $1 and account = $2)
+       insert into room_affiliation_version (room, account, version) values ($1, '', $3)
+       on conflict (room, account) do update set version = excluded.version`, [room.jid.toString(), account.toString(), version])
+    this.#byJid.delete(account.toString())
+    this.#last = this.#horizon = version
+  }
+
   #note (rows: readonly (readonly [string, number])[], forgotten: readonly (readonly [string, number])[]): void {
     for (const [jid] of forgotten) this.#byJid.delete(jid)
     for (const [jid, version] of rows) {

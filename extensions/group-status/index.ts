@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { el, extension, StanzaError } from '../../src/extension/api.ts'
 import type { Element, ExtensionHost, Message, Occupant, Room } from '../../src/extension/api.ts'
 import { Positions } from './positions.ts'
-import { countAt, savePositions } from './store.ts'
+import { countAt, removePosition, savePositions } from './store.ts'
 
 const NS = 'urn:heliograph:group-status:0'
 const NS_RECEIPTS = 'urn:xmpp:receipts'
@@ -40,6 +40,10 @@ export const groupStatus = extension({
     })
     host.every(SAVE_MS, save)
     host.when('room.leaving', save)
+    host.when('room.forgotten', (room, account) => {
+      positions.forget(room.jid.toString(), account.toString())
+      return removePosition(host.db, room.jid.toString(), account.toString())
+    })
     host.atShutdown(save)
     answer(host, save)
   },

@@ -13,12 +13,17 @@ export class Positions {
 
   /** A place only moves forwards. */
   move (room: string, account: string, delivered: number, displayed: number): void {
-    const key = `${room}\0${account}`
+    const key = keyOf(room, account)
     const before = this.#moved.get(key)
     this.#moved.set(key, {
       room, account,
       delivered: Math.max(delivered, before?.delivered ?? 0), displayed: Math.max(displayed, before?.displayed ?? 0),
     })
+  }
+
+  /** Nobody asks for it any more. */
+  forget (room: string, account: string): void {
+    this.#moved.delete(keyOf(room, account))
   }
 
   /** All of them, once. */
@@ -32,4 +37,8 @@ export class Positions {
   putBack (positions: readonly Position[]): void {
     for (const { room, account, delivered, displayed } of positions) this.move(room, account, delivered, displayed)
   }
+}
+
+function keyOf (room: string, account: string): string {
+  return `${room}\0${account}`
 }

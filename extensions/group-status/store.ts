@@ -20,6 +20,11 @@ export async function savePositions (db: Database, positions: readonly Position[
   ])
 }
 
+/** Also what was being saved while the account was removed. */
+export async function removePosition (db: Database, room: string, account: string): Promise<void> {
+  await db.query('delete from room_position where room = $1 and account = $2', [room, account])
+}
+
 /** Of the members that a message was for, how many have it, and how many have seen it. */
 export interface Count { readonly members: number, readonly delivered: number, readonly displayed: number }
 

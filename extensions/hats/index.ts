@@ -36,6 +36,7 @@ export const hats = extension({
       const xml = wardrobes.of(room).write(NS, account)
       return xml === undefined ? clean : clean.withWritten('hats', NS, xml)
     })
+    host.when('room.forgotten', (room, account) => { wardrobes.of(room).forget(account) })
     offerMaking(host, wardrobes)
     offerWearing(host, wardrobes)
     offerLists(host, wardrobes)

@@ -101,6 +101,11 @@ export class Wardrobe {
     this.#worn.get(account.toString())?.delete(uri)
   }
 
+  /** An account is no more. */
+  forget (account: Jid): void {
+    this.#worn.delete(account.toString())
+  }
+
   #wornBy (account: string): Set<string> {
     const worn = this.#worn.get(account) ?? new Set()
     this.#worn.set(account, worn)

@@ -25,6 +25,7 @@ export const membersAway = extension({
       const rows = await db.query<{ readonly account: string }>('select account from room_away_off where room = $1', [room.toString()])
       return new Set(rows.map(({ account }) => account))
     })
+    host.when('room.forgotten', (room, account) => { unwilling.of(room).delete(account.toString()) })
     const distribution = new Distribution(host)
     offerChoice(host, unwilling, isOn, account => { distribution.changed([account]) })
     knowWhoIsOnline(host, distribution)

@@ -5,7 +5,7 @@
 import { el, extension, Jid, JidError, StanzaError } from '../../src/extension/api.ts'
 import type { Account, ExtensionHost, Message, Session, Stanza } from '../../src/extension/api.ts'
 import { Heard } from './news.ts'
-import { readStatus, saveNews } from './store.ts'
+import { readStatus, removeStatus, saveNews } from './store.ts'
 
 const NS = 'urn:heliograph:status:0'
 const NS_RECEIPTS = 'urn:xmpp:receipts'
@@ -33,6 +33,10 @@ export const messageStatus = extension({
     host.on('receive', 'fanout', (message, account) => { noteWord(heard, message, account) })
     host.every(SAVE_MS, save)
     host.when('account.leaving', save)
+    host.when('account.removed', account => {
+      heard.forget(account.toString())
+      return removeStatus(host.db, account.toString())
+    })
     host.atShutdown(save)
     host.others?.answer(async () => {
       await save()

@@ -41,6 +41,11 @@ export class Heard {
     return conversation
   }
 
+  /** A peer's account is no more. */
+  forget (peer: string): void {
+    for (const conversations of this.#byOwner.values()) conversations.delete(peer)
+  }
+
   /** All of it, once. */
   take (): readonly News[] {
     const news: News[] = []

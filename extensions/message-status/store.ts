@@ -58,3 +58,8 @@ export async function readStatus (db: Database, owner: string, peer: string): Pr
     'select delivered, displayed from conversation_status where owner = $1 and peer = $2', [owner, peer])
   return row ?? { delivered: 0, displayed: 0 }
 }
+
+/** A peer is no more: also what was being saved while the account was removed. */
+export async function removeStatus (db: Database, peer: string): Promise<void> {
+  await db.query('delete from conversation_status where peer = $1', [peer])
+}

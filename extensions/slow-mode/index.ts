@@ -22,6 +22,7 @@ export const slowMode = extension({
       // §5.2
       info: value => [{ name: 'muc#roominfo_slow_mode_duration', values: [String(value)], type: 'text-single', label: 'Slow mode' }],
     })
+    host.when('room.forgotten', (room, account) => { rooms.get(room)?.delete(account.toString()) })
     host.on('room', 'guard', (message, room, occupant) => {
       const seconds = room.get(duration)
       const { account, affiliation } = occupant

@@ -7,7 +7,7 @@ import type { Credentials, ScramHash, ScramKeys } from './credentials.ts'
 
 /** Addresses are bare: a resource that one has is not looked at. */
 export interface AccountStore {
-  /** Throws StanzaError conflict when there is one already. */
+  /** Throws StanzaError conflict when there is one already, resource-constraint while rooms know who had the name before. */
   create (jid: Jid, credentials: Credentials): Promise<void>
   /** Whether there was one. */
   remove (jid: Jid): Promise<boolean>
@@ -45,9 +45,12 @@ export function accountStore (db: Database): AccountStore {
   return {
     async create (jid, credentials) {
       const isNew = await touches(
-        `insert into account (jid, scram_sha_1, scram_sha_256, scram_sha_512) values ($1, $2, $3, $4)
+        `insert into account (jid, scram_sha_1, scram_sha_256, scram_sha_512)
+         select $1, $2, $3, $4 where not exists (select from former_account where jid = $1)
          on conflict do nothing returning jid`, jid, credentials)
-      if (!isNew) throw existing()
+      if (isNew) return
+      const isFormer = await touches('select jid from former_account where jid = $1', jid)
+      throw isFormer ? new StanzaError('resource-constraint', 'who had that name before is still being removed', undefined, 'wait') : existing()
     },
     remove: jid => touches('delete from account where jid = $1 returning jid', jid),
     setCredentials: (jid, credentials) => touches(

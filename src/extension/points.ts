@@ -123,6 +123,11 @@ export interface Events {
   'room.opened': (room: Room) => Promise<void>
   /** Somebody is something else in it than before, by what is kept of it. */
   'room.affiliated': (room: Room, accounts: readonly Jid[]) => void
+  /**
+   * An account is no more, and what the database has of it in the room is gone, but for the archive: what is in memory
+   * goes, too. Rejects where that can't be now; it is called again then.
+   */
+  'room.forgotten': (room: Room, account: Jid) => void | Promise<void>
   /** It was destroyed, or ended with its last occupant: what is kept of it goes. */
   'room.ended': (room: Jid) => Promise<void>
   /** It goes out of memory here, and maybe on elsewhere: what is to be kept of it is kept when the promise resolves. */

@@ -30,6 +30,8 @@ export interface Muc {
   readonly hosts: readonly string[]
   /** Somebody is something else in the room: it is kept. */
   affiliated (room: Room, accounts: readonly Jid[]): void
+  /** An account is no more: what extensions know of it in the room goes. */
+  forgotten (room: Room, account: Jid): Promise<void>
   /** What extensions write with changes of who is what. */
   readonly keptWith: ReadonlySet<KeepWithAffiliations>
   readonly log: Logger

@@ -2,7 +2,7 @@
  * The rooms of a host, at conference.HOST (XEP-0045): finds and creates them, sees to it that what happens to a room
  * happens in turn, and takes every stanza to the part that deals with it.
  */
-import type { ExtensionHost, KeepWithAffiliations } from '../extension/api.ts'
+import type { ExtensionHost, KeepWithAffiliations, OtherNodes } from '../extension/api.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
 import type { Disco } from '../routing/disco.ts'
@@ -14,13 +14,15 @@ import { Forwarding } from '../session/forwarding.ts'
 import type { Database } from '../storage/database.ts'
 import { inBackground } from '../util/background.ts'
 import { Turns } from '../util/turns.ts'
-import type { Jid } from '../xmpp/jid.ts'
+import { Jid } from '../xmpp/jid.ts'
 import type { Message, Stanza } from '../xmpp/stanza.ts'
 import { registerAdminIq } from './admin-iq.ts'
 import { Creations } from './creation.ts'
 import { shutDown } from './destroy.ts'
 import { InvitationRate } from './invitation-rate.ts'
 import { accept } from './keep.ts'
+import { forgetAccount, forgetAnonymous, forgetLeftOver, forgetRemoved } from './former-accounts.ts'
+import type { ForgetAt } from './former-accounts.ts'
 import { endIfEmpty } from './leave.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import type { MucLimits } from './limits.ts'
@@ -68,6 +70,10 @@ interface Arrival {
 /** The node that is to deal with it; or else what its sender has to wait for, and the room's next turn has not. */
 interface Outcome { readonly node?: string, readonly handedOver?: void | Promise<unknown> }
 
+/** How often rooms are asked to forget accounts that could not be forgotten before, in milliseconds; and what they answer. */
+const FORGET_MS = 10_000
+const FORGOTTEN = 'forgotten'
+
 /** What is not known to be elsewhere is looked for, and is at home where its place is. */
 const AT_ITS_PLACE: Claimant = { isPlace: true }
 
@@ -91,7 +97,8 @@ export class Rooms implements Destination {
       router, stages, hosts, limits, options, log: parts.log, store: roomStore(db, options), keptWith: this.#keptWith,
       accounts: parts.accounts, invitations: new InvitationRate(), creations: new Creations(),
       countLocked: creator => this.#live.countLocked(creator),
-      affiliated: (room, accounts) => { events.affiliated(room, accounts) }, end: room => this.#reception.end(room),
+      affiliated: (room, accounts) => { events.affiliated(room, accounts) },
+      forgotten: (room, account) => events.roomForgotten(room, account), end: room => this.#reception.end(room),
     }
     this.#live = new LiveRooms({
       store: this.#muc.store, events, cluster, log: parts.log, say: (room, message) => { this.broadcast(room, message) },
@@ -111,6 +118,33 @@ export class Rooms implements Destination {
     registerAdminIq(host, this.#muc)
     registerOwnerIq(host, this.#muc)
     registerRegistration(host, this.#muc)
+    this.#forgetAccounts(host)
+  }
+
+  #forgetAccounts (host: ExtensionHost): void {
+    const { db, log } = this.#parts
+    const forgetAt: ForgetAt = (room, account) => this.#forgetAt(host.others, room, account)
+    host.when('account.removed', account => forgetRemoved(db, account, forgetAt))
+    host.when('session.ended', ({ account: { jid, isAnonymous, sessions } }) => {
+      if (isAnonymous && sessions.length === 0) inBackground(log, 'an anonymous account in rooms', forgetAnonymous(db, jid, forgetAt))
+    })
+    host.every(FORGET_MS, () => forgetLeftOver(db, forgetAt))
+    host.others?.answer(async (_node, text) => {
+      const [room = '', account = ''] = text.split(' ')
+      return await this.#forgetHere(Jid.parse(room), Jid.parse(account)) === undefined ? FORGOTTEN : ''
+    })
+  }
+
+  async #forgetAt (others: OtherNodes | undefined, room: Jid, account: Jid): Promise<void> {
+    const node = await this.#forgetHere(room, account)
+    if (node === undefined || await others?.ask(node, `${room} ${account}`) === FORGOTTEN) return
+    this.#parts.cluster?.homes.forget(room.toString()) // it has moved meanwhile
+    throw new Error(`the home of ${room} could not be asked to forget an account`)
+  }
+
+  /** Gives the node that is the room's home, if that is another. */
+  async #forgetHere (room: Jid, account: Jid): Promise<string | undefined> {
+    return this.#inRoom(room, found => forgetAccount(this.#muc, found, account))
   }
 
   /** Forgets the rooms that would have ended with their occupants, had the server not ended first. */
@@ -156,18 +190,22 @@ export class Rooms implements Destination {
     return found
   }
 
-  async #inRoom (jid: Jid, task: (room: Room) => Promise<void>): Promise<void> {
+  /** Does something with a room that is at home here, in its turn; gives the node that is its home, if that is another. */
+  async #inRoom (jid: Jid, task: (room: Room) => Promise<void>): Promise<string | undefined> {
+    let node: string | undefined
     await this.#turns.inTurn(jid.bare.toString(), async () => {
       const located = await this.#live.locate(jid.bare)
+      if (located && 'node' in located) node = located.node
       if (!located || 'node' in located) return this.#live.settle(jid.bare.toString())
       await task(located.room)
       this.#live.place(located.room)
     })
+    return node
   }
 
   /** Becomes the room's home unless another node is. */
-  takeOver (jid: Jid): Promise<void> {
-    return this.#inRoom(jid, () => Promise.resolve())
+  async takeOver (jid: Jid): Promise<void> {
+    await this.#inRoom(jid, () => Promise.resolve())
   }
 
   /** The addresses of the rooms whose home is here. */

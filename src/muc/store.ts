@@ -53,6 +53,8 @@ export interface RoomStore {
   remove (room: Jid): Promise<void>
   /** At most so many public rooms, in the order of their addresses, after one of them. */
   listPublic (service: string, after: string, most: number): Promise<readonly ListedRoom[]>
+  /** Who was longest an admin of a room, or else a member by others' doing: one of these hosts who has agreed, and not that one. */
+  findHeir (room: Jid, former: Jid, hosts: readonly string[]): Promise<Jid | undefined>
   countMadeBy (creator: Jid): Promise<number>
   /** All rooms, of whichever service. */
   count (): Promise<number>
@@ -87,6 +89,7 @@ export function roomStore (db: Database, options: RoomOptions): RoomStore {
     },
     listPublic: (service, after, most) => db.query<ListedRoom>(
       'select jid, name from room where is_public and service = $1 and jid > $2 order by jid limit $3', [service, after, most]),
+    findHeir: (room, former, hosts) => findHeir(db, room, former, hosts),
     countMadeBy: creator => countMadeBy(db, creator.toString()),
     async count () {
       const [row] = await db.query<{ readonly count: number }>('select count(*)::int as count from room')
@@ -136,6 +139,14 @@ async function checkCount (db: Database, { creator }: Room, most: number): Promi
   if (creator === undefined) return
   await db.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [creator])
   if (await countMadeBy(db, creator) > most) throw new StanzaError('not-allowed', 'too many rooms')
+}
+
+async function findHeir (db: Database, room: Jid, former: Jid, hosts: readonly string[]): Promise<Jid | undefined> {
+  const [row] = await db.query<{ readonly jid: string }>(
+    `select jid from room_affiliation where room = $1 and jid <> $2 and split_part(jid, '@', 2) = any($3)
+       and affiliation in ('admin', 'member') and not is_own and not is_unasked
+     order by affiliation <> 'admin', since, jid limit 1`, [room.toString(), former.toString(), hosts])
+  return row && Jid.parse(row.jid)
 }
 
 async function storeChanges (db: Database, room: Jid, changes: readonly AffiliationRowChange[]): Promise<void> {

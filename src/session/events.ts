@@ -12,7 +12,7 @@ export class EventTable {
   readonly #handlers: Handlers = {
     'session.bound': [], 'session.reachable': [], 'session.ending': [], 'session.ended': [],
     'stanza.delivered': [], 'message.left': [], 'account.removed': [], 'account.leaving': [], 'account.left': [],
-    'room.opened': [], 'room.affiliated': [], 'room.ended': [], 'room.leaving': [], 'room.left': [],
+    'room.opened': [], 'room.affiliated': [], 'room.forgotten': [], 'room.ended': [], 'room.leaving': [], 'room.left': [],
   }
   readonly #log: Logger
 
@@ -74,6 +74,11 @@ export class EventTable {
 
   affiliated (room: Parameters<Events['room.affiliated']>[0], accounts: readonly Jid[]): void {
     for (const handler of this.#handlers['room.affiliated']) this.#guard('room.affiliated', () => handler(room, accounts))
+  }
+
+  /** All have dealt with it when it resolves; rejects where one of them could not. */
+  async roomForgotten (room: Parameters<Events['room.forgotten']>[0], account: Jid): Promise<void> {
+    for (const handler of this.#handlers['room.forgotten']) await handler(room, account)
   }
 
   /** All have dealt with it when it resolves. */

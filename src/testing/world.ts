@@ -72,8 +72,9 @@ export function world (...extensions: Extensions): Promise<World> {
 
 /** The same with other limits for rooms than there are by default. */
 export async function worldWith (limits: Partial<MucLimits>, ...extensions: Extensions): Promise<World> {
-  await postgres.query('delete from account')
   await postgres.query('delete from room')
+  await postgres.query('delete from account')
+  await postgres.query('delete from former_account')
   return start(extensions, undefined, limits)
 }
 
