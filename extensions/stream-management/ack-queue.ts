@@ -13,6 +13,8 @@ export interface Sent {
 }
 
 const HALF = 2 ** 31
+/** What a stanza takes besides what its sender chose. */
+const STANZA_BYTES = 200
 const NONE: readonly Sent[] = []
 
 export class AckQueue {
@@ -34,7 +36,7 @@ export class AckQueue {
     return this.#acknowledged
   }
 
-  /** Of the stanzas' contents. */
+  /** What the stanzas take, those that others keep as well included. */
   get bytes (): number {
     return this.#bytes
   }
@@ -49,9 +51,12 @@ export class AckQueue {
     return this.#waiting
   }
 
-  push (entry: Sent): void {
+  /** Gives the bytes that the stanza takes. */
+  push (entry: Sent): number {
+    const bytes = sizeOf(entry)
     this.#waiting.push(entry)
-    this.#bytes += entry.stanza.inner.length
+    this.#bytes += bytes
+    return bytes
   }
 
   /** Takes out what the client says that it has; nothing when it can't have so many. An older `h` is no news. */
@@ -60,7 +65,7 @@ export class AckQueue {
     if (count === 0 || count >= HALF) return NONE
     if (count > this.#waiting.length) return
     const acknowledged = this.#waiting.splice(0, count)
-    for (const { stanza } of acknowledged) this.#bytes -= stanza.inner.length
+    for (const entry of acknowledged) this.#bytes -= sizeOf(entry)
     this.#acknowledged = h
     return acknowledged
   }
@@ -69,6 +74,10 @@ export class AckQueue {
   settle (): void {
     this.#waiting = this.#waiting.map(entry => ({ ...entry, stanza: entry.stanza.copy() }))
   }
+}
+
+function sizeOf ({ stanza }: Sent): number {
+  return STANZA_BYTES + stanza.weight
 }
 
 /** What was sent as it is sent again: with the time when it was sent first (§4). */

@@ -8,8 +8,9 @@ import type { Element, ExtensionHost, Session } from '../../src/extension/api.ts
 import { parseCount } from './ack-queue.ts'
 import { giveBack } from './give-back.ts'
 import { outliveNodes } from './outlive.ts'
+import { Kept } from './kept.ts'
 import { agree, ManagedSession, NS } from './managed-session.ts'
-import type { Options } from './managed-session.ts'
+import type { Options, Surroundings } from './managed-session.ts'
 import { failed, Resumptions } from './resumptions.ts'
 
 /** How often the server looks for sessions that nobody came back to. */
@@ -23,6 +24,8 @@ export const streamManagement = extension<Options>({
     'resume-seconds': z.number().int().min(0).max(604_800).default(600),
     /** A client that leaves more stanzas unacknowledged loses its session. */
     'queue': z.number().int().min(100).default(5000),
+    /** What all clients together may leave unacknowledged, in bytes; 0: no limit. */
+    'total-bytes': z.number().int().min(0).default(536_870_912),
   }).prefault({}),
   setup (host, options) {
     const sessions = new Map<Session, ManagedSession>()
@@ -33,10 +36,11 @@ export const streamManagement = extension<Options>({
       resumptions.add(managed)
     }
     const note = outliveNodes(host, sessions, (session, terms, counts) => {
-      manage(new ManagedSession(host, session, terms, options.queue, note, counts))
+      manage(new ManagedSession(surroundings, session, terms, counts))
     })
+    const surroundings: Surroundings = { host, limit: options.queue, kept: new Kept(options['total-bytes'] ?? 0), note }
     const enable = (element: Element, session: Session): Element => {
-      const managed = new ManagedSession(host, session, agree(element, session, options), options.queue, note)
+      const managed = new ManagedSession(surroundings, session, agree(element, session, options))
       manage(managed)
       session.setFlag(NS, true) // others know: what was written is not delivered yet
       return managed.enabled()
@@ -104,6 +108,7 @@ function endInTime (host: ExtensionHost, sessions: Sessions, resumptions: Resump
     const managed = sessions.get(session)
     if (!managed) return
     managed.isEnded = true
+    managed.leave()
     giveBack(host, session.account, managed.queue.waiting)
     inBackground(host.log, 'forgetting a session', Promise.resolve(session.inFlight.settled()).then(() => {
       sessions.delete(session) // what was still being dealt with has counted
@@ -114,7 +119,9 @@ function endInTime (host: ExtensionHost, sessions: Sessions, resumptions: Resump
     for (const session of left) {
       const managed = sessions.get(session)
       sessions.delete(session)
-      if (managed) resumptions.forget(managed)
+      if (!managed) continue
+      managed.leave()
+      resumptions.forget(managed)
     }
   })
   host.every(SWEEP_MS, () => { for (const session of resumptions.late()) host.endSession(session) })

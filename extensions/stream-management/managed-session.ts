@@ -6,6 +6,7 @@ import { el, randomId, StreamError } from '../../src/extension/api.ts'
 import type { Element, ExtensionHost, Session, Stanza } from '../../src/extension/api.ts'
 import { AckQueue, delayed, parseCount } from './ack-queue.ts'
 import type { Sent } from './ack-queue.ts'
+import type { Keeper, Kept, Share } from './kept.ts'
 
 export const NS = 'urn:xmpp:sm:3'
 
@@ -31,7 +32,17 @@ function flushAll (): void {
 }
 
 /** How the extension is configured. */
-export interface Options { readonly 'resume-seconds': number, readonly 'queue': number }
+export interface Options { readonly 'resume-seconds': number, readonly 'queue': number, readonly 'total-bytes'?: number }
+
+/** What managed sessions have in common. */
+export interface Surroundings {
+  readonly host: ExtensionHost
+  /** How many stanzas may wait for an acknowledgement. */
+  readonly limit: number
+  readonly kept: Kept
+  /** Where there are other nodes. */
+  readonly note: Noter | undefined
+}
 
 /** What was agreed on with the client. */
 export interface Terms {
@@ -52,7 +63,7 @@ export interface Counts {
 /** Notes what another node needs to go on with the session: what was written, and what was told and heard of counts. */
 export type Noter = (session: Session, what: 'w' | 'a' | 'h', value: string, body?: Buffer) => void
 
-export class ManagedSession {
+export class ManagedSession implements Keeper {
   readonly session: Session
   readonly id: string | undefined
   readonly seconds: number
@@ -60,6 +71,10 @@ export class ManagedSession {
   readonly #host: ExtensionHost
   readonly #note: Noter | undefined
   readonly #limit: number
+  readonly #kept: Kept
+  readonly #share: Share
+  #hasLeft = false
+  asleepSince: number | undefined
   /** It can't be resumed any more. */
   isEnded = false
   #handled: number
@@ -73,7 +88,7 @@ export class ManagedSession {
   #isDue = false
 
   constructor (
-    host: ExtensionHost, session: Session, { id, seconds }: Terms, limit: number, note?: Noter,
+    { host, limit, kept, note }: Surroundings, session: Session, { id, seconds }: Terms,
     { handled, acknowledged }: Counts = { handled: 0, acknowledged: 0 },
   ) {
     this.#host = host
@@ -81,6 +96,8 @@ export class ManagedSession {
     this.id = id
     this.seconds = seconds
     this.#limit = limit
+    this.#kept = kept
+    this.#share = kept.join(session.account, this)
     this.#note = id === undefined ? undefined : note
     this.#handled = handled
     this.queue = new AckQueue(acknowledged)
@@ -93,6 +110,23 @@ export class ManagedSession {
     return id === undefined ? el('enabled', NS) : el('enabled', NS, { id, resume: 'true', max: String(seconds) })
   }
 
+  get bytes (): number {
+    return this.queue.bytes
+  }
+
+  /** It is over, or goes on at another node: what it kept finds its place elsewhere. */
+  leave (): void {
+    this.#hasLeft = true
+    this.#kept.leave(this.session.account, this)
+  }
+
+  /** Its stream is gone: it waits for the next one, from `now` on. */
+  sleep (now: number): void {
+    this.queue.settle()
+    this.asleepSince = now
+    this.#share.limitAsleep()
+  }
+
   /** The `h` of what the client sent. */
   get handled (): number {
     return this.#handled
@@ -103,10 +137,11 @@ export class ManagedSession {
     const { queue, session } = this
     const isBorrowed = session.stream !== undefined && queue.length < MAX_BORROWED
     const at = Date.now()
-    queue.push({ stanza: isBorrowed ? stanza : stanza.copy(), at, beside: session.account.sessions })
+    const bytes = queue.push({ stanza: isBorrowed ? stanza : stanza.copy(), at, beside: session.account.sessions })
+    if (!this.#hasLeft) this.#share.add(bytes)
     this.#note?.(session, 'w', `${at} ${stanza.archiveId ?? ''}`, stanza.toBytes())
     if (stanza.kind === 'message') this.#hasNews = true
-    if (this.#shouldAsk || this.#isOverfull) this.#flushSoon()
+    if (this.#shouldAsk || this.#isOverfull || this.#share.isTooMuch) this.#flushSoon()
   }
 
   countHandled (): void {
@@ -124,7 +159,9 @@ export class ManagedSession {
 
   /** Takes the client's `h`: what it has now. Throws the end of the stream when that was never sent (§6). */
   acknowledge (h: number): readonly Sent[] {
+    const before = this.queue.bytes
     const acknowledged = this.queue.acknowledge(h)
+    if (!this.#hasLeft) this.#share.add(this.queue.bytes - before)
     if (!acknowledged) throw countTooHigh(h, this.queue.sent)
     if (acknowledged.length > 0) this.#note?.(this.session, 'a', String(h))
     this.#isAsked = false
@@ -135,6 +172,7 @@ export class ManagedSession {
   /** Writes to a new stream what the client does not have. */
   sendAgain (): void {
     this.#isAsked = false
+    this.asleepSince = undefined
     for (const { stanza, at } of this.queue.waiting) this.session.stream?.write(delayed(stanza, at))
     if (this.queue.length > 0) this.#ask()
   }
@@ -142,12 +180,14 @@ export class ManagedSession {
   /** For this module: sends what is due. */
   flush (): void {
     this.#isDue = false
-    if (this.#isOverfull) return this.#giveUp()
+    if (this.#isOverfull) return this.giveUp()
+    if (this.#share.isTooMuch) this.#share.makeRoom()
+    if (this.#hasLeft) return
     if (this.#nextAnswer !== undefined && this.#hasHandled(this.#nextAnswer)) this.#sendAnswer()
     if (this.#shouldAsk && this.session.stream) this.#ask()
   }
 
-  #giveUp (): void {
+  giveUp (): void {
     if (!this.session.stream) return this.#host.endSession(this.session)
     this.session.close(new StreamError('resource-constraint', 'too many stanzas are not acknowledged'))
   }

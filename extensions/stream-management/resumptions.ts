@@ -36,8 +36,9 @@ export class Resumptions {
 
   /** The session's stream is gone. */
   keep (managed: ManagedSession): void {
-    managed.queue.settle()
-    this.#waiting.set(managed, performance.now() + managed.seconds * 1000)
+    const now = performance.now()
+    this.#waiting.set(managed, now + managed.seconds * 1000)
+    managed.sleep(now)
   }
 
   /** The sessions for which nobody came in time. */

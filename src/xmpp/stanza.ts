@@ -60,6 +60,9 @@ export interface Content {
 interface Common { bytes?: Buffer, kept?: Buffer }
 
 const NOTHING = Buffer.alloc(0)
+/** Content in memory of its own, by the content that it is a copy of. What is small is copied sooner than found. */
+const KEPT = new WeakMap<Buffer, Buffer>()
+const SHARED_BYTES = 1024
 const NO_CHILDREN: readonly Child[] = []
 
 export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends string> {
@@ -178,10 +181,13 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return identified
   }
 
-  /** The same stanza in memory of its own, to be kept: what came from the network holds all that came with it. */
+  /**
+   * The same stanza in memory of its own, to be kept: what came from the network holds all that came with it. Copies of
+   * the same content share it.
+   */
   copy (): StanzaOf<Kind, Type> {
     const { inner } = this
-    const kept = inner.length === 0 ? NOTHING : this.#common ? this.#common.kept ??= Buffer.from(inner) : Buffer.from(inner)
+    const kept = inner.length === 0 ? NOTHING : this.#common ? this.#common.kept ??= keep(inner) : keep(inner)
     if (kept === inner) return this
     const copy = this.#draft(kept)
     copy.#common = this.#common
@@ -299,6 +305,15 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   summary (): string {
     return `<${this.kind} ${this.type} from=${this.from} to=${this.to} id=${this.id}>`
   }
+}
+
+function keep (content: Buffer): Buffer {
+  if (content.length < SHARED_BYTES) return Buffer.from(content)
+  const known = KEPT.get(content)
+  if (known) return known
+  const copy = Buffer.from(content)
+  KEPT.set(content, copy).set(copy, copy)
+  return copy
 }
 
 function isDefaultType (kind: string, type: string): boolean {
