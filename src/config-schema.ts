@@ -8,6 +8,7 @@ import { DEFAULT_LIMITS } from './muc/limits.ts'
 import { parseListenAddress } from './net/addresses.ts'
 import type { ListenAddress } from './net/addresses.ts'
 import { parseNetwork, PRIVATE_NETWORKS } from './net/networks.ts'
+import { DEFAULT_ROSTER_LIMITS } from './roster/limits.ts'
 import { Jid } from './xmpp/jid.ts'
 
 /** An extension as the configuration knows it: its key, and what may be under it. */
@@ -146,6 +147,8 @@ function limits () {
     'login-seconds': wholeNumber(1).default(60),
     'idle-seconds': wholeNumber(0).default(600),
     'unread-bytes': wholeNumber(0).default(536_870_912),
+    'roster-items': wholeNumber(1).default(DEFAULT_ROSTER_LIMITS.items),
+    'roster-bytes': wholeNumber(1).default(DEFAULT_ROSTER_LIMITS.bytes),
   })
 }
 

@@ -91,7 +91,8 @@ describe('a mistake is told with its line, what was found and what is allowed', 
     ['limits: 5', '1: limits: found 5, expected a map of keys to values'],
     ['limits:\n  stanza-byte: 5',
       '2: limits.stanza-byte: there is no such key, did you mean "stanza-bytes"? (allowed here: stanza-bytes, presence-bytes, '
-      + 'bytes-per-second, streams-per-address, failed-logins-per-minute, login-seconds, idle-seconds, unread-bytes)'],
+      + 'bytes-per-second, streams-per-address, failed-logins-per-minute, login-seconds, idle-seconds, unread-bytes, '
+      + 'roster-items, roster-bytes)'],
     ['contact:\n  abuse: [mailto:a@b.org, nobody]',
       '2: contact.abuse.1: found "nobody", expected a URI, like mailto:abuse@example.org or xmpp:abuse@example.org'],
     ['log: { level: loud }',

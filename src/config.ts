@@ -63,6 +63,8 @@ export interface LimitsConfig {
   readonly idleSeconds: number
   /** What all clients together may leave unread. */
   readonly unreadBytes: number
+  readonly rosterItems: number
+  readonly rosterBytes: number
 }
 
 /** XEP-0157: URIs. */

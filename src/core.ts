@@ -21,6 +21,7 @@ import { Rooms } from './muc/rooms.ts'
 import type { RoomsParts } from './muc/rooms.ts'
 import type { OthersAnswer, Parts } from './parts.ts'
 import { Presences } from './presence/presence.ts'
+import type { RosterLimits } from './roster/limits.ts'
 import { registerRosterIq } from './roster/roster-iq.ts'
 import { Rosters } from './roster/roster.ts'
 import { rosterStore } from './roster/store.ts'
@@ -39,8 +40,6 @@ import { StreamTable } from './stream/stream-table.ts'
 import type { Element } from './xml/element.ts'
 import { NS_SESSION } from './xmpp/ns.ts'
 import { WorthTable } from './xmpp/worth.ts'
-
-const MAX_ROSTER_ITEMS = 10_000
 
 /** An extension that is on, with the options that its schema made. */
 export interface Loaded { readonly extension: Extension, readonly options: unknown }
@@ -68,6 +67,8 @@ export interface CoreOptions {
   readonly muc?: MucLimits | undefined
   /** What a presence stanza may weigh. */
   readonly presenceBytes?: number | undefined
+  /** What one roster may hold. */
+  readonly roster?: RosterLimits | undefined
   /** XEP-0128: what the server's disco#info shows besides. */
   readonly info?: Element | undefined
 }
@@ -98,7 +99,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const disco = new Disco()
   const router = new Router(stages, iqs, log)
   const store = accountStore(db)
-  const rosters = new Rosters(rosterStore(db), MAX_ROSTER_ITEMS)
+  const rosters = new Rosters(rosterStore(db), options.roster)
   const worth = new WorthTable()
   const durables = new Durables(stages, events)
   const accounts = createAccounts(options, { stages, store, events, durables })

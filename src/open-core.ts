@@ -65,6 +65,7 @@ async function openAll (config: Config, log: Logger): Promise<OpenCore> {
   const core = opening.adopt(await createCore({
     hosts: config.hosts, db, pools, log, cluster, extensions: loadedExtensions(config), known: extensions.map(one => one.name),
     info: contactForm(config.contact), muc: config.muc, presenceBytes: config.limits.presenceBytes,
+    roster: { items: config.limits.rosterItems, bytes: config.limits.rosterBytes },
   }), loaded => loaded.unload())
   if (!cluster) await core.rooms.removeTemporary()
   if (cluster) {

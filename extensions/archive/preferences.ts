@@ -2,7 +2,7 @@
  * XEP-0441: Message Archive Management Preferences. Which conversations a user wants kept: all, none, those with the
  * roster, and whom to except from that. They are in memory with the account, so that each message is judged at once.
  */
-import { batchedRead, el, Jid, JidError, StanzaError } from '../../src/extension/api.ts'
+import { batchedRead, checkAddressList, el, Jid, JidError, StanzaError } from '../../src/extension/api.ts'
 import type { Account, AccountData, Element, ExtensionHost } from '../../src/extension/api.ts'
 
 const NS = 'urn:xmpp:mam:2'
@@ -76,8 +76,10 @@ function parse (prefs: Element): Preferences {
 function listed (list: Element | undefined): ReadonlySet<string> {
   const jids = list?.getChildren('jid', NS) ?? []
   if (jids.length > MAX_LISTED) throw new StanzaError('resource-constraint', `a list has ${MAX_LISTED} addresses at most`)
+  const texts = jids.map(jid => jid.text())
+  checkAddressList(texts)
   try {
-    return new Set(jids.map(jid => Jid.parse(jid.text()).toString()))
+    return new Set(texts.map(text => Jid.parse(text).toString()))
   } catch (error) {
     if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
     throw error

@@ -85,6 +85,7 @@ describe('the list', () => {
   test.each(['block', 'unblock'])('is pushed to the devices that asked for it: %s (§3.3, §3.4)', async name => {
     const { server, juliet } = await pair()
     const chamber = await server.client('juliet@localhost/chamber')
+    if (name === 'unblock') await blocks(chamber, 'iago@example.com')
     await listOf(juliet)
 
     await chamber.asks('set', `<${name} xmlns='${NS}'>${items('iago@example.com')}</${name}>`)

@@ -2,16 +2,22 @@
  * XEP-0191: Blocking Command. Keeps an account's block list in memory with the account and stands guard with it: what
  * a blocked contact sends goes back as if nobody were there, what the user sends to one is refused.
  */
-import { el, extension, iq, Jid, JidError, presence, randomId, StanzaError } from '../../src/extension/api.ts'
-import type { Account, Element, ExtensionHost, Stanza, Verdict } from '../../src/extension/api.ts'
+import { setImmediate } from 'node:timers/promises'
+import {
+  checkAddressList, el, escapeAttribute, extension, iq, Jid, JidError, presence, randomId, StanzaError, Turns, Written,
+} from '../../src/extension/api.ts'
+import type { Account, AccountData, Element, ExtensionHost, Stanza, Verdict } from '../../src/extension/api.ts'
 import { blockStore } from './store.ts'
-import type { BlockList } from './store.ts'
+import type { BlockList, BlockStore } from './store.ts'
 
 const NS = 'urn:xmpp:blocking'
 const NS_ERRORS = 'urn:xmpp:blocking:errors'
 
-/** More than that on one list is somebody's mistake. */
+/** What is on one list at most. */
 const MAX_ITEMS = 10_000
+const MAX_BYTES = 1_000_000
+/** After so many stanzas that a change causes others have their turn. */
+const SLICE = 500
 
 export const blocking = extension({
   name: 'blocking',
@@ -19,6 +25,9 @@ export const blocking = extension({
   setup (host) {
     const store = blockStore(host.db)
     const lists = host.accountData((_db, account) => store.load(account))
+    const parts = { host, store, lists }
+    const turns = new Turns()
+    const inTurn = ({ jid }: Account, change: () => Promise<void>): void | Promise<void> => turns.inTurn(jid.toString(), change)
 
     host.feature(NS)
     host.on('send', 'guard', (stanza, { account }) => guardSent(stanza, account, lists.of(account)))
@@ -26,33 +35,59 @@ export const blocking = extension({
 
     host.iq({ type: 'get', to: ['own-account'], name: 'blocklist', ns: NS }, (_request, session) => {
       session.setFlag(NS, true)
-      return el('blocklist', NS, {}, [...lists.of(session.account)].map(jid => el('item', NS, { jid })))
+      return Written.around(el('blocklist', NS), writeItems(lists.of(session.account)))
     })
-    host.iq({ type: 'set', to: ['own-account'], name: 'block', ns: NS }, async ({ payload }, { account }) => {
+    host.iq({ type: 'set', to: ['own-account'], name: 'block', ns: NS }, ({ payload }, { account }) => {
       const named = itemsOf(payload)
       if (named.length === 0) throw new StanzaError('bad-request', 'whom?') // §3.3
-      const fresh = named.filter(jid => !lists.of(account).has(jid.toString()))
-      if (lists.of(account).size + fresh.length > MAX_ITEMS) {
-        throw new StanzaError('resource-constraint', 'the list is full')
-      }
-      if (!account.isAnonymous) await store.add(account.jid, fresh.map(String))
-      withdrawPresence(host, account, fresh)
-      lists.set(account, new Set([...lists.of(account), ...fresh.map(String)]))
-      push(host, account, 'block', named)
+      return inTurn(account, () => block(parts, account, named))
     })
-    host.iq({ type: 'set', to: ['own-account'], name: 'unblock', ns: NS }, async ({ payload }, { account }) => {
+    host.iq({ type: 'set', to: ['own-account'], name: 'unblock', ns: NS }, ({ payload }, { account }) => {
       const named = itemsOf(payload)
-      // §3.5: none means all.
-      const removed = named.length === 0 ? [...lists.of(account)].map(jid => Jid.parse(jid)) : named
-      const gone = new Set(removed.map(String))
-      await store.remove(account.jid, [...gone])
-      const before = lists.of(account)
-      lists.set(account, new Set([...before].filter(jid => !gone.has(jid))))
-      showPresence(host, account, lists.of(account), removed.filter(jid => before.has(jid.toString())))
-      push(host, account, 'unblock', named)
+      return inTurn(account, () => unblock(parts, account, named))
     })
   },
 })
+
+interface BlockingParts { readonly host: ExtensionHost, readonly store: BlockStore, readonly lists: AccountData<BlockList> }
+
+async function block ({ host, store, lists }: BlockingParts, account: Account, named: readonly Jid[]): Promise<void> {
+  const list = lists.of(account)
+  const fresh = named.filter(jid => !list.has(jid.toString()))
+  if (fresh.length === 0) return
+  const longer = new Set([...list, ...fresh.map(String)])
+  if (longer.size > MAX_ITEMS || writeItems(longer).length > MAX_BYTES) throw new StanzaError('resource-constraint', 'the list is full')
+  if (!account.isAnonymous) await store.add(account.jid, fresh.map(String))
+  await withdrawPresence(host, account, fresh)
+  lists.set(account, longer)
+  push(host, account, 'block', named)
+}
+
+async function unblock ({ host, store, lists }: BlockingParts, account: Account, named: readonly Jid[]): Promise<void> {
+  const list = lists.of(account)
+  // §3.5: none means all.
+  const removed = named.length === 0 ? [...list].map(jid => Jid.kept(jid)) : named.filter(jid => list.has(jid.toString()))
+  if (removed.length === 0) return
+  const gone = new Set(removed.map(String))
+  await store.remove(account.jid, [...gone])
+  const left = new Set([...list].filter(jid => !gone.has(jid)))
+  lists.set(account, left)
+  await showPresence(host, account, left, removed)
+  push(host, account, 'unblock', named)
+}
+
+const written = new WeakMap<BlockList, string>()
+
+/** An item for each address, written once for all who ask. */
+function writeItems (list: BlockList): string {
+  let xml = written.get(list)
+  if (xml === undefined) {
+    xml = ''
+    for (const jid of list) xml += `<item jid='${escapeAttribute(jid)}'/>`
+    written.set(list, xml)
+  }
+  return xml
+}
 
 /** §6: a full address, a bare one, a domain with a resource, or a domain. */
 function isBlocked (list: BlockList, jid: Jid): boolean {
@@ -79,48 +114,65 @@ function isOwn (jid: Jid, account: Account): boolean {
 }
 
 /** §3.3: those who see the user's presence and are blocked from now on see the user go. */
-function withdrawPresence (host: ExtensionHost, account: Account, blocked: readonly Jid[]): void {
+async function withdrawPresence (host: ExtensionHost, account: Account, blocked: readonly Jid[]): Promise<void> {
   const names = new Set(blocked.map(String))
+  const subscribers = subscribersAmong(host, account, blocked)
+  const parts = slices(host)
   for (const { jid, available, directed } of account.sessions) {
     const seenBy = new Map(directed)
-    if (available) for (const to of subscribersAmong(host, account, blocked)) seenBy.set(to.toString(), to)
+    if (available) for (const to of subscribers) seenBy.set(to.toString(), to)
     for (const to of seenBy.values()) {
-      if (isBlocked(names, to)) host.route(presence('unavailable', { from: jid, to }))
+      if (isBlocked(names, to)) await parts(presence('unavailable', { from: jid, to }))
     }
   }
 }
 
 /** §3.4: those who may see the user's presence see it again, unless they are blocked in another way. */
-function showPresence (host: ExtensionHost, account: Account, list: BlockList, unblocked: readonly Jid[]): void {
+async function showPresence (host: ExtensionHost, account: Account, list: BlockList, unblocked: readonly Jid[]): Promise<void> {
   const shownTo = subscribersAmong(host, account, unblocked).filter(to => !isBlocked(list, to))
+  const parts = slices(host)
   for (const { jid, presence } of account.sessions) {
-    if (presence) for (const to of shownTo) host.route(presence.withAddress(jid, to))
+    if (presence) for (const to of shownTo) await parts(presence.withAddress(jid, to))
+  }
+}
+
+/** Routes what it is given; now and then it has to be waited for. */
+function slices (host: ExtensionHost): (stanza: Stanza) => void | Promise<void> {
+  let sent = 0
+  return stanza => {
+    host.route(stanza)
+    if (++sent % SLICE === 0) return setImmediate()
   }
 }
 
 /** The subscribers whom a change of the list is about: a resource of one where it names no more than this. */
 function subscribersAmong (host: ExtensionHost, account: Account, changed: readonly Jid[]): readonly Jid[] {
   const subscribers = host.subscribersOf(account)
+  const bare = new Set(subscribers.map(String))
   const names = new Set(changed.map(String))
   return [
     ...subscribers.filter(jid => isBlocked(names, jid)),
-    ...changed.filter(jid => jid.resource !== '' && subscribers.some(subscriber => subscriber.equals(jid.bare))),
+    ...changed.filter(jid => jid.resource !== '' && bare.has(jid.bare.toString())),
   ]
 }
 
-/** §3.3 to §3.5: to every device that asked for the list. */
+/** §3.3 to §3.5: to every device that asked for the list, and written once for all. */
 function push (host: ExtensionHost, account: Account, change: 'block' | 'unblock', named: readonly Jid[]): void {
-  const command = el(change, NS, {}, named.map(jid => el('item', NS, { jid: jid.toString() })))
+  const items = writeItems(new Set(named.map(String)))
+  const command = iq('set', { id: randomId() }, Written.around(el(change, NS), items))
   for (const session of account.sessions) {
-    if (session.flags.has(NS)) host.deliver(session, iq('set', { to: session.jid, id: randomId() }, command))
+    if (session.flags.has(NS)) host.deliver(session, command.copyFor(session.jid))
   }
 }
 
 function itemsOf (command: Element): readonly Jid[] {
-  return command.getChildren('item', NS).map(item => {
-    if (item.attrs.jid === undefined) throw new StanzaError('bad-request', 'an item has no jid')
+  const items = command.getChildren('item', NS)
+  const texts = items.flatMap(item => item.attrs.jid ?? [])
+  if (texts.length < items.length) throw new StanzaError('bad-request', 'an item has no jid')
+  checkAddressList(texts)
+  return texts.map(text => {
     try {
-      return Jid.parse(item.attrs.jid)
+      return Jid.parse(text)
     } catch (error) {
       if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message) // §3.3
       throw error

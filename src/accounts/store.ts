@@ -60,7 +60,7 @@ export function accountStore (db: Database): AccountStore {
     find: jid => readCredentials(jid.bare.toString()),
     async list () {
       const rows = await db.query<Pick<Row, 'jid'>>('select jid from account order by jid')
-      return rows.map(row => Jid.parse(row.jid))
+      return rows.map(row => Jid.kept(row.jid))
     },
   }
 }

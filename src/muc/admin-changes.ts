@@ -2,6 +2,7 @@
  * What the items of a muc#admin request ask for (XEP-0045 §8.2 to §8.5, §9, §10.3 to §10.8), and whether that may be.
  */
 import type { Element } from '../xml/element.ts'
+import { checkAddressList } from '../xmpp/address-list.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import { affiliationOf, refuseAffiliation } from './affiliation.ts'
@@ -23,6 +24,7 @@ export function readChanges (muc: Muc, room: Room, actor: Jid, query: Element): 
   const items = query.getChildren('item', NS_MUC_ADMIN)
   if (items.length === 0) throw new StanzaError('bad-request', 'nothing to change')
   if (items.length > MAX_ITEMS) throw new StanzaError('policy-violation', 'too many items')
+  checkAddressList(items.flatMap(item => item.attrs['jid'] ?? []))
   const roles = new Map<Occupant, NewRole>()
   const affiliations = new Map<string, NewAffiliation>()
   for (const item of items) {

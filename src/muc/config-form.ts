@@ -2,6 +2,7 @@
  * XEP-0045 §10.1.3 and §16.5.3: the form by which an owner sets up a room, made from the options, and what one says.
  */
 import type { Element } from '../xml/element.ts'
+import { checkAddressList } from '../xmpp/address-list.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { form } from '../xmpp/forms.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
@@ -32,6 +33,7 @@ export function configForm ({ options }: Muc, room: Room): Element {
 
 /** What a filled-in form asks for; throws where that can't be. */
 export function readConfig (muc: Muc, room: Room, values: Values): Submitted {
+  checkAddressList([...values.get(ADMINS) ?? [], ...values.get(OWNERS) ?? []])
   const affiliations = [...readList(room, 'admin', values.get(ADMINS)), ...readList(room, 'owner', values.get(OWNERS))]
   const byJid = new Map(affiliations.map(change => [change.jid.toString(), change]))
   // Who goes from one list to the other is taken off the one, and that is not all.
@@ -45,7 +47,8 @@ export function readConfig (muc: Muc, room: Room, values: Values): Submitted {
 function readList (room: Room, affiliation: 'admin' | 'owner', texts: readonly string[] | undefined): readonly NewAffiliation[] {
   if (!texts) return []
   const listed = texts.filter(text => text.trim() !== '').map(addressOf)
-  const dropped = room.affiliations.listed(affiliation).filter(({ jid }) => !listed.some(other => other.equals(jid)))
+  const names = new Set(listed.map(String))
+  const dropped = room.affiliations.listed(affiliation).filter(({ jid }) => !names.has(jid.toString()))
   return [...dropped.map(({ jid }) => ({ jid, affiliation: 'member' as const })), ...listed.map(jid => ({ jid, affiliation }))]
 }
 

@@ -4,6 +4,7 @@
  */
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
+import { checkAddressList } from '../xmpp/address-list.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import { message as makeMessage } from '../xmpp/stanza.ts'
@@ -24,8 +25,10 @@ const MAX_INVITES = 50
 /** §7.8.2: passes on each `<invite/>`, or throws why none is. */
 export async function invite (muc: Muc, room: Room, message: Message, x: Element, from: Jid): Promise<void> {
   checkInviter(room, from)
-  const invitees = x.getChildren('invite', NS_MUC_USER).map(child => ({ child, to: addressIn(child.attrs['to']) }))
-  if (invitees.length > MAX_INVITES) throw new StanzaError('policy-violation', 'too many at once')
+  const invites = x.getChildren('invite', NS_MUC_USER)
+  if (invites.length > MAX_INVITES) throw new StanzaError('policy-violation', 'too many at once')
+  checkAddressList(invites.flatMap(child => child.attrs['to'] ?? []))
+  const invitees = invites.map(child => ({ child, to: addressIn(child.attrs['to']) }))
   for (const { to } of invitees) {
     if (!muc.invitations.take(from)) throw new StanzaError('resource-constraint', 'too many invitations')
     await checkInvitee(muc, to)

@@ -109,7 +109,7 @@ export function lockedRoomIn (jid: Jid, records: ReadonlyMap<string, string>): R
   const text = records.get(LOCKED)
   if (text === undefined) return
   const { createdAt, creator, affiliations } = JSON.parse(text) as LockedRecord // `lockedRecordOf` wrote it
-  const all = affiliations.map(affiliate => ({ ...affiliate, jid: Jid.parse(affiliate.jid) }))
+  const all = affiliations.map(affiliate => ({ ...affiliate, jid: Jid.kept(affiliate.jid) }))
   return new Room(jid, { config: new Map(), affiliations: new Affiliations(all), createdAt, creator }, true)
 }
 
@@ -118,7 +118,7 @@ export function lockedRoomIn (jid: Jid, records: ReadonlyMap<string, string>): R
  * told of it last.
  */
 export function restoreOccupants (room: Room, records: ReadonlyMap<string, string>): readonly News[] {
-  const all = [...records].filter(([field]) => !field.startsWith(LOCKED) && field !== POSITION).map(([address, text]) => ({ jid: Jid.parse(address), record: JSON.parse(text) as SessionRecord })) // `recordOf` wrote it
+  const all = [...records].filter(([field]) => !field.startsWith(LOCKED) && field !== POSITION).map(([address, text]) => ({ jid: Jid.kept(address), record: JSON.parse(text) as SessionRecord })) // `recordOf` wrote it
   all.sort((a, b) => parseInt(a.record.token, 36) - parseInt(b.record.token, 36))
   const news: News[] = []
   for (const { jid, record: { nick, role, affiliation: before, token, presence, writtenAt } } of all) {

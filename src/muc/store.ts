@@ -100,7 +100,7 @@ export function roomStore (db: Database, options: RoomOptions): RoomStore {
     },
     async listTemporary (service) {
       const rows = await db.query<{ readonly jid: string }>('select jid from room where not is_persistent and service = $1', [service])
-      return rows.map(({ jid }) => Jid.parse(jid))
+      return rows.map(({ jid }) => Jid.kept(jid))
     },
   }
 }
@@ -170,7 +170,7 @@ async function storeChanges (db: Database, room: Jid, changes: readonly Affiliat
 
 function affiliateOf ({ jid, affiliation, nick, reason, is_own: isOwn, is_unasked: isUnasked }: AffiliationRow): Affiliate {
   return {
-    jid: Jid.parse(jid), affiliation, nick: nick ?? undefined, reason: reason ?? undefined,
+    jid: Jid.kept(jid), affiliation, nick: nick ?? undefined, reason: reason ?? undefined,
     isOwn: isOwn || undefined, isUnasked: isUnasked || undefined,
   }
 }

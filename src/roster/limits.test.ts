@@ -3,10 +3,11 @@ import { describe, expect, test } from 'vitest'
 import { Account } from '../session/account.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { presence } from '../xmpp/stanza.ts'
-import { Rosters } from './roster.ts'
+import { Rosters, writeRoster } from './roster.ts'
 
 const OWNER = Jid.parse('juliet@localhost')
 const MAX_ITEMS = 2
+const MAX_BYTES = 1000
 
 function contact (number: number): Jid {
   return Jid.parse(`contact${number}@localhost`)
@@ -15,7 +16,7 @@ function contact (number: number): Jid {
 /** Rosters of accounts that are in memory only. */
 function setUp (): { readonly rosters: Rosters, readonly account: Account } {
   const unused = (): Promise<never> => Promise.reject(new Error('an anonymous account keeps nothing'))
-  const rosters = new Rosters({ load: unused, store: unused, remove: unused }, MAX_ITEMS)
+  const rosters = new Rosters({ load: unused, store: unused, remove: unused }, { items: MAX_ITEMS, bytes: MAX_BYTES })
   const account = new Account(OWNER, true)
   account.setData(rosters.slot.key, { items: new Map(), version: 0 })
   return { rosters, account }
@@ -31,6 +32,29 @@ test('a full roster takes no more contacts, by set or by request, and lets those
   await rosters.sent(account, contact(1), 'subscribe')
 
   expect([...rosters.of(account).items.keys()]).toEqual(['contact0@localhost', 'contact1@localhost'])
+})
+
+test('a roster takes no more than so many bytes of names and groups, and is there as it was', async () => {
+  const { rosters, account } = setUp()
+  await rosters.set(account, contact(0), 'Romeo', ['a'])
+
+  await expect(rosters.set(account, contact(0), 'Romeo', ['x'.repeat(MAX_BYTES)])).rejects.toThrow('the roster is full')
+  await expect(rosters.set(account, contact(1), 'x'.repeat(MAX_BYTES), [])).rejects.toThrow('the roster is full')
+
+  expect([...rosters.of(account).items.values()]).toMatchObject([{ name: 'Romeo', groups: ['a'] }])
+})
+
+test('a roster is written once for all who ask, until it changes', async () => {
+  const { rosters, account } = setUp()
+  await rosters.set(account, contact(0), 'Romeo & co', ['<friends>'])
+  const listing = writeRoster(rosters.of(account))
+  expect(rosters.of(account).listing).toBe(listing)
+
+  await rosters.set(account, contact(0), 'Montague', [])
+
+  expect(listing).toContain("name='Romeo &amp; co'")
+  expect(listing).toContain('<group>&lt;friends&gt;</group>')
+  expect(writeRoster(rosters.of(account))).toContain("name='Montague' subscription='none'/>")
 })
 
 async function asks (rosters: Rosters, account: Account, from: Jid, id = 'ask'): Promise<void> {

@@ -1,18 +1,20 @@
 /** RFC 6121 §2: the roster as a client asks for it and changes it, with versioning (§2.6). */
 import type { ExtensionHost } from '../extension/api.ts'
 import type { Session } from '../session/session.ts'
-import { randomId } from '../util/ids.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
+import { Written } from '../xml/written.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import { NS_PRE_APPROVAL, NS_ROSTER, NS_ROSTER_VERSIONING } from '../xmpp/ns.ts'
-import { iq } from '../xmpp/stanza.ts'
-import { itemElement, KEPT_CHANGES, listed } from './roster.ts'
+import { KEPT_CHANGES, rosterPush, writeRoster } from './roster.ts'
 import type { Roster, Rosters } from './roster.ts'
 import type { SubscriptionState } from './subscription.ts'
 
 const MAX_NAME_BYTES = 1023
+/** Of one contact: in how many groups, and how long their names are together. */
+const MAX_GROUPS = 100
+const MAX_GROUPS_BYTES = 10_000
 
 /** `dropSubscriptions` does what a removal means for the contact (RFC 6121 §2.5.2). */
 export function registerRosterIq (
@@ -41,22 +43,19 @@ export function registerRosterIq (
 }
 
 /** RFC 6121 §2.1.4 and §2.6.3: the roster, or nothing and then what changed since the version that the client has. */
-function answerGet (roster: Roster, query: Element, session: Session): Element | undefined {
+function answerGet (roster: Roster, query: Element, session: Session): Written | undefined {
   const known = query.attrs.ver
   const behind = known !== undefined && /^[0-9]{1,15}$/.test(known) ? roster.version - Number(known) : NaN
   if (behind >= 0 && behind <= KEPT_CHANGES) {
     const changed = [...roster.items.values()].filter(item => item.version > roster.version - behind)
     changed.sort((a, b) => a.version - b.version)
     queueMicrotask(() => { // after the answer
-      for (const item of changed) {
-        const push = el('query', NS_ROSTER, { ver: String(item.version) }, itemElement(item))
-        session.deliver(iq('set', { to: session.jid, id: randomId() }, push))
-      }
+      for (const item of changed) session.deliver(rosterPush(item).withAddress(undefined, session.jid))
     })
     return
   }
-  return el('query', NS_ROSTER, { ver: known === undefined ? undefined : String(roster.version) },
-    listed(roster).map(itemElement))
+  const ver = known === undefined ? undefined : String(roster.version)
+  return Written.around(el('query', NS_ROSTER, { ver }), writeRoster(roster))
 }
 
 interface RosterSet {
@@ -71,6 +70,9 @@ function readSet (query: Element): RosterSet {
   const [item, ...more] = query.getChildren('item', NS_ROSTER)
   if (!item || more.length > 0) throw new StanzaError('bad-request', 'a roster set has one item')
   const groups = item.getChildren('group', NS_ROSTER).map(group => group.text())
+  if (groups.length > MAX_GROUPS || Buffer.byteLength(groups.join('')) > MAX_GROUPS_BYTES) {
+    throw new StanzaError('not-acceptable', `a contact is in ${MAX_GROUPS} groups, of ${MAX_GROUPS_BYTES} bytes together, at most`)
+  }
   if (new Set(groups).size < groups.length) throw new StanzaError('bad-request', 'a group is named twice')
   const name = item.attrs.name
   if (groups.some(group => group === '' || isTooLong(group)) || (name !== undefined && isTooLong(name))) {

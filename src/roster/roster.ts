@@ -8,12 +8,15 @@ import type { Account } from '../session/account.ts'
 import { Turns } from '../util/turns.ts'
 import { randomId } from '../util/ids.ts'
 import { el } from '../xml/element.ts'
-import type { Element } from '../xml/element.ts'
+import { escapeAttribute, escapeText } from '../xml/write.ts'
+import { Written } from '../xml/written.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { NS_CLIENT, NS_ROSTER } from '../xmpp/ns.ts'
 import { iq } from '../xmpp/stanza.ts'
-import type { Presence } from '../xmpp/stanza.ts'
+import type { Iq, Presence } from '../xmpp/stanza.ts'
+import { DEFAULT_ROSTER_LIMITS } from './limits.ts'
+import type { RosterLimits } from './limits.ts'
 import { tooManyRequests } from './requests.ts'
 import type { RosterStore } from './store.ts'
 import { receiveSubscription, sendSubscription } from './subscription.ts'
@@ -35,6 +38,8 @@ export interface RosterItem {
 export interface Roster {
   readonly items: Map<string, RosterItem>
   version: number
+  /** What is listed, as XML, until something changes: a roster that is asked for again is not written again. */
+  listing?: string | undefined
 }
 
 const NO_SUBSCRIPTION: SubscriptionState = {
@@ -52,11 +57,11 @@ export class Rosters {
   readonly #of: (account: Account) => Roster
   readonly #store: RosterStore
   readonly #turns = new Turns()
-  readonly #maxItems: number
+  readonly #limits: RosterLimits
 
-  constructor (store: RosterStore, maxItems: number) {
+  constructor (store: RosterStore, limits: RosterLimits = DEFAULT_ROSTER_LIMITS) {
     this.#store = store
-    this.#maxItems = maxItems
+    this.#limits = limits
     this.slot = { key: Symbol('roster'), load: jid => store.load(jid) }
     this.#of = dataOf(this.slot).of
   }
@@ -82,8 +87,11 @@ export class Rosters {
 
   /** RFC 6121 §2.3 and §2.4: adds an item, or changes its name and groups. */
   async set (account: Account, contact: Jid, name: string | undefined, groups: readonly string[]): Promise<void> {
-    await this.#change(account, contact, item =>
-      ({ ...(item ?? newItem(contact)), isListed: this.#hasRoom(account, item), name, groups }))
+    await this.#change(account, contact, item => {
+      const changed = { ...(item ?? newItem(contact)), isListed: true, name, groups }
+      this.#checkRoom(account, item, changed)
+      return changed
+    })
   }
 
   /** RFC 6121 §2.5: takes an item off the roster, and gives the state that its subscription was in. */
@@ -109,7 +117,10 @@ export class Rosters {
       route = outcome.route
       const request = outcome.state.pendingIn ? item?.request : undefined
       const changed = { ...(item ?? newItem(contact)), state: outcome.state, request }
-      if (outcome.push) return { ...changed, isListed: this.#hasRoom(account, item) }
+      if (outcome.push) {
+        this.#checkRoom(account, item, changed)
+        return { ...changed, isListed: true }
+      }
       return request !== item?.request ? changed : undefined
     })
     return { route, before }
@@ -150,10 +161,19 @@ export class Rosters {
     return requests
   }
 
-  /** True where the item is or may be listed; throws where the roster is full. */
-  #hasRoom (account: Account, item: RosterItem | undefined): true {
-    if (item?.isListed || listed(this.#of(account)).length < this.#maxItems) return true
-    throw new StanzaError('not-allowed', 'the roster is full')
+  /** Throws where the roster is full: with one contact more, or with more said of one. */
+  #checkRoom (account: Account, before: RosterItem | undefined, after: RosterItem): void {
+    const wanted = weightOf(after)
+    if (before?.isListed && wanted <= weightOf(before)) return
+    let items = 1
+    let bytes = wanted
+    for (const item of this.#of(account).items.values()) {
+      if (!item.isListed || item === before) continue
+      items++
+      bytes += weightOf(item)
+    }
+    if (items > this.#limits.items && !before?.isListed) throw new StanzaError('not-allowed', 'the roster is full')
+    if (bytes > this.#limits.bytes) throw new StanzaError('not-allowed', 'the roster is full: names and groups are long')
   }
 
   /**
@@ -187,15 +207,16 @@ export class Rosters {
       if (gone.length > 0) await this.#store.remove(account.jid, gone)
     }
     roster.version = version
+    roster.listing = undefined
     roster.items.set(item.jid.toString(), item)
     for (const jid of gone) roster.items.delete(jid.toString())
   }
 
-  /** RFC 6121 §2.1.6: to every session that asked for the roster. */
+  /** RFC 6121 §2.1.6: to every session that asked for the roster, and written once for all. */
   #push (account: Account, item: RosterItem): void {
-    const query = el('query', NS_ROSTER, { ver: String(item.version) }, itemElement(item))
+    const push = rosterPush(item)
     for (const session of account.sessions) {
-      if (session.isInterested) session.deliver(iq('set', { to: session.jid, id: randomId() }, query))
+      if (session.isInterested) session.deliver(push.copyFor(session.jid))
     }
   }
 }
@@ -209,9 +230,18 @@ function isSubscriber ({ state: { subscription } }: RosterItem): boolean {
   return subscription === 'from' || subscription === 'both'
 }
 
-/** What the user sees of the roster. */
-export function listed (roster: Roster): readonly RosterItem[] {
-  return [...roster.items.values()].filter(item => item.isListed)
+/** What the user sees of the roster, as XML. */
+export function writeRoster (roster: Roster): string {
+  if (roster.listing !== undefined) return roster.listing
+  let listing = ''
+  for (const item of roster.items.values()) if (item.isListed) listing += writeItem(item)
+  return roster.listing = listing
+}
+
+/** RFC 6121 §2.1.6: says what has become of an item. */
+export function rosterPush (item: RosterItem): Iq {
+  const query = el('query', NS_ROSTER, { ver: String(item.version) })
+  return iq('set', { id: randomId() }, Written.around(query, writeItem(item)))
 }
 
 function newItem (contact: Jid): RosterItem {
@@ -223,16 +253,21 @@ function newItem (contact: Jid): RosterItem {
 
 /** What the user sees of an item, to tell whether a change is one. */
 function shows (item: RosterItem | undefined): string {
-  return item?.isListed ? itemElement(item).toString() : ''
+  return item?.isListed ? writeItem(item) : ''
+}
+
+/** About how many bytes there are of an item when it is written, without its subscription, which others change, too. */
+function weightOf ({ jid, name = '', groups }: RosterItem): number {
+  let bytes = "<item jid='' name='' subscription='both'></item>".length + jid.attribute.length + escapeAttribute(name).length
+  for (const group of groups) bytes += '<group></group>'.length + escapeText(group).length
+  return bytes
 }
 
 /** RFC 6121 §2.1.2: an item as a client is shown it; one that is not listed (any more) is a removal. */
-export function itemElement (item: RosterItem): Element {
-  const jid = item.jid.toString()
-  if (!item.isListed) return el('item', NS_ROSTER, { jid, subscription: 'remove' })
-  const { subscription, pendingOut, approved } = item.state
-  return el('item', NS_ROSTER, {
-    jid, name: item.name, subscription,
-    ask: pendingOut ? 'subscribe' : undefined, approved: approved ? 'true' : undefined,
-  }, item.groups.map(group => el('group', NS_ROSTER, {}, group)))
+function writeItem ({ jid, isListed, name, groups, state: { subscription, pendingOut, approved } }: RosterItem): string {
+  if (!isListed) return `<item jid='${jid.attribute}' subscription='remove'/>`
+  const tag = `<item jid='${jid.attribute}'${name === undefined ? '' : ` name='${escapeAttribute(name)}'`}` +
+    ` subscription='${subscription}'${pendingOut ? " ask='subscribe'" : ''}${approved ? " approved='true'" : ''}`
+  if (groups.length === 0) return `${tag}/>`
+  return `${tag}>${groups.map(group => `<group>${escapeText(group)}</group>`).join('')}</item>`
 }

@@ -54,7 +54,7 @@ export function rosterStore (db: Database): RosterStore {
 
 function itemOf (row: Row): RosterItem {
   return {
-    jid: Jid.parse(row.contact),
+    jid: Jid.kept(row.contact),
     isListed: row.is_listed,
     name: row.name ?? undefined,
     groups: row.groups,

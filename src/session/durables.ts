@@ -61,7 +61,7 @@ export class Durables {
     if (last?.kind === 'presence') session.presence = last
     session.priority = priority
     session.isInterested = isInterested
-    if (directed.length > 0) session.directed = new Map(directed.map(jid => [jid, Jid.parse(jid)]))
+    if (directed.length > 0) session.directed = new Map(directed.map(jid => [jid, Jid.kept(jid)]))
     if (heard) session.heard = new Map(heard)
     return session
   }

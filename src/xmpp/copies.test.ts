@@ -7,7 +7,7 @@ import { NS_CLIENT } from './ns.ts'
 import { storedStanza } from './read-stanza.ts'
 import { message } from './stanza.ts'
 import type { Message } from './stanza.ts'
-import { numberBy, stamp } from './stanza-id.ts'
+import { numberBy, stamp, withoutForgedIds } from './stanza-id.ts'
 
 const ROOM = Jid.parse('coven@conference.localhost')
 const WITCHES = ['crone1@localhost/desktop', "hag66@localhost/the hag's <pda>"].map(text => Jid.parse(text))
@@ -57,4 +57,16 @@ test('the number under which a room keeps a message is known from it, and not fr
   expect(numberBy(strange, ROOM)).toBeUndefined()
   expect(numberBy(stamp(strange, ROOM, '17').copyFor(ROOM), ROOM)).toBe(17)
   expect(numberBy(stamp(strange, ROOM, 'not-a-number'), ROOM)).toBeUndefined()
+})
+
+test('forged numbers of the room are taken off in whatever writing, and of very many all but the first few', () => {
+  const forged = (by: string) => el('stanza-id', 'urn:xmpp:sid:0', { by, id: '1' })
+  const foreign = Array.from({ length: 5000 }, (_, number) => forged(`ü${number}.e`))
+
+  const some = message('groupchat', {}, forged(ROOM.toString()), forged('COVEN@conference.localhost.'), forged('other.example'))
+  const many = message('groupchat', {}, ...foreign, forged(ROOM.toString()))
+
+  const left = withoutForgedIds(some, ROOM)
+  expect(left.children.map(child => left.tree(child).attrs['by'])).toEqual(['other.example'])
+  expect(withoutForgedIds(many, ROOM).children).toHaveLength(20)
 })

@@ -19,6 +19,10 @@ const NOT_IN_LOCAL = /["&'/:<>@]/
 const HOST_NAME = /^(?:(?!..--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.(?=.)|$))+$/
 /** RFC 1035 §2.3.4, less the root's dot and length. */
 const MAX_HOST_NAME = 253
+/** What is longer makes a longer name than that in ASCII, unless half of it are marks that its letters take up. */
+const MAX_IDN_LENGTH = 2 * MAX_HOST_NAME
+/** What is not ASCII, or has A-labels (RFC 5890 §2.3.2.1). */
+const DEAR = /[^\0-\x7F]|xn--/i
 const ENDS_IN_NUMBER = /(?:^|\.)\d+$/
 const IDNA_STRICT = {
   checkHyphens: true, checkBidi: true, checkJoiners: true, useSTD3ASCIIRules: true, verifyDNSLength: true,
@@ -34,7 +38,8 @@ export class JidError extends Error {
   override readonly name = 'JidError'
 }
 
-const remembered = new LRUCache<string, Jid>({ max: MAX_REMEMBERED })
+/** Also what is no address: to find that out takes as long. */
+const remembered = new LRUCache<string, Jid | JidError>({ max: MAX_REMEMBERED })
 
 /** An address; immutable. Parts that it lacks are empty. */
 export class Jid {
@@ -56,11 +61,35 @@ export class Jid {
 
   /** The address that the text says; a text that was parsed lately is looked up. Throws JidError. */
   static parse (text: string): Jid {
+    const known = remembered.get(text) ?? Jid.#prepare(text)
+    if (known instanceof JidError) throw known
+    return known
+  }
+
+  static #prepare (text: string): Jid | JidError {
+    let found: Jid | JidError
+    try {
+      found = Jid.#split(text)
+    } catch (error) {
+      if (!(error instanceof JidError)) throw error
+      found = error
+    }
+    if (text.length <= MAX_REMEMBERED_LENGTH) remembered.set(text, found)
+    return found
+  }
+
+  /** The address that `toString` of one gave, and that was kept: nothing is prepared or checked. */
+  static kept (text: string): Jid {
     const known = remembered.get(text)
-    if (known !== undefined) return known
-    const jid = Jid.#split(text)
-    if (text.length <= MAX_REMEMBERED_LENGTH) remembered.set(text, jid)
-    return jid
+    if (known instanceof Jid) return known
+    const [bare, resource] = split(text)
+    const at = bare.indexOf('@')
+    return new Jid(at === -1 ? '' : bare.slice(0, at), bare.slice(at + 1), resource ?? '')
+  }
+
+  /** Whether to parse it takes long, as with international addresses that were not met lately. */
+  static isDear (text: string): boolean {
+    return DEAR.test(text) && !remembered.has(text)
   }
 
   /** The address with these parts, of which the first and the last may be empty. Throws JidError. */
@@ -181,7 +210,10 @@ function prepareDomain (text: string): string {
   if (name.length > MAX_PART_BYTES) throw new JidError('the domain is too long')
   const lower = name.toLowerCase()
   if (lower.length <= MAX_HOST_NAME && HOST_NAME.test(lower)) return checkedNumber(lower)
-  return name.startsWith('[') ? prepareIpv6(name) : prepareIdn(name)
+  if (name.startsWith('[')) return prepareIpv6(name)
+  // tr46 would find no less, but it takes its time
+  if (!DEAR.test(name) || name.length > MAX_IDN_LENGTH) throw new JidError('the domain is not a domain name')
+  return prepareIdn(name)
 }
 
 function prepareIdn (name: string): string {

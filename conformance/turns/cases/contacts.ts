@@ -6,13 +6,24 @@ const ROSTER = 'jabber:iq:roster'
 
 export const contacts: readonly Case[] = [
   {
-    name: 'a contact in 13 000 groups, for an account with 100 sessions',
+    name: 'a contact in 13 000 groups, which are too many, for an account with 100 sessions',
     async prepare (setting) {
       const devices = await setting.devices('a', 100)
       await Promise.all(devices.map(device => device.must('get', `<query xmlns='${ROSTER}'/>`)))
       return async round => {
         const groups = many(number => `<group>${round}.${number}</group>`)
         await devices[0]?.ask('set', `<query xmlns='${ROSTER}'><item jid='b@localhost'>${groups}</item></query>`)
+      }
+    },
+  },
+  {
+    name: 'a contact in as many groups as it may be, for an account with 100 sessions',
+    async prepare (setting) {
+      const devices = await setting.devices('a', 100)
+      await Promise.all(devices.map(device => device.must('get', `<query xmlns='${ROSTER}'/>`)))
+      return async round => {
+        const groups = many(number => `<group>${round}.${number}${'g'.repeat(90)}</group>`, undefined, 100)
+        await devices[0]?.must('set', `<query xmlns='${ROSTER}'><item jid='b@localhost'>${groups}</item></query>`)
       }
     },
   },
@@ -28,12 +39,12 @@ export const contacts: readonly Case[] = [
     },
   },
   {
-    name: 'a block of 6 500 addresses, for an account with 100 sessions',
+    name: 'a block of 1 000 addresses, for an account with 100 sessions',
     async prepare (setting) {
       const devices = await setting.devices('a', 100)
       await Promise.all(devices.map(device => device.must('get', "<blocklist xmlns='urn:xmpp:blocking'/>")))
       return async round => {
-        const items = many(number => `<item jid='r${round}.${number}@x.example'/>`)
+        const items = many(number => `<item jid='r${round}.${number}${'l'.repeat(200)}@x.example'/>`, undefined, 1000)
         await devices[0]?.ask('set', `<block xmlns='urn:xmpp:blocking'>${items}</block>`)
       }
     },
