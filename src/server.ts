@@ -128,7 +128,7 @@ class RunningServer implements Server {
     const webSocket = new WebSocketEndpoint({ ...shared, maxMessageBytes: limits.stanzaBytes }, accept)
     this.#doors.push({ stop () {}, close () { webSocket.close() } })
     this.#opened('http', await listenHttp(addresses(at.http), {
-      key: 'listen.http', log, routes: { ...hostMetaRoutes(undefined), ...this.#readiness.routes },
+      key: 'listen.http', log, connections: new AddressLimit(limits.streamsPerAddress), routes: { ...hostMetaRoutes(undefined), ...this.#readiness.routes },
       upgrades: { '/ws': webSocket.upgrade },
     }))
   }

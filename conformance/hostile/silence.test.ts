@@ -1,7 +1,7 @@
 /** Silence as an attack: who connects and says nothing, or half a word. RFC 6120 §4.9.3.4 gives it a name. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { EVERYTHING, Innocents } from './innocents.ts'
-import { auth, header, NS_TLS, Peer } from './peer.ts'
+import { auth, ELSEWHERE, header, NS_TLS, Peer } from './peer.ts'
 import { peakMemory, startTarget } from './server.ts'
 import type { Target } from './server.ts'
 
@@ -48,6 +48,23 @@ test.concurrent('who wishes for TLS and says nothing more is cut', async () => {
 
   await peer.closed()
 })
+
+test.concurrent('who comes to the TLS port and says nothing is cut', async () => {
+  const peer = await Peer.connect({ port: target.tlsPort, from: ELSEWHERE })
+
+  await peer.closed()
+}, 40_000)
+
+test.concurrent.each([
+  ['nothing', ''],
+  ['half a request', 'GET /healthz HTTP/1.1\r\nHost:'],
+])('who comes to the HTTP port and says %s is cut', async (_name, bytes) => {
+  const peer = await Peer.connect({ port: target.httpPort, from: ELSEWHERE })
+  peer.ignore()
+  await peer.send(bytes)
+
+  await peer.closed()
+}, 40_000)
 
 test.concurrent('a thousand silent connections disturb nobody, and are gone in the end', async () => {
   const peers = await Promise.all(Array.from({ length: 1000 }, (_, index) =>

@@ -23,6 +23,11 @@ export function plainAddress (address: string): string {
   return address.startsWith('::ffff:') && isIPv4(address.slice(7)) ? address.slice(7) : address
 }
 
+/** Whether who is at that address, as `plainAddress` gives it, is on this machine. */
+export function isLoopback (address: string): boolean {
+  return address === '::1' || address.startsWith('127.')
+}
+
 /** Counts connections per remote address; an IPv6 network (/64) counts as one, because its user has all of it. */
 export class AddressLimit {
   readonly #limit: number

@@ -3,6 +3,8 @@ import { createServer, STATUS_CODES } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { AddressLimit } from './addresses.ts'
+import { HttpConnections } from './http-connections.ts'
 import { openPorts } from './ports.ts'
 import type { PortAddress, PortOptions, Ports } from './ports.ts'
 
@@ -13,9 +15,14 @@ export interface HttpOptions extends PortOptions {
   /** By exact path, without the query. */
   readonly routes: Readonly<Record<string, HttpHandler>>
   readonly upgrades?: Readonly<Record<string, UpgradeHandler>>
+  /** How many connections that are no WebSocket an address may have. */
+  readonly connections?: AddressLimit | undefined
 }
 
+/** How long a request's headers may take, and how long whoever has connected may say nothing. */
 const HEADERS_MS = 10_000
+/** How often that is looked at, for requests behind the first. */
+const CHECK_MS = 5_000
 
 /** Open ports that speak HTTP. */
 export class HttpListener {
@@ -45,13 +52,18 @@ export class HttpListener {
 export async function listenHttp (addresses: readonly PortAddress[], options: HttpOptions): Promise<HttpListener> {
   const routes = new Map<string, HttpHandler>([['/healthz', answerHealth], ...Object.entries(options.routes)])
   const upgrades = new Map(Object.entries(options.upgrades ?? {}))
+  const connections = new HttpConnections(options.connections, HEADERS_MS)
   const ports = await openPorts(addresses, options, () =>
-    createServer({ headersTimeout: HEADERS_MS, noDelay: true })
+    createServer({ headersTimeout: HEADERS_MS, connectionsCheckingInterval: CHECK_MS, noDelay: true })
+      .on('connection', socket => { connections.opened(socket) })
       .on('request', (request, response) => {
+        connections.spoke(request.socket)
         const answer = routes.get(pathOf(request)) ?? answerNotFound
         answer(request, response)
       })
       .on('upgrade', (request, socket, head) => {
+        connections.spoke(request.socket)
+        connections.left(request.socket)
         const upgrade = upgrades.get(pathOf(request)) ?? refuseUnknown
         upgrade(request, socket, head)
       }))

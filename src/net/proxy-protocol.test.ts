@@ -67,11 +67,11 @@ async function serve (options: Partial<ListenOptions> = {}, balancers = PRIVATE_
   return { port: listener.addresses[0]?.port ?? 0, listener, accepted }
 }
 
-async function serveHttp (streams?: AddressLimit): Promise<Served> {
+async function serveHttp (streams?: AddressLimit, connections?: AddressLimit): Promise<Served> {
   const accepted: Transport[] = []
   const endpoint = new WebSocketEndpoint({ maxMessageBytes: 10_000, streams }, transport => accepted.push(transport))
   const listener = await listenHttp([{ at: '127.0.0.1:0', balancers: PRIVATE_NETWORKS }], {
-    key: 'listen.http', log, routes: {}, upgrades: { '/ws': endpoint.upgrade },
+    key: 'listen.http', log, routes: {}, upgrades: { '/ws': endpoint.upgrade }, connections,
   })
   cleanup.push(() => { endpoint.close(); listener.close() })
   return { port: listener.addresses[0]?.port ?? 0, listener, accepted }
@@ -232,6 +232,23 @@ describe('who is behind a balancer', () => {
     }
 
     expect([await open('192.0.2.7'), await open('192.0.2.7'), await open('192.0.2.8')]).toEqual(['101', '429', '101'])
+  })
+
+  test('has its own limit of HTTP connections, for which a WebSocket does not count', async () => {
+    const served = await serveHttp(undefined, new AddressLimit(1))
+    const open = async (source: string, request: Buffer, length: number): Promise<string> => {
+      const socket = dial(served)
+      socket.write(Buffer.concat([textHeaderFrom(source), request]))
+      return (await read(socket, length).catch(() => '')).slice(9, 12)
+    }
+    const ask = Buffer.from('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')
+
+    const webSocket = await open('192.0.2.7', UPGRADE, 12)
+    const first = await open('192.0.2.7', ask, 12)
+    const second = await open('192.0.2.7', ask, 12)
+    const other = await open('192.0.2.8', ask, 12)
+
+    expect([webSocket, first, second, other]).toEqual(['101', '200', '', '200'])
   })
 
   test('loses nothing where the stream does not read at first', async () => {

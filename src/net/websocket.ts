@@ -10,7 +10,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import type { Server } from 'ws'
 import { XmlError } from '../xml/xml-error.ts'
 import type { XmlErrorCondition } from '../xml/xml-error.ts'
-import { plainAddress } from './addresses.ts'
+import { isLoopback, plainAddress } from './addresses.ts'
 import type { AddressLimit } from './addresses.ts'
 import { refuseUpgrade } from './http.ts'
 import { isFromBalancer, peerAddress } from './proxy-protocol.ts'
@@ -299,7 +299,7 @@ class WebSocketTransport implements Transport, Shaped, Outlet {
 function whoAsks ({ socket, headers }: IncomingMessage): { readonly address: string, readonly mayBePlain: boolean } {
   const address = peerAddress(socket) ?? ''
   if (isFromBalancer(socket)) return { address, mayBePlain: true }
-  const isLocal = address === '::1' || address.startsWith('127.')
+  const isLocal = isLoopback(address)
   const forwarded = String(headers['x-forwarded-for'] ?? '').split(',').at(-1)?.trim() ?? ''
   return { address: isLocal && isIP(forwarded) ? plainAddress(forwarded) : address, mayBePlain: isLocal }
 }
