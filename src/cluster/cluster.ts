@@ -36,6 +36,14 @@ export async function joinCluster (
   const keeping = { redis: redis.journal, id: () => membership.id, membership, log }
   const records = new RedisRecords(keeping)
   const roomRecords = new RedisRoomRecords(keeping)
+  try {
+    await records.check()
+    await roomRecords.check()
+  } catch (error) { // Redis's
+    await membership.leave()
+    redis.close()
+    throw new Error(`sessions: Redis refuses what a node has to keep there: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
   return {
     redis, membership, bus, homes, records, roomRecords, others: othersOn(bus, membership),
     async leave () {

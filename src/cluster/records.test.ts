@@ -9,7 +9,9 @@ import type { RedisNode } from '../testing/redis-node.ts'
 import { hasRedis, startRedis } from '../testing/redis.ts'
 import type { TestRedis } from '../testing/redis.ts'
 import { Jid } from '../xmpp/jid.ts'
+import type { Database } from '../storage/database.ts'
 import { MEMBERS } from './beat.ts'
+import { joinCluster } from './cluster.ts'
 import { RedisRecords } from './records.ts'
 import { openRedis } from './redis.ts'
 import type { RedisConnections } from './redis.ts'
@@ -19,6 +21,8 @@ const ROMEO = 'romeo@localhost'
 
 /** What is tried here is not what a node may tell its clients. */
 const ALONE = { isCertain: true, verdict: () => Promise.resolve('alone' as const) }
+
+const NO_DATABASE: Database = { query: () => Promise.resolve([]), transaction: () => Promise.reject(new Error('there is none')) }
 
 interface Node { readonly redis: RedisConnections, readonly records: RedisRecords, name: string }
 
@@ -228,6 +232,38 @@ describe.skipIf(!hasRedis())('records', () => {
       const saved = await a.records.inherit(inOrder('a'), ROMEO)
       expect(saved?.states['asked']).toBeGreaterThan(2)
     })
+  })
+
+  test('a Redis that refuses the journal is told of once, and clients hear what snapshots keep in its place', async () => {
+    const lines: string[] = []
+    const redis = await openRedis(server.url, log)
+    const loud = pino({ level: 'error' }, { write (line) { lines.push(line) } })
+    const records = new RedisRecords({
+      redis: redis.journal, id: () => 'a', membership: { isCertain: true, verdict: () => Promise.resolve('member') }, log: loud,
+    })
+    records.start(() => ({ sessions: [], states: {} }))
+    nodes.push({ redis, records, name: 'a' })
+    const romeo = account({ redis, records, name: 'a' })
+    await redis.commands.call('ACL', 'SETUSER', 'default', 'resetkeys', '~hg:[^j]*')
+
+    records.note(romeo, 'sm', 'one')
+    const isKept = await records.flush()
+    records.note(romeo, 'sm', 'two')
+    await records.flush()
+
+    expect(isKept).toBe(true)
+    expect(await records.accountsOf('a')).toEqual([ROMEO])
+    expect(lines).toEqual([expect.stringContaining('Redis refuses the records of sessions')])
+  })
+
+  test.each(['~hg:[^j]*', '~hg:[^r]*', '~hg:[^o]*'])('a node does not start where Redis lets it have no more than %s', async keys => {
+    const redis = await openRedis(server.url, log)
+    onTestFinished(() => { redis.close() })
+    await redis.commands.call('ACL', 'SETUSER', 'default', 'resetkeys', keys) // until Redis is started anew
+
+    const joined = joinCluster(server.url, NO_DATABASE, 'a', log)
+
+    await expect(joined).rejects.toThrow(/^sessions: Redis refuses what a node has to keep there: NOPERM /)
   })
 
   test('what goes to another node while a write of it hangs, and fails, stays as it was written', async () => {

@@ -14,6 +14,7 @@ import { homeOf, RECORDS, SETTLE } from './claims.ts'
 import { decodeNotes, encodeNotes } from './journal.ts'
 import type { Entry } from './journal.ts'
 import type { Membership } from './membership.ts'
+import { Refusals } from './redis.ts'
 
 /** Changes of so long are written together; so long after a failure all is tried again. */
 const SAVE_MS = 20
@@ -46,6 +47,7 @@ export interface RecordsParts {
 
 export class RedisRecords implements Records, Keeper {
   readonly #parts: RecordsParts
+  readonly #refusals: Refusals
   #describe: (account: Account) => Snapshot = () => ({ sessions: [], states: {} })
   readonly #dirty = new Set<Account>()
   readonly #noted = new Set<Account>()
@@ -68,6 +70,15 @@ export class RedisRecords implements Records, Keeper {
 
   constructor (parts: RecordsParts) {
     this.#parts = parts
+    this.#refusals = new Refusals(parts.log, 'the records of sessions')
+  }
+
+  /** Rejects where Redis refuses what will be written, before any client waits for it. Nothing is changed by it. */
+  async check (): Promise<void> {
+    const { redis, id } = this.#parts
+    await redis.xadd(journalOf(id()), 'NOMKSTREAM', '*', 'notes', NOTHING)
+    await redis.xtrim(journalOf(id()), 'MINID', '0')
+    await redis.hdel(recordsOf(id()), '')
   }
 
   /** From now on `describe` says what is to be kept of an account. */
@@ -124,15 +135,16 @@ export class RedisRecords implements Records, Keeper {
     this.#notes = []
     const bytes = encodeNotes(notes)
     this.#journalBytes += bytes.length
-    const { redis, id, membership, log } = this.#parts
+    const { redis, id, membership } = this.#parts
     return redis.xadd(journalOf(id()), '*', 'notes', bytes).then(
       async entry => {
         this.#lastEntry = entry ?? this.#lastEntry
+        this.#refusals.over()
         return membership.isCertain || await membership.verdict() !== 'dead' // it may have been frozen
       },
-      error => { // Redis is away
+      async error => { // Redis is away, or says no
         this.#hasGap = true
-        log.debug({ err: error }, 'notes of sessions were not written')
+        await this.#refusals.heard(error)
         this.#closing ??= this.#closeGap().finally(() => { this.#closing = undefined })
         return this.#closing
       })
@@ -200,12 +212,13 @@ export class RedisRecords implements Records, Keeper {
     this.#cutAt = performance.now()
     try {
       await this.#write(accounts.filter(account => account.sessions.length > 0))
-      await this.#parts.redis.xtrim(journalOf(this.#parts.id()), 'MINID', upTo)
-    } catch (error) { // Redis is away
+    } catch (error) { // Redis is away, or says no
       for (const account of accounts) this.#noted.add(account)
       this.#hasGap = true
-      this.#parts.log.debug({ err: error }, 'the journal of sessions was not cut')
+      return this.#refusals.heard(error)
     }
+    // Notes that stay longer do no harm: a snapshot says which came after it.
+    await this.#parts.redis.xtrim(journalOf(this.#parts.id()), 'MINID', upTo).catch(error => this.#refusals.heard(error))
   }
 
   async inherit ({ node, isInOrder }: NonNullable<Claim['before']>, account: string): Promise<SavedAccount | undefined> {

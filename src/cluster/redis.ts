@@ -2,6 +2,7 @@
  * The connections to Redis that a node of a cluster holds. They come back by themselves; a command that finds Redis
  * gone, or was under way when it went, rejects at once: whoever sent it knows what that means for it.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { Logger } from '../log.ts'
 
@@ -9,6 +10,8 @@ import type { Logger } from '../log.ts'
 export const READ_WAIT_MS = 1_000
 const SILENCE_MS = 1_500
 const CONNECT_MS = 1_500
+/** How long what Redis has refused waits until it is tried again. */
+const AGAIN_MS = 200
 const RETRY_MS = [50, 100, 200, 500]
 // XADD NOMKSTREAM and XTRIM MINID.
 const LEAST_VERSION = [6, 2]
@@ -53,6 +56,33 @@ export async function openRedis (url: string, log: Logger, options: RedisOptions
 /** Whether Redis itself said no, other than by being gone. */
 export function isRefusal (error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError'
+}
+
+/** Tells the administrator, once until it is over, that Redis says no; that it is away is told by the connections. */
+export class Refusals {
+  readonly #log: Logger
+  readonly #what: string
+  #isRefused = false
+
+  /** `what` as in `Redis refuses WHAT`. */
+  constructor (log: Logger, what: string) {
+    this.#log = log
+    this.#what = what
+  }
+
+  /** Resolves when it can be tried again: at once, unless Redis was there and said no. */
+  async heard (error: unknown): Promise<void> {
+    const isNew = isRefusal(error) && !this.#isRefused
+    if (isNew) this.#log.error({ err: error }, `Redis refuses ${this.#what}: clients wait for it`)
+    else this.#log.debug({ err: error }, `Redis could not be told ${this.#what}`)
+    if (!isRefusal(error)) return
+    this.#isRefused = true
+    await sleep(AGAIN_MS)
+  }
+
+  over (): void {
+    this.#isRefused = false
+  }
 }
 
 class Connections implements RedisConnections {

@@ -12,6 +12,7 @@ import type { NodeId } from './bus.ts'
 import { homeOf, RELEASED } from './claims.ts'
 import type { Membership } from './membership.ts'
 import { OWNERS } from './records.ts'
+import { Refusals } from './redis.ts'
 
 /** So long after a failure what was not written is written again. */
 const RETRY_MS = 1000
@@ -63,6 +64,7 @@ export interface RoomRecordsParts {
 export class RedisRoomRecords implements RoomRecords, Keeper {
   readonly #parts: RoomRecordsParts
   readonly #scripts: Scripts
+  readonly #refusals: Refusals
   #changes = new Map<string, Changes>()
   #isScheduled = false
   #writing: Promise<boolean> = Promise.resolve(true)
@@ -70,9 +72,18 @@ export class RedisRoomRecords implements RoomRecords, Keeper {
 
   constructor (parts: RoomRecordsParts) {
     this.#parts = parts
+    this.#refusals = new Refusals(parts.log, 'the records of rooms')
     parts.redis.defineCommand('hgTakeOverRoom', { numberOfKeys: 6, lua: TAKE_OVER })
     parts.redis.defineCommand('hgDiscardRoom', { numberOfKeys: 3, lua: DISCARD })
     this.#scripts = parts.redis as Redis & Scripts // what `defineCommand` has added
+  }
+
+  /** As that of records.ts. */
+  async check (): Promise<void> {
+    const { redis, id } = this.#parts
+    await redis.srem(OWNERS, '')
+    await redis.srem(roomsOf(id()), '')
+    await redis.hdel(recordOf(id(), ''), '')
   }
 
   put (room: string, session: string, record: string | undefined): void {
@@ -98,7 +109,7 @@ export class RedisRoomRecords implements RoomRecords, Keeper {
   async #write (): Promise<boolean> {
     const written = this.#changes
     this.#changes = new Map()
-    const { redis, id, log, membership } = this.#parts
+    const { redis, id, membership } = this.#parts
     const batch = redis.pipeline().sadd(OWNERS, id()).sadd(roomsOf(id()), [...written.keys()])
     for (const [room, changes] of written) {
       const key = recordOf(id(), room)
@@ -113,10 +124,11 @@ export class RedisRoomRecords implements RoomRecords, Keeper {
       const results = await batch.exec()
       const failed = results?.find(([error]) => error !== null)
       if (!results || failed) throw failed?.[0] ?? new Error('Redis is away')
+      this.#refusals.over()
       return membership.isCertain || await membership.verdict() !== 'dead' // it may have been frozen
-    } catch (error) { // Redis is away
-      log.debug({ err: error, rooms: written.size }, 'records of rooms were not written')
+    } catch (error) { // Redis is away, or says no
       this.#giveBack(written)
+      await this.#refusals.heard(error)
       const standing = await membership.verdict()
       return standing === 'member' ? this.#write() : standing === 'alone'
     }
