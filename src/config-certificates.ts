@@ -1,9 +1,10 @@
-/** Whether the certificates that a configuration names can be used: readable files that belong together. */
-import { X509Certificate, createPrivateKey } from 'node:crypto'
+/** Whether the certificates that a configuration names can be used, and whether clients will take them. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { isMap } from './config-mistakes.ts'
 import type { Flaw, Path } from './config-mistakes.ts'
+import type { TlsConfig } from './config.ts'
+import { doubtsAbout, readCertificate, readKey, usePair } from './net/certificate-pair.ts'
 
 /** What is wrong with the files under `tls`, which is as it was written. */
 export function certificateFlaws (tls: unknown, folder: string): readonly Flaw[] {
@@ -15,25 +16,39 @@ export function certificateFlaws (tls: unknown, folder: string): readonly Flaw[]
   ]
 }
 
+/** What clients will not like about the certificates of these hosts, all of which can be read. */
+export function certificateWarnings (tls: TlsConfig, hosts: readonly string[]): readonly string[] {
+  const names = [...new Set([...hosts, ...Object.keys(tls.hosts)])]
+  const fileOf = (host: string): string | undefined => tls.hosts[host]?.certificate ?? tls.certificate
+  return [...new Set(names.flatMap(host => fileOf(host) ?? []))].flatMap(file =>
+    doubtsAbout(readFileSync(file, 'utf8'), names.filter(host => fileOf(host) === file))
+      .map(doubt => `the certificate ${file} ${doubt}: clients will refuse it`))
+}
+
 type Name = 'certificate' | 'key'
 
 function pairFlaws (pair: unknown, path: Path, folder: string): readonly Flaw[] {
   if (!isMap(pair)) return []
   const files = pair
   const flaws: Flaw[] = []
-  const certificate = read('certificate', 'key', text => new X509Certificate(text))
-  const key = read('key', 'certificate', text => createPrivateKey(text))
-  if (certificate && key && !certificate.checkPrivateKey(key)) {
-    report('key', `found "${String(files['key'])}", which is not the key of the certificate`)
+  const certificate = read('certificate', 'key', readCertificate)
+  const key = read('key', 'certificate', readKey)
+  if (certificate === undefined || key === undefined) return flaws
+  try {
+    usePair({ certificate, key })
+  } catch (error) { // OpenSSL's, or a sentence
+    report('key', `found "${String(files['key'])}", which can't be used with the certificate: ${describe(error)}`)
   }
   return flaws
 
-  function read<T> (name: Name, other: Name, parse: (text: Buffer) => T): T | undefined {
+  function read (name: Name, other: Name, parse: (text: string) => unknown): string | undefined {
     const file = files[name]
     if (file === undefined && files[other] !== undefined) report(name, `is missing, expected a path: ${other} is there`)
     if (typeof file !== 'string' || file === '') return
     try {
-      return parse(readFileSync(resolve(folder, file)))
+      const text = readFileSync(resolve(folder, file), 'utf8')
+      parse(text)
+      return text
     } catch (error) { // the file system's, or OpenSSL's
       report(name, `found "${file}", expected a PEM file: ${describe(error)}`)
     }

@@ -1,9 +1,12 @@
 /** What each value of a configuration allows by itself, and not together with another. */
+import { isIP } from 'node:net'
 import type { ListenConfig, TlsConfig } from './config.ts'
 import { check, isMap } from './config-mistakes.ts'
-import type { Flaw } from './config-mistakes.ts'
+import type { Flaw, Path } from './config-mistakes.ts'
 import { domain } from './config-schema.ts'
 import type { CoreSchema } from './config-schema.ts'
+import { roomsDomain } from './muc/muc.ts'
+import type { ListenAddress } from './net/addresses.ts'
 
 /** Looks at what was written of each key by itself, so that a mistake elsewhere hides nothing here. */
 export function conflictFlaws (
@@ -14,7 +17,11 @@ export function conflictFlaws (
   const listen = check(core.listen, tree['listen']).result
   return [
     ...repeatedHosts(tree['hosts']),
+    ...hosts ? serviceHosts(hosts) : [],
     ...hosts && tls ? strangeHosts(hosts, tls) : [],
+    ...repeatedKeys(tree['tls'], ['tls']),
+    ...Object.entries(isMap(tree['extensions']) ? tree['extensions'] : {})
+      .flatMap(([extension, options]) => repeatedKeys(options, ['extensions', extension])),
     ...listen ? takenAddresses(listen) : [],
     ...hosts ? unservedHosts(hosts, tree['extensions']) : [],
   ]
@@ -25,6 +32,26 @@ function repeatedHosts (hosts: unknown): readonly Flaw[] {
   return names.flatMap((name, position) => name !== undefined && names.indexOf(name) < position
     ? [{ path: ['hosts', position], text: `${name} is there twice` }]
     : [])
+}
+
+/** The domain of a host's service is no host besides: its stanzas would go to one of the two. */
+function serviceHosts (hosts: readonly string[]): readonly Flaw[] {
+  return hosts.flatMap((name, position) => {
+    const owner = hosts.find(host => roomsDomain(host) === name)
+    if (owner === undefined) return []
+    return [{ path: ['hosts', position], text: `${name} is where the rooms of ${owner} are, and is served with it` }]
+  })
+}
+
+/** Names under `hosts` of some part that are the same domain, and so only one of them counts. */
+function repeatedKeys (part: unknown, path: Path): readonly Flaw[] {
+  const keys = isMap(part) && isMap(part['hosts']) ? Object.keys(part['hosts']) : []
+  const names = keys.map(key => check(domain, key).result)
+  return keys.flatMap((key, position) => {
+    const name = names[position]
+    if (name === undefined || names.indexOf(name) === position) return []
+    return [{ path: [...path, 'hosts', key], text: `${name} is there twice` }]
+  })
 }
 
 function strangeHosts (hosts: readonly string[], tls: TlsConfig): readonly Flaw[] {
@@ -48,16 +75,21 @@ function unservedHosts (hosts: readonly string[], extensions: unknown): readonly
 
 function takenAddresses (listen: ListenConfig): readonly Flaw[] {
   const flaws: Flaw[] = []
-  const taken = new Map<string, string>()
+  const taken: { readonly key: string, readonly at: ListenAddress }[] = []
   for (const [name, addresses] of Object.entries(listen)) {
     const key = name === 'clientTls' ? 'client-tls' : name
-    for (const { host, port } of addresses) {
-      const at = `${host} port ${port}`
-      const other = taken.get(at)
-      taken.set(at, key)
-      if (other === undefined || port === 0) continue
-      flaws.push({ path: ['listen', key], text: `${at} is that of listen.${other}` })
+    for (const at of addresses) {
+      const other = taken.find(one => isSame(one.at, at))
+      taken.push({ key, at })
+      if (other) flaws.push({ path: ['listen', key], text: `${at.host} port ${at.port} is that of listen.${other.key}` })
     }
   }
   return flaws
+}
+
+/** Whether who listens at one keeps the other from it: where one is for all addresses of its family, too. */
+function isSame (one: ListenAddress, other: ListenAddress): boolean {
+  if (one.port !== other.port || one.port === 0) return false
+  const isForAll = [one, other].some(({ host }) => host === '0.0.0.0' || host === '::')
+  return one.host === other.host || (isForAll && isIP(one.host) !== 0 && isIP(one.host) === isIP(other.host))
 }

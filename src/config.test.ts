@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { extensions } from '../extensions/index.ts'
 import { coreSchema, settingsOf } from './config-schema.ts'
@@ -81,6 +81,16 @@ describe('a mistake is told with its line, what was found and what is allowed', 
       '2: listen.http.proxy-protocol: found [], expected at least one address or network, or false'],
     ['listen:\n  client: 0.0.0.0:1\n  http: 0.0.0.0:1',
       '3: listen.http: 0.0.0.0 port 1 is that of listen.client'],
+    ['listen:\n  client: 0.0.0.0:1\n  http: 127.0.0.1:1',
+      '3: listen.http: 127.0.0.1 port 1 is that of listen.client'],
+    ['listen:\n  client: "[::1]:1"\n  http: "[::]:1"', '3: listen.http: :: port 1 is that of listen.client'],
+    ['hosts:\n  - a.org\n  - conference.a.org',
+      '3: hosts.1: conference.a.org is where the rooms of a.org are, and is served with it'],
+    ['hosts:\n  - Conference.A.org\n  - a.org',
+      '2: hosts.0: conference.a.org is where the rooms of a.org are, and is served with it'],
+    ['hosts: a.org\ntls:\n  hosts:\n    a.org: {}\n    A.org: {}', '5: tls.hosts.A.org: a.org is there twice'],
+    ['hosts: a.org\nextensions:\n  push:\n    hosts:\n      a.org: {}\n      A.org: {}',
+      '6: extensions.push.hosts.A.org: a.org is there twice'],
     ['auth:\n  require-tls: "no"', '2: auth.require-tls: found "no", expected true or false'],
     ['auth: { resource-conflict: kick }',
       '1: auth.resource-conflict: found "kick", expected replace or refuse'],
@@ -252,7 +262,7 @@ describe('certificates', () => {
 
   test.each([
     ['tls:\n  certificate: one.pem\n  key: other.key',
-      'server.yaml:3: tls.key: found "other.key", which is not the key of the certificate'],
+      'server.yaml:3: tls.key: found "other.key", which can\'t be used with the certificate: the key belongs to another certificate'],
     ['tls:\n  certificate: one.pem', 'server.yaml:1: tls.key: is missing, expected a path: certificate is there'],
     ['tls:\n  certificate: no.pem\n  key: one.key',
       expect.stringMatching(/^server\.yaml:2: tls\.certificate: found "no\.pem", expected a PEM file: ENOENT/)],
@@ -260,6 +270,30 @@ describe('certificates', () => {
       expect.stringMatching(/^server\.yaml:5: tls\.hosts\.localhost\.key: found "one\.pem", expected a PEM file: /)],
   ])('that cannot be used are a mistake: %j', (yaml, expected) => {
     expect(complaints(yaml)).toEqual([expected])
+  })
+
+  test('that clients will refuse are warned of', () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 11 * 365 * 24 * 3600_000 })
+    const expired = makeSelfSigned(['localhost'])
+    vi.setSystemTime(Date.now() + 12 * 365 * 24 * 3600_000)
+    const early = makeSelfSigned(['localhost'])
+    vi.useRealTimers()
+    for (const [name, pair] of Object.entries({ expired, early, foreign: makeSelfSigned(['other.example']) })) {
+      write(`${name}.pem`, pair.certificate)
+      write(`${name}.key`, pair.key)
+    }
+
+    const warnings = ['one', 'expired', 'early', 'foreign']
+      .map(name => load(`tls: { certificate: ${name}.pem, key: ${name}.key }`).warnings.join())
+
+    expect(warnings).toEqual([
+      '',
+      expect.stringMatching(/^the certificate .*expired\.pem has expired on .*: clients will refuse it$/),
+      expect.stringMatching(/early\.pem is not valid before /),
+      expect.stringMatching(/foreign\.pem does not name localhost/),
+    ])
+    const own = '{ localhost: { certificate: one.pem, key: one.key }, a.localhost: { certificate: one.pem, key: one.key } }'
+    expect(load(`tls: { hosts: ${own} }`).warnings).toEqual([expect.stringMatching(/one\.pem does not name a\.localhost/)])
   })
 
   test('are looked at also where other keys are wrong', () => {

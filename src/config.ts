@@ -4,7 +4,7 @@
  */
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
-import { certificateFlaws } from './config-certificates.ts'
+import { certificateFlaws, certificateWarnings } from './config-certificates.ts'
 import { conflictFlaws } from './config-conflicts.ts'
 import { ConfigError, check, isMap } from './config-mistakes.ts'
 import { DEFAULT_LISTEN, coreSchema, extensionsSchema, settingsOf } from './config-schema.ts'
@@ -112,7 +112,8 @@ export function loadConfig (file: string, environment: Environment, extensions: 
   if (!result || mistakes.length > 0 || source.mistakes.length > 0) {
     throw new ConfigError([...source.mistakes, ...mistakes.map(flaw => source.locate(flaw))])
   }
-  return { ...result, file: resolve(file), warnings: [...strays, ...unservedKeys(result)] }
+  const warnings = [...strays, ...unservedKeys(result), ...certificateWarnings(result.tls, result.hosts)]
+  return { ...result, file: resolve(file), warnings }
 }
 
 // Keys of parts that are still to come.

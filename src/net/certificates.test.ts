@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -106,12 +106,68 @@ test('a host has its own certificate, its services have it too, and others have 
   expect(certificates.contextFor('unknown.example')).toBe(certificates.contextFor('example.org'))
 })
 
-test('a certificate that does not name its host is warned of', async () => {
-  const files = await writePair(data, 'all', 'example.com')
+/** Makes what `make` makes as if it were so many years from now. */
+async function inYears<T> (years: number, make: () => Promise<T>): Promise<T> {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + years * 365 * 24 * 3600_000 })
+  try {
+    return await make()
+  } finally {
+    vi.useRealTimers()
+  }
+}
 
-  await load({ files })
+const expired = (name: string) => inYears(-11, () => writePair(data, name, 'example.org'))
 
-  expect(lines.join('')).toMatch(/"host":"example.org".*does not name this host/)
+test.each([
+  ['has expired', () => expired('live'), /has expired on 20\d\d-/],
+  ['is of the future', () => inYears(1, () => writePair(data, 'live', 'example.org')), /is not valid before 20\d\d-/],
+  ['names another host', () => writePair(data, 'live', 'example.com'), /does not name example\.org/],
+])('a renewed certificate that %s is not used in place of a good one', async (_what, renew, words) => {
+  const certificates = await load({ files: await writePair(data, 'live', 'example.org') })
+  const first = certificates.contextFor('example.org')
+
+  await renew()
+  await certificates.reload()
+
+  expect(certificates.contextFor('example.org')).toBe(first)
+  expect(lines.join('')).toMatch(words)
+  await writePair(data, 'live', 'example.org')
+  await certificates.reload()
+  expect(certificates.contextFor('example.org')).not.toBe(first)
+})
+
+test('a renewed certificate that clients will refuse is used with a warning where they refuse the old one', async () => {
+  const certificates = await load({ files: await expired('live') })
+  const first = certificates.contextFor('example.org')
+
+  await writePair(data, 'live', 'example.com')
+  await certificates.reload()
+
+  expect(certificates.contextFor('example.org')).not.toBe(first)
+  expect(lines.join('')).toMatch(/"level":"warn".*does not name example\.org/)
+})
+
+test('a renewed certificate for several hosts has to name each that it was for', async () => {
+  const both = makeSelfSigned(['example.org', 'example.net'])
+  const files = await writePair(data, 'live', 'example.org')
+  await writeFile(files.certificate, both.certificate)
+  await writeFile(files.key, both.key)
+  const certificates = await load({ hosts: ['example.org', 'example.net'], files })
+  const first = certificates.contextFor('example.net')
+
+  await writePair(data, 'live', 'example.org')
+  await certificates.reload()
+
+  expect(certificates.contextFor('example.net')).toBe(first)
+  expect(lines.join('')).toContain('does not name example.net')
+})
+
+test('a key with a passphrase stops the start with a sentence', async () => {
+  const files = await writePair(data, 'live', 'example.org')
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  await writeFile(files.key, privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'secret' }))
+
+  await expect(load({ files })).rejects.toThrow('it has a passphrase, which nobody is there to type')
 })
 
 test('a missing file and a key of another certificate stop the start with a sentence', async () => {
@@ -157,6 +213,29 @@ test('a renewed certificate is taken over when a symlink is swapped', async () =
   await writePair(join(data, 'v2'), 'tls', 'example.org')
 
   await vi.waitFor(() => changed(certificates, second), 5000)
+})
+
+test('a renewed certificate is taken over when its folder is replaced, again and again, and in place afterwards', async () => {
+  const live = join(data, 'tls/live')
+  await mkdir(live, { recursive: true })
+  const files = await writePair(live, 'tls', 'example.org')
+  const certificates = await load({ files })
+  let last = certificates.contextFor('example.org')
+
+  for (const round of ['first', 'second', 'third']) {
+    await mkdir(join(data, 'tls/next'))
+    await writePair(join(data, 'tls/next'), 'tls', 'example.org')
+    await rename(live, join(data, 'tls', round))
+    await rename(join(data, 'tls/next'), live)
+    last = await vi.waitFor(() => changed(certificates, last), 5000)
+  }
+  await writePair(live, 'tls', 'example.org')
+  last = await vi.waitFor(() => changed(certificates, last), 5000)
+  await rename(join(data, 'tls'), join(data, 'old'))
+  await mkdir(live, { recursive: true })
+  await writePair(live, 'tls', 'example.org')
+
+  await vi.waitFor(() => changed(certificates, last), 5000)
 })
 
 test('files that did not change change nothing', async () => {

@@ -1,15 +1,14 @@
 /**
  * The certificates of the hosts: given as files, or self-signed once where none is given. Files are watched, and a
- * renewed certificate is taken over without a restart once it and its key fit together; until then the old one serves.
+ * renewed certificate is taken over without a restart once it and its key fit together and clients will not refuse what
+ * they took before; until then the old one serves.
  */
-import { constants, createPrivateKey, X509Certificate } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isIP } from 'node:net'
-import { createSecureContext } from 'node:tls'
 import type { SecureContext } from 'node:tls'
-import { toASCII } from 'tr46'
 import type { Logger } from '../log.ts'
+import { certificateName, doubtsAbout, usePair } from './certificate-pair.ts'
 import { FileWatch } from './file-watch.ts'
 import { makeSelfSigned } from './self-signed.ts'
 import type { CertificatePair } from './self-signed.ts'
@@ -35,23 +34,19 @@ interface Loaded extends CertificatePair {
   readonly context: SecureContext
 }
 
-/** RFC 9325 §4.2 for TLS 1.2; TLS 1.3 has no weak ones. */
-const CIPHERS = [
-  'TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256',
-  'ECDHE+AESGCM', 'ECDHE+CHACHA20',
-].join(':')
-
 /** All certificates of the server, the newest of each. */
 export class Certificates {
   readonly #log: Logger
   readonly #watch: FileWatch
   readonly #default: string
+  readonly #hosts: readonly string[]
   readonly #fileOf = new Map<string, string>()
   readonly #loaded = new Map<string, Loaded>()
 
   private constructor (options: CertificateOptions, files: CertificateFiles) {
     this.#log = options.log
     this.#default = files.certificate
+    this.#hosts = [...new Set([...options.hosts, ...Object.keys(options.filesOf ?? {})])]
     this.#watch = new FileWatch(() => this.reload(), options.log)
   }
 
@@ -64,7 +59,6 @@ export class Certificates {
       certificates.#fileOf.set(certificateName(host), own.certificate)
       await certificates.#add(own)
     }
-    for (const host of options.hosts) certificates.#warnOfForeign(host)
     return certificates
   }
 
@@ -80,20 +74,32 @@ export class Certificates {
     return file === undefined ? undefined : this.#context(file)
   }
 
-  /** Reads all files again and takes over those that changed; a pair that does not fit is logged, and the old stays. */
+  /** Reads all files again and takes over those that changed; a pair that is not fit is logged, and the old stays. */
   async reload (): Promise<void> {
+    await this.#watch.renew() // first, so that no change comes between reading and watching
     for (const old of this.#loaded.values()) {
       try {
         const pair = await readPair(old.files)
         if (pair.certificate === old.certificate && pair.key === old.key) continue
-        this.#loaded.set(old.files.certificate, loadPair(old.files, pair))
-        this.#log.info({ certificate: old.files.certificate }, 'the renewed certificate is in use')
+        this.#renew(old, loadPair(old.files, pair))
       } catch (err) {
         // A file that is missing, half written or does not fit yet: the other half of a renewal may be under way.
         this.#log.warn({ err, certificate: old.files.certificate }, 'the changed certificate is not used')
       }
     }
-    await this.#watch.renew()
+  }
+
+  #renew (old: Loaded, renewed: Loaded): void {
+    const file = old.files.certificate
+    const hosts = this.#hostsOf(file)
+    const doubts = doubtsAbout(renewed.certificate, hosts)
+    if (doubts.length > 0 && doubtsAbout(old.certificate, hosts).length === 0) {
+      this.#log.warn({ certificate: file, doubts }, 'the changed certificate is not used: clients would refuse it')
+      return
+    }
+    this.#loaded.set(file, renewed)
+    if (doubts.length > 0) this.#log.warn({ certificate: file, doubts }, 'the renewed certificate is in use: clients will refuse it')
+    else this.#log.info({ certificate: file }, 'the renewed certificate is in use')
   }
 
   /** Stops watching. */
@@ -114,11 +120,9 @@ export class Certificates {
     return loaded.context
   }
 
-  #warnOfForeign (host: string): void {
-    const file = this.#fileOf.get(certificateName(host)) ?? this.#default
-    const leaf = new X509Certificate(this.#loaded.get(file)?.certificate ?? '')
-    if (!names(leaf, host)) this.#log.warn({ host, certificate: file }, 'the certificate does not name this host')
-    if (hasExpired(leaf)) this.#log.warn({ host, certificate: file }, 'the certificate has expired')
+  /** The hosts that this certificate is for. */
+  #hostsOf (file: string): readonly string[] {
+    return this.#hosts.filter(host => (this.#fileOf.get(certificateName(host)) ?? this.#default) === file)
   }
 }
 
@@ -140,27 +144,11 @@ async function readPem (file: string): Promise<string> {
 
 function loadPair (files: CertificateFiles, pair: CertificatePair): Loaded {
   try {
-    if (!new X509Certificate(pair.certificate).checkPrivateKey(createPrivateKey(pair.key))) {
-      throw new Error('the key belongs to another certificate')
-    }
-    return { ...pair, files, context: secureContext(pair) }
-  } catch (error) {
+    return { ...pair, files, context: usePair(pair) }
+  } catch (error) { // OpenSSL's, or a sentence of ours
     const reason = error instanceof Error ? error.message : String(error)
     throw new Error(`${files.certificate} and ${files.key} do not fit together: ${reason}`)
   }
-}
-
-function secureContext ({ certificate, key }: CertificatePair): SecureContext {
-  return createSecureContext({
-    cert: certificate,
-    key,
-    minVersion: 'TLSv1.2',
-    // Without the hybrid key exchange: it costs 6 KB a connection and a fifth of the handshakes.
-    ecdhCurve: 'X25519:P-256',
-    ciphers: CIPHERS,
-    honorCipherOrder: true,
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
-  })
 }
 
 async function selfSignedFiles ({ data, hosts, log }: CertificateOptions): Promise<CertificateFiles> {
@@ -183,26 +171,9 @@ async function replaceFile (file: string, text: string): Promise<void> {
 
 async function isUsable (files: CertificateFiles, hosts: readonly string[]): Promise<boolean> {
   try {
-    const { certificate } = loadPair(files, await readPair(files))
-    const leaf = new X509Certificate(certificate)
-    return !hasExpired(leaf) && hosts.every(host => names(leaf, host))
+    return doubtsAbout(loadPair(files, await readPair(files)).certificate, hosts).length === 0
   } catch {
     // There is none yet, or it is damaged: it is ours to make again.
     return false
   }
-}
-
-function names (leaf: X509Certificate, host: string): boolean {
-  const name = certificateName(host)
-  return (isIP(name) ? leaf.checkIP(name) : leaf.checkHost(name)) !== undefined
-}
-
-function hasExpired (leaf: X509Certificate): boolean {
-  return leaf.validToDate.getTime() < Date.now()
-}
-
-// As certificates and SNI have it: A-labels where an address has U-labels, no brackets around an IPv6 address.
-function certificateName (host: string): string {
-  const bare = host.replace(/^\[(.*)\]$/, '$1').toLowerCase()
-  return /^[\x20-\x7e]*$/.test(bare) ? bare : toASCII(bare) ?? bare
 }

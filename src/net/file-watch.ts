@@ -1,24 +1,38 @@
 /**
- * Tells when files may have changed: written in place, replaced by a rename, or behind a symlink that was swapped
- * (certbot, Kubernetes). Watches their folders, and looks again each hour for file systems that tell nothing.
+ * Tells when files may have changed: written in place, replaced by a rename, or behind a symlink or a folder that was
+ * swapped (certbot, Kubernetes, `mv`). Watches by path, so that a folder's successor is watched as it was, and looks again
+ * each hour for file systems that tell nothing.
  */
 import { watch } from 'node:fs'
 import type { FSWatcher } from 'node:fs'
-import { realpath } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { realpath, stat } from 'node:fs/promises'
+import { basename, dirname, resolve } from 'node:path'
 import type { Logger } from '../log.ts'
 import { inBackground } from '../util/background.ts'
 
 const SETTLE_MS = 300
 const LOOK_AGAIN_MS = 3600_000
 
+/** A folder, and what of it matters: the names of the next folders on the way to the files, or all that is in it. */
+interface Wanted {
+  readonly names: Set<string>
+  hasFiles: boolean
+}
+
+interface Watched {
+  readonly watcher: FSWatcher
+  /** Which folder it was that had this path. */
+  readonly identity: string
+}
+
 /** Calls `changed` once after a burst of changes; it may be called for nothing. */
 export class FileWatch {
   readonly #changed: () => Promise<void>
   readonly #log: Logger
   readonly #files = new Set<string>()
-  readonly #folders = new Map<string, FSWatcher>()
+  readonly #folders = new Map<string, Watched>()
   readonly #lookAgain: NodeJS.Timeout
+  #wanted = new Map<string, Wanted>()
   #settling: NodeJS.Timeout | undefined
   #isClosed = false
 
@@ -33,17 +47,20 @@ export class FileWatch {
     await this.renew()
   }
 
-  /** Watches the folders where the files are by now: a symlink may lead elsewhere than before. */
+  /** Watches what is by now at the paths of the files: a symlink may lead elsewhere, and a folder be another. */
   async renew (): Promise<void> {
-    const wanted = new Set<string>()
+    const wanted = new Map<string, Wanted>()
     for (const file of this.#files) {
-      wanted.add(dirname(file))
+      want(wanted, file)
       // A file that is missing for the moment has no other place.
-      wanted.add(dirname(await realpath(file).catch(() => file)))
+      want(wanted, await realpath(file).catch(() => file))
     }
+    const identities = new Map<string, string>()
+    for (const folder of wanted.keys()) identities.set(folder, await identityOf(folder))
     if (this.#isClosed) return
-    for (const folder of this.#folders.keys()) if (!wanted.has(folder)) this.#leave(folder)
-    for (const folder of wanted) this.#enter(folder)
+    this.#wanted = wanted
+    for (const [folder, { identity }] of this.#folders) if (identities.get(folder) !== identity) this.#leave(folder)
+    for (const [folder, identity] of identities) if (identity !== '') this.#enter(folder, identity)
   }
 
   close (): void {
@@ -53,20 +70,25 @@ export class FileWatch {
     for (const folder of this.#folders.keys()) this.#leave(folder)
   }
 
-  #enter (folder: string): void {
+  #enter (folder: string, identity: string): void {
     if (this.#folders.has(folder)) return
     try {
-      const watcher = watch(folder, { persistent: false }, () => this.#settle())
+      const watcher = watch(folder, { persistent: false }, (_event, name) => this.#heard(folder, name))
       watcher.on('error', () => this.#leave(folder))
-      this.#folders.set(folder, watcher)
+      this.#folders.set(folder, { watcher, identity })
     } catch (err) {
-      // The folder is gone, or the system has no watch left to give: looking again each hour must do.
-      this.#log.warn({ err, folder }, 'changes of this folder are seen late')
+      // It is gone or not ours to read, or the system has no watch left to give: looking again each hour must do.
+      if (this.#wanted.get(folder)?.hasFiles) this.#log.warn({ err, folder }, 'changes of this folder are seen late')
     }
   }
 
+  #heard (folder: string, name: string | null): void {
+    const wanted = this.#wanted.get(folder)
+    if (name === null || wanted?.hasFiles || wanted?.names.has(name)) this.#settle()
+  }
+
   #leave (folder: string): void {
-    this.#folders.get(folder)?.close()
+    this.#folders.get(folder)?.watcher.close()
     this.#folders.delete(folder)
   }
 
@@ -76,4 +98,20 @@ export class FileWatch {
       inBackground(this.#log, 'reading files that have changed', this.#changed())
     }, SETTLE_MS).unref()
   }
+}
+
+/** The folder of the file, and each above it, where what is next on the way to the file may be swapped. */
+function want (wanted: Map<string, Wanted>, file: string): void {
+  for (let path = file; dirname(path) !== path; path = dirname(path)) {
+    const folder = dirname(path)
+    const known = wanted.get(folder) ?? { names: new Set(), hasFiles: false }
+    known.names.add(basename(path))
+    known.hasFiles ||= path === file
+    wanted.set(folder, known)
+  }
+}
+
+/** What no other folder is called at the same time; empty when there is none at this path. */
+async function identityOf (folder: string): Promise<string> {
+  return stat(folder).then(({ dev, ino }) => `${dev}:${ino}`, () => '')
 }
