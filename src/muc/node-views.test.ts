@@ -11,8 +11,8 @@ import { Jid } from '../xmpp/jid.ts'
 
 /** The room's home is that node from now on. */
 async function moves (from: readonly Node[], to: Node): Promise<void> {
-  for (const { core } of from) await core.rooms.giveUp(COVEN)
-  await takesOver(to, COVEN)
+  await to.core.rooms.giveUp(COVEN) // where it is there already, it is loaded anew
+  await takesOver(to, COVEN, from.filter(node => node !== to))
 }
 
 /** What it is sent stays where it is. */

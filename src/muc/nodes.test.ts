@@ -119,9 +119,7 @@ test('a room goes on with who is in however many homes have died before', async 
   await expect(first.asks('get', PING, `${room}/firstwitch`)).resolves.toBeUndefined()
   const d = await nodes.start()
   await expect.poll(() => a.cluster.membership.nodes).toHaveLength(3)
-  await b.core.rooms.giveUp(room)
-  await a.core.rooms.giveUp(room)
-  await takesOver(d, room)
+  await takesOver(d, room, [a, b])
 
   d.dies()
 
@@ -174,8 +172,7 @@ test('a room that its owner has yet to configure is handed over as it is, and go
   await heardUntil(first, `subject "" by ${room}`)
 
   c.cluster.homes.leave()
-  await c.core.rooms.giveUp(room)
-  await takesOver(b, room)
+  await takesOver(b, room, [a, c])
   expect(b.core.rooms.atHome()).toEqual([room])
   b.dies()
 
@@ -202,15 +199,14 @@ test('how long somebody has to wait until he may write again holds at the next h
 
 test('who has given a room up keeps nothing of it any more', async () => {
   const cluster = await threeNodes()
-  const { a, c, room } = cluster
+  const { a, b, c, room } = cluster
   const { commands } = a.cluster.redis
   const recordAt = ({ cluster: { membership } }: Node): string => `hg:room:${membership.id}:${room}`
   const [first, second] = await witches(cluster)
   await says(first, 'one', room)
   await heardUntil(second, 'firstwitch: one')
 
-  await c.core.rooms.giveUp(room)
-  await takesOver(a, room)
+  await takesOver(a, room, [b, c])
 
   // What is written a while after a message is written now, and what was to be after the one before would be by then.
   const before = await commands.hget(recordAt(a), '')

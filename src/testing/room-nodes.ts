@@ -52,9 +52,13 @@ export async function witches ({ a, b, room }: Cluster & { readonly room: string
   return [first, second]
 }
 
-/** Becomes the room's home; that it is nobody's by now may still be on its way to Redis. */
-export async function takesOver ({ core }: Node, room: string): Promise<void> {
+/**
+ * Becomes the room's home in place of these. Whoever needs a room that is nobody's becomes its home, be it to see whether
+ * it is still there: then that one gives it up again.
+ */
+export async function takesOver ({ core }: Node, room: string, from: readonly Node[]): Promise<void> {
   await expect.poll(async () => {
+    for (const other of from) await other.core.rooms.giveUp(room)
     await core.rooms.takeOver(Jid.parse(room))
     return core.rooms.atHome()
   }, PATIENCE).toContain(room)
