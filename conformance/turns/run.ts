@@ -11,7 +11,8 @@ import { longestTurn, table } from './table.ts'
 const USAGE = `npm run turns -- [options]
   --limit 20        milliseconds of processor time that one turn may take, the collector's pauses left out
   --times 5         how often each case is played; the one in the middle counts
-  --only TEXT       the cases with this in their names
+  --scale 1         with what part of the sessions, contacts and members that there may be
+  --only REGEXP     the cases with this in their names
   --list            says what cases there are
   --profile FOLDER  writes a profile of the server there (--cpu-prof)
 `
@@ -20,15 +21,18 @@ async function main (): Promise<number> {
   const { values } = parseArgs({
     options: {
       limit: { type: 'string', default: '20' }, times: { type: 'string', default: '5' }, only: { type: 'string', default: '' },
+      scale: { type: 'string', default: '1' },
       profile: { type: 'string' }, list: { type: 'boolean' }, help: { type: 'boolean' },
     },
   })
-  const cases = catalogue.filter(({ name }) => name.includes(values.only))
+  const cases = catalogue.filter(({ name }) => new RegExp(values.only).test(name))
   if (values.help || values.list) {
     process.stdout.write(values.help ? USAGE : cases.map(({ name }) => `${name}\n`).join(''))
     return 0
   }
-  const all = await measureAll(cases, { times: Number(values.times), profiles: values.profile, onMeasured: tell })
+  const all = await measureAll(cases, {
+    times: Number(values.times), scale: Number(values.scale), profiles: values.profile, onMeasured: tell,
+  })
   process.stdout.write(`\n${table(all)}\n`)
   const long = all.filter(one => longestTurn(one) > Number(values.limit))
   if (long.length > 0) process.stdout.write(`\n${long.length} of ${all.length} cases take more than ${values.limit} ms in one turn\n`)

@@ -4,6 +4,10 @@ import type { Address } from './client.ts'
 
 /** `stanza-bytes` as it comes. */
 const STANZA_BYTES = 262_144
+/** Who log in at the same time while a case is prepared. */
+const AT_ONCE = 8
+/** Requests of one session that are dealt with at the same time. */
+const REQUESTS = 16
 /** So that ids and addresses have a place beside what fills a stanza. */
 const MARGIN = 2_000
 
@@ -42,17 +46,28 @@ export class Setting {
     return client
   }
 
+  /** So many, or of them the part that this run has. */
+  count (most: number): number {
+    return Math.ceil(most * this.#scale)
+  }
+
   /** So many of one account. */
-  async devices (name: string, count: number): Promise<readonly Client[]> {
-    const clients: Client[] = []
-    for (let number = 0; number < count * this.#scale; number++) clients.push(await this.client(name, `d${number}`))
+  async devices (name: string, most: number): Promise<readonly Client[]> {
+    const clients = [await this.client(name, 'd0')]
+    while (clients.length < this.count(most)) {
+      const next = Array.from({ length: Math.min(AT_ONCE, this.count(most) - clients.length) }, (_, more) => `d${clients.length + more}`)
+      clients.push(...await Promise.all(next.map(resource => this.client(name, resource))))
+    }
     return clients
   }
 
   /** So many accounts with a client each. */
-  async crowd (name: string, count: number): Promise<readonly Client[]> {
+  async crowd (name: string, most: number): Promise<readonly Client[]> {
     const clients: Client[] = []
-    for (let number = 0; number < count * this.#scale; number++) clients.push(await this.client(`${name}${number}`))
+    while (clients.length < this.count(most)) {
+      const next = Array.from({ length: Math.min(AT_ONCE, this.count(most) - clients.length) }, (_, more) => `${name}${clients.length + more}`)
+      clients.push(...await Promise.all(next.map(one => this.client(one))))
+    }
     return clients
   }
 
@@ -124,6 +139,26 @@ export async function keep (client: Client, payload: (bytes: number) => string, 
     if (await client.ask('set', payload(bytes), to) === 'result') return
   }
   throw new Error(`nothing is kept of ${payload(100)}`)
+}
+
+/** Both see each other's presence from now on. */
+export async function befriend (one: Client, oneJid: string, other: Client, otherJid: string): Promise<void> {
+  for (const [client, jid] of [[one, otherJid], [other, oneJid]] as const) client.send(`<presence type='subscribe' to='${jid}'/>`)
+  await Promise.all([one.ping(), other.ping()])
+  for (const [client, jid] of [[one, otherJid], [other, oneJid]] as const) client.send(`<presence type='subscribed' to='${jid}'/>`)
+  await Promise.all([one.ping(), other.ping()])
+}
+
+/** Sends it again and again, so many at a time. */
+export async function all (count: number, send: (number: number) => Promise<unknown>): Promise<void> {
+  for (let from = 0; from < count; from += REQUESTS) {
+    await Promise.all(Array.from({ length: Math.min(REQUESTS, count - from) }, (_, more) => send(from + more)))
+  }
+}
+
+/** A command (XEP-0050) of an account or a room, with its form filled in. */
+export function command (node: string, fields: string): string {
+  return `<command xmlns='http://jabber.org/protocol/commands' node='${node}' action='execute'>${fields}</command>`
 }
 
 /** Text that fills a stanza. */
