@@ -28,6 +28,7 @@ export function answerQueries (host: ExtensionHost, { maySearch, settled }: Quer
     comesForIt(session)
     const { account, jid } = session
     await settled(account) // RFC 6120 §10.1: what the client sent before its query comes before it
+    await session.drained()
     const { messages, fin } = await host.readFor(jid, db => answer(db, account.jid.toString(), query))
     for (const kept of messages) {
       // The client has it with that, and need not be sent it again.

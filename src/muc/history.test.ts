@@ -24,6 +24,18 @@ test('a history holds the last messages, with the times at which they were sent 
   expect(said[0]?.message.toXml()).toContain(`<delay xmlns='urn:xmpp:delay' from='${ROOM}' stamp='1970-01-01T00:00:03.000Z'/>`)
 })
 
+test('a history holds no more than a mebibyte, whatever is said', () => {
+  const history = new History()
+  const large = el('body', NS_CLIENT, {}, 'b'.repeat(250_000))
+
+  for (let at = 1; at <= 80; at++) history.add(message('groupchat', { from: ROOM.withResource('x') }, large), at * 1000, ROOM, 100)
+  const shown = history.said.map(({ at }) => at / 1000)
+  history.replace([...history.said, ...history.said])
+
+  expect(shown).toEqual([77, 78, 79, 80])
+  expect(history.said).toHaveLength(4)
+})
+
 const ONE = historyOf(1, 1).said[0]?.message.toXml().length ?? 0
 
 test.each<[HistoryLimits, number[]]>([

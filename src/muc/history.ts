@@ -15,6 +15,9 @@ export interface HistoryLimits {
   readonly since?: number | undefined
 }
 
+/** What a room shows of the past at most, however many messages that is: it is in memory as long as the room. */
+const MAX_BYTES = 1024 * 1024
+
 export class History {
   #said: readonly Said[] = []
 
@@ -26,7 +29,7 @@ export class History {
   add (message: Message, at: number, room: Jid, most: number): void {
     if (most === 0) return
     const said = { message: message.withPayload(delay(at, room.toString())), at }
-    this.#said = [...this.#said.slice(Math.max(0, this.#said.length + 1 - most)), said]
+    this.#said = last([...this.#said, said], most)
   }
 
   /** Forgets the messages that the room's archive keeps under these ids. */
@@ -38,8 +41,18 @@ export class History {
    * Other messages in place of those that are there: what was taken back, or what was there before the room was loaded.
    */
   replace (said: readonly Said[]): void {
-    this.#said = said
+    this.#said = last(said)
   }
+}
+
+/** The last of the messages, as many as there may be. */
+function last (said: readonly Said[], most = Infinity): readonly Said[] {
+  let first = said.length
+  for (let left = MAX_BYTES; first > 0 && said.length - first < most; first--) {
+    left -= said[first - 1]?.message.weight ?? 0
+    if (left < 0) break
+  }
+  return first === 0 ? said : said.slice(first)
 }
 
 /** Whether somebody says nothing of how much he wants. */

@@ -47,3 +47,9 @@ test('the history that a newcomer is shown is not what was said now', () => {
 
   expect(session.hear(said(8).again())).toBe(true)
 })
+
+test('what is known of rooms does not grow without end', () => {
+  for (let number = 0; number < 1100; number++) session.hear(said(1, Jid.parse(`room${number}@conference.localhost`)))
+
+  expect(session.heard?.size).toBe(1000)
+})

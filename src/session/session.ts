@@ -41,6 +41,9 @@ const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
 const OWN = '110'
 const NEW_NICK = '303'
 
+/** Of so many rooms it is known how far they were heard; others decide which rooms speak to a session. */
+const MAX_HEARD = 1000
+
 const NO_FLAGS: ReadonlySet<string> = new Set()
 
 export class Session implements SessionInfo {
@@ -119,7 +122,13 @@ export class Session implements SessionInfo {
     if (number <= (this.heard?.get(key) ?? -1)) return !message.isAgain
     this.heard ??= new Map()
     this.heard.set(key, number)
+    if (this.heard.size > MAX_HEARD) this.#forgetFirst(this.heard)
     return true
+  }
+
+  #forgetFirst (heard: Map<string, number>): void {
+    const [first] = heard.keys()
+    if (first !== undefined) heard.delete(first)
   }
 
   /** Forgets how far it has heard a room that tells it that it is not in any more. */
