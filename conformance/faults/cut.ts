@@ -19,7 +19,7 @@ const CUTS_PER_ROUND = 20
 const PAUSE_MS = 100
 /** A round ends with some clients away for so long that the server has given their sessions up. */
 const AWAY_MS = 2500
-const EXTENSIONS = { 'stream-management': { 'resume-seconds': 1 }, 'offline': { limit: 100_000 } }
+const EXTENSIONS = { 'stream-management': { 'resume-seconds': 1 } }
 
 export async function cutUnderLoad ({ wires, rounds }: CutOptions): Promise<CutFigures> {
   const server = await MortalServer.start({ extensions: EXTENSIONS })

@@ -53,7 +53,7 @@ export class Node {
       registration: { 'open': true, 'per-address': 0 },
       limits: { 'streams-per-address': 0, 'bytes-per-second': 0, 'failed-logins-per-minute': 0 },
       log: { level: 'warn' },
-      extensions: { 'offline': { limit: 100_000 }, 'stream-management': { queue: 100_000 } },
+      extensions: { 'stream-management': { queue: 100_000 } },
     }))
   }
 

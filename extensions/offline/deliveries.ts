@@ -6,7 +6,7 @@ import { positionReader, savePositions } from './store.ts'
 import { Undelivered } from './undelivered.ts'
 
 const NS_MANAGED = 'urn:xmpp:sm:3'
-const NOTHING = { delivered: 0, last: 0, waiting: [] }
+const NOTHING = { delivered: 0, last: 0 }
 
 export class Deliveries {
   readonly #host: ExtensionHost
@@ -31,10 +31,6 @@ export class Deliveries {
     })
   }
 
-  count (account: Account): number {
-    return this.#accounts.of(account).count
-  }
-
   /** A message for the account has been kept. */
   add (account: Account, seq: number): void {
     this.#accounts.of(account).add(seq)
@@ -49,7 +45,7 @@ export class Deliveries {
   /** A device has it. */
   confirmed (seq: number, session: Session): void {
     const undelivered = this.#accounts.of(session.account)
-    undelivered.confirm(seq)
+    undelivered.confirm(seq, session)
     this.#moved.set(undelivered.owner, undelivered)
     this.whenConfirmed(session.account)
     this.#replays.get(session)?.confirmed(seq)
@@ -69,7 +65,7 @@ export class Deliveries {
 
   /** Gives the session what no device has for sure. */
   replay (session: Session): void {
-    this.#giveInBackground(session, this.#accounts.of(session.account).all)
+    if (!this.#accounts.of(session.account).isEmpty) this.#giveInBackground(session, false)
   }
 
   /** The session's client is about to get what the archive holds by now. */
@@ -93,10 +89,10 @@ export class Deliveries {
     this.#stopReplay(session)
     const { account } = session
     const undelivered = this.#accounts.of(account)
-    if (undelivered.count === 0) return
+    if (undelivered.isEmpty) return
     undelivered.takeFrom(session)
     const next = account.sessions.find(isReachable)
-    if (next) this.#giveInBackground(next, undelivered.abandoned)
+    if (next) this.#giveInBackground(next, true)
   }
 
   /** Their home is another node. */
@@ -121,25 +117,27 @@ export class Deliveries {
     }
   }
 
-  #giveInBackground (session: Session, seqs: readonly number[]): void {
-    inBackground(this.#host.log, 'handing over what was waiting', this.#give(session, seqs))
+  #giveInBackground (session: Session, isAbandoned: boolean): void {
+    const running = this.#replays.get(session)
+    if (running) return running.add(isAbandoned)
+    const replay = new Replay(this.#host, session, this.#accounts.of(session.account))
+    replay.add(isAbandoned)
+    this.#replays.set(session, replay)
+    this.whenReplaying(session, true)
+    inBackground(this.#host.log, 'handing over what was waiting', this.#give(session, replay))
   }
 
-  async #give (session: Session, seqs: readonly number[]): Promise<void> {
-    const running = this.#replays.get(session)
-    if (running || seqs.length === 0) return running?.add(seqs)
-    const replay = new Replay(this.#host, session, this.#accounts.of(session.account))
-    this.#replays.set(session, replay)
-    replay.add(seqs)
-    this.whenReplaying(session, true)
+  async #give (session: Session, replay: Replay): Promise<void> {
     try {
       await replay.run()
-    } catch (error) { // the database's: what was not given stays where it is
-      this.#host.log.error({ err: error }, 'what was waiting could not be delivered')
+    } finally { // also where it fails: what was not given stays where it is, and what was kept back must not
+      const undelivered = this.#accounts.of(session.account)
+      this.#moved.set(undelivered.owner, undelivered) // there may have been nothing
+      if (this.#replays.delete(session)) {
+        for (const stanza of replay.end()) session.deliver(stanza)
+        this.whenReplaying(session, false)
+      }
     }
-    if (!this.#replays.delete(session)) return
-    for (const stanza of replay.end()) session.deliver(stanza)
-    this.whenReplaying(session, false)
   }
 
   /** Tells the database where the positions are. */
@@ -160,6 +158,6 @@ export class Deliveries {
 }
 
 /** Whether it gets what is for the account. */
-export function isReachable ({ available, priority }: Session): boolean {
+function isReachable ({ available, priority }: Session): boolean {
   return available && priority >= 0
 }

@@ -3,10 +3,9 @@
  * second copy: it comes to the next session that is available and does not use the archive itself, the oldest first,
  * with the time when it was sent (XEP-0203: Delayed Delivery).
  */
-import { z } from 'zod'
-import { extension, StanzaError } from '../../src/extension/api.ts'
+import { extension } from '../../src/extension/api.ts'
 import type { Account, Stanza } from '../../src/extension/api.ts'
-import { Deliveries, isReachable } from './deliveries.ts'
+import { Deliveries } from './deliveries.ts'
 import { outliveNodes } from './outlive.ts'
 
 const NS_ARCHIVE = 'urn:xmpp:mam:2'
@@ -15,22 +14,13 @@ const SAVE_MS = 200
 export const offline = extension({
   name: 'offline',
   xeps: ['0160@1.0.1', '0203@2.0'],
-  config: z.strictObject({
-    /** How many messages may wait for an account before their senders get an error. */
-    limit: z.number().int().min(0).default(1000),
-  }).prefault({}),
-  setup (host, { limit }) {
+  setup (host) {
     const deliveries = new Deliveries(host)
 
     host.feature('msgoffline')
     host.on('send', 'guard', (stanza, session) => {
       if (stanza.kind === 'iq' && stanza.children[0]?.ns === NS_ARCHIVE) deliveries.asked(session)
       return undefined
-    })
-    host.on('receive', 'guard', (stanza, account) => {
-      if (stanza.kind !== 'message' || deliveries.count(account) < limit) return
-      if (isOwn(stanza, account) || !host.worth(stanza).store || hasRecipient(account, stanza)) return
-      return new StanzaError('service-unavailable', 'too many messages are waiting') // §2, 3
     })
     host.on('receive', 'fanout', (message, account) => {
       if (message.archiveId !== undefined && !isOwn(message, account)) deliveries.add(account, Number(message.archiveId))
@@ -61,9 +51,4 @@ export const offline = extension({
 /** From one of the account's own sessions: they have it, or fetch it. */
 function isOwn ({ from }: Stanza, account: Account): boolean {
   return from?.bare.equals(account.jid) ?? false
-}
-
-/** Whether a session is there that would get it (RFC 6121 §8.5). */
-function hasRecipient (account: Account, { to }: Stanza): boolean {
-  return account.sessions.some(isReachable) || account.session(to?.resource ?? '') !== undefined
 }

@@ -237,42 +237,63 @@ describe('a session whose stream is managed', () => {
   })
 })
 
-describe('a limit', () => {
-  const two = [offline, { limit: 2 }] as const
+test('who sends very much to somebody who is away shuts nobody else out', async () => {
+  const server = await world(archive, offline)
+  const romeo = await stage(server)
+  const paris = await server.client('paris@localhost/street')
+  await Promise.all(Array.from({ length: 1200 }, (_, n) => paris.says('juliet@localhost', `${n}`)))
 
-  test('more than may wait is refused, and is not kept', async () => {
-    const server = await world(archive, two)
-    const romeo = await stage(server)
+  await says(romeo, 'at last')
 
-    await says(romeo, 'one', 'two', 'three')
+  const juliet = await server.client('juliet@localhost/balcony')
+  await juliet.sends('<presence/>')
+  expect([await romeo.received(), await paris.received()]).toEqual([[], []])
+  expect(bodies(await juliet.received()).at(-1)).toBe('at last')
+})
 
-    expect(await romeo.receivedInBrief()).toEqual(['message error service-unavailable from juliet@localhost'])
-    const juliet = await online(server, 'juliet@localhost/balcony')
-    await says(romeo, 'four')
-    expect(bodies(await juliet.received())).toEqual(['four'])
-  })
+describe('very much that waits', () => {
+  const MANY = 150_000
 
-  test('holds after a restart', async () => {
-    const server = await world(archive, two)
-    await says(await stage(server), 'one', 'two')
+  /** Romeo, online, and Juliet, for whom so much is in the archive. */
+  async function flooded (): Promise<{ readonly server: World, readonly romeo: Client }> {
+    const before = await world(archive, offline, streamManagement)
+    await stage(before)
+    await before.db.query(`insert into archive_message (owner, seq, peer, is_sent, sent_at, stanza)
+      select 'juliet@localhost', n, 'romeo@localhost', n % 10 = 0, 0,
+        '<message xmlns="jabber:client" from="romeo@localhost/orchard" to="juliet@localhost" type="chat"><body>' || n || '</body></message>'
+      from generate_series(1, ${MANY}) as n`)
+    const server = await before.restarts()
+    return { server, romeo: await online(server, 'romeo@localhost/orchard') }
+  }
 
-    const restarted = await server.restarts()
-    const romeo = await online(restarted, 'romeo@localhost/orchard')
-    await says(romeo, 'three')
+  test('comes page by page, as it is acknowledged; the rest comes at the next login, and what was acknowledged does not', async () => {
+    const { server, romeo } = await flooded()
+    const balcony = await managed(server, 'juliet@localhost/balcony')
 
-    expect(await romeo.receivedInBrief()).toEqual(['message error service-unavailable from juliet@localhost'])
-  })
+    await balcony.sends('<presence/>')
+    const first = bodies(await balcony.received())
+    await romeo.says('juliet@localhost', 'meanwhile')
+    await balcony.sendsNonza("<a xmlns='urn:xmpp:sm:3' h='51'/>")
+    const second = bodies(await balcony.received())
+    balcony.leaves(false)
+    const chamber = await managed(server, 'juliet@localhost/chamber')
+    await chamber.sends('<presence/>')
 
-  test('is none for who is there', async () => {
-    const server = await world(archive, two, streamManagement)
-    const romeo = await stage(server)
-    const juliet = await managed(server, 'juliet@localhost/balcony')
-    await juliet.sends('<presence/>')
+    expect([first.length, first[0], first.at(-1)]).toEqual([50, '1', '55'])
+    expect([second.length, second[0], second.at(-1)]).toEqual([50, '56', '111'])
+    expect(bodies(await chamber.received())[0]).toBe('56')
+  }, 60_000)
 
-    await says(romeo, 'one', 'two', 'three')
+  test('is skipped at once by who takes to the archive, and waits for nobody after that', async () => {
+    const { server, romeo } = await flooded()
+    const balcony = await managed(server, 'juliet@localhost/balcony')
+    await balcony.asks('get', "<metadata xmlns='urn:xmpp:mam:2'/>")
 
-    expect(bodies(await juliet.received())).toEqual(['one', 'two', 'three'])
-  })
+    await balcony.sends('<presence/>')
+    await romeo.says('juliet@localhost', 'news')
+
+    expect(bodies(await balcony.received())).toEqual(['news'])
+  }, 60_000)
 })
 
 test.each([

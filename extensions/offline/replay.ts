@@ -5,26 +5,35 @@
 import { setTimeout } from 'node:timers/promises'
 import { delay, stamp, storedStanza } from '../../src/extension/api.ts'
 import type { ExtensionHost, Message, Session, Stanza } from '../../src/extension/api.ts'
-import { readMessages } from './store.ts'
+import { MAX_LOOKED_AT, PAGE, readPage } from './store.ts'
 import type { Kept } from './store.ts'
-import type { Undelivered } from './undelivered.ts'
+import type { Stretch, Undelivered } from './undelivered.ts'
 
-/** So many at a time. */
-const PAGE = 50
 const RETRY_MS = 200
 /**
  * When more than that was kept back nothing is waited for any more: then the limits of the session's own queue hold.
  */
 const MAX_KEPT = 1000
+/** What comes when so much was kept back is not, where the archive has it. */
+const MAX_KEPT_BYTES = 1024 * 1024
+
+/** What of the archive is to be given: behind one number and up to another. */
+interface Part {
+  after: number
+  upTo: number
+  /** Only what was given to no session that is still there. */
+  readonly isAbandoned: boolean
+}
 
 export class Replay {
   readonly #host: ExtensionHost
   readonly #session: Session
   readonly #undelivered: Undelivered
-  readonly #seqs: number[] = []
-  /** All that it gives. */
-  readonly #own = new Set<number>()
+  readonly #parts: Part[] = []
   readonly #kept: Stanza[] = []
+  #keptBytes = 0
+  /** What came meanwhile and has its turn, by its number. */
+  readonly #due = new Map<number, Stanza>()
   #isPassing = false
   #isOver = false
   /** The last of the page that the client has yet to acknowledge. */
@@ -37,29 +46,33 @@ export class Replay {
     this.#undelivered = undelivered
   }
 
-  /** What it is to be given besides. */
-  add (seqs: readonly number[]): void {
-    for (const seq of seqs) {
-      this.#seqs.push(seq)
-      this.#own.add(seq)
-    }
+  /** What it is to be given besides, of what there is by now. */
+  add (isAbandoned: boolean): void {
+    this.#parts.push({ after: 0, upTo: this.#undelivered.last, isAbandoned })
   }
 
   /** Gives the session all that was added. */
   async run (): Promise<void> {
-    while (this.#seqs.length > 0 && !this.#isOver) {
-      const page = this.#seqs.splice(0, PAGE).filter(seq => this.#undelivered.isFor(seq, this.#session))
-      const messages = await this.#read(page)
-      if (!this.#isOver) this.#give(page, messages)
-      await this.#taken(page)
+    for (let part = this.#parts[0]; part && !this.#isOver; part = this.#parts[0]) {
+      const stretches = within(this.#undelivered.stretchesFor(this.#session, part.after, part.upTo, part.isAbandoned, PAGE))
+      const last = stretches.at(-1)
+      if (!last) {
+        this.#parts.shift()
+        continue
+      }
+      const { messages, isWhole } = await this.#read(stretches)
+      if (this.#isOver) return
+      part.after = isWhole ? last.to : messages.at(-1)?.seq ?? last.to
+      this.#give(stretches, part.after, messages)
+      await this.#taken(messages)
     }
   }
 
   /** While the session can wait, so do we: nothing else would bring it what could not be read. */
-  async #read (page: readonly number[]): Promise<readonly Kept[]> {
+  async #read (stretches: readonly Stretch[]): ReturnType<typeof readPage> {
     for (;;) {
       try {
-        return await readMessages(this.#host.db, this.#undelivered.owner, page)
+        return await readPage(this.#host.db, this.#undelivered.owner, stretches)
       } catch (error) { // the database's: it is away
         if (this.#isHurried) throw error
         this.#host.log.debug({ err: error }, 'what was waiting waits for the database')
@@ -68,22 +81,23 @@ export class Replay {
     }
   }
 
-  #give (page: readonly number[], messages: readonly Kept[]): void {
+  #give (stretches: readonly Stretch[], upTo: number, messages: readonly Kept[]): void {
     const { account, jid } = this.#session
-    const missing = new Set(page)
+    const seqs = [...messages.map(({ seq }) => seq), ...this.#due.keys()].sort((a, b) => a - b) // what came late may be missing
+    for (const { from, to } of stretches) if (from <= upTo) this.#undelivered.found(from, Math.min(to, upTo), seqs)
     this.#isPassing = true
     for (const { seq, sentAt, stanza } of messages) {
-      missing.delete(seq)
+      this.#due.delete(seq)
+      if (!this.#undelivered.isFor(seq, this.#session)) continue
       const message = storedStanza(stanza) as Message
       this.#session.deliver(stamp(message.withPayload(delay(sentAt, jid.domain)), account.jid, String(seq)))
     }
     this.#isPassing = false
-    for (const seq of missing) this.#undelivered.confirm(seq) // its owner removed it
   }
 
   /** Resolves when the client may be sent more. */
-  async #taken (page: readonly number[]): Promise<void> {
-    const last = page.findLast(seq => this.#undelivered.isWith(seq, this.#session))
+  async #taken (messages: readonly Kept[]): Promise<void> {
+    const last = messages.findLast(({ seq }) => this.#undelivered.isWith(seq, this.#session))?.seq
     if (last !== undefined && !this.#isHurried) {
       await new Promise<void>(resolve => {
         this.#awaited = last
@@ -95,7 +109,7 @@ export class Replay {
   }
 
   get #isHurried (): boolean {
-    return this.#isOver || this.#kept.length > MAX_KEPT
+    return this.#isOver || this.#kept.length + this.#due.size > MAX_KEPT
   }
 
   /** The client says that it has one. */
@@ -115,16 +129,42 @@ export class Replay {
   keeps (stanza: Stanza): boolean {
     if (this.#isPassing || stanza.kind !== 'message') return false
     if (stanza.archiveId === undefined && (!stanza.from || stanza.from.equals(this.#session.account.jid))) return false
-    if (stanza.archiveId !== undefined && this.#own.has(Number(stanza.archiveId))) return true // it has its turn
-    this.#kept.push(stanza.copy())
+    const seq = stanza.archiveId === undefined ? undefined : Number(stanza.archiveId)
+    if (seq !== undefined && this.#parts.some(({ after, upTo }) => after < seq && seq <= upTo)) this.#due.set(seq, stanza.copy())
+    else if (seq === undefined || this.#keptBytes < MAX_KEPT_BYTES || !this.#undelivered.isFor(seq, this.#session)) this.#keep(stanza)
+    else this.#extend(seq)
     if (this.#isHurried) this.#release()
     return true
+  }
+
+  #keep (stanza: Stanza): void {
+    this.#kept.push(stanza.copy())
+    this.#keptBytes += stanza.inner.length
+  }
+
+  /** Gives what has just come when all before it is given, from the archive. */
+  #extend (seq: number): void {
+    const last = this.#parts.at(-1)
+    if (last?.isAbandoned === false) last.upTo = seq
+    else this.#parts.push({ after: seq - 1, upTo: seq, isAbandoned: false })
   }
 
   /** No more is given: what was kept back is what comes next. */
   end (): readonly Stanza[] {
     this.#isOver = true
     this.#release()
-    return this.#kept.splice(0)
+    const due = [...this.#due].sort(([a], [b]) => a - b).map(([, stanza]) => stanza)
+    this.#due.clear()
+    return [...due, ...this.#kept.splice(0)]
   }
+}
+
+/** As many of the stretches as one query may look at. */
+function within (stretches: readonly Stretch[]): readonly Stretch[] {
+  let left = MAX_LOOKED_AT
+  return stretches.flatMap(({ from, to }) => {
+    const end = Math.min(to, from + left - 1)
+    left -= end - from + 1
+    return end < from ? [] : { from, to: end }
+  })
 }

@@ -8,28 +8,16 @@ export interface Position {
   readonly delivered: number
   /** The last number of the archive. */
   readonly last: number
-  /** What came after `delivered`, the oldest first. */
-  readonly waiting: readonly number[]
-}
-
-interface PositionRow {
-  readonly owner: string
-  readonly delivered: number
-  readonly last: number
-  readonly waiting: readonly string[]
 }
 
 /** A reader of positions that gathers what is asked for at the same time. */
 export function positionReader (db: Database): (owner: string) => Promise<Position | undefined> {
   return batchedRead(async owners => {
-    const rows = await db.query<PositionRow>(`
-      select owner, delivered,
-        coalesce((select max(seq) from archive_message as m where m.owner = o.owner), 0) as last,
-        array(select seq from archive_message as m
-          where m.owner = o.owner and seq > delivered and not is_sent order by seq) as waiting
-      from (select owner, coalesce(delivered, 0) as delivered
-        from unnest($1::text[]) as asked (owner) left join archive_position using (owner)) as o`, [owners])
-    return new Map(rows.map(row => [row.owner, { ...row, waiting: row.waiting.map(Number) }]))
+    const rows = await db.query<Position & { readonly owner: string }>(`
+      select owner, coalesce(delivered, 0) as delivered,
+        coalesce((select max(seq) from archive_message as m where m.owner = asked.owner), 0) as last
+      from unnest($1::text[]) as asked (owner) left join archive_position using (owner)`, [owners])
+    return new Map(rows.map(row => [row.owner, row]))
   })
 }
 
@@ -44,9 +32,22 @@ export async function savePositions (db: Database, positions: ReadonlyMap<string
 /** A message as the archive has it. */
 export interface Kept { readonly seq: number, readonly sentAt: number, readonly stanza: string }
 
-/** Those of an owner's messages that are still there, the oldest first. */
-export async function readMessages (db: Database, owner: string, seqs: readonly number[]): Promise<readonly Kept[]> {
-  return await db.query<Kept>(`
-    select seq, sent_at as "sentAt", stanza from archive_message
-    where owner = $1 and seq = any($2::int8[]) order by seq`, [owner, int8Array(seqs)])
+/** So many at a time. */
+export const PAGE = 50
+
+/** As many of an archive's numbers one query may look at: all of them may be of what the account sent. */
+export const MAX_LOOKED_AT = 5000
+
+/** The oldest messages in these stretches of an archive that came for its owner; whether there are no more in them. */
+export async function readPage (
+  db: Database, owner: string, stretches: readonly { readonly from: number, readonly to: number }[],
+): Promise<{ readonly messages: readonly Kept[], readonly isWhole: boolean }> {
+  const messages = await db.query<Kept>(`
+    select m.seq, sent_at as "sentAt", stanza from unnest($2::int8[], $3::int8[]) as stretch (first, last),
+    lateral (
+      select seq, sent_at, stanza from archive_message
+      where owner = $1 and seq between first and last and not is_sent and stanza <> '' order by seq limit $4
+    ) as m order by m.seq limit $4`,
+  [owner, int8Array(stretches.map(({ from }) => from)), int8Array(stretches.map(({ to }) => to)), PAGE])
+  return { messages, isWhole: messages.length < PAGE }
 }
