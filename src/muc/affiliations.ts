@@ -2,6 +2,7 @@
  * Who is what in one room, by bare address or domain, and the nicks that are theirs alone (XEP-0045 §5.2 and §7.12).
  */
 import type { Jid } from '../xmpp/jid.ts'
+import { comparedAsNickname } from '../xmpp/precis.ts'
 import type { Affiliation } from './affiliation.ts'
 
 /** One entry of a list: whoever is not in it has no affiliation. */
@@ -19,6 +20,7 @@ export interface Affiliate {
 
 export class Affiliations {
   readonly #byJid = new Map<string, Affiliate>()
+  /** By what is compared of their nicks. */
   readonly #byNick = new Map<string, Affiliate>()
   #revision = 0
 
@@ -47,9 +49,9 @@ export class Affiliations {
     return this.#byJid.get(jid.domain)?.affiliation === 'outcast' ? 'outcast' : 'none'
   }
 
-  /** Whose alone a nick is. */
+  /** Whose alone a nick is, or one that looks like it. */
   ownerOfNick (nick: string): Affiliate | undefined {
-    return this.#byNick.get(nick)
+    return this.#byNick.get(comparedAsNickname(nick))
   }
 
   /** Everybody who is that. */
@@ -64,13 +66,13 @@ export class Affiliations {
   set (affiliate: Affiliate): void {
     this.remove(affiliate.jid)
     this.#byJid.set(affiliate.jid.toString(), affiliate)
-    if (affiliate.nick !== undefined) this.#byNick.set(affiliate.nick, affiliate)
+    if (affiliate.nick !== undefined) this.#byNick.set(comparedAsNickname(affiliate.nick), affiliate)
   }
 
   remove (jid: Jid): void {
     this.#revision++
     const before = this.#byJid.get(jid.toString())
-    if (before?.nick !== undefined) this.#byNick.delete(before.nick)
+    if (before?.nick !== undefined && this.ownerOfNick(before.nick) === before) this.#byNick.delete(comparedAsNickname(before.nick))
     this.#byJid.delete(jid.toString())
   }
 }

@@ -104,6 +104,39 @@ describe('nobody comes in', () => {
     expect(await hears(crone)).toEqual([])
   })
 
+  test.each(['firstwitch ', ' firstwitch', 'FirstWitch', '\uFF46irstwitch'])('under a nick that looks like somebody\'s who is in, or may be: "%s" (RFC 8266)', async nick => {
+    const server = await world()
+    const crone = await owner(server)
+    const hag = await server.client(HAG)
+    await enters(hag, 'hag')
+    await hears(hag)
+
+    await hag.sends(`<presence to='${COVEN}/${nick}'/>`)
+    expect(await hears(hag)).toEqual(['error conflict'])
+    await crone.sends(`<presence to='${COVEN}/${nick}'/>`)
+
+    expect(await hears(hag)).toEqual([
+      expect.stringMatching(/^gone firstwitch /), expect.stringContaining(nick.trim()),
+    ])
+    await crone.sends(`<presence to='${COVEN}/wyrd'/>`)
+    await hears(hag)
+    await hag.sends(`<presence to='${COVEN}/${nick}'/>`)
+    expect((await hears(hag)).join()).toContain('110')
+  })
+
+  test('under one that looks like what somebody has reserved (§7.12)', async () => {
+    const server = await world()
+    const crone = await owner(server)
+    await changes(crone, [{ jid: 'nurse@localhost', affiliation: 'member', nick: 'Angelica' }])
+    const [hag, nurse] = [await server.client(HAG), await server.client('nurse@localhost/home')]
+
+    await enters(hag, 'angelica ')
+    await enters(nurse, 'Angelica')
+
+    expect(await hears(hag)).toEqual(['error conflict'])
+    expect((await hears(nurse)).join()).toContain('110')
+  })
+
   test('without hearing in the error what he asked for, from where he asked, and who says so (§7.2)', async () => {
     const server = await world()
     const crone = await owner(server)

@@ -41,12 +41,15 @@ export function join (muc: Muc, room: Room, presence: Presence, from: Jid, nick:
   return accepted ? Promise.all([heard, accepted]) : heard
 }
 
-/** §7.2.8, §7.6 and §17.1: throws unless that nick is free, or somebody's own. */
+/**
+ * §7.2.8, §7.6 and §17.1: throws unless that nick is free, or somebody's own; one that looks like another's is the
+ * other's (RFC 8266).
+ */
 export function checkNick (room: Room, { bare }: Jid, { resource: nick }: Jid): void {
   if (nick.trim() === '') throw new StanzaError('jid-malformed', 'a nick can be seen')
-  const holder = room.occupant(nick)?.account
-  const owner = room.affiliations.ownerOfNick(nick)?.jid
-  if ([holder, owner].some(jid => jid && !jid.equals(bare))) throw new StanzaError('conflict')
+  const holder = (room.occupant(nick) ?? room.lookalike(nick))?.account
+  const owner = room.affiliations.get(bare)?.nick === nick ? bare : room.affiliations.ownerOfNick(nick)?.jid
+  if ([holder, owner].some(jid => jid && !jid.equals(bare))) throw new StanzaError('conflict', 'the nick is taken, or looks like one that is')
 }
 
 // §7.2.9: admins and owners may also enter a room that is full, as long as the service lets anybody.

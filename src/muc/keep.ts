@@ -69,7 +69,7 @@ function checkChanges ({ limits }: Muc, room: Room, changes: readonly NewAffilia
   }
   for (const { jid, nick } of changes) {
     if (nick === undefined || nick === '') continue
-    const owner = room.affiliations.ownerOfNick(nick)?.jid ?? room.occupant(nick)?.account
+    const owner = room.affiliations.ownerOfNick(nick)?.jid ?? room.lookalike(nick)?.account
     if (owner && !owner.equals(jid)) throw new StanzaError('conflict', 'the nick is somebody else\'s')
   }
 }

@@ -334,7 +334,7 @@ describe('voice (§7.13 and §8.6)', () => {
 
     await hag.sends(REQUEST)
     const [form = ''] = await crone.received()
-    expect(form).toContain('<value xmlns=\'jabber:x:data\'>hag66@localhost/pda</value>')
+    expect(form).toContain('<value>hag66@localhost/pda</value>')
     await hag.sends(REQUEST)
     expect(await hears(hag)).toEqual(['error resource-constraint'])
     const answer = form.slice(form.indexOf('<x '), form.indexOf('</message>')).replace("type='form'", "type='submit'")

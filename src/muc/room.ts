@@ -2,6 +2,7 @@
 import type { DataSlot } from '../session/account.ts'
 import { Commits } from '../util/commits.ts'
 import type { Jid } from '../xmpp/jid.ts'
+import { comparedAsNickname } from '../xmpp/precis.ts'
 import type { Message, Presence } from '../xmpp/stanza.ts'
 import { isAtLeast } from './affiliation.ts'
 import type { Affiliation } from './affiliation.ts'
@@ -71,6 +72,8 @@ export class Room {
   /** How many messages it takes. */
   readonly rate = new Rate()
   readonly #occupants = new Map<string, Occupant>()
+  /** By what is compared of their nicks. */
+  readonly #byLook = new Map<string, Occupant>()
   readonly #byAccount = new Map<string, readonly Occupant[]>()
   readonly #sessions = new Map<string, OccupantSession>()
   #recipients: readonly OccupantSession[] = []
@@ -148,6 +151,11 @@ export class Room {
     return this.#occupants.get(nick)
   }
 
+  /** Who is in under a nick that looks like this one to people. */
+  lookalike (nick: string): Occupant | undefined {
+    return this.#byLook.get(comparedAsNickname(nick))
+  }
+
   /** The occupants that somebody is, by one nick or several. */
   occupantsOf ({ bare }: Jid): readonly Occupant[] {
     return this.#byAccount.get(bare.toString()) ?? NOBODY
@@ -216,7 +224,7 @@ export class Room {
       const account = occupant.account.toString()
       this.#byAccount.set(account, [...this.#byAccount.get(account) ?? NOBODY, occupant])
     }
-    this.#occupants.set(occupant.nick, occupant)
+    this.#name(occupant)
     this.#sessions.set(jid.toString(), session)
     this.#recipients = [...this.#recipients, session]
     this.touch([session])
@@ -231,7 +239,7 @@ export class Room {
 
   /** An occupant goes, with all sessions, which are returned. */
   leaveWhole (occupant: Occupant): readonly OccupantSession[] {
-    this.#occupants.delete(occupant.nick)
+    this.#unname(occupant)
     const account = occupant.account.toString()
     const others = this.occupantsOf(occupant.account).filter(other => other !== occupant)
     if (others.length > 0) this.#byAccount.set(account, others)
@@ -250,10 +258,25 @@ export class Room {
   }
 
   rename (occupant: Occupant, nick: Jid): void {
-    this.#occupants.delete(occupant.nick)
+    this.#unname(occupant)
     occupant.jid = nick
     occupant.touch()
-    this.#occupants.set(nick.resource, occupant)
+    this.#name(occupant)
+  }
+
+  #name (occupant: Occupant): void {
+    this.#occupants.set(occupant.nick, occupant)
+    this.#byLook.set(comparedAsNickname(occupant.nick), occupant)
+  }
+
+  #unname (occupant: Occupant): void {
+    this.#occupants.delete(occupant.nick)
+    const look = comparedAsNickname(occupant.nick)
+    if (this.#byLook.get(look) !== occupant) return
+    // Somebody may be in under several nicks that look alike.
+    const other = this.occupantsOf(occupant.account).find(one => one !== occupant && comparedAsNickname(one.nick) === look)
+    if (other) this.#byLook.set(look, other)
+    else this.#byLook.delete(look)
   }
 
   /** What an extension keeps with the room. */

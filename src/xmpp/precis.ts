@@ -5,6 +5,8 @@
 import { toUnicode } from 'tr46'
 
 const ASCII_IDENTIFIER = /^[\x21-\x7E]+$/
+/** Nothing but spaces that are seen. */
+const ASCII_NAME = /^[\x21-\x7E]+(?: [\x21-\x7E]+)*$/
 const ASCII_FREEFORM = /^[\x20-\x7E]+$/
 
 /** RFC 8264 §4.2: visible ASCII, letters (no titlecase is left), digits, marks, joiners, and exceptions (§9.6). */
@@ -53,6 +55,15 @@ export function opaqueString (text: string): string | undefined {
   if (ASCII_FREEFORM.test(text)) return text
   const prepared = text.replace(/\p{Zs}/gu, ' ').normalize('NFC')
   return isOfClass(FREEFORM, prepared) ? prepared : undefined
+}
+
+/**
+ * RFC 8266 §2.4, Nickname, as far as it compares strings: what people would take for the same name is the same. No
+ * profile tells letters of one script from those of another.
+ */
+export function comparedAsNickname (text: string): string {
+  if (ASCII_NAME.test(text)) return text.toLowerCase()
+  return text.replace(/\p{Zs}+/gu, ' ').trim().toLowerCase().normalize('NFKC')
 }
 
 /** Which character makes OpaqueString refuse the text, for whoever has to leave it out: U+FE0F of an emoji, say. */
