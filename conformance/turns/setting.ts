@@ -4,6 +4,8 @@ import type { Address } from './client.ts'
 
 /** `stanza-bytes` as it comes. */
 const STANZA_BYTES = 262_144
+/** What a stanza may have in elements, less what the other parts of one need. */
+const STANZA_ELEMENTS = 16_384 - 200
 /** Who log in at the same time while a case is prepared. */
 const AT_ONCE = 8
 /** Requests of one session that are dealt with at the same time. */
@@ -123,11 +125,12 @@ export function form (type: string, fields: Readonly<Record<string, string | rea
 /** As many of these as a stanza holds, or as many as there may be. */
 export function many (piece: (number: number) => string, bytes = STANZA_BYTES - MARGIN, most = Infinity): string {
   const pieces: string[] = []
-  let length = 0
+  let [length, elements] = [0, 0]
   for (let number = 0; number < most; number++) {
     const next = piece(number)
     length += Buffer.byteLength(next)
-    if (length > bytes) break
+    elements += next.match(/<[^/]/g)?.length ?? 0
+    if (length > bytes || elements > STANZA_ELEMENTS) break
     pieces.push(next)
   }
   return pieces.join('')

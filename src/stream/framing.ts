@@ -36,7 +36,7 @@ export interface Framing {
 /** What a message costs while it waits, be it empty. */
 const WAITING_MESSAGE_BYTES = 100
 
-const LIMITS = { depth: 64, attributes: 64, nameBytes: 256 }
+const LIMITS = { depth: 64, attributes: 64, nameBytes: 256, elements: 16_384 }
 
 function headerAttributes ({ id, from, to }: HeaderAttributes): string {
   return ` id='${id}'` + (from === undefined ? '' : ` from='${escapeAttribute(from)}'`) +

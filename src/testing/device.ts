@@ -9,7 +9,7 @@ import { Jid } from '../xmpp/jid.ts'
 import type { WireClient } from './wire-client.ts'
 
 const NS_MANAGED = 'urn:xmpp:sm:3'
-const LIMITS = { stanzaBytes: 1_000_000, depth: 64, attributes: 64, nameBytes: 256 }
+const LIMITS = { stanzaBytes: 1_000_000, depth: 64, attributes: 64, nameBytes: 256, elements: 100_000 }
 const HEADER = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>"
 const RETRY_MS = 50
 

@@ -11,7 +11,7 @@ import type { Client, World } from './world.ts'
 
 export const COVEN = 'coven@conference.localhost'
 
-const LIMITS = { stanzaBytes: 1_000_000, depth: 64, attributes: 64, nameBytes: 256 }
+const LIMITS = { stanzaBytes: 1_000_000, depth: 64, attributes: 64, nameBytes: 256, elements: 100_000 }
 const NS_DELAY = 'urn:xmpp:delay'
 
 /** Asks to be let in; `inside` is what stands in `<x/>`. */

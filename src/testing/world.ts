@@ -29,7 +29,7 @@ import { testDatabase } from './database.ts'
 
 const NEVER = (): Promise<never> => new Promise(() => {})
 const AWAY = (): Promise<never> => Promise.reject(new Error('connect ECONNREFUSED'))
-const LIMITS = { stanzaBytes: 1_000_000, depth: 64, attributes: 64, nameBytes: 256 }
+const LIMITS = { stanzaBytes: 1_000_000, depth: 64, attributes: 64, nameBytes: 256, elements: 100_000 }
 
 export interface World {
   /** A client that is logged in and bound; its account is made when there is none. */

@@ -53,6 +53,10 @@ export function el (
 
 /** The whole of a frame as a tree. */
 export function parseElement (frame: Frame): Element {
+  return treeOf(frame)
+}
+
+function treeOf (frame: Frame): Tree {
   const root = new Tree(frame.name)
   root.attrs['xmlns'] = frame.ns
   const { to, from, id, type, lang } = frame
@@ -71,6 +75,37 @@ export function parseChild (frame: Pick<Frame, 'inner' | 'ns' | 'attributes'>, c
   const [element] = parent.children
   if (!(element instanceof Tree)) throw new Error('not a child of this frame')
   return element.standingAlone()
+}
+
+/** The content of a frame, written so that what is in the frame's own namespace has no prefix, at whatever depth. */
+export function contentWithoutPrefixes (frame: Frame): Pick<Frame, 'inner' | 'children'> {
+  const root = treeOf(frame)
+  for (const child of root.children) if (typeof child !== 'string') takePrefix(child, frame.ns)
+  const parts: Buffer[] = []
+  const children: Child[] = []
+  let start = 0
+  for (const child of root.children) {
+    const part = Buffer.from(typeof child === 'string' ? escapeText(child) : child.writeWithin(frame.ns))
+    const end = start + part.length
+    if (typeof child !== 'string') children.push({ name: child.getName(), ns: child.getNS() ?? '', start, end })
+    parts.push(part)
+    start = end
+  }
+  return { inner: Buffer.concat(parts), children }
+}
+
+/** Where an element's prefix stands for `ns`, this becomes its default namespace; what is in it keeps its own. */
+function takePrefix (tree: Tree, ns: string): void {
+  const inherited = tree.findNS() ?? ''
+  const isPrefixed = tree.name.includes(':') && tree.getNS() === ns
+  for (const child of tree.children) {
+    if (typeof child === 'string') continue
+    takePrefix(child, ns)
+    if (isPrefixed) child.attrs['xmlns'] ??= inherited
+  }
+  if (!isPrefixed) return
+  tree.name = tree.getName()
+  tree.attrs['xmlns'] = ns
 }
 
 /** One child of a frame as it came, but for its tag, which declares what the child takes from the frame. */

@@ -3,6 +3,7 @@
  * is built here.
  */
 
+import { contentWithoutPrefixes } from './element.ts'
 import { decodeValue, intern, isAt } from './intern.ts'
 import { type Namespaces, NS_XML } from './namespaces.ts'
 import { NAME, NAME_END, OFFSETS, VALUE, VALUE_END } from './start-tag.ts'
@@ -68,6 +69,8 @@ export class FrameBuilder {
   /** The default namespace of the content when it is not that of the element, and where it must be declared. */
   #contentNs: string | undefined
   #undeclared: number[] = []
+  /** Whether something within has a prefix that stands for the element's own namespace. */
+  #hasPrefixes = false
 
   constructor (reader: TagReader, namespaces: Namespaces) {
     this.#reader = reader
@@ -83,7 +86,7 @@ export class FrameBuilder {
     namespaces.enter(cursor.bytes, tag, depth)
     if (depth === 0) this.#begin()
     else if (depth === 1) this.#beginChild()
-    else if (tag.colon > 0) namespaces.useOf(cursor.bytes, tag)
+    else if (tag.colon > 0 && namespaces.useOf(cursor.bytes, tag) === this.#ns) this.#hasPrefixes = true
     return tag.isEmpty ? this.#leave(depth) : undefined
   }
 
@@ -105,6 +108,7 @@ export class FrameBuilder {
     this.#children = []
     this.#contentNs = this.#namespaces.defaultNs === ns ? undefined : this.#namespaces.defaultNs
     this.#undeclared = []
+    this.#hasPrefixes = false
   }
 
   #readHeader (): void {
@@ -133,6 +137,7 @@ export class FrameBuilder {
     const { cursor, tag, tagStart } = this.#reader
     this.#childName = localName(this.#reader)
     this.#childNs = this.#namespaces.useOf(cursor.bytes, tag)
+    if (tag.colon > 0 && this.#childNs === this.#ns) this.#hasPrefixes = true
     this.#childStart = tagStart - cursor.start - this.#innerStart
     if (this.#contentNs !== undefined && !declaresDefault(this.#reader)) {
       this.#undeclared.push(tag.nameEnd - cursor.start - this.#innerStart)
@@ -170,7 +175,15 @@ export class FrameBuilder {
       inner,
       children: this.#children,
     }
-    return this.#undeclared.length > 0 ? this.#declareContentNs(frame) : frame
+    const declared = this.#undeclared.length > 0 ? this.#declareContentNs(frame) : frame
+    return this.#hasPrefixes ? this.#withoutPrefixes(declared) : declared
+  }
+
+  // RFC 6120 §4.8.5: what is passed on to others does not have a prefix for the content namespace.
+  #withoutPrefixes (frame: Frame): Frame {
+    const content = contentWithoutPrefixes(frame)
+    if (content.inner.length > this.#reader.cursor.limit) throw new XmlError('policy-violation', 'too large without its prefixes')
+    return { ...frame, ...content }
   }
 
   /** The frame with `xmlns` put into its children that lack it, behind their names. */

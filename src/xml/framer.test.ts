@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { frameAll, HEADER, LIMITS } from '../testing/framing.ts'
-import { type Frame, Framer, type FramerLimits } from './framer.ts'
+import { type Frame, Framer, type FramerLimits, parseFrame } from './framer.ts'
 
 const STREAM = 'http://etherx.jabber.org/streams'
 
@@ -81,19 +81,35 @@ test('a prefix of the stream header goes with the stanza that uses it, and with 
 })
 
 test('content keeps its namespace when the stanza had a prefix', () => {
-  const frame = frameOf("<c:message xmlns:c='jabber:client' xmlns='urn:o&amp;'>t<a><b/></a><c:body>x</c:body>" +
-    "<d xmlns='urn:d'/><e\n/></c:message>")
+  const frame = frameOf("<c:message xmlns:c='jabber:client' xmlns='urn:o&amp;'>t<a><b/></a><d xmlns='urn:d'/><e\n/></c:message>")
 
   expect(frame).toMatchObject({ name: 'message', ns: 'jabber:client', attributes: " xmlns:c='jabber:client'" })
-  expect(frame.inner.toString()).toBe("t<a xmlns='urn:o&amp;'><b/></a><c:body xmlns='urn:o&amp;'>x</c:body>" +
-    "<d xmlns='urn:d'/><e xmlns='urn:o&amp;'\n/>")
+  expect(frame.inner.toString()).toBe("t<a xmlns='urn:o&amp;'><b/></a><d xmlns='urn:d'/><e xmlns='urn:o&amp;'\n/>")
   expect(frame.children.map(child => [child.name, child.ns, frame.inner.toString('utf8', child.start, child.end)]))
     .toEqual([
       ['a', 'urn:o&', "<a xmlns='urn:o&amp;'><b/></a>"],
-      ['body', 'jabber:client', "<c:body xmlns='urn:o&amp;'>x</c:body>"],
       ['d', 'urn:d', "<d xmlns='urn:d'/>"],
       ['e', 'urn:o&', "<e xmlns='urn:o&amp;'\n/>"],
     ])
+})
+
+test('what is in the namespace of the stanza has no prefix when it is handed out (RFC 6120 §4.8.5)', () => {
+  const frame = frameOf("<c:message xmlns:c='jabber:client' xmlns='urn:o'>t<a><b/></a><c:body c:n='&lt;'>1<b/>&amp;</c:body>" +
+    "<x xmlns='urn:x'><c:y><z/><c:y/></c:y></x></c:message>")
+
+  expect(frame.inner.toString()).toBe("t<a xmlns='urn:o'><b/></a><body c:n='&lt;'>1<b xmlns='urn:o'/>&amp;</body>" +
+    "<x xmlns='urn:x'><y xmlns='jabber:client'><z xmlns='urn:x'/><y/></y></x>")
+  expect(frame.children.map(child => [child.name, child.ns, frame.inner.toString('utf8', child.start, child.end)])).toEqual([
+    ['a', 'urn:o', "<a xmlns='urn:o'><b/></a>"],
+    ['body', 'jabber:client', "<body c:n='&lt;'>1<b xmlns='urn:o'/>&amp;</body>"],
+    ['x', 'urn:x', "<x xmlns='urn:x'><y xmlns='jabber:client'><z xmlns='urn:x'/><y/></y></x>"],
+  ])
+})
+
+test('content that grows too large without its prefixes is refused', () => {
+  const xml = `<c:message xmlns:c='jabber:client' xmlns='urn:${'o'.repeat(200)}'><c:x>${'<a/>'.repeat(1000)}</c:x></c:message>`
+
+  expect(() => parseFrame(Buffer.from(xml), { ...LIMITS, stanzaBytes: 100_000 })).toThrow('too large')
 })
 
 test('content without a namespace stays without one when the stanza had a prefix', () => {
@@ -230,6 +246,7 @@ test.each<readonly [string, Partial<FramerLimits>, string, string]>([
   ['an attribute', { stanzaBytes: 300 }, `<a b='${'x'.repeat(291)}'/>`, `<a b='${'x'.repeat(292)}'/>`],
   ['CDATA', { stanzaBytes: 300 }, `<a><![CDATA[${']'.repeat(281)}]]></a>`, `<a><![CDATA[${']'.repeat(282)}]]></a>`],
   ['the depth', { depth: 3 }, '<a><b><c/></b></a>', '<a><b><c><d/></c></b></a>'],
+  ['the number of elements', { elements: 4 }, '<a><b/><c><d/></c></a>', '<a><b/><c><d/></c><e/></a>'],
   ['the number of attributes', { attributes: 4 }, "<a b='' c='' d='' xmlns=''/>", "<a b='' c='' d='' e='' xmlns=''/>"],
   ['the length of a tag name', { nameBytes: 40 }, `<${'a'.repeat(40)}/>`, `<${'a'.repeat(41)}/>`],
   ['the length of a namespace', { nameBytes: 40 },
@@ -289,7 +306,7 @@ test.each([
   ['levels', '', '<a>', ''],
   ['attributes', '<a', " b=''", '/>'],
 ])('%s without end is read on where reading stopped, byte by byte', (_what, before, filling, after) => {
-  const limits = { stanzaBytes: 1e6, depth: 1e6, attributes: 10, nameBytes: 10 }
+  const limits = { stanzaBytes: 1e6, depth: 1e6, attributes: 10, nameBytes: 10, elements: 1e6 }
   const framer = new Framer(limits)
   let last: ReturnType<Framer['next']>
   let fault: unknown

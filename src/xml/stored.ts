@@ -4,7 +4,7 @@ import type { Element } from './element.ts'
 import { parseFrame } from './framer.ts'
 import type { Frame, FramerLimits } from './framer.ts'
 
-const NO_LIMITS: FramerLimits = { stanzaBytes: Infinity, depth: Infinity, attributes: Infinity, nameBytes: Infinity }
+const NO_LIMITS: FramerLimits = { stanzaBytes: Infinity, depth: Infinity, attributes: Infinity, nameBytes: Infinity, elements: Infinity }
 
 /** The frame of an element that was written with its namespace. */
 export function storedFrame (xml: string | Buffer): Frame {

@@ -17,6 +17,8 @@ import { notWellFormed, XmlError } from './xml-error.ts'
 export interface FramerLimits {
   readonly stanzaBytes: number
   readonly depth: number
+  /** Of a top-level element, itself included: what is done for each of them is done so often at most. */
+  readonly elements: number
   readonly attributes: number
   readonly nameBytes: number
 }
@@ -50,6 +52,8 @@ export class TagReader {
   readonly #reference: Reference
   /** The names of the open elements: where each begins and ends. */
   readonly #open: number[] = []
+  readonly #mostElements: number
+  #elements = 0
   #stream = NO_STREAM
   #step: Step = this.#between
   #mayDeclare = true
@@ -59,6 +63,7 @@ export class TagReader {
     this.tag = new StartTag(this.cursor, limits.attributes)
     this.#reference = new Reference(this.cursor)
     this.#most = limits.depth
+    this.#mostElements = limits.elements
   }
 
   push (chunk: Buffer): void {
@@ -207,6 +212,8 @@ export class TagReader {
     const { tag, depth } = this
     if (depth === OVER) throw notWellFormed('more than one root')
     if (depth >= this.#most) throw new XmlError('policy-violation', 'too deep')
+    this.#elements = depth === 0 ? 1 : this.#elements + 1
+    if (this.#elements > this.#mostElements) throw new XmlError('policy-violation', 'too many elements')
     if (!tag.isEmpty) {
       this.#open[2 * depth] = tag.nameStart
       this.#open[2 * depth + 1] = tag.nameEnd

@@ -92,7 +92,7 @@ const presences: readonly Case[] = [
     },
   },
   {
-    name: 'a presence of 60 000 elements for 100 sessions of a contact',
+    name: 'a presence of 16 000 elements for 100 sessions of a contact',
     async prepare (setting) {
       const { contact } = await friends(setting)
       return async () => {

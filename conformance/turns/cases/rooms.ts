@@ -66,7 +66,7 @@ async function makeMembers (owner: Client, room: string, count: number): Promise
 }
 
 const talk: readonly Case[] = [
-  inCrowd('a message of 60 000 elements', ({ owner, room }) => says(owner, room, many(() => '<a/>'))),
+  inCrowd('a message of 16 000 elements', ({ owner, room }) => says(owner, room, many(() => '<a/>'))),
   inCrowd('a message of 250 KB', ({ owner, room }) => says(owner, room, `<t xmlns='t'>${text()}</t>`)),
   inCrowd('1 000 chat states at once', async ({ owner, room }) => {
     owner.send(many(() => `<message type='groupchat' to='${room}'><active xmlns='http://jabber.org/protocol/chatstates'/></message>`))
@@ -80,7 +80,7 @@ const talk: readonly Case[] = [
     owner.send(`<presence to='${room}/owner'><status>${text()}</status></presence>`)
     await owner.ping()
   }),
-  inCrowd('a presence of 60 000 elements', async ({ owner, room }) => {
+  inCrowd('a presence of 16 000 elements', async ({ owner, room }) => {
     owner.send(`<presence to='${room}/owner'>${many(() => '<a/>')}</presence>`)
     await owner.ping()
   }),
@@ -210,7 +210,7 @@ const requests: readonly Case[] = [
       await owner.ping()
     }
   }),
-  byOwner('a registration of 60 000 fields', async (owner, room) => {
+  byOwner('a registration of 16 000 fields', async (owner, room) => {
     await owner.ask('set', "<query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' type='submit'>" +
       `${many(() => "<field var='a'><value/></field>")}</x></query>`, room)
   }),
