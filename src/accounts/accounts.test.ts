@@ -87,17 +87,27 @@ describe('a message to an account (RFC 6121 §8.5.2)', () => {
       'message error service-unavailable from juliet@localhost/balcony'])
   })
 
-  test('that does not exist is answered like one to an account where nobody is (§8.5.1)', async () => {
-    const server = await world()
-    const romeo = await server.client('romeo@localhost/orchard')
+  const PAYLOADS = [
+    '<body>hello</body>', '<subject>hello</subject>', "<composing xmlns='http://jabber.org/protocol/chatstates'/>",
+    "<received xmlns='urn:xmpp:receipts' id='1'/>", "<thing xmlns='urn:example:unknown'/>",
+    "<body>hello</body><no-store xmlns='urn:xmpp:hints'/>", "<thing xmlns='urn:example:unknown'/><store xmlns='urn:xmpp:hints'/>", '',
+  ]
 
-    for (const type of ['chat', 'normal', 'groupchat', 'error']) {
-      await romeo.sends(`<message to='nobody@localhost' type='${type}'><body>hello</body></message>`)
-    }
+  test.each(['chat', 'normal', 'groupchat', 'headline', 'error'].flatMap(type =>
+    ['', '/away'].map(resource => [type, resource] as const)))(
+    'of type %s to @localhost%s tells nobody whether there is an account (§8.5.1)', async (type, resource) => {
+      const server = await world()
+      await stored(server, 'juliet@localhost')
+      const romeo = await server.client('romeo@localhost/orchard')
+      const answersOf = async (local: string, payload: string): Promise<string[]> => {
+        await romeo.sends(`<message to='${local}@localhost${resource}' type='${type}'>${payload}</message>`)
+        return (await romeo.receivedInBrief()).map(answer => answer.replaceAll(local, 'X'))
+      }
 
-    expect(await romeo.receivedInBrief()).toEqual(
-      Array(3).fill('message error service-unavailable from nobody@localhost'))
-  })
+      for (const payload of PAYLOADS) {
+        expect([payload, await answersOf('nobody', payload)]).toEqual([payload, await answersOf('juliet', payload)])
+      }
+    })
 
   test('without an address is for the sender\'s own account (RFC 6120 §10.3.1)', async () => {
     const server = await world()

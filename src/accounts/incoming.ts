@@ -19,6 +19,8 @@ import type { WorthTable } from '../xmpp/worth.ts'
 import type { Accounts } from './accounts.ts'
 import { chooseRecipients } from './delivery.ts'
 
+type Fate = ReturnType<typeof chooseRecipients>['otherwise']
+
 /** So long what a room says waits for an account that can't be found out about, and so long until the next attempt. */
 const PATIENCE_MS = 60_000
 const RETRY_MS = 200
@@ -127,11 +129,15 @@ export class Incoming implements Destination {
     return node === undefined ? undefined : { node }
   }
 
-  // RFC 6121 §8.5.1.
+  /**
+   * RFC 6121 §8.5.1. What would be lost in silence where there is an account, is so here: no message tells the two apart
+   * but one that is kept for an account, and so is seen by its owner.
+   */
   #refuseUnknown (stanza: Stanza, to: Jid): void | Promise<void> {
-    const { router } = this.#parts
-    if (stanza.kind === 'iq' && to.isBare) return router.answer(stanza, ['address'], to)
-    if (stanza.kind !== 'presence') return router.bounce(stanza, new StanzaError('service-unavailable'))
+    if (stanza.kind === 'presence') return
+    if (stanza.kind === 'iq' && to.isBare) return this.#parts.router.answer(stanza, ['address'], to)
+    const { otherwise } = chooseRecipients(stanza, [])
+    return this.#undelivered(stanza, stanza.kind === 'message' ? this.#fateOf(stanza, otherwise) : otherwise)
   }
 
   #receive (stanza: Stanza, account: Account): void | Promise<void> {
@@ -189,9 +195,14 @@ export class Incoming implements Destination {
     const isAlone = this.#parts.homes === undefined
     for (const session of to) if (isAlone || session.hear(message)) session.deliver(message)
     if (to.length > 0 || isStored) return
+    neverRejects(this.#undelivered(message, this.#fateOf(message, otherwise))) // what failed is logged
+  }
+
+  /** What becomes of a message that nobody takes, and that is not kept. */
+  #fateOf (message: Message, otherwise: Fate): Fate {
     // A chat state that comes too late is nothing that a person should hear of (RFC 6121 §8.5.2.2.1 leaves the choice).
     const isFleeting = otherwise === 'offline' && !message.has('body', NS_CLIENT) && !this.#parts.worth.of(message).store
-    neverRejects(this.#undelivered(message, isFleeting ? 'ignore' : otherwise)) // what failed is logged
+    return isFleeting ? 'ignore' : otherwise
   }
 
   #receiveIq (iq: Iq, account: Account): void | Promise<void> {
@@ -218,7 +229,7 @@ export class Incoming implements Destination {
     })
   }
 
-  #undelivered (stanza: Stanza, otherwise: 'offline' | 'error' | 'ignore' | undefined): void | Promise<void> {
+  #undelivered (stanza: Stanza, otherwise: Fate): void | Promise<void> {
     if (otherwise !== 'ignore') return this.#parts.router.bounce(stanza, new StanzaError('service-unavailable'))
   }
 }
