@@ -159,6 +159,7 @@ function muc () {
     'members': wholeNumber(1).default(DEFAULT_LIMITS.members),
     'rooms': wholeNumber(0).default(DEFAULT_LIMITS.rooms),
     'rooms-per-owner': wholeNumber(0).default(DEFAULT_LIMITS.roomsPerOwner),
+    'invitations-per-minute': wholeNumber(0).default(DEFAULT_LIMITS.invitationsPerMinute),
     'occupant-messages': wholeNumber(0).default(DEFAULT_LIMITS.occupantMessages),
     'room-messages': wholeNumber(0).default(DEFAULT_LIMITS.roomMessages),
     'history': wholeNumber(0).default(DEFAULT_LIMITS.history),

@@ -249,6 +249,19 @@ export class Host implements ExtensionHost {
     return this.#parts.stages.presentInRoom(makePresence('available', { from: occupant.jid }), room, occupant)
   }
 
+  acceptMembership (room: Room, account: Jid): Promise<void> {
+    return this.#parts.rooms.accept(room, account)
+  }
+
+  willingToHear (from: Jid): (account: Jid) => boolean {
+    const { accounts, stages } = this.#parts
+    const presence = makePresence('available', { from })
+    return jid => {
+      const account = accounts.peek(jid)
+      return account === undefined || stages.guardReceived(presence, account) === undefined
+    }
+  }
+
   represent (room: Room, occupant: Occupant): void {
     this.#parts.rooms.represent(room, occupant)
   }

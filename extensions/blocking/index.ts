@@ -11,6 +11,7 @@ import { blockStore } from './store.ts'
 import type { BlockList, BlockStore } from './store.ts'
 
 const NS = 'urn:xmpp:blocking'
+const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
 const NS_ERRORS = 'urn:xmpp:blocking:errors'
 
 /** What is on one list at most. */
@@ -105,8 +106,18 @@ function guardSent (stanza: Stanza, account: Account, list: BlockList): Verdict 
 // §3.3: presence is lost in silence, messages and requests are answered as if nobody were there. What a blocked occupant
 // says to a room is lost too: an answer would take the user out of the room (XEP-0045 §11.1).
 function guardReceived (stanza: Stanza, account: Account, list: BlockList): Verdict {
-  if (list.size === 0 || !stanza.from || isOwn(stanza.from, account) || !isBlocked(list, stanza.from)) return
+  if (list.size === 0 || !stanza.from || isOwn(stanza.from, account)) return
+  if (!isBlocked(list, stanza.from)) return isFromBlockedInviter(stanza, list) ? 'drop' : undefined
   return stanza.kind === 'presence' || stanza.type === 'groupchat' ? 'drop' : new StanzaError('service-unavailable')
+}
+
+/** XEP-0045 §7.8.2: what a room passes on is of who invites, or declines; the room's own address says nothing of that. */
+function isFromBlockedInviter (stanza: Stanza, list: BlockList): boolean {
+  if (stanza.kind !== 'message' || !stanza.has('x', NS_ROOM_USER)) return false
+  const x = stanza.payload('x', NS_ROOM_USER)
+  const from = (x?.getChild('invite', NS_ROOM_USER) ?? x?.getChild('decline', NS_ROOM_USER))?.attrs.from
+  const inviter = from === undefined ? undefined : Jid.asWritten(from)
+  return inviter !== undefined && isBlocked(list, inviter)
 }
 
 function isOwn (jid: Jid, account: Account): boolean {

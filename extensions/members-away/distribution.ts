@@ -49,15 +49,16 @@ export class Distribution {
     if (elsewhere.length > 0) for (const node of this.#others?.nodes ?? []) this.#tell(node, CHANGED + elsewhere.join('\n'))
   }
 
-  /** Sends what is said in a room to its members. */
-  send (room: Room, message: Message): void {
+  /** Sends what is said in a room, by that account or by the room itself, to its members. */
+  send (room: Room, message: Message, sender: Jid | undefined): void {
     const key = room.jid.toString()
-    this.#run(SENDING, this.#inOrder(() => { this.#sendHere(room, key, message) }))
+    this.#run(SENDING, this.#inOrder(() => { this.#sendHere(room, key, message, sender) }))
     const { nodes = [] } = this.#others ?? {}
     if (nodes.length === 0) return
     const without = this.#without.get(key)
     const bytes = message.toBytes()
-    for (const node of nodes) if (!without?.has(node)) this.#tell(node, SAID + key, bytes, key)
+    const text = sender ? `${SAID}${key} ${sender}` : SAID + key
+    for (const node of nodes) if (!without?.has(node)) this.#tell(node, text, bytes, key)
   }
 
   /** The room is not at home here any more. */
@@ -65,10 +66,15 @@ export class Distribution {
     this.#without.delete(room.jid.toString())
   }
 
-  #sendHere (room: Room, key: string, message: Message): void {
-    const members = this.#members.of(key)
+  #sendHere (room: Room, key: string, message: Message, sender: Jid | undefined): void {
+    const members = this.#willing(this.#members.of(key), sender)
     if (members.length === 0) return
     this.#run(SENDING, room.outbox.send(members, account => { this.#host.route(message.copyFor(account)) }))
+  }
+
+  /** Those who would take something from the sender's own address, which is not the room's to tell (XEP-0191 §3.3). */
+  #willing (members: readonly Jid[], sender: Jid | undefined): readonly Jid[] {
+    return sender && members.length > 0 ? members.filter(this.#host.willingToHear(sender)) : members
   }
 
   #lookAt (account: Jid): void {
@@ -91,7 +97,10 @@ export class Distribution {
   async #answer (from: string, text: string, body: Buffer): Promise<string> {
     if (text.startsWith(HERE)) this.#without.get(text.slice(HERE.length))?.delete(from)
     else if (text.startsWith(CHANGED)) this.#look(text.slice(CHANGED.length).split('\n'))
-    else if (text.startsWith(SAID)) return this.#hand(text.slice(SAID.length), body)
+    else if (text.startsWith(SAID)) {
+      const [room = '', sender] = text.slice(SAID.length).split(' ')
+      return this.#hand(room, sender === undefined ? undefined : Jid.parse(sender), body)
+    }
     return ''
   }
 
@@ -101,12 +110,12 @@ export class Distribution {
     }
   }
 
-  async #hand (room: string, body: Buffer): Promise<string> {
+  async #hand (room: string, sender: Jid | undefined, body: Buffer): Promise<string> {
     let members: readonly Jid[] = []
     await this.#inOrder(() => {
       members = this.#members.of(room)
       const message = members.length > 0 ? storedStanza(body) : undefined
-      if (message?.kind === 'message') for (const account of members) this.#host.route(message.copyFor(account))
+      if (message?.kind === 'message') for (const account of this.#willing(members, sender)) this.#host.route(message.copyFor(account))
     })
     return String(members.length)
   }

@@ -29,8 +29,8 @@ export const membersAway = extension({
     const distribution = new Distribution(host)
     offerChoice(host, unwilling, isOn, account => { distribution.changed([account]) })
     knowWhoIsOnline(host, distribution)
-    host.on('room', 'fanout', (message, room) => {
-      if (isGroup(room) && room.get(isOn) && host.roomWorth(message).store) distribution.send(room, message)
+    host.on('room', 'fanout', (message, room, sender) => {
+      if (isGroup(room) && room.get(isOn) && host.roomWorth(message).store) distribution.send(room, message, sender?.account)
     })
     handToDevices(host)
   },
@@ -91,7 +91,7 @@ function offerChoice (
     name: 'Messages while I am not in the room',
     form ({ room }, from) {
       check(room, from)
-      const isWanted = !unwilling.of(room).has(from.bare.toString())
+      const isWanted = !unwilling.of(room).has(from.bare.toString()) && !room.affiliations.get(from)?.isUnasked
       return form('form', NODE, [{
         name: 'deliver', type: 'boolean', label: 'Send me messages where I am not in', values: [isWanted ? '1' : '0'],
       }])
@@ -107,6 +107,7 @@ function offerChoice (
         : 'insert into room_away_off (room, account) values ($1, $2) on conflict do nothing', [room.jid.toString(), account])
       if (isWanted) unwilling.of(room).delete(account)
       else unwilling.of(room).add(account)
+      if (isWanted) await host.acceptMembership(room, from.bare)
       changed(from.bare)
       return isWanted ? 'Messages are sent to you.' : 'Messages are sent to you only where you are in.'
     },

@@ -1,7 +1,7 @@
 /** Members of a group who are not in it: see docs/groups.md. */
 import { setTimeout } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { changes, COVEN, configures, enters, hears as hearsNow, leaves, owner, says } from '../../src/testing/rooms.ts'
+import { changes, comesOnce, COVEN, configures, enters, hears as hearsNow, leaves, owner, says } from '../../src/testing/rooms.ts'
 import { settled, world } from '../../src/testing/world.ts'
 import type { Client, World } from '../../src/testing/world.ts'
 import { archive } from '../archive/index.ts'
@@ -24,6 +24,7 @@ beforeEach(async () => {
   crone = await owner(server, undefined, undefined, GROUP)
   phone = await online(`${HAG}/phone`)
   await changes(crone, [{ jid: HAG, affiliation: 'member' }])
+  await comesOnce(phone, 'thirdwitch')
   await lookedUp()
   await phone.received()
   await crone.received()
@@ -141,7 +142,8 @@ test('who is made a member is told, and who is none any more is not', async () =
   await says(crone, 'one')
   await lookedUp()
   await changes(crone, [{ jid: 'stranger@localhost', affiliation: 'admin' }, { jid: HAG, affiliation: 'none' }])
-  await stranger.received()
+  await comesOnce(stranger, 'stranger')
+  await lookedUp()
 
   await says(crone, 'two')
 
@@ -163,11 +165,79 @@ test.each([
   await expect(chooses(phone, '0')).rejects.toThrow('not-allowed')
 })
 
+describe('who was made a member, and never came nor asked for it,', () => {
+  let stranger: Client
+
+  beforeEach(async () => {
+    stranger = await online('stranger@localhost/x')
+    await changes(crone, [{ jid: 'stranger@localhost', affiliation: 'member' }])
+    await hears(stranger)
+  })
+
+  test('gets nothing that is said, also after the room was in the database only', async () => {
+    await says(crone, 'buy')
+    expect(await hears(stranger)).toEqual([])
+
+    server = await server.restarts()
+    const later = await online('stranger@localhost/y')
+    const again = await server.client('crone1@localhost/desktop')
+    await enters(again, 'firstwitch')
+    await says(again, 'buy')
+
+    expect(await hears(later)).toEqual([])
+  })
+
+  test('gets it once he has come in, and when he was made something else meanwhile', async () => {
+    await comesOnce(stranger, 'stranger')
+    await changes(crone, [{ jid: 'stranger@localhost', affiliation: 'admin' }])
+    await lookedUp()
+
+    await says(crone, 'hail')
+
+    expect(await hears(stranger)).toEqual(['firstwitch: hail'])
+  })
+
+  test('gets it once he has asked for it', async () => {
+    await chooses(stranger, '1')
+    await lookedUp()
+
+    await says(crone, 'hail')
+
+    expect(await hears(stranger)).toEqual(['firstwitch: hail'])
+  })
+
+  test('gets nothing either where he had come in before he was banned, and made a member anew', async () => {
+    await comesOnce(stranger, 'stranger')
+    await changes(crone, [{ jid: 'stranger@localhost', affiliation: 'outcast' }])
+    await changes(crone, [{ jid: 'stranger@localhost', affiliation: 'member' }])
+    await hears(stranger)
+
+    await says(crone, 'buy')
+
+    expect(await hears(stranger)).toEqual([])
+  })
+})
+
+test('a member who has blocked somebody is told nothing of his where he is not in, and everything of others', async () => {
+  await phone.asks('set', "<block xmlns='urn:xmpp:blocking'><item jid='crone1@localhost'/></block>")
+  await phone.received()
+  const other = await server.client('crone2@localhost/x')
+  await changes(crone, [{ jid: 'crone2@localhost', affiliation: 'member' }])
+  await enters(other, 'secondwitch')
+  await lookedUp()
+
+  await says(crone, 'from whom he has blocked')
+  await says(other, 'from another')
+
+  expect(await hears(phone)).toEqual(['secondwitch: from another'])
+})
+
 describe('a member\'s own command (XEP-0050)', () => {
   test('is found, tells how it is, turns it off for all his devices and no other member, and on again', async () => {
     const other = await online('crone2@localhost/x')
     await changes(crone, [{ jid: 'crone2@localhost', affiliation: 'member' }])
-    await other.received()
+    await comesOnce(other, 'secondwitch')
+    await lookedUp()
     const list = await phone.asks('get', "<query xmlns='http://jabber.org/protocol/disco#items' node='http://jabber.org/protocol/commands'/>", COVEN)
     expect(String(list)).toContain(`node='${NODE}'`)
     const shown = await phone.asks('set', `<command xmlns='http://jabber.org/protocol/commands' node='${NODE}' action='execute'/>`, COVEN)

@@ -85,7 +85,7 @@ export class MembersHere {
 async function readRooms (db: Database, accounts: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
   const rows = await db.query<Row>(`
     select member.jid, member.room from room_affiliation as member
-    where member.jid = any($1) and member.affiliation <> 'outcast'
+    where member.jid = any($1) and member.affiliation <> 'outcast' and not member.is_unasked and not member.is_own
       and not exists (select from room_away_off as off where off.room = member.room and off.account = member.jid)`, [accounts])
   const rooms = new Map<string, string[]>()
   for (const { jid, room } of rows) {

@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { RedisNodes } from '../../src/testing/redis-nodes.ts'
 import type { Node } from '../../src/testing/redis-nodes.ts'
 import { hasRedis } from '../../src/testing/redis.ts'
-import { changes, configures, enters, hears, says } from '../../src/testing/rooms.ts'
+import { changes, comesOnce, configures, enters, hears, says } from '../../src/testing/rooms.ts'
 import type { Client } from '../../src/testing/world.ts'
 import { archive } from '../archive/index.ts'
 import { blocking } from '../blocking/index.ts'
@@ -60,6 +60,7 @@ describe.skipIf(!hasRedis())('members on several nodes', () => {
     const [hag, wiccan] = [await online(b, 'hag66@localhost/pda'), await online(c, 'wiccarocks@localhost/laptop')]
     const [pad, early] = [await online(b, 'hag66@localhost/pad'), await online(a, 'hecate@localhost/broom')]
     await changes(crone, ['hag66', 'wiccarocks', 'hecate'].map(name => ({ jid: `${name}@localhost`, affiliation: 'member' })), ROOM)
+    for (const [client, nick] of [[hag, 'hag'], [wiccan, 'wiccan'], [early, 'hecate']] as const) await comesOnce(client, nick, ROOM)
     await enters(pad, 'thirdwitch', '', ROOM)
     await expect.poll(() => hears(pad), PATIENCE).toContainEqual(expect.stringMatching(/^subject/))
 
@@ -68,6 +69,29 @@ describe.skipIf(!hasRedis())('members on several nodes', () => {
 
     for (const client of [hag, wiccan, early, pad]) {
       expect(await heardUntil(client, 'two')).toEqual(['firstwitch: one', 'firstwitch: two'])
+    }
+  })
+
+  test('do not get what comes from whom they have blocked, at another node than the group\'s home', async () => {
+    const { nodes: [a, b, c], crone } = await group()
+    await addMembers(a, 'blocker1@localhost', 'blocker2@localhost')
+    const [hag, wiccan] = [await online(b, 'blocker1@localhost/pda'), await online(c, 'blocker2@localhost/laptop')]
+    for (const client of [hag, wiccan]) await isKnown(client, crone)
+    for (const client of [hag, wiccan]) await client.asks('set', "<block xmlns='urn:xmpp:blocking'><item jid='crone1@localhost'/></block>")
+    await addMembers(a, 'hecate2@localhost')
+    const hecate = await online(a, 'hecate2@localhost/broom')
+    await changes(crone, [{ jid: 'hecate2@localhost', affiliation: 'admin' }], ROOM)
+    await enters(hecate, 'firstwitch2', '', ROOM)
+    await expect.poll(() => hears(hecate), PATIENCE).toContainEqual(expect.stringMatching(/^subject/))
+    for (const client of [hag, wiccan]) await hears(client)
+
+    await says(crone, 'one', ROOM)
+    await says(hecate, 'two', ROOM)
+
+    for (const client of [hag, wiccan]) {
+      const heard: string[] = []
+      await expect.poll(async () => heard.push(...await hears(client)) && heard, PATIENCE).toContain('firstwitch2: two')
+      expect(heard).not.toContain('firstwitch: one')
     }
   })
 

@@ -216,6 +216,10 @@ export interface ExtensionHost {
   roomInfo (facts: RoomFacts): void
   /** What an occupant's presence says of him besides what the room itself does: by its stage `present`. */
   presented (room: Room, occupant: Occupant): Presence
+  /** A member has asked for what others have made of him: from now on the room may send him what he did not come for. */
+  acceptMembership (room: Room, account: Jid): Promise<void>
+  /** Whether an account takes what comes from an address, by the guards of `receive`, as far as it is in memory here. */
+  willingToHear (from: Jid): (account: Jid) => boolean
   /** Sends an occupant's presence to all again: that has changed. */
   represent (room: Room, occupant: Occupant): void
   /**

@@ -59,16 +59,17 @@ export type Told = NewAffiliation & { readonly before: Affiliation }
 
 /** Tells those who are in, and who was added; `actor` is the nick of who did it, and `inviter` who that is. */
 export async function tellChanges (muc: Muc, room: Room, told: readonly Told[], actor?: string, inviter?: Jid): Promise<void> {
+  const fresh: Told[] = []
   for (const change of told) {
     const happening = { actor, reason: change.reason, besides: muc.stages.changedInRoom(change, room) }
-    const occupants = [...room.occupants.values()].filter(({ account }) =>
-      account.equals(change.jid) || (change.jid.isDomain && account.domain === change.jid.domain))
+    const occupants = change.jid.isDomain
+      ? [...room.occupants.values()].filter(({ account }) => account.domain === change.jid.domain)
+      : room.occupantsOf(change.jid)
     for (const occupant of occupants) tellOccupants(muc, room, occupant, happening)
     if (occupants.length === 0) tellOfAbsent(muc, room, change, happening)
-    if (occupants.length === 0 && inviter && room.isMembersOnly && change.before === 'none' && change.affiliation === 'member') {
-      inviteMember(muc, room, change, inviter)
-    }
+    if (occupants.length === 0 && change.before === 'none' && change.affiliation === 'member') fresh.push(change)
   }
+  if (inviter && room.isMembersOnly && fresh.length > 0) await inviteMembers(muc, room, fresh, inviter)
   await endIfEmpty(muc, room)
 }
 
@@ -94,8 +95,13 @@ function tellOfAbsent (muc: Muc, room: Room, { jid, affiliation, before }: Told,
   }))
 }
 
-// §9.5.
-function inviteMember (muc: Muc, room: Room, { jid, reason }: Told, inviter: Jid): void {
-  const written = reason === undefined ? [] : [el('reason', NS_MUC_USER, {}, reason)]
-  post(muc, makeMessage('normal', { from: room.jid, to: jid }, invitationTo(room, inviter.bare, written)))
+/** §9.5: each once, until he answers, and as many as somebody may invite: the others are members all the same. */
+async function inviteMembers (muc: Muc, room: Room, members: readonly Told[], { bare: inviter }: Jid): Promise<void> {
+  const chosen = members.filter(() => muc.invitationRate.take(inviter.toString()) !== undefined)
+  const invited = new Set((await muc.invitations.keep(room.jid, inviter, chosen.map(({ jid }) => jid))).map(String))
+  for (const { jid, reason } of chosen) {
+    if (!invited.has(jid.toString())) continue
+    const written = reason === undefined ? [] : [el('reason', NS_MUC_USER, {}, reason)]
+    post(muc, makeMessage('normal', { from: room.jid, to: jid }, invitationTo(room, inviter, written)))
+  }
 }

@@ -30,10 +30,11 @@ export async function invite (muc: Muc, room: Room, message: Message, x: Element
   checkAddressList(invites.flatMap(child => child.attrs['to'] ?? []))
   const invitees = invites.map(child => ({ child, to: addressIn(child.attrs['to']) }))
   for (const { to } of invitees) {
-    if (!muc.invitations.take(from)) throw new StanzaError('resource-constraint', 'too many invitations')
+    if (!muc.invitationRate.take(from.bare.toString())) throw new StanzaError('resource-constraint', 'too many invitations')
     await checkInvitee(muc, to)
   }
   for (const { to } of invitees) await admit(muc, room, to, from)
+  await muc.invitations.keep(room.jid, from.bare, invitees.map(({ to }) => to))
   for (const { child, to } of invitees) {
     post(muc, makeMessage('normal', { from: room.jid, to, id: message.id, lang: message.lang },
       invitationTo(room, from.bare, child.getChildElements())))
@@ -68,15 +69,17 @@ async function admit (muc: Muc, room: Room, { bare }: Jid, inviter: Jid): Promis
   await tellChanges(muc, room, applyChanges(room, changes), room.session(inviter)?.occupant.nick)
 }
 
-/** §7.8.2: tells who invited that the invitation is declined, if that is somebody the room knows. */
-export function decline (muc: Muc, room: Room, message: Message, x: Element, from: Jid): void {
+/**
+ * §7.8.2: tells who invited that the invitation is declined, once for each. Who was not invited by that one learns no more
+ * of anybody than that.
+ */
+export async function decline (muc: Muc, room: Room, message: Message, x: Element, from: Jid): Promise<void> {
+  if (room.affiliationOf(from) === 'outcast') throw new StanzaError('forbidden')
   const answer = x.getChild('decline', NS_MUC_USER)
   const to = addressIn(answer?.attrs['to'])
-  const inviters = to.bare.equals(room.jid) ? [room.occupant(to.resource)] : room.occupantsOf(to)
-  const sessions = inviters.flatMap(inviter => inviter?.sessions ?? [])
-  const targets = sessions.length > 0 ? sessions.map(({ jid }) => jid) : room.affiliations.get(to) ? [to.bare] : []
-  if (targets.length === 0) throw new StanzaError('item-not-found')
-  if (!muc.invitations.take(from)) throw new StanzaError('resource-constraint', 'too many answers to invitations')
+  if (!await muc.invitations.take(room.jid, from.bare, to.bare)) throw new StanzaError('item-not-found', 'there is no invitation')
+  const sessions = room.occupantsOf(to).flatMap(inviter => inviter.sessions)
+  const targets = sessions.length > 0 ? sessions.map(({ jid }) => jid) : [to.bare]
   const payload = el('x', NS_MUC_USER, {},
     el('decline', NS_MUC_USER, { from: from.bare.toString() }, answer?.getChildren('reason', NS_MUC_USER) ?? []))
   for (const target of targets) {

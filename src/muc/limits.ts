@@ -11,6 +11,8 @@ export interface MucLimits {
   readonly rooms: number
   /** Rooms that one account has made; 0: no limit. */
   readonly roomsPerOwner: number
+  /** Invitations, and requests to register, that one account has rooms send in a minute; 0: no limit. */
+  readonly invitationsPerMinute: number
   /** Messages a second from one account, on average; 0: no limit. */
   readonly occupantMessages: number
   /** Messages a second in a room, on average; 0: no limit. */
@@ -20,5 +22,5 @@ export interface MucLimits {
 }
 
 export const DEFAULT_LIMITS: MucLimits = {
-  create: 'local', occupants: 5000, members: 10_000, rooms: 100_000, roomsPerOwner: 100, occupantMessages: 0, roomMessages: 0, history: 100,
+  create: 'local', occupants: 5000, members: 10_000, rooms: 100_000, roomsPerOwner: 100, invitationsPerMinute: 60, occupantMessages: 0, roomMessages: 0, history: 100,
 }

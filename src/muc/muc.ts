@@ -6,7 +6,8 @@ import type { Router } from '../routing/router.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import type { Creations } from './creation.ts'
-import type { InvitationRate } from './invitation-rate.ts'
+import type { RateLimit } from '../util/rate-limit.ts'
+import type { InvitationStore } from './invitation-store.ts'
 import type { MucLimits } from './limits.ts'
 import type { RoomOptions } from './room-options.ts'
 import type { Room } from './room.ts'
@@ -36,7 +37,9 @@ export interface Muc {
   readonly keptWith: ReadonlySet<KeepWithAffiliations>
   readonly log: Logger
   readonly accounts: RoomAccounts
-  readonly invitations: InvitationRate
+  readonly invitations: InvitationStore
+  /** How much each account has rooms send to people who did not ask for it, whichever rooms they are. */
+  readonly invitationRate: RateLimit
   readonly creations: Creations
   /** How many rooms here somebody has made and is yet to set up. */
   countLocked (creator: string): number

@@ -216,6 +216,7 @@ describe('an invitation (§7.8.2)', () => {
     const server = await world()
     const crone = await owner(server)
     const hecate = await server.client('hecate@localhost/broom')
+    await crone.sends(`<message to='${COVEN}'><x ${USER}><invite to='hecate@localhost'/></x></message>`)
 
     await hecate.sends(`<message to='${COVEN}'><x ${USER}><decline to='crone1@localhost'><reason>Sorry</reason></decline></x></message>`)
 

@@ -100,7 +100,7 @@ function ask (muc: Muc, room: Room, who: Jid, nick: string): void {
   const waiting = requests.get(room) ?? new Map<string, Jid>()
   requests.set(room, waiting)
   if (![who.toString(), undefined].includes(waiting.get(nick)?.toString())) throw new StanzaError('conflict')
-  if (!muc.invitations.take(who)) throw new StanzaError('resource-constraint', 'too many requests')
+  if (!muc.invitationRate.take(who.toString())) throw new StanzaError('resource-constraint', 'too many requests')
   for (const [other, asker] of waiting) if (asker.equals(who)) waiting.delete(other)
   waiting.set(nick, who)
   const [oldest] = waiting.keys()

@@ -12,6 +12,7 @@ import type { DataSlot } from '../session/account.ts'
 import type { EventTable } from '../session/events.ts'
 import { Forwarding } from '../session/forwarding.ts'
 import type { Database } from '../storage/database.ts'
+import { RateLimit } from '../util/rate-limit.ts'
 import { inBackground } from '../util/background.ts'
 import { Turns } from '../util/turns.ts'
 import { Jid } from '../xmpp/jid.ts'
@@ -19,7 +20,7 @@ import type { Message, Stanza } from '../xmpp/stanza.ts'
 import { registerAdminIq } from './admin-iq.ts'
 import { Creations } from './creation.ts'
 import { shutDown } from './destroy.ts'
-import { InvitationRate } from './invitation-rate.ts'
+import { invitationStore } from './invitation-store.ts'
 import { accept } from './keep.ts'
 import { forgetAccount, forgetAnonymous, forgetLeftOver, forgetRemoved } from './former-accounts.ts'
 import type { ForgetAt } from './former-accounts.ts'
@@ -95,7 +96,8 @@ export class Rooms implements Destination {
     this.#parts = parts
     this.#muc = {
       router, stages, hosts, limits, options, log: parts.log, store: roomStore(db, options), keptWith: this.#keptWith,
-      accounts: parts.accounts, invitations: new InvitationRate(), creations: new Creations(),
+      accounts: parts.accounts, invitations: invitationStore(db),
+      invitationRate: new RateLimit(limits.invitationsPerMinute, 60_000), creations: new Creations(),
       countLocked: creator => this.#live.countLocked(creator),
       affiliated: (room, accounts) => { events.affiliated(room, accounts) },
       forgotten: (room, account) => events.roomForgotten(room, account), end: room => this.#reception.end(room),

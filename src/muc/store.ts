@@ -77,9 +77,7 @@ export function roomStore (db: Database, options: RoomOptions): RoomStore {
       await storeChanges(transaction, room, changes)
       await besides(transaction)
     }),
-    async storeAcceptance (room, account) {
-      await db.query('update room_affiliation set is_unasked = false where room = $1 and jid = $2', [room.toString(), account.toString()])
-    },
+    storeAcceptance: (room, account) => storeAcceptance(db, room, account),
     async storeSubject (room, { message, at }) {
       await db.query('update room set subject = $2, subject_at = $3 where jid = $1',
         [room.toString(), message.toBytes(), new Date(at)])
@@ -139,6 +137,13 @@ async function checkCount (db: Database, { creator }: Room, most: number): Promi
   if (creator === undefined) return
   await db.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [creator])
   if (await countMadeBy(db, creator) > most) throw new StanzaError('not-allowed', 'too many rooms')
+}
+
+/** With that an invitation is answered. */
+async function storeAcceptance (db: Database, room: Jid, account: Jid): Promise<void> {
+  await db.query(
+    `with answered as (delete from room_invitation where room = $1 and invitee = $2)
+     update room_affiliation set is_unasked = false where room = $1 and jid = $2`, [room.toString(), account.toString()])
 }
 
 async function findHeir (db: Database, room: Jid, former: Jid, hosts: readonly string[]): Promise<Jid | undefined> {

@@ -60,6 +60,13 @@ export async function inside (server: World, jid: string, nick: string, room = C
   return client
 }
 
+/** Comes in and goes, with nothing left to read: a member who has accepted it. */
+export async function comesOnce (client: Client, nick: string, room = COVEN): Promise<void> {
+  await enters(client, nick, '', room)
+  await leaves(client, nick, room)
+  await expect.poll(async () => (await hears(client)).some(line => line.startsWith(`gone ${nick} `)), { timeout: 10_000 }).toBe(true)
+}
+
 /** Sends a message to all. */
 export async function says (client: Client, body: string, room = COVEN): Promise<void> {
   await client.sends(`<message to='${room}' type='groupchat'><body>${escapeText(body)}</body></message>`)
