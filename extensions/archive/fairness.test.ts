@@ -92,3 +92,19 @@ test('what leads nowhere in a short conversation is found to be nothing, beside 
   expect(await readPage(db, OWNER, range, filter, 10, false)).toEqual({ messages: [], isComplete: true })
   expect(await countMessages(db, OWNER, range, filter)).toBe(0)
 })
+
+test('a page comes when its client has read what it was sent before', async () => {
+  const server = await world(archive)
+  const romeo = await server.client('romeo@localhost/orchard')
+  await romeo.says('juliet@localhost', 'hist')
+  await romeo.received()
+
+  const readsOn = romeo.hasEnough()
+  const answered = romeo.asks('set', query())
+  const early = await romeo.received()
+  readsOn()
+  await answered
+
+  expect(early).toEqual([])
+  expect(await romeo.received()).toEqual([expect.stringContaining('hist')])
+})
