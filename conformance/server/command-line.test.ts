@@ -1,9 +1,13 @@
 /** The command line beside a server that runs, and with none: accounts, status, reload, the environment's settings. */
+import { execFile } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Peer } from '../hostile/peer.ts'
 import { freePort } from '../peers/server.ts'
 import { Client } from '../runner/client.ts'
+import { VERSION } from '../../src/util/version.ts'
 import { Installation, OPEN, type RunningServer } from './installation.ts'
 import { until } from './until.ts'
 
@@ -121,6 +125,16 @@ test('accounts that were made, changed and removed while no server runs are so w
   await home.start()
   await expect(logIn(home, 'paris@localhost', 'gold')).rejects.toThrow('not-authorized')
   expect(await subscriptions(await logIn(home, 'romeo@localhost', 'new'))).toEqual(['paris@localhost none'])
+}, 60_000)
+
+test('npx heliograph says what it is asked for and nothing besides, whatever Node the machine has', async () => {
+  const root = join(import.meta.dirname, '..', '..')
+  const path = (process.env['PATH'] ?? '').split(':').filter(folder => !folder.includes('node_modules')).join(':')
+  const inherited = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name))
+
+  const npx = promisify(execFile)('npx', ['heliograph', '--version'], { cwd: root, env: { ...Object.fromEntries(inherited), PATH: path } })
+
+  expect(await npx).toEqual({ stdout: `${VERSION}\n`, stderr: '' })
 }, 60_000)
 
 test('what the environment sets holds over the file', async () => {
