@@ -93,6 +93,14 @@ function parseJid (value: string): Jid | undefined {
 
 const hosts = oneOrMany(domain).refine(names => names.length > 0, 'expected at least one domain name')
 
+// RFC 6454 §6.2: as browsers write it, so that it can be compared.
+const origin = leaf('any or an origin, like https://chat.example.org', value => {
+  if (typeof value !== 'string' || !/^https?:\/\/[^/]+\/?$/i.test(value) || !URL.canParse(value)) return
+  return new URL(value).origin
+})
+
+const origins = chosen<'any' | readonly string[]>(value => value === 'any' ? z.literal('any') : oneOrMany(origin))
+
 // XEP-0157 §2: the values of `status-addresses` MUST, of the others SHOULD be URIs.
 const contact = oneOrMany(leaf('a URI, like mailto:abuse@example.org or xmpp:abuse@example.org', value =>
   typeof value === 'string' && /^[a-z][a-z0-9+.-]*:/i.test(value) && URL.canParse(value) ? value : undefined))
@@ -128,6 +136,7 @@ export function coreSchema (folder: string) {
     }),
     registration: group({ 'open': flag.default(false), 'per-address': wholeNumber(0).default(10) }),
     limits: limits(),
+    http: group({ origins: origins.default('any') }),
     muc: muc(),
     contact: group({
       abuse: contact, admin: contact, feedback: contact, sales: contact, security: contact, status: contact,

@@ -301,6 +301,19 @@ describe('certificates', () => {
   })
 })
 
+test.each([
+  ['http: { origins: any }', 'any'],
+  ['http: { origins: https://Chat.example.org/ }', ['https://chat.example.org']],
+  ['http: { origins: ["https://a.org:443", "http://localhost:8000"] }', ['https://a.org', 'http://localhost:8000']],
+  ['http: { origins: [] }', []],
+])('origins of web pages are read as browsers write them: %s', (yaml, origins) => {
+  expect(load(yaml).http.origins).toEqual(origins)
+})
+
+test.each(['chat.example.org', 'https://a.org/path', 'ftp://a.org', '"*"'])('is no origin of a web page: %s', origin => {
+  expect(complaints(`http: { origins: [${origin}] }`)).toHaveLength(1)
+})
+
 test('what is accepted and not served yet is warned of', () => {
   const yaml = 'listen: { server: 0.0.0.0:5269, component: 127.0.0.1:5347 }'
 

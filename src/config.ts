@@ -67,6 +67,11 @@ export interface LimitsConfig {
   readonly rosterBytes: number
 }
 
+export interface HttpConfig {
+  /** Which pages' scripts may connect, by their origins. */
+  readonly origins: 'any' | readonly string[]
+}
+
 /** XEP-0157: URIs. */
 export type ContactConfig = Readonly<Record<
   'abuse' | 'admin' | 'feedback' | 'sales' | 'security' | 'status' | 'support', readonly string[]>>
@@ -88,6 +93,7 @@ export interface Config {
   readonly auth: AuthConfig
   readonly registration: RegistrationConfig
   readonly limits: LimitsConfig
+  readonly http: HttpConfig
   readonly muc: MucLimits
   readonly contact: ContactConfig
   readonly log: { readonly level: LogLevel, readonly pretty?: boolean | undefined }

@@ -125,7 +125,7 @@ class RunningServer implements Server {
       ...shared, key: 'listen.client-tls', tls: new TlsServer(certificates, 'xmpp-client'), directTlsFor: hosts[0],
     }
     this.#opened('client-tls', await listen(addresses(at.clientTls), direct, accept))
-    const webSocket = new WebSocketEndpoint({ ...shared, maxMessageBytes: limits.stanzaBytes }, accept)
+    const webSocket = new WebSocketEndpoint({ ...shared, maxMessageBytes: limits.stanzaBytes, origins: this.#config.http.origins }, accept)
     this.#doors.push({ stop () {}, close () { webSocket.close() } })
     this.#opened('http', await listenHttp(addresses(at.http), {
       key: 'listen.http', log, connections: new AddressLimit(limits.streamsPerAddress), routes: { ...hostMetaRoutes(undefined), ...this.#readiness.routes },

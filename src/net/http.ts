@@ -71,7 +71,7 @@ export async function listenHttp (addresses: readonly PortAddress[], options: Ht
 }
 
 /** Answers an upgrade that does not come about, and closes. */
-export function refuseUpgrade (socket: Duplex, status: 400 | 404 | 429, text = ''): void {
+export function refuseUpgrade (socket: Duplex, status: 400 | 403 | 404 | 429, text = ''): void {
   // The peer may be gone before it hears this.
   socket.on('error', () => socket.destroy())
   socket.once('finish', () => socket.destroy())

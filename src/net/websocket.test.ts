@@ -298,3 +298,30 @@ test('behind a proxy on this machine a connection has the address that the proxy
   expect(accepted.map(({ remoteAddress, mayBePlain }) => ({ remoteAddress, mayBePlain })))
     .toEqual([{ remoteAddress: '198.51.100.7', mayBePlain: true }])
 })
+
+describe('pages in browsers (RFC 6455 §10.2)', () => {
+  const OWN = 'https://chat.example.org'
+
+  /** Whether a page of this origin comes in; nobody's, where there is none. */
+  async function comesIn (origins: 'any' | readonly string[], origin: string | undefined): Promise<number | 'in'> {
+    const { port } = await serve({ origins })
+    const client = new WebSocket(`ws://127.0.0.1:${port}/ws`, ['xmpp'], origin === undefined ? {} : { origin })
+    cleanup.push(() => client.terminate())
+    return new Promise(resolve => {
+      client.on('open', () => { resolve('in') })
+      client.on('unexpected-response', (_request, { statusCode }) => { resolve(statusCode ?? 0) })
+      client.on('error', () => {})
+    })
+  }
+
+  test.each([undefined, OWN, 'https://evil.example', 'null'])('of every origin may connect unless there is a list: %s', async origin => {
+    expect(await comesIn('any', origin)).toBe('in')
+  })
+
+  test.each([
+    [undefined, 'in'], [OWN, 'in'], ['https://evil.example', 403], ['null', 403], ['http://chat.example.org', 403],
+    [`${OWN}.evil.example`, 403], [`${OWN}:8443`, 403],
+  ])('of no other origin than those of the list may connect: %s', async (origin, answer) => {
+    expect(await comesIn([OWN, 'http://127.0.0.1:8000'], origin)).toBe(answer)
+  })
+})

@@ -45,6 +45,8 @@ export interface WebSocketOptions {
   /** A longer message is a `policy-violation`. */
   readonly maxMessageBytes: number
   readonly streams?: AddressLimit | undefined
+  /** Where web pages that connect may come from, as browsers write it. */
+  readonly origins?: 'any' | readonly string[]
   readonly shaper?: Shaper | undefined
 }
 
@@ -79,6 +81,11 @@ export class WebSocketEndpoint {
       refuseUpgrade(socket, 400, 'The sub-protocol xmpp is required\n')
       return
     }
+    // RFC 6455 §10.2
+    if (!this.#isWelcome(request.headers.origin)) {
+      refuseUpgrade(socket, 403, 'Pages of this origin may not connect\n')
+      return
+    }
     const { address, mayBePlain } = whoAsks(request)
     if (this.#options.streams?.take(address) === false) {
       refuseUpgrade(socket, 429)
@@ -88,6 +95,12 @@ export class WebSocketEndpoint {
     this.#standIn(request)
     this.#server.handleUpgrade(request, socket, head, webSocket =>
       this.#admit(new WebSocketTransport(webSocket, socket, address, mayBePlain, this.#options.shaper), webSocket))
+  }
+
+  /** Whoever is not a page in a browser says no origin. */
+  #isWelcome (origin: string | undefined): boolean {
+    const { origins = 'any' } = this.#options
+    return origins === 'any' || origin === undefined || origins.includes(origin)
   }
 
   /** Pings the silent, and cuts those that were silent since the last ping. */
