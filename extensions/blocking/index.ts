@@ -17,8 +17,9 @@ const NS_ERRORS = 'urn:xmpp:blocking:errors'
 /** What is on one list at most. */
 const MAX_ITEMS = 10_000
 const MAX_BYTES = 1_000_000
-/** After so many stanzas that a change causes others have their turn. */
+/** After so many stanzas that a change causes, or so many bytes of them, others have their turn. */
 const SLICE = 500
+const SLICE_BYTES = 4_000_000
 
 export const blocking = extension({
   name: 'blocking',
@@ -61,7 +62,7 @@ async function block ({ host, store, lists }: BlockingParts, account: Account, n
   if (!account.isAnonymous) await store.add(account.jid, fresh.map(String))
   await withdrawPresence(host, account, fresh)
   lists.set(account, longer)
-  push(host, account, 'block', named)
+  await push(host, account, 'block', named)
 }
 
 async function unblock ({ host, store, lists }: BlockingParts, account: Account, named: readonly Jid[]): Promise<void> {
@@ -74,7 +75,7 @@ async function unblock ({ host, store, lists }: BlockingParts, account: Account,
   const left = new Set([...list].filter(jid => !gone.has(jid)))
   lists.set(account, left)
   await showPresence(host, account, left, removed)
-  push(host, account, 'unblock', named)
+  await push(host, account, 'unblock', named)
 }
 
 const written = new WeakMap<BlockList, string>()
@@ -168,11 +169,16 @@ function subscribersAmong (host: ExtensionHost, account: Account, changed: reado
 }
 
 /** §3.3 to §3.5: to every device that asked for the list, and written once for all. */
-function push (host: ExtensionHost, account: Account, change: 'block' | 'unblock', named: readonly Jid[]): void {
+async function push (host: ExtensionHost, account: Account, change: 'block' | 'unblock', named: readonly Jid[]): Promise<void> {
   const items = writeItems(new Set(named.map(String)))
   const command = iq('set', { id: randomId() }, Written.around(el(change, NS), items))
-  for (const session of account.sessions) {
-    if (session.flags.has(NS)) host.deliver(session, command.copyFor(session.jid))
+  let bytes = 0
+  for (const session of account.sessions.filter(({ flags }) => flags.has(NS))) {
+    host.deliver(session, command.copyFor(session.jid))
+    bytes += items.length
+    if (bytes < SLICE_BYTES) continue
+    bytes = 0
+    await setImmediate()
   }
 }
 

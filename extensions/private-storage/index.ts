@@ -8,6 +8,9 @@ const NS = 'jabber:iq:private'
 /** §2.3: what is the protocol's own is no place for private data. */
 const RESERVED = /^(jabber:client|jabber:server|vcard-temp|jabber:iq:.*|)$/
 
+/** What one request may keep. */
+const MAX_AT_ONCE = 100
+
 export const privateStorage = extension({
   name: 'private-storage',
   xeps: ['0049@1.2'],
@@ -26,7 +29,8 @@ export const privateStorage = extension({
     })
     host.iq({ type: 'set', to: ['own-account'], name: 'query', ns: NS }, async ({ to, written }, { account }) => {
       if (account.isAnonymous) throw new StanzaError('not-allowed', 'an anonymous account keeps nothing')
-      const elements = written.children()
+      const elements = written.children(MAX_AT_ONCE)
+      if (!elements) throw new StanzaError('policy-violation', `${MAX_AT_ONCE} elements at once, no more`)
       if (elements.length === 0) throw new StanzaError('not-acceptable', 'there is nothing to keep') // §2.3
       for (const { ns } of elements) checkNamespace(ns)
       // in turn: what is counted together is kept together

@@ -66,6 +66,16 @@ describe('what is kept', () => {
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(3)
   })
 
+  test('is of so many elements at once, no more', async () => {
+    const { client } = await world(privateStorage)
+    const romeo = await client('romeo@localhost/orchard')
+    const many = (count: number) => Array.from({ length: count }, (_, number) => `<a xmlns='urn:${number}'/>`)
+
+    await romeo.asks('set', query(...many(100)))
+
+    await expect(romeo.asks('set', query(...many(101)))).rejects.toThrow('policy-violation')
+  })
+
   test('is empty where nothing was', async () => {
     const { client } = await world(privateStorage)
     const romeo = await client('romeo@localhost/orchard')

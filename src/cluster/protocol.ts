@@ -28,6 +28,8 @@ export interface Tells {
   'stream.lost': { readonly stream: string, readonly mayResume: boolean }
   /** From the home: bytes for the client, the body; on a WebSocket, messages of these lengths. */
   'stream.write': { readonly stream: string, readonly lengths?: readonly number[] | undefined }
+  /** From the home: what the client asked for was so large: so many bytes count as if they had been read from it. */
+  'stream.charge': { readonly stream: string, readonly bytes: number }
   /** From the home: so many of the client's elements have been taken, and as many more may come. */
   'stream.taken': { readonly stream: string, readonly count: number }
   /** From the home: the stream ends, with an error or without. */

@@ -118,6 +118,10 @@ export class TcpTransport implements Transport, Shaped, Outlet {
     this.#socket.destroy()
   }
 
+  charge (bytes: number): void {
+    if (!this.#isClosing) this.#options.shaper?.charge(this, bytes)
+  }
+
   /** Every pause needs a resume of its own: the shaper and the stream may both hold it. */
   pause (): void {
     if (this.#pauses++ === 0) this.#socket.pause()

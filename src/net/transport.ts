@@ -32,6 +32,8 @@ export interface Transport {
   /** Closes when what was written has left. */
   close (): void
   destroy (): void
+  /** Counts what the peer has caused as bytes that were read from it, towards the read limit. */
+  charge (bytes: number): void
   pause (): void
   resume (): void
   /** TCP only: the handshake of RFC 6120 §5 as the server, with the certificate of `host` unless SNI says another. */

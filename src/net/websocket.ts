@@ -244,6 +244,10 @@ class WebSocketTransport implements Transport, Shaped, Outlet {
     this.#webSocket.terminate()
   }
 
+  charge (bytes: number): void {
+    if (!this.#isClosing) this.#shaper?.charge(this, bytes)
+  }
+
   /** Every pause needs a resume of its own: the shaper and the stream may both hold it. */
   pause (): void {
     if (this.#pauses++ === 0) this.#webSocket.pause()

@@ -40,6 +40,8 @@ export interface Roster {
   version: number
   /** What is listed, as XML, until something changes: a roster that is asked for again is not written again. */
   listing?: string | undefined
+  /** What is listed, counted when somebody wants to know, and kept up to date from then on. */
+  totals?: { items: number, bytes: number } | undefined
 }
 
 const NO_SUBSCRIPTION: SubscriptionState = {
@@ -118,8 +120,9 @@ export class Rosters {
       const request = outcome.state.pendingIn ? item?.request : undefined
       const changed = { ...(item ?? newItem(contact)), state: outcome.state, request }
       if (outcome.push) {
-        this.#checkRoom(account, item, changed)
-        return { ...changed, isListed: true }
+        const listed = { ...changed, isListed: true }
+        this.#checkRoom(account, item, listed)
+        return listed
       }
       return request !== item?.request ? changed : undefined
     })
@@ -163,17 +166,11 @@ export class Rosters {
 
   /** Throws where the roster is full: with one contact more, or with more said of one. */
   #checkRoom (account: Account, before: RosterItem | undefined, after: RosterItem): void {
-    const wanted = weightOf(after)
-    if (before?.isListed && wanted <= weightOf(before)) return
-    let items = 1
-    let bytes = wanted
-    for (const item of this.#of(account).items.values()) {
-      if (!item.isListed || item === before) continue
-      items++
-      bytes += weightOf(item)
-    }
-    if (items > this.#limits.items && !before?.isListed) throw new StanzaError('not-allowed', 'the roster is full')
-    if (bytes > this.#limits.bytes) throw new StanzaError('not-allowed', 'the roster is full: names and groups are long')
+    const more = weightOf(after) - weightOf(before)
+    if (before?.isListed && more <= 0) return
+    const { items, bytes } = totalsOf(this.#of(account))
+    if (items >= this.#limits.items && !before?.isListed) throw new StanzaError('not-allowed', 'the roster is full')
+    if (bytes + more > this.#limits.bytes) throw new StanzaError('not-allowed', 'the roster is full: names and groups are long')
   }
 
   /**
@@ -200,14 +197,19 @@ export class Rosters {
   /** Keeps the item, and drops those that nobody needs any more; an anonymous account's are in memory only. */
   async #keep (account: Account, roster: Roster, item: RosterItem): Promise<void> {
     const version = Math.max(roster.version, item.version)
-    const others = [...roster.items.values()].filter(one => !one.jid.equals(item.jid))
-    const gone = [item, ...others].filter(one => isGone(one, version)).map(one => one.jid)
+    const before = roster.items.get(item.jid.toString())
+    const gone: Jid[] = isGone(item, version) ? [item.jid] : []
+    for (const other of roster.items.values()) if (other !== before && isGone(other, version)) gone.push(other.jid)
     if (!account.isAnonymous) {
       if (!isGone(item, version)) await this.#store.store(account.jid, item)
       if (gone.length > 0) await this.#store.remove(account.jid, gone)
     }
     roster.version = version
     roster.listing = undefined
+    if (roster.totals) {
+      roster.totals.items += Number(item.isListed) - Number(before?.isListed === true)
+      roster.totals.bytes += weightOf(item) - weightOf(before)
+    }
     roster.items.set(item.jid.toString(), item)
     for (const jid of gone) roster.items.delete(jid.toString())
   }
@@ -256,8 +258,25 @@ function shows (item: RosterItem | undefined): string {
   return item?.isListed ? writeItem(item) : ''
 }
 
-/** About how many bytes there are of an item when it is written, without its subscription, which others change, too. */
-function weightOf ({ jid, name = '', groups }: RosterItem): number {
+function totalsOf (roster: Roster): { readonly items: number, readonly bytes: number } {
+  if (!roster.totals) {
+    const totals = { items: 0, bytes: 0 }
+    for (const item of roster.items.values()) {
+      if (item.isListed) totals.items++
+      totals.bytes += weightOf(item)
+    }
+    roster.totals = totals
+  }
+  return roster.totals
+}
+
+/**
+ * About how many bytes there are of an item when it is written, without its subscription, which others change, too;
+ * none of one that is not listed.
+ */
+function weightOf (item: RosterItem | undefined): number {
+  if (!item?.isListed) return 0
+  const { jid, name = '', groups } = item
   let bytes = "<item jid='' name='' subscription='both'></item>".length + jid.attribute.length + escapeAttribute(name).length
   for (const group of groups) bytes += '<group></group>'.length + escapeText(group).length
   return bytes

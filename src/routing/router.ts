@@ -105,6 +105,7 @@ export class Router {
   }
 
   #sendIq (iq: Iq, sender: Session): void | Promise<void> {
+    if (iq.id !== undefined && (iq.type === 'get' || iq.type === 'set')) sender.asks(iq.id)
     const own = sender.account.jid
     if (iq.to && !iq.to.equals(own)) return this.route(iq)
     // RFC 6120 §10.3.3: answered by the server on the account's behalf.

@@ -30,6 +30,8 @@ export interface SessionStream {
   readonly bufferedBytes: number
   /** Resolves when the client has read most of it, or never will; nothing returned where that is so now. */
   drained (): Promise<void> | undefined
+  /** What its client asked for was so large: counts so many bytes as if they had been read from it. */
+  charge (bytes: number): void
   write (stanza: Stanza): void
   writeElement (element: Element): void
   close (error?: StreamError): void
@@ -40,6 +42,17 @@ const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
 /** XEP-0045 §16.6.2: it is about the occupant who gets it; and who goes on with another nick. */
 const OWN = '110'
 const NEW_NICK = '303'
+
+/** XEP-0313 §4.2: what comes before the answer of an archive. */
+const NS_ARCHIVE = 'urn:xmpp:mam:2'
+
+/** To send something that is kept costs the server a tenth of what it costs to read as much; most answers are small. */
+const ANSWER_SHARE = 10
+const FREE_ANSWER_BYTES = 10_000
+/** Of so many requests it is known that they wait for an answer; most of them are answered at once. */
+const MAX_ASKED = 100
+/** No client has longer ids; of those that are, the length will do. */
+const MAX_ID = 256
 
 /** Of so many rooms it is known how far they were heard; others decide which rooms speak to a session. */
 const MAX_HEARD = 1000
@@ -60,6 +73,8 @@ export class Session implements SessionInfo {
   counted: { readonly id: string, taken: number } | undefined
   /** How far it has heard each room, by the numbers of the room's archive. */
   heard: Map<string, number> | undefined
+  /** The requests that wait for an answer. */
+  #asked: Set<string> | undefined
   #flags = NO_FLAGS
   #inFlight: InFlight | undefined
   #stream: SessionStream | undefined
@@ -138,11 +153,34 @@ export class Session implements SessionInfo {
     if (codes.includes(OWN) && !codes.includes(NEW_NICK)) this.heard.delete(presence.from.bare.toString())
   }
 
+  /** The client has sent a request of that id: the answer counts against its rate. */
+  asks (id: string): void {
+    this.#asked ??= new Set()
+    this.#asked.add(keyOf(id))
+    const [first] = this.#asked
+    if (this.#asked.size > MAX_ASKED && first !== undefined) this.#asked.delete(first)
+  }
+
+  #chargeAnswer (stanza: Stanza, asked: Set<string>): void {
+    if (stanza.kind === 'iq') {
+      const isAnswer = (stanza.type === 'result' || stanza.type === 'error') && asked.delete(keyOf(stanza.id ?? ''))
+      if (asked.size === 0) this.#asked = undefined
+      if (isAnswer && stanza.inner.length > FREE_ANSWER_BYTES) this.#charge(stanza.inner.length - FREE_ANSWER_BYTES)
+    } else if (stanza.has('result', NS_ARCHIVE)) {
+      this.#charge(stanza.inner.length)
+    }
+  }
+
+  #charge (bytes: number): void {
+    this.#stream?.charge(Math.ceil(bytes / ANSWER_SHARE))
+  }
+
   /** Writes a stanza to the client, unless a `hold` handler keeps it back. */
   deliver (stanza: Stanza): void {
     if (this.#stages.isHeld(stanza, this)) return
     this.#stages.track(stanza, this)
     this.#stream?.write(stanza)
+    if (this.#asked) this.#chargeAnswer(stanza, this.#asked)
   }
 
   /** Writes an element that is no stanza. */
@@ -162,4 +200,8 @@ export class Session implements SessionInfo {
   close (error: StreamError): void {
     this.#stream?.close(error)
   }
+}
+
+function keyOf (id: string): string {
+  return id.length > MAX_ID ? `#${id.length}` : id
 }

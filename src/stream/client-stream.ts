@@ -194,6 +194,8 @@ export class ClientStream implements GatewayStream {
     this.#isUnread()
   }
 
+  charge (bytes: number): void { this.#transport.charge(bytes) }
+
   drained (): Promise<void> | undefined {
     return this.#isClosed ? undefined : this.#transport.drained()
   }

@@ -45,6 +45,7 @@ export class Gateway {
     this.bus = bus
     this.#homes = homes
     bus.hear('stream.write', (home, { stream, lengths }, bytes) => { this.#find(home, stream)?.write(bytes, lengths) })
+    bus.hear('stream.charge', (home, { stream, bytes }) => { this.#find(home, stream)?.charge(bytes) })
     bus.hear('stream.taken', (home, { stream, count }) => { this.#find(home, stream)?.taken(count) })
     bus.hear('stream.close', (home, { stream, error }) => { this.#find(home, stream)?.close(error && streamError(error)) })
     bus.whenBroken(home => { this.#broken(home) })
@@ -147,6 +148,11 @@ export class RemoteSeat implements Seat {
 
   get #mayTake (): boolean {
     return this.#ahead.length < MAX_AHEAD && this.#aheadBytes < MAX_AHEAD_BYTES
+  }
+
+  /** The home says that what the client asked for was so large. */
+  charge (bytes: number): void {
+    this.#stream.charge(bytes)
   }
 
   /** The home has taken so many elements more. */

@@ -124,6 +124,10 @@ export class RemoteStream implements NegotiatedStream {
     if (this.bufferedBytes <= ENOUGH_BYTES) this.#wake()
   }
 
+  charge (bytes: number): void {
+    if (!this.#isClosed && !this.#loss) this.#parts.bus.tell(this.gateway, 'stream.charge', { stream: this.id, bytes })
+  }
+
   drained (): Promise<void> | undefined {
     if (this.#isClosed || this.#loss || this.bufferedBytes <= ENOUGH_BYTES) return
     this.#drained ??= Promise.withResolvers()

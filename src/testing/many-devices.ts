@@ -16,6 +16,7 @@ export async function manyDevices ({ core }: World, account: string, count: numb
       write (stanza) { written.push(stanza) },
       writeElement () {},
       close () {},
+      charge () {},
       drained: () => undefined,
     })
     return { session, written }

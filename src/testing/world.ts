@@ -174,6 +174,8 @@ export class Client {
   #nextId = 0
   readonly #turns = new Turns()
   #busy: PromiseWithResolvers<void> | undefined
+  /** Bytes that count as read from it, for the answers to what it asked. */
+  charged = 0
   /** Why the server ended the stream. */
   ended: StreamError | undefined
 
@@ -187,6 +189,7 @@ export class Client {
     const stream: SessionStream = {
       remoteAddress: '127.0.0.1',
       bufferedBytes: 0,
+      charge: bytes => { this.charged += bytes },
       drained: () => this.#busy?.promise,
       write: stanza => { if (this.#stream === stream) this.#take(stanza) },
       writeElement: element => { if (this.#stream === stream) this.#received.push(element) },

@@ -39,9 +39,10 @@ test('one around others holds them as they are', () => {
 })
 
 test('the children of one are such, too', () => {
-  const children = childOf("<iq xmlns='jabber:client'><q xmlns='urn:q' xmlns:p='urn:p'><a></a><p:b c=''/></q></iq>").children()
+  const children = childOf("<iq xmlns='jabber:client'><q xmlns='urn:q' xmlns:p='urn:p'><a></a><p:b c=''/></q></iq>")
 
-  expect(children.map(({ name, ns, xml }) => [name, ns, xml])).toEqual([
+  expect(children.children(1)).toBeUndefined()
+  expect(children.children(2)?.map(({ name, ns, xml }) => [name, ns, xml])).toEqual([
     ['a', 'urn:q', "<a xmlns='urn:q' xmlns:p='urn:p'></a>"], ['b', 'urn:p', "<p:b xmlns='urn:q' c='' xmlns:p='urn:p'/>"],
   ])
 })

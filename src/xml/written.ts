@@ -38,9 +38,9 @@ export class Written {
     return new Written(wrapper.getName(), wrapper.getNS() ?? '', xml)
   }
 
-  /** The child elements, each as it stands on its own. */
-  children (): readonly Written[] {
+  /** The child elements, each as it stands on its own; nothing where there are more than so many. */
+  children (most: number): readonly Written[] | undefined {
     const frame = storedFrame(this.xml)
-    return frame.children.map(child => Written.child(frame, child))
+    return frame.children.length > most ? undefined : frame.children.map(child => Written.child(frame, child))
   }
 }
