@@ -1,11 +1,11 @@
 /** The command line beside a server that runs, and with none: accounts, status, reload, the environment's settings. */
 import { execFile } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Peer } from '../hostile/peer.ts'
-import { freePort } from '../peers/server.ts'
+import { freePort, makeFolder } from '../peers/server.ts'
 import { Client } from '../runner/client.ts'
 import { VERSION } from '../../src/util/version.ts'
 import { Installation, OPEN, type RunningServer } from './installation.ts'
@@ -131,10 +131,13 @@ test('npx heliograph says what it is asked for and nothing besides, whatever Nod
   const root = join(import.meta.dirname, '..', '..')
   const path = (process.env['PATH'] ?? '').split(':').filter(folder => !folder.includes('node_modules')).join(':')
   const inherited = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name))
+  const cache = makeFolder('npm') // npm says it once, and remembers
+  const env = { ...Object.fromEntries(inherited), PATH: path, npm_config_cache: cache }
 
-  const npx = promisify(execFile)('npx', ['heliograph', '--version'], { cwd: root, env: { ...Object.fromEntries(inherited), PATH: path } })
+  const said = await promisify(execFile)('npx', ['heliograph', '--version'], { cwd: root, env })
 
-  expect(await npx).toEqual({ stdout: `${VERSION}\n`, stderr: '' })
+  rmSync(cache, { recursive: true })
+  expect(said).toEqual({ stdout: `${VERSION}\n`, stderr: '' })
 }, 60_000)
 
 test('what the environment sets holds over the file', async () => {
