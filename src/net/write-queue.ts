@@ -93,12 +93,11 @@ export class WriteQueue implements Connection {
   }
 
   #send (parts: readonly Part[]): void {
-    if (this.#ready) {
-      for (const part of parts) this.#ready.push(part)
-    } else if (this.bytes <= PORTION_BYTES && !this.#outlet.isBlocked) {
+    if (!this.#ready && this.bytes <= PORTION_BYTES && !this.#outlet.isBlocked) {
       this.#hand(parts)
-    } else if (parts.length > 0) {
-      this.#ready = [...parts]
+    } else {
+      this.#ready ??= []
+      for (const part of parts) this.#ready.push(part)
     }
     this.pump()
   }
@@ -123,9 +122,7 @@ export class WriteQueue implements Connection {
 
   #hand (parts: readonly Part[]): void {
     if (parts.length === 0) return
-    let bytes = 0
-    for (const part of parts) bytes += part.length
-    this.#sent += bytes
+    this.#sent = this.#turn || this.#held || this.#ready ? this.#sent + sizeOf(parts) : this.#written
     this.#outlet.send(parts)
   }
 
@@ -155,4 +152,10 @@ export class WriteQueue implements Connection {
     this.#isEnding = false
     this.#wake()
   }
+}
+
+function sizeOf (parts: readonly Part[]): number {
+  let bytes = 0
+  for (const part of parts) bytes += part.length
+  return bytes
 }
