@@ -31,6 +31,7 @@ const FORGED: readonly (readonly [string, string])[] = [
   ['a carbon of what was received', `<received xmlns='urn:xmpp:carbons:2' mark='forged'>${FORWARDED}</received>`],
   ['a moderation', "<retract xmlns='urn:xmpp:message-retract:1' id='7' mark='forged'><moderated xmlns='urn:xmpp:message-moderate:1' by='coven@conference.localhost/firstwitch'/></retract>"],
   ['an id of the own archive', "<stanza-id xmlns='urn:xmpp:sid:0' by='romeo@localhost' id='forged'/>"],
+  ['very many addresses', `<addresses xmlns='http://jabber.org/protocol/address'>${"<address type='to' jid='forged@x'/>".repeat(200)}</addresses>`],
   ['many delays, of which only the last is by the server', `<delay ${LATE}/>`.repeat(8) + `<delay ${LATE} from='localhost' mark='forged'/>`],
 ]
 

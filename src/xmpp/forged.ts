@@ -7,6 +7,7 @@ import type { Element } from '../xml/element.ts'
 import type { Child } from '../xml/framer.ts'
 import { NS_DELAY } from './forward.ts'
 import { Jid, JidError } from './jid.ts'
+import { NS_CLIENT } from './ns.ts'
 import { NS_STANZA_ID } from './stanza-id.ts'
 import type { Stanza } from './stanza.ts'
 
@@ -17,6 +18,8 @@ type IsForged = (element: Element, sender: Jid, isServed: IsServed) => boolean
 
 /** So many of these elements are looked at in one stanza; what comes after them has no meaning, and goes. */
 const MAX_LOOKED_AT = 8
+/** Nor has what is longer. */
+const MAX_BYTES = 4096
 
 /** By namespace and name: when such an element claims to be what its sender is not. */
 const RESERVED: ReadonlyMap<string, ReadonlyMap<string, IsForged>> = new Map([
@@ -35,10 +38,17 @@ const RESERVED: ReadonlyMap<string, ReadonlyMap<string, IsForged>> = new Map([
 
 /** The stanza without what the client that sends it may not say; itself where there is nothing of that. */
 export function withoutForged (stanza: Stanza, sender: Jid, isServed: IsServed): Stanza {
-  if (stanza.kind === 'iq' || !stanza.children.some(isReserved)) return stanza
+  if (stanza.kind === 'iq' || !hasReserved(stanza.children)) return stanza
   const forged = new Set(stanza.children.filter(isReserved).filter((child, index) =>
-    index >= MAX_LOOKED_AT || RESERVED.get(child.ns)?.get(child.name)?.(stanza.tree(child), sender, isServed)))
+    index >= MAX_LOOKED_AT || child.end - child.start > MAX_BYTES ||
+    RESERVED.get(child.ns)?.get(child.name)?.(stanza.tree(child), sender, isServed)))
   return stanza.withoutPayload(child => forged.has(child))
+}
+
+/** For every stanza of every client. */
+function hasReserved (children: readonly Child[]): boolean {
+  for (const child of children) if (child.ns !== NS_CLIENT && isReserved(child)) return true
+  return false
 }
 
 function isReserved ({ ns, name }: Child): boolean {
