@@ -54,6 +54,7 @@ export const archive = extension({
     for (const ns of [NS, `${NS}#extended`, `${NS}#groupchat-field`, NS_STANZA_ID]) host.feature(ns, 'account')
     const maySearch = offerSearch(host, searchable(host.hosts, options))
     answerQueries(host, { maySearch, settled: account => archives.of(account).settled() })
+    host.payload(NS, { store: false, copy: false, wake: false }) // what a query finds, of a room too, is kept already
     keepRooms(host, { writer, load, maySearch })
     const retention = retentionOf(host.hosts, options)
     const roomRetention = new Map(roomRetentionOf(host.hosts, options).map((one, n) => [host.roomDomains[n] ?? '', one]))

@@ -42,6 +42,11 @@ export class Deliveries {
     else this.#host.delivered(stanza, session)
   }
 
+  /** A copy of a message that is kept is about to be written. */
+  copied (seq: number, session: Session): void {
+    this.#accounts.of(session.account).copy(seq, session)
+  }
+
   /** A device has it. */
   confirmed (seq: number, session: Session): void {
     const undelivered = this.#accounts.of(session.account)

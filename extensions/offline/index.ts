@@ -4,9 +4,9 @@
  * with the time when it was sent (XEP-0203: Delayed Delivery).
  */
 import { extension } from '../../src/extension/api.ts'
-import type { Account, Stanza } from '../../src/extension/api.ts'
 import { Deliveries } from './deliveries.ts'
 import { outliveNodes } from './outlive.ts'
+import { isCopy, isOwn } from './own.ts'
 
 const NS_ARCHIVE = 'urn:xmpp:mam:2'
 const SAVE_MS = 200
@@ -27,10 +27,13 @@ export const offline = extension({
     })
     host.on('write', 'hold', (stanza, session) => deliveries.isKept(stanza, session))
     host.on('write', 'track', (stanza, session) => {
-      if (stanza.archiveId !== undefined) deliveries.given(stanza, Number(stanza.archiveId), session)
+      if (stanza.archiveId === undefined) return
+      if (isCopy(stanza, session.account)) deliveries.copied(Number(stanza.archiveId), session)
+      else deliveries.given(stanza, Number(stanza.archiveId), session)
     })
-    host.when('stanza.delivered', ({ archiveId }, session) => {
-      if (archiveId !== undefined) deliveries.confirmed(Number(archiveId), session)
+    host.when('stanza.delivered', (stanza, session) => {
+      const { archiveId } = stanza
+      if (archiveId !== undefined && !isCopy(stanza, session.account)) deliveries.confirmed(Number(archiveId), session)
     })
 
     host.when('session.reachable', session => {
@@ -47,8 +50,3 @@ export const offline = extension({
     host.atShutdown(() => deliveries.save())
   },
 })
-
-/** From one of the account's own sessions: they have it, or fetch it. */
-function isOwn ({ from }: Stanza, account: Account): boolean {
-  return from?.bare.equals(account.jid) ?? false
-}

@@ -251,6 +251,53 @@ test('who sends very much to somebody who is away shuts nobody else out', async 
   expect(bodies(await juliet.received()).at(-1)).toBe('at last')
 })
 
+describe('a carbon is a copy, and delivers nothing', () => {
+  const CARBONS = "<enable xmlns='urn:xmpp:carbons:2'/>"
+  const NEGATIVE = '<presence><priority>-1</priority></presence>'
+
+  test.for([['whose stream is managed', true], ['whose stream is not', false]] as const)(
+    'what only a session of negative priority got a copy of, %s, comes at the next login, once', async ([, isManaged]) => {
+      const server = await world(archive, offline, carbons, streamManagement)
+      const romeo = await stage(server)
+      const tablet = isManaged ? await managed(server, 'juliet@localhost/tablet') : await server.client('juliet@localhost/tablet')
+      await tablet.asks('set', CARBONS)
+      await tablet.sends(NEGATIVE)
+      await says(romeo, 'hello')
+      const copies = bodies(await tablet.received())
+      await tablet.sendsNonza("<a xmlns='urn:xmpp:sm:3' h='3'/>")
+
+      const balcony = await server.client('juliet@localhost/balcony')
+      await balcony.sends('<presence/>')
+      await tablet.sends('<presence/>')
+
+      expect(copies).toEqual(['hello'])
+      expect(bodies(await balcony.received())).toEqual(['hello'])
+      expect(bodies(await tablet.received())).toEqual([])
+      balcony.leaves()
+      expect(bodies(await (await online(server, 'juliet@localhost/chamber')).received())).toEqual([])
+    })
+
+  test('what a session that is over never acknowledged waits for who has no copy, and not for who has one', async () => {
+    const server = await world(archive, offline, carbons, streamManagement)
+    const romeo = await stage(server)
+    const phone = await managed(server, 'juliet@localhost/phone')
+    await phone.sends('<presence/>')
+    const laptop = await server.client('juliet@localhost/laptop')
+    await laptop.asks('set', CARBONS)
+    await laptop.sends('<presence/>')
+    await romeo.says('juliet@localhost/phone', 'for the phone')
+    const copies = bodies(await laptop.received())
+
+    phone.leaves(false)
+    const again = await server.client('juliet@localhost/phone')
+    await again.sends('<presence/>')
+
+    expect(copies).toEqual(['for the phone'])
+    expect(bodies(await again.received())).toEqual(['for the phone'])
+    expect(bodies(await laptop.received())).toEqual([])
+  })
+})
+
 describe('very much that waits', () => {
   const MANY = 150_000
 

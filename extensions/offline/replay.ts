@@ -5,6 +5,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { delay, stamp, storedStanza } from '../../src/extension/api.ts'
 import type { ExtensionHost, Message, Session, Stanza } from '../../src/extension/api.ts'
+import { isCopy, isOwn } from './own.ts'
 import { MAX_LOOKED_AT, PAGE, readPage } from './store.ts'
 import type { Kept } from './store.ts'
 import type { Stretch, Undelivered } from './undelivered.ts'
@@ -123,13 +124,15 @@ export class Replay {
   }
 
   /**
-   * Whether the stanza is to wait. What comes from the account itself and is not kept is no part of a conversation:
+   * Whether the stanza is to wait. What comes from the account itself, copies aside, is no part of a conversation:
    * results of a query, notifications.
    */
   keeps (stanza: Stanza): boolean {
-    if (this.#isPassing || stanza.kind !== 'message') return false
-    if (stanza.archiveId === undefined && (!stanza.from || stanza.from.equals(this.#session.account.jid))) return false
-    const seq = stanza.archiveId === undefined ? undefined : Number(stanza.archiveId)
+    const { account } = this.#session
+    if (this.#isPassing || stanza.kind !== 'message' || !stanza.from) return false
+    const isCopied = isCopy(stanza, account)
+    if (!isCopied && isOwn(stanza, account)) return false
+    const seq = stanza.archiveId === undefined || isCopied ? undefined : Number(stanza.archiveId)
     if (seq !== undefined && this.#parts.some(({ after, upTo }) => after < seq && seq <= upTo)) this.#due.set(seq, stanza.copy())
     else if (seq === undefined || this.#keptBytes < MAX_KEPT_BYTES || !this.#undelivered.isFor(seq, this.#session)) this.#keep(stanza)
     else this.#extend(seq)

@@ -15,6 +15,8 @@ interface Range {
   /** How many messages are in it; Infinity where only the archive knows. */
   count: number
   holders: readonly Session[]
+  /** Of what some holders have but a copy: of one message only. */
+  isCopied?: boolean
   /** Whether all that came between the range before and this one is in one of them. */
   isJoined: boolean
 }
@@ -95,17 +97,31 @@ export class Undelivered {
 
   /** The session was sent it, and will say when it has it: what it was sent first, first. */
   give (seq: number, session: Session): void {
-    const found = this.#find(seq)
-    if (this.#ranges[found]?.holders.includes(session) !== false) return
-    const at = this.#cut(found, seq)
-    const one = this.#ranges[at]
-    if (one) one.holders = [...one.holders, session]
+    const at = this.#hold(seq, session)
+    if (at < 0) return
     const isInOrder = seq > (this.#givenUpTo.get(session) ?? 0)
     if (isInOrder) {
       this.#givenUpTo.set(session, seq)
       this.#joinIfAlike(at)
     }
     this.#bound()
+  }
+
+  /** The session was sent a copy: it needs no other, but that delivers nothing (XEP-0280). */
+  copy (seq: number, session: Session): void {
+    const one = this.#ranges[this.#hold(seq, session)]
+    if (one) one.isCopied = true
+    this.#bound()
+  }
+
+  /** Makes the session a holder of one message; gives the place of its range, -1 where there is nothing to do. */
+  #hold (seq: number, session: Session): number {
+    const found = this.#find(seq)
+    if (this.#ranges[found]?.holders.includes(session) !== false) return -1
+    const at = this.#cut(found, seq)
+    const one = this.#ranges[at]
+    if (one) one.holders = [...one.holders, session]
+    return at
   }
 
   /** A device has it; the session is one that says so of all that it was given, in the order of that. */
@@ -162,6 +178,7 @@ export class Undelivered {
   takeFrom (session: Session): void {
     for (const range of this.#ranges) {
       if (range.holders.includes(session)) range.holders = range.holders.filter(holder => holder !== session)
+      if (range.holders.length === 0) range.isCopied = false
     }
     for (let at = this.#ranges.length - 1; at > 0; at--) if (this.#ranges[at]?.holders.length === 0) this.#joinIfAlike(at)
   }
@@ -233,7 +250,7 @@ export class Undelivered {
   #joinIfAlike (at: number): void {
     const before = this.#ranges[at - 1]
     const range = this.#ranges[at]
-    if (!before || !range?.isJoined || !areSame(before.holders, range.holders)) return
+    if (!before || !range?.isJoined || before.isCopied || range.isCopied || !areSame(before.holders, range.holders)) return
     before.to = range.to
     before.count += range.count
     this.#ranges.splice(at, 1)
@@ -246,7 +263,7 @@ export class Undelivered {
     for (let at = 0; at < this.#ranges.length; at += 2) {
       const [one, next] = [this.#ranges[at], this.#ranges[at + 1]]
       if (!one) break
-      joined.push(next ? { ...one, to: next.to, count: Infinity, holders: NOBODY } : one)
+      joined.push(next ? { ...one, to: next.to, count: Infinity, holders: NOBODY, isCopied: false } : one)
     }
     this.#ranges = joined
   }

@@ -13,7 +13,6 @@ import { neverRejects } from '../util/background.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
-import { NS_CLIENT } from '../xmpp/ns.ts'
 import type { Iq, Message, Stanza } from '../xmpp/stanza.ts'
 import type { WorthTable } from '../xmpp/worth.ts'
 import type { Accounts } from './accounts.ts'
@@ -201,8 +200,7 @@ export class Incoming implements Destination {
   /** What becomes of a message that nobody takes, and that is not kept. */
   #fateOf (message: Message, otherwise: Fate): Fate {
     // A chat state that comes too late is nothing that a person should hear of (RFC 6121 §8.5.2.2.1 leaves the choice).
-    const isFleeting = otherwise === 'offline' && !message.has('body', NS_CLIENT) && !this.#parts.worth.of(message).store
-    return isFleeting ? 'ignore' : otherwise
+    return otherwise === 'offline' && this.#parts.worth.isWorthless(message) ? 'ignore' : otherwise
   }
 
   #receiveIq (iq: Iq, account: Account): void | Promise<void> {

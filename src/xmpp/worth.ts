@@ -1,6 +1,7 @@
 /**
- * What a message is worth: whether it is kept in archives, copied to other devices, or wakes a phone. What its payloads
- * are worth is declared by who knows them; hints (XEP-0334) overrule that.
+ * What a message is worth: whether it is kept in archives, copied to other devices, or wakes a phone. What somebody
+ * sends to somebody is kept unless it is known to be worth nothing; of what is said in a room only what is known to be
+ * worth something is. Who knows a payload declares what it is worth; hints (XEP-0334) overrule that.
  */
 import { NS_CLIENT } from './ns.ts'
 import type { Message } from './stanza.ts'
@@ -8,6 +9,13 @@ import type { Message } from './stanza.ts'
 export interface Worth { readonly store: boolean, readonly copy: boolean, readonly wake: boolean }
 
 const NS_HINTS = 'urn:xmpp:hints'
+const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
+/** What stands beside what a message is about, and is nothing without it; and what means nothing later (XEP-0047). */
+const BESIDES: ReadonlySet<string> = new Set([
+  'urn:xmpp:sid:0', 'urn:xmpp:delay', 'jabber:x:delay', 'urn:xmpp:occupant-id:0', 'urn:xmpp:carbons:2', 'urn:xmpp:eme:0',
+  'http://jabber.org/protocol/nick', 'http://jabber.org/protocol/address', 'http://jabber.org/protocol/ibb',
+  'http://jabber.org/protocol/chatstates',
+])
 const NOTHING: Worth = { store: false, copy: false, wake: false }
 const SUBJECT: Worth = { store: true, copy: true, wake: false }
 const EVERYTHING: Worth = { store: true, copy: true, wake: true }
@@ -29,12 +37,30 @@ export class WorthTable {
     return () => { this.#payloads.delete(ns) }
   }
 
-  /** The sum of what its payloads are worth; a body is worth everything (XEP-0313 §6.1.1). */
+  /**
+   * The sum of what its payloads are worth; a body is worth everything (XEP-0313 §6.1.1). XEP-0160 §3: a chat state
+   * alone is not kept, and everything else of type normal or chat is.
+   */
   of (message: Message): Worth {
     if (message.type === 'error' || message.type === 'groupchat') return NOTHING
     const { store, copy, wake, isAsked, isForbidden } = this.#sum(message, 'alone')
-    // XEP-0334 §4.4: asked for, a headline is kept too.
-    return { store: !isForbidden && (isAsked || (store && message.type !== 'headline')), copy, wake }
+    const mayStore = !isForbidden && (isAsked || message.type !== 'headline') // XEP-0334 §4.4: asked for, a headline is kept too
+    return { store: mayStore && (isAsked || store || this.#holdsMore(message)), copy, wake }
+  }
+
+  /** Whether nobody loses anything when nobody gets it: a chat state that comes too late. */
+  isWorthless (message: Message): boolean {
+    return !this.#sum(message, 'alone').store && !this.#holdsMore(message)
+  }
+
+  /** Whether there is something in it of which nobody has said what it is worth. */
+  #holdsMore (message: Message): boolean {
+    return message.children.some(({ name, ns }) => {
+      if (ns === NS_CLIENT) return name !== 'thread'
+      // What a room says besides is how it is just now.
+      if (ns === NS_ROOM_USER) return isInvitation(message)
+      return ns !== NS_HINTS && !BESIDES.has(ns) && !this.#payloads.has(ns)
+    })
   }
 
   /** The same for what is for all in a room, which keeps subjects too (XEP-0313 §6.1.2). */
@@ -69,4 +95,11 @@ export class WorthTable {
 function worthOfOwn (name: string, where: 'alone' | 'inRoom'): Worth | undefined {
   if (name === 'body') return EVERYTHING
   return name === 'subject' && where === 'inRoom' ? SUBJECT : undefined
+}
+
+/** XEP-0045 §7.8: an invitation, or what answers it. Most of what rooms say holds neither word. */
+function isInvitation (message: Message): boolean {
+  if (!message.inner.includes('invite') && !message.inner.includes('decline')) return false
+  const said = message.payload('x', NS_ROOM_USER)
+  return said?.getChild('invite', NS_ROOM_USER) !== undefined || said?.getChild('decline', NS_ROOM_USER) !== undefined
 }
