@@ -70,7 +70,7 @@ test('who logs in hears of all sessions of a contact, however much they say, and
 
   await hears(alice, 'presence', SESSIONS)
   alice.destroy()
-}, 120_000)
+}, 300_000)
 
 /** Somebody in a room, which is set up where it is the first. */
 async function enters (peer: Peer, room: string, nick: string): Promise<void> {
@@ -105,7 +105,7 @@ test('who comes into a room hears of all who are in, however much they say, and 
   await hears(bob, 'presence', SESSIONS)
   bob.destroy()
   before.destroy()
-}, 120_000)
+}, 300_000)
 
 test('who comes into a room is shown of its history what fits into a mebibyte, and stays', async () => {
   const room = 'talk@conference.localhost'
@@ -127,4 +127,4 @@ test('who comes into a room is shown of its history what fits into a mebibyte, a
   await hears(frank, 'message', 4)
   frank.destroy()
   watcher.destroy()
-}, 120_000)
+}, 300_000)
