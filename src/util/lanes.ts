@@ -1,8 +1,7 @@
-/** Who waits, in lanes: a crowd in one of them does not hold up the others. */
+/** Who waits, in lanes: where few wait they come first, so that a crowd in one lane does not hold up the others. */
 
 export class Lanes<T> {
   readonly #lanes = new Map<string, T[]>()
-  #last = ''
 
   get isEmpty (): boolean {
     return this.#lanes.size === 0
@@ -22,15 +21,18 @@ export class Lanes<T> {
     if (items.length === 0) this.#lanes.delete(lane)
   }
 
-  /** Takes the one of the lane that `choose` says, each of so many; not of the lane before, where there is another. */
+  /** Takes one of a lane that has the fewest; which lane of those, and which one in it, `choose` says of so many. */
   next (choose: (count: number) => number): T | undefined {
-    const last = this.#lanes.get(this.#last)
-    if (last && this.#lanes.delete(this.#last)) this.#lanes.set(this.#last, last)
-    const others = this.#lanes.size - (last && this.#lanes.size > 1 ? 1 : 0)
-    const lane = [...this.#lanes.keys()][choose(others)]
+    let fewest: string[] = []
+    let count = Infinity
+    for (const [lane, { length }] of this.#lanes) {
+      if (length < count) fewest = []
+      if (length <= count) fewest.push(lane)
+      count = Math.min(count, length)
+    }
+    const lane = fewest[choose(fewest.length)]
     const items = lane === undefined ? undefined : this.#lanes.get(lane)
     if (lane === undefined || !items) return
-    this.#last = lane
     const [item] = items.splice(choose(items.length), 1)
     if (items.length === 0) this.#lanes.delete(lane)
     return item

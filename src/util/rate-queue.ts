@@ -1,4 +1,4 @@
-/** Where who is beyond a RateLimit waits for a turn: luck chooses a lane under the key, and in it who is next. */
+/** Where who is beyond a RateLimit waits for a turn, in lanes under a key: where few wait comes first, and luck chooses the rest. */
 import { Lanes } from './lanes.ts'
 import type { RateLimit, Taken } from './rate-limit.ts'
 
