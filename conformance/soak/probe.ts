@@ -1,0 +1,48 @@
+/** In the server's process, by `--import`, with `--expose-gc`: what it holds once the collector has been everywhere. */
+import { readdirSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+import { writeHeapSnapshot } from 'node:v8'
+import { isMainThread } from 'node:worker_threads'
+
+export interface Held {
+  /** In use after the collector, buffers included. */
+  readonly heapBytes: number
+  readonly rssBytes: number
+  readonly openFiles: number
+  /** What keeps the event loop going, by type: sockets, servers, timers. */
+  readonly resources: Readonly<Record<string, number>>
+}
+
+/** A weighing; with a file's name a heap snapshot, too. */
+export interface Order { readonly snapshot?: string | undefined }
+
+const COLLECTIONS = 6
+
+async function weigh ({ snapshot }: Order): Promise<Held> {
+  let heapBytes = Infinity
+  for (let collection = 0; collection < COLLECTIONS; collection++) {
+    globalThis.gc?.()
+    await setTimeout(50) // for what is only let go of in a later turn
+    const { heapUsed, external } = process.memoryUsage()
+    heapBytes = Math.min(heapBytes, heapUsed + external)
+  }
+  const resources: Record<string, number> = {}
+  for (const type of process.getActiveResourcesInfo()) resources[type] = (resources[type] ?? 0) + 1
+  if (snapshot !== undefined) writeHeapSnapshot(snapshot)
+  return { heapBytes, rssBytes: process.memoryUsage.rss(), openFiles: countFiles(), resources }
+}
+
+function countFiles (): number {
+  try {
+    return readdirSync('/proc/self/fd').length
+  } catch { // not on Linux
+    return 0
+  }
+}
+
+if (isMainThread && process.channel) {
+  process.on('message', (order: Order) => {
+    void weigh(order).then(held => process.send?.(held))
+  })
+  process.channel.unref()
+}

@@ -1,0 +1,53 @@
+/** What is held at the beginning and at the end, and whether that is the same. */
+import type { Site } from './site.ts'
+
+/** By name; bytes where the name says so. */
+export type Weights = ReadonlyMap<string, number>
+
+export interface Weighed {
+  readonly what: string
+  readonly begin: number
+  readonly end: number
+  /** 'off' where it is more than a twentieth away from where it began; 'grows' for what is there to grow. */
+  readonly verdict: 'ok' | 'off' | 'grows'
+}
+
+const SHARE = 0.05
+/** What may come and go besides: few things, and what the allocator keeps for itself. */
+const SLACK: readonly (readonly [RegExp, number])[] = [
+  [/^resident bytes/, 24 * 2 ** 20], [/^heap bytes/, 2 * 2 ** 20], [/^Redis: bytes/, 2 ** 18], [/^database connections/, 8], [/./, 6],
+]
+/** Archives, and what is remembered of who was there, and of contacts that were removed (RFC 6121 §2.6), up to a limit. */
+const GROWING = /^rows of (?:archive_|former_account|conversation_status|roster_item)/
+
+export async function weigh (site: Site, snapshots?: string): Promise<Weights> {
+  const weights = new Map<string, number>()
+  for (const [number, { heapBytes, rssBytes, openFiles, resources }] of (await site.held(snapshots)).entries()) {
+    weights.set(`heap bytes n${number}`, heapBytes)
+    weights.set(`resident bytes n${number}`, rssBytes)
+    weights.set(`open files n${number}`, openFiles)
+    for (const [type, count] of Object.entries(resources)) weights.set(`${type} n${number}`, count)
+  }
+  for (const [what, count] of [...await site.database(), ...await site.redis()]) weights.set(what, count)
+  return weights
+}
+
+export function compare (begin: Weights, end: Weights): readonly Weighed[] {
+  return [...new Set([...begin.keys(), ...end.keys()])].map(what => {
+    const [before, after] = [begin.get(what) ?? 0, end.get(what) ?? 0]
+    const slack = SLACK.find(([pattern]) => pattern.test(what))?.[1] ?? 0
+    const isOff = Math.abs(after - before) > Math.max(before * SHARE, slack)
+    return { what, begin: before, end: after, verdict: GROWING.test(what) ? 'grows' : isOff ? 'off' : 'ok' }
+  })
+}
+
+export function table (all: readonly Weighed[]): string {
+  const rows = all.map(({ what, begin, end, verdict }) => [what, ...[begin, end, end - begin].map(value => figure(what, value)), verdict])
+  const lines = [['what', 'begin', 'end', 'difference', ''], ...rows]
+  const widths = [0, 1, 2, 3].map(column => Math.max(...lines.map(line => line[column]?.length ?? 0)))
+  return lines.map(line => line.map((cell, column) => column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)).join('  ')).join('\n')
+}
+
+function figure (what: string, value: number): string {
+  return what.includes('bytes') ? `${(value / 2 ** 20).toFixed(1)} MB` : String(value)
+}
