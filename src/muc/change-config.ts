@@ -29,7 +29,7 @@ export async function applyConfig (muc: Muc, room: Room, { config, affiliations 
     for (const occupant of room.occupants.values()) occupant.touch()
     await tellChanges(muc, room, told, room.session(actor)?.occupant.nick)
     removeStrangers(muc, room)
-    if (!wasLocked) tellOccupants(muc, room, before)
+    tellOccupants(muc, room, before, wasLocked)
     await endIfEmpty(muc, room)
   }
 }
@@ -42,11 +42,12 @@ function removeStrangers (muc: Muc, room: Room): void {
   }
 }
 
-/** §10.2.1. */
-function tellOccupants (muc: Muc, room: Room, before: Config): void {
+/** §10.2.1: also who has just set the room up, if that is not as it was made. */
+function tellOccupants (muc: Muc, room: Room, before: Config, isNew: boolean): void {
   const codes: number[] = []
   if (room.get(logging) !== valueIn(before, logging)) codes.push(room.get(logging) ? STATUS.logged : STATUS.loggedNoMore)
   if (room.get(whois) !== valueIn(before, whois)) codes.push(room.isNonAnonymous ? STATUS.nowNonAnonymous : STATUS.nowSemiAnonymous)
+  if (isNew && codes.length === 0) return
   const xml = `<x xmlns='${NS_MUC_USER}'>${writeStatuses(codes.length > 0 ? codes : [STATUS.configured])}</x>`
   const message = makeMessage('groupchat', { from: room.jid }).withWritten('x', NS_MUC_USER, xml)
   inBackground(muc.log, 'telling of a new configuration', broadcast(muc, room, message))

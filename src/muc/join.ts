@@ -9,7 +9,6 @@ import type { Affiliation } from './affiliation.ts'
 import { refuseVisitor } from './entry.ts'
 import { chooseHistory, isUnlimited, readLimits } from './history.ts'
 import type { HistoryLimits } from './history.ts'
-import { accept } from './keep.ts'
 import { post, postEach } from './muc.ts'
 import type { Muc } from './muc.ts'
 import { NS_MUC } from './ns.ts'
@@ -37,8 +36,7 @@ export function join (muc: Muc, room: Room, presence: Presence, from: Jid, nick:
   const limits = readLimits(request?.getChild('history', NS_MUC), Date.now())
   const heard = welcome(muc, room, session, request, limits)
   announceNewcomer(muc, room, session)
-  const accepted = accept(muc, room, from)
-  return accepted ? Promise.all([heard, accepted]) : heard
+  return heard
 }
 
 /**

@@ -35,7 +35,11 @@ export async function storeConfig (muc: Muc, room: Room, config: Config, changes
  * then when he does so the next time; nothing where it is known.
  */
 export function accept (muc: Muc, room: Room, { bare }: Jid): Promise<void> | undefined {
-  if (room.affiliations.get(bare)?.isUnasked) return keepAcceptance(muc, room, bare).catch(() => {})
+  if (room.affiliations.get(bare)?.isUnasked) {
+    return keepAcceptance(muc, room, bare).catch((error: unknown) => {
+      muc.log.warn({ err: error, room: room.jid.toString() }, 'that a member has come in could not be kept')
+    })
+  }
 }
 
 async function keepAcceptance (muc: Muc, room: Room, account: Jid): Promise<void> {

@@ -138,6 +138,19 @@ describe('the form', () => {
 
 describe('a change (§10.2.1)', () => {
   test.each([
+    [{ whois: 'anyone' }, ['172']], [{ enablelogging: '1' }, ['170']], [{ roomname: 'x' }, []],
+  ])('to %j with which a room is set up is told its owner as %j', async (values, codes) => {
+    const server = await world()
+    const crone = await server.client('crone1@localhost/desktop')
+    await enters(crone, 'firstwitch')
+    await crone.received()
+
+    await configures(crone, values)
+
+    expect(await hears(crone)).toEqual(codes.map(code => `${COVEN} ${code}`))
+  })
+
+  test.each([
     [{ enablelogging: '1' }, '170'], [{ whois: 'anyone' }, '172'], [{ roomname: 'x' }, '104'], [{ enablelogging: '1', whois: 'anyone' }, '170 172'],
   ])('to %j is told as %s', async (values, codes) => {
     const server = await world()

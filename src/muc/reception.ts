@@ -79,7 +79,7 @@ export class Reception {
     neverRejects(router.bounce(stanza, refusal, by)) // what failed is logged
   }
 
-  #receiveAt (room: Room, stanza: Stanza, from: Jid, to: Jid): void | Promise<void> | Received {
+  #receiveAt (room: Room, stanza: Stanza, from: Jid, to: Jid): void | Promise<void | Received> | Received {
     switch (stanza.kind) {
       case 'presence': return receivePresence(this.#parts.muc, room, stanza, from, to)
       case 'message': return receiveForRoom(this.#parts.muc, room, stanza, from, to)

@@ -7,6 +7,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import type { Presence } from '../xmpp/stanza.ts'
 import { readLimits } from './history.ts'
 import { join, welcome } from './join.ts'
+import { accept } from './keep.ts'
 import { leave } from './leave.ts'
 import type { Muc } from './muc.ts'
 import { changeNick } from './nick.ts'
@@ -23,11 +24,15 @@ export interface Received { readonly handedOver?: Promise<unknown> | undefined }
 /** Throws what the sender is told when that can't be. */
 export function receivePresence (
   muc: Muc, room: Room, presence: Presence, from: Jid, to: Jid,
-): void | Promise<void> | Received {
+): void | Promise<void | Received> | Received {
   const session = room.session(from)
   switch (presence.type) {
     // Who comes in asks again, at the next home, unless he has heard that he is in.
-    case 'available': return { handedOver: session ? change(muc, room, session, presence, to) : enter(muc, room, presence, from, to) }
+    case 'available': {
+      const received = { handedOver: session ? change(muc, room, session, presence, to) : enter(muc, room, presence, from, to) }
+      // In the room's turn: what is said next in a group is for him, too.
+      return room.session(from) ? accept(muc, room, from)?.then(() => received) ?? received : received
+    }
     case 'unavailable': return session && leave(muc, room, session, presence)
     // §11.1: the others are told that nobody meant it.
     case 'error': return session && leave(muc, room, session, undefined, { statuses: [STATUS.technical] })
