@@ -6,6 +6,7 @@ import { positionReader, savePositions } from './store.ts'
 import { Undelivered } from './undelivered.ts'
 
 const NS_MANAGED = 'urn:xmpp:sm:3'
+const NS_ARCHIVE = 'urn:xmpp:mam:2'
 const NOTHING = { delivered: 0, last: 0 }
 
 export class Deliveries {
@@ -95,6 +96,11 @@ export class Deliveries {
     const { account } = session
     const undelivered = this.#accounts.of(account)
     if (undelivered.isEmpty) return
+    // What it has not acknowledged it could read behind its farewell (RFC 6120 §4.4), and else finds in the archive.
+    if (session.isClosed && session.flags.has(NS_ARCHIVE)) {
+      undelivered.confirmAllOf(session)
+      this.#moved.set(undelivered.owner, undelivered)
+    }
     undelivered.takeFrom(session)
     const next = account.sessions.find(isReachable)
     if (next) this.#giveInBackground(next, true)

@@ -185,6 +185,27 @@ describe('a session whose stream is managed', () => {
     expect(bodies(await chamber.received())).toEqual(['three'])
   })
 
+  test.for([
+    ['that has taken to the archive and says goodbye leaves nothing to come again', true, (one: Client) => { one.closes() }, []],
+    ['that has taken to the archive and is cut off leaves it to the next', true, (one: Client) => { one.leaves(false) }, ['one']],
+    ['that has not taken to the archive leaves it to the next', false, (one: Client) => { one.closes() }, ['one']],
+  ] as const)('%s', async ([, usesArchive, goes, comesAgain]) => {
+    const server = await world(archive, offline, streamManagement)
+    const romeo = await stage(server)
+    const balcony = await managed(server, 'juliet@localhost/balcony')
+    if (usesArchive) await balcony.asks('get', "<metadata xmlns='urn:xmpp:mam:2'/>")
+    await balcony.sends('<presence/>')
+    await says(romeo, 'one')
+    const before = bodies(await balcony.received())
+
+    goes(balcony)
+    const again = await server.client('juliet@localhost/balcony')
+    await again.sends('<presence/>')
+
+    expect(before).toEqual(['one'])
+    expect(bodies(await again.received())).toEqual(comesAgain)
+  })
+
   test('is sent no more than a page before it acknowledges it', async () => {
     const server = await world(archive, offline, streamManagement)
     const romeo = await stage(server)

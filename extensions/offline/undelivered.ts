@@ -154,9 +154,9 @@ export class Undelivered {
     first.from = seq + 1
   }
 
-  /** A device has all that the session was given. */
+  /** A device has all that the session was given, copies aside. */
   confirmAllOf (session: Session): void {
-    this.#ranges = this.#ranges.filter(({ holders }) => !holders.includes(session))
+    this.#ranges = this.#ranges.filter(({ holders, isCopied }) => isCopied || !holders.includes(session))
     for (const range of this.#ranges) range.isJoined = false
   }
 

@@ -25,7 +25,7 @@ export interface Tells {
   /** From the gateway: the client is silent, and is to be asked whether it is there. */
   'stream.ping': { readonly stream: string }
   /** From the gateway: the client's connection is gone. */
-  'stream.lost': { readonly stream: string, readonly mayResume: boolean }
+  'stream.lost': { readonly stream: string, readonly mayResume: boolean, readonly isClosed?: boolean }
   /** From the home: bytes for the client, the body; on a WebSocket, messages of these lengths. */
   'stream.write': { readonly stream: string, readonly lengths?: readonly number[] | undefined }
   /** From the home: what the client asked for was so large: so many bytes count as if they had been read from it. */

@@ -67,6 +67,8 @@ export class Session implements SessionInfo {
   priority = 0
   /** RFC 6121 §2.2: it asked for the roster, and is pushed its changes. */
   isInterested = false
+  /** Its client has closed the stream in good order, and takes what was written before (RFC 6120 §4.4). */
+  isClosed = false
   /** Whom it sent presence directly (RFC 6121 §4.6), by full or bare address. */
   directed: Map<string, Jid> | undefined
   /** Where it can go on at another node: what its client's stanzas are counted from, and how many were taken. */

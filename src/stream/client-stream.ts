@@ -135,7 +135,10 @@ export class ClientStream implements GatewayStream {
   }
 
   #take (part: Frame | StreamStart | StreamEnd): void | Promise<void> {
-    if (part.kind === 'end') return this.close()
+    if (part.kind === 'end') {
+      this.#seat?.closed()
+      return this.close()
+    }
     if (part.kind === 'start') return this.#open(part)
     if (!this.#host) throw new StreamError('bad-format', 'there is no stream yet')
     return this.#seat ? this.#seat.take(part) : this.#negotiation?.take(part)

@@ -100,6 +100,7 @@ export class RemoteSeat implements Seat {
   readonly id: string
   readonly #gateway: Gateway
   readonly #stream: GatewayStream
+  #isClosed = false
   #jid: Jid | undefined
   /** What was to be written before the client knew that it is bound. */
   #early: (() => void)[] | undefined = []
@@ -212,11 +213,15 @@ export class RemoteSeat implements Seat {
     if (this.#jid) this.close(new StreamError('internal-server-error', 'the session\'s node is gone: come back and go on'))
   }
 
+  closed (): void {
+    this.#isClosed = true
+  }
+
   /** The client's stream is gone, and the home hears of it after what the client sent. */
   lost (mayResume: boolean): void {
     if (this.#isLeft) return
     this.leave()
-    this.#gateway.bus.tell(this.home, 'stream.lost', { stream: this.id, mayResume })
+    this.#gateway.bus.tell(this.home, 'stream.lost', { stream: this.id, mayResume, isClosed: this.#isClosed })
   }
 
   /** There is nothing to be relayed any more, and the home knows. */

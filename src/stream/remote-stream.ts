@@ -140,8 +140,9 @@ export class RemoteStream implements NegotiatedStream {
   }
 
   /** The client's connection is gone. What it had sent is dealt with first. */
-  lost (mayResume: boolean): void {
+  lost (mayResume: boolean, isClosed = false): void {
     if (this.#isClosed) return
+    if (isClosed) this.#seat?.closed()
     this.#loss = { mayResume }
     this.#wake()
     if (!this.#isBusy) this.#finish(mayResume)

@@ -32,7 +32,7 @@ export class RemoteStreams {
     bus.hear('stream.element', (gateway, { stream }, element) => { this.#find(gateway, stream)?.take(element) })
     bus.hear('stream.read', (gateway, { stream, bytes }) => { this.#find(gateway, stream)?.read(bytes) })
     bus.hear('stream.ping', (gateway, { stream }) => { this.#find(gateway, stream)?.ping() })
-    bus.hear('stream.lost', (gateway, { stream, mayResume }) => { this.#find(gateway, stream)?.lost(mayResume) })
+    bus.hear('stream.lost', (gateway, { stream, mayResume, isClosed }) => { this.#find(gateway, stream)?.lost(mayResume, isClosed) })
     bus.whenBroken(gateway => { for (const stream of this.#byGateway.get(gateway)?.values() ?? []) stream.lost(true) })
   }
 

@@ -21,6 +21,8 @@ export interface Seat {
   take (frame: Frame): void | Promise<void>
   /** Asks a client that is silent whether it is there. */
   ping (): void
+  /** The client closes its stream in good order; `lost` follows. */
+  closed (): void
   /** The stream is gone. */
   lost (mayResume: boolean): void
 }

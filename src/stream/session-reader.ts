@@ -64,6 +64,10 @@ export class SessionReader implements Seat {
     this.session.deliver(iq('get', { from: Jid.parse(jid.domain), to: jid, id: randomId() }, PING))
   }
 
+  closed (): void {
+    this.session.isClosed = true
+  }
+
   lost (mayResume: boolean): void {
     this.#parts.lost(this.session, this.#stream, mayResume)
   }

@@ -221,6 +221,12 @@ export class Client {
     }
   }
 
+  /** It closes its stream in good order. */
+  closes (): void {
+    this.session.isClosed = true
+    this.leaves(false)
+  }
+
   /** Its stream is gone, without a word. */
   leaves (mayResume = true): void {
     if (this.#stream) this.#lose(this.#stream, mayResume)
