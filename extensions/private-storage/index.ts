@@ -1,7 +1,7 @@
 /** XEP-0049: Private XML Storage. Keeps one element per name and namespace for an account's own devices. */
 import { z } from 'zod'
 import { el, extension, StanzaError, Turns, Written } from '../../src/extension/api.ts'
-import type { Database, Element } from '../../src/extension/api.ts'
+import type { Database } from '../../src/extension/api.ts'
 
 const NS = 'jabber:iq:private'
 
@@ -19,9 +19,10 @@ export const privateStorage = extension({
     const turns = new Turns()
 
     host.feature(NS)
-    host.iq({ type: 'get', to: ['own-account'], name: 'query', ns: NS }, async ({ to, payload }) => {
-      const wanted = onlyChild(payload)
-      const [name, ns] = [wanted.getName(), wanted.getNS() ?? '']
+    host.iq({ type: 'get', to: ['own-account'], name: 'query', ns: NS }, async ({ to, written }) => {
+      const [wanted] = written.children(1) ?? []
+      if (!wanted) throw new StanzaError('bad-request', 'a query names one element')
+      const { name, ns } = wanted
       checkNamespace(ns)
       const [row] = await host.db.query<{ element: string }>(
         'select element from private_element where owner = $1 and name = $2 and ns = $3', [to.toString(), name, ns])
@@ -55,12 +56,6 @@ async function keep (db: Database, owner: string, elements: readonly Written[], 
   const [kept] = await db.query<{ readonly bytes: number }>(
     'select sum(octet_length(element)) as bytes from private_element where owner = $1', [owner])
   if (kept && kept.bytes > most) throw new StanzaError('resource-constraint', `there is room for ${most} bytes`)
-}
-
-function onlyChild (query: Element): Element {
-  const [child, ...more] = query.getChildElements()
-  if (!child || more.length > 0) throw new StanzaError('bad-request', 'a query names one element')
-  return child
 }
 
 function checkNamespace (ns: string): void {

@@ -21,7 +21,7 @@ function destroyPayload (said: Element): Element {
 /** Takes everybody out, without a word to the others, and ends the room. */
 export async function destroy (muc: Muc, room: Room, said: Element): Promise<void> {
   await muc.end(room)
-  await dismiss(muc, room, { besides: destroyPayload(said).toString() })
+  await dismiss(muc, room, { besides: destroyPayload(said).toString(NS_MUC_USER) })
 }
 
 /** §11.2: takes everybody out because the server ends; the room remains. */
