@@ -36,9 +36,11 @@ import type { Homes, Others, Records, RoomRecords, Snapshot } from './session/ho
 import type { Session, SessionStream } from './session/session.ts'
 import type { Database } from './storage/database.ts'
 import { Reading } from './storage/reading.ts'
+import { serverSecret } from './storage/server-secret.ts'
 import { StreamTable } from './stream/stream-table.ts'
 import type { Element } from './xml/element.ts'
 import { NS_SESSION } from './xmpp/ns.ts'
+import { ArchiveKeys } from './xmpp/archive-ids.ts'
 import { WorthTable } from './xmpp/worth.ts'
 
 /** An extension that is on, with the options that its schema made. */
@@ -102,17 +104,18 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const rosters = new Rosters(rosterStore(db), options.roster)
   const worth = new WorthTable()
   const durables = new Durables(stages, events)
-  const accounts = createAccounts(options, { stages, store, events, durables })
+  const archiveKeys = new ArchiveKeys(() => serverSecret(db, 'archive-ids'))
+  const accounts = createAccounts(options, { stages, store, events, durables, archiveKeys })
   cluster?.records.start(account => durables.snapshot(account))
   const presences = new Presences(rosters, router, events, log, options.presenceBytes)
   const incoming = new Incoming({
-    accounts, stages, router, presences, worth, homes: cluster?.homes,
+    accounts, stages, router, presences, worth, archiveKeys, homes: cluster?.homes,
     isTaken: (message, account) => events.isTaken(message, account),
   })
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
-  const rooms = createRooms(options, { router, stages, iqs, events, disco, accounts: knownAccounts(accounts, store) })
+  const rooms = createRooms(options, { router, stages, iqs, events, disco, archiveKeys, accounts: knownAccounts(accounts, store) })
   const parts = {
-    rooms, worth, keepWith: new Map<string, KeepWith>(), commandTable: new Commands(disco), hosts, db, messageDb: pools.messages, reading: new Reading(pools.reading), log, stages, iqs, events, streams,
+    rooms, worth, keepWith: new Map<string, KeepWith>(), commandTable: new Commands(disco), hosts, db, messageDb: pools.messages, reading: new Reading(pools.reading), archiveKeys, log, stages, iqs, events, streams,
     disco, router, rosters, accounts, incoming, durables, records: cluster?.records, homes: cluster?.homes, others: cluster?.others,
     answerers: new Map<string, OthersAnswer>(), commands,
   }
@@ -132,12 +135,13 @@ export async function createCore (options: CoreOptions): Promise<Core> {
 
 function createAccounts (
   { cluster, log }: CoreOptions,
-  { stages, store, events, durables }: Pick<Parts, 'stages' | 'events' | 'durables'> & { readonly store: AccountStore },
+  { stages, store, events, durables, archiveKeys }: Pick<Parts, 'stages' | 'events' | 'durables' | 'archiveKeys'> & { readonly store: AccountStore },
 ): Accounts {
   return new Accounts({
     log,
     stages,
-    exists: jid => store.exists(jid),
+    archiveKeys,
+    lifeOf: jid => store.lifeOf(jid),
     ended: session => { events.ended(session) },
     cluster: cluster && {
       ...cluster,
@@ -150,7 +154,7 @@ function createAccounts (
 
 function createRooms (
   { db, log, hosts, muc: limits, cluster }: CoreOptions,
-  parts: Pick<RoomsParts, 'router' | 'stages' | 'iqs' | 'events' | 'disco' | 'accounts'>,
+  parts: Pick<RoomsParts, 'router' | 'stages' | 'iqs' | 'events' | 'disco' | 'accounts' | 'archiveKeys'>,
 ): Rooms {
   return new Rooms({ ...parts, db, log, hosts, limits, cluster })
 }
@@ -164,11 +168,16 @@ function knownAccounts (accounts: Accounts, store: AccountStore): RoomAccounts {
 }
 
 /** Each host is its accounts' and its rooms', accounts have presence and a roster, and other nodes' extensions an answer. */
-function serve ({ hosts, router, accounts, rosters, incoming, rooms, others, answerers }: Parts, presences: Presences): void {
+function serve (
+  { hosts, router, accounts, rosters, incoming, rooms, others, answerers, archiveKeys }: Parts, presences: Presences,
+): void {
   others?.answer((from, extension, text, body) => answerers.get(extension)?.(from, text, body) ?? '')
   router.setPresenceOutlet(presences)
   accounts.setPresences(presences)
   accounts.addData(rosters.slot)
+  const keys = { key: Symbol('archive keys'), load: () => archiveKeys.load() }
+  accounts.addData(keys)
+  rooms.addData(keys)
   for (const host of hosts) {
     router.serve(host, new ServedHost(router, incoming))
     router.serve(roomsDomain(host), rooms)

@@ -21,6 +21,7 @@ import type { Database } from './storage/database.ts'
 import { serverSecret } from './storage/server-secret.ts'
 import { neverRejects } from './util/background.ts'
 import type { Element } from './xml/element.ts'
+import type { ArchiveIds } from './xmpp/archive-ids.ts'
 import type { StanzaError } from './xmpp/errors.ts'
 import type { Jid } from './xmpp/jid.ts'
 import { presence as makePresence } from './xmpp/stanza.ts'
@@ -105,7 +106,7 @@ export class Host implements ExtensionHost {
   }
 
   handOverLate (account: Account, id: string, message: Message): void {
-    this.#parts.incoming.handOverLate(stamp(message, account.jid, id), account)
+    this.#parts.incoming.handOverLate(stamp(message, account, id), account)
   }
 
   iq<const Target extends IqTarget> (route: IqRoute<Target>, handler: IqHandler<Target>): void {
@@ -280,6 +281,15 @@ export class Host implements ExtensionHost {
 
   announce (room: Room, message: Message): void | Promise<void> {
     return this.#parts.rooms.announce(room, message)
+  }
+
+  hear (session: Session, message: Message): void {
+    session.hear(message, this.#parts.archiveKeys)
+  }
+
+  async roomArchiveIds (room: Jid): Promise<ArchiveIds> {
+    await this.#parts.archiveKeys.load()
+    return this.#parts.archiveKeys.ofRoom(room.toString())
   }
 
   secret (name: string): Promise<Buffer> {

@@ -16,6 +16,7 @@ import type { Homes, Others, Records } from './session/homes.ts'
 import type { Database } from './storage/database.ts'
 import type { Reading } from './storage/reading.ts'
 import type { StreamTable } from './stream/stream-table.ts'
+import type { ArchiveKeys } from './xmpp/archive-ids.ts'
 import type { WorthTable } from './xmpp/worth.ts'
 
 /** What an extension answers the same extension on another node. */
@@ -26,6 +27,7 @@ export interface Parts {
   readonly db: Database
   readonly messageDb: Database
   readonly reading: Reading
+  readonly archiveKeys: ArchiveKeys
   readonly log: Logger
   readonly stages: StageTable
   readonly iqs: IqTable

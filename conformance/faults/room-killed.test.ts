@@ -50,7 +50,7 @@ test.skipIf(!hasRedis()).each(PACES)('kill -9 of nodes under load, %d ms apart: 
   for (const receiver of receivers) expect(missing(senders, receiver)).toEqual([])
   expect(senders.map(({ acknowledged }) => acknowledged.size)).toEqual(senders.map(({ sent }) => sent))
   expect(senders.flatMap(({ wrong }) => wrong)).toEqual([])
-  expect(archive.map(({ id }) => Number(id))).toEqual(archive.map((_, at) => Number(archive[0]?.id) + at))
+  expect(new Set(archive.map(({ id }) => id)).size).toBe(archive.length)
   expect(new Set(archive.map(({ body }) => body)).size).toBe(archive.length)
   for (const receiver of receivers) expect(heard(receiver)).toEqual(archive)
   expect(sessions).toEqual(sessions.map(() => 1))

@@ -1,7 +1,9 @@
 /** XEP-0313: Message Archive Management. */
 import { describe, expect, test } from 'vitest'
+import { numbered, withIds } from '../../src/testing/archive-numbers.ts'
 import { world } from '../../src/testing/world.ts'
 import type { Client, World } from '../../src/testing/world.ts'
+import { Jid } from '../../src/xmpp/jid.ts'
 import { blocking } from '../blocking/index.ts'
 import { archive } from './index.ts'
 
@@ -25,13 +27,19 @@ function form (fields: Readonly<Record<string, string | readonly string[]>>): st
 }
 
 async function asks (client: Client, content = '', attributes = "queryid='q'"): Promise<string> {
-  const fin = await client.asks('set', `<query xmlns='${NS}' ${attributes}>${content}</query>`)
-  return String(fin)
+  const { account } = client.session
+  const fin = await client.asks('set', withIds(`<query xmlns='${NS}' ${attributes}>${content}</query>`, account))
+  return numbered(String(fin), account)
+}
+
+/** What it has received, with numbers in place of its archive's ids. */
+async function received (client: Client): Promise<readonly string[]> {
+  return (await client.received()).map(xml => numbered(xml, client.session.account))
 }
 
 /** What came as results: the id, and the text of the message. */
 async function results (client: Client): Promise<readonly string[]> {
-  return (await client.received()).map(xml =>
+  return (await received(client)).map(xml =>
     `${/<result [^>]*\bid='(\d+)'/.exec(xml)?.[1]} ${/<body>(.*?)<\/body>/.exec(xml)?.[1]}`)
 }
 
@@ -53,7 +61,7 @@ describe('what is kept', () => {
     await romeo.says('juliet@localhost', 'hist')
     await juliet.says('romeo@localhost', 'my lord')
 
-    expect(await juliet.received()).toEqual([
+    expect(await received(juliet)).toEqual([
       "<message from='romeo@localhost/orchard' to='juliet@localhost' type='chat'><body>hist</body>" +
       "<stanza-id xmlns='urn:xmpp:sid:0' by='juliet@localhost' id='1'/></message>"])
     expect(await archiveOf(juliet)).toEqual(['1 hist', '2 my lord'])
@@ -81,7 +89,7 @@ describe('what is kept', () => {
     await romeo.says('romeo@localhost', 'buy poison')
     await romeo.sends("<message type='chat'><body>to whom?</body></message>")
 
-    expect((await romeo.received()).map(xml => /<stanza-id.*/.exec(xml)?.[0])).toEqual([
+    expect((await received(romeo)).map(xml => /<stanza-id.*/.exec(xml)?.[0])).toEqual([
       "<stanza-id xmlns='urn:xmpp:sid:0' by='romeo@localhost' id='1'/></message>",
       "<stanza-id xmlns='urn:xmpp:sid:0' by='romeo@localhost' id='2'/></message>"])
     expect(await archiveOf(romeo)).toEqual(['1 buy poison', '2 to whom?'])
@@ -92,13 +100,13 @@ describe('what is kept', () => {
     const forged = ['romeo', 'juliet', 'JULIET', 'nurse', 'no body'].map(by => `<stanza-id xmlns='urn:xmpp:sid:0' by='${by}@localhost' id='99'/>`)
     await romeo.sends(`<message to='juliet@localhost'><body>hist</body>${forged.join('')}</message>`)
 
-    const [received] = await juliet.received()
+    const [given] = await received(juliet)
     await asks(juliet)
-    const [kept] = await juliet.received()
+    const [kept] = await received(juliet)
     await asks(romeo)
-    const [sent] = await romeo.received()
+    const [sent] = await received(romeo)
 
-    expect(received?.match(/(?<=by=')[^@]+@localhost' id='\d+/g)).toEqual([
+    expect(given?.match(/(?<=by=')[^@]+@localhost' id='\d+/g)).toEqual([
       "nurse@localhost' id='99", "no body@localhost' id='99", "juliet@localhost' id='1",
     ])
     expect(kept).not.toMatch(/by='(?:romeo|juliet)@localhost'/i)
@@ -121,6 +129,40 @@ describe('what is kept', () => {
 
     expect(await archiveOf(guest)).toEqual([])
     expect(await archiveOf(romeo)).toEqual(['1 who are you'])
+  })
+
+  test('is under ids that its owner\'s name is never given again, and that nobody else\'s archive knows', async () => {
+    const server = await world(archive)
+    const [romeo, juliet] = await stage(server)
+    await says(romeo, 'one', 'two', 'three')
+    const before = (await juliet.received()).map(xml => /<stanza-id [^>]*id='([^']*)'/.exec(xml)?.[1] ?? '')
+    await server.core.commands.remove(Jid.parse('juliet@localhost'))
+    const again = await server.client('juliet@localhost/balcony')
+    await again.sends('<presence/>')
+    await says(romeo, 'four', 'five', 'six', 'seven')
+
+    const after = (await again.received()).map(xml => /<stanza-id [^>]*id='([^']*)'/.exec(xml)?.[1] ?? '').filter(id => id !== '')
+
+    expect(after).toHaveLength(4)
+    expect(new Set([...before, ...after]).size).toBe(7)
+    for (const [client, id] of [...before.map(id => [again, id] as const), ...after.map(id => [romeo, id] as const), [again, '1'] as const]) {
+      const unknown = client.asks('set', `<query xmlns='${NS}'><set ${RSM}><after>${id}</after></set></query>`)
+      await expect(unknown, 'no page that leaves messages out').rejects.toThrow('item-not-found')
+    }
+  })
+
+  test('is found by the numbers that clients of an old account have seen', async () => {
+    const server = await world(archive)
+    await server.client('romeo@localhost/tomb')
+    await server.db.query('update account set had_numbers = true')
+    const restarted = await server.restarts()
+    const romeo = await restarted.client('romeo@localhost/orchard')
+    await says(romeo, 'one', 'two')
+    await romeo.received()
+
+    await romeo.asks('set', `<query xmlns='${NS}'><set ${RSM}><after>1</after></set></query>`)
+
+    expect(await results(romeo)).toEqual(['2 two'])
   })
 
   test('goes with the account, and does not come back with its name', async () => {
@@ -204,7 +246,7 @@ describe('a query', () => {
 
     const fin = await asks(juliet, '', "queryid='&lt;q&apos;'")
 
-    expect(await juliet.received()).toEqual([expect.stringMatching(new RegExp(
+    expect(await received(juliet)).toEqual([expect.stringMatching(new RegExp(
       "^<message from='juliet@localhost' to='juliet@localhost/balcony'>" +
       "<result xmlns='urn:xmpp:mam:2' queryid='&lt;q&apos;' id='1'><forwarded xmlns='urn:xmpp:forward:0'>" +
       "<delay xmlns='urn:xmpp:delay' stamp='\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z'/>" +
@@ -222,7 +264,7 @@ describe('a query', () => {
     await sent
 
     expect(fin).toContain('<count>1</count>')
-    expect(String(await romeo.asks('get', `<metadata xmlns='${NS}'/>`))).toContain("id='1'")
+    expect(numbered(String(await romeo.asks('get', `<metadata xmlns='${NS}'/>`)), romeo.session.account)).toContain("id='1'")
   })
 
   test('of an empty archive is complete', async () => {
@@ -371,7 +413,7 @@ test('the metadata say where the archive begins and ends, and nothing of an empt
   await says(romeo, ...'abc')
   await juliet.received()
 
-  expect(String(await romeo.asks('get', metadata))).toMatch(
+  expect(numbered(String(await romeo.asks('get', metadata)), romeo.session.account)).toMatch(
     /^<metadata xmlns='urn:xmpp:mam:2'><start id='1' timestamp='\d{4}-[^']*Z'\/><end id='3' timestamp='\d{4}-[^']*Z'\/><\/metadata>$/)
 })
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { extension } from '../../src/extension/api.ts'
 import type { Database } from '../../src/extension/api.ts'
-import { changes, enters, hears, owner, says } from '../../src/testing/rooms.ts'
+import { changes, enters, hears, leaves, owner, says } from '../../src/testing/rooms.ts'
 import { world } from '../../src/testing/world.ts'
 import type { Client } from '../../src/testing/world.ts'
 import { blocking } from '../blocking/index.ts'
@@ -99,6 +99,8 @@ test('what was said in a group, and turns out to be kept, reaches all, also who 
   const hag = await server.client('hag66@localhost/pda')
   await hag.sends('<presence/>')
   await changes(crone, [{ jid: 'hag66@localhost', affiliation: 'member' }])
+  await enters(hag, 'thirdwitch') // to be a member was not her own wish before
+  await leaves(hag, 'thirdwitch')
   await Promise.all([crone.received(), hag.received()])
   const { release } = await lock(server.db)
 

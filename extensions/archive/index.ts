@@ -1,6 +1,6 @@
 /**
  * XEP-0313: Message Archive Management. Keeps what passes an account's way, or a room's, before anybody gets it,
- * numbers it without gaps (the numbers are the ids of XEP-0359: Unique and Stable Stanza IDs), recognises what comes
+ * numbers it without gaps (others are told ids in their place, XEP-0359: Unique and Stable Stanza IDs), recognises what comes
  * again, and answers who may read it: by page (XEP-0059: Result Set Management), by preference (XEP-0441: Message
  * Archive Management Preferences), by word (XEP-0431: Full Text Search in MAM).
  */

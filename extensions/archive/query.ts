@@ -3,7 +3,7 @@
  * what the owner of an account's archive may ask. Nobody else is answered.
  */
 import { el, form, forwarded, messageWith, StanzaError } from '../../src/extension/api.ts'
-import type { Account, Database, Element, ExtensionHost, Jid, Message, Session } from '../../src/extension/api.ts'
+import type { Account, ArchiveIds, Database, Element, ExtensionHost, Jid, Keeper, Message, Session } from '../../src/extension/api.ts'
 import { countMessages, narrowToTimes, readEnds, readPage, readRange } from './pages.ts'
 import type { Kept, Page, Range } from './pages.ts'
 import { FULL_TEXT, NS, NS_RSM, readQuery } from './request.ts'
@@ -24,22 +24,22 @@ export function answerQueries (host: ExtensionHost, { maySearch, settled }: Quer
 
   host.iq({ ...own, type: 'get', name: 'query' }, (_request, session) => describeForm(extraFields(session)))
   host.iq({ ...own, type: 'set', name: 'query' }, async ({ payload }, session) => {
-    const query = readQuery(payload, extraFields(session))
+    const query = readQuery(payload, session.account.archiveIds, extraFields(session))
     comesForIt(session)
     const { account, jid } = session
     await settled(account) // RFC 6120 §10.1: what the client sent before its query comes before it
     await session.drained()
-    const { messages, fin } = await host.readFor(jid, db => answer(db, account.jid.toString(), query))
+    const { messages, fin } = await host.readFor(jid, db => answer(db, account, query))
     for (const kept of messages) {
       // The client has it with that, and need not be sent it again.
-      host.deliver(session, resultOf(kept, query.id, account.jid, jid).heldAs(String(kept.seq)))
+      host.deliver(session, resultOf(kept, query.id, account, jid).heldAs(String(kept.seq)))
     }
     return fin
   })
   host.iq({ ...own, type: 'get', name: 'metadata' }, async (_request, session) => {
     comesForIt(session)
     await settled(session.account)
-    return host.readFor(session.jid, db => describeEnds(db, session.account.jid.toString()))
+    return host.readFor(session.jid, db => describeEnds(db, session.account))
   })
   for (const [type, name] of [['get', 'query'], ['set', 'query'], ['get', 'metadata'], ['get', 'prefs'], ['set', 'prefs']] as const) {
     host.iq({ type, to: ['address'], name, ns: NS }, () => { throw new StanzaError('forbidden') }) // §8.1
@@ -55,14 +55,15 @@ export function fieldsOf (maySearch: boolean): readonly string[] {
 export interface Answer { readonly messages: readonly Kept[], readonly fin: Element }
 
 /** Reads what a query asks for, one statement after the other. */
-export async function answer (db: Database, owner: string, query: Query): Promise<Answer> {
+export async function answer (db: Database, { jid, archiveIds }: Keeper, query: Query): Promise<Answer> {
+  const owner = jid.toString()
   const { filter, page: { max, fromEnd } } = query
   const ranges = chooseRanges(await readRange(db, owner), query)
-  if (!ranges) return { messages: [], fin: describePage({ messages: [], isComplete: true }, 0) }
+  if (!ranges) return { messages: [], fin: describePage({ messages: [], isComplete: true }, 0, archiveIds) }
   const whole = await narrowToTimes(db, owner, ranges.whole, filter)
   const page = await readPage(db, owner, common(whole, ranges.page), filter, max, fromEnd)
   const count = await countMessages(db, owner, whole, filter)
-  return { messages: query.isFlipped ? page.messages.toReversed() : page.messages, fin: describePage(page, count) }
+  return { messages: query.isFlipped ? page.messages.toReversed() : page.messages, fin: describePage(page, count, archiveIds) }
 }
 
 /**
@@ -91,29 +92,29 @@ function common (one: Range, other: Range): Range {
 }
 
 /** A result of the query of that id, from an archive to who asked. */
-export function resultOf ({ seq, sentAt, stanza }: Kept, queryid: string | undefined, from: Jid, to: Jid): Message {
-  const result = el('result', NS, { queryid, id: String(seq) })
+export function resultOf ({ seq, sentAt, stanza }: Kept, queryid: string | undefined, { jid: from, archiveIds }: Keeper, to: Jid): Message {
+  const result = el('result', NS, { queryid, id: archiveIds.encode(seq) })
   return messageWith('normal', { from, to }, forwarded(result, Buffer.from(stanza), sentAt))
 }
 
 /** §5: the oldest message that an archive holds, and the newest. */
-export async function describeEnds (db: Database, owner: string): Promise<Element> {
-  const ends = await readEnds(db, owner)
-  return el('metadata', NS, {}, ends && describe('start', ends.first), ends && describe('end', ends.last))
+export async function describeEnds (db: Database, { jid, archiveIds }: Keeper): Promise<Element> {
+  const ends = await readEnds(db, jid.toString())
+  return el('metadata', NS, {}, ends && describe('start', ends.first, archiveIds), ends && describe('end', ends.last, archiveIds))
 }
 
 // §4.3.2, and XEP-0059 §2.2: the ends of the page are those of the archive's order, also where it was sent flipped.
-function describePage ({ messages, isComplete }: Page, count: number | undefined): Element {
+function describePage ({ messages, isComplete }: Page, count: number | undefined, ids: ArchiveIds): Element {
   const id = (name: string, message: Kept | undefined): Element | undefined =>
-    message && el(name, undefined, {}, String(message.seq))
+    message && el(name, undefined, {}, ids.encode(message.seq))
   return el('fin', NS, { complete: isComplete ? 'true' : undefined },
     el('set', NS_RSM, {},
       id('first', messages[0]), id('last', messages.at(-1)),
       count === undefined ? undefined : el('count', undefined, {}, String(count))))
 }
 
-function describe (name: string, { seq, sentAt }: Kept): Element {
-  return el(name, undefined, { id: String(seq), timestamp: new Date(sentAt).toISOString() })
+function describe (name: string, { seq, sentAt }: Kept, ids: ArchiveIds): Element {
+  return el(name, undefined, { id: ids.encode(seq), timestamp: new Date(sentAt).toISOString() })
 }
 
 /** §4.1.5: what a query may hold. */

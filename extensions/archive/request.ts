@@ -1,6 +1,6 @@
 /** A query as a client writes it (XEP-0313 §4): the form with its filters, the page (XEP-0059), and how it is sent. */
 import { escapeAttribute, formValues, Jid, JidError, StanzaError } from '../../src/extension/api.ts'
-import type { Element } from '../../src/extension/api.ts'
+import type { ArchiveIds, Element } from '../../src/extension/api.ts'
 import { peerKey } from './draft.ts'
 import type { Filter } from './pages.ts'
 
@@ -15,7 +15,7 @@ const MAX_PAGE = 250
 const MAX_WORDS = 32
 const MAX_WORDS_BYTES = 512
 
-/** What is asked for; ids are those of the archive. */
+/** What is asked for; ids are the numbers of the archive by now. */
 export interface Query {
   readonly id: string | undefined
   readonly filter: Filter
@@ -36,8 +36,13 @@ export interface PageRequest {
 /** What of an archive has to do with that address. */
 export type FilterOf = (jid: Jid) => Pick<Filter, 'peer' | 'resource'>
 
-/** Reads a query whose form may have these fields besides those that every archive knows. */
-export function readQuery (query: Element, extraFields: readonly string[], filterOf: FilterOf = conversationWith): Query {
+type Ids = Pick<ArchiveIds, 'decode'>
+
+/**
+ * Reads a query whose form may have these fields besides those that every archive knows. Throws StanzaError
+ * item-not-found where it has an id that is not one of the archive's.
+ */
+export function readQuery (query: Element, ids: Ids, extraFields: readonly string[], filterOf: FilterOf = conversationWith): Query {
   if (query.attrs.node !== undefined) throw new StanzaError('item-not-found', 'there are no nodes here')
   const x = query.getChild('x', NS_FORMS)
   const fields = x ? formValues(x) : new Map<string, readonly string[]>()
@@ -53,12 +58,12 @@ export function readQuery (query: Element, extraFields: readonly string[], filte
       ...peerOf(value('with'), filterOf),
       start: timeOf(value('start')),
       end: timeOf(value('end')),
-      ids: fields.get('ids')?.length ? fields.get('ids')?.map(idOf) : undefined,
+      ids: fields.get('ids')?.length ? fields.get('ids')?.map(id => numberOf(id, ids)) : undefined,
       words: wordsOf(value(FULL_TEXT)),
     },
-    afterId: optionalId(value('after-id')),
-    beforeId: optionalId(value('before-id')),
-    page: pageOf(query.getChild('set', NS_RSM)),
+    afterId: optionalId(value('after-id'), ids),
+    beforeId: optionalId(value('before-id'), ids),
+    page: pageOf(query.getChild('set', NS_RSM), ids),
     isFlipped: query.getChild('flip-page', NS) !== undefined,
   }
 }
@@ -100,16 +105,17 @@ function timeOf (text: string | undefined): number | undefined {
   return time
 }
 
-function optionalId (text: string | undefined): number | undefined {
-  return text === undefined ? undefined : idOf(text)
+function optionalId (text: string | undefined, ids: Ids): number | undefined {
+  return text === undefined ? undefined : numberOf(text, ids)
 }
 
-function idOf (text: string): number {
-  if (!/^[1-9]\d{0,14}$/.test(text)) throw new StanzaError('item-not-found', 'the archive has no such id')
-  return Number(text)
+function numberOf (id: string, ids: Ids): number {
+  const number = ids.decode(id)
+  if (number === undefined) throw new StanzaError('item-not-found', 'the archive has no such id')
+  return number
 }
 
-function pageOf (set: Element | undefined): PageRequest {
+function pageOf (set: Element | undefined, ids: Ids): PageRequest {
   if (set?.getChild('index', NS_RSM)) throw new StanzaError('feature-not-implemented', 'pages are asked for by id')
   const max = set?.getChildText('max', NS_RSM) ?? undefined
   if (max !== undefined && !/^\d{1,9}$/.test(max)) throw new StanzaError('bad-request', 'a page has a number of messages')
@@ -117,8 +123,8 @@ function pageOf (set: Element | undefined): PageRequest {
   const after = set?.getChildText('after', NS_RSM) ?? undefined
   return {
     max: Math.min(MAX_PAGE, max === undefined ? DEFAULT_PAGE : Number(max)),
-    after: optionalId(after || undefined),
-    before: optionalId(before || undefined),
+    after: optionalId(after || undefined, ids),
+    before: optionalId(before || undefined, ids),
     fromEnd: before !== undefined, // XEP-0059 §2.5: an empty one asks for the last page
   }
 }

@@ -68,15 +68,15 @@ async function remember (host: ExtensionHost, room: Room, archives: RoomData<Arc
   room.history.replace(messages.flatMap(({ seq, sentAt, stanza }) => {
     const message = stanza === '' ? undefined : storedStanza(stanza)
     if (message?.kind !== 'message' || !message.has('body', 'jabber:client')) return []
-    return { message: stamp(message, room.jid, String(seq)).withPayload(delay(sentAt, room.jid.toString())), at: sentAt }
+    return { message: stamp(message, room, String(seq)).withPayload(delay(sentAt, room.jid.toString())), at: sentAt }
   }))
 }
 
-async function readUnspread (host: ExtensionHost, { jid }: Room, since: number): Promise<readonly Message[]> {
-  const rows = await readBehind(host.db, jid.toString(), since)
+async function readUnspread (host: ExtensionHost, room: Room, since: number): Promise<readonly Message[]> {
+  const rows = await readBehind(host.db, room.jid.toString(), since)
   return rows.flatMap(({ seq, stanza }) => {
     const message = storedStanza(stanza)
-    return message.kind === 'message' ? stamp(message, jid, String(seq)) : []
+    return message.kind === 'message' ? stamp(message, room, String(seq)) : []
   })
 }
 
@@ -101,16 +101,16 @@ function answerVisitors (host: ExtensionHost, archives: RoomData<Archive>, { may
   })
   host.iq({ ...route, type: 'set', name: 'query' }, async ({ payload, from }, { room }) => {
     checkReader(room, from)
-    const query = readQuery(payload, extraFields(room), authorIn(room, from))
+    const query = readQuery(payload, room.archiveIds, extraFields(room), authorIn(room, from))
     await archives.of(room).settled()
-    const { messages, fin } = await host.readFor(from, db => answer(db, room.jid.toString(), query))
-    for (const kept of messages) host.route(resultOf(asSeenBy(room, from, kept), query.id, room.jid, from))
+    const { messages, fin } = await host.readFor(from, db => answer(db, room, query))
+    for (const kept of messages) host.route(resultOf(asSeenBy(room, from, kept), query.id, room, from))
     return fin
   })
   host.iq({ ...route, type: 'get', name: 'metadata' }, async ({ from }, { room }) => {
     checkReader(room, from)
     await archives.of(room).settled()
-    return host.readFor(from, db => describeEnds(db, room.jid.toString()))
+    return host.readFor(from, db => describeEnds(db, room))
   })
 }
 

@@ -12,7 +12,6 @@ const NS = 'urn:heliograph:group-status:0'
 const NS_RECEIPTS = 'urn:xmpp:receipts'
 const NS_MARKERS = 'urn:xmpp:chat-markers:0'
 const SAVE_MS = 1000
-const ID = /^[1-9]\d{0,14}$/
 
 export const groupStatus = extension({
   name: 'group-status',
@@ -50,12 +49,13 @@ export const groupStatus = extension({
 })
 
 /** Whether the message says how far its sender has got: of a member that is remembered. */
-function note (positions: Positions, message: Message, { jid }: Room, { account, affiliation }: Occupant): boolean {
+function note (positions: Positions, message: Message, { jid, archiveIds }: Room, { account, affiliation }: Occupant): boolean {
   const displayed = idIn(message, 'displayed', NS_MARKERS)
   const delivered = displayed ?? idIn(message, 'received', NS_RECEIPTS)
   if (delivered === undefined) return false
-  if (affiliation !== 'none' && ID.test(delivered)) {
-    positions.move(jid.toString(), account.toString(), Number(delivered), displayed === undefined ? 0 : Number(delivered))
+  const number = archiveIds.decode(delivered)
+  if (affiliation !== 'none' && number !== undefined) {
+    positions.move(jid.toString(), account.toString(), number, displayed === undefined ? 0 : number)
   }
   return true
 }
@@ -74,7 +74,8 @@ function answer (host: ExtensionHost, save: () => Promise<void>): void {
     const { id } = payload.attrs
     if (id === undefined) throw new StanzaError('bad-request', 'of which message?')
     await save()
-    const count = ID.test(id) ? await host.readFor(from, db => countAt(db, room.jid.toString(), Number(id))) : undefined
+    const number = room.archiveIds.decode(id)
+    const count = number === undefined ? undefined : await host.readFor(from, db => countAt(db, room.jid.toString(), number))
     if (!count) throw new StanzaError('item-not-found', 'the archive has no such id')
     const { members, delivered, displayed } = count
     return el('status', NS, { id, members: String(members), delivered: String(delivered), displayed: String(displayed) })

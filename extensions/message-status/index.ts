@@ -46,7 +46,7 @@ export const messageStatus = extension({
       const peer = addressOf(payload.attrs.with)
       await Promise.all([save(), saveAtHomeOf(host, peer)])
       const { delivered, displayed } = await host.readFor(jid, db => readStatus(db, account.jid.toString(), peer.toString()))
-      return el('status', NS, { with: peer.toString(), delivered: idOf(delivered), displayed: idOf(displayed) })
+      return el('status', NS, { with: peer.toString(), delivered: idOf(account, delivered), displayed: idOf(account, displayed) })
     })
   },
 })
@@ -78,9 +78,8 @@ function noteWord (heard: Heard, message: Message, account: Account): void {
   if (displayed !== undefined) heard.displayed(account.jid.toString(), from.bare.toString(), displayed)
 }
 
-/** As ids of the archive are written. */
-function idOf (seq: number): string | undefined {
-  return seq === 0 ? undefined : String(seq)
+function idOf ({ archiveIds }: Account, seq: number): string | undefined {
+  return seq === 0 ? undefined : archiveIds.encode(seq)
 }
 
 function addressOf (text: string | undefined): Jid {

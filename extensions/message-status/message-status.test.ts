@@ -16,7 +16,8 @@ const EXTENSIONS = [archive, offline, streamManagement, receipts, chatMarkers, m
 async function status (client: Client, peer = 'juliet@localhost'): Promise<unknown> {
   await client.received()
   const { delivered, displayed } = (await client.asks('get', `<status xmlns='urn:heliograph:status:0' with='${peer}'/>`))?.attrs ?? {}
-  return { delivered, displayed }
+  const number = (id: string | undefined): string | undefined => id && String(client.session.account.archiveIds.decode(id))
+  return { delivered: number(delivered), displayed: number(displayed) }
 }
 
 async function sends (client: Client, ...ids: readonly string[]): Promise<void> {

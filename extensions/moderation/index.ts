@@ -9,9 +9,6 @@ const NS = 'urn:xmpp:message-moderate:1'
 const NS_RETRACT = 'urn:xmpp:message-retract:1'
 const NS_OCCUPANT_ID = 'urn:xmpp:occupant-id:0'
 
-/** A number of an archive. */
-const ID = /^[1-9]\d{0,14}$/
-
 export const moderation = extension({
   name: 'moderation',
   xeps: ['0425@0.3.0'],
@@ -29,7 +26,8 @@ async function retract (host: ExtensionHost, { payload, from }: IqRequest, visit
   if (room.roleOf(from) !== 'moderator') throw new StanzaError('forbidden', 'only for moderators')
   const { id } = payload.attrs
   if (id === undefined || !payload.getChild('retract', NS_RETRACT)) throw new StanzaError('bad-request', 'nothing to retract')
-  if (!ID.test(id) || !await host.readFor(from, db => isKept(db, room.jid, Number(id)))) throw new StanzaError('item-not-found')
+  const number = room.archiveIds.decode(id)
+  if (number === undefined || !await host.readFor(from, db => isKept(db, room.jid, number))) throw new StanzaError('item-not-found')
   const reason = payload.getChildText('reason', NS)
   await host.announce(room, message('groupchat', { from: room.jid, id: randomId() },
     el('retract', NS_RETRACT, { id }, moderated(host, room, visitor),

@@ -1,5 +1,6 @@
 /** XEP-0160: Best Practices for Handling Offline Messages. */
 import { describe, expect, test } from 'vitest'
+import { numbered } from '../../src/testing/archive-numbers.ts'
 import { online } from '../../src/testing/online.ts'
 import { world } from '../../src/testing/world.ts'
 import type { Client, World } from '../../src/testing/world.ts'
@@ -48,7 +49,7 @@ test('what came while nobody was there comes at the next login, in order, with d
     "^<message from='romeo@localhost/orchard' to='juliet@localhost' type='chat'>" +
     `<body>${body}</body><delay xmlns='urn:xmpp:delay' from='localhost' stamp='\\d{4}-[^']*Z'/>` +
     `<stanza-id xmlns='urn:xmpp:sid:0' by='juliet@localhost' id='${id}'/></message>$`))
-  const [, ...messages] = await juliet.received()
+  const [, ...messages] = (await juliet.received()).map(xml => numbered(xml, juliet.session.account))
   expect(messages).toEqual([message('one', 1), message('two', 2)])
   expect(await romeo.received()).toEqual([])
 })

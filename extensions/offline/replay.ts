@@ -91,7 +91,7 @@ export class Replay {
       this.#due.delete(seq)
       if (!this.#undelivered.isFor(seq, this.#session)) continue
       const message = storedStanza(stanza) as Message
-      this.#session.deliver(stamp(message.withPayload(delay(sentAt, jid.domain)), account.jid, String(seq)))
+      this.#session.deliver(stamp(message.withPayload(delay(sentAt, jid.domain)), account, String(seq)))
     }
     this.#isPassing = false
   }

@@ -6,7 +6,7 @@
 import { extension, FairQueue, form, FullError, Jid, neverRejects, StanzaError } from '../../src/extension/api.ts'
 import type { ExtensionHost, Message, Stanza } from '../../src/extension/api.ts'
 import { awaitRetractions, carryOut, readWaiting, remove } from './store.ts'
-import type { Entombed, Place } from './store.ts'
+import type { Entombed, NumberOf, Place } from './store.ts'
 
 const NS = 'urn:xmpp:message-retract:1'
 
@@ -20,7 +20,6 @@ const MAX_WAITING = 200
 const MAX_AT_START = 1000
 
 const NODE = 'urn:heliograph:retraction:delete'
-const ID = /^[1-9]\d{0,14}$/
 const MAX_IDS = 100
 
 export const retraction = extension({
@@ -71,19 +70,25 @@ function authorOf ({ roomDomains }: ExtensionHost, { from }: Stanza): Jid | unde
  */
 async function inTurn (host: ExtensionHost, queue: FairQueue, author: string, place: Place): Promise<void> {
   try {
-    for (const entombed of await queue.run(author, () => carryOut(host.db, place))) await forgetInRoom(host, entombed)
+    for (const entombed of await queue.run(author, () => carryOut(host.db, place, roomNumbers(host)))) await forgetInRoom(host, entombed)
   } catch (error) { // the database's, or too many wait: the next time, then
     if (!(error instanceof FullError)) host.log.error({ err: error }, 'a message that was retracted could not be replaced')
   }
 }
 
+/** Which number of a room's archive an id stands for. */
+function roomNumbers (host: ExtensionHost): NumberOf {
+  return async (room, id) => (await host.roomArchiveIds(Jid.parse(room))).decode(id)
+}
+
 /** What the end of the server before this one left. */
-async function carryOutAtStart ({ db, log }: ExtensionHost): Promise<void> {
+async function carryOutAtStart (host: ExtensionHost): Promise<void> {
+  const { db, log } = host
   const failed = (error: unknown): void => { // the database's, or one of them can't be carried out: the next time, then
     log.error({ err: error }, 'a message that was retracted could not be replaced')
   }
   try {
-    for (const place of await readWaiting(db, MAX_AT_START)) await carryOut(db, place).catch(failed)
+    for (const place of await readWaiting(db, MAX_AT_START)) await carryOut(db, place, roomNumbers(host)).catch(failed)
   } catch (error) { // the database's
     failed(error)
   }
@@ -107,9 +112,10 @@ function offerRemoval (host: ExtensionHost, queue: FairQueue): void {
     form: form('form', NODE, [{ name: 'ids', values: [], type: 'text-multi', label: 'Ids of the messages in the archive, one a line' }]),
     async run (values, { account }) {
       const ids = values.get('ids') ?? []
-      if (ids.length > MAX_IDS || !ids.every(id => ID.test(id))) throw new StanzaError('bad-request', 'these are not ids')
+      const numbers = ids.flatMap(id => account.archiveIds.decode(id) ?? [])
+      if (ids.length > MAX_IDS || numbers.length < ids.length) throw new StanzaError('bad-request', 'these are not ids')
       if (queue.isFull(account.jid.toString())) throw new StanzaError('resource-constraint', 'too many of your retractions wait')
-      const count = await queue.run(account.jid.toString(), () => remove(host.db, account.jid, ids.map(Number), Date.now()))
+      const count = await queue.run(account.jid.toString(), () => remove(host.db, account.jid, numbers, Date.now()))
       return `${count} deleted`
     },
   })

@@ -197,7 +197,7 @@ describe('a command (XEP-0050)', () => {
     await romeo.sends(says('one', '<body>hush</body>'))
     await romeo.sends(says('two', '<body>hark</body>'))
 
-    const done = await romeo.asks('set', command('1'))
+    const done = await romeo.asks('set', command(romeo.session.account.archiveIds.encode(1)))
 
     expect(done?.attrs.status).toBe('completed')
     expect(await kept(server, 'romeo@localhost')).toEqual([expect.stringMatching(/^<retracted [^>]*by='romeo@localhost'/), '<body>hark</body>'])

@@ -10,9 +10,6 @@ const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
 /** How far back in a conversation a message can be retracted. */
 const MAX_BACK = 5000
 
-/** A number of an archive. */
-const SEQ = /^[1-9]\d{0,14}$/
-
 /** Messages of one id that are looked at for whose they are: as many as a room's occupants may choose by chance. */
 const MAX_NAMESAKES = 20
 
@@ -60,6 +57,9 @@ export interface Entombed { readonly owner: string, readonly seqs: readonly numb
 /** A retraction that waits, or without a number all that wait of those that the archive's owner has sent. */
 export interface Place { readonly owner: string, readonly seq?: number | undefined }
 
+/** Which number of the owner's archive an id stands for. */
+export type NumberOf = (owner: string, id: string) => Promise<number | undefined>
+
 /** Some of those that wait, `most` at most. */
 export async function readWaiting (db: Database, most: number): Promise<readonly Place[]> {
   return await db.query<Place>('select owner, seq from retraction_waiting order by owner, seq limit $1', [most])
@@ -69,30 +69,33 @@ export async function readWaiting (db: Database, most: number): Promise<readonly
  * Puts tombstones in the place of what is retracted, and of its corrections, where the retraction waits and is still
  * kept.
  */
-export async function carryOut (db: Database, { owner, seq }: Place): Promise<readonly Entombed[]> {
+export async function carryOut (db: Database, { owner, seq }: Place, numberOf: NumberOf): Promise<readonly Entombed[]> {
   const rows = await db.query<WaitingRow>(`
     select owner, seq, peer, is_sent as "isSent", sent_at as at, nullif(stanza, '') as stanza
     from retraction_waiting left join archive_message using (owner, seq)
     where owner = $1 and (seq = $2 or ($2 is null and is_sent)) order by seq`, [owner, seq ?? null])
   const entombed: Entombed[] = []
-  for (const row of rows) entombed.push({ owner, seqs: await carryOutOne(db, row) })
+  for (const row of rows) entombed.push({ owner, seqs: await carryOutOne(db, row, numberOf) })
   return entombed
 }
 
-async function carryOutOne (db: Database, { owner, seq, peer, isSent, at, stanza }: WaitingRow): Promise<readonly number[]> {
+async function carryOutOne (
+  db: Database, { owner, seq, peer, isSent, at, stanza }: WaitingRow, numberOf: NumberOf,
+): Promise<readonly number[]> {
   return await db.transaction(async tx => {
-    const seqs = stanza === null ? [] : await entomb(tx, { owner, seq, peer, isSent, at, message: storedStanza(stanza) as Message })
+    const retraction = stanza === null ? undefined : { owner, seq, peer, isSent, at, message: storedStanza(stanza) as Message }
+    const seqs = retraction ? await entomb(tx, retraction, numberOf) : []
     await tx.query('delete from retraction_waiting where owner = $1 and seq = $2', [owner, seq])
     return seqs
   })
 }
 
-async function entomb (db: Database, retraction: Retraction): Promise<readonly number[]> {
+async function entomb (db: Database, retraction: Retraction, numberOf: NumberOf): Promise<readonly number[]> {
   const { owner, message: { id: ownId, type } } = retraction
   const retract = retraction.message.payload('retract', NS)
   const id = retract?.attrs.id
   if (id === undefined) return []
-  const original = type === 'groupchat' ? await findInRoom(db, retraction, id) : await findInConversation(db, retraction, id)
+  const original = type === 'groupchat' ? await findInRoom(db, retraction, await numberOf(owner, id)) : await findInConversation(db, retraction, id)
   if (!original) return []
   // XEP-0425 §5: with who took it back, and why, where that was not its author.
   const besides = isOfRoom(retraction) ? retract?.getChildElements() : undefined
@@ -127,10 +130,10 @@ async function findInConversation (db: Database, retraction: Retraction, id: str
 }
 
 /** XEP-0424 §5.1: the same by the id that the room gave it; what the room takes back may be anybody's (XEP-0425). */
-async function findInRoom (db: Database, retraction: Retraction, id: string): Promise<Found | undefined> {
-  if (!SEQ.test(id)) return
+async function findInRoom (db: Database, retraction: Retraction, number: number | undefined): Promise<Found | undefined> {
+  if (number === undefined) return
   const [row] = await db.query<Row & { readonly peer: string }>(
-    "select seq, peer, stanza from archive_message where owner = $1 and seq = $2 and stanza <> ''", [retraction.owner, Number(id)])
+    "select seq, peer, stanza from archive_message where owner = $1 and seq = $2 and stanza <> ''", [retraction.owner, number])
   if (!row || (row.peer !== retraction.peer && !isOfRoom(retraction))) return
   const original = foundIn(row, row.peer)
   return isOfRoom(retraction) || isNoRetraction(original) ? original : undefined // the room: whatever it calls itself

@@ -3,7 +3,7 @@
  * client was sent and has not acknowledged, and the counts of both sides.
  */
 import { storedStanza } from '../../src/extension/api.ts'
-import type { Account, ExtensionHost, Note, Session } from '../../src/extension/api.ts'
+import type { Account, ExtensionHost, Message, Note, Session } from '../../src/extension/api.ts'
 import { AckQueue, delayed } from './ack-queue.ts'
 import type { Sent } from './ack-queue.ts'
 import type { Counts, ManagedSession, Noter, Terms } from './managed-session.ts'
@@ -25,10 +25,11 @@ export function outliveNodes (
   host: ExtensionHost, sessions: ReadonlyMap<Session, ManagedSession>,
   manage: (session: Session, terms: Terms, counts: Counts) => void,
 ): Noter | undefined {
+  const hear = (session: Session, message: Message): void => { host.hear(session, message) }
   const note = host.durable({
     save: account => account.sessions.flatMap(session => save(session, sessions.get(session))),
     restore: (account, saved, notes) => {
-      for (const state of (saved ?? []) as readonly Saved[]) restore(account, state, notes, manage) // as `save` gave it
+      for (const state of (saved ?? []) as readonly Saved[]) restore(account, state, notes, manage, hear) // as `save` gave it
     },
   })
   // A resource may hold anything but what ends the words before it.
@@ -47,7 +48,7 @@ function save (session: Session, managed: ManagedSession | undefined): readonly 
 /** The session as it was when its node died, waiting for its client. */
 function restore (
   account: Account, saved: Saved, notes: readonly Note[],
-  manage: (session: Session, terms: Terms, counts: Counts) => void,
+  manage: (session: Session, terms: Terms, counts: Counts) => void, hear: (session: Session, message: Message) => void,
 ): void {
   const session = account.session(saved.resource)
   if (!session) return
@@ -63,7 +64,7 @@ function restore (
     else {
       const written = sent(Number(value), archiveId || undefined, body)
       queue.push(written)
-      if (written.stanza.kind === 'message') session.hear(written.stanza)
+      if (written.stanza.kind === 'message') hear(session, written.stanza)
     }
   }
   manage(session, saved, { handled, acknowledged: queue.acknowledged })

@@ -13,6 +13,7 @@ import { Session } from '../session/session.ts'
 import type { SessionStream } from '../session/session.ts'
 import { inBackground } from '../util/background.ts'
 import { Turns } from '../util/turns.ts'
+import type { ArchiveKeys, Life } from '../xmpp/archive-ids.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 
@@ -21,7 +22,9 @@ const MAX_IDLE = 5000
 
 export interface AccountsParts {
   readonly stages: StageTable
-  readonly exists: (jid: Jid) => Promise<boolean>
+  /** Nothing where there is no such account. */
+  readonly lifeOf: (jid: Jid) => Promise<Life | undefined>
+  readonly archiveKeys: ArchiveKeys
   readonly log: Logger
   /** Told of each session that ended. */
   readonly ended: (session: Session) => void
@@ -110,17 +113,18 @@ export class Accounts {
   }
 
   async #bringIn (bare: Jid, key: string): Promise<Located> {
-    const { cluster, exists } = this.#parts
+    const { cluster, lifeOf, archiveKeys } = this.#parts
     const run = cluster?.homes.run
     const claim = await cluster?.homes.claim(key)
     if (claim?.node !== undefined) return { node: claim.node }
     const account = new Account(bare)
-    const [isThere] = await Promise.all([exists(bare), this.#loadData(account)])
-    if (!isThere) {
+    const [life] = await Promise.all([lifeOf(bare), this.#loadData(account)])
+    if (life === undefined) {
       if (claim?.before) await cluster?.records.discard(claim.before.node, key)
       cluster?.homes.release(key, false)
       return
     }
+    account.archiveIds = archiveKeys.ofAccount(key, life)
     const goOn = claim?.before && cluster && await this.#inherit(cluster, account, claim.before)
     if (cluster && cluster.homes.run !== run) { // it was taken for dead: that claim is void
       this.#remove(account)

@@ -12,6 +12,7 @@ import type { Homes, Located } from '../session/homes.ts'
 import { neverRejects } from '../util/background.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
+import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
 import type { Iq, Message, Stanza } from '../xmpp/stanza.ts'
 import type { WorthTable } from '../xmpp/worth.ts'
@@ -32,6 +33,7 @@ export interface IncomingParts {
   /** Whether somebody sees to a message that a session left unread. */
   readonly isTaken: (message: Message, account: Account) => boolean
   readonly worth: WorthTable
+  readonly archiveKeys: ArchiveKeys
   /** Where this is one node of many. */
   readonly homes?: Homes | undefined
 }
@@ -169,7 +171,7 @@ export class Incoming implements Destination {
     if (stored?.isRepeat) return stored.committed
     if (!stored && !account.commits.isWaiting) return this.#handOver(message, account, false) // what rooms send to many
     return account.commits.inOrder(stored?.committed, () => {
-      this.#handOver(stored ? stamp(message, account.jid, stored.id) : message, account, stored !== undefined)
+      this.#handOver(stored ? stamp(message, account, stored.id) : message, account, stored !== undefined)
     })
   }
 
@@ -188,11 +190,11 @@ export class Incoming implements Destination {
   }
 
   #handOver (message: Message, account: Account, isStored: boolean): void {
-    const { stages } = this.#parts
+    const { stages, archiveKeys } = this.#parts
     const { to, otherwise } = chooseRecipients(message, account.sessions)
     stages.fanOutReceived(message, account, to)
     const isAlone = this.#parts.homes === undefined
-    for (const session of to) if (isAlone || session.hear(message)) session.deliver(message)
+    for (const session of to) if (isAlone || session.hear(message, archiveKeys)) session.deliver(message)
     if (to.length > 0 || isStored) return
     neverRejects(this.#undelivered(message, this.#fateOf(message, otherwise))) // what failed is logged
   }

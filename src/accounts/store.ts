@@ -2,6 +2,7 @@
 import { batchedRead } from '../storage/batches.ts'
 import type { Database } from '../storage/database.ts'
 import { StanzaError } from '../xmpp/errors.ts'
+import type { Life } from '../xmpp/archive-ids.ts'
 import { Jid } from '../xmpp/jid.ts'
 import type { Credentials, ScramHash, ScramKeys } from './credentials.ts'
 
@@ -14,6 +15,8 @@ export interface AccountStore {
   /** Whether there is one. */
   setCredentials (jid: Jid, credentials: Credentials): Promise<boolean>
   exists (jid: Jid): Promise<boolean>
+  /** Nothing where there is none. */
+  lifeOf (jid: Jid): Promise<Life | undefined>
   find (jid: Jid): Promise<Credentials | undefined>
   /** All of them, sorted. */
   list (): Promise<readonly Jid[]>
@@ -32,9 +35,11 @@ export function accountStore (db: Database): AccountStore {
       'select jid, scram_sha_1, scram_sha_256, scram_sha_512 from account where jid = any($1)', [jids])
     return new Map(rows.map(row => [row.jid, credentialsOf(row)]))
   })
-  const readExistence = batchedRead<string, true>(async jids => {
-    const rows = await db.query<Pick<Row, 'jid'>>('select jid from account where jid = any($1)', [jids])
-    return new Map(rows.map(row => [row.jid, true]))
+  const readLife = batchedRead<string, Life>(async jids => {
+    const rows = await db.query<Pick<Row, 'jid'> & Life>(`
+      select jid, (extract(epoch from created_at) * 1000000)::int8::text as "madeAt", had_numbers as "hadNumbers"
+      from account where jid = any($1)`, [jids])
+    return new Map(rows.map(row => [row.jid, row]))
   })
 
   async function touches (text: string, jid: Jid, credentials?: Credentials): Promise<boolean> {
@@ -56,7 +61,8 @@ export function accountStore (db: Database): AccountStore {
     setCredentials: (jid, credentials) => touches(
       'update account set (scram_sha_1, scram_sha_256, scram_sha_512) = ($2, $3, $4) where jid = $1 returning jid',
       jid, credentials),
-    exists: async jid => await readExistence(jid.bare.toString()) ?? false,
+    exists: async jid => await readLife(jid.bare.toString()) !== undefined,
+    lifeOf: jid => readLife(jid.bare.toString()),
     find: jid => readCredentials(jid.bare.toString()),
     async list () {
       const rows = await db.query<Pick<Row, 'jid'>>('select jid from account order by jid')

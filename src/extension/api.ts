@@ -12,6 +12,7 @@ import type { Account } from '../session/account.ts'
 import type { Session, SessionInfo } from '../session/session.ts'
 import type { Database } from '../storage/database.ts'
 import type { Element } from '../xml/element.ts'
+import type { ArchiveIds } from '../xmpp/archive-ids.ts'
 import type { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
@@ -51,6 +52,8 @@ export type { Account } from '../session/account.ts'
 export type { Note } from '../session/homes.ts'
 export type { Session, SessionInfo } from '../session/session.ts'
 export type { Database } from '../storage/database.ts'
+export type { ArchiveIds } from '../xmpp/archive-ids.ts'
+export type { Keeper } from '../xmpp/stanza-id.ts'
 export type { Element } from '../xml/element.ts'
 export type { Child } from '../xml/framer.ts'
 export type { Content, Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
@@ -185,6 +188,10 @@ export interface ExtensionHost {
   sessionsOf (account: Jid): readonly SessionInfo[]
   /** The account in memory, loaded when it was not; nothing when there is no such account. */
   account (jid: Jid): Promise<Account | undefined>
+  /** How the numbers of a room's archive are told to others, also where the room is not in memory here. */
+  roomArchiveIds (room: Jid): Promise<ArchiveIds>
+  /** The session is known to have been written that, by the node that was its home. */
+  hear (session: Session, message: Message): void
   /** Who may see the account's presence: its roster's subscribers. */
   subscribersOf (account: Account): readonly Jid[]
   /** Whether the address is in the account's roster. */

@@ -18,13 +18,13 @@ import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
 export type Verdict = StanzaError | 'drop' | undefined
 
 /**
- * Where a message is kept: its id, known at once, and the commit, which rejects with a StanzaError that its sender
+ * Where a message is kept: its number, known at once, and the commit, which rejects with a StanzaError that its sender
  * hears.
  */
 export interface Stored {
   readonly id: string
   readonly committed: Promise<void>
-  /** The same message was kept before, under this id: it goes no further. */
+  /** The same message was kept before, under this number: it goes no further. */
   readonly isRepeat?: boolean
 }
 

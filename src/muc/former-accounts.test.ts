@@ -72,7 +72,7 @@ async function livesAmongOthers (server: World): Promise<{ readonly hag: Client,
   await configures(hag, { persistentroom: '1' }, 'own@conference.localhost')
   await says(crone, 'hail')
   const [stanza = ''] = (await hag.received()).filter(xml => xml.includes('hail'))
-  const id = /<stanza-id [^>]*\bid='(\d+)'/.exec(stanza)?.[1] ?? ''
+  const id = /<stanza-id [^>]*\bid='([^']+)'/.exec(stanza)?.[1] ?? ''
   await hag.sends(`<message type='groupchat' to='${COVEN}'><displayed xmlns='urn:xmpp:chat-markers:0' id='${id}'/></message>`)
   await crone.asks('set', "<block xmlns='urn:xmpp:blocking'><item jid='hag66@localhost/old'/></block>")
   await crone.sends("<message to='hag66@localhost' type='chat' id='m1'><body>round about</body><markable xmlns='urn:xmpp:chat-markers:0'/></message>")

@@ -9,6 +9,7 @@ import type { DataSlot } from '../session/account.ts'
 import type { EventTable } from '../session/events.ts'
 import type { Claim, Homes, RoomRecords } from '../session/homes.ts'
 import { inBackground } from '../util/background.ts'
+import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message } from '../xmpp/stanza.ts'
 import { newsIn } from './room-news.ts'
@@ -40,6 +41,7 @@ export interface LiveRoomsParts {
   readonly events: Pick<EventTable, 'roomOpened' | 'roomLeaving' | 'roomLeft'>
   readonly cluster?: RoomsCluster | undefined
   readonly log: Logger
+  readonly archiveKeys: ArchiveKeys
   /** Sends a message to all who are in. */
   readonly say: (room: Room, message: Message) => void
   /** Tells all who are in what may not have reached them of each other. */
@@ -150,6 +152,7 @@ export class LiveRooms {
   /** Takes a room into memory, with all that belongs to it, and those who were in at its home before. */
   async open (room: Room, records: ReadonlyMap<string, string> = NONE): Promise<Room> {
     await Promise.all(this.#slots.map(async slot => { room.setData(slot, await slot.load(room.jid)) }))
+    room.archiveIds = this.#parts.archiveKeys.ofRoom(room.jid.toString())
     room.spreadUpTo = positionIn(records)
     await this.#parts.events.roomOpened(room)
     const { cluster } = this.#parts

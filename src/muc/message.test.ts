@@ -1,6 +1,6 @@
 /** XEP-0045 §7.4 and §7.2.13: what is said to all, and shown to who comes later. */
 import { describe, expect, test } from 'vitest'
-import { extension, StanzaError } from '../extension/api.ts'
+import { extension, Jid, StanzaError } from '../extension/api.ts'
 import { COVEN, enters, hears, inside, owner, says } from '../testing/rooms.ts'
 import { world, worldWith } from '../testing/world.ts'
 
@@ -113,7 +113,7 @@ describe('extensions', () => {
     expect(await crone.received()).toEqual([
       expect.stringContaining('policy-violation'),
       `<message from='${COVEN}/firstwitch' to='crone1@localhost/desktop' id='yes' type='groupchat'><body>x</body>` +
-      `<cat xmlns='urn:x' of='firstwitch' in='coven'/><stanza-id xmlns='urn:xmpp:sid:0' by='${COVEN}' id='7'/></message>`,
+      `<cat xmlns='urn:x' of='firstwitch' in='coven'/><stanza-id xmlns='urn:xmpp:sid:0' by='${COVEN}' id='${(await server.core.rooms.room(Jid.parse(COVEN)))?.archiveIds.encode(7)}'/></message>`,
     ])
     expect(seen).toEqual([`kept ${COVEN}/firstwitch true`, 'seen true'])
     const hag = await server.client(HAG)

@@ -58,7 +58,7 @@ function store (muc: Muc, room: Room, message: Message, session?: OccupantSessio
   const stored = muc.stages.storeInRoom(message, room, session?.occupant)
   let sent: void | Promise<void> = undefined
   const delivered = room.commits.inOrder(stored?.committed, () => {
-    const kept = stored ? stamp(message, room.jid, stored.id) : message
+    const kept = stored ? stamp(message, room, stored.id) : message
     sent = stored?.isRepeat ? reflect(muc, room, kept, session) : spread(muc, room, kept, session?.occupant)
   })
   return delivered ? delivered.then(() => sent) : sent
@@ -83,7 +83,7 @@ export function spreadLate (muc: Muc, room: Room, message: Message, id: string, 
   room.history.forget([id]) // a room that has just come into memory found it in its archive
   const task = 'spreading what was kept late'
   inBackground(muc.log, task, room.commits.inOrder(undefined, () => {
-    inBackground(muc.log, task, spread(muc, room, stamp(message, room.jid, id).again(), undefined, at))
+    inBackground(muc.log, task, spread(muc, room, stamp(message, room, id).again(), undefined, at))
   }))
 }
 

@@ -1,6 +1,7 @@
 /** A room: who is in, who is what, and what it is set to. No XML: what is said of it is said elsewhere. */
 import type { DataSlot } from '../session/account.ts'
 import { Commits } from '../util/commits.ts'
+import { NO_ARCHIVE } from '../xmpp/archive-ids.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { comparedAsNickname } from '../xmpp/precis.ts'
 import type { Message, Presence } from '../xmpp/stanza.ts'
@@ -66,6 +67,8 @@ export class Room {
   /** False once it was destroyed, or ended with its last occupant. */
   isOpen = true
   readonly history = new History()
+  /** How the numbers of its archive are told to others. */
+  archiveIds = NO_ARCHIVE
   /** Deliveries in the order of the room's archive. */
   readonly commits = new Commits()
   readonly outbox = new Outbox()

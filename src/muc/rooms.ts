@@ -15,6 +15,7 @@ import type { Database } from '../storage/database.ts'
 import { RateLimit } from '../util/rate-limit.ts'
 import { inBackground } from '../util/background.ts'
 import { Turns } from '../util/turns.ts'
+import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import { Jid } from '../xmpp/jid.ts'
 import type { Message, Stanza } from '../xmpp/stanza.ts'
 import { registerAdminIq } from './admin-iq.ts'
@@ -54,6 +55,7 @@ export interface RoomsParts {
   readonly log: Logger
   readonly hosts: readonly string[]
   readonly accounts: RoomAccounts
+  readonly archiveKeys: ArchiveKeys
   readonly limits?: MucLimits | undefined
   /** Where this is one node of many. */
   readonly cluster?: RoomsCluster | undefined
@@ -103,7 +105,7 @@ export class Rooms implements Destination {
       forgotten: (room, account) => events.roomForgotten(room, account), end: room => this.#reception.end(room),
     }
     this.#live = new LiveRooms({
-      store: this.#muc.store, events, cluster, log: parts.log, say: (room, message) => { this.broadcast(room, message) },
+      store: this.#muc.store, events, cluster, log: parts.log, archiveKeys: parts.archiveKeys, say: (room, message) => { this.broadcast(room, message) },
       tellAgain: (room, news) => { tellAgain(this.#muc, room, news) },
     })
     this.#reception = new Reception({ ...parts, muc: this.#muc, live: this.#live })

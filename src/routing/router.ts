@@ -77,7 +77,7 @@ export class Router {
     const routed = this.#routeStored(addressed) // in the same tick: both copies are in one transaction
     const copied = stored?.isRepeat ? stored.committed : account.commits.inOrder(stored?.committed, () => {
       const isCopied = stored !== undefined && account.sessions.length > 1
-      this.#stages.fanOutSent(isCopied ? stamp(addressed, account.jid, stored.id) : addressed, sender)
+      this.#stages.fanOutSent(isCopied ? stamp(addressed, account, stored.id) : addressed, sender)
     })
     return routed && copied ? this.#both(copied, routed) : copied ?? routed
   }

@@ -1,5 +1,6 @@
 /** An account in memory: a local user with the sessions that are bound here and the data that was loaded with it. */
 import { Commits } from '../util/commits.ts'
+import { NO_ARCHIVE } from '../xmpp/archive-ids.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Session } from './session.ts'
 
@@ -10,6 +11,8 @@ export class Account {
   readonly jid: Jid
   /** An anonymous account is gone with its last session and keeps nothing. */
   readonly isAnonymous: boolean
+  /** How the numbers of its archive are told to others. */
+  archiveIds = NO_ARCHIVE
   /** Deliveries in the order of the account's archive. */
   readonly commits = new Commits()
   #sessions: readonly Session[] = []

@@ -1,7 +1,8 @@
 /** What a session has heard of a room, when the room's home has died and another says it again. */
-import { beforeEach, expect, test } from 'vitest'
+import { beforeAll, beforeEach, expect, test } from 'vitest'
 import { StageTable } from '../extension/stages.ts'
 import { openLog } from '../log.ts'
+import { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import { delay } from '../xmpp/forward.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { message } from '../xmpp/stanza.ts'
@@ -12,7 +13,11 @@ import { Session } from './session.ts'
 
 const ROOM = Jid.parse('coven@conference.localhost')
 
+const keys = new ArchiveKeys(() => Promise.resolve(Buffer.alloc(32)))
+
 let session: Session
+
+beforeAll(() => keys.load())
 
 beforeEach(async () => {
   const jid = Jid.parse('crone1@localhost/desktop')
@@ -20,36 +25,37 @@ beforeEach(async () => {
 })
 
 function said (number: number, room = ROOM): Message {
-  return stamp(message('groupchat', { from: room.withResource('firstwitch') }), room, String(number))
+  const keeper = { jid: room, archiveIds: keys.ofRoom(room.toString()) }
+  return stamp(message('groupchat', { from: room.withResource('firstwitch') }), keeper, String(number))
 }
 
 test('what comes again is new where it was not heard before', () => {
-  expect([1, 2].map(number => session.hear(said(number)))).toEqual([true, true])
+  expect([1, 2].map(number => session.hear(said(number), keys))).toEqual([true, true])
 
-  expect([1, 2, 3, 3].map(number => session.hear(said(number).again()))).toEqual([false, false, true, false])
+  expect([1, 2, 3, 3].map(number => session.hear(said(number).again(), keys))).toEqual([false, false, true, false])
 })
 
 test('each room counts for itself', () => {
-  session.hear(said(5))
+  session.hear(said(5), keys)
 
-  expect(session.hear(said(1, Jid.parse('heath@conference.localhost')).again())).toBe(true)
+  expect(session.hear(said(1, Jid.parse('heath@conference.localhost')).again(), keys)).toBe(true)
 })
 
 test('what is not said to come again is heard, whatever its number', () => {
-  session.hear(said(5))
+  session.hear(said(5), keys)
 
-  expect(session.hear(said(4))).toBe(true)
-  expect(session.hear(said(5).again())).toBe(false)
+  expect(session.hear(said(4), keys)).toBe(true)
+  expect(session.hear(said(5).again(), keys)).toBe(false)
 })
 
 test('the history that a newcomer is shown is not what was said now', () => {
-  expect(session.hear(said(9).withPayload(delay(0)))).toBe(true)
+  expect(session.hear(said(9).withPayload(delay(0)), keys)).toBe(true)
 
-  expect(session.hear(said(8).again())).toBe(true)
+  expect(session.hear(said(8).again(), keys)).toBe(true)
 })
 
 test('what is known of rooms does not grow without end', () => {
-  for (let number = 0; number < 1100; number++) session.hear(said(1, Jid.parse(`room${number}@conference.localhost`)))
+  for (let number = 0; number < 1100; number++) session.hear(said(1, Jid.parse(`room${number}@conference.localhost`)), keys)
 
   expect(session.heard?.size).toBe(1000)
 })

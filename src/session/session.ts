@@ -8,6 +8,7 @@ import { StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { NS_DELAY } from '../xmpp/forward.ts'
 import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
+import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import { numberBy } from '../xmpp/stanza-id.ts'
 import type { Account } from './account.ts'
 import { InFlight } from './in-flight.ts'
@@ -131,9 +132,9 @@ export class Session implements SessionInfo {
    * Takes note of what a room has said; false where it comes again, after the room's home has died, and was heard
    * before.
    */
-  hear (message: Message): boolean {
+  hear (message: Message, keys: ArchiveKeys): boolean {
     const room = message.type === 'groupchat' && !message.has('delay', NS_DELAY) ? message.from?.bare : undefined
-    const number = room && numberBy(message, room)
+    const number = room && numberBy(message, room, keys)
     if (!room || number === undefined) return true
     const key = room.toString()
     if (number <= (this.heard?.get(key) ?? -1)) return !message.isAgain

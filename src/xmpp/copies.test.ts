@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { writeInStream } from '../stream/framing.ts'
 import { el } from '../xml/element.ts'
+import { ArchiveKeys } from './archive-ids.ts'
 import { Jid } from './jid.ts'
 import { NS_CLIENT } from './ns.ts'
 import { storedStanza } from './read-stanza.ts'
@@ -51,12 +52,15 @@ test('copies that may have come before are no copies with those that have not', 
   expect(one.again().copyFor(to).isAgain).toBe(true)
 })
 
-test('the number under which a room keeps a message is known from it, and not from what others have stamped', () => {
-  const strange = stamp(said(), Jid.parse('other@conference.localhost'), '9')
+test('the number under which a room keeps a message is known from it, and not from what others have stamped', async () => {
+  const keys = new ArchiveKeys(() => Promise.resolve(Buffer.alloc(32)))
+  await keys.load()
+  const keeper = (jid: Jid) => ({ jid, archiveIds: keys.ofRoom(jid.toString()) })
+  const strange = stamp(said(), keeper(Jid.parse('other@conference.localhost')), '9')
 
-  expect(numberBy(strange, ROOM)).toBeUndefined()
-  expect(numberBy(stamp(strange, ROOM, '17').copyFor(ROOM), ROOM)).toBe(17)
-  expect(numberBy(stamp(strange, ROOM, 'not-a-number'), ROOM)).toBeUndefined()
+  expect(numberBy(strange, ROOM, keys)).toBeUndefined()
+  expect(numberBy(stamp(strange, keeper(ROOM), '17').copyFor(ROOM), ROOM, keys)).toBe(17)
+  expect(numberBy(stamp(strange, { ...keeper(ROOM), archiveIds: keys.ofRoom('other@conference.localhost') }, '17'), ROOM, keys)).toBeUndefined()
 })
 
 test('forged numbers of the room are taken off in whatever writing, and of very many all but the first few', () => {

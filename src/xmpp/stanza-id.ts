@@ -3,24 +3,31 @@
  */
 import type { Child } from '../xml/framer.ts'
 import { escapeAttribute } from '../xml/write.ts'
+import type { ArchiveIds, ArchiveKeys } from './archive-ids.ts'
 import { Jid, JidError } from './jid.ts'
 import type { Message } from './stanza.ts'
 
 export const NS_STANZA_ID = 'urn:xmpp:sid:0'
 
-/** An id, and from whom it claims to be. */
-interface Stamp { readonly child: Child, readonly by: string, readonly id: string }
+/** An id, from whom it claims to be, and once somebody has asked which number of a room's it stands for. */
+interface Stamp { readonly child: Child, readonly by: string, readonly id: string, number?: number | undefined }
 
 /** Of so many ids it is looked at who they are from; nobody has use for more, and the rest counts as forged. */
 const MAX_STAMPS = 20
 
+/** Whose archive a message is kept in: an account, or a room. */
+export interface Keeper { readonly jid: Jid, readonly archiveIds: ArchiveIds }
+
 /** The ids of a content: looked for once for all that it is sent to. */
 const stamps = new WeakMap<readonly Child[], readonly Stamp[]>()
 
-/** The message with the id under which `by` keeps it, and without any other that claims to be from there (§3.1). */
-export function stamp (message: Message, by: Jid, id: string): Message {
-  const xml = `<stanza-id xmlns='${NS_STANZA_ID}' by='${escapeAttribute(by.toString())}' id='${escapeAttribute(id)}'/>`
-  return withoutForgedIds(message, by).keptAs(id, 'stanza-id', NS_STANZA_ID, xml)
+/**
+ * The message with the id of the number under which the keeper keeps it, and without any other that claims to be from
+ * there (§3.1).
+ */
+export function stamp (message: Message, { jid, archiveIds }: Keeper, number: string): Message {
+  const xml = `<stanza-id xmlns='${NS_STANZA_ID}' by='${escapeAttribute(jid.toString())}' id='${archiveIds.encode(Number(number))}'/>`
+  return withoutForgedIds(message, jid).keptAs(number, 'stanza-id', NS_STANZA_ID, xml)
 }
 
 /** The message without ids that claim to be from `by` (§3.1, rule 7). */
@@ -30,11 +37,11 @@ export function withoutForgedIds (message: Message, by: Jid): Message {
   return message.withoutPayload(child => isStanzaId(child) && !genuine.has(child))
 }
 
-/** Under which number `by` keeps the message, where it says so with one. */
-export function numberBy (message: Message, by: Jid): number | undefined {
+/** Under which number a room keeps the message, where it says so: looked for once for all that it is sent to. */
+export function numberBy (message: Message, room: Jid, keys: ArchiveKeys): number | undefined {
   if (!message.has('stanza-id', NS_STANZA_ID)) return
-  const id = stampsOf(message).find(stamped => isAddressOf(by, stamped.by))?.id
-  return id !== undefined && /^\d{1,15}$/.test(id) ? Number(id) : undefined
+  const stamped = stampsOf(message).find(({ by }) => isAddressOf(room, by))
+  return stamped && (stamped.number ??= keys.ofRoom(room.toString()).decode(stamped.id))
 }
 
 function stampsOf (message: Message): readonly Stamp[] {

@@ -28,7 +28,7 @@ export interface Header {
   readonly id?: string | undefined
   readonly lang?: string | undefined
   readonly attributes?: string
-  /** Under which id the account that it is delivered to keeps it, or what it carries (XEP-0359). */
+  /** Under which number the account that it is delivered to keeps it, or what it carries: its own, which no client sees. */
   readonly archiveId?: string | undefined
   /** The same for a message that its client sends again, where the client's session can go on at another node. */
   readonly identity?: string | undefined
@@ -167,7 +167,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return renamed
   }
 
-  /** The same stanza, which says itself that the account that it is delivered to keeps it under that id. */
+  /** The same stanza, which says itself that the account that it is delivered to keeps it under that number. */
   heldAs (archiveId: string): StanzaOf<Kind, Type> {
     const held = this.#draft()
     held.archiveId = archiveId
