@@ -126,8 +126,5 @@ export const deeds = {
       person.send(`<presence type='unsubscribed' to='${jid}'/><presence type='unsubscribe' to='${jid}'/>`)
       await person.ask('set', `<query xmlns='${ROSTER}'><item jid='${jid}' subscription='remove'/></query>`)
     }
-    for (let number = 0; number < ROOMS; number++) {
-      await person.ask('set', `<query xmlns='${OWNER}'><destroy/></query>`, `room${number}@conference.localhost`)
-    }
   },
 }

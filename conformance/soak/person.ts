@@ -85,7 +85,7 @@ export class Person {
 
   /** Resolves when `end` was called and it has gone in good order. */
   async live (): Promise<void> {
-    await this.#rest(10)
+    await this.#rest(3)
     while (!this.#isOver) {
       await this.#comeAndGo()
       if (!this.#isOver) await this.#rest(4)
