@@ -62,8 +62,8 @@ function messages (received: readonly string[]): readonly string[] {
 }
 
 describe.for(AWAY)('to somebody who %s', ([, goes]) => {
-  test.for(KINDS.flatMap(kind => (['chat', 'normal'] as const).map(type => [...kind, type] as const)))(
-    '%s comes at the next login (%3$s)', async ([, content, type]) => {
+  test.for(KINDS.flatMap(([what, content]) => (['chat', 'normal'] as const).map(type => [what, type, content] as const)))(
+    '%s of type %s comes at the next login', async ([, type, content]) => {
       const server = await world(...EXTENSIONS)
       const romeo = await online(server, 'romeo@localhost/orchard')
       const back = await goes(server)
