@@ -11,6 +11,7 @@ import { Writer } from './writer.ts'
 
 const ROMEO = 'romeo@localhost'
 const JULIET = 'juliet@localhost'
+const FULL = { condition: 'resource-constraint', type: 'wait' }
 const WAIT = { condition: 'internal-server-error', type: 'wait' }
 
 let postgres: PostgresDatabase
@@ -65,13 +66,13 @@ class Line implements Database {
   }
 }
 
-function start (patienceMs: number, maxWaitingBytes?: number): void {
+function start (patienceMs: number, most?: number, each?: number): void {
   const log = pino({ level: 'warn' }, { write (line: string) { warnings.push(line) } })
   line = new Line()
   handedOver = []
   broken = undefined
   warnings = []
-  writer = new Writer({ db: line, log, patienceMs, certain: () => undefined, lost: archive => { recovery.add(archive) } }, maxWaitingBytes)
+  writer = new Writer({ db: line, log, patienceMs, certain: () => undefined, lost: archive => { recovery.add(archive) } }, most, each)
   recovery = new Recovery({
     db: line, log,
     isOurs: async archive => archive.state !== 'left',
@@ -84,8 +85,8 @@ function start (patienceMs: number, maxWaitingBytes?: number): void {
 }
 
 /** Keeps a message; one with an id can be told when it comes again. */
-function keep (archive: Archive, stanza: string, id?: string): Stored {
-  return writer.keep(archive, { peer: JULIET, isSent: false, sentAt: Date.now(), fingerprint: id, stanza: Buffer.from(stanza) })
+function keep (archive: Archive, stanza: string, id?: string, peer = JULIET): Stored {
+  return writer.keep(archive, { peer, isSent: false, sentAt: Date.now(), fingerprint: id, stanza: Buffer.from(stanza) })
 }
 
 async function kept (owner = ROMEO): Promise<readonly string[]> {
@@ -259,17 +260,32 @@ test('what the database will never take is refused without waiting, and takes no
 })
 
 test('no more waits than fits', async () => {
-  start(60_000, 10)
+  start(60_000, 10, 10)
   const archive = new Archive(ROMEO, EMPTY)
   line.state = 'down'
 
   const waiting = keep(archive, 'twelve bytes')
-  expect(() => keep(archive, 'more')).toThrow(expect.objectContaining(WAIT))
+  expect(() => keep(archive, 'more')).toThrow(expect.objectContaining(FULL))
   line.state = 'up'
   await waiting.committed
   await keep(archive, 'more').committed
 
   expect(await kept()).toEqual(['1 twelve bytes', '2 more'])
+})
+
+test('who has filled his share of what may wait takes nothing from what others say, not even to the same account', async () => {
+  start(60_000, 1000, 10)
+  const archive = new Archive(ROMEO, EMPTY)
+  line.state = 'down'
+
+  keep(archive, 'twelve bytes', undefined, 'mallory@localhost')
+  expect(() => keep(archive, 'more', undefined, 'mallory@localhost')).toThrow(expect.objectContaining(FULL))
+  const { committed } = keep(archive, 'from juliet')
+  line.state = 'up'
+  await committed
+  await keep(archive, 'more', undefined, 'mallory@localhost').committed
+
+  expect(await kept()).toEqual(['1 twelve bytes', '2 from juliet', '3 more'])
 })
 
 test('an archive of which memory knows more than the database is found again', async () => {

@@ -3,16 +3,17 @@
  * tried again for a while; what could not be written is refused, and its archive is lost until its end is found again.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { GroupWriter, StanzaError } from '../../src/extension/api.ts'
-import type { Database, Logger, Stored } from '../../src/extension/api.ts'
+import { GroupWriter, Shares, StanzaError } from '../../src/extension/api.ts'
+import type { Database, Logger, Portion, Stored } from '../../src/extension/api.ts'
 import type { Archive } from './archive.ts'
 import { append, FencedError } from './store.ts'
 import type { Entry, Tail } from './store.ts'
 
 const RETRY_MS = 200
 
-/** What waits for the database at most; who sends more than that is told to try again. */
+/** What waits for the database at most, of all and of what one has said; who says more is told to try again. */
 const MAX_WAITING_BYTES = 256 * 1024 * 1024
+const MAX_WAITING_BYTES_OF_ONE = 16 * 1024 * 1024
 
 interface Row { readonly archive: Archive, readonly entry: Entry }
 
@@ -31,13 +32,12 @@ export class Writer {
   readonly #options: WriterOptions
   readonly #group: GroupWriter<Row>
   readonly #active = new Map<string, Archive>()
-  #newest: { readonly committed: Promise<void>, bytes: number } | undefined
-  #waitingBytes = 0
-  readonly #maxWaitingBytes: number
+  #newest: { readonly committed: Promise<void>, readonly waiting: Portion } | undefined
+  readonly #shares: Shares
 
-  constructor (options: WriterOptions, maxWaitingBytes = MAX_WAITING_BYTES) {
+  constructor (options: WriterOptions, most = MAX_WAITING_BYTES, each = MAX_WAITING_BYTES_OF_ONE) {
     this.#options = options
-    this.#maxWaitingBytes = maxWaitingBytes
+    this.#shares = new Shares(most, each)
     this.#group = new GroupWriter(rows => this.#commit(rows))
   }
 
@@ -54,10 +54,11 @@ export class Writer {
     if (before !== undefined) {
       return { id: String(before), committed: archive.pending ?? Promise.resolve(), isRepeat: true }
     }
-    if (this.#waitingBytes > this.#maxWaitingBytes) throw refusal()
+    const author = draft.isSent ? archive.owner : draft.peer
+    if (!this.#shares.hasRoom(author)) throw new StanzaError('resource-constraint', 'too many messages wait to be kept')
     const seq = archive.next(draft.fingerprint)
     const committed = this.#group.add({ archive, entry: { ...draft, owner: archive.owner, seq } })
-    this.#count(committed, draft.stanza.length)
+    this.#count(committed, author, draft.stanza.length)
     if (archive.pending !== committed) this.#await(archive, committed)
     return { id: String(seq), committed }
   }
@@ -103,15 +104,14 @@ export class Writer {
     this.#options.lost(archive)
   }
 
-  #count (committed: Promise<void>, bytes: number): void {
+  #count (committed: Promise<void>, author: string, bytes: number): void {
     if (this.#newest?.committed !== committed) {
-      const group = { committed, bytes: 0 }
-      const gone = (): void => { this.#waitingBytes -= group.bytes }
+      const waiting: Portion = { bytes: 0 }
+      const gone = (): void => { this.#shares.remove(waiting) }
       committed.then(gone, gone)
-      this.#newest = group
+      this.#newest = { committed, waiting }
     }
-    this.#newest.bytes += bytes
-    this.#waitingBytes += bytes
+    this.#shares.add(this.#newest.waiting, author, bytes)
   }
 
   async #commit (rows: readonly Row[]): Promise<void> {

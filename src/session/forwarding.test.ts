@@ -14,7 +14,7 @@ const JULIET = 'juliet@localhost'
 const TO = Jid.parse(JULIET)
 
 /** The other nodes as one sees them: what they are handed, until a test answers. */
-function start () {
+function start (most?: number, each?: number) {
   const handed: { readonly to: string, readonly stanza: string, readonly answer: PromiseWithResolvers<boolean> }[] = []
   const happened: string[] = []
   const name = (stanza: Stanza): string => stanza.id ?? stanza.type ?? ''
@@ -29,7 +29,7 @@ function start () {
   }
   const forwarding = new Forwarding(homes,
     async stanza => { happened.push(`again ${name(stanza)}`) },
-    async (stanza, { condition }) => { happened.push(`${condition} ${name(stanza)}`) })
+    async (stanza, { condition, type }) => { happened.push(`${condition} ${type} ${name(stanza)}`) }, most, each)
   const says = (id: string, node = 'b', account = JULIET): Promise<void> =>
     forwarding.send(node, account, message('chat', { to: TO, id }, el('body', undefined, {}, id)))
       .then(() => { happened.push(`done ${id}`) })
@@ -92,7 +92,7 @@ test('who sent what can\'t be handed over is told, and the rest goes its way', a
   answers(1)?.resolve(true)
   await setImmediate()
 
-  expect(happened).toEqual(['remote-server-timeout 1', 'done 1', 'done 2'])
+  expect(happened).toEqual(['remote-server-timeout wait 1', 'done 1', 'done 2'])
 })
 
 test('a message that nothing tells from another like it goes again as what it was', async () => {
@@ -137,4 +137,46 @@ test('what comes after a failure is not held up by it', async () => {
   void says('2', 'c')
 
   expect(handed.map(({ to, stanza }) => `${stanza} to ${to}`)).toEqual(['1 to b', '2 to c'])
+})
+
+const FROM = (sender: string, id: string): Stanza =>
+  message('chat', { from: Jid.parse(`${sender}@localhost/x`), to: TO, id }, el('body', undefined, {}, 'b'.repeat(10)))
+
+test('who has sent as much as may wait for a home that does not answer is told, and nobody else', async () => {
+  const { forwarding, handed, happened } = start(1000, 30)
+  const send = (sender: string, id: string, to = JULIET): void => { void forwarding.send('b', to, FROM(sender, id)) }
+
+  for (const id of ['1', '2', '3', '4']) send('mallory', id)
+  send('mallory', '5', 'nurse@localhost')
+  send('romeo', '6')
+  await setImmediate()
+
+  expect(happened).toEqual(['resource-constraint wait 4', 'resource-constraint wait 5'])
+  expect(handed.map(({ stanza }) => stanza)).toEqual(['1', '2', '3', '6'])
+})
+
+test('what has been dealt with, or goes another way, does not wait any more', async () => {
+  const { forwarding, handed, happened, answers } = start(1000, 30)
+  const send = (id: string): void => { void forwarding.send('b', JULIET, FROM('mallory', id)) }
+  for (const id of ['1', '2']) send(id)
+  answers(0)?.resolve(true)
+  answers(1)?.resolve(false)
+  await setImmediate()
+
+  for (const id of ['3', '4']) send(id)
+  await setImmediate()
+
+  expect(happened).toEqual([`forget ${JULIET}`, 'again 2'])
+  expect(handed.map(({ stanza }) => stanza)).toEqual(['1', '2', '3', '4'])
+})
+
+test('what a room says to all, and the end of a presence, go however much waits', async () => {
+  const { forwarding, handed } = start(1000, 30)
+  for (const id of ['1', '2', '3', '4']) void forwarding.send('b', JULIET, FROM('mallory', id))
+
+  void forwarding.send('b', JULIET, FROM('mallory', 'copy').copyFor(TO))
+  void forwarding.send('b', JULIET, presence('unavailable', { from: Jid.parse('mallory@localhost/x'), to: TO }))
+  await setImmediate()
+
+  expect(handed.map(({ stanza }) => stanza)).toEqual(['1', '2', '3', 'copy', 'unavailable'])
 })
