@@ -33,6 +33,8 @@ const UNKNOWN_CLIENT_BYTES = 10_000
 const UNKNOWN_CLIENT_UNREAD_BYTES = 262_144
 /** What a client may send ahead while one of its elements is being dealt with. */
 const READ_AHEAD_BYTES = 65_536
+/** How long what a client has sent ahead may be dealt with until it is everybody else's turn, in milliseconds. */
+const SLICE_MS = 5
 /** How long a client has to answer a ping, unless it may not even be silent for so long. */
 const PATIENCE_MS = 30_000
 
@@ -102,8 +104,12 @@ export class ClientStream implements GatewayStream {
     if (!this.#isBusy) this.#pump()
   }
 
-  /** Takes what is whole, until something has to be waited for. Who does not read answers is not asked for more. */
+  /**
+   * Takes what is whole, until something has to be waited for: also its turn, where the client has sent much at once. Who
+   * does not read answers is not asked for more.
+   */
   #pump (): void {
+    let since = 0
     try {
       while (!this.#isClosed) {
         let done: void | Promise<void> = this.#transport.drained()
@@ -112,6 +118,11 @@ export class ClientStream implements GatewayStream {
           if (!part && this.#fault) throw this.#fault
           if (!part) return
           done = this.#take(part)
+          if (!done && this.#framing.buffered > 0) {
+            const now = performance.now()
+            since ||= now
+            if (now - since > SLICE_MS) done = nextTurn()
+          }
         }
         if (done) {
           this.#isBusy = true
@@ -278,6 +289,10 @@ export class ClientStream implements GatewayStream {
     this.#seat = this.#negotiation = undefined
     seat?.lost(mayResume)
   }
+}
+
+function nextTurn (): Promise<void> {
+  return new Promise(resolve => { setImmediate(resolve) })
 }
 
 function domainOf (to: string | undefined): string | undefined {

@@ -1,0 +1,47 @@
+/** Who sends much at once takes turns with everybody else. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { extension } from '../extension/api.ts'
+import type { PostgresDatabase } from '../storage/postgres.ts'
+import { testDatabase } from '../testing/database.ts'
+import { Nodes } from '../testing/nodes.ts'
+
+let db: PostgresDatabase
+
+beforeAll(async () => { db = await testDatabase() })
+afterAll(() => db.close())
+
+/** Makes each element hard work, and counts how many are dealt with in each turn of the event loop. */
+function hardWork (turns: number[]): ReturnType<typeof extension> {
+  let isCounting = false
+  return extension({
+    name: 'hard-work',
+    xeps: [],
+    setup (host) {
+      host.on('read', 'arrived', () => {
+        if (!isCounting) {
+          turns.push(0)
+          isCounting = true
+          setImmediate(() => { isCounting = false })
+        }
+        turns.push((turns.pop() ?? 0) + 1)
+        const until = performance.now() + 2
+        while (performance.now() < until);
+      })
+    },
+  })
+}
+
+test('what a client sends at once is dealt with in many turns when it is much work, and in its order', async () => {
+  const turns: number[] = []
+  const nodes = new Nodes({ db, extensions: [hardWork(turns)] })
+  const server = await nodes.start('server')
+  await nodes.addAccount('romeo@localhost')
+  const romeo = await server.client('romeo', 'orchard')
+  turns.length = 0
+
+  romeo.send(Array.from({ length: 40 }, (_, id) => `<iq type='get' id='${id}' to='localhost'><x xmlns='x'/></iq>`).join(''))
+  const answers = await romeo.until("id='39'")
+
+  expect([...answers.matchAll(/ id='(\d+)'/g)].map(([, id]) => Number(id))).toEqual([...Array(40).keys()])
+  expect(Math.max(...turns)).toBeLessThan(10)
+})
