@@ -1,4 +1,7 @@
-/** What is checked by machine besides tests: types, lint rules, and no mark of unfinished work. */
+/**
+ * What is checked by machine besides tests: types, lint rules (those that need types in a run of their own), and no mark
+ * of unfinished work.
+ */
 import { execFile } from 'node:child_process'
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -27,16 +30,24 @@ test('the linter has nothing to say', async () => {
   expect(await complaints('oxlint')).toBe('')
 }, 120_000)
 
+const PROMISES = ['--type-aware', '--config', '.oxlintrc.promises.json']
+
+test('every promise is waited for, or handed to the helper that logs its failure', async () => {
+  expect(await complaints('oxlint', ...PROMISES)).toBe('')
+}, 240_000)
+
 test.for([
   ['a list spread into the arguments of a call', 'no-spread-arguments', 'export const most = (list: readonly number[]): number => Math.max(...list)'],
   ['a promise that is left alone by void', 'no-void', 'export function start (run: () => Promise<void>): void { void run() }'],
-] as const)('the linter refuses %s', { timeout: 120_000 }, async ([, rule, code]) => {
+  ['a promise that nobody waits for', 'no-floating-promises', 'export function start (run: () => Promise<void>): void { run() }'],
+] as const)('the linter refuses %s', { timeout: 240_000 }, async ([, rule, code]) => {
   const folder = mkdtempSync(join(tmpdir(), 'lint-'))
   onTestFinished(() => { rmSync(folder, { recursive: true }) })
   const file = join(folder, 'bad.ts')
   writeFileSync(file, `${code}\n`)
 
-  expect(await complaints('oxlint', '--config', '.oxlintrc.json', file)).toContain(`(${rule})`)
+  const options = rule === 'no-floating-promises' ? PROMISES : ['--config', '.oxlintrc.json']
+  expect(await complaints('oxlint', ...options, file)).toContain(`(${rule})`)
 })
 
 test('no mark is left that something is unfinished', () => {

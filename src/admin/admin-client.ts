@@ -24,7 +24,7 @@ export class AdminClient {
     try {
       const folder = await openFolder(dataFolder)
       const socket = connect(folder.socketPath)
-      await once(socket, 'connect').finally(() => folder.close())
+      try { await once(socket, 'connect') } finally { await folder.close() }
       return new AdminClient(socket)
     } catch (error) { // the file system's: no folder, no socket, nobody behind it
       if (isAbsence(error)) return
