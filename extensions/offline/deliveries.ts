@@ -140,7 +140,8 @@ export class Deliveries {
 
   async #give (session: Session, replay: Replay): Promise<void> {
     try {
-      await replay.run()
+      do await replay.run()
+      while (replay.hasMore)
     } finally { // also where it fails: what was not given stays where it is, and what was kept back must not
       const undelivered = this.#accounts.of(session.account)
       this.#moved.set(undelivered.owner, undelivered) // there may have been nothing

@@ -143,6 +143,56 @@ test('what is sent meanwhile does not overtake what waits, however much that is'
   expect(received.at(-2)).toContain('composing')
 })
 
+describe('while a client takes its time over what waits', () => {
+  const EARLY = Array.from({ length: 60 }, (_, n) => `early ${n}`)
+  const brief = (body: string): string => body.slice(0, 20)
+
+  /** Two pages wait for her, and she has acknowledged nothing. */
+  async function slow (server: World) {
+    const romeo = await stage(server)
+    await says(romeo, ...EARLY)
+    const juliet = await managed(server, 'juliet@localhost/balcony')
+    await juliet.sends('<presence/>')
+    return { romeo, juliet }
+  }
+
+  /** What comes to her, who acknowledges what has come and looks again. */
+  async function takes (juliet: Client): Promise<readonly (readonly string[])[]> {
+    const portions: (readonly string[])[] = []
+    for (let count = 0; ;) {
+      const stanzas = (await juliet.received()).filter(xml => /^<(message|presence|iq)/.test(xml))
+      if (stanzas.length === 0) return portions
+      portions.push(bodies(stanzas))
+      count += stanzas.length
+      await juliet.sendsNonza(`<a xmlns='urn:xmpp:sm:3' h='${count}'/>`)
+    }
+  }
+
+  test.for([['many messages', 1200, 10], ['long ones', 40, 60_000]] as const)(
+    '%s that come meanwhile make it no faster, and come in their order, once', async ([, count, length]) => {
+      const server = await world(archive, offline, streamManagement)
+      const { romeo, juliet } = await slow(server)
+      const late = Array.from({ length: count }, (_, n) => `late ${n} ${'b'.repeat(length)}`)
+
+      await says(romeo, ...late)
+      const portions = await takes(juliet)
+
+      expect(portions[0]).toEqual(EARLY.slice(0, 50))
+      expect(portions.flat().map(brief)).toEqual([...EARLY, ...late].map(brief))
+    })
+
+  test('what is said to all in a room does not wait for it', async () => {
+    const server = await world(archive, offline, streamManagement)
+    const { juliet } = await slow(server)
+    await juliet.received()
+
+    await juliet.sends("<presence to='balcony@conference.localhost/juliet'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+    await juliet.sends("<message to='balcony@conference.localhost' type='groupchat'><body>ay me</body></message>")
+
+    expect((await juliet.received()).join('')).toContain('<subject')
+  })
+})
+
 test('what waits comes although the connection to the database broke while it was read', async () => {
   const server = await world(archive, offline)
   await says(await stage(server), 'one', 'two')

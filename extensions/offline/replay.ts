@@ -12,10 +12,10 @@ import type { Stretch, Undelivered } from './undelivered.ts'
 
 const RETRY_MS = 200
 /**
- * When more than that was kept back nothing is waited for any more: then the limits of the session's own queue hold.
+ * What comes when so much was kept back is given from the archive in its turn, or, where the archive does not have it,
+ * at once: it may overtake what waits, which is all that it loses.
  */
 const MAX_KEPT = 1000
-/** What comes when so much was kept back is not, where the archive has it. */
 const MAX_KEPT_BYTES = 1024 * 1024
 
 /** What of the archive is to be given: behind one number and up to another. */
@@ -75,7 +75,7 @@ export class Replay {
       try {
         return await readPage(this.#host.db, this.#undelivered.owner, stretches)
       } catch (error) { // the database's: it is away
-        if (this.#isHurried) throw error
+        if (this.#isOver) throw error
         this.#host.log.debug({ err: error }, 'what was waiting waits for the database')
       }
       await setTimeout(RETRY_MS)
@@ -99,18 +99,23 @@ export class Replay {
   /** Resolves when the client may be sent more. */
   async #taken (messages: readonly Kept[]): Promise<void> {
     const last = messages.findLast(({ seq }) => this.#undelivered.isWith(seq, this.#session))?.seq
-    if (last !== undefined && !this.#isHurried) {
+    if (last !== undefined && !this.#isOver) {
       await new Promise<void>(resolve => {
         this.#awaited = last
         this.#goOn = resolve
       })
     }
-    const drained = this.#isHurried ? undefined : this.#session.drained()
+    const drained = this.#isOver ? undefined : this.#session.drained()
     if (drained) await Promise.race([drained, new Promise<void>(resolve => { this.#goOn = resolve })])
   }
 
-  get #isHurried (): boolean {
-    return this.#isOver || this.#kept.length + this.#due.size > MAX_KEPT
+  /** Whether something was added that it was not given yet. */
+  get hasMore (): boolean {
+    return this.#parts.length > 0 && !this.#isOver
+  }
+
+  get #isFull (): boolean {
+    return this.#kept.length >= MAX_KEPT || this.#keptBytes >= MAX_KEPT_BYTES
   }
 
   /** The client says that it has one. */
@@ -124,20 +129,24 @@ export class Replay {
   }
 
   /**
-   * Whether the stanza is to wait. What comes from the account itself, copies aside, is no part of a conversation:
-   * results of a query, notifications.
+   * Whether the stanza is to wait. What a room says to all was not waiting; and what comes from the account itself, copies
+   * aside, is no part of a conversation: results of a query, notifications.
    */
   keeps (stanza: Stanza): boolean {
     const { account } = this.#session
-    if (this.#isPassing || stanza.kind !== 'message' || !stanza.from) return false
-    const isCopied = isCopy(stanza, account)
-    if (!isCopied && isOwn(stanza, account)) return false
-    const seq = stanza.archiveId === undefined || isCopied ? undefined : Number(stanza.archiveId)
+    if (this.#isPassing || stanza.kind !== 'message' || stanza.type === 'groupchat' || !stanza.from) return false
+    if (!isCopy(stanza, account) && isOwn(stanza, account)) return false
+    const seq = this.#numberOf(stanza)
     if (seq !== undefined && this.#parts.some(({ after, upTo }) => after < seq && seq <= upTo)) this.#due.set(seq, stanza.copy())
-    else if (seq === undefined || this.#keptBytes < MAX_KEPT_BYTES || !this.#undelivered.isFor(seq, this.#session)) this.#keep(stanza)
-    else this.#extend(seq)
-    if (this.#isHurried) this.#release()
+    else if (!this.#isFull) this.#keep(stanza)
+    else if (seq !== undefined && this.#undelivered.isFor(seq, this.#session)) this.#leaveToArchive(seq)
+    else return false
     return true
+  }
+
+  /** Under which the archive has what waits; a copy is given as the copy that it is. */
+  #numberOf (stanza: Stanza): number | undefined {
+    return stanza.archiveId === undefined || isCopy(stanza, this.#session.account) ? undefined : Number(stanza.archiveId)
   }
 
   #keep (stanza: Stanza): void {
@@ -145,11 +154,21 @@ export class Replay {
     this.#keptBytes += stanza.inner.length
   }
 
-  /** Gives what has just come when all before it is given, from the archive. */
-  #extend (seq: number): void {
+  /** Gives what has just come, and all that was kept back before it, from the archive, as far as that has it. */
+  #leaveToArchive (upTo: number): void {
+    let first = upTo
+    for (const stanza of this.#kept.splice(0)) {
+      const seq = this.#numberOf(stanza)
+      if (seq === undefined || !this.#undelivered.isFor(seq, this.#session)) {
+        this.#kept.push(stanza)
+        continue
+      }
+      first = Math.min(first, seq)
+      this.#keptBytes -= stanza.inner.length
+    }
     const last = this.#parts.at(-1)
-    if (last?.isAbandoned === false) last.upTo = seq
-    else this.#parts.push({ after: seq - 1, upTo: seq, isAbandoned: false })
+    if (last?.isAbandoned === false) last.upTo = upTo
+    else this.#parts.push({ after: first - 1, upTo, isAbandoned: false })
   }
 
   /** No more is given: what was kept back is what comes next. */
