@@ -52,7 +52,8 @@ export class Host implements ExtensionHost {
     this.accounts = parts.commands
   }
 
-  readFor<T> (asker: Jid, work: (db: Database) => Promise<T>): Promise<T> {
+  async readFor<T> (asker: Jid, work: (db: Database) => Promise<T>): Promise<T> {
+    await this.#parts.events.reads(asker)
     return this.#parts.reading.for(asker, work)
   }
 

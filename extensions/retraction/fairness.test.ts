@@ -76,3 +76,19 @@ test('a retraction is carried out before the rest of those that another has wait
 
   expect(left?.n).toBeGreaterThan(70)
 })
+
+test('who retracts something and asks the archive then finds it gone, and so does the other side', async () => {
+  const server = await world(archive, retraction)
+  const romeo = await server.client('romeo@localhost/orchard')
+  const juliet = await server.client('juliet@localhost/balcony')
+  await romeo.sends("<message to='juliet@localhost' type='chat' id='one'><body>Have not saints lips?</body></message>")
+  const reads = async (client: Client): Promise<string> => {
+    await client.asks('set', "<query xmlns='urn:xmpp:mam:2'/>")
+    return (await client.received()).join('')
+  }
+
+  await retracts(romeo, 'juliet@localhost', 'one')
+  const found = await Promise.all([romeo, juliet].map(reads))
+
+  for (const archived of found) expect(archived).toMatch(/<retracted .*<retract /)
+})

@@ -27,6 +27,7 @@ export const retraction = extension({
   xeps: ['0424@0.4.2'],
   async setup (host) {
     const queue = new FairQueue({ atOnce: 1, waitingEach: MAX_WAITING })
+    const first = new First()
     await carryOutAtStart(host)
     host.every(RETRY_MS, async () => {
       for (const place of await readWaiting(host.db, MAX_WAITING)) neverRejects(inTurn(host, queue, '', place))
@@ -42,8 +43,14 @@ export const retraction = extension({
     host.keepWith(NS, awaitRetractions)
     const retract = (message: Message, author: Jid | undefined, owner: Jid): void => {
       if (!author || !message.has('retract', NS)) return
-      neverRejects(inTurn(host, queue, author.toString(), { owner: owner.toString(), seq: seqOf(message) }))
+      const place = { owner: owner.toString(), seq: seqOf(message) }
+      neverRejects(first.during(place.owner, inTurn(host, queue, author.toString(), place)))
     }
+    // What was retracted before somebody asks is gone by then: what he took back himself, and what is next in his archive.
+    host.when('account.reads', async asker => {
+      const key = asker.bare.toString()
+      await Promise.all([queue.settled(key), first.of(key)])
+    })
     host.on('send', 'guard', (stanza, { account }) => {
       if (stanza.kind !== 'message' || !stanza.has('retract', NS) || !queue.isFull(account.jid.toString())) return
       return new StanzaError('resource-constraint', 'too many of your retractions wait')
@@ -53,6 +60,23 @@ export const retraction = extension({
     host.on('room', 'fanout', (message, room, sender) => { retract(message, sender?.account ?? room.jid, room.jid) })
   },
 })
+
+/** The first of the tasks under way for each archive: whoever waits for that one does not wait for a flood. */
+class First {
+  readonly #tasks = new Map<string, Promise<void>>()
+
+  of (owner: string): Promise<void> | undefined {
+    return this.#tasks.get(owner)
+  }
+
+  /** Lets it be the first for as long as it takes, unless there is one. */
+  async during (owner: string, task: Promise<void>): Promise<void> {
+    if (this.#tasks.has(owner)) return task
+    this.#tasks.set(owner, task)
+    await task
+    this.#tasks.delete(owner)
+  }
+}
 
 /** Where it is kept; where that is not said, it is among what the archive's owner has sent. */
 function seqOf ({ archiveId }: Message): number | undefined {

@@ -118,6 +118,8 @@ export interface Events {
   'session.ended': (session: Session) => void
   /** A kept message was left unread by a session that ended: 'taken' keeps it from being handed over again. */
   'message.left': (message: Message, account: Account) => 'taken' | void
+  /** Somebody is about to be told what is kept: what he has had done to it before is done when the promise resolves. */
+  'account.reads': (asker: Jid) => Promise<void>
   'account.removed': (account: Jid) => Promise<void>
   /** It has come into memory, with its data, and nobody is in yet. */
   'room.opened': (room: Room) => Promise<void>

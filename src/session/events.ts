@@ -11,7 +11,7 @@ type Handlers = { readonly [E in keyof Events]: Events[E][] }
 export class EventTable {
   readonly #handlers: Handlers = {
     'session.bound': [], 'session.reachable': [], 'session.ending': [], 'session.ended': [],
-    'stanza.delivered': [], 'message.left': [], 'account.removed': [], 'account.leaving': [], 'account.left': [],
+    'stanza.delivered': [], 'message.left': [], 'account.reads': [], 'account.removed': [], 'account.leaving': [], 'account.left': [],
     'room.opened': [], 'room.affiliated': [], 'room.forgotten': [], 'room.ended': [], 'room.leaving': [], 'room.left': [],
   }
   readonly #log: Logger
@@ -63,6 +63,11 @@ export class EventTable {
   }
 
   /** All have dealt with it when it resolves. */
+  async reads (asker: Jid): Promise<void> {
+    await this.#all('account.reads', handler => handler(asker))
+  }
+
+  /** All have dealt with it when it resolves. */
   async accountRemoved (account: Jid): Promise<void> {
     await this.#all('account.removed', handler => handler(account))
   }
@@ -100,7 +105,7 @@ export class EventTable {
     await this.#all('account.leaving', handler => handler(account))
   }
 
-  async #all<E extends 'account.removed' | 'account.leaving' | 'room.opened' | 'room.ended' | 'room.leaving'> (
+  async #all<E extends 'account.reads' | 'account.removed' | 'account.leaving' | 'room.opened' | 'room.ended' | 'room.leaving'> (
     event: E, run: (handler: Events[E]) => Promise<void>,
   ): Promise<void> {
     await Promise.all(this.#handlers[event].map(async handler => {

@@ -28,6 +28,11 @@ export class FairQueue {
     return (this.#waiting.get(asker)?.length ?? 0) >= this.#limits.waitingEach
   }
 
+  /** When all that this one has asked for by now is done; at once where that is nothing, or too much. */
+  async settled (asker: string): Promise<void> {
+    if ((this.#running.has(asker) || this.#waiting.has(asker)) && !this.isFull(asker)) await this.run(asker, () => Promise.resolve())
+  }
+
   /** Runs the task when it is the turn of whoever asks; rejects with FullError when too much of theirs waits already. */
   async run<T> (asker: string, task: () => Promise<T>): Promise<T> {
     const turn = this.#turn(asker)
