@@ -16,13 +16,13 @@ export interface Held {
 /** A weighing; with a file's name a heap snapshot, too. */
 export interface Order { readonly snapshot?: string | undefined }
 
-const COLLECTIONS = 6
+const COLLECTIONS = 10
 
 async function weigh ({ snapshot }: Order): Promise<Held> {
   let heapBytes = Infinity
   for (let collection = 0; collection < COLLECTIONS; collection++) {
     globalThis.gc?.()
-    await setTimeout(50) // for what is only let go of in a later turn
+    await setTimeout(200) // for what is only let go of in a later turn
     const { heapUsed, external } = process.memoryUsage()
     heapBytes = Math.min(heapBytes, heapUsed + external)
   }
