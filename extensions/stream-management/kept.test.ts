@@ -101,6 +101,24 @@ test('where all accounts together keep too much, the one that keeps most gives w
   expect(await alive(others)).toEqual([1])
 })
 
+test('who is told very much of others when he comes online, and is gone, keeps no more than anybody', async () => {
+  const server = await world([streamManagement, { 'resume-seconds': 600, 'queue': 5000, 'total-bytes': 100_000 }])
+  const sleepers = await asleep(server, 'romeo@localhost', 1)
+  for (let number = 0; number < 10; number++) {
+    const other = await online(server, `juliet@localhost/${number}`)
+    await other.sends(`<presence><status>${'s'.repeat(15_000)}</status></presence>`)
+  }
+  const juliet = await server.client('juliet@localhost/balcony')
+  const id = await enables(juliet)
+
+  juliet.leaves()
+  await juliet.sends('<presence/>')
+  await settled()
+
+  expect(await alive([{ client: juliet, id }])).toEqual([])
+  expect(await alive(sleepers)).toEqual([0])
+})
+
 test('what is acknowledged makes room again', async () => {
   const server = await world([streamManagement, { 'resume-seconds': 600, 'queue': 5000, 'total-bytes': 3_000_000 }])
   const romeo = await online(server, 'romeo@localhost/orchard')
