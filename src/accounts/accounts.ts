@@ -124,6 +124,7 @@ export class Accounts {
       cluster?.homes.release(key, false)
       return
     }
+    account.life = life
     account.archiveIds = archiveKeys.ofAccount(key, life)
     const goOn = claim?.before && cluster && await this.#inherit(cluster, account, claim.before)
     if (cluster && cluster.homes.run !== run) { // it was taken for dead: that claim is void
@@ -141,7 +142,9 @@ export class Accounts {
   ): Promise<(() => readonly Session[]) | undefined> {
     try {
       const saved = await records.inherit(before, account.jid.toString())
-      const goOn = saved && await restore(account, saved)
+      // The sessions of who had the name before have ended with that account, though its node died before it could say so.
+      const isFormer = saved?.madeAt !== undefined && saved.madeAt !== account.life?.madeAt
+      const goOn = saved && !isFormer ? await restore(account, saved) : undefined
       await records.save(account) // nothing comes of it before: who is home after this node finds it here, or where it was
       return goOn
     } catch (error) { // the database's or Redis's: with the next attempt, then
@@ -167,13 +170,17 @@ export class Accounts {
     }))
   }
 
-  /** The account that logged in, or a new one for who has none; throws `item-not-found` when it was removed since. */
-  async open (jid: Jid, isAnonymous: boolean): Promise<Account> {
+  /**
+   * The account that logged in, or a new one for who has none; throws `item-not-found` when it was removed since, also
+   * where the name is another's by now: what logged in is not the account that was made at another time than `madeAt`.
+   */
+  async open (jid: Jid, isAnonymous: boolean, madeAt?: string): Promise<Account> {
     if (isAnonymous) return this.#openAnonymous(jid)
     // A search that is shared may have begun before the account was made: one of its own knows.
     const located = await this.locate(jid) ?? await this.locate(jid)
-    if (!located) throw new StanzaError('item-not-found', 'the account is gone')
+    if (!located) throw gone()
     if ('node' in located) throw new StanzaError('resource-constraint', 'the account has moved', undefined, 'wait')
+    if (madeAt !== undefined && located.account.life?.madeAt !== madeAt) throw gone()
     return located.account
   }
 
@@ -305,4 +312,8 @@ export class Accounts {
     yield * this.#inUse.values()
     yield * this.#idle.values()
   }
+}
+
+function gone (): StanzaError {
+  return new StanzaError('item-not-found', 'the account is gone')
 }

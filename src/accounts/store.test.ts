@@ -25,7 +25,7 @@ describe('the store', () => {
 
     await store.create(romeo, credentials)
 
-    expect(await store.find(romeo.withResource('orchard'))).toEqual(credentials)
+    expect(await store.find(romeo.withResource('orchard'))).toEqual({ ...credentials, madeAt: expect.any(String) })
     expect(await store.find(juliet)).toBeUndefined()
   })
 
@@ -41,7 +41,7 @@ describe('the store', () => {
 
     expect(await store.setCredentials(romeo, credentials)).toBe(true)
     expect(await store.setCredentials(juliet, credentials)).toBe(false)
-    expect(await store.find(romeo)).toEqual(credentials)
+    expect(await store.find(romeo)).toEqual({ ...credentials, madeAt: expect.any(String) })
   })
 
   test('removes an account once', async () => {

@@ -6,6 +6,9 @@ import type { Life } from '../xmpp/archive-ids.ts'
 import { Jid } from '../xmpp/jid.ts'
 import type { Credentials, ScramHash, ScramKeys } from './credentials.ts'
 
+/** With what tells the account from others of its name: see `Life`. */
+export type StoredCredentials = Credentials & Pick<Life, 'madeAt'>
+
 /** Addresses are bare: a resource that one has is not looked at. */
 export interface AccountStore {
   /** Throws StanzaError conflict when there is one already, resource-constraint while rooms know who had the name before. */
@@ -17,7 +20,7 @@ export interface AccountStore {
   exists (jid: Jid): Promise<boolean>
   /** Nothing where there is none. */
   lifeOf (jid: Jid): Promise<Life | undefined>
-  find (jid: Jid): Promise<Credentials | undefined>
+  find (jid: Jid): Promise<StoredCredentials | undefined>
   /** All of them, sorted. */
   list (): Promise<readonly Jid[]>
 }
@@ -29,15 +32,17 @@ interface Row {
   readonly scram_sha_512: string
 }
 
+const MADE_AT = '(extract(epoch from created_at) * 1000000)::int8::text'
+
 export function accountStore (db: Database): AccountStore {
-  const readCredentials = batchedRead<string, Credentials>(async jids => {
-    const rows = await db.query<Row>(
-      'select jid, scram_sha_1, scram_sha_256, scram_sha_512 from account where jid = any($1)', [jids])
-    return new Map(rows.map(row => [row.jid, credentialsOf(row)]))
+  const readCredentials = batchedRead<string, StoredCredentials>(async jids => {
+    const rows = await db.query<Row & Pick<Life, 'madeAt'>>(`
+      select jid, scram_sha_1, scram_sha_256, scram_sha_512, ${MADE_AT} as "madeAt" from account where jid = any($1)`, [jids])
+    return new Map(rows.map(row => [row.jid, { ...credentialsOf(row), madeAt: row.madeAt }]))
   })
   const readLife = batchedRead<string, Life>(async jids => {
     const rows = await db.query<Pick<Row, 'jid'> & Life>(`
-      select jid, (extract(epoch from created_at) * 1000000)::int8::text as "madeAt", had_numbers as "hadNumbers"
+      select jid, ${MADE_AT} as "madeAt", had_numbers as "hadNumbers"
       from account where jid = any($1)`, [jids])
     return new Map(rows.map(row => [row.jid, row]))
   })

@@ -74,6 +74,8 @@ export interface Asks {
 export interface EnterRequest {
   readonly stream: string
   readonly account: string
+  /** When the account was made that was logged in to: see `Life`. */
+  readonly madeAt?: string | undefined
   readonly isAnonymous: boolean
   readonly remoteAddress: string
   readonly host: string

@@ -1,6 +1,7 @@
 /** An account in memory: a local user with the sessions that are bound here and the data that was loaded with it. */
 import { Commits } from '../util/commits.ts'
 import { NO_ARCHIVE } from '../xmpp/archive-ids.ts'
+import type { Life } from '../xmpp/archive-ids.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Session } from './session.ts'
 
@@ -11,6 +12,8 @@ export class Account {
   readonly jid: Jid
   /** An anonymous account is gone with its last session and keeps nothing. */
   readonly isAnonymous: boolean
+  /** What tells it from others that have had its name, or will; nothing where it is anonymous. */
+  life: Life | undefined
   /** How the numbers of its archive are told to others. */
   archiveIds = NO_ARCHIVE
   /** Deliveries in the order of the account's archive. */

@@ -76,6 +76,8 @@ export interface RoomRecords {
 
 /** An account's sessions as they are kept outside of its home. */
 export interface Snapshot {
+  /** As the account's `life` has it. */
+  readonly madeAt?: string | undefined
   readonly sessions: readonly SavedSession[]
   /** What extensions saved, by the extension's name. */
   readonly states: Readonly<Record<string, unknown>>

@@ -95,7 +95,7 @@ export class Entrance implements WayIn {
 
   async #bindWithin (login: Login, request: BindRequest, clientId: string | undefined): Promise<Session> {
     try {
-      const account = await this.#parts.accounts.open(login.jid, login.anonymous)
+      const account = await this.#parts.accounts.open(login.jid, login.anonymous, login.madeAt)
       const full = chooseAddress(this.#parts.secret, login.jid, request.tag, clientId)
       checkRoom(account, full, 'replace')
       return this.#bind(account, full)
@@ -113,7 +113,7 @@ export class Entrance implements WayIn {
     const bind = request.type === 'set' ? request.payload('bind', NS_BIND) : undefined
     if (!bind) throw new StreamError('not-authorized', 'a resource has to be bound first') // RFC 6120 §7.1
     try {
-      const account = await this.#parts.accounts.open(login.jid, login.anonymous)
+      const account = await this.#parts.accounts.open(login.jid, login.anonymous, login.madeAt)
       const { jid } = this.#bind(account, chooseResource(bind, account, this.#parts.resourceConflict))
       return result(request, el('bind', NS_BIND, {}, el('jid', NS_BIND, {}, jid.toString())))
     } catch (error) {

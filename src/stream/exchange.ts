@@ -13,7 +13,11 @@ export interface Login {
   /** Bare. */
   readonly jid: Jid
   readonly anonymous: boolean
+  /** Of the account that the credentials are of: another of the same name is not logged in to. See `Life`. */
+  readonly madeAt?: string | undefined
 }
+
+export type FoundCredentials = Credentials & Pick<Login, 'madeAt'>
 
 export type Step = { readonly challenge: Buffer } | { readonly success: Login, readonly data?: Buffer }
 
@@ -40,7 +44,7 @@ export interface LoginContext {
   /** The server's own; the same for years, so that missing accounts look the same for years. */
   readonly secret: Buffer
   /** The credentials of the account with this local part, prepared as RFC 7622 says. */
-  readonly find: (local: string) => Promise<Credentials | undefined>
+  readonly find: (local: string) => Promise<FoundCredentials | undefined>
   /** Compares a secret, when the account may be guessed at again, and counts it where the guess is wrong. */
   readonly guess: (account: Jid, compare: () => boolean | Promise<boolean>) => Promise<boolean>
 }
@@ -62,7 +66,7 @@ export function checkAuthzid (authzid: string | undefined, account: Jid): void {
 }
 
 /** What the account is checked against: for one that is missing, what nothing matches, at the same cost. */
-export async function credentialsOf (context: LoginContext, account: Jid): Promise<Credentials> {
+export async function credentialsOf (context: LoginContext, account: Jid): Promise<FoundCredentials> {
   const decoy = decoyCredentials(context.secret, account.toString()) // made in either case: equal work
   return await context.find(account.local) ?? decoy
 }

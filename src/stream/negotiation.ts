@@ -2,7 +2,6 @@
  * The way from a stream's header to a bound session (RFC 6120 §4.3): TLS, login by either SASL profile, binding by
  * either way. It is gone when the client is in.
  */
-import type { Credentials } from '../accounts/credentials.ts'
 import type { StreamPeer } from '../extension/api.ts'
 import type { Transport } from '../net/transport.ts'
 import type { IqTable } from '../routing/iq-table.ts'
@@ -18,7 +17,7 @@ import { Authenticator } from './authenticator.ts'
 import type { Outcome } from './authenticator.ts'
 import { Entrance } from './entrance.ts'
 import type { EntranceParts, WayIn } from './entrance.ts'
-import type { Login } from './exchange.ts'
+import type { FoundCredentials, Login } from './exchange.ts'
 import { featuresBeforeLogin } from './features.ts'
 import type { AdvertisedLimits } from './features.ts'
 import type { Framing } from './framing.ts'
@@ -34,7 +33,7 @@ export interface NegotiationParts extends EntranceParts {
   readonly hosts: readonly string[]
   readonly iqs: IqTable
   readonly loginLimits: LoginLimits
-  readonly credentials: (account: Jid) => Promise<Credentials | undefined>
+  readonly credentials: (account: Jid) => Promise<FoundCredentials | undefined>
   readonly requireTls: boolean
   readonly allowsAnonymous: boolean
   readonly limits: AdvertisedLimits & { readonly loginSeconds: number }

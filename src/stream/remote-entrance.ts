@@ -130,7 +130,7 @@ export class RemoteEntrance implements WayIn {
     let answer: EnterAnswer
     try {
       answer = await this.#gateway.bus.ask(home, 'stream.enter', {
-        ...this.#peer(), ...request, stream: seat.id, account: login.jid.toString(), isAnonymous: false,
+        ...this.#peer(), ...request, stream: seat.id, account: login.jid.toString(), madeAt: login.madeAt, isAnonymous: false,
         transport: this.#stream.kind, lang: this.#stream.lang,
       })
     } catch (error) {

@@ -37,7 +37,7 @@ export class RemoteStreams {
   }
 
   async #enter (gateway: NodeId, request: EnterRequest): Promise<EnterAnswer> {
-    const login: Login = { jid: Jid.parse(request.account), anonymous: request.isAnonymous }
+    const login: Login = { jid: Jid.parse(request.account), anonymous: request.isAnonymous, madeAt: request.madeAt }
     const stream = this.#open(gateway, request)
     const entrance = new Entrance(this.#parts, stream)
     try {

@@ -19,5 +19,5 @@ async function logIn (context: LoginContext, message: Buffer): Promise<Step> {
   const credentials = await credentialsOf(context, account)
   const isRight = await context.guess(account, () => verifyPassword(credentials, password))
   if (!isRight) throw new SaslError('not-authorized')
-  return { success: { jid: account, anonymous: false } }
+  return { success: { jid: account, anonymous: false, madeAt: credentials.madeAt } }
 }

@@ -31,6 +31,7 @@ const OPENSSL_NAMES = { 'SHA-1': 'sha1', 'SHA-256': 'sha256', 'SHA-512': 'sha512
 /** What the first message settled. */
 interface Begun {
   readonly account: Jid
+  readonly madeAt: string | undefined
   readonly keys: ScramKeys
   readonly nonce: string
   /** What `c=` must hold. */
@@ -63,11 +64,11 @@ export class Scram implements Exchange {
     const binding = this.#expectBinding(header, flag, type)
     const account = accountNamed(this.#context, decodeName(name))
     checkAuthzid(authzid && decodeName(authzid), account)
-    const { [this.#variant.hash]: keys } = await credentialsOf(this.#context, account)
+    const { [this.#variant.hash]: keys, madeAt } = await credentialsOf(this.#context, account)
     const nonce = clientNonce + this.#serverNonce
     const protection = offerHash(this.#variant.hash, this.#context.offer)
     const challenge = `r=${nonce},s=${keys.salt.toString('base64')},i=${keys.iterations},h=${protection}`
-    this.#begun = { account, keys, nonce, binding, messages: `${bare},${challenge}` }
+    this.#begun = { account, madeAt, keys, nonce, binding, messages: `${bare},${challenge}` }
     return { challenge: Buffer.from(challenge) }
   }
 
@@ -94,12 +95,12 @@ export class Scram implements Exchange {
     if (!unproven || !proof || !sentBinding) throw new SaslError('malformed-request')
     if (nonce !== begun.nonce || !sentBinding.equals(begun.binding)) throw new SaslError('not-authorized')
     const { hash } = this.#variant
-    const { account, keys } = begun
+    const { account, madeAt, keys } = begun
     const authMessage = `${begun.messages},${unproven}`
     const isRight = await this.#context.guess(account, () => verifyProof(hash, keys, authMessage, proof))
     if (!isRight) throw new SaslError('not-authorized')
     const signature = serverSignature(hash, keys, authMessage).toString('base64')
-    return { success: { jid: account, anonymous: false }, data: Buffer.from(`v=${signature}`) }
+    return { success: { jid: account, anonymous: false, madeAt }, data: Buffer.from(`v=${signature}`) }
   }
 }
 
