@@ -3,6 +3,8 @@ import type { News } from './store.ts'
 
 /** So many ids of receipts, and of markers: the latest. */
 const MAX_IDS = 4
+/** No client has longer ids; of those that are nothing is kept while the database is away. */
+const MAX_LENGTH = 256
 
 interface Conversation {
   /** The last message of it that came to a device of the peer, by its place in the peer's archive. */
@@ -17,6 +19,7 @@ export class Heard {
 
   /** A device of the peer's, whose archive is here, has a message of the owner's. */
   delivered (owner: string, peer: string, id: string, seq: number): void {
+    if (id.length > MAX_LENGTH) return
     const conversation = this.#conversation(owner, peer)
     if (seq <= conversation.last) return
     conversation.last = seq
@@ -25,12 +28,12 @@ export class Heard {
 
   /** The peer's client says that it has it (XEP-0184). */
   received (owner: string, peer: string, id: string): void {
-    keep(this.#conversation(owner, peer).received, id)
+    if (id.length <= MAX_LENGTH) keep(this.#conversation(owner, peer).received, id)
   }
 
   /** The peer's client says that it showed it, and all before it (XEP-0333). */
   displayed (owner: string, peer: string, id: string): void {
-    keep(this.#conversation(owner, peer).displayed, id)
+    if (id.length <= MAX_LENGTH) keep(this.#conversation(owner, peer).displayed, id)
   }
 
   #conversation (owner: string, peer: string): Conversation {

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { online, subscribes } from '../../src/testing/online.ts'
 import { world } from '../../src/testing/world.ts'
+import type { Client } from '../../src/testing/world.ts'
 import { ack, enables, NS, PATIENCE_MS, PING, REQUEST, resume, slowKeeper } from './client-side.ts'
 import { streamManagement } from './index.ts'
 
@@ -264,6 +265,25 @@ describe('a resumption fails', () => {
     await juliet.received()
 
     expect(await juliet.resumes(resume(id, 0))).toMatch(/^<failed xmlns='urn:xmpp:sm:3' h='2'><item-not-found /)
+  })
+
+  test('and tells it of the last twenty sessions of each account, however many of another have ended since', async () => {
+    const server = await world(streamManagement)
+    const ends = async (jid: string): Promise<{ readonly client: Client, readonly id: string }> => {
+      const client = await server.client(jid)
+      const id = await enables(client)
+      client.leaves()
+      wait(PATIENCE_MS + 1000)
+      await client.received()
+      return { client, id }
+    }
+    const juliets = await ends('juliet@localhost/balcony')
+    const romeos = []
+    for (let count = 0; count < 21; count++) romeos.push(await ends(`romeo@localhost/${count}`))
+
+    const told = await Promise.all([juliets, ...romeos].map(({ client, id }) => client.resumes(resume(id, 0))))
+
+    expect(told.map(answer => answer?.includes(" h='0'"))).toEqual([true, false, ...Array.from({ length: 20 }, () => true)])
   })
 
   test('where more is acknowledged than was sent, and the session waits for a better one (§6)', async () => {

@@ -11,18 +11,20 @@ import type { ManagedSession } from './managed-session.ts'
 
 const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
 
-/** How many sessions are remembered after their end, and for how long. */
-const MAX_ENDED = 20_000
+/** Of how many accounts, and how many sessions of each, it is remembered what was handled, and for how long. */
+const MAX_ACCOUNTS = 20_000
+const MAX_ENDED = 20
 const ENDED_MS = 24 * 3_600_000
 
-/** What is left of a session: whose it was, and how many stanzas of the client were handled. */
-interface Ended { readonly account: string, readonly handled: number }
+/** What is left of a session: how many stanzas of the client were handled. */
+interface Ended { readonly id: string, readonly handled: number }
 
 export class Resumptions {
   readonly #byId = new Map<string, ManagedSession>()
   /** Those without a stream, and until when they may be resumed. */
   readonly #waiting = new Map<ManagedSession, number>()
-  readonly #ended = new LRUCache<string, Ended>({ max: MAX_ENDED, ttl: ENDED_MS })
+  /** By account, the last one last: nobody's sessions push out those of others. */
+  readonly #ended = new LRUCache<string, readonly Ended[]>({ max: MAX_ACCOUNTS, ttl: ENDED_MS })
   readonly #acknowledge: (managed: ManagedSession, h: number) => void
 
   /** `acknowledge` is told what clients have when they come back. */
@@ -54,8 +56,10 @@ export class Resumptions {
   /** It can't be resumed any more. */
   remove (managed: ManagedSession): void {
     this.forget(managed)
-    if (managed.id === undefined) return
-    this.#ended.set(managed.id, { account: managed.session.account.jid.toString(), handled: managed.handled })
+    const { id, handled, session: { account } } = managed
+    if (id === undefined) return
+    const key = account.jid.toString()
+    this.#ended.set(key, [...(this.#ended.get(key) ?? []).slice(1 - MAX_ENDED), { id, handled }])
   }
 
   /** Its session goes on at another node. */
@@ -95,8 +99,8 @@ export class Resumptions {
   }
 
   #unknown (id: string, account: Jid): Element {
-    const ended = this.#ended.get(id)
-    return failed('item-not-found', ended?.account === account.bare.toString() ? ended.handled : undefined)
+    const ended = this.#ended.get(account.bare.toString())?.find(one => one.id === id)
+    return failed('item-not-found', ended?.handled)
   }
 }
 

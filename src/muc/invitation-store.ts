@@ -5,18 +5,21 @@ import { Jid } from '../xmpp/jid.ts'
 /** Of one room; an older one can't be answered any more. */
 const MOST = 1000
 const DAYS = 30
+const REMOVE_OLD = `delete from room_invitation where at < now() - interval '${DAYS} days'`
 
 export interface InvitationStore {
   /** Keeps who invited them; gives those who have none from before that is not answered yet. */
   keep (room: Jid, inviter: Jid, invitees: readonly Jid[]): Promise<readonly Jid[]>
   /** Whether somebody was invited by that one; he is not any more. */
   take (room: Jid, invitee: Jid, inviter: Jid): Promise<boolean>
+  /** Forgets those that can't be answered any more, also in rooms that invite nobody else. */
+  removeOld (): Promise<void>
 }
 
 export function invitationStore (db: Database): InvitationStore {
   return {
     keep: (room, inviter, invitees) => db.transaction(async transaction => {
-      await transaction.query(`delete from room_invitation where room = $1 and at < now() - interval '${DAYS} days'`, [room.toString()])
+      await transaction.query(`${REMOVE_OLD} and room = $1`, [room.toString()])
       const fresh = await transaction.query<{ readonly invitee: string, readonly is_new: boolean }>(
         `insert into room_invitation (room, invitee, inviter) select $1, unnest($3::text[]), $2
          on conflict (room, invitee) do update set inviter = excluded.inviter, at = excluded.at
@@ -32,6 +35,9 @@ export function invitationStore (db: Database): InvitationStore {
         `delete from room_invitation where room = $1 and invitee = $2 and inviter = $3 and at >= now() - interval '${DAYS} days' returning 1`,
         [room.toString(), invitee.toString(), inviter.toString()])
       return rows.length > 0
+    },
+    async removeOld () {
+      await db.query(REMOVE_OLD)
     },
   }
 }

@@ -6,6 +6,7 @@ import { redisNodes } from '../testing/redis-nodes.ts'
 import { changes, comesOnce, COVEN, enters, hears, inside, leaves, owner } from '../testing/rooms.ts'
 import type { Client, World } from '../testing/world.ts'
 import { world, worldWith } from '../testing/world.ts'
+import { invitationStore } from './invitation-store.ts'
 
 const USER = "xmlns='http://jabber.org/protocol/muc#user'"
 const HAG = 'hag66@localhost'
@@ -193,4 +194,18 @@ test('nobody is invited by who is not in', async () => {
 
   expect(await hears(hag)).toContain('error not-acceptable')
   expect(await invitations(wicca)).toBe(0)
+})
+
+test('what nobody has answered in thirty days is forgotten, also in a room that invites nobody else', async () => {
+  const server = await world()
+  const crone = await owner(server)
+  await online(server, HAG)
+  await online(server, 'wiccarocks@localhost')
+  await invites(crone, HAG)
+  await invites(crone, 'wiccarocks@localhost')
+  await server.db.query("update room_invitation set at = now() - interval '31 days' where invitee = $1", [HAG])
+
+  await invitationStore(server.db).removeOld()
+
+  expect(await server.db.query('select invitee from room_invitation')).toEqual([{ invitee: 'wiccarocks@localhost' }])
 })

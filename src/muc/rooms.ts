@@ -75,6 +75,8 @@ interface Outcome { readonly node?: string, readonly handedOver?: void | Promise
 
 /** How often rooms are asked to forget accounts that could not be forgotten before, in milliseconds; and what they answer. */
 const FORGET_MS = 10_000
+/** How often invitations that nobody has answered in time are removed. */
+const INVITATIONS_MS = 3_600_000
 const FORGOTTEN = 'forgotten'
 
 /** What is not known to be elsewhere is looked for, and is at home where its place is. */
@@ -133,6 +135,7 @@ export class Rooms implements Destination {
       if (isAnonymous && sessions.length === 0) inBackground(log, 'an anonymous account in rooms', forgetAnonymous(db, jid, forgetAt))
     })
     host.every(FORGET_MS, () => forgetLeftOver(db, forgetAt))
+    host.every(INVITATIONS_MS, () => this.#muc.invitations.removeOld())
     host.others?.answer(async (_node, text) => {
       const [room = '', account = ''] = text.split(' ')
       return await this.#forgetHere(Jid.parse(room), Jid.parse(account)) === undefined ? FORGOTTEN : ''
