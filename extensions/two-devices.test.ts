@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { numbered } from '../src/testing/archive-numbers.ts'
 import { world } from '../src/testing/world.ts'
 import type { Client, World } from '../src/testing/world.ts'
 import { archive } from './archive/index.ts'
@@ -95,7 +96,7 @@ class Device {
 
   async #catchesUp (client: Client): Promise<void> {
     const last = Math.max(0, ...this.has.keys())
-    const after = last === 0 ? '' : `<after>${last}</after>`
+    const after = last === 0 ? '' : `<after>${client.session.account.archiveIds.encode(last)}</after>`
     await client.asks('set', `<query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><max>100</max>${after}</set></query>`)
     this.#handled++
     const received = await client.received()
@@ -112,7 +113,8 @@ class Device {
   }
 
   #take (received: readonly string[]): void {
-    for (const xml of received) {
+    for (const told of received) {
+      const xml = this.#client ? numbered(told, this.#client.session.account) : told
       if (!/^<(message|presence|iq)/.test(xml)) continue
       this.#handled++
       const body = /<body>(.*?)<\/body>/.exec(xml)?.[1]

@@ -7,6 +7,7 @@ import { carbons } from '../../extensions/carbons/index.ts'
 import { offline } from '../../extensions/offline/index.ts'
 import { streamManagement } from '../../extensions/stream-management/index.ts'
 import { deriveCredentials } from '../accounts/credentials.ts'
+import { archiveIdsOf } from '../testing/archive-numbers.ts'
 import { Device } from '../testing/device.ts'
 import { RedisNodes } from '../testing/redis-nodes.ts'
 import type { Node } from '../testing/redis-nodes.ts'
@@ -92,21 +93,24 @@ class Play {
   }
 
   async #check (): Promise<void> {
+    const [node] = this.#nodes
+    if (!node) throw new Error('there is one')
     for (const user of this.#users) {
       const owner = `${user}@localhost`
       for (const one of this.#devices) expect(one.faults).toEqual([])
-      const rows = await this.#nodes[0]?.db.query<{ seq: number, stanza: string }>(
-        'select seq, stanza from archive_message where owner = $1 order by seq', [owner]) ?? []
+      const ids = await archiveIdsOf(node.db, owner)
+      const rows = await node.db.query<{ seq: number, stanza: string }>(
+        'select seq, stanza from archive_message where owner = $1 order by seq', [owner])
       expect(rows.map(({ seq }) => seq)).toEqual(rows.map((_, i) => i + 1))
       const bodies = rows.map(({ stanza }) => /<body>(\d+)</.exec(stanza)?.[1])
       expect(bodies).toHaveLength(new Set(bodies).size)
       for (const one of this.#devices.filter(({ jid }) => jid.local === user)) {
-        const wanted = rows.filter(({ stanza }) => !stanza.includes(`from='${one.jid}'`)).map(({ seq }) => seq)
+        const wanted = rows.filter(({ stanza }) => !stanza.includes(`from='${one.jid}'`)).map(({ seq }) => ids.encode(seq))
         await expect.poll(() => one.received, { timeout: PATIENCE_MS }).toEqual(wanted)
         expect(one.faults).toEqual([])
       }
     }
-    const copies = await this.#nodes[0]?.db.query(
+    const copies = await node.db.query(
       'select owner, seq from archive_message where owner = any($1)', [this.#users.map(user => `${user}@localhost`)])
     expect(copies).toHaveLength(2 * this.#said)
   }

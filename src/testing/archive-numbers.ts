@@ -1,11 +1,25 @@
 /** Ids of archives (XEP-0313) as the numbers that they stand for, which tests can read: 1 for the first message. */
+import { accountStore } from '../accounts/store.ts'
+import type { Database } from '../storage/database.ts'
+import { serverSecret } from '../storage/server-secret.ts'
+import { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import type { ArchiveIds } from '../xmpp/archive-ids.ts'
+import { Jid } from '../xmpp/jid.ts'
 
 interface Owner { readonly archiveIds: ArchiveIds }
 
 /** What an archive's owner, or a room, is sent, with numbers in place of the archive's ids. */
 export function numbered (xml: string, { archiveIds }: Owner): string {
   return xml.replace(/(?<=['>])[a-p][a-z2-7]{12}(?=['<])/g, id => String(archiveIds.decode(id) ?? id))
+}
+
+/** The ids of an account's archive, as each node of that database makes them. */
+export async function archiveIdsOf (db: Database, account: string): Promise<ArchiveIds> {
+  const keys = new ArchiveKeys(() => serverSecret(db, 'archive-ids'))
+  await keys.load()
+  const life = await accountStore(db).lifeOf(Jid.parse(account))
+  if (!life) throw new Error(`there is no ${account}`)
+  return keys.ofAccount(account, life)
 }
 
 /** A query with the archive's ids in place of numbers. */

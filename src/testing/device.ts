@@ -16,7 +16,7 @@ const RETRY_MS = 50
 export class Device {
   readonly jid: Jid
   /** Numbers in its account's archive of the messages that came, its other device's among them, as they came. */
-  readonly received: number[] = []
+  readonly received: string[] = []
   /** What should not have happened. */
   readonly faults: string[] = []
   readonly #connect: (attempt: number) => Promise<WireClient>
@@ -151,8 +151,8 @@ export class Device {
     if (type === 'error') this.faults.push(`refused: ${content}`)
     const stanzaId = [...content.matchAll(/<stanza-id [^>]*>/g)].map(([element]) => element)
       .find(element => element.includes(`by='${this.jid.bare}'`))
-    const seq = / id='(\d+)'/.exec(stanzaId ?? '')?.[1]
-    if (seq === undefined) this.faults.push(`not kept: ${content}`)
-    else this.received.push(Number(seq))
+    const id = / id='([^']+)'/.exec(stanzaId ?? '')?.[1]
+    if (id === undefined) this.faults.push(`not kept: ${content}`)
+    else this.received.push(id)
   }
 }
