@@ -1,5 +1,6 @@
 /** What counts as handled, and when. */
 import { beforeEach, expect, test } from 'vitest'
+import { el } from '../xml/element.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { message } from '../xmpp/stanza.ts'
 import { InFlight } from './in-flight.ts'
@@ -66,5 +67,21 @@ test('with so many on their way there is no room until some are handled', async 
   commit.resolve()
   await room
 
+  expect(inFlight.room()).toBeUndefined()
+})
+
+test('with so many bytes on their way there is no room until some are handled', async () => {
+  const commit = Promise.withResolvers<void>()
+  const large = message('chat', { from: ROMEO }, el('body', undefined, {}, 'b'.repeat(600_000)))
+  inFlight.track(commit.promise, large)
+  const before = inFlight.room()
+  inFlight.track(commit.promise, large)
+
+  const after = inFlight.room()
+  commit.resolve()
+  await after
+
+  expect(before).toBeUndefined()
+  expect(after).toBeInstanceOf(Promise)
   expect(inFlight.room()).toBeUndefined()
 })

@@ -5,17 +5,23 @@ import type { Stanza } from '../xmpp/stanza.ts'
 
 /** More than that, and the client's stream is read no further. */
 const LIMIT = 64
+const MAX_BYTES = 1024 * 1024
 
 /** Told of a stanza on whose way something broke. */
 export type Failed = (error: unknown, stanza: Stanza) => void
 
 /** Stanzas one after the other that wait for the same; as good as done where there is nothing to wait for. */
-interface Entry { readonly done: Promise<void> | undefined, readonly stanzas: (Stanza | undefined)[], isDone: boolean }
+interface Entry {
+  readonly done: Promise<void> | undefined
+  readonly stanzas: (Stanza | undefined)[]
+  isDone: boolean
+}
 
 export class InFlight {
   readonly #handled: () => void
   readonly #entries: Entry[] = []
   #size = 0
+  #bytes = 0
   #waiting: PromiseWithResolvers<void>[] = []
 
   /** `handled` is called once for each stanza, in order. */
@@ -30,6 +36,7 @@ export class InFlight {
     const last = this.#entries.at(-1)
     if (!done && !last) return this.#handled()
     this.#size++
+    this.#bytes += stanza?.inner.length ?? 0
     if (last && done && last.done === done) {
       last.stanzas.push(stanza)
       return
@@ -48,7 +55,11 @@ export class InFlight {
 
   /** Resolves when another may be taken; nothing when it may be at once. */
   room (): Promise<void> | undefined {
-    return this.#size < LIMIT ? undefined : this.#wait()
+    return this.#isFull ? this.#wait() : undefined
+  }
+
+  get #isFull (): boolean {
+    return this.#size >= LIMIT || this.#bytes >= MAX_BYTES
   }
 
   /** Resolves when none is left; nothing when that is now. */
@@ -65,12 +76,13 @@ export class InFlight {
   #end (entry: Entry): void {
     entry.isDone = true
     while (this.#entries[0]?.isDone) {
-      for (const _stanza of this.#entries.shift()?.stanzas ?? []) {
+      for (const stanza of this.#entries.shift()?.stanzas ?? []) {
         this.#size--
+        this.#bytes -= stanza?.inner.length ?? 0
         this.#handled()
       }
     }
-    if (this.#size >= LIMIT) return
+    if (this.#isFull) return
     for (const waiter of this.#waiting.splice(0)) waiter.resolve()
   }
 }
