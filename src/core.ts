@@ -41,6 +41,7 @@ import { StreamTable } from './stream/stream-table.ts'
 import type { Element } from './xml/element.ts'
 import { NS_SESSION } from './xmpp/ns.ts'
 import { ArchiveKeys } from './xmpp/archive-ids.ts'
+import type { Life } from './xmpp/archive-ids.ts'
 import { WorthTable } from './xmpp/worth.ts'
 
 /** An extension that is on, with the options that its schema made. */
@@ -164,7 +165,16 @@ function knownAccounts (accounts: Accounts, store: AccountStore): RoomAccounts {
   return {
     isThere: async jid => await accounts.locate(jid) !== undefined,
     lasts: async jid => await store.find(jid) !== undefined,
+    lifeOf (jid) {
+      const account = accounts.peek(jid)
+      return account ? markOf(account.life) : store.lifeOf(jid).then(markOf)
+    },
   }
+}
+
+/** Accounts that are older than such marks have none, so that what rooms called them stays. */
+function markOf (life: Life | undefined): string {
+  return !life || life.hadNumbers ? '' : life.madeAt
 }
 
 /** Each host is its accounts' and its rooms', accounts have presence and a roster, and other nodes' extensions an answer. */

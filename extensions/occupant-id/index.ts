@@ -25,6 +25,11 @@ function isId ({ name, ns }: Child): boolean {
   return name === NAME && ns === NS
 }
 
+/** Of nobody else, also of nobody who has had the account's name, or will. */
+function whoIs ({ account, life }: Occupant): string {
+  return life === '' ? account.toString() : `${account}\0${life}`
+}
+
 /** §4.1: made from the account, with a secret that each room has from that of the installation. */
 function writer (host: ExtensionHost): (room: Room, occupant: Occupant) => string {
   let secret: Buffer | undefined
@@ -36,7 +41,7 @@ function writer (host: ExtensionHost): (room: Room, occupant: Occupant) => strin
   return (room, occupant) => {
     const before = written.get(occupant)
     if (before !== undefined) return before
-    const id = createHmac('sha256', secrets.of(room)).update(occupant.account.toString()).digest('base64url')
+    const id = createHmac('sha256', secrets.of(room)).update(whoIs(occupant)).digest('base64url')
     const xml = `<${NAME} xmlns='${NS}' id='${id}'/>`
     written.set(occupant, xml)
     return xml

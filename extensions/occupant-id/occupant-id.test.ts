@@ -91,3 +91,16 @@ test('those of the history are of who said it (§4)', async () => {
   const said = (await newcomer.received()).filter(xml => xml.includes('hail'))
   expect(idsIn(said)).toEqual([id])
 })
+
+test('who has the name of a removed account has another id than that one had (§4.1)', async () => {
+  const { server, crone, hag, id } = await stage()
+  await server.core.commands.remove(hag.session.account.jid)
+  const next = await inside(server, HAG, 'thirdwitch')
+  await crone.received()
+
+  await says(next, 'hail')
+
+  const ids = idsIn(await crone.received())
+  expect(ids).toHaveLength(1)
+  expect(ids).not.toContain(id)
+})

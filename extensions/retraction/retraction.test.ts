@@ -220,3 +220,16 @@ describe('a command (XEP-0050)', () => {
     expect(canceled?.attrs).toMatchObject({ status: 'canceled', sessionid: 's' })
   })
 })
+
+test('who has the name of a removed account retracts nothing that was said under it', async () => {
+  const { server, romeo, juliet } = await stage()
+  await romeo.sends(says('one', '<body>Have not saints lips?</body>'))
+  await server.core.commands.remove(romeo.session.account.jid)
+  const next = await online(server, 'romeo@localhost/street')
+
+  await next.sends(retracts('one'))
+
+  await juliet.received()
+  await expect.poll(() => server.db.query('select from retraction_waiting')).toEqual([])
+  expect(await kept(server, 'juliet@localhost')).toEqual(['<body>Have not saints lips?</body>', RETRACTION])
+})

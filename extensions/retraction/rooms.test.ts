@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { COVEN, enters, hears, inside, owner, parseStanza, says } from '../../src/testing/rooms.ts'
 import { world } from '../../src/testing/world.ts'
-import type { World } from '../../src/testing/world.ts'
+import type { Client, World } from '../../src/testing/world.ts'
 import { el } from '../../src/xml/element.ts'
 import { Jid } from '../../src/xmpp/jid.ts'
 import { message } from '../../src/xmpp/stanza.ts'
@@ -112,4 +112,24 @@ test('who said something to somebody takes it back under whatever nick', async (
 
   await crone.received()
   await expect.poll(async () => (await whispers(server))[0]).toContain('<retracted ')
+})
+
+/** The account is removed, and somebody else is in the room under its name. */
+async function isSucceeded (server: World, nick: string): Promise<Client> {
+  await server.core.commands.remove(Jid.parse('hag66@localhost'))
+  return inside(server, 'hag66@localhost/new', nick)
+}
+
+test('who has the name of a removed account takes back nothing that was said under it, to all or to one', async () => {
+  const { server, crone, hag, id } = await coven()
+  await hag.sends(privately('one', '<body>psst</body>'))
+  const next = await isSucceeded(server, 'thirdwitch')
+
+  await next.sends(takesBack(id))
+  await next.sends(privately('no-one', RETRACT_ONE))
+
+  await crone.received()
+  await expect.poll(() => server.db.query('select from retraction_waiting')).toEqual([])
+  expect((await kept(server))[0]).toMatch(/^<body>hail</)
+  expect((await whispers(server))[0]).toContain('<body>psst</body>')
 })

@@ -114,6 +114,11 @@ function isOfRoom ({ owner, peer, message }: Retraction): boolean {
   return peer === owner && message.type === 'groupchat'
 }
 
+/** When a local account was made: what was said in its name before, somebody else did who had the name then. */
+function madeAt (account: string): string {
+  return `coalesce((select floor(extract(epoch from created_at) * 1000) from account where jid = ${account}), 0)`
+}
+
 /** What has that id of its author's: the newest. */
 async function findInConversation (db: Database, retraction: Retraction, id: string): Promise<Found | undefined> {
   const { owner, peer, isSent, seq } = retraction
@@ -121,7 +126,7 @@ async function findInConversation (db: Database, retraction: Retraction, id: str
     select seq, stanza from (
       select seq, stanza from archive_message
       where archive_conversation(owner, peer) = archive_conversation($1, $2) and owner = $1 and peer = $2
-        and is_sent = $3 and seq < $4 order by seq desc limit ${MAX_BACK}
+        and is_sent = $3 and seq < $4 and (is_sent or sent_at >= ${madeAt('$2')}) order by seq desc limit ${MAX_BACK}
     ) as recent
     where strpos(split_part(left(stanza, ${MAX_HEADER}), '>', 1), ' id=''' || $5 || '''') > 0
     order by seq desc limit ${MAX_NAMESAKES}`, [owner, peer, isSent, seq, escapeAttribute(id)])
@@ -133,7 +138,8 @@ async function findInConversation (db: Database, retraction: Retraction, id: str
 async function findInRoom (db: Database, retraction: Retraction, number: number | undefined): Promise<Found | undefined> {
   if (number === undefined) return
   const [row] = await db.query<Row & { readonly peer: string }>(
-    "select seq, peer, stanza from archive_message where owner = $1 and seq = $2 and stanza <> ''", [retraction.owner, number])
+    `select seq, peer, stanza from archive_message where owner = $1 and seq = $2 and stanza <> '' and sent_at >= ${madeAt('$3')}`,
+    [retraction.owner, number, retraction.peer])
   if (!row || (row.peer !== retraction.peer && !isOfRoom(retraction))) return
   const original = foundIn(row, row.peer)
   return isOfRoom(retraction) || isNoRetraction(original) ? original : undefined // the room: whatever it calls itself

@@ -23,7 +23,7 @@ import { subjectFor } from './subject.ts'
 import { STATUS } from './user-payload.ts'
 
 /** Lets somebody in as `nick`, or throws why not. A promise until the newcomer has heard what it is told. */
-export function join (muc: Muc, room: Room, presence: Presence, from: Jid, nick: Jid): Promise<unknown> | undefined {
+export function join (muc: Muc, room: Room, presence: Presence, from: Jid, nick: Jid, life: string): Promise<unknown> | undefined {
   const affiliation = room.affiliationOf(from)
   const request = presence.payload('x', NS_MUC)
   const refusal = refuseVisitor(room, from, request?.getChildText('password', NS_MUC) === room.get(password))
@@ -31,7 +31,7 @@ export function join (muc: Muc, room: Room, presence: Presence, from: Jid, nick:
   checkNick(room, from, nick)
   checkSize(muc, room, affiliation, nick)
   const occupant = room.occupant(nick.resource) ??
-    new Occupant(nick, from.bare, affiliation, defaultRole(room.givenTo(from), room.isModerated))
+    new Occupant(nick, from.bare, affiliation, defaultRole(room.givenTo(from), room.isModerated), life)
   const session = room.enter(occupant, from, cleaned(presence))
   const limits = readLimits(request?.getChild('history', NS_MUC), Date.now())
   const heard = welcome(muc, room, session, request, limits)

@@ -19,6 +19,11 @@ export interface RoomAccounts {
   isThere (jid: Jid): Promise<boolean>
   /** Whether it will be there when its streams have ended: anonymous ones will not. */
   lasts (jid: Jid): Promise<boolean>
+  /**
+   * What tells an account from others that have had its name, or will: the same for as long as it lasts. At once where it
+   * is in memory here; '' where none lasts.
+   */
+  lifeOf (jid: Jid): string | Promise<string>
 }
 
 export interface Muc {

@@ -41,6 +41,8 @@ export class Occupant {
   jid: Jid
   /** Real and bare. */
   readonly account: Jid
+  /** What tells the account from others of its name (`RoomAccounts.lifeOf`). */
+  readonly life: string
   affiliation: Affiliation
   role: OccupantRole
   /** When it wrote last (milliseconds since 1970), where an extension says so: that outlives the room's home. */
@@ -53,9 +55,10 @@ export class Occupant {
   /** Called when something of it has changed. */
   changed: (occupant: Occupant) => void = ignore
 
-  constructor (jid: Jid, account: Jid, affiliation: Affiliation, role: OccupantRole) {
+  constructor (jid: Jid, account: Jid, affiliation: Affiliation, role: OccupantRole, life: string) {
     this.jid = jid
     this.account = account
+    this.life = life
     this.affiliation = affiliation
     this.role = role
   }

@@ -137,7 +137,7 @@ export class Reception {
   async #enterFirst (room: Room, presence: Presence, from: Jid, to: Jid): Promise<Received> {
     let handedOver: Promise<unknown> | undefined
     try {
-      handedOver = join(this.#parts.muc, room, presence, from, to)
+      handedOver = join(this.#parts.muc, room, presence, from, to, await this.#parts.muc.accounts.lifeOf(from))
     } finally {
       if (room.occupants.size === 0) await this.end(room)
     }

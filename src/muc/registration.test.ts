@@ -97,3 +97,20 @@ test('in a room for members an admin is asked (§9.9)', async () => {
   await enters(hag, 'thirdwitch')
   expect(await hears(hag)).toContain('thirdwitch member/participant 110')
 })
+
+test('a request of an account that was removed is nobody\'s: who has the name later is not made a member (§9.9)', async () => {
+  const server = await world()
+  const crone = await owner(server, undefined, undefined, { membersonly: '1' })
+  const hag = await server.client(HAG)
+  await registers(hag, 'thirdwitch')
+  await server.core.commands.remove(hag.session.account.jid)
+  const next = await server.client('hag66@localhost/new')
+  await crone.received()
+
+  await crone.sends(`<message to='${COVEN}'><x xmlns='jabber:x:data' type='submit'>${FORM_TYPE}` +
+    "<field var='muc#register_roomnick'><value>thirdwitch</value></field><field var='muc#register_allow'><value>1</value></field></x></message>")
+
+  expect(await crone.receivedInBrief()).toEqual(['message error item-not-found from coven@conference.localhost'])
+  await enters(next, 'thirdwitch')
+  expect(await hears(next)).toEqual(['error registration-required'])
+})

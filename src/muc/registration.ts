@@ -28,8 +28,11 @@ const ALLOW = 'muc#register_allow'
 /** Requests of one room that wait for an admin; an older one is forgotten. */
 const MAX_REQUESTS = 100
 
+/** Who asks: who has the account's name later has not asked. */
+interface Asker { readonly jid: Jid, readonly life: string }
+
 /** Who wants to register, by the nick that he wants. */
-const requests = new WeakMap<Room, Map<string, Jid>>()
+const requests = new WeakMap<Room, Map<string, Asker>>()
 
 /** Answers those who want to register. */
 export function registerRegistration (host: ExtensionHost, muc: Muc): void {
@@ -67,7 +70,7 @@ async function register (muc: Muc, { from, payload }: IqRequest, { room, afterwa
   if (!values || values.get('FORM_TYPE')?.[0] !== REGISTRATION) throw new StanzaError('bad-request', 'a form is needed')
   const nick = nickIn(room, values)
   await checkLasting(muc, from)
-  if (!before && isClosed(room)) return ask(muc, room, from.bare, nick)
+  if (!before && isClosed(room)) return ask(muc, room, { jid: from.bare, life: await muc.accounts.lifeOf(from) }, nick)
   const { affiliation, isOwn } = before ?? { affiliation: 'member', isOwn: true }
   return afterwards(await change(muc, room, { jid: from.bare, affiliation, nick, by: isOwn ? 'self' : 'request' }))
 }
@@ -96,13 +99,14 @@ async function change (muc: Muc, room: Room, to: NewAffiliation): Promise<() => 
 }
 
 // §9.9.
-function ask (muc: Muc, room: Room, who: Jid, nick: string): void {
-  const waiting = requests.get(room) ?? new Map<string, Jid>()
+function ask (muc: Muc, room: Room, asker: Asker, nick: string): void {
+  const who = asker.jid
+  const waiting = requests.get(room) ?? new Map<string, Asker>()
   requests.set(room, waiting)
-  if (![who.toString(), undefined].includes(waiting.get(nick)?.toString())) throw new StanzaError('conflict')
+  if (![who.toString(), undefined].includes(waiting.get(nick)?.jid.toString())) throw new StanzaError('conflict')
   if (!muc.invitationRate.take(who.toString())) throw new StanzaError('resource-constraint', 'too many requests')
-  for (const [other, asker] of waiting) if (asker.equals(who)) waiting.delete(other)
-  waiting.set(nick, who)
+  for (const [other, { jid }] of waiting) if (jid.equals(who)) waiting.delete(other)
+  waiting.set(nick, asker)
   const [oldest] = waiting.keys()
   if (waiting.size > MAX_REQUESTS && oldest !== undefined) waiting.delete(oldest)
   const request = makeMessage('normal', { from: room.jid }, form('form', REGISTRATION, [
@@ -119,9 +123,12 @@ export async function receiveRegistrationForm (muc: Muc, room: Room, x: Element,
   if (!isAtLeast(room.affiliationOf(from), 'admin')) throw new StanzaError('forbidden')
   const values = formValues(x)
   const nick = nickIn(room, values)
-  const who = requests.get(room)?.get(nick)
-  if (!who) throw new StanzaError('item-not-found')
+  const asker = requests.get(room)?.get(nick)
+  if (!asker) throw new StanzaError('item-not-found')
   requests.get(room)?.delete(nick)
+  const { jid: who, life } = asker
+  const isThere = !muc.hosts.includes(who.domain) || await muc.accounts.lasts(who)
+  if (!isThere || await muc.accounts.lifeOf(who) !== life) throw new StanzaError('item-not-found', 'who asked is gone')
   if (flagIn(values, ALLOW) !== true || room.affiliationOf(who) !== 'none') return
   const changed = { jid: who, affiliation: 'member', nick, by: 'request' } as const
   await storeAffiliations(muc, room, [changed])

@@ -19,6 +19,8 @@ export interface News {
   readonly role: OccupantRole
   /** The addresses that have the nick no more. */
   readonly gone: readonly string[]
+  /** Of the account that has it no more, as the occupant's. */
+  readonly life?: string | undefined
   /** The address of a session that knows, or asks again: it has just come in. */
   readonly knows?: string | undefined
 }
@@ -35,14 +37,14 @@ const MAX_GONE = 50
 /** Keeps from now on what may not have reached all. */
 export function keepNews (room: Room, put: (field: string, record: string | undefined) => void): void {
   const all = new Map<string, { news: News, underWay: number }>()
-  room.changed = ({ nick }, { before, gone = [], told }, arrived) => {
+  room.changed = ({ nick, life }, { before, gone = [], told }, arrived) => {
     if (room.sessions.size === 0) return forgetAll() // nobody is left to be told
     const one = all.get(nick) ?? { news: { nick, role: before, gone: [] }, underWay: 0 }
     const { news } = one
     const addresses = new Set([...news.gone, ...gone.map(({ jid }) => jid.toString())])
     one.news = {
       nick, role: room.shows(news.role) ? news.role : before,
-      gone: [...addresses].slice(-MAX_GONE), knows: told?.jid.toString(),
+      gone: [...addresses].slice(-MAX_GONE), life, knows: told?.jid.toString(),
     }
     one.underWay++
     all.set(nick, one)
@@ -78,12 +80,12 @@ export function tellAgain (muc: Muc, room: Room, news: readonly News[]): void {
   }
 }
 
-function tellEnd (muc: Muc, room: Room, { nick, role, gone }: News): void {
+function tellEnd (muc: Muc, room: Room, { nick, role, gone, life = '' }: News): void {
   const jid = room.jid.withResource(nick)
   const addresses = gone.map(address => Jid.parse(address))
   const [account] = addresses.map(({ bare }) => bare)
   if (!account) return
-  const former = new Occupant(jid, account, room.affiliationOf(account), role)
+  const former = new Occupant(jid, account, room.affiliationOf(account), role, life)
   const absent = addresses.filter(address => !room.session(address))
     .map(address => new OccupantSession(address, former, makePresence('unavailable', {}), ''))
   for (const session of absent) former.add(session)

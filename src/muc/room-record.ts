@@ -23,6 +23,8 @@ interface SessionRecord {
   readonly role: OccupantRole
   readonly affiliation: Affiliation
   readonly token: string
+  /** Older nodes have not known it. */
+  readonly life?: string | undefined
   readonly presence: string
   readonly writtenAt?: number | undefined
 }
@@ -95,8 +97,8 @@ export function positionIn (records: ReadonlyMap<string, string>): number | unde
   return position === undefined ? undefined : Number(position)
 }
 
-function recordOf ({ occupant: { nick, role, affiliation, writtenAt }, token, presence }: OccupantSession): string {
-  return JSON.stringify({ nick, role, affiliation, token, presence: presence.toXml(NS_CLIENT), writtenAt } satisfies SessionRecord)
+function recordOf ({ occupant: { nick, role, affiliation, life, writtenAt }, token, presence }: OccupantSession): string {
+  return JSON.stringify({ nick, role, affiliation, token, life, presence: presence.toXml(NS_CLIENT), writtenAt } satisfies SessionRecord)
 }
 
 function lockedRecordOf ({ createdAt, creator, affiliations }: Room): string {
@@ -121,15 +123,15 @@ export function restoreOccupants (room: Room, records: ReadonlyMap<string, strin
   const all = [...records].filter(([field]) => !field.startsWith(LOCKED) && field !== POSITION).map(([address, text]) => ({ jid: Jid.kept(address), record: JSON.parse(text) as SessionRecord })) // `recordOf` wrote it
   all.sort((a, b) => parseInt(a.record.token, 36) - parseInt(b.record.token, 36))
   const news: News[] = []
-  for (const { jid, record: { nick, role, affiliation: before, token, presence, writtenAt } } of all) {
+  for (const { jid, record: { nick, role, affiliation: before, token, life = '', presence, writtenAt } } of all) {
     const last = storedStanza(presence)
     if (last.kind !== 'presence') continue
     const affiliation = room.affiliationOf(jid)
     const isOut = affiliation === 'outcast' || (affiliation === 'none' && room.isMembersOnly)
-    if (isOut || affiliation !== before) news.push({ nick, role, gone: isOut ? [jid.toString()] : [] })
+    if (isOut || affiliation !== before) news.push({ nick, role, life, gone: isOut ? [jid.toString()] : [] })
     if (isOut) continue
     const now = affiliation === before ? role : roleAfter(role, before, room.givenTo(jid), room.isModerated)
-    const occupant = room.occupant(nick) ?? new Occupant(room.jid.withResource(nick), jid.bare, affiliation, now)
+    const occupant = room.occupant(nick) ?? new Occupant(room.jid.withResource(nick), jid.bare, affiliation, now, life)
     occupant.writtenAt ??= writtenAt
     room.enter(occupant, jid, last, token)
   }

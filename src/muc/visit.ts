@@ -27,11 +27,13 @@ export function receivePresence (
 ): void | Promise<void | Received> | Received {
   const session = room.session(from)
   switch (presence.type) {
-    // Who comes in asks again, at the next home, unless he has heard that he is in.
     case 'available': {
-      const received = { handedOver: session ? change(muc, room, session, presence, to) : enter(muc, room, presence, from, to) }
-      // In the room's turn: what is said next in a group is for him, too.
-      return room.session(from) ? accept(muc, room, from)?.then(() => received) ?? received : received
+      if (session) return accepted(muc, room, from, change(muc, room, session, presence, to))
+      if (to.isBare) throw new StanzaError('jid-malformed', 'a nick is needed') // §7.2.1
+      if (!presence.has('x', NS_MUC)) return disown(muc, presence)
+      const life = muc.accounts.lifeOf(from)
+      const enter = (known: string): Received | Promise<Received> => accepted(muc, room, from, join(muc, room, presence, from, to, known))
+      return typeof life === 'string' ? enter(life) : life.then(enter)
     }
     case 'unavailable': return session && leave(muc, room, session, presence)
     // §11.1: the others are told that nobody meant it.
@@ -39,10 +41,13 @@ export function receivePresence (
   }
 }
 
-function enter (muc: Muc, room: Room, presence: Presence, from: Jid, to: Jid): Promise<unknown> | undefined {
-  if (to.isBare) throw new StanzaError('jid-malformed', 'a nick is needed') // §7.2.1
-  if (presence.has('x', NS_MUC)) return join(muc, room, presence, from, to)
-  disown(muc, presence)
+/**
+ * In the room's turn: what is said next in a group is for him, too. Who comes in asks again, at the next home, unless he
+ * has heard that he is in.
+ */
+function accepted (muc: Muc, room: Room, from: Jid, handedOver: Promise<unknown> | undefined): Received | Promise<Received> {
+  const received = { handedOver }
+  return accept(muc, room, from)?.then(() => received) ?? received
 }
 
 function change (

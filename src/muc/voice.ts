@@ -48,7 +48,10 @@ function ask (muc: Muc, room: Room, occupant: Occupant): void {
 function grant (muc: Muc, room: Room, moderator: Occupant, values: ReadonlyMap<string, readonly string[]>): void {
   if (!['1', 'true'].includes(values.get('muc#request_allow')?.[0] ?? '')) return
   const occupant = room.occupant(values.get('muc#roomnick')?.[0] ?? '')
-  if (!occupant) throw new StanzaError('item-not-found')
+  const asker = values.get('muc#jid')?.[0]
+  // The nick may be somebody else's by now.
+  const isOther = asker !== undefined && !occupant?.sessions.some(({ jid }) => jid.toString() === asker)
+  if (!occupant || isOther) throw new StanzaError('item-not-found')
   if (occupant.role !== 'visitor') return
   const refusal = refuseRole(moderator, occupant, 'participant')
   if (refusal) throw new StanzaError(refusal)
