@@ -96,4 +96,4 @@ test('a message goes from each transport to each', async () => {
       await Promise.all([romeo.stop(), juliet.stop()])
     }
   }
-})
+}, 90_000) // eighteen logins

@@ -114,7 +114,7 @@ describe('a client that does not read', () => {
     mallory.resumeReading()
 
     expect(await mallory.streamError()).toBe('resource-constraint')
-  })
+  }, 90_000) // a client that takes nothing is given ten seconds
 
   test('what it asks for waits until it reads what it was answered', async () => {
     mallory = await logIn('mallory/deaf')
@@ -190,7 +190,7 @@ describe('a flood', () => {
   test('of messages to hundreds of addresses is answered', async () => {
     mallory = await logIn('mallory/laptop')
 
-    void mallory.send(Array.from({ length: 300 }, (_, index) => `<message to='nobody-${index}@localhost'/>`).join(''))
+    void mallory.send(Array.from({ length: 300 }, (_, index) => `<message to='nobody-${index}@localhost'><body>hello</body></message>`).join(''))
     for (let count = 0; count < 300; count++) await mallory.expect('message', 'error')
   })
 
@@ -223,8 +223,9 @@ describe('a stanza of many parts', () => {
     void mallory.send(manyChildren(12_000))
     const { children } = await eve.expect('message')
 
-    expect(children.length).toBe(12_000)
-    expect(new Set(children.map(({ ns }) => ns))).toEqual(new Set(['urn:x']))
+    const sent = children.filter(({ name }) => name === 'a')
+    expect(sent.length).toBe(12_000)
+    expect(new Set(sent.map(({ ns }) => ns))).toEqual(new Set(['urn:x']))
   })
 
   test('60 000 of them, each with its namespace, are too large', async () => {

@@ -283,7 +283,7 @@ describe.runIf(isRoot)('as root', () => {
 
 async function copyCheckout (checkout: string): Promise<void> {
   await mkdir(checkout, { mode: 0o700 })
-  for (const name of ['package.json', 'src/log.ts', 'src/storage', SCRIPT]) {
+  for (const name of ['package.json', 'src/log.ts', 'src/storage', 'src/util', SCRIPT]) {
     await cp(join(ROOT, name), join(checkout, name), { recursive: true })
   }
   const modules = join(checkout, 'node_modules')
