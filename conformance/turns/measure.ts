@@ -28,7 +28,7 @@ export interface Options {
 
 const NOTHING: Turn = { ms: 0, withGcMs: 0, by: '' }
 /** With a case that is prepared, or played once. */
-const PATIENCE_MS = 120_000
+const PATIENCE_MS = 180_000
 
 /** One after the other; the server is started anew where a case has ended it. */
 export async function measureAll (cases: readonly Case[], options: Options): Promise<readonly Measured[]> {
@@ -55,7 +55,7 @@ async function measure (server: MeasuredServer, { name, prepare }: Case, setting
   const faults: string[] = []
   let pings = 0
   try {
-    const bystander = await Bystander.enter(server, setting.local('bystander'))
+    const bystander = await inTime(Bystander.enter(server, setting.local('bystander')))
     const attack = await inTime(prepare(setting))
     for (let round = 0; round < times; round++) {
       const report = await server.measure(() => inTime(play(attack, round, bystander)))

@@ -88,13 +88,13 @@ export const streams: readonly Case[] = [
   flood('5 000 messages to an address that is none at once', "<message to='@'><body>1</body></message>"),
   flood('5 000 pings of oneself at once', "<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>"),
   {
-    name: 'a header with attributes of 9 KB, 20 times',
+    name: 'an element of 9 KB before the login, 20 times',
     async prepare (setting) {
       return async () => {
         const strangers = await Promise.all(Array.from({ length: setting.count(20) }, () => setting.stranger()))
         await Promise.all(strangers.map(async stranger => {
           const answer = stranger.until(/<stream:error|<\/stream:stream>|<failure|<iq/)
-          stranger.send(`<stream:stream to='localhost' ${Array.from({ length: 60 }, (_, number) => `a${number}='${'x'.repeat(100)}'`).join(' ')}>` )
+          stranger.send(`<a ${Array.from({ length: 60 }, (_, number) => `a${number}='${'x'.repeat(100)}'`).join(' ')}/>`)
           await answer
           await stranger.cut()
         }))
