@@ -3,7 +3,7 @@
  * device shows both halves of a conversation. Its §6.1 is followed to the letter, which the server announces.
  */
 import { el, extension, forwarded, messageWith } from '../../src/extension/api.ts'
-import type { Account, Child, ExtensionHost, Message, SessionInfo } from '../../src/extension/api.ts'
+import type { Account, ExtensionHost, Message, SessionInfo } from '../../src/extension/api.ts'
 import { SentIds } from './sent-ids.ts'
 
 const NS = 'urn:xmpp:carbons:2'
@@ -59,7 +59,7 @@ function copy (
 
 /** §6.1, errors aside. §8: the mark of a private message stays on it, for its recipient to see. */
 function isCopied (host: ExtensionHost, message: Message, direction: Direction): boolean {
-  if (message.children.some(isPrivate) || message.has('no-copy', NS_HINTS)) return false
+  if (message.has('private', NS) || message.has('no-copy', NS_HINTS)) return false
   const isOfRoom = message.has('x', NS_ROOM_USER)
   // What comes from somebody in a room, the room sends to each of the devices that are in it.
   if (isOfRoom && direction === 'received' && message.from?.isBare === false) return false
@@ -73,8 +73,4 @@ function isCopied (host: ExtensionHost, message: Message, direction: Direction):
 /** XEP-0045 §7.8.2: the room invites, or is asked to. */
 function isInvitation (message: Message): boolean {
   return message.payload('x', NS_ROOM_USER)?.getChild('invite', NS_ROOM_USER) !== undefined
-}
-
-function isPrivate ({ name, ns }: Child): boolean {
-  return name === 'private' && ns === NS
 }

@@ -12,6 +12,8 @@ export const NS_STANZA_ID = 'urn:xmpp:sid:0'
 /** An id, from whom it claims to be, and once somebody has asked which number of a room's it stands for. */
 interface Stamp { readonly child: Child, readonly by: string, readonly id: string, number?: number | undefined }
 
+interface Stamps { readonly first: readonly Stamp[], readonly hasMore: boolean }
+
 /** Of so many ids it is looked at who they are from; nobody has use for more, and the rest counts as forged. */
 const MAX_STAMPS = 20
 
@@ -19,7 +21,7 @@ const MAX_STAMPS = 20
 export interface Keeper { readonly jid: Jid, readonly archiveIds: ArchiveIds }
 
 /** The ids of a content: looked for once for all that it is sent to. */
-const stamps = new WeakMap<readonly Child[], readonly Stamp[]>()
+const stamps = new WeakMap<readonly Child[], Stamps>()
 
 /**
  * The message with the id of the number under which the keeper keeps it, and without any other that claims to be from
@@ -33,24 +35,28 @@ export function stamp (message: Message, { jid, archiveIds }: Keeper, number: st
 /** The message without ids that claim to be from `by` (§3.1, rule 7). */
 export function withoutForgedIds (message: Message, by: Jid): Message {
   if (!message.has('stanza-id', NS_STANZA_ID)) return message
-  const genuine = new Set(stampsOf(message).filter(stamped => !isAddressOf(by, stamped.by)).map(({ child }) => child))
+  const { first, hasMore } = stampsOf(message)
+  if (!hasMore && !first.some(stamped => isAddressOf(by, stamped.by))) return message
+  const genuine = new Set(first.filter(stamped => !isAddressOf(by, stamped.by)).map(({ child }) => child))
   return message.withoutPayload(child => isStanzaId(child) && !genuine.has(child))
 }
 
 /** Under which number a room keeps the message, where it says so: looked for once for all that it is sent to. */
 export function numberBy (message: Message, room: Jid, keys: ArchiveKeys): number | undefined {
   if (!message.has('stanza-id', NS_STANZA_ID)) return
-  const stamped = stampsOf(message).find(({ by }) => isAddressOf(room, by))
+  const stamped = stampsOf(message).first.find(({ by }) => isAddressOf(room, by))
   return stamped && (stamped.number ??= keys.ofRoom(room.toString()).decode(stamped.id))
 }
 
-function stampsOf (message: Message): readonly Stamp[] {
-  let found = stamps.get(message.children)
-  if (found) return found
-  found = message.children.filter(isStanzaId).slice(0, MAX_STAMPS).map(child => {
+function stampsOf (message: Message): Stamps {
+  const known = stamps.get(message.children)
+  if (known) return known
+  const all = message.children.filter(isStanzaId)
+  const first = all.slice(0, MAX_STAMPS).map(child => {
     const { by = '', id = '' } = message.tree(child).attrs
     return { child, by, id }
   })
+  const found = { first, hasMore: all.length > first.length }
   stamps.set(message.children, found)
   return found
 }

@@ -7,6 +7,7 @@ import type { Element } from '../xml/element.ts'
 import type { Child } from '../xml/framer.ts'
 import { Written } from '../xml/written.ts'
 import { escapeAttribute } from '../xml/write.ts'
+import { hasChild } from './children.ts'
 import type { StanzaError } from './errors.ts'
 import type { Jid } from './jid.ts'
 import { NS_CLIENT, NS_MUC, NS_STANZA_ERRORS } from './ns.ts'
@@ -107,8 +108,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
 
   /** The child of that name and namespace, without a tree. */
   has (name: string, ns: string): boolean {
-    for (const child of this.children) if (child.name === name && child.ns === ns) return true
-    return false
+    return hasChild(this.children, name, ns)
   }
 
   /** The tree of the first child of that name and namespace; it stands on its own. */
