@@ -108,3 +108,27 @@ test('the removal of a contact elsewhere than on this server changes the roster 
 
   expect(await romeo.receivedInBrief()).toEqual(['push nurse@example.com remove'])
 })
+
+test('an account that is removed is nobody\'s contact when the server ends before it can say so', async () => {
+  const server = await world()
+  const [romeo, juliet] = [await online(server, 'romeo@localhost/orchard'), await online(server, 'juliet@localhost/balcony')]
+  await subscribes(romeo, juliet)
+  await subscribes(juliet, romeo)
+  const nurse = await online(server, 'nurse@localhost/house')
+  await nurse.sends("<presence type='subscribed' to='romeo@localhost'/>")
+  const paris = await online(server, 'paris@localhost/street')
+  await romeo.sends("<presence type='subscribe' to='paris@localhost'/>")
+  await paris.received()
+
+  await server.core.store.remove(romeo.session.account.jid)
+  const later = await server.restarts()
+
+  const next = await online(later, 'romeo@localhost/street')
+  expect(await rosterOf(await online(later, 'juliet@localhost/balcony'))).toEqual(['romeo@localhost none'])
+  const again = await later.client('paris@localhost/street')
+  await again.comesOnline()
+  expect(await again.receivedInBrief()).toEqual(['available from paris@localhost/street'])
+  await online(later, 'nurse@localhost/house')
+  await next.sends("<presence type='subscribe' to='nurse@localhost'/>")
+  expect(await next.receivedInBrief()).not.toContain('subscribed from nurse@localhost')
+})
