@@ -19,13 +19,13 @@ export const privateStorage = extension({
     const turns = new Turns()
 
     host.feature(NS)
-    host.iq({ type: 'get', to: ['own-account'], name: 'query', ns: NS }, async ({ to, written }) => {
+    host.iq({ type: 'get', to: ['own-account'], name: 'query', ns: NS }, async ({ from, to, written }) => {
       const [wanted] = written.children(1) ?? []
       if (!wanted) throw new StanzaError('bad-request', 'a query names one element')
       const { name, ns } = wanted
       checkNamespace(ns)
-      const [row] = await host.db.query<{ element: string }>(
-        'select element from private_element where owner = $1 and name = $2 and ns = $3', [to.toString(), name, ns])
+      const [row] = await host.readFor(from, db => db.query<{ element: string }>(
+        'select element from private_element where owner = $1 and name = $2 and ns = $3', [to.toString(), name, ns]))
       return row ? Written.around(el('query', NS), Written.kept(name, ns, row.element)) : el('query', NS, {}, el(name, ns))
     })
     host.iq({ type: 'set', to: ['own-account'], name: 'query', ns: NS }, async ({ to, written }, { account }) => {

@@ -19,7 +19,8 @@ export const roomAvatar = extension({
     // §3.3
     host.roomInfo(room => hashes.of(room).length === 0 ? []
       : [{ name: 'muc#roominfo_avatarhash', values: hashes.of(room), type: 'text-multi', label: 'Avatar hash' }])
-    host.iq({ type: 'get', to: ['room'], name: 'vCard', ns: NS }, async (_request, { room }) => await vcardOf(host, room.jid) ?? el('vCard', NS))
+    host.iq({ type: 'get', to: ['room'], name: 'vCard', ns: NS }, async ({ from }, { room }) =>
+      await vcardOf(host, from, room.jid) ?? el('vCard', NS))
     host.iq({ type: 'set', to: ['room'], name: 'vCard', ns: NS }, (request, { room }) => {
       if (room.affiliationOf(request.from) !== 'owner') throw new StanzaError('forbidden') // §3.2
       if (room.isLocked) throw new StanzaError('unexpected-request', 'the room is not set up yet')
@@ -55,7 +56,8 @@ async function loadHashes (db: Database, room: Jid): Promise<readonly string[]> 
   return row?.hashes ?? []
 }
 
-async function vcardOf (host: ExtensionHost, room: Jid): Promise<Written | undefined> {
-  const [row] = await host.db.query<{ readonly vcard: string }>('select vcard from room_avatar where room = $1', [room.toString()])
+async function vcardOf (host: ExtensionHost, asker: Jid, room: Jid): Promise<Written | undefined> {
+  const [row] = await host.readFor(asker, db =>
+    db.query<{ readonly vcard: string }>('select vcard from room_avatar where room = $1', [room.toString()]))
   return row && Written.kept('vCard', NS, row.vcard)
 }

@@ -10,10 +10,10 @@ export const vcard = extension({
   setup (host) {
     host.feature(NS)
     host.feature(NS, 'account')
-    host.iq({ type: 'get', to: ['own-account'], name: 'vCard', ns: NS }, async ({ to }) =>
-      await vcardOf(host, to) ?? el('vCard', NS)) // §3.1: an empty one where there is none
-    host.iq({ type: 'get', to: ['account'], name: 'vCard', ns: NS }, async ({ to }) => {
-      const found = await vcardOf(host, to)
+    host.iq({ type: 'get', to: ['own-account'], name: 'vCard', ns: NS }, async ({ from, to }) =>
+      await vcardOf(host, from, to) ?? el('vCard', NS)) // §3.1: an empty one where there is none
+    host.iq({ type: 'get', to: ['account'], name: 'vCard', ns: NS }, async ({ from, to }) => {
+      const found = await vcardOf(host, from, to)
       if (!found) throw new StanzaError('service-unavailable') // §3.3: as where there is no such account
       return found
     })
@@ -28,7 +28,8 @@ export const vcard = extension({
   },
 })
 
-async function vcardOf (host: ExtensionHost, owner: Jid): Promise<Written | undefined> {
-  const [row] = await host.db.query<{ vcard: string }>('select vcard from vcard where owner = $1', [owner.toString()])
+async function vcardOf (host: ExtensionHost, asker: Jid, owner: Jid): Promise<Written | undefined> {
+  const [row] = await host.readFor(asker, db =>
+    db.query<{ vcard: string }>('select vcard from vcard where owner = $1', [owner.toString()]))
   return row && Written.kept('vCard', NS, row.vcard)
 }
