@@ -341,6 +341,12 @@ describe('the files in config/', () => {
     expect(keys.filter(key => !new RegExp(`^ *(# )?${key}:.* # .`, 'm').test(text))).toEqual([])
   })
 
+  test('a copy of the server.yaml of 0.1.0 is read', () => {
+    const yaml = 'extensions: { offline: { limit: 1000 } }'
+
+    expect(() => loadConfig(write('old.yaml', yaml), {}, extensions)).not.toThrow()
+  })
+
   test('cluster.yaml is a node of a cluster', () => {
     const { sessions, database, warnings } = loadConfig(join(shipped, 'cluster.yaml'), {}, EXTENSIONS)
 

@@ -3,6 +3,7 @@
  * second copy: it comes to the next session that is available and does not use the archive itself, the oldest first,
  * with the time when it was sent (XEP-0203: Delayed Delivery).
  */
+import { z } from 'zod'
 import { extension } from '../../src/extension/api.ts'
 import { Deliveries } from './deliveries.ts'
 import { outliveNodes } from './outlive.ts'
@@ -14,6 +15,8 @@ const SAVE_MS = 200
 export const offline = extension({
   name: 'offline',
   xeps: ['0160@1.0.1', '0203@2.0'],
+  // COMPAT(config files of 0.1.0): a limit of messages that wait is accepted; a position in the archive needs none.
+  config: z.strictObject({ limit: z.int().min(0).optional() }).prefault({}),
   setup (host) {
     const deliveries = new Deliveries(host)
 
