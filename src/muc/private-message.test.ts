@@ -110,3 +110,17 @@ describe('a private message (§7.5)', () => {
     expect((await crone.received())[0]).toContain(`from='${COVEN}/thirdwitch' to='crone1@localhost/desktop' id='p1' type='error'`)
   })
 })
+
+test('who is blocked by his own address does not reach the one who blocked him by a room (XEP-0191 §3.3)', async () => {
+  const server = await world(blocking)
+  const crone = await owner(server)
+  const hag = await inside(server, 'hag66@localhost/pda', 'thirdwitch')
+  await crone.asks('set', "<block xmlns='urn:xmpp:blocking'><item jid='hag66@localhost'/></block>")
+  await crone.received()
+  await hag.received()
+
+  await hag.sends(`<message to='${COVEN}/firstwitch' type='chat'><body>psst</body></message>`)
+
+  expect(await hag.receivedInBrief()).toEqual([expect.stringContaining('error service-unavailable')])
+  expect((await crone.received()).join('')).not.toContain('psst')
+})
