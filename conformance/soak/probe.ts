@@ -44,5 +44,6 @@ if (isMainThread && process.channel) {
   process.on('message', (order: Order) => {
     void weigh(order).then(held => process.send?.(held))
   })
+  process.on('disconnect', () => process.kill(process.pid, 'SIGTERM')) // whoever measures is gone
   process.channel.unref()
 }

@@ -136,5 +136,6 @@ if (isMainThread && process.channel) {
     // What the collector did is told a little later.
     setImmediate(() => setImmediate(() => process.send?.(gauge.report())))
   })
+  process.on('disconnect', () => process.kill(process.pid, 'SIGTERM')) // whoever measures is gone
   process.channel.unref()
 }
