@@ -5,9 +5,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { Peer } from '../hostile/peer.ts'
+import { formatXml } from '../runner/xml.ts'
 import { Installation, OPEN } from './installation.ts'
 
 const OPEN_ELEMENT = "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='localhost' version='1.0'/>"
+
+const SQUARE = 'square@conference.localhost'
 
 let home: Installation
 
@@ -34,6 +37,25 @@ test('SIGTERM ends every stream with <system-shutdown/>, the database last, and 
   await home.start()
   await Peer.logIn(home.direct, 'romeo/orchard', false)
   console.log(`second start to first login: ${Math.round(performance.now() - since)} ms`)
+}, 60_000)
+
+test('who is in a room hears with status 332 that the server ends, before the stream does (XEP-0045 §11.2, §16.6.2)', async () => {
+  const server = await home.start()
+  const [balthasar, abram] = [await Peer.logIn(home.direct, 'balthasar/street'), await Peer.logIn(home.direct, 'abram/street')]
+  await balthasar.send(`<presence to='${SQUARE}/balthasar'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+  await hears(balthasar, 'subject')
+  await balthasar.send(`<iq type='set' id='instant' to='${SQUARE}'><query xmlns='http://jabber.org/protocol/muc#owner'>` +
+    "<x xmlns='jabber:x:data' type='submit'/></query></iq>")
+  await hears(balthasar, "id='instant'")
+  await abram.send(`<presence to='${SQUARE}/abram'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+  await hears(abram, 'subject')
+
+  server.kill('SIGTERM')
+
+  expect(await hears(balthasar, "type='unavailable'")).toMatch(/from='square@conference\.localhost\/balthasar'[^]*<status code='332'\/>/)
+  expect(await hears(abram, "type='unavailable'")).toMatch(/from='square@conference\.localhost\/abram'[^]*<status code='332'\/>/)
+  expect(await Promise.all([balthasar, abram].map(peer => peer.streamError()))).toEqual(['system-shutdown', 'system-shutdown'])
+  expect(await server.ended()).toBe(0)
 }, 60_000)
 
 test('a client that takes no leave does not keep the server from ending', async () => {
@@ -98,6 +120,14 @@ test('a port in use is said with its key, and nothing is left behind', async () 
   expect(messages(out).at(-1)).toContain(`listen.client-tls: 127.0.0.1:${home.tlsPort} is already in use`)
   expect(home.databaseProcesses()).toEqual([])
 }, 60_000)
+
+/** What comes up to a stanza with that in it, which is given. */
+async function hears (peer: Peer, part: string): Promise<string> {
+  for (;;) {
+    const heard = formatXml(await peer.next())
+    if (heard.includes(part)) return heard
+  }
+}
 
 async function logInByStartTls (port: number, local: string, resource: string): Promise<Peer> {
   const peer = await Peer.open({ port })

@@ -69,7 +69,7 @@ describe('a room (§6.4)', () => {
     const said = await features(crone, COVEN)
 
     expect(said.filter(feature => feature.startsWith('muc_')).sort()).toEqual([...expected].sort())
-    expect(said).toContain('http://jabber.org/protocol/muc#stable_id')
+    for (const name of ['stable_id', 'register', 'roomconfig', 'roominfo']) expect(said).toContain(`http://jabber.org/protocol/muc#${name}`)
     expect(said).toContain('http://jabber.org/protocol/muc#self-ping-optimization')
   })
 
@@ -87,6 +87,23 @@ describe('a room (§6.4)', () => {
     await configures(crone, { publicroom: '0' })
     expect((await roomInfo(hag)).has('muc#roominfo_subject')).toBe(false)
     expect((await roomInfo(crone)).has('muc#roominfo_subject')).toBe(true)
+  })
+
+  test('names its owners to those who may know their real addresses, and to nobody else (§16.5.4, §10.5)', async () => {
+    const server = await world()
+    const crone = await owner(server)
+    const member = await server.client('wiccarocks@localhost/laptop')
+    const hag = await inside(server, 'hag66@localhost/pda', 'thirdwitch')
+    await changes(crone, [{ jid: 'wiccarocks@localhost', affiliation: 'member' }])
+    const told = async (): Promise<readonly unknown[]> =>
+      Promise.all([crone, member, hag].map(async client => (await roomInfo(client)).get('muc#roominfo_contactjid')))
+
+    const semiAnonymous = await told()
+    await configures(crone, { whois: 'anyone', getmemberlist: 'moderator' })
+    const nonAnonymous = await told()
+
+    expect(semiAnonymous).toEqual([['crone1@localhost'], undefined, undefined])
+    expect(nonAnonymous).toEqual([['crone1@localhost'], ['crone1@localhost'], undefined])
   })
 
   test('that is not there, or not yet, is not found', async () => {

@@ -12,7 +12,7 @@ import { form } from '../xmpp/forms.ts'
 import type { Field } from '../xmpp/forms.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Muc } from './muc.ts'
-import { NS_MUC, ROOM_INFO } from './ns.ts'
+import { NS_MUC, REGISTRATION, ROOM_CONFIG, ROOM_INFO } from './ns.ts'
 import { publicList } from './options/public-list.ts'
 import { publicRoom } from './options/public-room.ts'
 import { roomName } from './options/room-name.ts'
@@ -30,7 +30,7 @@ const PAGE = 200
 
 /** Answers queries about rooms. */
 export function registerRoomDisco (host: ExtensionHost, disco: Disco, muc: Muc, commands: RoomCommands): void {
-  for (const feature of [NS_MUC, `${NS_MUC}#stable_id`]) {
+  for (const feature of [NS_MUC, `${NS_MUC}#stable_id`, REGISTRATION, ROOM_CONFIG, ROOM_INFO]) { // §16.3
     host.feature(feature, 'rooms')
     host.feature(feature, 'room')
   }
@@ -65,7 +65,14 @@ function describe (disco: Disco, { options }: Muc, room: Room, from: Jid): Eleme
   return disco.describeRoom(
     { category: 'conference', type: 'text', name: room.get(roomName) || room.jid.local },
     options.features(room.config),
-    [form('result', ROOM_INFO, [...options.info(room), ...live])])
+    [form('result', ROOM_INFO, [...options.info(room), ...contacts(room, from), ...live])])
+}
+
+/** §16.5.4: the owners, for those who may have their real addresses. */
+function contacts (room: Room, from: Jid): readonly Field[] {
+  if (!room.mayList(from, 'owner')) return []
+  const values = room.affiliations.listed('owner').map(({ jid }) => jid.toString())
+  return [{ name: 'muc#roominfo_contactjid', values, type: 'jid-multi', label: 'Owners' }]
 }
 
 function ownNick (room: Room, from: Jid): Element {
