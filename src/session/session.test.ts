@@ -49,10 +49,18 @@ test('what is not said to come again is heard, whatever its number', () => {
 })
 
 test('the history that a newcomer is shown is not what was said now', () => {
-  expect(session.hear(said(9).withPayload(delay(0)), keys)).toBe(true)
+  expect(session.hear(said(9).withPayload(delay(0), delay(0, ROOM.toString())), keys)).toBe(true)
 
   expect(session.hear(said(8).again(), keys)).toBe(true)
 })
+
+test.each([['nobody', undefined], ['the sender', 'crone1@localhost'], ['an occupant', `${ROOM}/firstwitch`], ['another room', 'heath@conference.localhost']])(
+  'what somebody says now is heard once, though by its own account %s has held it up', (_, by) => {
+    const late = said(9).withPayload(delay(0, by))
+
+    expect(session.hear(late, keys)).toBe(true)
+    expect(session.hear(late.again(), keys)).toBe(false)
+  })
 
 test('what is known of rooms does not grow without end', () => {
   for (let number = 0; number < 1100; number++) session.hear(said(1, Jid.parse(`room${number}@conference.localhost`)), keys)

@@ -6,7 +6,7 @@ import type { StageTable } from '../extension/stages.ts'
 import type { Element } from '../xml/element.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import { NS_DELAY } from '../xmpp/forward.ts'
+import { delayedBy } from '../xmpp/forward.ts'
 import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import { numberBy } from '../xmpp/stanza-id.ts'
@@ -130,13 +130,14 @@ export class Session implements SessionInfo {
 
   /**
    * Takes note of what a room has said; false where it comes again, after the room's home has died, and was heard
-   * before.
+   * before. What the room itself says is of the past (XEP-0045 §7.2.13) is not said now.
    */
   hear (message: Message, keys: ArchiveKeys): boolean {
-    const room = message.type === 'groupchat' && !message.has('delay', NS_DELAY) ? message.from?.bare : undefined
+    const room = message.type === 'groupchat' ? message.from?.bare : undefined
     const number = room && numberBy(message, room, keys)
     if (!room || number === undefined) return true
     const key = room.toString()
+    if (delayedBy(message).includes(key)) return true
     if (number <= (this.heard?.get(key) ?? -1)) return !message.isAgain
     this.heard ??= new Map()
     this.heard.set(key, number)
