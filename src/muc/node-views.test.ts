@@ -5,9 +5,11 @@ import { expect, test } from 'vitest'
 import type { Node } from '../testing/redis-nodes.ts'
 import { PATIENCE, takesOver, threeNodes } from '../testing/room-nodes.ts'
 import { deed, DEVICES, perform, truthOf, View } from '../testing/room-views.ts'
-import { changes, configures, COVEN, enters, leaves } from '../testing/rooms.ts'
+import { changes, configures, COVEN, enters, leaves, parseStanza } from '../testing/rooms.ts'
 import type { Client } from '../testing/world.ts'
+import type { Element } from '../xml/element.ts'
 import { Jid } from '../xmpp/jid.ts'
+import { NS_MUC_USER } from './ns.ts'
 
 /** The room's home is that node from now on. */
 async function moves (from: readonly Node[], to: Node): Promise<void> {
@@ -72,6 +74,45 @@ test('who has become something else, or may not be in any more, hears of it from
 
   await viewsAgree(views, [a, b])
   expect(views.get(crone)?.seen).toEqual(['admin admin/moderator', 'firstwitch owner/moderator'])
+})
+
+/** The statuses and the reason with which somebody heard last that he is out himself. */
+async function farewellOf (client: Client): Promise<readonly [readonly string[], string | null | undefined]> {
+  let last: Element | undefined
+  await expect.poll(async () => {
+    for (const xml of await client.received()) {
+      const stanza = parseStanza(xml)
+      if (stanza.name === 'presence' && stanza.attrs['type'] === 'unavailable') last = stanza.getChild('x', NS_MUC_USER)
+    }
+    return last
+  }, PATIENCE).toBeDefined()
+  return [last?.getChildren('status').map(({ attrs }) => attrs['code'] ?? '').sort() ?? [], last?.getChild('item')?.getChildText('reason')]
+}
+
+test('why somebody was removed is said by the next home as well (§8.2, §9.1, §9.4)', async () => {
+  const { a, b, c } = await threeNodes()
+  const crone = await a.client('crone1@localhost/desktop')
+  await enters(crone, 'firstwitch')
+  await configures(crone, {})
+  const [kicked, banned, lost] = [
+    await a.client('hag66@localhost/pda'), await b.client('wiccarocks@localhost/laptop'), await b.client('hecate@localhost/broom')]
+  for (const [number, client] of [kicked, banned, lost].entries()) await enters(client, `witch${number}`)
+  await changes(crone, [{ jid: 'hecate@localhost', affiliation: 'member' }])
+  await moves([a, b], c)
+  for (const client of [kicked, banned, lost]) await client.received()
+
+  c.core.router.serve('localhost', STUCK)
+  void changes(crone, [{ nick: 'witch0', role: 'none', reason: 'Avaunt, you cullion!' }])
+  void changes(crone, [{ jid: 'wiccarocks@localhost', affiliation: 'outcast', reason: 'Treason' }])
+  await expect.poll(() => keptAt(c), PATIENCE).toEqual(['crone1@localhost/desktop firstwitch moderator', 'hecate@localhost/broom witch2 participant'])
+  // What the home has kept when it dies, before it tells anybody.
+  await c.db.query("update room set config = config || '{\"muc#roomconfig_membersonly\": [\"1\"]}'")
+  await c.db.query("delete from room_affiliation where jid = 'hecate@localhost'")
+  c.dies()
+
+  expect(await farewellOf(kicked)).toEqual([['110', '307'], 'Avaunt, you cullion!'])
+  expect(await farewellOf(banned)).toEqual([['110', '301'], 'Treason'])
+  expect(await farewellOf(lost)).toEqual([['110', '321'], null])
 })
 
 const RUNS = Number(process.env['HELIOGRAPH_HISTORIES'] ?? 6)

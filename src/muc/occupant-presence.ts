@@ -99,7 +99,7 @@ export function announceEnd (
     if (!isSelf && !session.isIn) return
     return variants.of(room.seesAddresses(isSelf ? occupant : session.occupant), isSelf).copyFor(session.jid)
   })
-  room.changed(occupant, { before: occupant.role, gone }, arrived)
+  room.changed(occupant, { before: occupant.role, gone, happening: newNick === undefined ? happening : undefined }, arrived)
 }
 
 /** §7.14: tells one session that it is not in any more, where its occupant still is. */
@@ -107,7 +107,7 @@ export function announceSessionEnd (muc: Muc, room: Room, session: OccupantSessi
   const { occupant, jid } = session
   const gone = unavailableVariants(muc, room, occupant, happening, presence).of(room.seesAddresses(occupant), true)
   const { arrived } = postEach(muc, room, [session], () => gone.copyFor(jid))
-  room.changed(occupant, { before: occupant.role, gone: [session] }, arrived)
+  room.changed(occupant, { before: occupant.role, gone: [session], happening }, arrived)
 }
 
 function availableVariants (muc: Muc, room: Room, occupant: Occupant, happening: Happening): Variants {

@@ -11,6 +11,7 @@ import { announce, announceEnd, announceSessionEnd } from './occupant-presence.t
 import type { OccupantRole } from './role.ts'
 import type { Room } from './room.ts'
 import { STATUS } from './user-payload.ts'
+import type { Happening } from './user-payload.ts'
 
 /** What may not have reached all of an occupant. */
 export interface News {
@@ -19,6 +20,8 @@ export interface News {
   readonly role: OccupantRole
   /** The addresses that have the nick no more. */
   readonly gone: readonly string[]
+  /** What has happened to the last `count` of `gone`: a kick or a ban, and why. */
+  readonly end?: { readonly count: number, readonly happening: Happening } | undefined
   /** Of the account that has it no more, as the occupant's. */
   readonly life?: string | undefined
   /** The address of a session that knows, or asks again: it has just come in. */
@@ -37,14 +40,15 @@ const MAX_GONE = 50
 /** Keeps from now on what may not have reached all. */
 export function keepNews (room: Room, put: (field: string, record: string | undefined) => void): void {
   const all = new Map<string, { news: News, underWay: number }>()
-  room.changed = ({ nick, life }, { before, gone = [], told }, arrived) => {
+  room.changed = ({ nick, life }, { before, gone = [], happening, told }, arrived) => {
     if (room.sessions.size === 0) return forgetAll() // nobody is left to be told
     const one = all.get(nick) ?? { news: { nick, role: before, gone: [] }, underWay: 0 }
     const { news } = one
-    const addresses = new Set([...news.gone, ...gone.map(({ jid }) => jid.toString())])
+    const last = gone.map(({ jid }) => jid.toString())
     one.news = {
       nick, role: room.shows(news.role) ? news.role : before,
-      gone: [...addresses].slice(-MAX_GONE), life, knows: told?.jid.toString(),
+      gone: [...news.gone.filter(address => !last.includes(address)), ...last].slice(-MAX_GONE),
+      end: last.length === 0 ? news.end : happening && { count: last.length, happening }, life, knows: told?.jid.toString(),
     }
     one.underWay++
     all.set(nick, one)
@@ -80,7 +84,7 @@ export function tellAgain (muc: Muc, room: Room, news: readonly News[]): void {
   }
 }
 
-function tellEnd (muc: Muc, room: Room, { nick, role, gone, life = '' }: News): void {
+function tellEnd (muc: Muc, room: Room, { nick, role, gone, end, life = '' }: News): void {
   const jid = room.jid.withResource(nick)
   const addresses = gone.map(address => Jid.parse(address))
   const [account] = addresses.map(({ bare }) => bare)
@@ -90,13 +94,16 @@ function tellEnd (muc: Muc, room: Room, { nick, role, gone, life = '' }: News): 
     .map(address => new OccupantSession(address, former, makePresence('unavailable', {}), ''))
   for (const session of absent) former.add(session)
   room.touch(absent) // who is out by what the database says now may have a record
+  const isLast = (session: OccupantSession): boolean => !end || gone.lastIndexOf(session.jid.toString()) >= gone.length - end.count
+  const happening = end?.happening ?? {}
   if (room.occupant(nick)) {
-    for (const session of absent) announceSessionEnd(muc, room, session, {})
+    for (const session of absent) announceSessionEnd(muc, room, session, isLast(session) ? happening : {})
     return
   }
   const heirs = addresses.flatMap(address => room.session(address) ?? [])
   const heir = absent.length === 0 ? heirs[0]?.occupant : undefined
   // §7.6: all of its sessions are in with another nick.
-  if (heir) announceEnd(muc, room, former, heirs, { statuses: [STATUS.newNick] }, undefined, heir.nick)
-  else announceEnd(muc, room, former, absent, {})
+  if (heir) return announceEnd(muc, room, former, heirs, { statuses: [STATUS.newNick] }, undefined, heir.nick)
+  for (const session of absent) if (!isLast(session)) announceSessionEnd(muc, room, session, {})
+  announceEnd(muc, room, former, absent.filter(isLast), happening)
 }

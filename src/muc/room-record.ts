@@ -16,6 +16,8 @@ import type { OccupantRole } from './role.ts'
 import { keepNews } from './room-news.ts'
 import type { News } from './room-news.ts'
 import { Room } from './room.ts'
+import { STATUS } from './user-payload.ts'
+import type { Happening } from './user-payload.ts'
 
 /** A session's record; its key is the session's address. */
 interface SessionRecord {
@@ -115,6 +117,12 @@ export function lockedRoomIn (jid: Jid, records: ReadonlyMap<string, string>): R
   return new Room(jid, { config: new Map(), affiliations: new Affiliations(all), createdAt, creator }, true)
 }
 
+/** XEP-0045 §9.1, §9.4, §10.2: why somebody may not be in any more who was that. */
+function removalOf (room: Room, jid: Jid, before: Affiliation): Happening {
+  if (room.affiliationOf(jid) === 'outcast') return { statuses: [STATUS.banned], reason: room.affiliations.get(jid)?.reason }
+  return { statuses: [before === 'none' ? STATUS.nowMembersOnly : STATUS.affiliationLost] }
+}
+
 /**
  * Brings the occupants back, in the order in which they came, and gives whose affiliation was another when they were
  * told of it last.
@@ -128,8 +136,9 @@ export function restoreOccupants (room: Room, records: ReadonlyMap<string, strin
     if (last.kind !== 'presence') continue
     const affiliation = room.affiliationOf(jid)
     const isOut = affiliation === 'outcast' || (affiliation === 'none' && room.isMembersOnly)
-    if (isOut || affiliation !== before) news.push({ nick, role, life, gone: isOut ? [jid.toString()] : [] })
+    if (isOut) news.push({ nick, role, life, gone: [jid.toString()], end: { count: 1, happening: removalOf(room, jid, before) } })
     if (isOut) continue
+    if (affiliation !== before) news.push({ nick, role, life, gone: [] })
     const now = affiliation === before ? role : roleAfter(role, before, room.givenTo(jid), room.isModerated)
     const occupant = room.occupant(nick) ?? new Occupant(room.jid.withResource(nick), jid.bare, affiliation, now, life)
     occupant.writtenAt ??= writtenAt

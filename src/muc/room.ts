@@ -25,6 +25,7 @@ import { Rate } from './rate.ts'
 import { valueIn } from './room-options.ts'
 import type { Config } from './room-options.ts'
 import type { OccupantRole, Role } from './role.ts'
+import type { Happening } from './user-payload.ts'
 
 /** The last change of the subject, as the message that made it (XEP-0045 §8.1). */
 export interface Subject { readonly message: Message, readonly at: number }
@@ -46,6 +47,8 @@ export interface Change {
   readonly before: OccupantRole
   /** The sessions that have its nick no more. */
   readonly gone?: readonly OccupantSession[]
+  /** What has happened to these. */
+  readonly happening?: Happening | undefined
   /** The session that knows. */
   readonly told?: OccupantSession | undefined
 }
