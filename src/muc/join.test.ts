@@ -1,5 +1,7 @@
 /** XEP-0045 §7.1 and §7.2: who may come in, and what somebody who does is told, in which order. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import type { MockInstance } from 'vitest'
+import { extension } from '../extension/api.ts'
 import { changes, configures, COVEN, enters, hears, inside, leaves, owner, says } from '../testing/rooms.ts'
 import { world, worldWith } from '../testing/world.ts'
 
@@ -301,4 +303,42 @@ test('who asks again hears everything again, and that the room is yet to be set 
 
   expect((await hears(crone)).slice(0, 2)).toEqual([
     'firstwitch owner/moderator crone1@localhost/desktop 110 201', `subject "" by ${COVEN}`])
+})
+
+describe('who was made a member by others', () => {
+  const MADE = [{ jid: 'hag66@localhost', affiliation: 'member' }]
+
+  test('hears that he is in when it is kept that he has accepted it', async () => {
+    let heardBefore: number | undefined
+    let delivered: MockInstance | undefined
+    const server = await world(extension({
+      name: 'witness',
+      xeps: [],
+      setup (host) { host.when('room.affiliated', () => { heardBefore = delivered?.mock.calls.length }) },
+    }))
+    const crone = await owner(server, undefined, undefined, { membersonly: '1' })
+    await changes(crone, MADE)
+    const hag = await server.client(HAG)
+    await hag.received()
+    delivered = vi.spyOn(hag.session, 'deliver')
+
+    await enters(hag, 'thirdwitch')
+
+    expect(heardBefore).toBe(0)
+    expect((await hears(hag)).at(-1)).toMatch(/^subject/)
+  })
+
+  test('has not accepted it where he was not let in', async () => {
+    const server = await world()
+    const crone = await owner(server)
+    await changes(crone, MADE)
+    const hag = await server.client(HAG)
+    await hag.received()
+
+    await enters(hag, 'firstwitch')
+
+    expect(await hears(hag)).toEqual(['error conflict'])
+    const kept = await server.db.query('select is_unasked from room_affiliation where jid = $1', ['hag66@localhost'])
+    expect(kept).toEqual([{ is_unasked: true }])
+  })
 })

@@ -9,8 +9,9 @@ import type { Affiliation } from './affiliation.ts'
 import { refuseVisitor } from './entry.ts'
 import { chooseHistory, isUnlimited, readLimits } from './history.ts'
 import type { HistoryLimits } from './history.ts'
+import { acceptFirst } from './keep.ts'
 import { post, postEach } from './muc.ts'
-import type { Muc } from './muc.ts'
+import type { Muc, Received } from './muc.ts'
 import { NS_MUC } from './ns.ts'
 import { Occupant } from './occupant.ts'
 import type { OccupantSession } from './occupant.ts'
@@ -22,21 +23,25 @@ import type { Room } from './room.ts'
 import { subjectFor } from './subject.ts'
 import { STATUS } from './user-payload.ts'
 
-/** Lets somebody in as `nick`, or throws why not. A promise until the newcomer has heard what it is told. */
-export function join (muc: Muc, room: Room, presence: Presence, from: Jid, nick: Jid, life: string): Promise<unknown> | undefined {
+/** In the room's turn: lets somebody in as `nick`, or throws why not. `handedOver`: when the newcomer has heard what it is told. */
+export function join (
+  muc: Muc, room: Room, presence: Presence, from: Jid, nick: Jid, life: string,
+): Received | Promise<Received> {
   const affiliation = room.affiliationOf(from)
   const request = presence.payload('x', NS_MUC)
   const refusal = refuseVisitor(room, from, request?.getChildText('password', NS_MUC) === room.get(password))
   if (refusal) throw new StanzaError(refusal)
   checkNick(room, from, nick)
   checkSize(muc, room, affiliation, nick)
-  const occupant = room.occupant(nick.resource) ??
-    new Occupant(nick, from.bare, affiliation, defaultRole(room.givenTo(from), room.isModerated), life)
-  const session = room.enter(occupant, from, cleaned(presence))
-  const limits = readLimits(request?.getChild('history', NS_MUC), Date.now())
-  const heard = welcome(muc, room, session, request, limits)
-  announceNewcomer(muc, room, session)
-  return heard
+  return acceptFirst(muc, room, from, () => {
+    const occupant = room.occupant(nick.resource) ??
+      new Occupant(nick, from.bare, affiliation, defaultRole(room.givenTo(from), room.isModerated), life)
+    const session = room.enter(occupant, from, cleaned(presence))
+    const limits = readLimits(request?.getChild('history', NS_MUC), Date.now())
+    const handedOver = welcome(muc, room, session, request, limits)
+    announceNewcomer(muc, room, session)
+    return { handedOver }
+  })
 }
 
 /**

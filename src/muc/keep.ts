@@ -42,6 +42,14 @@ export function accept (muc: Muc, room: Room, { bare }: Jid): Promise<void> | un
   }
 }
 
+/**
+ * In the room's turn: does what lets somebody know that he is in, once it is kept that he has accepted. What is said in
+ * a group from then on is for all his devices; who is not told comes in again, at the next home.
+ */
+export function acceptFirst<T> (muc: Muc, room: Room, from: Jid, enter: () => T): T | Promise<T> {
+  return accept(muc, room, from)?.then(enter) ?? enter()
+}
+
 async function keepAcceptance (muc: Muc, room: Room, account: Jid): Promise<void> {
   if (!room.isLocked) await muc.store.storeAcceptance(room.jid, account)
   const affiliate = room.affiliations.get(account)

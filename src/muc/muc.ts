@@ -54,6 +54,9 @@ export interface Muc {
   end (room: Room): Promise<void>
 }
 
+/** What came of a stanza, once the room's turn may end: what its sender has to wait for besides. */
+export interface Received { readonly handedOver?: Promise<unknown> | undefined }
+
 /** Sends what a room has to say to one address; nothing waits for it. */
 export function post (muc: Muc, stanza: Stanza): void {
   muc.router.post(stanza)

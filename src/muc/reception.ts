@@ -17,7 +17,7 @@ import { join } from './join.ts'
 import type { LiveRooms } from './live-rooms.ts'
 import { sendToAll } from './message.ts'
 import { post } from './muc.ts'
-import type { Muc } from './muc.ts'
+import type { Muc, Received } from './muc.ts'
 import { NS_MUC } from './ns.ts'
 import { disown } from './occupant-presence.ts'
 import { forwardIq, refusal } from './occupant-iq.ts'
@@ -25,7 +25,6 @@ import { receiveForRoom } from './room-message.ts'
 import { Room } from './room.ts'
 import { isSubject } from './subject.ts'
 import { receivePresence } from './visit.ts'
-import type { Received } from './visit.ts'
 
 export interface ReceptionParts {
   readonly muc: Muc
@@ -135,14 +134,14 @@ export class Reception {
   }
 
   async #enterFirst (room: Room, presence: Presence, from: Jid, to: Jid): Promise<Received> {
-    let handedOver: Promise<unknown> | undefined
+    let received: Received
     try {
-      handedOver = join(this.#parts.muc, room, presence, from, to, await this.#parts.muc.accounts.lifeOf(from))
+      received = await join(this.#parts.muc, room, presence, from, to, await this.#parts.muc.accounts.lifeOf(from))
     } finally {
       if (room.occupants.size === 0) await this.end(room)
     }
     this.#parts.live.place(room)
-    return { handedOver }
+    return received
   }
 
   /** The room is no more: out of memory and out of the database. */

@@ -7,9 +7,9 @@ import type { Jid } from '../xmpp/jid.ts'
 import type { Presence } from '../xmpp/stanza.ts'
 import { readLimits } from './history.ts'
 import { join, welcome } from './join.ts'
-import { accept } from './keep.ts'
+import { acceptFirst } from './keep.ts'
 import { leave } from './leave.ts'
-import type { Muc } from './muc.ts'
+import type { Muc, Received } from './muc.ts'
 import { changeNick } from './nick.ts'
 import { NS_MUC } from './ns.ts'
 import type { OccupantSession } from './occupant.ts'
@@ -18,9 +18,6 @@ import { visitorStatus } from './options/visitor-status.ts'
 import type { Room } from './room.ts'
 import { STATUS } from './user-payload.ts'
 
-/** What came of a stanza, once the room's turn may end: what its sender has to wait for besides. */
-export interface Received { readonly handedOver?: Promise<unknown> | undefined }
-
 /** Throws what the sender is told when that can't be. */
 export function receivePresence (
   muc: Muc, room: Room, presence: Presence, from: Jid, to: Jid,
@@ -28,26 +25,17 @@ export function receivePresence (
   const session = room.session(from)
   switch (presence.type) {
     case 'available': {
-      if (session) return accepted(muc, room, from, change(muc, room, session, presence, to))
+      if (session) return acceptFirst(muc, room, from, () => ({ handedOver: change(muc, room, session, presence, to) }))
       if (to.isBare) throw new StanzaError('jid-malformed', 'a nick is needed') // §7.2.1
       if (!presence.has('x', NS_MUC)) return disown(muc, presence)
       const life = muc.accounts.lifeOf(from)
-      const enter = (known: string): Received | Promise<Received> => accepted(muc, room, from, join(muc, room, presence, from, to, known))
-      return typeof life === 'string' ? enter(life) : life.then(enter)
+      if (typeof life === 'string') return join(muc, room, presence, from, to, life)
+      return life.then(known => join(muc, room, presence, from, to, known))
     }
     case 'unavailable': return session && leave(muc, room, session, presence)
     // §11.1: the others are told that nobody meant it.
     case 'error': return session && leave(muc, room, session, undefined, { statuses: [STATUS.technical] })
   }
-}
-
-/**
- * In the room's turn: what is said next in a group is for him, too. Who comes in asks again, at the next home, unless he
- * has heard that he is in.
- */
-function accepted (muc: Muc, room: Room, from: Jid, handedOver: Promise<unknown> | undefined): Received | Promise<Received> {
-  const received = { handedOver }
-  return accept(muc, room, from)?.then(() => received) ?? received
 }
 
 function change (
