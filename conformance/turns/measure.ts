@@ -80,8 +80,11 @@ export function middle<T> (sorted: readonly T[]): T | undefined {
 
 async function play (attack: Attack, round: number, bystander: Bystander): Promise<void> {
   bystander.begin()
-  await attack(round)
-  await bystander.stop()
+  try {
+    await attack(round)
+  } finally {
+    await bystander.stop()
+  }
 }
 
 async function inTime<T> (work: Promise<T>): Promise<T> {
@@ -116,6 +119,7 @@ class Bystander {
   begin (): void {
     this.#isAsking = true
     this.#asking = this.#ask()
+    this.#asking.catch(() => {}) // `stop` tells
   }
 
   /** Resolves when the last has been answered; rejects where one was not. */

@@ -106,9 +106,10 @@ export { PASSWORD }
 
 /** Resolves when the room has told its subject, which comes last. */
 export async function enter (client: Client, room: string, nick: string, more = ''): Promise<void> {
-  const entered = client.until(/<subject/)
+  const entered = client.until(/<subject|<presence(?=[^>]* type=['"]error['"])[^>]*>.{0,300}/)
   client.send(`<presence to='${room}/${nick}'><x xmlns='http://jabber.org/protocol/muc'>${more}</x></presence>`)
-  await entered
+  const [heard] = await entered
+  if (heard !== '<subject') throw new Error(`${nick} may not enter ${room}: ${heard}`)
 }
 
 export async function configure (owner: Client, room: string, fields: Readonly<Record<string, string>>): Promise<void> {

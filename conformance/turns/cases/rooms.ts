@@ -242,8 +242,8 @@ const requests: readonly Case[] = [
   {
     name: 'who is in 50 rooms goes',
     async prepare (setting) {
-      const owner = await setting.client('a')
       return async round => {
+        const owner = await setting.client(`a${round}`)
         const client = await setting.client('b', `r${round}`)
         for (let room = 0; room < setting.count(50); room++) await enter(client, await setting.room(owner, `r${round}.${room}`), 'b')
         await client.cut()
