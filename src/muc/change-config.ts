@@ -9,8 +9,9 @@ import { endIfEmpty, remove } from './leave.ts'
 import { broadcast } from './message.ts'
 import type { Muc } from './muc.ts'
 import { NS_MUC_USER } from './ns.ts'
-import { discloseAddress } from './occupant-presence.ts'
+import { announceVisibility, discloseAddress } from './occupant-presence.ts'
 import { logging } from './options/logging.ts'
+import { presenceBroadcast } from './options/presence-broadcast.ts'
 import { whois } from './options/whois.ts'
 import { valueIn } from './room-options.ts'
 import type { Config } from './room-options.ts'
@@ -27,10 +28,19 @@ export async function applyConfig (muc: Muc, room: Room, { config, affiliations 
   const told = applyChanges(room, affiliations)
   return async () => {
     for (const occupant of room.occupants.values()) occupant.touch()
+    tellVisibility(muc, room, before)
     await tellChanges(muc, room, told, room.session(actor)?.occupant.nick)
     removeStrangers(muc, room)
     tellOccupants(muc, room, before, wasLocked)
     await endIfEmpty(muc, room)
+  }
+}
+
+/** Before all else, which is told as the room is set to now. */
+function tellVisibility (muc: Muc, room: Room, before: Config): void {
+  const shown = valueIn(before, presenceBroadcast)
+  for (const occupant of room.occupants.values()) {
+    if (shown.includes(occupant.role) !== room.shows(occupant.role)) announceVisibility(muc, room, occupant)
   }
 }
 

@@ -128,7 +128,7 @@ async function viewsAgree (views: ReadonlyMap<Client, View>, nodes: readonly Nod
     await expect.poll(async () => {
       for (const xml of await client.received()) view.hear(xml)
       return [view.isIn, view.seen]
-    }, PATIENCE).toEqual(room.session(client.session.jid) ? [true, truthOf(room)] : [false, []])
+    }, PATIENCE).toEqual(room.session(client.session.jid) ? [true, truthOf(room, client.session.jid)] : [false, []])
   }
 }
 

@@ -56,6 +56,17 @@ export function announce (
   room.changed(occupant, { before, told }, arrived)
 }
 
+/** §10.2: tells the others that they see an occupant from now on, or no more: the room shows other roles than before. */
+export function announceVisibility (muc: Muc, room: Room, occupant: Occupant): void {
+  const isShown = room.shows(occupant.role)
+  const variants = isShown ? availableVariants(muc, room, occupant, {}) : unavailableVariants(muc, room, occupant, {})
+  const { arrived } = postEach(muc, room, room.recipients, session => {
+    if (!session.isIn || session.occupant === occupant) return
+    return variants.of(room.seesAddresses(session.occupant), false).copyFor(session.jid)
+  })
+  room.changed(occupant, { before: occupant.role, isHidden: !isShown }, arrived)
+}
+
 /** Tells one session of its own occupant, which ends the list of all (§7.2.2). */
 export function announceSelf (muc: Muc, room: Room, session: OccupantSession, happening: Happening): void {
   const { occupant, jid } = session

@@ -264,6 +264,24 @@ describe('a room that is destroyed (§10.9)', () => {
   })
 })
 
+test('whose presence is shown no more is gone for the others, and there again when it is (§7.2.2, §10.2)', async () => {
+  const server = await world()
+  const crone = await owner(server)
+  const hag = await inside(server, HAG, 'thirdwitch')
+  await crone.received()
+
+  await configures(crone, { presencebroadcast: ['moderator'] })
+  const hidden = [await hears(crone), await hears(hag)]
+  await configures(crone, { presencebroadcast: ['participant'] })
+  const shown = [await hears(crone), await hears(hag)]
+
+  expect(hidden).toEqual([
+    ['gone thirdwitch none/none hag66@localhost/pda', expect.stringContaining('104')], [expect.stringContaining('104')]])
+  expect(shown).toEqual([
+    ['thirdwitch none/participant hag66@localhost/pda', expect.stringContaining('104')],
+    ['gone firstwitch owner/none', expect.stringContaining('104')]])
+})
+
 test('a server that ends tells who is in (§11.2)', async () => {
   const server = await world()
   const crone = await owner(server)

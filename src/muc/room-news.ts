@@ -7,7 +7,7 @@ import { presence as makePresence } from '../xmpp/stanza.ts'
 import { showAddresses } from './change-roles.ts'
 import type { Muc } from './muc.ts'
 import { Occupant, OccupantSession } from './occupant.ts'
-import { announce, announceEnd, announceSessionEnd } from './occupant-presence.ts'
+import { announce, announceEnd, announceSessionEnd, announceVisibility } from './occupant-presence.ts'
 import type { OccupantRole } from './role.ts'
 import type { Room } from './room.ts'
 import { STATUS } from './user-payload.ts'
@@ -22,6 +22,8 @@ export interface News {
   readonly gone: readonly string[]
   /** What has happened to the last `count` of `gone`: a kick or a ban, and why. */
   readonly end?: { readonly count: number, readonly happening: Happening } | undefined
+  /** The others have seen it, and do no more, though it is in. */
+  readonly isHidden?: boolean | undefined
   /** Of the account that has it no more, as the occupant's. */
   readonly life?: string | undefined
   /** The address of a session that knows, or asks again: it has just come in. */
@@ -40,7 +42,7 @@ const MAX_GONE = 50
 /** Keeps from now on what may not have reached all. */
 export function keepNews (room: Room, put: (field: string, record: string | undefined) => void): void {
   const all = new Map<string, { news: News, underWay: number }>()
-  room.changed = ({ nick, life }, { before, gone = [], happening, told }, arrived) => {
+  room.changed = ({ nick, life }, { before, gone = [], happening, isHidden = false, told }, arrived) => {
     if (room.sessions.size === 0) return forgetAll() // nobody is left to be told
     const one = all.get(nick) ?? { news: { nick, role: before, gone: [] }, underWay: 0 }
     const { news } = one
@@ -48,7 +50,8 @@ export function keepNews (room: Room, put: (field: string, record: string | unde
     one.news = {
       nick, role: room.shows(news.role) ? news.role : before,
       gone: [...news.gone.filter(address => !last.includes(address)), ...last].slice(-MAX_GONE),
-      end: last.length === 0 ? news.end : happening && { count: last.length, happening }, life, knows: told?.jid.toString(),
+      end: last.length === 0 ? news.end : happening && { count: last.length, happening },
+      isHidden: isHidden || news.isHidden, life, knows: told?.jid.toString(),
     }
     one.underWay++
     all.set(nick, one)
@@ -76,10 +79,11 @@ export function newsIn (records: ReadonlyMap<string, string>): readonly News[] {
 /** Tells all who are in what has become of these, as it is now: first of nicks that are nobody's any more. */
 export function tellAgain (muc: Muc, room: Room, news: readonly News[]): void {
   for (const one of news) tellEnd(muc, room, one)
-  for (const { nick, role, knows } of news) {
+  for (const { nick, role, isHidden = false, knows } of news) {
     const occupant = room.occupant(nick)
     if (!occupant) continue
     announce(muc, room, occupant, {}, role, knows === undefined ? undefined : room.session(Jid.parse(knows)))
+    if (isHidden && !room.shows(occupant.role)) announceVisibility(muc, room, occupant)
     if (occupant.role === 'moderator' && knows === undefined) showAddresses(muc, room, occupant)
   }
 }

@@ -49,6 +49,8 @@ export interface Change {
   readonly gone?: readonly OccupantSession[]
   /** What has happened to these. */
   readonly happening?: Happening | undefined
+  /** The others have seen it, and do no more, though it is in. */
+  readonly isHidden?: boolean
   /** The session that knows. */
   readonly told?: OccupantSession | undefined
 }

@@ -14,12 +14,11 @@ async function roomOf (server: World): Promise<Room> {
 
 async function checkViews (server: World, clients: readonly Client[]): Promise<void> {
   const room = await roomOf(server)
-  const truth = truthOf(room)
   for (const client of clients) {
     const view = new View()
     for (const xml of await client.received()) view.hear(xml)
     expect(view.isIn).toBe(room.session(client.session.jid) !== undefined)
-    expect([client.session.jid.toString(), view.seen]).toEqual([client.session.jid.toString(), view.isIn ? truth : []])
+    expect([client.session.jid.toString(), view.seen]).toEqual([client.session.jid.toString(), view.isIn ? truthOf(room, client.session.jid) : []])
   }
 }
 

@@ -24,6 +24,7 @@ export const deed = fc.oneof(
   fc.record({ does: fc.constant('change'), jid: account, affiliation: fc.constantFrom('none', 'member', 'admin', 'outcast') }),
   fc.record({ does: fc.constant('configure'), membersonly: fc.constantFrom('0', '1') }),
   fc.record({ does: fc.constant('configure'), moderatedroom: fc.constantFrom('0', '1') }),
+  fc.record({ does: fc.constant('configure'), presencebroadcast: fc.subarray(['moderator', 'participant', 'visitor']) }),
 )
 
 export type Deed = typeof deed extends fc.Arbitrary<infer T> ? T : never
@@ -37,7 +38,7 @@ export async function perform (one: Deed, witches: readonly Client[], crone: Cli
     if (does === 'leave') return leaves(client, what.nick)
     return client.sends(`<presence to='${COVEN}/${what.nick}'><show>away</show></presence>`)
   }
-  await (does === 'change' ? changes(crone, [what]) : configures(crone, what)).catch(() => {}) // what is refused changes nothing
+  await ('nick' in what || 'jid' in what ? changes(crone, [what]) : configures(crone, what)).catch(() => {}) // what is refused changes nothing
 }
 
 /** What a client makes of what it is told: who is in, and as what. */
@@ -66,7 +67,8 @@ export class View {
   }
 }
 
-/** What everybody should see. */
-export function truthOf (room: Room): readonly string[] {
-  return [...room.occupants.values()].map(({ nick, affiliation, role }) => `${nick} ${affiliation}/${role}`).sort()
+/** What somebody who is in should see. */
+export function truthOf (room: Room, viewer: Jid): readonly string[] {
+  const self = room.session(viewer)?.occupant
+  return [...room.occupants.values()].filter(occupant => occupant === self || room.shows(occupant.role)).map(({ nick, affiliation, role }) => `${nick} ${affiliation}/${role}`).sort()
 }
