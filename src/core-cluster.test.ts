@@ -22,6 +22,7 @@ async function pair (): Promise<readonly [Node, Node]> {
   const { nodes: [a, b] } = await redisNodes(2, ...EXTENSIONS)
   if (!a || !b) throw new Error('there are two')
   await a.db.query('delete from account')
+  await a.db.query('delete from former_account')
   await eventually(() => { expect(a.cluster.membership.isAlive(b.cluster.homes.run)).toBe(true) })
   return [a, b]
 }

@@ -4,6 +4,7 @@
  */
 import { accountCommands } from './accounts/account-commands.ts'
 import { Accounts } from './accounts/accounts.ts'
+import { forgetDirected, forgettingAtNodes } from './accounts/forgetting.ts'
 import { Incoming } from './accounts/incoming.ts'
 import { liveAccounts } from './accounts/live-accounts.ts'
 import { ServedHost } from './accounts/served-host.ts'
@@ -120,7 +121,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
     disco, router, rosters, accounts, incoming, durables, records: cluster?.records, homes: cluster?.homes, others: cluster?.others,
     answerers: new Map<string, OthersAnswer>(), commands,
   }
-  const own = registerOwn(parts, presences, options.info)
+  const own = registerOwn(parts, presences, store.lifeOf, options.info)
   serve(parts, presences)
   const loaded = await load(options, extension => new Host(extension.name, parts))
   return {
@@ -135,7 +136,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
 }
 
 function createAccounts (
-  { cluster, log }: CoreOptions,
+  { cluster, log, hosts }: CoreOptions,
   { stages, store, events, durables, archiveKeys }: Pick<Parts, 'stages' | 'events' | 'durables' | 'archiveKeys'> & { readonly store: AccountStore },
 ): Accounts {
   return new Accounts({
@@ -148,7 +149,11 @@ function createAccounts (
       ...cluster,
       leaving: account => events.leaving(account),
       left: (account, sessions) => { events.left(account, sessions) },
-      restore: (account, saved) => durables.restore(account, saved),
+      restore: async (account, saved) => {
+        const goOn = await durables.restore(account, saved)
+        await forgetDirected(account, saved.savedAt ?? 0, hosts, store.lifeOf)
+        return goOn
+      },
     },
   })
 }
@@ -199,8 +204,10 @@ function serve (
 }
 
 /** What the core itself answers and says of the server and its rooms. */
-function registerOwn (parts: Parts, presences: Presences, info: Element | undefined): readonly Host[] {
-  const { rooms, rosters, disco, commandTable } = parts
+function registerOwn (
+  parts: Parts, presences: Presences, lifeOf: AccountStore['lifeOf'], info: Element | undefined,
+): readonly Host[] {
+  const { rooms, rosters, accounts, disco, commandTable } = parts
   const core = new Host('core', parts)
   registerRosterIq(core, rosters, (session, contact, before) => { presences.dropSubscriptions(session, contact, before) })
   disco.register(core, (account, from) => from.bare.equals(account.jid) || rosters.isSubscriber(account, from))
@@ -210,7 +217,7 @@ function registerOwn (parts: Parts, presences: Presences, info: Element | undefi
   core.iq({ type: 'set', to: ['own-account', 'server'], name: 'session', ns: NS_SESSION }, () => {})
   if (info) core.info(info)
   const muc = new Host('muc', parts)
-  rooms.register(muc)
+  rooms.register(muc, forgettingAtNodes(core, accounts, presences, lifeOf))
   return [core, muc]
 }
 

@@ -17,6 +17,7 @@ async function misled () {
   const { nodes: [wrong, right] } = await redisNodes(2, archive, carbons)
   if (!wrong || !right) throw new Error('there are two')
   await wrong.db.query('delete from account')
+  await wrong.db.query('delete from former_account')
   const stale = await wrong.client(`${JULIET}/balcony`)
   await stale.comesOnline()
   await wrong.cluster.redis.commands.set(`hg:home:${JULIET}`, right.cluster.homes.run)

@@ -35,6 +35,7 @@ test.skipIf(!hasRedis())('all that waited comes at the next node, in order and o
   const { nodes: [a, b] } = await redisNodes(2, archive, offline, streamManagement)
   if (!a || !b) throw new Error('there are two')
   await a.db.query('delete from account')
+  await a.db.query('delete from former_account')
   const nurse = await online(a, 'nurse@localhost/room')
   const once = await b.client('juliet@localhost/once')
   once.leaves(false)

@@ -312,6 +312,12 @@ export class Accounts {
     yield * this.#inUse.values()
     yield * this.#idle.values()
   }
+
+  /** The same, with those that are being loaded now, as soon as they are. */
+  async allAtHome (): Promise<readonly Account[]> {
+    await Promise.allSettled(this.#loading.values())
+    return [...this.atHome()]
+  }
 }
 
 function gone (): StanzaError {

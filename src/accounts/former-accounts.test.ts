@@ -1,19 +1,24 @@
 /** A name that was another account's before: nothing that began with that account goes on with the next. */
 import { expect, test } from 'vitest'
 import { streamManagement } from '../../extensions/stream-management/index.ts'
+import { online, rosterOf, subscribes } from '../testing/online.ts'
 import { redisNodes } from '../testing/redis-nodes.ts'
 import type { Node } from '../testing/redis-nodes.ts'
 import { PASSWORD } from '../testing/wire-client.ts'
 import { Jid } from '../xmpp/jid.ts'
 
 const JULIET = Jid.parse('juliet@localhost')
+const ROMEO = Jid.parse('romeo@localhost')
 const WAIT = { timeout: 15_000 }
+/** For what is tried again only later. */
+const LATER = { timeout: 25_000 }
 
 async function twoNodes (): Promise<readonly [Node, Node]> {
   const { nodes: [a, b] } = await redisNodes(2, streamManagement)
   if (!a || !b) throw new Error('two nodes')
   for (const { cluster } of [a, b]) await expect.poll(() => cluster.membership.nodes.length, WAIT).toBe(2)
   await a.db.query('delete from account')
+  await a.db.query('delete from former_account')
   return [a, b]
 }
 
@@ -42,7 +47,52 @@ test('the sessions of an account whose node died before it was removed are not t
 
   a.dies()
   await b.db.query('delete from account')
+  await b.db.query('delete from former_account')
   await b.core.commands.add(JULIET, PASSWORD)
 
   await expect.poll(() => b.core.accounts.locate(JULIET), WAIT).toMatchObject({ account: { sessions: [] } })
 })
+
+test.each(['in memory at another node', 'saved in between'])('who was sent presence directly by a session that is %s is not the next of that name', async where => {
+  const [a, b] = await twoNodes()
+  const romeo = await online(a, 'romeo@localhost/orchard')
+  const juliet = await online(b, 'juliet@localhost/balcony')
+  await juliet.sendsNonza("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
+  await juliet.sends("<presence to='romeo@localhost'/>")
+  const isAtHome = where !== 'saved in between'
+  if (!isAtHome) {
+    juliet.leaves()
+    await b.core.accounts.giveUp(juliet.session.account)
+  }
+
+  await a.core.commands.remove(ROMEO)
+  await romeo.received()
+  const next = await online(a, 'romeo@localhost/street')
+  await next.sends("<presence type='probe' to='juliet@localhost'/>")
+
+  await expect(next.asks('get', "<query xmlns='urn:nothing'/>", 'juliet@localhost')).rejects.toThrow() // behind the probe
+  expect(await next.receivedInBrief()).toEqual([])
+  expect((isAtHome ? b : a).core.accounts.peek(JULIET)?.sessions).toHaveLength(1)
+})
+
+test('nobody has a name before every node has forgotten who had it, also where the removing node ends first', async () => {
+  const [a, b] = await twoNodes()
+  const romeo = await online(a, 'romeo@localhost/orchard')
+  const juliet = await online(b, 'juliet@localhost/balcony')
+  await subscribes(romeo, juliet)
+  await subscribes(juliet, romeo)
+  const nurse = await online(b, 'nurse@localhost/house')
+  await nurse.sends("<presence type='subscribed' to='romeo@localhost'/>")
+
+  await a.core.store.remove(ROMEO)
+  a.dies()
+  await expect(b.core.commands.add(ROMEO, PASSWORD)).rejects.toMatchObject({ condition: 'resource-constraint' })
+  for (const client of [juliet, nurse]) await client.asks('set', "<query xmlns='jabber:iq:roster'><item jid='romeo@localhost' name='R.'/></query>")
+  await expect.poll(() => b.core.commands.add(ROMEO, PASSWORD).then(() => 'added', String), LATER).toBe('added')
+
+  for (const client of [juliet, nurse]) expect(await rosterOf(client)).toEqual(['romeo@localhost none'])
+  expect(await b.db.query("select from roster_item where contact = $1 and (subscription <> 'none' or approved)", [ROMEO.toString()])).toEqual([])
+  const next = await online(b, 'romeo@localhost/street')
+  await next.sends("<presence type='subscribe' to='nurse@localhost'/>")
+  expect(await next.receivedInBrief()).not.toContain('subscribed from nurse@localhost')
+}, 40_000)

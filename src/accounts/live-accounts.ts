@@ -26,8 +26,8 @@ export function liveAccounts (stored: AccountCommands, { accounts, presences, ev
         return this.remove(jid)
       }
       await stored.remove(jid)
+      if (located) await presences.accountRemoved(located.account) // before they forget it
       await events.accountRemoved(jid.bare)
-      if (located) await presences.accountRemoved(located.account)
       setImmediate(() => { accounts.forget(jid) }) // after the answer to who asked (XEP-0077 §3.2)
     },
   }

@@ -48,6 +48,25 @@ describe('the store', () => {
     expect([await store.remove(romeo), await store.remove(romeo)]).toEqual([true, false])
     expect(await store.find(romeo)).toBeUndefined()
   })
+
+  test('gives nobody a name whose account is still known to somebody, nor one that is being removed', async () => {
+    const credentials = await deriveCredentials('art thou')
+    const refused = expect.objectContaining({ condition: 'resource-constraint' })
+    expect(await store.create(romeo, credentials).catch((error: unknown) => error)).toEqual(refused)
+    await db.query('delete from former_account')
+    await store.create(romeo, credentials)
+
+    let next: Promise<unknown> | undefined
+    await db.transaction(async transaction => {
+      await transaction.query('delete from account where jid = $1', [romeo.toString()])
+      next = store.create(romeo, credentials).catch((error: unknown) => error)
+      await expect.poll(async () => (await db.query(
+        "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")).length).toBe(1)
+    })
+
+    expect(await next).toEqual(refused)
+    await db.query('delete from former_account')
+  })
 })
 
 describe('an administrator', () => {

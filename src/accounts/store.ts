@@ -11,7 +11,7 @@ export type StoredCredentials = Credentials & Pick<Life, 'madeAt'>
 
 /** Addresses are bare: a resource that one has is not looked at. */
 export interface AccountStore {
-  /** Throws StanzaError conflict when there is one already, resource-constraint while rooms know who had the name before. */
+  /** Throws StanzaError conflict when there is one already, resource-constraint while somebody knows who had the name before. */
   create (jid: Jid, credentials: Credentials): Promise<void>
   /** Whether there was one. */
   remove (jid: Jid): Promise<boolean>
@@ -47,20 +47,22 @@ export function accountStore (db: Database): AccountStore {
     return new Map(rows.map(row => [row.jid, row]))
   })
 
-  async function touches (text: string, jid: Jid, credentials?: Credentials): Promise<boolean> {
+  async function touches (text: string, jid: Jid, credentials?: Credentials, by = db): Promise<boolean> {
     const values = credentials ? valuesOf(credentials) : []
-    return (await db.query(text, [jid.bare.toString(), ...values])).length > 0
+    return (await by.query(text, [jid.bare.toString(), ...values])).length > 0
   }
 
   return {
     async create (jid, credentials) {
-      const isNew = await touches(
-        `insert into account (jid, scram_sha_1, scram_sha_256, scram_sha_512)
-         select $1, $2, $3, $4 where not exists (select from former_account where jid = $1)
-         on conflict do nothing returning jid`, jid, credentials)
-      if (isNew) return
-      const isFormer = await touches('select jid from former_account where jid = $1', jid)
-      throw isFormer ? new StanzaError('resource-constraint', 'who had that name before is still being removed', undefined, 'wait') : existing()
+      await db.transaction(async transaction => {
+        const isNew = await touches(
+          `insert into account (jid, scram_sha_1, scram_sha_256, scram_sha_512) values ($1, $2, $3, $4)
+           on conflict do nothing returning jid`, jid, credentials, transaction)
+        if (!isNew) throw existing()
+        // By a statement of its own: the one above may have waited for the transaction that removed who had the name before.
+        const isFormer = await touches('select jid from former_account where jid = $1', jid, undefined, transaction)
+        if (isFormer) throw new StanzaError('resource-constraint', 'who had that name before is still being removed', undefined, 'wait')
+      })
     },
     remove: jid => touches('delete from account where jid = $1 returning jid', jid),
     setCredentials: (jid, credentials) => touches(

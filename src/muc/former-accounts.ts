@@ -1,7 +1,8 @@
 /**
- * Accounts that are no more: nobody who has their names later is anything in a room by that. The database notes the
- * rooms in the transaction that removes an account (the table `former_account`), and the name is nobody's until each of
- * them has forgotten it, at its home and in its turn; what can't be done at once is tried again.
+ * Accounts that are no more: nobody who has their names later is anything by that, in a room or to anybody. The database
+ * notes each, with its rooms, in the transaction that removes it (the table `former_account`), and the name is nobody's
+ * until each of the rooms has forgotten it, at its home and in its turn, and so has each node; what can't be done at once
+ * is tried again.
  */
 import type { Database } from '../storage/database.ts'
 import { el } from '../xml/element.ts'
@@ -16,28 +17,39 @@ import type { Room } from './room.ts'
 
 interface Row { readonly jid: string, readonly rooms: readonly string[] }
 
-/** Lets a room forget an account, wherever its home is; rejects where that can't be now. */
-export type ForgetAt = (room: Jid, account: Jid) => Promise<void>
+/** Lets all nodes forget an account that they have something of in memory; rejects where one can't now. */
+export type ForgetAtNodes = (account: Jid) => Promise<void>
 
-/** Lets all rooms forget an account that was removed; rejects where one can't now. */
-export async function forgetRemoved (db: Database, account: Jid, forgetAt: ForgetAt): Promise<void> {
-  await forgetAll(db, await db.query<Row>('select jid, rooms from former_account where jid = $1', [account.toString()]), forgetAt)
+export interface Forgetting {
+  readonly db: Database
+  readonly atNodes: ForgetAtNodes
+  /** Lets a room forget an account, wherever its home is; rejects where that can't be now. */
+  readonly inRoom: (room: Jid, account: Jid) => Promise<void>
+}
+
+/** Lets all forget an account that was removed; rejects where one can't now. */
+export async function forgetRemoved (forgetting: Forgetting, account: Jid): Promise<void> {
+  const { db } = forgetting
+  await forgetAll(forgetting, await db.query<Row>('select jid, rooms from former_account where jid = $1', [account.toString()]))
 }
 
 /** The same for an account that no database knew. */
-export async function forgetAnonymous (db: Database, account: Jid, forgetAt: ForgetAt): Promise<void> {
-  await db.query('select forget_account($1)', [account.toString()])
-  await forgetRemoved(db, account, forgetAt)
+export async function forgetAnonymous (forgetting: Forgetting, account: Jid): Promise<void> {
+  await forgetting.db.query('select forget_account($1)', [account.toString()])
+  await forgetRemoved(forgetting, account)
 }
 
 /** The same for all that are left over, by a node that has ended, or because something was away. */
-export async function forgetLeftOver (db: Database, forgetAt: ForgetAt): Promise<void> {
-  await forgetAll(db, await db.query<Row>('select jid, rooms from former_account'), forgetAt)
+export async function forgetLeftOver (forgetting: Forgetting): Promise<void> {
+  await forgetAll(forgetting, await forgetting.db.query<Row>(
+    "select jid, rooms from former_account where removed_at < now() - interval '5 seconds'"))
 }
 
-async function forgetAll (db: Database, rows: readonly Row[], forgetAt: ForgetAt): Promise<void> {
+async function forgetAll ({ db, atNodes, inRoom }: Forgetting, rows: readonly Row[]): Promise<void> {
   for (const { jid, rooms } of rows) {
-    for (const room of rooms) await forgetAt(Jid.parse(room), Jid.parse(jid))
+    const account = Jid.parse(jid)
+    for (const room of rooms) await inRoom(Jid.parse(room), account)
+    await atNodes(account)
     await db.query('delete from former_account where jid = $1', [jid])
   }
 }

@@ -24,7 +24,7 @@ import { shutDown } from './destroy.ts'
 import { invitationStore } from './invitation-store.ts'
 import { accept } from './keep.ts'
 import { forgetAccount, forgetAnonymous, forgetLeftOver, forgetRemoved } from './former-accounts.ts'
-import type { ForgetAt } from './former-accounts.ts'
+import type { ForgetAtNodes, Forgetting } from './former-accounts.ts'
 import { endIfEmpty } from './leave.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import type { MucLimits } from './limits.ts'
@@ -116,7 +116,7 @@ export class Rooms implements Destination {
   }
 
   /** What the core itself answers for rooms. */
-  register (host: ExtensionHost): void {
+  register (host: ExtensionHost, forgetAtNodes: ForgetAtNodes): void {
     const { disco } = this.#parts
     disco.addService(({ domain }) => ({ jid: roomsDomain(domain), name: 'Rooms' }))
     registerRoomDisco(host, disco, this.#muc, this.commands)
@@ -124,17 +124,17 @@ export class Rooms implements Destination {
     registerAdminIq(host, this.#muc)
     registerOwnerIq(host, this.#muc)
     registerRegistration(host, this.#muc)
-    this.#forgetAccounts(host)
+    this.#forgetAccounts(host, forgetAtNodes)
   }
 
-  #forgetAccounts (host: ExtensionHost): void {
+  #forgetAccounts (host: ExtensionHost, atNodes: ForgetAtNodes): void {
     const { db, log } = this.#parts
-    const forgetAt: ForgetAt = (room, account) => this.#forgetAt(host.others, room, account)
-    host.when('account.removed', account => forgetRemoved(db, account, forgetAt))
+    const forgetting: Forgetting = { db, atNodes, inRoom: (room, account) => this.#forgetAt(host.others, room, account) }
+    host.when('account.removed', account => forgetRemoved(forgetting, account))
     host.when('session.ended', ({ account: { jid, isAnonymous, sessions } }) => {
-      if (isAnonymous && sessions.length === 0) inBackground(log, 'an anonymous account in rooms', forgetAnonymous(db, jid, forgetAt))
+      if (isAnonymous && sessions.length === 0) inBackground(log, 'an anonymous account in rooms', forgetAnonymous(forgetting, jid))
     })
-    host.every(FORGET_MS, () => forgetLeftOver(db, forgetAt))
+    host.every(FORGET_MS, () => forgetLeftOver(forgetting))
     host.every(INVITATIONS_MS, () => this.#muc.invitations.removeOld())
     host.others?.answer(async (_node, text) => {
       const [room = '', account = ''] = text.split(' ')

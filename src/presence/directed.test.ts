@@ -100,3 +100,21 @@ test('a probe without an address is refused', async () => {
 
   expect((await romeo.receivedInBrief()).join()).toMatch(/^presence error bad-request[^,]*$/)
 })
+
+test('who has a removed account\'s name later is not who was sent presence', async () => {
+  const { server, romeo, juliet } = await strangers()
+  await romeo.sends("<presence to='juliet@localhost'/>")
+  await romeo.sends("<presence to='juliet@localhost/balcony'/>")
+  await romeo.sends("<presence to='juliet@localhost.example'/>")
+  await server.core.commands.remove(juliet.session.account.jid)
+  const next = await online(server, 'juliet@localhost/crypt')
+  await romeo.received()
+
+  await next.sends("<presence type='probe' to='romeo@localhost/orchard'/>")
+  await next.sends("<iq type='get' id='i1' to='romeo@localhost/orchard'><ping xmlns='urn:xmpp:ping'/></iq>")
+
+  expect(await next.receivedInBrief()).toEqual(['iq error service-unavailable from romeo@localhost/orchard'])
+  expect(await romeo.received()).toEqual([])
+  romeo.leaves(false)
+  expect(await next.received()).toEqual([])
+})

@@ -167,6 +167,22 @@ export class Presences {
       removal(state).map(type => this.#router.postAndWait(makePresence(type, { from: account.jid, to: jid })))))
   }
 
+  /**
+   * Lets an account forget one that is no more: its subscriptions, and that sessions sent it presence directly. A promise
+   * means that the roster has changed when it resolves.
+   */
+  forget (account: Account, former: Jid): void | Promise<void> {
+    const prefix = `${former.toString()}/`
+    for (const { directed } of account.sessions) {
+      for (const key of directed?.keys() ?? []) {
+        if (key !== former.toString() && !key.startsWith(prefix)) continue
+        directed?.delete(key)
+        account.touch()
+      }
+    }
+    return this.#rosters.forget(account, former)
+  }
+
   // RFC 6121 §3.2.2: while the contact is still subscribed, and to nobody else.
   #tellTheEnd (account: Account, contact: Jid, { subscription }: SubscriptionState): void {
     if (subscription === 'from' || subscription === 'both') this.#tell(account, contact, 'unavailable')

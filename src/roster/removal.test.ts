@@ -123,6 +123,7 @@ test('an account that is removed is nobody\'s contact when the server ends befor
   await server.core.store.remove(romeo.session.account.jid)
   const later = await server.restarts()
 
+  await expect.poll(() => later.client('romeo@localhost/street').then(() => 'there', String), { timeout: 20_000 }).toBe('there')
   const next = await online(later, 'romeo@localhost/street')
   expect(await rosterOf(await online(later, 'juliet@localhost/balcony'))).toEqual(['romeo@localhost none'])
   const again = await later.client('paris@localhost/street')
@@ -130,5 +131,22 @@ test('an account that is removed is nobody\'s contact when the server ends befor
   expect(await again.receivedInBrief()).toEqual(['available from paris@localhost/street'])
   await online(later, 'nurse@localhost/house')
   await next.sends("<presence type='subscribe' to='nurse@localhost'/>")
+  expect(await next.receivedInBrief()).not.toContain('subscribed from nurse@localhost')
+})
+
+test('who has a removed contact\'s name later is not who was approved beforehand, though the roster changes meanwhile', async () => {
+  const server = await world()
+  const nurse = await online(server, 'nurse@localhost/house')
+  const romeo = await online(server, 'romeo@localhost/orchard')
+  await nurse.sends("<presence type='subscribed' to='romeo@localhost'/>")
+  await nurse.received()
+
+  await server.core.commands.remove(romeo.session.account.jid)
+  expect(await nurse.receivedInBrief()).toEqual(['push romeo@localhost none'])
+  await nurse.asks('set', "<query xmlns='jabber:iq:roster'><item jid='romeo@localhost' name='R.'/></query>")
+  const next = await online(server, 'romeo@localhost/street')
+  await next.sends("<presence type='subscribe' to='nurse@localhost'/>")
+
+  expect(await nurse.receivedInBrief()).toEqual(['push romeo@localhost none', 'subscribe from romeo@localhost'])
   expect(await next.receivedInBrief()).not.toContain('subscribed from nurse@localhost')
 })

@@ -152,6 +152,14 @@ export class Rosters {
     return received
   }
 
+  /** An account is no more: nothing is left between it and this one. Nothing to wait for where nothing is. */
+  forget (account: Account, former: Jid): void | Promise<void> {
+    const isBusy = this.#turns.isBusy(account.jid.toString())
+    if (!isBusy && !refersTo(this.item(account, former))) return
+    return this.#change(account, former, item =>
+      refersTo(item) ? { ...item, state: NO_SUBSCRIPTION, request: undefined } : undefined)
+  }
+
   async #dropRequest (account: Account, contact: Jid): Promise<void> {
     await this.#change(account, contact, item =>
       item && { ...item, state: { ...item.state, pendingIn: false }, request: undefined })
@@ -226,6 +234,12 @@ export class Rosters {
 /** Whether an item is neither seen nor waits for an answer, nor has a removal to tell of (RFC 6121 §2.6). */
 function isGone ({ isListed, request, version }: RosterItem, current: number): boolean {
   return !isListed && request === undefined && (version === 0 || version <= current - KEPT_CHANGES)
+}
+
+function refersTo (item: RosterItem | undefined): item is RosterItem {
+  if (!item) return false
+  const { state: { subscription, pendingOut, pendingIn, approved } } = item
+  return subscription !== 'none' || pendingOut || pendingIn || approved
 }
 
 function isSubscriber ({ state: { subscription } }: RosterItem): boolean {

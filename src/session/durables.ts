@@ -35,7 +35,7 @@ export class Durables {
       const saved = state.save(account)
       if (saved !== undefined) states[extension] = saved
     }
-    return { madeAt: account.life?.madeAt, sessions: account.sessions.map(saveSession), states }
+    return { madeAt: account.life?.madeAt, savedAt: Date.now(), sessions: account.sessions.map(saveSession), states }
   }
 
   /**

@@ -78,6 +78,8 @@ export interface RoomRecords {
 export interface Snapshot {
   /** As the account's `life` has it. */
   readonly madeAt?: string | undefined
+  /** When it was made, in milliseconds since 1970. */
+  readonly savedAt?: number | undefined
   readonly sessions: readonly SavedSession[]
   /** What extensions saved, by the extension's name. */
   readonly states: Readonly<Record<string, unknown>>
