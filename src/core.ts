@@ -115,7 +115,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
     isTaken: (message, account) => events.isTaken(message, account),
   })
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
-  const rooms = createRooms(options, { router, stages, iqs, events, disco, archiveKeys, accounts: knownAccounts(accounts, store, stages) })
+  const rooms = createRooms(options, { router, stages, iqs, events, disco, archiveKeys, accounts: knownAccounts(accounts, store) })
   const parts = {
     rooms, worth, keepWith: new Map<string, KeepWith>(), commandTable: new Commands(disco), hosts, db, messageDb: pools.messages, reading: new Reading(pools.reading), archiveKeys, log, stages, iqs, events, streams,
     disco, router, rosters, accounts, incoming, durables, records: cluster?.records, homes: cluster?.homes, others: cluster?.others,
@@ -166,17 +166,13 @@ function createRooms (
 }
 
 /** What rooms ask about accounts. */
-function knownAccounts (accounts: Accounts, store: AccountStore, stages: StageTable): RoomAccounts {
+function knownAccounts (accounts: Accounts, store: AccountStore): RoomAccounts {
   return {
     isThere: async jid => await accounts.locate(jid) !== undefined,
     lasts: async jid => await store.find(jid) !== undefined,
     lifeOf (jid) {
       const account = accounts.peek(jid)
       return account ? markOf(account.life) : store.lifeOf(jid).then(markOf)
-    },
-    guard (jid, message, from) {
-      const account = accounts.peek(jid)
-      return account && stages.guardReceived(message.withAddress(from, jid), account)
     },
   }
 }

@@ -3,6 +3,7 @@
  * home, or on its way to the node that is.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Verdict } from '../extension/api.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Presences } from '../presence/presence.ts'
 import type { Destination, Router } from '../routing/router.ts'
@@ -143,7 +144,7 @@ export class Incoming implements Destination {
 
   #receive (stanza: Stanza, account: Account): void | Promise<void> {
     const { stages, router } = this.#parts
-    const verdict = stages.guardReceived(stanza, account)
+    const verdict = this.#guard(stanza, account)
     if (verdict === 'drop') return
     if (verdict) return router.bounce(stanza, verdict)
     let received: Stanza
@@ -162,6 +163,13 @@ export class Incoming implements Destination {
       }
       case 'iq': return this.#receiveIq(received, account)
     }
+  }
+
+  /** What others say through a room is of the room's address, and of their own, which the room does not tell (XEP-0191 §3.3). */
+  #guard (stanza: Stanza, account: Account): Verdict {
+    const { stages } = this.#parts
+    const { author, to } = stanza
+    return stages.guardReceived(stanza, account) ?? (author && stages.guardReceived(stanza.withAddress(author, to), account))
   }
 
   #receiveMessage (received: Message, account: Account): void | Promise<void> {

@@ -16,6 +16,13 @@ export interface StreamErrorRecord {
   readonly detail?: ErrorDetail | undefined
 }
 
+/** What is known of a stanza that is forwarded, and does not stand in it: see `Header`. */
+export interface StanzaHeader {
+  readonly identity?: string | undefined
+  readonly isAgain?: true | undefined
+  readonly author?: string | undefined
+}
+
 /** What needs no answer. A stream is named by its gateway's own id for it. */
 export interface Tells {
   /** From the gateway: the client has sent an element, the body. */
@@ -43,7 +50,7 @@ export interface Asks {
    * where that account's home is not (any more): the stanza was not taken.
    */
   'stanza': {
-    readonly header: { readonly identity?: string | undefined, readonly isAgain?: true | undefined }
+    readonly header: StanzaHeader
     readonly answer: { readonly isElsewhere?: true }
   }
   /**
@@ -51,7 +58,7 @@ export interface Asks {
    * more), by their places in `to`: they have not got it.
    */
   'spread': {
-    readonly header: { readonly to: readonly string[], readonly isAgain?: true | undefined }
+    readonly header: StanzaHeader & { readonly to: readonly string[] }
     readonly answer: { readonly moved: readonly number[] }
   }
   /** The way in of a client that has logged in at the gateway: `complete` a SASL 2 login, `bind` a resource, `resume`. */

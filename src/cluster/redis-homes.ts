@@ -7,6 +7,7 @@ import { LRUCache } from 'lru-cache'
 import type { Redis } from 'ioredis'
 import type { Claim, Found, Homes } from '../session/homes.ts'
 import { StanzaError } from '../xmpp/errors.ts'
+import { Jid } from '../xmpp/jid.ts'
 import { storedStanza } from '../xmpp/read-stanza.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import { MEMBERS } from './beat.ts'
@@ -15,6 +16,7 @@ import { CLAIM, FIND, homeOf, RECLAIM, RELEASE, RELEASED, RETURN } from './claim
 import { Copies } from './copies.ts'
 import type { Membership } from './membership.ts'
 import { placeOf } from './placement.ts'
+import type { StanzaHeader } from './protocol.ts'
 
 /** Homes of others that a node remembers. */
 const MAX_KNOWN = 100_000
@@ -169,29 +171,29 @@ export class RedisHomes implements Homes {
     if (copies?.isFor(stanza)) return copies.add(stanza)
     copies?.flush() // nothing overtakes
     if (stanza.isCopy && stanza.to) return this.#startCopies(node, stanza)
-    const header = { identity: stanza.identity, isAgain: isAgain(stanza) }
-    const { isElsewhere } = await this.#bus.ask(node, 'stanza', header, stanza.toBytes())
+    const { isElsewhere } = await this.#bus.ask(node, 'stanza', headerOf(stanza), stanza.toBytes())
     return !isElsewhere
   }
 
   #startCopies (node: NodeId, stanza: Stanza): Promise<boolean> {
     const copies = new Copies(stanza, to => {
       this.#copies.delete(node)
-      return this.#bus.ask(node, 'spread', { to, isAgain: isAgain(stanza) }, stanza.toBytes())
+      return this.#bus.ask(node, 'spread', { ...headerOf(stanza), identity: undefined, to }, stanza.toBytes())
     })
     this.#copies.set(node, copies)
     return copies.add(stanza)
   }
 }
 
-/** As it goes over the bus. */
-function isAgain (stanza: Stanza): true | undefined {
-  return stanza.isAgain || undefined
+/** What goes over the bus besides the stanza itself. */
+export function headerOf ({ identity, isAgain, author }: Stanza): StanzaHeader {
+  return { identity, isAgain: isAgain || undefined, author: author?.toString() }
 }
 
 /** What another node has forwarded. */
-export function forwardedStanza (bytes: Buffer, header: { readonly identity?: string | undefined, readonly isAgain?: true | undefined }): Stanza {
-  const stanza = storedStanza(bytes)
-  const identified = header.identity === undefined ? stanza : stanza.identifiedAs(header.identity)
-  return header.isAgain ? identified.again() : identified
+export function forwardedStanza (bytes: Buffer, { identity, isAgain, author }: StanzaHeader): Stanza {
+  let stanza = storedStanza(bytes)
+  if (identity !== undefined) stanza = stanza.identifiedAs(identity)
+  if (author !== undefined) stanza = stanza.authoredBy(Jid.kept(author))
+  return isAgain ? stanza.again() : stanza
 }

@@ -1,10 +1,10 @@
 /** What the parts of Multi-User Chat have in common: what they need of the server, and the service's own settings. */
-import type { KeepWithAffiliations, Verdict } from '../extension/api.ts'
+import type { KeepWithAffiliations } from '../extension/api.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
 import type { Router } from '../routing/router.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import type { Message, Stanza } from '../xmpp/stanza.ts'
+import type { Stanza } from '../xmpp/stanza.ts'
 import type { Creations } from './creation.ts'
 import type { RateLimit } from '../util/rate-limit.ts'
 import type { InvitationStore } from './invitation-store.ts'
@@ -24,8 +24,6 @@ export interface RoomAccounts {
    * is in memory here; '' where none lasts.
    */
   lifeOf (jid: Jid): string | Promise<string>
-  /** What an account makes of a message from that address, which a room may not tell: by its guards, where it is in memory here. */
-  guard (account: Jid, message: Message, from: Jid): Verdict
 }
 
 export interface Muc {

@@ -78,6 +78,21 @@ test('a private message reaches each device of who is at home elsewhere, and is 
   expect(kept).toEqual([{ count: 1 }])
 })
 
+test('who is blocked by his own address does not reach by a room who is at home elsewhere (XEP-0191 §3.3)', async () => {
+  const cluster = await threeNodes()
+  const { room } = cluster
+  const [first, second] = await witches(cluster)
+  await second.asks('set', "<block xmlns='urn:xmpp:blocking'><item jid='crone1@localhost'/></block>")
+
+  await first.sends(`<message to='${room}/secondwitch' type='chat'><body>psst</body></message>`)
+  const asked = first.asks('get', "<query xmlns='jabber:iq:version'/>", `${room}/secondwitch`)
+
+  await expect(asked).rejects.toThrow('service-unavailable')
+  expect(await heardUntil(first, 'error service-unavailable')).toEqual(['error service-unavailable'])
+  await says(first, 'hello all', room)
+  expect((await heardUntil(second, 'firstwitch: hello all')).join()).not.toMatch(/psst|version/)
+})
+
 test('a room that is not there is nobody\'s home afterwards', async () => {
   const { a, c, room } = await threeNodes()
   const hecate = await a.client('hecate@localhost/broom')

@@ -27,7 +27,7 @@ export function forwardIq (muc: Muc, room: Room, iq: Iq, to: Jid): void {
   if (target.occupant === session.occupant && iq.has('ping', NS_PING)) return post(muc, result(iq)) // XEP-0410 §3.3
   const [payload] = iq.children
   const address = payload && iq.type === 'get' && OF_ACCOUNTS.has(payload.ns) ? target.jid.bare : target.jid
-  post(muc, iq.withId(`${session.token}.${target.token}.${iq.id}`).withAddress(session.occupant.jid, address))
+  post(muc, iq.withId(`${session.token}.${target.token}.${iq.id}`).withAddress(session.occupant.jid, address).authoredBy(session.jid))
 }
 
 /** XEP-0410 §3.2, and XEP-0045 §6.6 for what is not an occupant's to answer. */

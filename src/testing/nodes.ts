@@ -5,7 +5,7 @@
 import { onTestFinished } from 'vitest'
 import { deriveCredentials } from '../accounts/credentials.ts'
 import type { NodeId } from '../cluster/bus.ts'
-import { forwardedStanza } from '../cluster/redis-homes.ts'
+import { forwardedStanza, headerOf } from '../cluster/redis-homes.ts'
 import { taken } from '../core-cluster.ts'
 import { createCore } from '../core.ts'
 import type { Core, CoreCluster } from '../core.ts'
@@ -160,7 +160,7 @@ class TestHomes implements Homes {
   certain (): undefined {}
 
   async forward (node: string, stanza: Stanza): Promise<boolean> {
-    const { isElsewhere } = await this.#bus.ask(node, 'stanza', { identity: stanza.identity, isAgain: stanza.isAgain || undefined }, stanza.toBytes())
+    const { isElsewhere } = await this.#bus.ask(node, 'stanza', headerOf(stanza), stanza.toBytes())
     return !isElsewhere
   }
 }

@@ -1,6 +1,7 @@
 /** What tests of rooms on several nodes begin with. */
 import { expect } from 'vitest'
 import { archive } from '../../extensions/archive/index.ts'
+import { blocking } from '../../extensions/blocking/index.ts'
 import { slowMode } from '../../extensions/slow-mode/index.ts'
 import { streamManagement } from '../../extensions/stream-management/index.ts'
 import { placeOf } from '../cluster/placement.ts'
@@ -16,7 +17,7 @@ export interface Cluster { readonly nodes: RedisNodes, readonly a: Node, readonl
 
 /** Three nodes, and a room whose place is the last: clients are at the others. */
 export async function threeNodes (): Promise<Cluster & { readonly room: string }> {
-  const nodes = await RedisNodes.begin([archive, streamManagement, slowMode])
+  const nodes = await RedisNodes.begin([archive, blocking, streamManagement, slowMode])
   const [a, b, c] = [await nodes.start(), await nodes.start(), await nodes.start()]
   for (const { cluster } of [a, b, c]) await expect.poll(() => cluster.membership.nodes.length).toBe(3)
   await a.db.query('delete from room')

@@ -35,6 +35,8 @@ export interface Header {
   readonly identity?: string | undefined
   /** It may have been handed over before, by a node that is gone. */
   readonly isAgain?: boolean | undefined
+  /** Whose it is, by his own address, where a room says it under his nick: for those who have blocked him, and no client. */
+  readonly author?: Jid | undefined
 }
 
 /** What one stanza made of another may have of its own: to be written before anybody sees it. */
@@ -45,6 +47,7 @@ interface Draft {
   archiveId: string | undefined
   identity: string | undefined
   isAgain: boolean
+  author: Jid | undefined
 }
 
 /** What stands between a stanza's tags. */
@@ -78,6 +81,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   readonly archiveId: string | undefined
   readonly identity: string | undefined
   readonly isAgain: boolean
+  readonly author: Jid | undefined
   /** The bytes between the opening and the closing tag, in the default namespace jabber:client. */
   readonly inner: Buffer
   /** The direct child elements; offsets are into `inner`. */
@@ -97,6 +101,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     this.archiveId = header.archiveId
     this.identity = header.identity
     this.isAgain = header.isAgain === true
+    this.author = header.author
     this.inner = inner
     this.children = children
   }
@@ -179,6 +184,13 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     const identified = this.#draft()
     identified.identity = identity
     return identified
+  }
+
+  /** The same stanza, which is that account's though it comes from another address. */
+  authoredBy (author: Jid): StanzaOf<Kind, Type> {
+    const authored = this.#draft()
+    authored.author = author
+    return authored
   }
 
   /**
