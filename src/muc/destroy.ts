@@ -2,11 +2,12 @@
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import { presence as makePresence } from '../xmpp/stanza.ts'
-import { post } from './muc.ts'
+import { postEach } from './muc.ts'
 import type { Muc } from './muc.ts'
 import { NS_MUC_USER } from './ns.ts'
 import type { Room } from './room.ts'
 import { STATUS, writeUserPayload } from './user-payload.ts'
+import type { Happening } from './user-payload.ts'
 
 /** What the owner said about it, as the occupants get it. */
 function destroyPayload (said: Element): Element {
@@ -18,20 +19,24 @@ function destroyPayload (said: Element): Element {
   return el('destroy', NS_MUC_USER, { jid: said.attrs['jid'] }, texts)
 }
 
-/** Takes everybody out, without a word to the others, and ends the room. */
+/** Ends the room, and takes everybody out, without a word to the others. */
 export async function destroy (muc: Muc, room: Room, said: Element): Promise<void> {
-  await muc.end(room)
-  await dismiss(muc, room, { besides: destroyPayload(said).toString(NS_MUC_USER) })
+  await muc.end(room, destroyPayload(said).toString(NS_MUC_USER))
+}
+
+/** Takes everybody out; `destroyed` is `<destroy/>` as XML. Resolves when all have heard of it, or can't. */
+export async function tellDestroyed (muc: Muc, room: Room, destroyed: string): Promise<void> {
+  await dismiss(muc, room, { besides: destroyed }).arrived?.catch(() => {}) // what failed is logged where it is sent
 }
 
 /** §11.2: takes everybody out because the server ends; the room remains. */
 export function shutDown (muc: Muc, room: Room): void | Promise<void> {
-  return dismiss(muc, room, { statuses: [STATUS.shutdown] })
+  return dismiss(muc, room, { statuses: [STATUS.shutdown] }).sent
 }
 
-function dismiss (muc: Muc, room: Room, happening: { readonly besides?: string, readonly statuses?: readonly number[] }): void | Promise<void> {
+function dismiss (muc: Muc, room: Room, happening: Happening): ReturnType<typeof postEach> {
   const payload = writeUserPayload({ affiliation: 'none', role: 'none' }, happening, true)
   const farewell = makePresence('unavailable', { from: room.jid }).withWritten('x', NS_MUC_USER, payload)
   const all = [...room.occupants.values()].flatMap(occupant => room.leaveWhole(occupant))
-  return room.outbox.send(all, ({ occupant, jid }) => { post(muc, farewell.withAddress(occupant.jid, jid)) })
+  return postEach(muc, room, all, ({ occupant, jid }) => farewell.withAddress(occupant.jid, jid))
 }

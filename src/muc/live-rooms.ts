@@ -15,7 +15,7 @@ import type { Message } from '../xmpp/stanza.ts'
 import { newsIn } from './room-news.ts'
 import type { News } from './room-news.ts'
 import { Room } from './room.ts'
-import { keepRecords, lockedRoomIn, positionIn, restoreOccupants } from './room-record.ts'
+import { destroyedIn, destroyedRoom, keepDestroyed, keepRecords, lockedRoomIn, positionIn, restoreOccupants } from './room-record.ts'
 import type { RoomStore } from './store.ts'
 
 /** Rooms with nobody in that stay in memory, so that who comes next needs no database. */
@@ -46,6 +46,8 @@ export interface LiveRoomsParts {
   readonly say: (room: Room, message: Message) => void
   /** Tells all who are in what may not have reached them of each other. */
   readonly tellAgain: (room: Room, news: readonly News[]) => void
+  /** Takes all out who are in; `destroyed` is `<destroy/>` as XML. Resolves when all have heard of it, or can't. */
+  readonly tellDestroyed: (room: Room, destroyed: string) => Promise<void>
 }
 
 export class LiveRooms {
@@ -142,11 +144,17 @@ export class LiveRooms {
     if (homes.run !== run) return this.locate(jid) // it was taken for dead: that claim is void
     const room = saved ? new Room(jid, saved) : lockedRoomIn(jid, records)
     if (!room) {
-      if (records.size > 0) await roomRecords.remove(key)
+      if (records.size > 0) await this.#finishEnd(cluster, jid, records)
       this.#claimed.set(key, undefined)
       return
     }
     return { room: await this.open(room, records) }
+  }
+
+  /** The home before has removed the room, and may have told nobody. */
+  async #finishEnd ({ roomRecords }: RoomsCluster, jid: Jid, records: ReadonlyMap<string, string>): Promise<void> {
+    await this.#parts.tellDestroyed(destroyedRoom(jid, records), destroyedIn(records) ?? '<destroy/>')
+    await roomRecords.remove(jid.toString())
   }
 
   /** Takes a room into memory, with all that belongs to it, and those who were in at its home before. */
@@ -180,10 +188,14 @@ export class LiveRooms {
     if (this.#claimed.has(key) && !this.#claimed.get(key) && !this.peek(key)) this.#release(key, false)
   }
 
-  /** The room is no more. */
-  async end (room: Room): Promise<void> {
+  /** The room is no more. Who is in, by what is kept, is told `destroyed` by another node if this one dies before that. */
+  async end (room: Room, destroyed?: string): Promise<void> {
     const key = room.jid.toString()
     this.#forget(room)
+    if (destroyed !== undefined) {
+      if (this.#parts.cluster) keepDestroyed(room, this.#parts.cluster.roomRecords, destroyed)
+      await this.#parts.tellDestroyed(room, destroyed)
+    }
     await this.#parts.cluster?.roomRecords.remove(key).catch(() => {}) // Redis is away: nobody finds it there without a claim
     this.#release(key, false)
   }

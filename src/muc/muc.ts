@@ -48,8 +48,8 @@ export interface Muc {
   readonly creations: Creations
   /** How many rooms here somebody has made and is yet to set up. */
   countLocked (creator: string): number
-  /** The room is no more: out of memory and out of the database. */
-  end (room: Room): Promise<void>
+  /** The room is no more: out of memory and out of the database. Who is in is told `destroyed`, which is `<destroy/>` as XML. */
+  end (room: Room, destroyed?: string): Promise<void>
 }
 
 /** What came of a stanza, once the room's turn may end: what its sender has to wait for besides. */

@@ -212,6 +212,50 @@ test('how long somebody has to wait until he may write again holds at the next h
   await heardUntil(second, 'error policy-violation')
 })
 
+test('nothing is kept of a room that was destroyed when all who were in have heard of it (§10.9)', async () => {
+  const cluster = await threeNodes()
+  const { c, room } = cluster
+  const [first, second] = await witches(cluster)
+
+  await first.asks('set', "<query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query>", room)
+
+  await heardUntil(first, 'gone firstwitch none/none 110 destroyed')
+  await heardUntil(second, 'gone secondwitch none/none 110 destroyed')
+  expect(await c.cluster.redis.commands.exists(`hg:room:${c.cluster.membership.id}:${room}`)).toBe(0)
+  await enters(second, 'secondwitch', '', room)
+  expect(await heardUntil(second, `subject "" by ${room}`)).toContain('secondwitch owner/moderator wiccarocks@localhost/laptop 110 201')
+})
+
+test('who is in a room that is destroyed as its home dies hears of it all the same, and why (§10.9)', async () => {
+  const cluster = await threeNodes()
+  const { c, room } = cluster
+  const [first, second] = await witches(cluster)
+  const recordOf = (): Promise<string | null> => c.cluster.redis.commands.hget(`hg:room:${c.cluster.membership.id}:${room}`, '/destroyed')
+
+  c.core.router.serve('localhost', { receive: () => new Promise<void>(() => {}), receiveHere: () => new Promise<boolean>(() => {}) }) // nobody hears anything of it
+  void first.asks('set', "<query xmlns='http://jabber.org/protocol/muc#owner'><destroy jid='hags@conference.localhost'><reason>Macbeth doth come.</reason></destroy></query>", room).catch(() => {}) // its answer is lost
+  await expect.poll(recordOf, PATIENCE).not.toBeNull()
+  c.dies()
+
+  expect((await heardUntil(first, 'gone firstwitch none/none 110 destroyed hags@conference.localhost Macbeth doth come.')).filter(line => line.startsWith('gone'))).toHaveLength(1)
+  expect((await heardUntil(second, 'gone secondwitch none/none 110 destroyed hags@conference.localhost Macbeth doth come.')).filter(line => line.startsWith('gone'))).toHaveLength(1)
+  await says(second, 'hail', room)
+  await heardUntil(second, 'error item-not-found')
+})
+
+test('who is in a room that is no more when its home has died hears that it was destroyed (§10.9)', async () => {
+  const cluster = await threeNodes()
+  const { c } = cluster
+  const [first, second] = await witches(cluster)
+
+  // What the home has done when it dies, before all else.
+  await c.db.query('delete from room')
+  c.dies()
+
+  await heardUntil(first, 'gone firstwitch none/none 110 destroyed')
+  await heardUntil(second, 'gone secondwitch none/none 110 destroyed')
+})
+
 test('who has given a room up keeps nothing of it any more', async () => {
   const cluster = await threeNodes()
   const { a, b, c, room } = cluster

@@ -145,10 +145,10 @@ export class Reception {
   }
 
   /** The room is no more: out of memory and out of the database. */
-  async end (room: Room): Promise<void> {
+  async end (room: Room, destroyed?: string): Promise<void> {
     const { events, log } = this.#parts
     if (!room.isLocked) await this.#parts.muc.store.remove(room.jid)
-    await this.#parts.live.end(room)
+    await this.#parts.live.end(room, destroyed)
     await events.roomEnded(room.jid)
     log.debug({ room: room.jid.toString() }, 'a room ended')
   }

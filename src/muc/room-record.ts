@@ -41,6 +41,7 @@ interface LockedRecord {
 /** Stands where sessions' addresses do, which begin otherwise. */
 const POSITION = ''
 const LOCKED = '/'
+const DESTROYED = '/destroyed'
 
 /** After so long what was sent to all is on its way for sure. */
 const SPREAD_MS = 100
@@ -111,10 +112,27 @@ function lockedRecordOf ({ createdAt, creator, affiliations }: Room): string {
 /** A room that its owner had not configured yet at its home before (§10.1), as it was made there. */
 export function lockedRoomIn (jid: Jid, records: ReadonlyMap<string, string>): Room | undefined {
   const text = records.get(LOCKED)
-  if (text === undefined) return
+  if (text === undefined || records.has(DESTROYED)) return
   const { createdAt, creator, affiliations } = JSON.parse(text) as LockedRecord // `lockedRecordOf` wrote it
   const all = affiliations.map(affiliate => ({ ...affiliate, jid: Jid.kept(affiliate.jid) }))
   return new Room(jid, { config: new Map(), affiliations: new Affiliations(all), createdAt, creator }, true)
+}
+
+/** The room was destroyed (XEP-0045 §10.9), and who is in may not have heard of it; `destroyed` is `<destroy/>` as XML. */
+export function keepDestroyed ({ jid }: Room, records: RoomRecords, destroyed: string): void {
+  records.put(jid.toString(), DESTROYED, destroyed)
+}
+
+/** What those who were in are to hear of the end of a room that was destroyed. */
+export function destroyedIn (records: ReadonlyMap<string, string>): string | undefined {
+  return records.get(DESTROYED)
+}
+
+/** A room that was removed at its home before, with all who were in. */
+export function destroyedRoom (jid: Jid, records: ReadonlyMap<string, string>): Room {
+  const room = new Room(jid, { config: new Map(), affiliations: new Affiliations() })
+  restoreOccupants(room, records)
+  return room
 }
 
 /** XEP-0045 §9.1, §9.4, §10.2: why somebody may not be in any more who was that. */

@@ -20,7 +20,7 @@ import { Jid } from '../xmpp/jid.ts'
 import type { Message, Stanza } from '../xmpp/stanza.ts'
 import { registerAdminIq } from './admin-iq.ts'
 import { Creations } from './creation.ts'
-import { shutDown } from './destroy.ts'
+import { shutDown, tellDestroyed } from './destroy.ts'
 import { invitationStore } from './invitation-store.ts'
 import { accept } from './keep.ts'
 import { forgetAccount, forgetAnonymous, forgetLeftOver, forgetRemoved } from './former-accounts.ts'
@@ -104,11 +104,12 @@ export class Rooms implements Destination {
       invitationRate: new RateLimit(limits.invitationsPerMinute, 60_000), creations: new Creations(),
       countLocked: creator => this.#live.countLocked(creator),
       affiliated: (room, accounts) => { events.affiliated(room, accounts) },
-      forgotten: (room, account) => events.roomForgotten(room, account), end: room => this.#reception.end(room),
+      forgotten: (room, account) => events.roomForgotten(room, account), end: (room, destroyed) => this.#reception.end(room, destroyed),
     }
     this.#live = new LiveRooms({
       store: this.#muc.store, events, cluster, log: parts.log, archiveKeys: parts.archiveKeys, say: (room, message) => { this.broadcast(room, message) },
       tellAgain: (room, news) => { tellAgain(this.#muc, room, news) },
+      tellDestroyed: (room, destroyed) => tellDestroyed(this.#muc, room, destroyed),
     })
     this.#reception = new Reception({ ...parts, muc: this.#muc, live: this.#live })
     this.#forwarding = cluster && new Forwarding(
