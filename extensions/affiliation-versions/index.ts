@@ -97,7 +97,10 @@ function bringUpToDate ({ host, names, versions }: Parts, room: Room, session: O
     return message('normal', { from: room.jid, to: session.jid }, el('x', NS_ROOM_USER, {}, versioned,
       part.map(({ jid, affiliation }) => el('item', NS_ROOM_USER, { jid, affiliation }))))
   })
-  inBackground(host.log, 'telling of affiliations', room.outbox.send(messages, one => { host.route(one) }))
+  inBackground(host.log, 'telling of affiliations', room.outbox.send(messages, one => {
+    host.route(one)
+    return one.weight
+  }))
 }
 
 /** Each ends with a version, so that one can go on from there; one at least. */

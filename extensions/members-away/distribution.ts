@@ -69,7 +69,10 @@ export class Distribution {
   #sendHere (room: Room, key: string, message: Message, sender: Jid | undefined): void {
     const members = this.#willing(this.#members.of(key), sender)
     if (members.length === 0) return
-    this.#run(SENDING, room.outbox.send(members, account => { this.#host.route(message.copyFor(account)) }))
+    this.#run(SENDING, room.outbox.send(members, account => {
+      this.#host.route(message.copyFor(account))
+      return message.weight
+    }))
   }
 
   /** Those who would take something from the sender's own address, which is not the room's to tell (XEP-0191 §3.3). */

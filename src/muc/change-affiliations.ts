@@ -90,9 +90,8 @@ function tellOfAbsent (muc: Muc, room: Room, { jid, affiliation, before }: Told,
   if (affiliation === before) return
   const news = makeMessage('groupchat', { from: room.jid })
     .withWritten('x', NS_MUC_USER, writeUserPayload({ affiliation, jid }, happening, false))
-  inBackground(muc.log, 'telling of members', room.outbox.send(room.recipients, session => {
-    if (session.isIn && room.seesAddresses(session.occupant)) post(muc, news.withAddress(room.jid, session.jid))
-  }))
+  inBackground(muc.log, 'telling of members', room.outbox.send(room.recipients, session =>
+    session.isIn && room.seesAddresses(session.occupant) ? post(muc, news.copyFor(session.jid)) : 0))
 }
 
 /** §9.5: each once, until he answers, and as many as somebody may invite: the others are members all the same. */

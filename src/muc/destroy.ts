@@ -37,6 +37,9 @@ export function shutDown (muc: Muc, room: Room): void | Promise<void> {
 function dismiss (muc: Muc, room: Room, happening: Happening): ReturnType<typeof postEach> {
   const payload = writeUserPayload({ affiliation: 'none', role: 'none' }, happening, true)
   const farewell = makePresence('unavailable', { from: room.jid }).withWritten('x', NS_MUC_USER, payload)
-  const all = [...room.occupants.values()].flatMap(occupant => room.leaveWhole(occupant))
-  return postEach(muc, room, all, ({ occupant, jid }) => farewell.withAddress(occupant.jid, jid))
+  const all = [...room.occupants.values()].flatMap(occupant => {
+    const own = farewell.withAddress(occupant.jid, undefined)
+    return room.leaveWhole(occupant).map(({ jid }) => ({ own, jid }))
+  })
+  return postEach(muc, room, all, ({ own, jid }) => own.copyFor(jid))
 }

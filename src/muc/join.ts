@@ -74,7 +74,7 @@ export function welcome (
   const asked = limits.messages ?? (isUnlimited(limits) ? room.get(muc.options.defaultHistory) : Infinity)
   const most = Math.min(asked, room.get(muc.options.historyLength))
   const said = chooseHistory(room.history.said, { ...limits, messages: most })
-  inBackground(muc.log, 'sending the history of a room', room.outbox.send(said, ({ message }) => { if (session.isIn) post(muc, message.copyFor(jid)) }))
+  inBackground(muc.log, 'sending the history of a room', room.outbox.send(said, ({ message }) => session.isIn ? post(muc, message.copyFor(jid)) : 0))
   return postEach(muc, room, [subjectFor(room)], subject => subject.withAddress(subject.from, jid)).arrived
 }
 

@@ -55,9 +55,10 @@ export interface Muc {
 /** What came of a stanza, once the room's turn may end: what its sender has to wait for besides. */
 export interface Received { readonly handedOver?: Promise<unknown> | undefined }
 
-/** Sends what a room has to say to one address; nothing waits for it. */
-export function post (muc: Muc, stanza: Stanza): void {
+/** Sends what a room has to say to one address; nothing waits for it. Returns how many bytes it has (outbox.ts). */
+export function post (muc: Muc, stanza: Stanza): number {
   muc.router.post(stanza)
+  return stanza.weight
 }
 
 /**
@@ -70,8 +71,10 @@ export function postEach<T> (
   let onTheWay: Promise<void>[] | undefined
   const sent = room.outbox.send(recipients, recipient => {
     const stanza = stanzaFor(recipient)
-    const done = stanza && muc.router.postAndWait(stanza)
+    if (!stanza) return 0
+    const done = muc.router.postAndWait(stanza)
     if (done) (onTheWay ??= []).push(done)
+    return stanza.weight
   })
   const arrived = (): Promise<unknown> | undefined => onTheWay && Promise.all(onTheWay)
   return { sent, arrived: sent ? sent.then(arrived) : arrived() }

@@ -24,7 +24,10 @@ export function forwardIq (muc: Muc, room: Room, iq: Iq, to: Jid): void {
   if (!session) throw refusal(iq)
   const target = room.occupant(to.resource)?.main
   if (!target) throw new StanzaError('item-not-found')
-  if (target.occupant === session.occupant && iq.has('ping', NS_PING)) return post(muc, result(iq)) // XEP-0410 §3.3
+  if (target.occupant === session.occupant && iq.has('ping', NS_PING)) { // XEP-0410 §3.3
+    post(muc, result(iq))
+    return
+  }
   const [payload] = iq.children
   const address = payload && iq.type === 'get' && OF_ACCOUNTS.has(payload.ns) ? target.jid.bare : target.jid
   post(muc, iq.withId(`${session.token}.${target.token}.${iq.id}`).withAddress(session.occupant.jid, address).authoredBy(session.jid))

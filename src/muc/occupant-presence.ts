@@ -71,24 +71,24 @@ export function announceVisibility (muc: Muc, room: Room, occupant: Occupant): v
 export function announceSelf (muc: Muc, room: Room, session: OccupantSession, happening: Happening): void {
   const { occupant, jid } = session
   const self = availableVariants(muc, room, occupant, happening).of(room.seesAddresses(occupant), true)
-  inBackground(muc.log, 'telling a newcomer that it is in', room.outbox.send([session], () => { post(muc, self.copyFor(jid)) }))
+  inBackground(muc.log, 'telling a newcomer that it is in', room.outbox.send([session], () => post(muc, self.copyFor(jid))))
 }
 
 /** Tells one session of all others who are in. */
 export function sendOccupants (muc: Muc, room: Room, session: OccupantSession): void {
   const others = [...room.occupants.values()].filter(occupant => occupant !== session.occupant)
   inBackground(muc.log, 'sending the presence of who is in', room.outbox.send(others, occupant => {
-    if (!session.isIn || room.occupant(occupant.nick) !== occupant || !room.shows(occupant.role)) return
-    post(muc, shownAs(muc, room, occupant, room.seesAddresses(session.occupant)).copyFor(session.jid))
+    if (!session.isIn || room.occupant(occupant.nick) !== occupant || !room.shows(occupant.role)) return 0
+    return post(muc, shownAs(muc, room, occupant, room.seesAddresses(session.occupant)).copyFor(session.jid))
   }))
 }
 
 /** Tells those who may know it only now, in a room that has become non-anonymous, what an occupant's real address is. */
 export function discloseAddress (muc: Muc, room: Room, occupant: Occupant): void {
   inBackground(muc.log, 'telling real addresses', room.outbox.send(room.recipients, session => {
-    if (!session.isIn || session.occupant === occupant || session.occupant.role === 'moderator') return
-    if (room.occupant(occupant.nick) !== occupant || !room.shows(occupant.role)) return
-    post(muc, shownAs(muc, room, occupant, room.isNonAnonymous).copyFor(session.jid))
+    if (!session.isIn || session.occupant === occupant || session.occupant.role === 'moderator') return 0
+    if (room.occupant(occupant.nick) !== occupant || !room.shows(occupant.role)) return 0
+    return post(muc, shownAs(muc, room, occupant, room.isNonAnonymous).copyFor(session.jid))
   }))
 }
 

@@ -10,7 +10,7 @@ test('a little is sent at once', () => {
   const outbox = new Outbox()
   const sent: number[] = []
 
-  const done = outbox.send([1, 2, 3], one => { sent.push(one) })
+  const done = outbox.send([1, 2, 3], one => { sent.push(one); return 0 })
 
   expect([done, sent, outbox.settled()]).toEqual([undefined, [1, 2, 3], undefined])
 })
@@ -20,8 +20,8 @@ test('much is sent bit by bit, nothing overtakes anything, and who waits knows w
   const sent: string[] = []
   const crowd = Array.from({ length: 5000 }, (_, n) => n)
 
-  const done = outbox.send(crowd, one => { sent.push(`a${one}`) })
-  const after = outbox.send(['last'], one => { sent.push(one) })
+  const done = outbox.send(crowd, one => { sent.push(`a${one}`); return 0 })
+  const after = outbox.send(['last'], one => { sent.push(one); return 0 })
   let isDone = false
   void done?.then(() => { isDone = true })
   await tick()
@@ -38,7 +38,7 @@ test('many small ones in one go are bounded as one large one is', async () => {
   const outbox = new Outbox()
   let sent = 0
 
-  for (let n = 0; n < 100; n++) void outbox.send(Array(100).fill(n), () => { sent++ })
+  for (let n = 0; n < 100; n++) void outbox.send(Array(100).fill(n), () => { sent++; return 0 })
   const atOnce = sent
   await outbox.settled()
 
@@ -46,13 +46,33 @@ test('many small ones in one go are bounded as one large one is', async () => {
   expect(sent).toBe(10_000)
 })
 
+test('large stanzas are sent in smaller portions than small ones, in order', async () => {
+  const outbox = new Outbox()
+  const sent: string[] = []
+  const crowd = Array.from({ length: 300 }, (_, n) => n)
+
+  const large = outbox.send(crowd, one => sent.push(`large ${one}`) && 250_000)
+  const small = outbox.send(crowd, one => sent.push(`small ${one}`) && 100)
+  const portions = [sent.length]
+  for (let before = 0; sent.length > before;) {
+    before = sent.length
+    await tick()
+    if (sent.length > before) portions.push(sent.length - before)
+  }
+  await Promise.all([large, small])
+
+  expect(Math.max(...portions.slice(0, 15)) * 250_000).toBeLessThan(5_000_000)
+  expect(portions.length).toBeLessThan(25)
+  expect(sent).toEqual([...crowd.map(one => `large ${one}`), ...crowd.map(one => `small ${one}`)])
+})
+
 test('what can not be sent is told to who wanted it sent, and what is behind it goes out', async () => {
   const outbox = new Outbox()
   const sent: string[] = []
   const crowd = Array.from({ length: 5000 }, (_, n) => n)
 
-  const failing = outbox.send(crowd, one => { if (one === 4000) throw new Error('no') })
-  const after = outbox.send(['last'], one => { sent.push(one) })
+  const failing = outbox.send(crowd, one => { if (one === 4000) throw new Error('no'); return 0 })
+  const after = outbox.send(['last'], one => { sent.push(one); return 0 })
 
   await expect(failing).rejects.toThrow('no')
   await after

@@ -3,11 +3,14 @@
  * server does, and nothing that a room sends overtakes anything else that it sends.
  */
 
-/** How many stanzas a room sends before others have their turn. */
+/** What a room sends before others have their turn: stanzas, each of which counts once more for so many bytes. */
 const SLICE = 2000
+const BYTES = 2048
 
 interface Job {
-  send (most: number): number
+  readonly recipients: readonly unknown[]
+  readonly deliver: (recipient: never) => number
+  at: number
   readonly done: PromiseWithResolvers<void>
 }
 
@@ -17,27 +20,16 @@ export class Outbox {
   #isScheduled = false
 
   /**
-   * Calls `deliver` with each of `recipients`, whose list must not change; a promise where that takes more than now.
+   * Calls `deliver` with each of `recipients`, whose list must not change; it returns how many bytes it has sent. A
+   * promise where that takes more than now.
    */
-  send<T> (recipients: readonly T[], deliver: (recipient: T) => void): void | Promise<void> {
-    if (this.#jobs.length === 0 && this.#sentInTick + recipients.length <= SLICE) {
-      for (const recipient of recipients) deliver(recipient)
-      this.#count(recipients.length)
-      return
-    }
-    const done = Promise.withResolvers<void>()
-    let at = 0
-    this.#jobs.push({
-      done,
-      send (most) {
-        const end = Math.min(recipients.length, at + most)
-        const sent = end - at
-        for (const recipient of recipients.slice(at, end)) deliver(recipient)
-        at = end
-        return sent
-      },
-    })
+  send<T> (recipients: readonly T[], deliver: (recipient: T) => number): void | Promise<void> {
+    const isNext = this.#jobs.length === 0
+    const at = isNext ? this.#deliver(recipients, 0, deliver) : 0
     this.#schedule()
+    if (isNext && at === recipients.length) return
+    const done = Promise.withResolvers<void>()
+    this.#jobs.push({ recipients, deliver, at, done })
     return done.promise
   }
 
@@ -46,9 +38,13 @@ export class Outbox {
     return this.#jobs.at(-1)?.done.promise.catch(() => {}) // whoever wanted it sent hears what failed
   }
 
-  #count (sent: number): void {
-    this.#sentInTick += sent
-    this.#schedule()
+  /** Delivers from there on until the slice is full; returns up to where. */
+  #deliver<T> (recipients: readonly T[], from: number, deliver: (recipient: T) => number): number {
+    let at = from
+    for (; at < recipients.length && this.#sentInTick < SLICE; at++) {
+      this.#sentInTick += 1 + Math.floor(deliver(recipients[at] as T) / BYTES) // at is within
+    }
+    return at
   }
 
   #schedule (): void {
@@ -61,17 +57,14 @@ export class Outbox {
     this.#isScheduled = false
     this.#sentInTick = 0
     for (let job = this.#jobs[0]; job; job = this.#jobs[0]) {
-      const most = SLICE - this.#sentInTick
-      let sent = 0
       try {
-        sent = job.send(most)
+        job.at = this.#deliver(job.recipients as readonly never[], job.at, job.deliver)
       } catch (error) { // whoever wanted it sent hears of it, and what is behind it goes on
         this.#jobs.shift()
         job.done.reject(error)
         continue
       }
-      this.#sentInTick += sent
-      if (sent === most) return this.#schedule() // it may have just finished, which the next turn finds out
+      if (job.at < job.recipients.length) return this.#schedule()
       this.#jobs.shift()
       job.done.resolve()
     }

@@ -49,5 +49,5 @@ export function returnError (muc: Muc, room: Room, error: Message, to: Jid): voi
 }
 
 function deliver (muc: Muc, room: Room, message: Message, { sessions }: Occupant): void {
-  inBackground(muc.log, 'sending a private message', room.outbox.send(sessions, session => { if (session.isIn) post(muc, message.copyFor(session.jid)) }))
+  inBackground(muc.log, 'sending a private message', room.outbox.send(sessions, session => session.isIn ? post(muc, message.copyFor(session.jid)) : 0))
 }

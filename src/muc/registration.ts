@@ -115,7 +115,7 @@ function ask (muc: Muc, room: Room, asker: Asker, nick: string): void {
     { name: ALLOW, values: ['0'], type: 'boolean', label: 'Allow this person to register with the room?' },
   ], 'Registration request'))
   const admins = room.recipients.filter(({ occupant }) => isAtLeast(occupant.affiliation, 'admin'))
-  inBackground(muc.log, 'asking admins for a registration', room.outbox.send(admins, session => { post(muc, request.withAddress(room.jid, session.jid)) }))
+  inBackground(muc.log, 'asking admins for a registration', room.outbox.send(admins, session => post(muc, request.withAddress(room.jid, session.jid))))
 }
 
 /** An admin's answer to a request. */

@@ -42,7 +42,7 @@ function ask (muc: Muc, room: Room, occupant: Occupant): void {
   ], 'Voice request')
   const message = makeMessage('normal', { from: room.jid }, request)
   const moderators = room.recipients.filter(session => session.occupant.role === 'moderator')
-  inBackground(muc.log, 'asking moderators for voice', room.outbox.send(moderators, session => { post(muc, message.withAddress(room.jid, session.jid)) }))
+  inBackground(muc.log, 'asking moderators for voice', room.outbox.send(moderators, session => post(muc, message.withAddress(room.jid, session.jid))))
 }
 
 function grant (muc: Muc, room: Room, moderator: Occupant, values: ReadonlyMap<string, readonly string[]>): void {
