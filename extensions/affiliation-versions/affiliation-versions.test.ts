@@ -90,6 +90,16 @@ describe('who comes in (§5.2.1)', () => {
     expect((await visits(hag, since))[0]).toBe('message -0 crone1 owner, hag66 member')
   })
 
+  test('with the number of a version and not its proof is given all (§6)', async () => {
+    const { crone, hag } = await stage()
+    const versions: string[] = []
+    await visits(hag, undefined, versions)
+    await changes(crone, [{ jid: 'hecate@localhost', affiliation: 'admin' }])
+    const [number] = versions[0]?.split('.') ?? []
+
+    expect((await visits(hag, `${number}.abcdefghijklmnop`, versions))[0]).toMatch(/^message -1 .*crone1 owner/)
+  })
+
   test('with a version of another room is given all', async () => {
     const { server, hag } = await stage()
     const other = 'other@conference.localhost'
