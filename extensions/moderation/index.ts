@@ -2,7 +2,7 @@
  * XEP-0425: Moderated Message Retraction. What a moderator takes back the room retracts for all, in its own name; what
  * is kept of it becomes a tombstone as with any retraction (XEP-0424).
  */
-import { el, extension, message, randomId, StanzaError, storedStanza } from '../../src/extension/api.ts'
+import { briefTextIn, el, extension, message, randomId, StanzaError, storedStanza } from '../../src/extension/api.ts'
 import type { Database, Element, ExtensionHost, IqRequest, Jid, Room, RoomVisitor, Stanza } from '../../src/extension/api.ts'
 
 const NS = 'urn:xmpp:message-moderate:1'
@@ -28,10 +28,10 @@ async function retract (host: ExtensionHost, { payload, from }: IqRequest, visit
   if (id === undefined || !payload.getChild('retract', NS_RETRACT)) throw new StanzaError('bad-request', 'nothing to retract')
   const number = room.archiveIds.decode(id)
   if (number === undefined || !await host.readFor(from, db => isKept(db, room.jid, number))) throw new StanzaError('item-not-found')
-  const reason = payload.getChildText('reason', NS)
+  const reason = briefTextIn(payload, 'reason', NS)
   await host.announce(room, message('groupchat', { from: room.jid, id: randomId() },
     el('retract', NS_RETRACT, { id }, moderated(host, room, visitor),
-      reason === null ? undefined : el('reason', NS_RETRACT, {}, reason))))
+      reason === undefined ? undefined : el('reason', NS_RETRACT, {}, reason))))
 }
 
 /** §3.1: who did it, as the others know him. */

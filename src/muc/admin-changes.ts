@@ -5,6 +5,7 @@ import type { Element } from '../xml/element.ts'
 import { checkAddressList } from '../xmpp/address-list.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
+import { briefTextIn } from '../xmpp/reason.ts'
 import { affiliationOf, refuseAffiliation } from './affiliation.ts'
 import type { NewAffiliation } from './change-affiliations.ts'
 import type { NewRole } from './change-roles.ts'
@@ -52,7 +53,7 @@ function readRole (room: Room, from: Jid, item: Element): NewRole {
   if (!occupant) throw new StanzaError('item-not-found')
   const refusal = occupant.role === role ? undefined : refuseRole(actor, { role: occupant.role, affiliation: room.givenTo(occupant.account) }, role)
   if (refusal) throw new StanzaError(refusal)
-  return { occupant, role, reason: reasonIn(item) }
+  return { occupant, role, reason: briefTextIn(item, 'reason', NS_MUC_ADMIN) }
 }
 
 function readAffiliation (room: Room, from: Jid, item: Element): NewAffiliation {
@@ -66,7 +67,7 @@ function readAffiliation (room: Room, from: Jid, item: Element): NewAffiliation 
   if (affiliation === 'outcast' && jid.equals(from.bare)) throw new StanzaError('conflict') // §9.1
   const refusal = refuseAffiliation(room.affiliationOf(from), before, affiliation)
   if (refusal) throw new StanzaError(refusal)
-  return { jid, affiliation, nick: address === undefined ? undefined : nickOf(room, nick), reason: reasonIn(item) }
+  return { jid, affiliation, nick: address === undefined ? undefined : nickOf(room, nick), reason: briefTextIn(item, 'reason', NS_MUC_ADMIN) }
 }
 
 /** §10.4: at least one owner remains, and one with an account here, where there was one. */
@@ -109,8 +110,4 @@ export function nickOf (room: Room, text: string | undefined): string | undefine
     if (error instanceof JidError) throw new StanzaError('jid-malformed')
     throw error
   }
-}
-
-function reasonIn (item: Element): string | undefined {
-  return item.getChildText('reason', NS_MUC_ADMIN) ?? undefined
 }

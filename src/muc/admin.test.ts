@@ -30,6 +30,19 @@ describe('a kick (§8.2)', () => {
     expect(await hears(hag)).toEqual(['error not-acceptable'])
   })
 
+  test('has a reason of 4096 bytes at most', async () => {
+    const server = await world()
+    const crone = await owner(server)
+    const hag = await inside(server, HAG, 'thirdwitch')
+    await hag.received()
+    const reason = 'r'.repeat(5_000)
+
+    await expect(changes(crone, [{ nick: 'thirdwitch', role: 'none', reason }])).rejects.toThrow('policy-violation')
+    await expect(changes(crone, [{ jid: 'hag66@localhost', affiliation: 'outcast', reason }])).rejects.toThrow('policy-violation')
+
+    expect(await hag.received()).toEqual([])
+  })
+
   test('that is asked for twice happens once, and with others all at once', async () => {
     const server = await world()
     const crone = await owner(server)

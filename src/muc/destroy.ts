@@ -1,22 +1,24 @@
 /** XEP-0045 §10.9: a room is destroyed: each occupant hears of it, once, and where others may go instead. */
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
+import { brief, briefTextIn } from '../xmpp/reason.ts'
 import { presence as makePresence } from '../xmpp/stanza.ts'
 import { postEach } from './muc.ts'
 import type { Muc } from './muc.ts'
-import { NS_MUC_USER } from './ns.ts'
+import { NS_MUC_OWNER, NS_MUC_USER } from './ns.ts'
 import type { Room } from './room.ts'
 import { STATUS, writeUserPayload } from './user-payload.ts'
 import type { Happening } from './user-payload.ts'
 
 /** What the owner said about it, as the occupants get it. */
 function destroyPayload (said: Element): Element {
-  const ns = said.getNS()
+  const ns = said.getNS() ?? NS_MUC_OWNER
   const texts = ['reason', 'password'].flatMap(name => {
-    const text = said.getChildText(name, ns)
-    return text === null ? [] : [el(name, NS_MUC_USER, {}, text)]
+    const text = briefTextIn(said, name, ns)
+    return text === undefined ? [] : [el(name, NS_MUC_USER, {}, text)]
   })
-  return el('destroy', NS_MUC_USER, { jid: said.attrs['jid'] }, texts)
+  const { jid } = said.attrs
+  return el('destroy', NS_MUC_USER, { jid: jid === undefined ? undefined : brief(jid) }, texts)
 }
 
 /** Ends the room, and takes everybody out, without a word to the others. */

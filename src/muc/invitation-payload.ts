@@ -2,14 +2,24 @@
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'
+import { brief } from '../xmpp/reason.ts'
 import { NS_MUC_USER } from './ns.ts'
 import { password } from './options/password.ts'
 import type { Room } from './room.ts'
 
-/** Of what the inviter wrote, the reason, and whether a chat goes on here, is passed on. */
-export function invitationTo (room: Room, inviter: Jid, written: readonly Element[]): Element {
+/**
+ * What is passed on of an invitation, or of the answer to one: the first of each of these. Throws policy-violation where
+ * one is too long.
+ */
+export function passedOn (written: Element | undefined, ...names: readonly ('reason' | 'continue')[]): readonly Element[] {
+  const passed = names.flatMap(name => written?.getChild(name, NS_MUC_USER) ?? [])
+  for (const child of passed) brief(child.toString())
+  return passed
+}
+
+/** With what is passed on of what the inviter wrote. */
+export function invitationTo (room: Room, inviter: Jid, passed: readonly Element[]): Element {
   const secret = room.get(password)
-  const passed = written.filter(child => ['reason', 'continue'].includes(child.getName()) && child.getNS() === NS_MUC_USER)
   return el('x', NS_MUC_USER, {},
     el('invite', NS_MUC_USER, { from: inviter.toString() }, passed),
     secret === '' ? undefined : el('password', NS_MUC_USER, {}, secret))

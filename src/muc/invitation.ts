@@ -11,7 +11,7 @@ import { message as makeMessage } from '../xmpp/stanza.ts'
 import type { Message } from '../xmpp/stanza.ts'
 import { isAtLeast } from './affiliation.ts'
 import { applyChanges, tellChanges } from './change-affiliations.ts'
-import { invitationTo } from './invitation-payload.ts'
+import { invitationTo, passedOn } from './invitation-payload.ts'
 import { post } from './muc.ts'
 import type { Muc } from './muc.ts'
 import { NS_MUC_USER } from './ns.ts'
@@ -28,16 +28,16 @@ export async function invite (muc: Muc, room: Room, message: Message, x: Element
   const invites = x.getChildren('invite', NS_MUC_USER)
   if (invites.length > MAX_INVITES) throw new StanzaError('policy-violation', 'too many at once')
   checkAddressList(invites.flatMap(child => child.attrs['to'] ?? []))
-  const invitees = invites.map(child => ({ child, to: addressIn(child.attrs['to']) }))
+  const invitees = invites.map(child => ({ passed: passedOn(child, 'reason', 'continue'), to: addressIn(child.attrs['to']) }))
   for (const { to } of invitees) {
     if (!muc.invitationRate.take(from.bare.toString())) throw new StanzaError('resource-constraint', 'too many invitations')
     await checkInvitee(muc, to)
   }
   for (const { to } of invitees) await admit(muc, room, to, from)
   await muc.invitations.keep(room.jid, from.bare, invitees.map(({ to }) => to))
-  for (const { child, to } of invitees) {
+  for (const { passed, to } of invitees) {
     post(muc, makeMessage('normal', { from: room.jid, to, id: message.id, lang: message.lang },
-      invitationTo(room, from.bare, child.getChildElements())))
+      invitationTo(room, from.bare, passed)))
   }
 }
 
@@ -76,12 +76,13 @@ async function admit (muc: Muc, room: Room, { bare }: Jid, inviter: Jid): Promis
 export async function decline (muc: Muc, room: Room, message: Message, x: Element, from: Jid): Promise<void> {
   if (room.affiliationOf(from) === 'outcast') throw new StanzaError('forbidden')
   const answer = x.getChild('decline', NS_MUC_USER)
+  const passed = passedOn(answer, 'reason')
   const to = addressIn(answer?.attrs['to'])
   if (!await muc.invitations.take(room.jid, from.bare, to.bare)) throw new StanzaError('item-not-found', 'there is no invitation')
   const sessions = room.occupantsOf(to).flatMap(inviter => inviter.sessions)
   const targets = sessions.length > 0 ? sessions.map(({ jid }) => jid) : [to.bare]
   const payload = el('x', NS_MUC_USER, {},
-    el('decline', NS_MUC_USER, { from: from.bare.toString() }, answer?.getChildren('reason', NS_MUC_USER) ?? []))
+    el('decline', NS_MUC_USER, { from: from.bare.toString() }, passed))
   for (const target of targets) {
     post(muc, makeMessage('normal', { from: room.jid, to: target, id: message.id, lang: message.lang }, payload))
   }

@@ -223,6 +223,25 @@ describe('an invitation (§7.8.2)', () => {
     expect((await crone.received())[0]).toMatch(/<decline [^>]*from='hecate@localhost'><reason[^>]*>Sorry</)
   })
 
+  test('and its refusal have a reason of 4096 bytes at most', async () => {
+    const server = await world()
+    const crone = await owner(server)
+    const hecate = await server.client('hecate@localhost/broom')
+    await hecate.comesOnline()
+    await hecate.received()
+    const reason = `<reason>${'r'.repeat(5_000)}</reason>`
+
+    await crone.sends(`<message to='${COVEN}'><x ${USER}><invite to='hecate@localhost'>${reason}</invite></x></message>`)
+    const refused = [await hears(crone), await hecate.received()]
+    await crone.sends(`<message to='${COVEN}'><x ${USER}><invite to='hecate@localhost'/></x></message>`)
+    await hecate.received()
+    await hecate.sends(`<message to='${COVEN}'><x ${USER}><decline to='crone1@localhost'>${reason}</decline></x></message>`)
+
+    expect(refused).toEqual([['error policy-violation'], []])
+    expect(await hears(hecate)).toEqual(['error policy-violation'])
+    expect(await crone.received()).toEqual([])
+  })
+
   test('that nobody sent is not declined', async () => {
     const server = await world()
     await owner(server)

@@ -248,6 +248,21 @@ test('who is not to be seen is not (§7.2.2)', async () => {
 })
 
 describe('a room that is destroyed (§10.9)', () => {
+  test.each([
+    ['reason', `<destroy><reason>${'r'.repeat(5_000)}</reason></destroy>`],
+    ['password', `<destroy><password>${'p'.repeat(5_000)}</password></destroy>`],
+    ['address', `<destroy jid='${'j'.repeat(5_000)}'/>`],
+  ])('is not, where the %s is longer than 4096 bytes', async (_, said) => {
+    const server = await world()
+    const crone = await owner(server)
+    await crone.received()
+
+    await expect(crone.asks('set', `<query ${OWNER}>${said}</query>`, COVEN)).rejects.toThrow('policy-violation')
+
+    expect(await crone.received()).toEqual([])
+    await expect(crone.asks('get', `<query ${OWNER}/>`, COVEN)).resolves.toBeDefined()
+  })
+
   test('tells each occupant once, and why, and is gone', async () => {
     const server = await world()
     const crone = await owner(server, undefined, undefined, { persistentroom: '1' })

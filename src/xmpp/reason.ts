@@ -1,0 +1,17 @@
+/** What people say of what they do, such as why a room is no more: the server tells it to many. */
+import type { Element } from '../xml/element.ts'
+import { StanzaError } from './errors.ts'
+
+const MAX_BYTES = 4096
+
+/** The text of that child, where there is one; throws policy-violation where it is longer than 4096 bytes. */
+export function briefTextIn (said: Element, name: string, ns: string): string | undefined {
+  const text = said.getChildText(name, ns)
+  return text === null ? undefined : brief(text)
+}
+
+/** The same text; throws policy-violation where it is longer than 4096 bytes. */
+export function brief (text: string): string {
+  if (Buffer.byteLength(text) > MAX_BYTES) throw new StanzaError('policy-violation', `a reason has ${MAX_BYTES} bytes at most`)
+  return text
+}
