@@ -1,8 +1,12 @@
 /** XEP-0004: Data Forms, as far as the server writes and reads them. */
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
+import { StanzaError } from './errors.ts'
 
 export const NS_FORMS = 'jabber:x:data'
+
+/** No form that the server asks for has as many. */
+const MAX_FIELDS = 200
 
 const NS_VALIDATE = 'http://jabber.org/protocol/xdata-validate'
 const OPEN = el('validate', NS_VALIDATE, { datatype: 'xs:string' }, el('open', NS_VALIDATE))
@@ -54,9 +58,11 @@ function within ({ least, most }: { readonly least: number, readonly most: numbe
   return el('validate', NS_VALIDATE, { datatype: 'xs:integer' }, el('range', NS_VALIDATE, { min: String(least), max: String(most) }))
 }
 
-/** The values of a form's fields by their names. */
+/** The values of a form's fields by their names. Throws StanzaError not-acceptable where it has more than 200 fields. */
 export function formValues (x: Element): ReadonlyMap<string, readonly string[]> {
-  return new Map(x.getChildren('field', NS_FORMS).flatMap(field => {
+  const fields = x.getChildren('field', NS_FORMS)
+  if (fields.length > MAX_FIELDS) throw new StanzaError('not-acceptable', `a form has ${MAX_FIELDS} fields at most`)
+  return new Map(fields.flatMap(field => {
     const name = field.attrs.var
     return name === undefined ? [] : [[name, field.getChildren('value', NS_FORMS).map(value => value.text())]]
   }))
