@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { Account } from '../session/account.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { presence } from '../xmpp/stanza.ts'
-import { Rosters, writeRoster } from './roster.ts'
+import { KEPT_CHANGES, Rosters, writeRoster } from './roster.ts'
+import type { RosterItem } from './roster.ts'
 
 const OWNER = Jid.parse('juliet@localhost')
 const MAX_ITEMS = 2
@@ -14,9 +15,9 @@ function contact (number: number): Jid {
 }
 
 /** Rosters of accounts that are in memory only. */
-function setUp (): { readonly rosters: Rosters, readonly account: Account } {
+function setUp (items = MAX_ITEMS, bytes = MAX_BYTES): { readonly rosters: Rosters, readonly account: Account } {
   const unused = (): Promise<never> => Promise.reject(new Error('an anonymous account keeps nothing'))
-  const rosters = new Rosters({ load: unused, store: unused, remove: unused }, { items: MAX_ITEMS, bytes: MAX_BYTES })
+  const rosters = new Rosters({ load: unused, store: unused, remove: unused }, { items, bytes })
   const account = new Account(OWNER, true)
   account.setData(rosters.slot.key, { items: new Map(), version: 0 })
   return { rosters, account }
@@ -55,6 +56,34 @@ test('a roster is written once for all who ask, until it changes', async () => {
   expect(listing).toContain("name='Romeo &amp; co'")
   expect(listing).toContain('<group>&lt;friends&gt;</group>')
   expect(writeRoster(rosters.of(account))).toContain("name='Montague' subscription='none'/>")
+})
+
+test('changes do not walk the whole roster, however many contacts it has', async () => {
+  const { rosters, account } = setUp(10_000, 1_000_000)
+  let walks = 0
+  class Counted extends Map<string, RosterItem> {
+    override values (): MapIterator<RosterItem> {
+      walks++
+      return super.values()
+    }
+
+    override [Symbol.iterator] (): MapIterator<[string, RosterItem]> {
+      walks++
+      return super[Symbol.iterator]()
+    }
+  }
+  account.setData(rosters.slot.key, { items: new Counted(), version: 0 })
+  for (let i = 0; i < 500; i++) await rosters.set(account, contact(i), undefined, [])
+
+  for (let i = 0; i < 300; i++) {
+    await rosters.sent(account, contact(i), 'subscribe')
+    await rosters.set(account, contact(i), 'Romeo', [])
+    await rosters.remove(account, contact(i))
+    await asks(rosters, account, contact(1000 + i))
+  }
+
+  expect(walks).toBeLessThan(5)
+  expect(rosters.of(account).items.size).toBeLessThan(500 + KEPT_CHANGES)
 })
 
 async function asks (rosters: Rosters, account: Account, from: Jid, id = 'ask'): Promise<void> {

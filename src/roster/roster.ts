@@ -42,7 +42,12 @@ export interface Roster {
   listing?: string | undefined
   /** What is listed, counted when somebody wants to know, and kept up to date from then on. */
   totals?: { items: number, bytes: number } | undefined
+  /** The same for the few that a change may have to look at, whatever it changes: no change walks the whole roster. */
+  aside?: Aside | undefined
 }
+
+/** By their addresses: items with a request that waits, and removals that are remembered. */
+interface Aside { readonly waiting: Map<string, RosterItem>, readonly removed: Map<string, RosterItem> }
 
 const NO_SUBSCRIPTION: SubscriptionState = {
   subscription: 'none', pendingOut: false, pendingIn: false, approved: false,
@@ -148,7 +153,7 @@ export class Rosters {
       if (!push && request === item?.request && state === before) return
       return { ...(item ?? newItem(contact)), state, request }
     }, () => { if (isDelivered) deliver() })
-    for (const { jid } of tooManyRequests(this.#of(account).items.values())) await this.#dropRequest(account, jid)
+    for (const { jid } of tooManyRequests(asideOf(this.#of(account)).waiting.values())) await this.#dropRequest(account, jid)
     return received
   }
 
@@ -205,9 +210,11 @@ export class Rosters {
   /** Keeps the item, and drops those that nobody needs any more; an anonymous account's are in memory only. */
   async #keep (account: Account, roster: Roster, item: RosterItem): Promise<void> {
     const version = Math.max(roster.version, item.version)
-    const before = roster.items.get(item.jid.toString())
+    const key = item.jid.toString()
+    const before = roster.items.get(key)
+    const aside = asideOf(roster)
     const gone: Jid[] = isGone(item, version) ? [item.jid] : []
-    for (const other of roster.items.values()) if (other !== before && isGone(other, version)) gone.push(other.jid)
+    for (const other of aside.removed.values()) if (other !== before && isGone(other, version)) gone.push(other.jid)
     if (!account.isAnonymous) {
       if (!isGone(item, version)) await this.#store.store(account.jid, item)
       if (gone.length > 0) await this.#store.remove(account.jid, gone)
@@ -218,8 +225,12 @@ export class Rosters {
       roster.totals.items += Number(item.isListed) - Number(before?.isListed === true)
       roster.totals.bytes += weightOf(item) - weightOf(before)
     }
-    roster.items.set(item.jid.toString(), item)
-    for (const jid of gone) roster.items.delete(jid.toString())
+    roster.items.set(key, item)
+    putAside(aside, key, item)
+    for (const jid of gone) {
+      roster.items.delete(jid.toString())
+      aside.removed.delete(jid.toString())
+    }
   }
 
   /** RFC 6121 §2.1.6: to every session that asked for the roster, and written once for all. */
@@ -282,6 +293,21 @@ function totalsOf (roster: Roster): { readonly items: number, readonly bytes: nu
     roster.totals = totals
   }
   return roster.totals
+}
+
+function asideOf (roster: Roster): Aside {
+  if (!roster.aside) {
+    roster.aside = { waiting: new Map(), removed: new Map() }
+    for (const [key, item] of roster.items) putAside(roster.aside, key, item)
+  }
+  return roster.aside
+}
+
+function putAside ({ waiting, removed }: Aside, key: string, item: RosterItem): void {
+  if (item.request === undefined) waiting.delete(key)
+  else waiting.set(key, item)
+  if (!item.isListed && item.request === undefined) removed.set(key, item)
+  else removed.delete(key)
 }
 
 /**
