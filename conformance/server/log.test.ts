@@ -45,7 +45,7 @@ test('no password and nothing that users wrote is in the log, whatever goes wron
   expect(lines.some(({ session }) => session === 'romeo@localhost/here')).toBe(true)
   expect([first, second, wrong, added, word].filter(text => server.printed.includes(text))).toEqual([])
   expect([first, second, wrong, added].filter(text => server.printed.includes(plain(text)))).toEqual([])
-}, 60_000)
+}, 120_000)
 
 /** Everything in which a client tells its server a secret, or another client. */
 function stanzas (word: string, password: string): readonly string[] {
