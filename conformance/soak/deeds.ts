@@ -48,7 +48,7 @@ async function comeAndVanish ({ ports }: Person): Promise<void> {
     await register(endpoint, account)
     const client = await Client.connect(endpoint, { ...account, resource: 'x' })
     client.send("<presence/><iq type='set' id='remove'><query xmlns='jabber:iq:register'><remove/></query></iq>")
-    await client.receive()
+    while ((await client.receive()).name !== 'iq');
     client.destroy()
   } catch { // the name is somebody's at this moment
   }

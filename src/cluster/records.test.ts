@@ -13,11 +13,13 @@ import type { Database } from '../storage/database.ts'
 import { MEMBERS } from './beat.ts'
 import { joinCluster } from './cluster.ts'
 import { RedisRecords } from './records.ts'
+import { RedisRoomRecords } from './room-records.ts'
 import { openRedis } from './redis.ts'
 import type { RedisConnections } from './redis.ts'
 
 const log = pino({ level: 'silent' })
 const ROMEO = 'romeo@localhost'
+const JULIET = 'juliet@localhost'
 
 /** What is tried here is not what a node may tell its clients. */
 const ALONE = { isCertain: true, verdict: () => Promise.resolve('alone' as const) }
@@ -254,6 +256,28 @@ describe.skipIf(!hasRedis())('records', () => {
     expect(isKept).toBe(true)
     expect(await records.accountsOf('a')).toEqual([ROMEO])
     expect(lines).toEqual([expect.stringContaining('Redis refuses the records of sessions')])
+  })
+
+  test('records of rooms that Redis refused side by side are written once it takes them', async () => {
+    const lines: string[] = []
+    const redis = await openRedis(server.url, log)
+    onTestFinished(() => { redis.close() })
+    const loud = pino({ level: 'error' }, { write (line) { lines.push(line) } })
+    const records = new RedisRoomRecords({
+      redis: redis.journal, id: () => 'a', membership: { isCertain: true, verdict: () => Promise.resolve('member') }, log: loud,
+    })
+    await redis.commands.call('ACL', 'SETUSER', 'default', 'resetkeys', '~hg:[^r]*')
+    records.put('garden@conference.localhost', ROMEO, 'in')
+    const first = records.flush()
+    records.put('garden@conference.localhost', JULIET, 'in')
+    const second = records.flush()
+    await eventually(async () => { expect(lines).toHaveLength(1) })
+
+    await redis.commands.call('ACL', 'SETUSER', 'default', 'resetkeys', '~*')
+
+    expect(await Promise.all([first, second])).toEqual([true, true])
+    expect(await redis.commands.hgetall('hg:room:a:garden@conference.localhost')).toEqual({ [ROMEO]: 'in', [JULIET]: 'in' })
+    expect(lines).toEqual([expect.stringContaining('NOPERM')])
   })
 
   test.each(['~hg:[^j]*', '~hg:[^r]*', '~hg:[^o]*'])('a node does not start where Redis lets it have no more than %s', async keys => {

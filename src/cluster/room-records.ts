@@ -109,7 +109,22 @@ export class RedisRoomRecords implements RoomRecords, Keeper {
   async #write (): Promise<boolean> {
     const written = this.#changes
     this.#changes = new Map()
-    const { redis, id, membership } = this.#parts
+    const { membership } = this.#parts
+    try {
+      // Of two writes that failed side by side the first to try again has the changes of both.
+      if (written.size > 0) await this.#store(written)
+      this.#refusals.over()
+      return membership.isCertain || await membership.verdict() !== 'dead' // it may have been frozen
+    } catch (error) { // Redis is away, or says no
+      this.#giveBack(written)
+      await this.#refusals.heard(error)
+      const standing = await membership.verdict()
+      return standing === 'member' ? this.#write() : standing === 'alone'
+    }
+  }
+
+  async #store (written: ReadonlyMap<string, Changes>): Promise<void> {
+    const { redis, id } = this.#parts
     const batch = redis.pipeline().sadd(OWNERS, id()).sadd(roomsOf(id()), [...written.keys()])
     for (const [room, changes] of written) {
       const key = recordOf(id(), room)
@@ -120,18 +135,9 @@ export class RedisRoomRecords implements RoomRecords, Keeper {
       }
       if (kept.size > 0) batch.hset(key, kept)
     }
-    try {
-      const results = await batch.exec()
-      const failed = results?.find(([error]) => error !== null)
-      if (!results || failed) throw failed?.[0] ?? new Error('Redis is away')
-      this.#refusals.over()
-      return membership.isCertain || await membership.verdict() !== 'dead' // it may have been frozen
-    } catch (error) { // Redis is away, or says no
-      this.#giveBack(written)
-      await this.#refusals.heard(error)
-      const standing = await membership.verdict()
-      return standing === 'member' ? this.#write() : standing === 'alone'
-    }
+    const results = await batch.exec()
+    const failed = results?.find(([error]) => error !== null)
+    if (!results || failed) throw failed?.[0] ?? new Error('Redis is away')
   }
 
   /** What was not written is written later, unless there is something newer. */
