@@ -276,6 +276,26 @@ describe('a session whose stream is managed', () => {
     expect(bodies(await juliet.received())).toEqual(['late'])
   })
 
+  test('gets what came meanwhile once, also where it is to be given what waits anew', async () => {
+    const server = await world(archive, offline, streamManagement)
+    const romeo = await stage(server)
+    const all = Array.from({ length: 70 }, (_, n) => `${n}`)
+    await says(romeo, ...all)
+    const juliet = await managed(server, 'juliet@localhost/balcony')
+    await juliet.sends('<presence/>')
+    const received = [...bodies(await juliet.received())]
+    await says(romeo, 'late')
+
+    await juliet.sends('<presence><priority>-1</priority></presence>')
+    await juliet.sends('<presence/>')
+    for (const h of [53, 73, 74]) {
+      await juliet.sendsNonza(`<a xmlns='urn:xmpp:sm:3' h='${h}'/>`)
+      received.push(...bodies(await juliet.received()))
+    }
+
+    expect(received).toEqual([...all, 'late'])
+  })
+
   test('leaves what it never acknowledged to another that does not have it', async () => {
     const server = await world(archive, offline, streamManagement)
     const romeo = await stage(server)

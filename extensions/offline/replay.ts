@@ -50,6 +50,12 @@ export class Replay {
   /** What it is to be given besides, of what there is by now. */
   add (isAbandoned: boolean): void {
     this.#parts.push({ after: 0, upTo: this.#undelivered.last, isAbandoned })
+    // What was kept back until now comes with it, and not a second time at the end.
+    for (const stanza of this.#kept.splice(0)) {
+      const seq = this.#numberOf(stanza)
+      if (seq === undefined) this.#kept.push(stanza)
+      else this.#due.set(seq, stanza)
+    }
   }
 
   /** Gives the session all that was added. */
