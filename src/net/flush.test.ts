@@ -5,8 +5,8 @@ import { connect, createServer } from 'node:net'
 import type { AddressInfo, Server } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { flushFirst } from './flush.ts'
-import type { Keeper } from './flush.ts'
+import { flushFirst, flushLast } from './flush.ts'
+import type { Connection, Keeper } from './flush.ts'
 import { TcpTransport } from './tcp.ts'
 import type { Transport } from './transport.ts'
 import { WebSocketEndpoint } from './websocket.ts'
@@ -122,5 +122,67 @@ describe.each([['TCP', tcp], ['WebSocket', webSocket]] as const)('over %s', (_, 
 
     await closed
     expect(read()).toBe('')
+  })
+})
+
+describe('what one turn writes to many connections', () => {
+  /** Connections that take longer to write to than a portion may last, and what happens to them. */
+  function slow (count: number): { readonly connections: readonly Connection[], readonly events: string[] } {
+    const events: string[] = []
+    const work = (event: string): void => {
+      const until = performance.now() + 6
+      while (performance.now() < until);
+      events.push(event)
+    }
+    const connections = Array.from({ length: count }, (_, number) => ({
+      flush () { work(`flush ${number}`) },
+      hold () { events.push(`hold ${number}`) },
+      release () { work(`release ${number}`) },
+    }))
+    return { connections, events }
+  }
+
+  const turn = (): Promise<void> => new Promise(resolve => { setImmediate(resolve) })
+
+  test('leaves in portions, and others are heard between them', async () => {
+    const { connections, events } = slow(3)
+
+    for (const connection of connections) flushLast(connection)
+    for (let number = 0; number < 3; number++) {
+      await turn()
+      events.push('others')
+    }
+
+    expect(events).toEqual(['flush 0', 'others', 'flush 1', 'others', 'flush 2', 'others'])
+  })
+
+  test('waits for what is kept between two portions', async () => {
+    const { connections, events } = slow(3)
+
+    for (const connection of connections) flushLast(connection)
+    await turn()
+    const { begun, end } = keep()
+    await begun
+    await turn()
+    events.push('kept')
+    end(true)
+
+    await expect.poll(() => events).toEqual(['flush 0', 'hold 1', 'hold 2', 'kept', 'release 1', 'release 2'])
+  })
+
+  test('leaves in portions when what it waited for is kept', async () => {
+    const { connections, events } = slow(3)
+    const { begun, end } = keep()
+    for (const connection of connections) flushLast(connection)
+    await begun
+    events.length = 0
+
+    end(true)
+    for (let number = 0; number < 3; number++) {
+      await turn()
+      events.push('others')
+    }
+
+    expect(events).toEqual(['release 0', 'others', 'release 1', 'others', 'release 2', 'others'])
   })
 })

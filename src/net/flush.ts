@@ -2,6 +2,7 @@
  * Collects what a turn of the event loop writes, so that it leaves with one system call for each connection: first what
  * other nodes must know before clients do, then what clients are sent, once the former is written.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 
 export interface Flushable {
   flush (): void
@@ -20,6 +21,9 @@ export interface Connection extends Flushable {
   /** Sends what was put aside first; breaks where that is not to be said any more. */
   release (mayBeSaid: boolean): void
 }
+
+/** Writing takes so long at a time; then others are heard before the rest is written. */
+const PORTION_MS = 5
 
 let keepers: Keeper[] = []
 let relays: Flushable[] = []
@@ -60,8 +64,28 @@ function flushAll (): void {
   isDue = false
   const keeping = kept.map(keeper => keeper.flush()).filter(promise => promise !== undefined)
   for (const relay of told) relay.flush()
-  if (keeping.length === 0 && !lastHeld) for (const connection of written) connection.flush()
+  if (keeping.length === 0 && !lastHeld) flushInPortions(written)
   else if (keeping.length > 0 || written.length > 0) hold(written, keeping)
+}
+
+/** What is left waits for the next turn, and for what is to be kept before that. */
+function flushInPortions (written: readonly Connection[]): void {
+  const portion = new Portion()
+  for (const [index, connection] of written.entries()) {
+    connection.flush()
+    if (portion.isOver && index + 1 < written.length) {
+      connections = written.slice(index + 1)
+      return flushSoon()
+    }
+  }
+}
+
+class Portion {
+  readonly #until = performance.now() + PORTION_MS
+
+  get isOver (): boolean {
+    return performance.now() > this.#until
+  }
 }
 
 /** Turns are released in their order: a connection may be in several. */
@@ -77,5 +101,12 @@ async function release (
 ): Promise<void> {
   const kept = await Promise.all(keeping)
   await before
-  for (const connection of connections) connection.release(!kept.includes(false))
+  let portion = new Portion()
+  for (const connection of connections) {
+    if (portion.isOver) {
+      await nextTurn()
+      portion = new Portion()
+    }
+    connection.release(!kept.includes(false))
+  }
 }
