@@ -2,7 +2,6 @@
  * What follows when people become something else in a room (XEP-0045 §9.1, §9.3 to §9.5, §10.3 to §10.8): it is kept,
  * and those who are in are told, or removed.
  */
-import { inBackground } from '../util/background.ts'
 import { el } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { message as makeMessage } from '../xmpp/stanza.ts'
@@ -10,7 +9,7 @@ import type { Affiliation } from './affiliation.ts'
 import type { Affiliate } from './affiliations.ts'
 import { invitationTo } from './invitation-payload.ts'
 import { endIfEmpty, remove } from './leave.ts'
-import { post } from './muc.ts'
+import { post, postInBackground } from './muc.ts'
 import type { Muc } from './muc.ts'
 import { NS_MUC_USER } from './ns.ts'
 import type { Occupant } from './occupant.ts'
@@ -90,8 +89,8 @@ function tellOfAbsent (muc: Muc, room: Room, { jid, affiliation, before }: Told,
   if (affiliation === before) return
   const news = makeMessage('groupchat', { from: room.jid })
     .withWritten('x', NS_MUC_USER, writeUserPayload({ affiliation, jid }, happening, false))
-  inBackground(muc.log, 'telling of members', room.outbox.send(room.recipients, session =>
-    session.isIn && room.seesAddresses(session.occupant) ? post(muc, news.copyFor(session.jid)) : 0))
+  postInBackground(muc, room, 'telling of members', room.recipients, session =>
+    session.isIn && room.seesAddresses(session.occupant) ? news.copyFor(session.jid) : undefined)
 }
 
 /** §9.5: each once, until he answers, and as many as somebody may invite: the others are members all the same. */

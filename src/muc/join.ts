@@ -1,5 +1,4 @@
 /** XEP-0045 §7.2: who may come in, and what somebody who does is told, in the order of §7.1. */
-import { inBackground } from '../util/background.ts'
 import type { Element } from '../xml/element.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
@@ -10,7 +9,7 @@ import { refuseVisitor } from './entry.ts'
 import { chooseHistory, isUnlimited, readLimits } from './history.ts'
 import type { HistoryLimits } from './history.ts'
 import { acceptFirst } from './keep.ts'
-import { post, postEach } from './muc.ts'
+import { postEach, postInBackground } from './muc.ts'
 import type { Muc, Received } from './muc.ts'
 import { NS_MUC } from './ns.ts'
 import { Occupant } from './occupant.ts'
@@ -74,7 +73,7 @@ export function welcome (
   const asked = limits.messages ?? (isUnlimited(limits) ? room.get(muc.options.defaultHistory) : Infinity)
   const most = Math.min(asked, room.get(muc.options.historyLength))
   const said = chooseHistory(room.history.said, { ...limits, messages: most })
-  inBackground(muc.log, 'sending the history of a room', room.outbox.send(said, ({ message }) => session.isIn ? post(muc, message.copyFor(jid)) : 0))
+  postInBackground(muc, room, 'sending the history of a room', said, ({ message }) => session.isIn ? message.copyFor(jid) : undefined)
   return postEach(muc, room, [subjectFor(room)], subject => subject.withAddress(subject.from, jid)).arrived
 }
 

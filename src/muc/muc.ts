@@ -2,16 +2,19 @@
 import type { KeepWithAffiliations } from '../extension/api.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
+import { inBackground } from '../util/background.ts'
 import type { Router } from '../routing/router.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import type { Creations } from './creation.ts'
 import type { RateLimit } from '../util/rate-limit.ts'
+import type { Shares } from '../util/shares.ts'
 import type { InvitationStore } from './invitation-store.ts'
 import type { MucLimits } from './limits.ts'
 import type { RoomOptions } from './room-options.ts'
 import type { Room } from './room.ts'
 import type { RoomStore } from './store.ts'
+import { UnderWay } from './under-way.ts'
 
 /** What rooms need to know of the accounts of the hosts. */
 export interface RoomAccounts {
@@ -46,6 +49,8 @@ export interface Muc {
   /** How much each account has rooms send to people who did not ask for it, whichever rooms they are. */
   readonly invitationRate: RateLimit
   readonly creations: Creations
+  /** What rooms have sent and the homes of their occupants have not taken yet, by the room. */
+  readonly underWay: Shares
   /** How many rooms here somebody has made and is yet to set up. */
   countLocked (creator: string): number
   /** The room is no more: out of memory and out of the database. Who is in is told `destroyed`, which is `<destroy/>` as XML. */
@@ -63,21 +68,28 @@ export function post (muc: Muc, stanza: Stanza): number {
 
 /**
  * Sends each of them what there is for it: `sent` when all is under way, `arrived` when it has reached the homes of all;
- * nothing where that is now.
+ * nothing where that is now. What has not arrived counts as the room's (under-way.ts).
  */
 export function postEach<T> (
   muc: Muc, room: Room, recipients: readonly T[], stanzaFor: (recipient: T) => Stanza | undefined,
 ): { readonly sent: void | Promise<void>, readonly arrived: Promise<unknown> | undefined } {
-  let onTheWay: Promise<void>[] | undefined
+  let underWay: UnderWay | undefined
   const sent = room.outbox.send(recipients, recipient => {
     const stanza = stanzaFor(recipient)
     if (!stanza) return 0
     const done = muc.router.postAndWait(stanza)
-    if (done) (onTheWay ??= []).push(done)
+    if (done) (underWay ??= new UnderWay(muc.underWay, room.jid.toString())).add(stanza, done)
     return stanza.weight
   })
-  const arrived = (): Promise<unknown> | undefined => onTheWay && Promise.all(onTheWay)
-  return { sent, arrived: sent ? sent.then(arrived) : arrived() }
+  const arrived = (): Promise<unknown> | undefined => underWay?.arrived()
+  return { sent, arrived: sent ? sent.finally(arrived) : arrived() }
+}
+
+/** The same where nobody waits for it. `task` says in the log what has failed. */
+export function postInBackground<T> (
+  muc: Muc, room: Room, task: string, recipients: readonly T[], stanzaFor: (recipient: T) => Stanza | undefined,
+): void {
+  inBackground(muc.log, task, postEach(muc, room, recipients, stanzaFor).arrived)
 }
 
 /** The domain of a host's rooms. */

@@ -1,8 +1,7 @@
 /** XEP-0045 §7.2.2 and §7.7: an occupant's presence, as the others and its own sessions get it. */
-import { inBackground } from '../util/background.ts'
 import { presence as makePresence } from '../xmpp/stanza.ts'
 import type { Presence } from '../xmpp/stanza.ts'
-import { post, postEach } from './muc.ts'
+import { post, postEach, postInBackground } from './muc.ts'
 import type { Muc } from './muc.ts'
 import { NS_MUC, NS_MUC_USER } from './ns.ts'
 import type { Occupant, OccupantSession } from './occupant.ts'
@@ -71,25 +70,25 @@ export function announceVisibility (muc: Muc, room: Room, occupant: Occupant): v
 export function announceSelf (muc: Muc, room: Room, session: OccupantSession, happening: Happening): void {
   const { occupant, jid } = session
   const self = availableVariants(muc, room, occupant, happening).of(room.seesAddresses(occupant), true)
-  inBackground(muc.log, 'telling a newcomer that it is in', room.outbox.send([session], () => post(muc, self.copyFor(jid))))
+  postInBackground(muc, room, 'telling a newcomer that it is in', [session], () => self.copyFor(jid))
 }
 
 /** Tells one session of all others who are in. */
 export function sendOccupants (muc: Muc, room: Room, session: OccupantSession): void {
   const others = [...room.occupants.values()].filter(occupant => occupant !== session.occupant)
-  inBackground(muc.log, 'sending the presence of who is in', room.outbox.send(others, occupant => {
-    if (!session.isIn || room.occupant(occupant.nick) !== occupant || !room.shows(occupant.role)) return 0
-    return post(muc, shownAs(muc, room, occupant, room.seesAddresses(session.occupant)).copyFor(session.jid))
-  }))
+  postInBackground(muc, room, 'sending the presence of who is in', others, occupant => {
+    if (!session.isIn || room.occupant(occupant.nick) !== occupant || !room.shows(occupant.role)) return
+    return shownAs(muc, room, occupant, room.seesAddresses(session.occupant)).copyFor(session.jid)
+  })
 }
 
 /** Tells those who may know it only now, in a room that has become non-anonymous, what an occupant's real address is. */
 export function discloseAddress (muc: Muc, room: Room, occupant: Occupant): void {
-  inBackground(muc.log, 'telling real addresses', room.outbox.send(room.recipients, session => {
-    if (!session.isIn || session.occupant === occupant || session.occupant.role === 'moderator') return 0
-    if (room.occupant(occupant.nick) !== occupant || !room.shows(occupant.role)) return 0
-    return post(muc, shownAs(muc, room, occupant, room.isNonAnonymous).copyFor(session.jid))
-  }))
+  postInBackground(muc, room, 'telling real addresses', room.recipients, session => {
+    if (!session.isIn || session.occupant === occupant || session.occupant.role === 'moderator') return
+    if (room.occupant(occupant.nick) !== occupant || !room.shows(occupant.role)) return
+    return shownAs(muc, room, occupant, room.isNonAnonymous).copyFor(session.jid)
+  })
 }
 
 function shownAs (muc: Muc, room: Room, occupant: Occupant, isOpen: boolean): Presence {

@@ -1,10 +1,9 @@
 /** XEP-0045 §7.5: a message from one occupant to another, whose sessions all get it. */
-import { inBackground } from '../util/background.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message } from '../xmpp/stanza.ts'
 import { checkRate } from './message.ts'
-import { post } from './muc.ts'
+import { postInBackground } from './muc.ts'
 import type { Muc } from './muc.ts'
 import { NS_MUC_USER } from './ns.ts'
 import type { Occupant } from './occupant.ts'
@@ -49,5 +48,5 @@ export function returnError (muc: Muc, room: Room, error: Message, to: Jid): voi
 }
 
 function deliver (muc: Muc, room: Room, message: Message, { sessions }: Occupant): void {
-  inBackground(muc.log, 'sending a private message', room.outbox.send(sessions, session => session.isIn ? post(muc, message.copyFor(session.jid)) : 0))
+  postInBackground(muc, room, 'sending a private message', sessions, session => session.isIn ? message.copyFor(session.jid) : undefined)
 }

@@ -24,6 +24,7 @@ import { forwardIq, refusal } from './occupant-iq.ts'
 import { receiveForRoom } from './room-message.ts'
 import { Room } from './room.ts'
 import { isSubject } from './subject.ts'
+import { checkRoomLeft } from './under-way.ts'
 import { receivePresence } from './visit.ts'
 
 export interface ReceptionParts {
@@ -53,6 +54,7 @@ export class Reception {
   /** A message to all. A promise means: not handed over yet. */
   sendToAll (room: Room, message: Message): void | Promise<void> {
     try {
+      checkRoomLeft(this.#parts.muc.underWay, room, message)
       return sendToAll(this.#parts.muc, room, message)?.catch(error => this.refuse(message, error))
     } catch (error) {
       return this.refuse(message, error)
@@ -62,6 +64,7 @@ export class Reception {
   /** In the room's turn: whatever is no message to all. */
   async receive (room: Room, stanza: Stanza, from: Jid, to: Jid): Promise<Received> {
     if (isHidden(room, from)) return this.receiveAtNone(stanza, from, to, room)
+    checkRoomLeft(this.#parts.muc.underWay, room, stanza)
     await room.commits.settled()
     const received = await this.#receiveAt(room, stanza, from, to)
     this.#parts.live.place(room)

@@ -3,7 +3,6 @@
  * and speak he is a member at once, elsewhere when an admin agrees: what he is then was given to him.
  */
 import type { ExtensionHost, IqRequest, RoomVisitor } from '../extension/api.ts'
-import { inBackground } from '../util/background.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -17,7 +16,7 @@ import type { NewAffiliation } from './change-affiliations.ts'
 import { flagIn } from './options/option.ts'
 import type { Values } from './options/option.ts'
 import { storeAffiliations } from './keep.ts'
-import { post } from './muc.ts'
+import { postInBackground } from './muc.ts'
 import type { Muc } from './muc.ts'
 import { REGISTRATION } from './ns.ts'
 import type { Room } from './room.ts'
@@ -115,7 +114,7 @@ function ask (muc: Muc, room: Room, asker: Asker, nick: string): void {
     { name: ALLOW, values: ['0'], type: 'boolean', label: 'Allow this person to register with the room?' },
   ], 'Registration request'))
   const admins = room.recipients.filter(({ occupant }) => isAtLeast(occupant.affiliation, 'admin'))
-  inBackground(muc.log, 'asking admins for a registration', room.outbox.send(admins, session => post(muc, request.withAddress(room.jid, session.jid))))
+  postInBackground(muc, room, 'asking admins for a registration', admins, session => request.withAddress(room.jid, session.jid))
 }
 
 /** An admin's answer to a request. */

@@ -14,6 +14,7 @@ import { Forwarding } from '../session/forwarding.ts'
 import type { Database } from '../storage/database.ts'
 import { RateLimit } from '../util/rate-limit.ts'
 import { inBackground } from '../util/background.ts'
+import { Shares } from '../util/shares.ts'
 import { Turns } from '../util/turns.ts'
 import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import { Jid } from '../xmpp/jid.ts'
@@ -44,6 +45,7 @@ import { RoomOptions } from './room-options.ts'
 import { tellAgain } from './room-news.ts'
 import type { Room } from './room.ts'
 import { roomStore } from './store.ts'
+import { MAX_BYTES, MAX_BYTES_OF_ONE } from './under-way.ts'
 
 export interface RoomsParts {
   readonly router: Router
@@ -102,6 +104,7 @@ export class Rooms implements Destination {
       router, stages, hosts, limits, options, log: parts.log, store: roomStore(db, options), keptWith: this.#keptWith,
       accounts: parts.accounts, invitations: invitationStore(db),
       invitationRate: new RateLimit(limits.invitationsPerMinute, 60_000), creations: new Creations(),
+      underWay: new Shares(MAX_BYTES, MAX_BYTES_OF_ONE),
       countLocked: creator => this.#live.countLocked(creator),
       affiliated: (room, accounts) => { events.affiliated(room, accounts) },
       forgotten: (room, account) => events.roomForgotten(room, account), end: (room, destroyed) => this.#reception.end(room, destroyed),

@@ -1,12 +1,11 @@
 /** XEP-0045 §7.13 and §8.6: visitors ask for voice, and moderators are asked to grant it. */
-import { inBackground } from '../util/background.ts'
 import type { Element } from '../xml/element.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { form, formValues } from '../xmpp/forms.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { message as makeMessage } from '../xmpp/stanza.ts'
 import { changeRoles } from './change-roles.ts'
-import { post } from './muc.ts'
+import { postInBackground } from './muc.ts'
 import type { Muc } from './muc.ts'
 import { VOICE_REQUEST } from './ns.ts'
 import type { Occupant } from './occupant.ts'
@@ -42,7 +41,7 @@ function ask (muc: Muc, room: Room, occupant: Occupant): void {
   ], 'Voice request')
   const message = makeMessage('normal', { from: room.jid }, request)
   const moderators = room.recipients.filter(session => session.occupant.role === 'moderator')
-  inBackground(muc.log, 'asking moderators for voice', room.outbox.send(moderators, session => post(muc, message.withAddress(room.jid, session.jid))))
+  postInBackground(muc, room, 'asking moderators for voice', moderators, session => message.withAddress(room.jid, session.jid))
 }
 
 function grant (muc: Muc, room: Room, moderator: Occupant, values: ReadonlyMap<string, readonly string[]>): void {

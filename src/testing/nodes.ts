@@ -95,7 +95,7 @@ export class TestNode {
       extensions: extensions.map(extension => ({ extension, options: extension.config?.parse(undefined) })),
     })
     bus.answer('stanza', async (_from, header, body) =>
-      taken(await core.incoming.receiveHere(forwardedStanza(body, header))))
+      taken(await core.router.routeHere(forwardedStanza(body, header))))
     const node = new TestNode(bus, core, homes)
     node.#doors = await Doors.open(core, { bus, homes }, { limits, resourceConflict, now: () => node.now })
     return node
