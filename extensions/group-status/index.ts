@@ -61,7 +61,7 @@ function note (positions: Positions, message: Message, { jid, archiveIds }: Room
 }
 
 function idIn (message: Message, name: string, ns: string): string | undefined {
-  return message.has(name, ns) ? message.payload(name, ns)?.attrs.id ?? '' : undefined
+  return message.has(name, ns) ? message.attributesOf(name, ns)?.id ?? '' : undefined
 }
 
 function isNothingElse (message: Message): boolean {

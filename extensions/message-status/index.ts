@@ -72,8 +72,8 @@ function noteDelivery (heard: Heard, hosts: readonly string[], stanza: Stanza, {
 function noteWord (heard: Heard, message: Message, account: Account): void {
   const { from, type } = message
   if (!from || type === 'error' || type === 'groupchat') return
-  const received = message.has('received', NS_RECEIPTS) ? message.payload('received', NS_RECEIPTS)?.attrs.id : undefined
-  const displayed = message.has('displayed', NS_MARKERS) ? message.payload('displayed', NS_MARKERS)?.attrs.id : undefined
+  const received = message.has('received', NS_RECEIPTS) ? message.attributesOf('received', NS_RECEIPTS)?.id : undefined
+  const displayed = message.has('displayed', NS_MARKERS) ? message.attributesOf('displayed', NS_MARKERS)?.id : undefined
   if (received !== undefined) heard.received(account.jid.toString(), from.bare.toString(), received)
   if (displayed !== undefined) heard.displayed(account.jid.toString(), from.bare.toString(), displayed)
 }

@@ -217,11 +217,11 @@ function isOfSameAuthor (message: Message, { isSent, message: retraction }: Retr
 }
 
 function occupantIdOf (message: Message): string | undefined {
-  return message.payload('occupant-id', NS_OCCUPANT_ID)?.attrs.id
+  return message.attributesOf('occupant-id', NS_OCCUPANT_ID)?.id
 }
 
 function corrects (message: Message, id: string | undefined): boolean {
-  return message.has('replace', NS_CORRECTION) && message.payload('replace', NS_CORRECTION)?.attrs.id === id
+  return message.has('replace', NS_CORRECTION) && message.attributesOf('replace', NS_CORRECTION)?.id === id
 }
 
 // XEP-0424 §4, and XEP-0421 §4: what tells occupants apart stays.

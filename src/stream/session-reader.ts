@@ -30,6 +30,8 @@ export interface ReaderParts {
 }
 
 const MAX_OPEN_IQS = 16
+/** What is no stanza is about the stream, and short. */
+const MAX_NONZA_BYTES = 10_000
 const PING = el('ping', 'urn:xmpp:ping') // XEP-0199 §4.1
 
 /** One per stream of a session: the seat where the session is. */
@@ -56,6 +58,7 @@ export class SessionReader implements Seat {
     if (frame.ns === NS_CLIENT && isStanza(frame.name)) return this.#send(frame, session)
     const handler = streams.nonza(frame.name, frame.ns)
     if (!handler) throw new StreamError('unsupported-stanza-type', `<${frame.name}/> is not known here`)
+    if (frame.inner.length > MAX_NONZA_BYTES) throw new StreamError('policy-violation', `<${frame.name}/> is too large`)
     return handler(parseElement(frame), session)
   }
 

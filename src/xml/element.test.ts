@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { LIMITS } from '../testing/framing.ts'
-import { el, type Element, parseChild, parseElement } from './element.ts'
+import { attributesOf, el, type Element, parseChild, parseElement } from './element.ts'
 import { type Frame, parseFrame } from './framer.ts'
 
 const NS = 'jabber:client'
@@ -85,11 +85,20 @@ test('a frame as a tree has its header, other attributes and content', () => {
   expect(tree.getChildText('body', NS)).toBe('1 < 2')
 })
 
+test('of a child with more elements than are wanted no tree is built', () => {
+  const frame = frameOf(`<iq xmlns='${NS}'><q a='&lt;'><r/><![CDATA[<s/>]]><r><r/></r></q></iq>`)
+  const [child] = frame.children
+
+  expect(child && parseChild(frame, child, 3)).toBeUndefined()
+  expect(child && parseChild(frame, child, 4)?.getChildren('r')).toHaveLength(2)
+  expect(child && attributesOf(frame, child)).toEqual({ a: '<' })
+})
+
 test('a child as a tree stands on its own', () => {
   const frame = frameOf(`<iq xmlns='${NS}' xmlns:p='urn:p'><q/><p:q><r/></p:q><q xmlns='urn:q' p:a='b'/></iq>`)
 
-  expect(frame.children.map(child => parseChild(frame, child).getNS())).toEqual([NS, 'urn:p', 'urn:q'])
-  expect(frame.children.map(child => parseChild(frame, child).toString())).toEqual([
+  expect(frame.children.map(child => parseChild(frame, child, 2)?.getNS())).toEqual([NS, 'urn:p', 'urn:q'])
+  expect(frame.children.map(child => parseChild(frame, child, 2)?.toString())).toEqual([
     "<q xmlns='jabber:client' xmlns:p='urn:p'/>",
     "<p:q xmlns='jabber:client' xmlns:p='urn:p'><r/></p:q>",
     "<q xmlns='urn:q' p:a='b' xmlns:p='urn:p'/>",

@@ -68,13 +68,20 @@ function treeOf (frame: Frame): Tree {
   return root
 }
 
-/** One child of a frame as a tree that stands on its own. */
-export function parseChild (frame: Pick<Frame, 'inner' | 'ns' | 'attributes'>, child: Child): Element {
+/** One child of a frame as a tree that stands on its own; nothing where that has more than `most` elements. */
+export function parseChild (
+  frame: Pick<Frame, 'inner' | 'ns' | 'attributes'>, child: Child, most: number,
+): Element | undefined {
   const parent = parentOf(frame)
-  readContent(frame.inner.toString('utf8', child.start, child.end), parent)
+  if (!readContent(frame.inner.toString('utf8', child.start, child.end), parent, most)) return
   const [element] = parent.children
   if (!(element instanceof Tree)) throw new Error('not a child of this frame')
   return element.standingAlone()
+}
+
+/** The attributes of one child of a frame: what is in it costs nothing. */
+export function attributesOf (frame: Pick<Frame, 'inner' | 'ns' | 'attributes'>, child: Child): Element['attrs'] {
+  return tagOf(frame.inner.toString('utf8', child.start, child.end), parentOf(frame)).tag.attrs
 }
 
 /** The content of a frame, written so that what is in the frame's own namespace has no prefix, at whatever depth. */
@@ -110,12 +117,16 @@ function takePrefix (tree: Tree, ns: string): void {
 
 /** One child of a frame as it came, but for its tag, which declares what the child takes from the frame. */
 export function childXml (frame: Pick<Frame, 'inner' | 'ns' | 'attributes'>, child: Child): string {
-  const parent = parentOf(frame)
   const xml = frame.inner.toString('utf8', child.start, child.end)
+  const { tag, end } = tagOf(xml, parentOf(frame))
+  return tag.toString().slice(0, -'/>'.length) + xml.slice(matchAt(TAG_END, xml, end).index)
+}
+
+/** The element with which some XML begins, without its content, and where its attributes end. */
+function tagOf (xml: string, parent: Tree): { readonly tag: Tree, readonly end: number } {
   const tag = new Tree(matchAt(TAG_NAME, xml, 1)[0])
   tag.parent = parent
-  const end = matchAt(TAG_END, xml, readAttributes(xml, 1 + tag.name.length, tag))
-  return tag.toString().slice(0, -'/>'.length) + xml.slice(end.index)
+  return { tag, end: readAttributes(xml, 1 + tag.name.length, tag) }
 }
 
 function parentOf ({ attributes, ns }: Pick<Frame, 'ns' | 'attributes'>): Tree {
@@ -211,15 +222,19 @@ const ATTRIBUTE = /[ \t\r\n]+([^ \t\r\n=/>]+)[ \t\r\n]*=[ \t\r\n]*(?:"([^"]*)"|'
 const TAG_END = /[ \t\r\n]*(\/?)>/y
 const CDATA = '<![CDATA['
 
-/** Reads the content of an element, which a framer has found to be well-formed, into `root`. */
-function readContent (xml: string, root: Tree): void {
+/**
+ * Reads the content of an element, which a framer has found to be well-formed, into `root`; false where it has more than
+ * `most` elements.
+ */
+function readContent (xml: string, root: Tree, most = Infinity): boolean {
   let parent = root
   let at = 0
+  let elements = 0
   while (at < xml.length) {
     const markup = xml.indexOf('<', at)
     const textEnd = markup < 0 ? xml.length : markup
     if (textEnd > at) addText(parent, decodeText(xml.slice(at, textEnd)))
-    if (markup < 0) return
+    if (markup < 0) return true
     if (xml.startsWith(CDATA, markup)) {
       const end = xml.indexOf(']]>', markup)
       addText(parent, unifyLineEnds(xml.slice(markup + CDATA.length, end)))
@@ -228,6 +243,7 @@ function readContent (xml: string, root: Tree): void {
       parent = parent.parent ?? root
       at = xml.indexOf('>', markup) + 1
     } else {
+      if (++elements > most) return false
       const child = new Tree(matchAt(TAG_NAME, xml, markup + 1)[0])
       child.parent = parent
       parent.children.push(child)
@@ -236,6 +252,7 @@ function readContent (xml: string, root: Tree): void {
       at = TAG_END.lastIndex
     }
   }
+  return true
 }
 
 function readAttributes (xml: string, at: number, element: Tree): number {

@@ -52,6 +52,7 @@ const NOTHING = Buffer.alloc(0)
 export class FrameBuilder {
   readonly #reader: TagReader
   readonly #namespaces: Namespaces
+  readonly #mostChildren: number
   #name = ''
   #ns = ''
   #to: string | undefined
@@ -72,7 +73,9 @@ export class FrameBuilder {
   /** Whether something within has a prefix that stands for the element's own namespace. */
   #hasPrefixes = false
 
-  constructor (reader: TagReader, namespaces: Namespaces) {
+  /** An element with more than `children` is a policy-violation. */
+  constructor (reader: TagReader, namespaces: Namespaces, children = Infinity) {
+    this.#mostChildren = children
     this.#reader = reader
     this.#namespaces = namespaces
   }
@@ -135,6 +138,7 @@ export class FrameBuilder {
 
   #beginChild (): void {
     const { cursor, tag, tagStart } = this.#reader
+    if (this.#children.length >= this.#mostChildren) throw new XmlError('policy-violation', 'too many children')
     this.#childName = localName(this.#reader)
     this.#childNs = this.#namespaces.useOf(cursor.bytes, tag)
     if (tag.colon > 0 && this.#childNs === this.#ns) this.#hasPrefixes = true

@@ -138,11 +138,11 @@ export class Framer {
   }
 }
 
-/** The element that is one whole WebSocket message (RFC 7395 §3.3.3). */
-export function parseFrame (bytes: Buffer, limits: FramerLimits): Frame {
+/** The element that is one whole WebSocket message (RFC 7395 §3.3.3); more than `children` are a policy-violation. */
+export function parseFrame (bytes: Buffer, limits: FramerLimits, children = Infinity): Frame {
   if (bytes[0] !== LESS) throw new XmlError('bad-format', 'a message must begin with <')
   const reader = new TagReader(limits)
-  const builder = new FrameBuilder(reader, new Namespaces(limits.nameBytes))
+  const builder = new FrameBuilder(reader, new Namespaces(limits.nameBytes), children)
   reader.push(bytes)
   let frame: Frame | undefined
   while (frame === undefined) {

@@ -1,7 +1,7 @@
 /** XML that was kept: it was checked when it came in, and is read back as it is. */
 import { parseElement } from './element.ts'
 import type { Element } from './element.ts'
-import { parseFrame } from './framer.ts'
+import { parseFrame, XmlError } from './framer.ts'
 import type { Frame, FramerLimits } from './framer.ts'
 
 const NO_LIMITS: FramerLimits = { stanzaBytes: Infinity, depth: Infinity, attributes: Infinity, nameBytes: Infinity, elements: Infinity }
@@ -9,6 +9,16 @@ const NO_LIMITS: FramerLimits = { stanzaBytes: Infinity, depth: Infinity, attrib
 /** The frame of an element that was written with its namespace. */
 export function storedFrame (xml: string | Buffer): Frame {
   return parseFrame(typeof xml === 'string' ? Buffer.from(xml) : xml, NO_LIMITS)
+}
+
+/** The same; nothing where it has more than `most` children, of which no more are looked at. */
+export function storedFrameOf (most: number, xml: string): Frame | undefined {
+  try {
+    return parseFrame(Buffer.from(xml), NO_LIMITS, most)
+  } catch (error) {
+    if (error instanceof XmlError) return
+    throw error
+  }
 }
 
 /** The tree of an element that was written with its namespace. */

@@ -46,3 +46,10 @@ test('the children of one are such, too', () => {
     ['a', 'urn:q', "<a xmlns='urn:q' xmlns:p='urn:p'></a>"], ['b', 'urn:p', "<p:b xmlns='urn:q' c='' xmlns:p='urn:p'/>"],
   ])
 })
+
+test('of more children than are wanted the others are not looked at', () => {
+  const query = Written.kept('query', 'q', "<query xmlns='q'><a/><b/><c")
+
+  expect(query.children(1)).toBeUndefined()
+  expect(() => query.children(2)).toThrow()
+})

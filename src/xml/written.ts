@@ -5,7 +5,7 @@
 import { childXml } from './element.ts'
 import type { Element } from './element.ts'
 import type { Child, Frame } from './frame.ts'
-import { storedFrame } from './stored.ts'
+import { storedFrameOf } from './stored.ts'
 
 /** It stands on its own: it declares what namespaces it needs. Whatever makes one has checked or escaped what is in it. */
 export class Written {
@@ -40,7 +40,7 @@ export class Written {
 
   /** The child elements, each as it stands on its own; nothing where there are more than so many. */
   children (most: number): readonly Written[] | undefined {
-    const frame = storedFrame(this.xml)
-    return frame.children.length > most ? undefined : frame.children.map(child => Written.child(frame, child))
+    const frame = storedFrameOf(most, this.xml)
+    return frame?.children.map(child => Written.child(frame, child))
   }
 }

@@ -24,7 +24,7 @@ export function delayedBy (message: Message): readonly string[] {
   const known = delayers.get(message.children)
   if (known) return known
   const all = message.children.filter(({ name, ns }) => name === 'delay' && ns === NS_DELAY)
-  const found = all.flatMap(child => message.tree(child).attrs['from'] ?? [])
+  const found = all.flatMap(child => message.attributesOfChild(child)['from'] ?? [])
   delayers.set(message.children, found)
   return found
 }

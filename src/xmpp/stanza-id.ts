@@ -53,7 +53,7 @@ function stampsOf (message: Message): Stamps {
   if (known) return known
   const all = message.children.filter(isStanzaId)
   const first = all.slice(0, MAX_STAMPS).map(child => {
-    const { by = '', id = '' } = message.tree(child).attrs
+    const { by = '', id = '' } = message.attributesOfChild(child)
     return { child, by, id }
   })
   const found = { first, hasMore: all.length > first.length }
@@ -79,5 +79,5 @@ function isAddressOf (jid: Jid, text: string): boolean {
 /** The id that the client itself gave the message (§3.2). */
 export function originId (message: Message): string | undefined {
   if (!message.has('origin-id', NS_STANZA_ID)) return
-  return message.payload('origin-id', NS_STANZA_ID)?.attrs['id']
+  return message.attributesOf('origin-id', NS_STANZA_ID)?.['id']
 }

@@ -2,13 +2,13 @@
  * The three stanzas of RFC 6120 §8. A stanza is its header and the bytes of its content, and never changes: what
  * alters one makes another. The tree of a stanza, or of one payload, is built only when somebody asks for it.
  */
-import { el, parseChild } from '../xml/element.ts'
+import { attributesOf, el, parseChild } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import type { Child } from '../xml/framer.ts'
 import { Written } from '../xml/written.ts'
 import { escapeAttribute } from '../xml/write.ts'
 import { hasChild } from './children.ts'
-import type { StanzaError } from './errors.ts'
+import { StanzaError } from './errors.ts'
 import type { Jid } from './jid.ts'
 import { NS_CLIENT, NS_MUC, NS_STANZA_ERRORS } from './ns.ts'
 
@@ -63,6 +63,9 @@ export interface Content {
  */
 interface Common { bytes?: Buffer, kept?: Buffer }
 
+/** More elements than in the longest list that a client may send: 1000 addresses, each with a reason. */
+const MAX_TREE = 4096
+
 const NOTHING = Buffer.alloc(0)
 /** Content in memory of its own, by the content that it is a copy of. What is small is copied sooner than found. */
 const KEPT = new WeakMap<Buffer, Buffer>()
@@ -116,20 +119,44 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return hasChild(this.children, name, ns)
   }
 
-  /** The tree of the first child of that name and namespace; it stands on its own. */
+  /** The tree of the first child of that name and namespace; it stands on its own. Throws as `tree` does. */
   payload (name: string, ns: string): Element | undefined {
-    const child = this.children.find(c => c.name === name && c.ns === ns)
+    const child = this.#child(name, ns)
     return child && this.tree(child)
   }
 
-  /** The tree of one of `children`; it stands on its own. */
+  /**
+   * The tree of one of `children`; it stands on its own. Throws StanzaError policy-violation where it has more elements
+   * than anything that the server has to read: a tree costs many times as much as to pass its bytes on.
+   */
   tree (child: Child): Element {
-    return parseChild({ inner: this.inner, ns: NS_CLIENT, attributes: this.attributes }, child)
+    const tree = parseChild(this.#frame, child, MAX_TREE)
+    if (!tree) throw new StanzaError('policy-violation', `the server reads ${MAX_TREE} elements at most`)
+    return tree
+  }
+
+  /** What attributes the first child of that name and namespace has: what is in it costs nothing. */
+  attributesOf (name: string, ns: string): Element['attrs'] | undefined {
+    const child = this.#child(name, ns)
+    return child && this.attributesOfChild(child)
+  }
+
+  /** The attributes of one of `children`. */
+  attributesOfChild (child: Child): Element['attrs'] {
+    return attributesOf(this.#frame, child)
+  }
+
+  #child (name: string, ns: string): Child | undefined {
+    return this.children.find(child => child.name === name && child.ns === ns)
+  }
+
+  get #frame (): Content & { readonly ns: string, readonly attributes: string } {
+    return { inner: this.inner, children: this.children, ns: NS_CLIENT, attributes: this.attributes }
   }
 
   /** One of `children` as it came; it stands on its own. */
   written (child: Child): Written {
-    return Written.child({ inner: this.inner, ns: NS_CLIENT, attributes: this.attributes }, child)
+    return Written.child(this.#frame, child)
   }
 
   /** The same stanza with other addresses, and so in nobody's archive. */
