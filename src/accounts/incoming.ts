@@ -22,7 +22,10 @@ import { chooseRecipients } from './delivery.ts'
 
 type Fate = ReturnType<typeof chooseRecipients>['otherwise']
 
-/** So long what a room says waits for an account that can't be found out about, and so long until the next attempt. */
+/**
+ * So long what a room says waits from its arrival for an account that can't be found out about, and so long until the
+ * next attempt.
+ */
 const PATIENCE_MS = 60_000
 const RETRY_MS = 200
 
@@ -74,11 +77,12 @@ export class Incoming implements Destination {
   }
 
   async #receiveInTurn (stanza: Stanza, to: Jid, key: string): Promise<void> {
+    const until = performance.now() + PATIENCE_MS
     let forwarded: Promise<void> | undefined
     await this.#parts.accounts.turns.inTurn(key, async () => {
       forwarded = this.#forwarding?.behind(key, stanza)
       if (forwarded) return
-      const node = await this.#receiveLocated(stanza, to)
+      const node = await this.#receiveLocated(stanza, to, until)
       if (node !== undefined) forwarded = this.#forwarding?.send(node, key, stanza) // in turn, and not waited for in it
     })
     await forwarded
@@ -97,22 +101,26 @@ export class Incoming implements Destination {
   }
 
   async #receiveForOther (stanza: Stanza, to: Jid, key: string): Promise<boolean> {
+    const until = performance.now() + PATIENCE_MS
     let node: string | undefined
-    await this.#parts.accounts.turns.inTurn(key, async () => { node = await this.#receiveLocated(stanza, to) })
+    await this.#parts.accounts.turns.inTurn(key, async () => { node = await this.#receiveLocated(stanza, to, until) })
     return node === undefined
   }
 
   /** Deals with the stanza, or gives the node that is to. */
-  async #receiveLocated (stanza: Stanza, to: Jid): Promise<string | undefined> {
-    const located = stanza.isCopy ? await this.#locatePatiently(stanza, to) : await this.#locate(stanza, to)
+  async #receiveLocated (stanza: Stanza, to: Jid, until: number): Promise<string | undefined> {
+    const located = stanza.isCopy ? await this.#locatePatiently(stanza, to, until) : await this.#locate(stanza, to)
     if (located && 'node' in located) return located.node
     if (located) await this.#receive(stanza, located.account)
     else await this.#refuseUnknown(stanza, to)
   }
 
-  /** Nobody says again what a room says to many: while Redis or the database is away it waits, in turn. */
-  async #locatePatiently (stanza: Stanza, to: Jid): Promise<Located> {
-    for (const until = performance.now() + PATIENCE_MS; ;) {
+  /**
+   * Nobody says again what a room says to many: while Redis or the database is away it waits, in turn, `until` then
+   * (milliseconds of the monotonic clock).
+   */
+  async #locatePatiently (stanza: Stanza, to: Jid, until: number): Promise<Located> {
+    for (;;) {
       try {
         return await this.#locate(stanza, to)
       } catch (error) { // Redis's or the database's
