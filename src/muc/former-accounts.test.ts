@@ -193,6 +193,18 @@ test('while a room can\'t forget, nobody has the name; as soon as it has, somebo
   await expect.poll(() => later.core.commands.add(Jid.parse('hag66@localhost'), 'secret').then(() => 'added', String), { timeout: 20_000 }).toBe('added')
 })
 
+test('an account that a room can\'t forget keeps no other from being forgotten', async () => {
+  const server = await world()
+  await owner(server)
+  server.core.events.add('room.forgotten', (_room, account) => { if (account.local === 'first') throw new Error('away') })
+  await server.db.query("insert into former_account (jid, rooms, removed_at) select name, array[$1], now() - interval '1 minute' from unnest($2::text[]) as name",
+    [COVEN, ['first@localhost', 'second@localhost']])
+
+  const left = (): Promise<readonly unknown[]> => server.db.query('select jid from former_account')
+
+  await expect.poll(left, { timeout: 20_000 }).toEqual([{ jid: 'first@localhost' }])
+}, 30_000)
+
 test('what an anonymous account was given ends with its session', async () => {
   const server = await world(...all())
   const crone = await owner(server, CRONE, 'firstwitch', GROUP)

@@ -4,6 +4,7 @@
  * until each of the rooms has forgotten it, at its home and in its turn, and so has each node; what can't be done at once
  * is tried again.
  */
+import type { Logger } from '../log.ts'
 import type { Database } from '../storage/database.ts'
 import { el } from '../xml/element.ts'
 import { Jid } from '../xmpp/jid.ts'
@@ -22,6 +23,7 @@ export type ForgetAtNodes = (account: Jid) => Promise<void>
 
 export interface Forgetting {
   readonly db: Database
+  readonly log: Logger
   readonly atNodes: ForgetAtNodes
   /** Lets a room forget an account, wherever its home is; rejects where that can't be now. */
   readonly inRoom: (room: Jid, account: Jid) => Promise<void>
@@ -29,8 +31,8 @@ export interface Forgetting {
 
 /** Lets all forget an account that was removed; rejects where one can't now. */
 export async function forgetRemoved (forgetting: Forgetting, account: Jid): Promise<void> {
-  const { db } = forgetting
-  await forgetAll(forgetting, await db.query<Row>('select jid, rooms from former_account where jid = $1', [account.toString()]))
+  const [row] = await forgetting.db.query<Row>('select jid, rooms from former_account where jid = $1', [account.toString()])
+  if (row) await forget(forgetting, row)
 }
 
 /** The same for an account that no database knew. */
@@ -39,19 +41,26 @@ export async function forgetAnonymous (forgetting: Forgetting, account: Jid): Pr
   await forgetRemoved(forgetting, account)
 }
 
-/** The same for all that are left over, by a node that has ended, or because something was away. */
+/**
+ * The same for all that are left over, by a node that has ended, or because something was away. One that can't be
+ * forgotten now keeps none of the others: it is logged, and left over for the next time.
+ */
 export async function forgetLeftOver (forgetting: Forgetting): Promise<void> {
-  await forgetAll(forgetting, await forgetting.db.query<Row>(
-    "select jid, rooms from former_account where removed_at < now() - interval '5 seconds'"))
+  const { db, log } = forgetting
+  for (const row of await db.query<Row>("select jid, rooms from former_account where removed_at < now() - interval '5 seconds'")) {
+    try {
+      await forget(forgetting, row)
+    } catch (error) { // a node's, Redis's, the database's, or a mistake of a room's
+      log.warn({ err: error, account: row.jid }, 'a former account could not be forgotten yet')
+    }
+  }
 }
 
-async function forgetAll ({ db, atNodes, inRoom }: Forgetting, rows: readonly Row[]): Promise<void> {
-  for (const { jid, rooms } of rows) {
-    const account = Jid.parse(jid)
-    for (const room of rooms) await inRoom(Jid.parse(room), account)
-    await atNodes(account)
-    await db.query('delete from former_account where jid = $1', [jid])
-  }
+async function forget ({ db, atNodes, inRoom }: Forgetting, { jid, rooms }: Row): Promise<void> {
+  const account = Jid.parse(jid)
+  for (const room of rooms) await inRoom(Jid.parse(room), account)
+  await atNodes(account)
+  await db.query('delete from former_account where jid = $1', [jid])
 }
 
 /** In the turn of a room that is at home here. */

@@ -133,7 +133,7 @@ export class Rooms implements Destination {
 
   #forgetAccounts (host: ExtensionHost, atNodes: ForgetAtNodes): void {
     const { db, log } = this.#parts
-    const forgetting: Forgetting = { db, atNodes, inRoom: (room, account) => this.#forgetAt(host.others, room, account) }
+    const forgetting: Forgetting = { db, log, atNodes, inRoom: (room, account) => this.#forgetAt(host.others, room, account) }
     host.when('account.removed', account => forgetRemoved(forgetting, account))
     host.when('session.ended', ({ account: { jid, isAnonymous, sessions } }) => {
       if (isAnonymous && sessions.length === 0) inBackground(log, 'an anonymous account in rooms', forgetAnonymous(forgetting, jid))
