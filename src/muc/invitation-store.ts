@@ -1,4 +1,7 @@
-/** The SQL of invitations that rooms have passed on: so many of each room, and for so long. */
+/**
+ * The SQL of invitations that rooms have passed on: so many of each room, and for so long. Where there are too many, who
+ * has passed on most loses his oldest: nobody shuts others out.
+ */
 import type { Database } from '../storage/database.ts'
 import { Jid } from '../xmpp/jid.ts'
 
@@ -27,7 +30,10 @@ export function invitationStore (db: Database): InvitationStore {
         [room.toString(), inviter.toString(), [...new Set(invitees.map(({ bare }) => bare.toString()))]])
       await transaction.query(
         `delete from room_invitation where room = $1 and invitee in (
-           select invitee from room_invitation where room = $1 order by at desc, invitee offset ${MOST})`, [room.toString()])
+           select invitee from (
+             select invitee, at, row_number() over (partition by inviter order by at desc, invitee) as nth
+             from room_invitation where room = $1) as ranked
+           order by nth, at desc, invitee offset ${MOST})`, [room.toString()])
       return fresh.filter(row => row.is_new).map(row => Jid.parse(row.invitee))
     }),
     async take (room, invitee, inviter) {

@@ -163,6 +163,25 @@ test('a room remembers the latest thousand of its invitations', async () => {
   await expect.poll(() => server.db.query('select count(*)::int as count from room_invitation'), PATIENCE).toEqual([{ count: 1000 }])
 })
 
+test('who invites more than a room remembers loses invitations of his own, and nobody else does', async () => {
+  const server = await worldWith({ invitationsPerMinute: 0 })
+  const crone = await owner(server)
+  const wicca = await inside(server, 'wiccarocks@localhost/laptop', 'secondwitch')
+  const hag = await online(server, `${HAG}/pda`)
+  await invites(crone, HAG)
+
+  for (let number = 0; number < 1050; number += 50) {
+    const invited = Array.from({ length: 50 }, (_, place) => `<invite to='member${number + place}@nowhere.example'/>`)
+    await wicca.sends(`<message to='${COVEN}'><x ${USER}>${invited.join('')}</x></message>`)
+  }
+  await crone.received()
+  await declines(hag, 'crone1@localhost')
+
+  expect((await crone.received()).join()).toMatch(/<decline [^>]*from='hag66@localhost'/)
+  expect(await server.db.query('select inviter, count(*)::int as count from room_invitation group by inviter'))
+    .toEqual([{ inviter: 'wiccarocks@localhost', count: 999 }])
+})
+
 test('who is invited at one node to a room at another declines there, and is not heard where he is blocked', async () => {
   const { nodes } = await redisNodes(3, blocking)
   const [a, b, c] = nodes
