@@ -98,6 +98,10 @@ export class Host implements ExtensionHost {
     return this.#parts.worth.of(message)
   }
 
+  isWorthless (message: Message): boolean {
+    return this.#parts.worth.isWorthless(message)
+  }
+
   roomWorth (message: Message): Worth {
     return this.#parts.worth.inRoom(message)
   }

@@ -5,6 +5,7 @@ import { online, subscribes } from '../../src/testing/online.ts'
 import { world } from '../../src/testing/world.ts'
 import type { Client } from '../../src/testing/world.ts'
 import { ack, enables, keeper, PATIENCE_MS } from './client-side.ts'
+import { chatStates } from '../chat-states/index.ts'
 import { streamManagement } from './index.ts'
 
 beforeEach(() => { vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] }) })
@@ -62,6 +63,39 @@ describe('what is left when the time is up', () => {
       'unavailable from juliet@localhost/balcony',
       'iq error recipient-unavailable from juliet@localhost/balcony',
     ])
+  })
+
+  test.for([
+    ['a chat state', "<composing xmlns='http://jabber.org/protocol/chatstates'/>"],
+    ['a chat state in a thread', "<thread>t</thread><paused xmlns='http://jabber.org/protocol/chatstates'/><no-store xmlns='urn:xmpp:hints'/>"],
+    ['a piece of a byte stream', "<data xmlns='http://jabber.org/protocol/ibb' sid='s' seq='0'>AAAA</data>"],
+    ['nothing', ''],
+  ] as const)('is forgotten where it is %s: nobody hears of it late, nor of an error', async ([, payload]) => {
+    const server = await world(chatStates, streamManagement)
+    const romeo = await online(server, 'romeo@localhost/orchard')
+    const balcony = await online(server, 'juliet@localhost/balcony')
+    await enables(balcony)
+    balcony.leaves()
+    await romeo.sends(`<message type='chat' to='juliet@localhost/balcony'>${payload}</message>`)
+    await romeo.sends(`<message type='chat' to='juliet@localhost'>${payload}</message>`)
+
+    wait(PATIENCE_MS + 1000)
+
+    expect(await romeo.receivedInBrief()).toEqual([])
+  })
+
+  test('comes back where nobody has said what it is worth, or a body stands beside a chat state', async () => {
+    const server = await world(chatStates, streamManagement)
+    const romeo = await online(server, 'romeo@localhost/orchard')
+    const balcony = await online(server, 'juliet@localhost/balcony')
+    await enables(balcony)
+
+    await leavesFor(balcony, async () => {
+      await romeo.sends("<message to='juliet@localhost'><unknown xmlns='urn:unknown'/></message>")
+      await romeo.sends("<message type='chat' to='juliet@localhost'><body>hi</body><active xmlns='http://jabber.org/protocol/chatstates'/></message>")
+    })
+
+    expect(await romeo.receivedInBrief()).toEqual(Array.from({ length: 2 }, () => 'message error recipient-unavailable from juliet@localhost'))
   })
 
   test('goes to another device, that did not have it: a chat with the lost device as one with the account', async () => {

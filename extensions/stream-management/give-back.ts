@@ -1,6 +1,7 @@
 /**
  * XEP-0198 §4: what a session that is over left unacknowledged is treated as if it had come for a resource that is not
- * there (RFC 6121 §8.5.3.2): it goes to the account's other sessions, waits in the archive, or goes back.
+ * there (RFC 6121 §8.5.3.2): it goes to the account's other sessions, waits in the archive, or goes back. What is worth
+ * nothing so late, as a chat state, ends here.
  */
 import { StanzaError } from '../../src/extension/api.ts'
 import type { Account, ExtensionHost, Message, Session } from '../../src/extension/api.ts'
@@ -22,6 +23,7 @@ export function giveBack (host: ExtensionHost, account: Account, sent: readonly 
 function giveBackMessage (host: ExtensionHost, account: Account, message: Message, sent: Sent): void {
   // What the account sent itself its sessions have, and its archive; the other types are nobody else's.
   if (message.from?.bare.equals(account.jid) || (message.type !== 'chat' && message.type !== 'normal')) return
+  if (message.archiveId === undefined && host.isWorthless(message)) return
   const others = mayBePassedOn(message) ? account.sessions.filter(isReachable) : []
   const without = others.filter(session => !hasIt(session, message, sent))
   const late = delayed(message, sent.at)

@@ -179,6 +179,8 @@ export interface ExtensionHost {
   /** Hands a stanza to one session, on whichever node. No account stage sees it, so it cannot loop. */
   deliver (to: SessionInfo, stanza: Stanza): void
   worth (message: Message): Worth
+  /** Whether nobody loses anything when nobody gets it: a chat state that comes too late. */
+  isWorthless (message: Message): boolean
   /** What a message that is for all in a room is worth to the room, and to its members. */
   roomWorth (message: Message): Worth
   /** What is to be written with the message where it is kept. */
