@@ -2,9 +2,10 @@
  * XEP-0463: MUC Affiliations Versioning. Who comes in, and may see a room's lists, says which version of them he has,
  * and is told what has changed since, or all of it where that is not known; and each change tells what version it makes.
  */
-import { createHmac } from 'node:crypto'
-import { el, extension, inBackground, message, StanzaError } from '../../src/extension/api.ts'
-import type { Element, ExtensionHost, Jid, Message, OccupantSession, Room, RoomData } from '../../src/extension/api.ts'
+import { createHmac, createSecretKey } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { extension, inBackground, message, StanzaError } from '../../src/extension/api.ts'
+import type { Element, ExtensionHost, Jid, OccupantSession, Room, RoomData } from '../../src/extension/api.ts'
 import { Versions } from './versions.ts'
 import type { Versioned } from './versions.ts'
 
@@ -59,9 +60,9 @@ interface Names {
  */
 function namer (host: ExtensionHost): Names {
   let secret: Buffer | undefined
-  const secrets: RoomData<Buffer> = host.roomData(async (_db, room) => {
+  const secrets: RoomData<KeyObject> = host.roomData(async (_db, room) => {
     secret ??= await host.secret('affiliation-versions')
-    return createHmac('sha256', secret).update(room.toString()).digest()
+    return createSecretKey(createHmac('sha256', secret).update(room.toString()).digest())
   })
   const name = (room: Room, version: number): string => {
     const proof = createHmac('sha256', secrets.of(room)).update(String(version)).digest('base64url').slice(0, 16)
@@ -89,18 +90,24 @@ function bringUpToDate ({ host, names, versions }: Parts, room: Room, session: O
   const told = changed
     ? changed.map(one => one.affiliation === 'outcast' && !seesOutcasts ? { ...one, affiliation: 'none' as const } : one)
     : all.all(room).filter(({ affiliation }) => affiliation !== 'outcast' || seesOutcasts)
-  let since = changed ? known : undefined
-  const messages = inParts(told).map((part, n, { length }): Message => {
-    const until = n === length - 1 ? last : part.at(-1)?.version ?? last
-    const versioned = el('mav', NS, { since: since === undefined ? undefined : names.name(room, since), until: names.name(room, until) })
-    since = until
-    return message('normal', { from: room.jid, to: session.jid }, el('x', NS_ROOM_USER, {}, versioned,
-      part.map(({ jid, affiliation }) => el('item', NS_ROOM_USER, { jid, affiliation }))))
-  })
-  inBackground(host.log, 'telling of affiliations', room.outbox.send(messages, one => {
+  const parts = inParts(told)
+  let next = 0
+  let since = changed && known !== undefined ? ` since='${names.name(room, known)}'` : ''
+  // each is written when it is its turn
+  inBackground(host.log, 'telling of affiliations', room.outbox.send(parts, part => {
+    const until = names.name(room, ++next === parts.length ? last : part.at(-1)?.version ?? last)
+    const one = message('normal', { from: room.jid, to: session.jid }).withWritten('x', NS_ROOM_USER, writePart(part, since, until))
+    since = ` since='${until}'`
     host.route(one)
     return one.weight
   }))
+}
+
+/** As text: a tree of so many is many times as much work. */
+function writePart (part: readonly Versioned[], since: string, until: string): string {
+  let items = ''
+  for (const { jid, affiliation } of part) items += `<item jid='${jid.attribute}' affiliation='${affiliation}'/>`
+  return `<x xmlns='${NS_ROOM_USER}'><mav xmlns='${NS}'${since} until='${until}'/>${items}</x>`
 }
 
 /** Each ends with a version, so that one can go on from there; one at least. */

@@ -6,7 +6,7 @@ import type { AffiliationChange, Affiliation, Database, Room } from '../../src/e
 const MAX_GONE = 1000
 
 /** Somebody's affiliation, and the version since which it is that. */
-export interface Versioned { readonly jid: string, readonly affiliation: Affiliation, readonly version: number }
+export interface Versioned { readonly jid: Jid, readonly affiliation: Affiliation, readonly version: number }
 
 export class Versions {
   /** The latest last. */
@@ -40,15 +40,16 @@ export class Versions {
   /** All that has changed since a version, the latest last; nothing where that is not known. */
   since (version: number, room: Room): readonly Versioned[] | undefined {
     if (version < Math.max(this.#horizon, room.createdAt) || version > this.last(room)) return
-    return [...this.#byJid].filter(([, at]) => at > version).map(([jid, at]) => ({
-      jid, version: at, affiliation: room.affiliations.get(Jid.parse(jid))?.affiliation ?? 'none',
-    }))
+    return [...this.#byJid].filter(([, at]) => at > version).map(([text, at]) => {
+      const jid = Jid.kept(text)
+      return { jid, version: at, affiliation: room.affiliations.get(jid)?.affiliation ?? 'none' }
+    })
   }
 
   /** All who are something, the latest last. */
   all (room: Room): readonly Versioned[] {
     return [...room.affiliations].map(({ jid, affiliation }) => ({
-      jid: jid.toString(), affiliation, version: this.of(jid) ?? room.createdAt,
+      jid, affiliation, version: this.of(jid) ?? room.createdAt,
     })).sort((a, b) => a.version - b.version)
   }
 
@@ -96,7 +97,7 @@ export class Versions {
   /** The older half of those who are nothing any more, where there are too many. */
   #tooMany (room: Room): readonly (readonly [string, number])[] {
     if (this.#byJid.size <= room.affiliations.size + MAX_GONE) return []
-    const gone = [...this.#byJid].filter(([jid]) => !room.affiliations.get(Jid.parse(jid)))
+    const gone = [...this.#byJid].filter(([jid]) => !room.affiliations.get(Jid.kept(jid)))
     return gone.length > MAX_GONE ? gone.slice(0, gone.length - MAX_GONE / 2) : []
   }
 }
