@@ -2,7 +2,7 @@
  * XEP-0198 §4: a session whose stream is managed: it counts what it handled of the client's stanzas and keeps what the
  * client has not acknowledged. What it asks and answers leaves once a turn, behind the stanzas of the turn.
  */
-import { el, randomId, StreamError } from '../../src/extension/api.ts'
+import { el, inBackground, randomId, StreamError } from '../../src/extension/api.ts'
 import type { Element, ExtensionHost, Session, Stanza } from '../../src/extension/api.ts'
 import { AckQueue, delayed, parseCount } from './ack-queue.ts'
 import type { Sent } from './ack-queue.ts'
@@ -173,7 +173,12 @@ export class ManagedSession implements Keeper {
   sendAgain (): void {
     this.#isAsked = false
     this.asleepSince = undefined
-    for (const { stanza, at } of this.queue.waiting) this.session.stream?.write(delayed(stanza, at))
+    const sent = this.session.writeAgain(again([...this.queue.waiting]))
+    if (sent) inBackground(this.#host.log, 'sending again', sent.then(() => { this.#askForAll() }))
+    else this.#askForAll()
+  }
+
+  #askForAll (): void {
     if (this.queue.length > 0) this.#ask()
   }
 
@@ -226,6 +231,10 @@ export class ManagedSession implements Keeper {
     this.#note?.(this.session, 'h', String(this.#handled))
     return this.#handled
   }
+}
+
+function * again (waiting: readonly Sent[]): Generator<Stanza> {
+  for (const { stanza, at } of waiting) yield delayed(stanza, at)
 }
 
 /**

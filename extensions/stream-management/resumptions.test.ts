@@ -19,6 +19,14 @@ async function beingKept () {
   return { romeo, id, said: romeo.says('juliet@localhost', 'hello'), keep }
 }
 
+function chat (body: string): string {
+  return `chat from romeo@localhost/orchard: ${body}`
+}
+
+function isMessage (line: string): boolean {
+  return line.startsWith('chat')
+}
+
 /** Lets time pass, and the server look for who is late. */
 function wait (milliseconds: number): void {
   vi.advanceTimersByTime(milliseconds)
@@ -44,6 +52,46 @@ describe('a session whose stream broke', () => {
       REQUEST,
       'chat from romeo@localhost/orchard: five',
     ])
+  })
+
+  test('is sent no more of that at once than its client reads, and what is new comes behind it (§5)', async () => {
+    const { client } = await world(streamManagement)
+    const romeo = await client('romeo@localhost/orchard')
+    const juliet = await client('juliet@localhost/balcony')
+    const id = await enables(juliet)
+    juliet.leaves()
+    for (const body of ['one', 'two', 'three']) await romeo.says('juliet@localhost/balcony', body)
+    const readsOn = juliet.hasEnough()
+
+    await juliet.resumes(resume(id, 0))
+    await romeo.says('juliet@localhost/balcony', 'four')
+    const first = await juliet.receivedInBrief()
+    readsOn()
+    const rest = await juliet.receivedInBrief()
+
+    expect(first.filter(isMessage)).toEqual(['one'].map(chat))
+    expect(rest.filter(isMessage)).toEqual(['two', 'three', 'four'].map(chat))
+  })
+
+  test('that breaks again before its client has read all goes on from what it has, in order (§5)', async () => {
+    const { client } = await world(streamManagement)
+    const romeo = await client('romeo@localhost/orchard')
+    const juliet = await client('juliet@localhost/balcony')
+    const id = await enables(juliet)
+    juliet.leaves()
+    for (const body of ['one', 'two', 'three']) await romeo.says('juliet@localhost/balcony', body)
+    const readsOn = juliet.hasEnough()
+    await juliet.resumes(resume(id, 0))
+    await romeo.says('juliet@localhost/balcony', 'four')
+    await juliet.received()
+
+    juliet.leaves()
+    readsOn()
+    await juliet.resumes(resume(id, 1))
+    await romeo.says('juliet@localhost/balcony', 'five')
+    const heard = await juliet.receivedInBrief()
+
+    expect(heard.filter(isMessage)).toEqual(['two', 'three', 'four', 'five'].map(chat))
   })
 
   test('goes on counting on both sides (§5)', async () => {

@@ -12,6 +12,7 @@ import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import { numberBy } from '../xmpp/stanza-id.ts'
 import type { Account } from './account.ts'
 import { InFlight } from './in-flight.ts'
+import { pace } from './pace.ts'
 
 /** What others may know of a session, wherever it is. */
 export interface SessionInfo {
@@ -81,6 +82,8 @@ export class Session implements SessionInfo {
   #flags = NO_FLAGS
   #inFlight: InFlight | undefined
   #stream: SessionStream | undefined
+  /** What it is given while it is written what it was given before. */
+  #behind: Stanza[] | undefined
   readonly #stages: StageTable
 
   constructor (jid: Jid, account: Account, stages: StageTable, stream?: SessionStream) {
@@ -107,12 +110,13 @@ export class Session implements SessionInfo {
   resume (stream: SessionStream): void {
     const before = this.#stream
     this.#stream = stream
+    this.#behind = undefined
     before?.close(new StreamError('conflict', 'the session goes on with another stream'))
   }
 
   /** Its stream is gone. */
   detach (): void {
-    this.#stream = undefined
+    this.#stream = this.#behind = undefined
   }
 
   /** Nothing while the session waits for a resumption. */
@@ -183,8 +187,30 @@ export class Session implements SessionInfo {
   deliver (stanza: Stanza): void {
     if (this.#stages.isHeld(stanza, this)) return
     this.#stages.track(stanza, this)
-    this.#stream?.write(stanza)
+    if (this.#behind) this.#behind.push(stanza)
+    else this.#stream?.write(stanza)
     if (this.#asked) this.#chargeAnswer(stanza, this.#asked)
+  }
+
+  /**
+   * Writes what was delivered before, as fast as the client reads; what is delivered meanwhile comes behind it. Where the
+   * stream goes, the rest is not written: whoever gave it has it still. Nothing returned where all is written by now.
+   */
+  writeAgain (stanzas: Iterable<Stanza>): void | Promise<void> {
+    return pace(this, this.#writeFirst(stanzas, this.#behind = [], this.#stream))
+  }
+
+  * #writeFirst (first: Iterable<Stanza>, behind: readonly Stanza[], stream: SessionStream | undefined): Generator<void> {
+    try {
+      for (const stanzas of [first, behind]) { // the latter grows
+        for (const stanza of stanzas) {
+          if (!stream || this.#stream !== stream) return
+          yield stream.write(stanza)
+        }
+      }
+    } finally {
+      if (this.#stream === stream) this.#behind = undefined
+    }
   }
 
   /** Writes an element that is no stanza. */
