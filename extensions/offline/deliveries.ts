@@ -2,7 +2,7 @@
 import { inBackground } from '../../src/extension/api.ts'
 import type { Account, ExtensionHost, Jid, Session, Stanza } from '../../src/extension/api.ts'
 import { Replay } from './replay.ts'
-import { positionReader, savePositions } from './store.ts'
+import { positionReader, readWaiting, savePositions } from './store.ts'
 import { Undelivered } from './undelivered.ts'
 
 const NS_MANAGED = 'urn:xmpp:sm:3'
@@ -62,11 +62,18 @@ export class Deliveries {
     return this.#accounts.of(account).position
   }
 
-  /** A device has everything up to there. */
-  confirmUpTo (account: Account, seq: number): void {
+  /**
+   * The account comes from another node, where a device had everything up to there. What it has sent itself since then
+   * would never be acknowledged, and what comes behind that be taken for undelivered.
+   */
+  async takeOver (account: Account, position: number): Promise<void> {
     const undelivered = this.#accounts.of(account)
-    undelivered.confirmUpTo(seq)
+    undelivered.confirmUpTo(position)
     this.#moved.set(undelivered.owner, undelivered)
+    if (undelivered.isEmpty) return
+    const from = undelivered.position + 1
+    const { seqs, upTo } = await readWaiting(this.#host.db, undelivered.owner, { from, to: undelivered.last })
+    undelivered.found(from, upTo, seqs)
   }
 
   /** Gives the session what no device has for sure. */

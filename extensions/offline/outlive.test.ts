@@ -62,3 +62,31 @@ test.skipIf(!hasRedis())('all that waited comes at the next node, in order and o
   expect(before).toEqual([])
   expect(await reads(again, 0)).toEqual(Array.from({ length: 123 }, (_, i) => String(i + 1)))
 })
+
+test.skipIf(!hasRedis())('what was acknowledged is delivered, though the account wrote in between and its node died before', async () => {
+  const { nodes: [a, b] } = await redisNodes(2, archive, offline, streamManagement)
+  if (!a || !b) throw new Error('there are two')
+  await a.db.query('delete from account')
+  await a.db.query('delete from former_account')
+  const nurse = await online(a, 'nurse@localhost/room')
+  const juliet = await b.client('juliet@localhost/balcony')
+  await juliet.sendsNonza(`<enable xmlns='${SM}' resume='true'/>`)
+  const id = /id='([^']*)'/.exec((await juliet.received()).join(''))?.[1] ?? ''
+  await juliet.comesOnline()
+  await nurse.says('juliet@localhost', '1')
+  await expect.poll(async () => (await juliet.received()).join('')).toContain('<body>1</body>')
+  await juliet.says('nurse@localhost', '2')
+  await expect.poll(async () => (await nurse.received()).join('')).toContain('<body>2</body>')
+  await nurse.says('juliet@localhost', '3')
+  await expect.poll(async () => (await juliet.received()).join('')).toContain('<body>3</body>')
+  await new Promise(resolve => { setTimeout(resolve, 100) }) // what outlives the node is written behind
+
+  b.dies()
+  await eventually(() => { expect(a.cluster.membership.isAlive(b.cluster.homes.run)).toBe(false) })
+  const again = await a.returns('juliet@localhost/balcony', `<resume xmlns='${SM}' previd='${id}' h='0'/>`)
+  const texts = await reads(again, 0)
+
+  expect(texts).toEqual(['1', '3'])
+  await expect.poll(async () => (await a.db.query<{ delivered: number }>(
+    "select delivered from archive_position where owner = 'juliet@localhost'"))[0]?.delivered).toBe(3)
+})

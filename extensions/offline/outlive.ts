@@ -15,7 +15,7 @@ export function outliveNodes (host: ExtensionHost, deliveries: Deliveries): void
       replaying: account.sessions.filter(session => deliveries.isReplaying(session)).map(({ jid }) => jid.resource),
       position: deliveries.position(account),
     }),
-    restore (account, saved, notes) {
+    async restore (account, saved, notes) {
       const before = saved as Saved | undefined // as `save` gave it
       const resources = new Set(before?.replaying)
       let position = before?.position ?? 0
@@ -25,7 +25,7 @@ export function outliveNodes (host: ExtensionHost, deliveries: Deliveries): void
         else if (about.startsWith('+')) resources.add(rest)
         else resources.delete(rest)
       }
-      deliveries.confirmUpTo(account, position)
+      await deliveries.takeOver(account, position)
       replaying.set(account, account.sessions.filter(({ jid }) => resources.has(jid.resource)))
     },
     restored (account) {

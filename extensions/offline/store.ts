@@ -1,6 +1,7 @@
 /** The SQL of offline delivery: how far an account's archive was delivered, and what was not. */
 import { batchedRead, int8Array, textArray } from '../../src/extension/api.ts'
 import type { Database } from '../../src/extension/api.ts'
+import type { Stretch } from './undelivered.ts'
 
 /** What an account's devices have and lack. */
 export interface Position {
@@ -50,4 +51,17 @@ export async function readPage (
     ) as m order by m.seq limit $4`,
   [owner, int8Array(stretches.map(({ from }) => from)), int8Array(stretches.map(({ to }) => to)), PAGE])
   return { messages, isWhole: messages.length < PAGE }
+}
+
+/** As many numbers of an archive are read before its owner's sessions go on at another node. */
+const MAX_WAITING = 250
+
+/** Which numbers, from the first on, are messages that came for the archive's owner; they are all up to `upTo`. */
+export async function readWaiting (db: Database, owner: string, { from, to }: Stretch): Promise<{ readonly seqs: readonly number[], readonly upTo: number }> {
+  const end = Math.min(to, from + MAX_LOOKED_AT - 1)
+  const rows = await db.query<{ readonly seq: number }>(`
+    select seq from archive_message
+    where owner = $1 and seq between $2 and $3 and not is_sent and stanza <> '' order by seq limit $4`, [owner, from, end, MAX_WAITING])
+  const seqs = rows.map(({ seq }) => seq)
+  return { seqs, upTo: seqs.length < MAX_WAITING ? end : seqs.at(-1) ?? end }
 }
