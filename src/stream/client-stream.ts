@@ -12,6 +12,7 @@ import { Jid, JidError } from '../xmpp/jid.ts'
 import { NS_CLIENT, NS_STREAM_ERRORS } from '../xmpp/ns.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import { randomId } from '../util/ids.ts'
+import { inNextSlice, isSliceOver, newTurn } from '../util/slices.ts'
 import { TcpFraming, WebSocketFraming } from './framing.ts'
 import type { Framing } from './framing.ts'
 import type { GatewayStream } from './gateway.ts'
@@ -33,8 +34,6 @@ const UNKNOWN_CLIENT_BYTES = 10_000
 const UNKNOWN_CLIENT_UNREAD_BYTES = 262_144
 /** What a client may send ahead while one of its elements is being dealt with. */
 const READ_AHEAD_BYTES = 65_536
-/** How long what a client has sent ahead may be dealt with until it is everybody else's turn, in milliseconds. */
-const SLICE_MS = 5
 /** How long a client has to answer a ping, unless it may not even be silent for so long. */
 const PATIENCE_MS = 30_000
 
@@ -90,6 +89,7 @@ export class ClientStream implements GatewayStream {
     if (this.#isClosed) return
     this.#heardAt = this.#parts.now()
     if (this.#isUnread()) return
+    newTurn()
     this.#framing.push(chunk)
     if (!this.#isBusy) this.#pump()
     if (this.#isBusy && !this.#isPaused && this.#framing.buffered > READ_AHEAD_BYTES) {
@@ -109,7 +109,6 @@ export class ClientStream implements GatewayStream {
    * does not read answers is not asked for more.
    */
   #pump (): void {
-    let since = 0
     try {
       while (!this.#isClosed) {
         let done: void | Promise<void> = this.#transport.drained()
@@ -118,21 +117,25 @@ export class ClientStream implements GatewayStream {
           if (!part && this.#fault) throw this.#fault
           if (!part) return
           done = this.#take(part)
-          if (!done && this.#framing.buffered > 0) {
-            const now = performance.now()
-            since ||= now
-            if (now - since > SLICE_MS) done = nextTurn()
-          }
         }
         if (done) {
           this.#isBusy = true
-          done.then(() => { this.#goOn() }, error => { this.#fail(error) })
+          done.then(() => { if (!this.#waitsInLine()) this.#goOn() }, error => { this.#fail(error) })
           return
         }
+        if (this.#waitsInLine()) return
       }
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  /** Whether what the client has sent ahead waits for another turn of the event loop: this one has had enough of it. */
+  #waitsInLine (): boolean {
+    if (this.#framing.buffered === 0 || !isSliceOver()) return false
+    this.#isBusy = true
+    inNextSlice(() => { this.#goOn() })
+    return true
   }
 
   #goOn (): void {
@@ -289,10 +292,6 @@ export class ClientStream implements GatewayStream {
     this.#seat = this.#negotiation = undefined
     seat?.lost(mayResume)
   }
-}
-
-function nextTurn (): Promise<void> {
-  return new Promise(resolve => { setImmediate(resolve) })
 }
 
 function domainOf (to: string | undefined): string | undefined {

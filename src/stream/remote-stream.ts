@@ -7,6 +7,7 @@ import type { EnterRequest } from '../cluster/protocol.ts'
 import type { Logger } from '../log.ts'
 import type { Element } from '../xml/element.ts'
 import { ENOUGH_BYTES } from '../net/write-queue.ts'
+import { inNextSlice, isSliceOver } from '../util/slices.ts'
 import { storedFrame } from '../xml/stored.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
@@ -85,13 +86,22 @@ export class RemoteStream implements NegotiatedStream {
         this.#count(element.length)
         if (done) {
           this.#isBusy = true
-          done.then(() => { this.#goOn() }, error => { this.#fail(error) })
+          done.then(() => { if (!this.#waitsInLine()) this.#goOn() }, error => { this.#fail(error) })
           return
         }
+        if (this.#waitsInLine()) return
       }
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  /** As of a client that is connected here: what has come and was not taken may wait for another turn of the event loop. */
+  #waitsInLine (): boolean {
+    if (this.#elements.length === 0 || !isSliceOver()) return false
+    this.#isBusy = true
+    inNextSlice(() => { this.#goOn() })
+    return true
   }
 
   #goOn (): void {

@@ -1,0 +1,97 @@
+/** Long work takes turns of the event loop. */
+import { expect, test } from 'vitest'
+import { inNextSlice, inSlices, isSliceOver, newTurn, nextSlice } from './slices.ts'
+
+/** Longer than a slice. */
+const LONG_MS = 8
+
+function work (ms: number): void {
+  const until = performance.now() + ms
+  while (performance.now() < until);
+}
+
+function nextTurn (): Promise<void> {
+  return new Promise(resolve => { setImmediate(resolve) })
+}
+
+/** As many steps of hard work as that, each of which notes that it was taken. */
+function * steps (taken: string[], name: string, count: number): Generator<void> {
+  for (let step = 0; step < count; step++) {
+    work(LONG_MS)
+    yield void taken.push(`${name}${step}`)
+  }
+}
+
+test('work that fits into a slice is done at once', async () => {
+  await nextTurn()
+  newTurn()
+
+  const done = inSlices([1, 2, 3].values())
+
+  expect(done).toBeUndefined()
+})
+
+test('work that does not fit into a slice lets others have their turn', async () => {
+  await nextTurn()
+  newTurn()
+  const taken: string[] = []
+
+  const done = inSlices(steps(taken, 'a', 3))
+  const atOnce = taken.length
+  await done
+
+  expect(atOnce).toBe(1)
+  expect(taken).toEqual(['a0', 'a1', 'a2'])
+})
+
+test('all that is long shares the slice of a turn, and has one after the other', async () => {
+  await nextTurn()
+  newTurn()
+  const taken: string[] = []
+  const perTurn: number[] = []
+  let isRunning = true
+
+  const all = Promise.all(['a', 'b', 'c'].map(name => inSlices(steps(taken, name, 3)))).finally(() => { isRunning = false })
+  for (let before = taken.length; isRunning; before = taken.length) {
+    await nextTurn()
+    perTurn.push(taken.length - before)
+  }
+  await all
+
+  expect(Math.max(...perTurn)).toBe(1)
+  expect(taken).toEqual(['a0', 'a1', 'b0', 'c0', 'a2', 'b1', 'c1', 'b2', 'c2'])
+})
+
+test('a slice is over for all that follows in its turn, by promises too, and not for the next callback', async () => {
+  await nextTurn()
+  newTurn()
+  const wasOver = isSliceOver()
+  work(LONG_MS)
+  await Promise.resolve()
+  const isOver = isSliceOver()
+  newTurn()
+
+  expect([wasOver, isOver, isSliceOver()]).toEqual([false, true, false])
+})
+
+test('what a step throws ends the work, at once or later', async () => {
+  await nextTurn()
+  newTurn()
+  function * failing (ms: number): Generator<void> {
+    yield work(ms)
+    throw new Error('broken')
+  }
+
+  expect(() => inSlices(failing(0))).toThrow('broken')
+  await expect(inSlices(failing(LONG_MS))).rejects.toThrow('broken')
+  await expect(nextSlice(() => { throw new Error('broken, too') })).rejects.toThrow('broken, too')
+})
+
+test('tasks are called in their order', async () => {
+  const called: number[] = []
+
+  for (let task = 0; task < 3; task++) inNextSlice(() => { called.push(task) })
+  await nextSlice(() => {})
+
+  expect(called).toEqual([0, 1, 2])
+})
