@@ -205,7 +205,7 @@ function registerOwn (
 ): readonly Host[] {
   const { rooms, rosters, accounts, disco, commandTable } = parts
   const core = new Host('core', parts)
-  registerRosterIq(core, rosters, (session, contact, before) => { presences.dropSubscriptions(session, contact, before) })
+  registerRosterIq(core, rosters, (session, contact, before) => presences.dropSubscriptions(session, contact, before))
   disco.register(core, (account, from) => from.bare.equals(account.jid) || rosters.isSubscriber(account, from))
   commandTable.register(core)
   core.streamFeature('before-auth', () => disco.caps())

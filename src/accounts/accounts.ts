@@ -246,6 +246,7 @@ export class Accounts {
     const { cluster } = this.#parts
     if (!cluster) return
     const key = account.jid.toString()
+    await this.#presences?.settled(account)
     await cluster.leaving(account)
     if (!this.peek(account.jid) && !this.#loading.has(key)) cluster.homes.release(key, false)
   }
@@ -262,6 +263,7 @@ export class Accounts {
     await this.turns.inTurn(key, async () => {
       if (!isLeft()) return
       await Promise.all(account.sessions.map(session => session.inFlight.settled()))
+      await this.#presences?.settled(account)
       await cluster.leaving(account)
       const isSaved = await cluster.records.save(account).then(() => true, () => false) // Redis is away: it stays here
       if (!isSaved || !isLeft()) return

@@ -12,6 +12,8 @@ import type { EventTable } from '../session/events.ts'
 import { pace } from '../session/pace.ts'
 import type { Session } from '../session/session.ts'
 import { inBackground } from '../util/background.ts'
+import { inSlices } from '../util/slices.ts'
+import { Turns } from '../util/turns.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { storedStanza } from '../xmpp/read-stanza.ts'
@@ -23,12 +25,20 @@ const MAX_DIRECTED = 1000
 /** The default of what a presence stanza may weigh: others get it unasked, again and again. */
 const MAX_BYTES = 16_384
 
+/** Whom a session's presence goes to: the account's own sessions, and addresses of others. */
+interface Audience { readonly own: readonly Session[], readonly others: readonly Jid[] }
+
+const NOBODY: Audience = { own: [], others: [] }
+const UNAVAILABLE = makePresence('unavailable', {})
+
 export class Presences {
   readonly #rosters: Rosters
   readonly #router: Router
   readonly #events: EventTable
   readonly #log: Logger
   readonly #maxBytes: number
+  /** What accounts send to so many that it may take several turns of the event loop. */
+  readonly #sending = new Turns()
 
   /** A presence stanza of a client may weigh `maxBytes`. */
   constructor (rosters: Rosters, router: Router, events: EventTable, log: Logger, maxBytes = MAX_BYTES) {
@@ -46,17 +56,28 @@ export class Presences {
     if (subscription) return this.#sendSubscription(presence, subscription, sender)
     if (presence.to) return this.#sendDirected(presence, presence.to, sender)
     if (presence.type === 'available') return this.#announce(presence, sender)
-    if (presence.type === 'unavailable') return this.#withdraw(presence, sender)
+    if (presence.type === 'unavailable') return this.#inOrder(sender.account, this.#withdraw(presence, sender))
     this.#router.refuse(presence, new StanzaError('bad-request', 'this type of presence needs an address'), sender)
   }
 
   /** RFC 6121 §4.5.2: the stream ended without a word. */
   sessionEnded (session: Session): void {
-    this.#withdraw(makePresence('unavailable', { from: session.jid }), session)
+    const sent = this.#inOrder(session.account, this.#end(session))
+    inBackground(this.#log, 'telling that a session has ended', sent)
+  }
+
+  #end (session: Session): Generator<void> {
+    return this.#withdraw(makePresence('unavailable', { from: session.jid }), session)
+  }
+
+  /** When all is sent of an account's presence that is to be sent by now; nothing when it is. */
+  settled (account: Account): void | Promise<void> {
+    const key = account.jid.toString()
+    if (this.#sending.isBusy(key)) return this.#sending.inTurn(key, () => {})
   }
 
   // RFC 6121 §4.2 and §4.4.
-  #announce (presence: Presence, session: Session): void {
+  #announce (presence: Presence, session: Session): void | Promise<void> {
     const priority = priorityOf(presence)
     if (priority === undefined) {
       this.#router.refuse(presence, new StanzaError('bad-request', 'a priority is a number from -128 to 127'), session)
@@ -67,16 +88,25 @@ export class Presences {
     session.presence = presence.copy()
     session.priority = priority
     session.account.touch()
-    this.#broadcast(presence, session)
-    if (isInitial) inBackground(this.#log, 'what a session is told when it comes online', pace(session, this.#greet(session)))
+    const sent = this.#inOrder(session.account, this.#broadcast(presence, session, this.#audience(session)))
+    if (isInitial) inBackground(this.#log, 'what a session is told when it comes online', this.#greetAfter(sent, session))
     if (!wasReachable && priority >= 0) this.#events.reachable(session)
+    return sent
+  }
+
+  /** Its own presence comes first. */
+  #greetAfter (sent: void | Promise<void>, session: Session): void | Promise<void> {
+    const greet = (): void | Promise<void> => pace(session, this.#greet(session))
+    return sent ? sent.then(greet) : greet()
   }
 
   /** What a session that has become available is told, step by step: others decide how much that is. */
   * #greet (session: Session): Generator<void | Promise<void>> {
-    for (const step of this.#greetings(session)) {
-      yield step
-      if (!session.available) return
+    const greetings = this.#greetings(session)
+    while (session.available) {
+      const step = greetings.next()
+      if (step.done) return
+      yield step.value
     }
   }
 
@@ -89,14 +119,19 @@ export class Presences {
     for (const request of this.#rosters.requests(session.account)) yield session.deliver(storedStanza(request))
   }
 
-  // RFC 6121 §4.2.2, §4.4.2 and §4.5.2: to the subscribers and to the user's own resources.
-  #broadcast (presence: Presence, session: Session): void {
-    for (const subscriber of this.#rosters.subscribers(session.account)) {
-      this.#router.sendQuietly(presence.withAddress(session.jid, subscriber), session)
-    }
-    for (const own of session.account.sessions) {
-      if (own.presence) own.deliver(presence.withAddress(session.jid, own.jid))
-    }
+  // RFC 6121 §4.2.2, §4.4.2 and §4.5.2: the user's own resources and the subscribers, as they are now.
+  #audience ({ account }: Session): Audience {
+    return { own: account.sessions.filter(({ available }) => available), others: this.#rosters.subscribers(account) }
+  }
+
+  * #broadcast (presence: Presence, session: Session, { own, others }: Audience): Generator<void> {
+    for (const to of own) if (to.available || to === session) yield to.deliver(presence.copyFor(to.jid))
+    for (const to of others) yield this.#router.sendQuietly(presence.withAddress(session.jid, to), session)
+  }
+
+  /** Sends in slices, and nothing before what an account was to send earlier: a promise where that takes more than now. */
+  #inOrder (account: Account, sending: Iterator<void>): void | Promise<void> {
+    return this.#sending.inTurn(account.jid.toString(), () => inSlices(sending))
   }
 
   // RFC 6121 §4.3.1; from the full address, as RFC 3921 had it: the session that asks is the only one to be answered.
@@ -109,16 +144,14 @@ export class Presences {
   }
 
   // RFC 6121 §4.5.2 and §4.6.3: also to those whom it sent presence directly, unless they hear of it anyway.
-  #withdraw (presence: Presence, session: Session): void {
-    const { directed, available } = session
-    session.directed = undefined
-    if (available) this.#broadcast(presence, session)
-    session.presence = undefined
-    session.account.touch()
-    for (const to of directed?.values() ?? []) {
-      if (available && this.#maySee(session.account, to)) continue
-      this.#router.sendQuietly(presence.withAddress(session.jid, to), session)
-    }
+  #withdraw (presence: Presence, session: Session): Generator<void> {
+    const { account, directed, available } = session
+    const { own, others } = available ? this.#audience(session) : NOBODY
+    const strangers = [...directed?.values() ?? []].filter(to => !(available && this.#maySee(account, to)))
+    session.directed = session.presence = undefined
+    account.touch()
+    const audience = { own, others: strangers.length === 0 ? others : [...others, ...strangers] }
+    return this.#broadcast(presence, session, audience)
   }
 
   // RFC 6121 §4.6.
@@ -133,7 +166,8 @@ export class Presences {
       if (sender.directed.size > MAX_DIRECTED && oldest !== undefined) sender.directed.delete(oldest)
     }
     sender.account.touch()
-    return this.#router.route(presence)
+    const earlier = this.settled(sender.account)
+    return earlier ? earlier.then(() => this.#router.route(presence)) : this.#router.route(presence)
   }
 
   // RFC 6121 §3, the user's side: stamped with bare addresses.
@@ -145,16 +179,16 @@ export class Presences {
     const sent = await this.#rosters.sent(account, contact, type).catch(refusal)
     if (sent instanceof StanzaError) return this.#router.refuse(presence, sent, sender)
     const { route, before } = sent
-    if (type === 'unsubscribed') this.#tellTheEnd(account, contact, before)
+    if (type === 'unsubscribed') await this.#tellTheEnd(account, contact, before)
     if (!route) return
     await this.#router.route(presence.withAddress(account.jid, contact))
-    if (type === 'subscribed') this.#tell(account, contact, 'available') // §3.1.5
+    if (type === 'subscribed') await this.#tell(account, contact, 'available') // §3.1.5
   }
 
   /** RFC 6121 §2.5.2: a contact was removed from the roster. */
-  dropSubscriptions (session: Session, contact: Jid, before: SubscriptionState): void {
+  async dropSubscriptions (session: Session, contact: Jid, before: SubscriptionState): Promise<void> {
     const { account } = session
-    this.#tellTheEnd(account, contact, before)
+    await this.#tellTheEnd(account, contact, before)
     for (const type of removal(before)) {
       this.#router.sendQuietly(makePresence(type, { from: account.jid, to: contact }), session)
     }
@@ -162,9 +196,19 @@ export class Presences {
 
   /** An account is gone: nobody sees it, and it sees nobody (XEP-0077 §3.2). All have heard of it when it resolves. */
   async accountRemoved (account: Account): Promise<void> {
-    for (const session of account.sessions) this.sessionEnded(session)
-    await Promise.all([...this.#rosters.of(account).items.values()].flatMap(({ jid, state }) =>
-      removal(state).map(type => this.#router.postAndWait(makePresence(type, { from: account.jid, to: jid })))))
+    const heard: (void | Promise<void>)[] = []
+    await this.#inOrder(account, this.#removal(account, heard))
+    await Promise.all(heard)
+  }
+
+  * #removal (account: Account, heard: (void | Promise<void>)[]): Generator<void> {
+    for (const session of account.sessions) yield * this.#end(session)
+    for (const { jid, state } of this.#rosters.of(account).items.values()) {
+      for (const type of removal(state)) {
+        heard.push(this.#router.postAndWait(makePresence(type, { from: account.jid, to: jid })))
+        yield
+      }
+    }
   }
 
   /**
@@ -184,16 +228,19 @@ export class Presences {
   }
 
   // RFC 6121 §3.2.2: while the contact is still subscribed, and to nobody else.
-  #tellTheEnd (account: Account, contact: Jid, { subscription }: SubscriptionState): void {
-    if (subscription === 'from' || subscription === 'both') this.#tell(account, contact, 'unavailable')
+  #tellTheEnd (account: Account, contact: Jid, before: SubscriptionState): void | Promise<void> {
+    if (maySee(before)) return this.#tell(account, contact, 'unavailable')
   }
 
   /** Sends a contact the presence, or its end, of each available session. */
-  #tell (account: Account, contact: Jid, type: 'available' | 'unavailable'): void {
-    for (const session of account.sessions) {
-      if (!session.presence) continue
-      const presence = type === 'available' ? session.presence : makePresence(type, {})
-      this.#router.sendQuietly(presence.withAddress(session.jid, contact), session)
+  #tell (account: Account, contact: Jid, type: 'available' | 'unavailable'): void | Promise<void> {
+    return this.#inOrder(account, this.#presences(account.sessions.filter(({ available }) => available), contact, type))
+  }
+
+  * #presences (sessions: readonly Session[], contact: Jid, type: 'available' | 'unavailable'): Generator<void> {
+    for (const session of sessions) {
+      const presence = type === 'available' ? session.presence : UNAVAILABLE
+      if (presence) yield this.#router.sendQuietly(presence.withAddress(session.jid, contact), session)
     }
   }
 
@@ -249,9 +296,9 @@ export class Presences {
     })
     if (reply) {
       await this.#router.route(makePresence(reply, { from: account.jid, to: contact }))
-      this.#tell(account, contact, 'available') // §3.1.3 and §3.4.2
+      await this.#tell(account, contact, 'available') // §3.1.3 and §3.4.2
     }
-    if (type === 'unsubscribe' && maySee(before)) this.#tell(account, contact, 'unavailable') // §3.3.3
+    if (type === 'unsubscribe') await this.#tellTheEnd(account, contact, before) // §3.3.3
   }
 }
 

@@ -19,7 +19,7 @@ const MAX_GROUPS_BYTES = 10_000
 /** `dropSubscriptions` does what a removal means for the contact (RFC 6121 §2.5.2). */
 export function registerRosterIq (
   host: ExtensionHost, rosters: Rosters,
-  dropSubscriptions: (session: Session, contact: Jid, before: SubscriptionState) => void,
+  dropSubscriptions: (session: Session, contact: Jid, before: SubscriptionState) => Promise<void>,
 ): void {
   host.streamFeature('after-auth', () => el('ver', NS_ROSTER_VERSIONING))
   host.streamFeature('after-auth', () => el('sub', NS_PRE_APPROVAL))
@@ -34,7 +34,7 @@ export function registerRosterIq (
     const { contact, isRemoval, name, groups } = readSet(payload)
     if (contact.equals(session.account.jid)) throw new StanzaError('not-allowed', 'your own address is no contact')
     if (!isRemoval) return rosters.set(session.account, contact, name, groups)
-    dropSubscriptions(session, contact, await rosters.remove(session.account, contact))
+    return dropSubscriptions(session, contact, await rosters.remove(session.account, contact))
   })
 
   host.iq({ type: 'set', to: ['address'], name: 'query', ns: NS_ROSTER }, () => {

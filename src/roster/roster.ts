@@ -40,6 +40,8 @@ export interface Roster {
   version: number
   /** What is listed, as XML, until something changes: a roster that is asked for again is not written again. */
   listing?: string | undefined
+  /** Who may see the account's presence, until something changes. */
+  subscribers?: readonly Jid[] | undefined
   /** What is listed, counted when somebody wants to know, and kept up to date from then on. */
   totals?: { items: number, bytes: number } | undefined
   /** The same for the few that a change may have to look at, whatever it changes: no change walks the whole roster. */
@@ -52,6 +54,8 @@ interface Aside { readonly waiting: Map<string, RosterItem>, readonly removed: M
 const NO_SUBSCRIPTION: SubscriptionState = {
   subscription: 'none', pendingOut: false, pendingIn: false, approved: false,
 }
+
+const NOBODY: readonly Jid[] = []
 
 /** A client that is further behind gets the whole roster; removals are remembered for so long (RFC 6121 §2.6). */
 export const KEPT_CHANGES = 100
@@ -87,9 +91,10 @@ export class Rosters {
     return item !== undefined && isSubscriber(item)
   }
 
-  /** Who may see the account's presence. */
+  /** Who may see the account's presence: a list that does not change, and is made anew only where it would be another. */
   subscribers (account: Account): readonly Jid[] {
-    return [...this.#of(account).items.values()].filter(isSubscriber).map(item => item.jid)
+    const roster = this.#of(account)
+    return roster.subscribers ??= listSubscribers(roster)
   }
 
   /** RFC 6121 §2.3 and §2.4: adds an item, or changes its name and groups. */
@@ -221,6 +226,7 @@ export class Rosters {
     }
     roster.version = version
     roster.listing = undefined
+    if (isSubscriber(item) !== (before !== undefined && isSubscriber(before))) roster.subscribers = undefined
     if (roster.totals) {
       roster.totals.items += Number(item.isListed) - Number(before?.isListed === true)
       roster.totals.bytes += weightOf(item) - weightOf(before)
@@ -255,6 +261,12 @@ function refersTo (item: RosterItem | undefined): item is RosterItem {
 
 function isSubscriber ({ state: { subscription } }: RosterItem): boolean {
   return subscription === 'from' || subscription === 'both'
+}
+
+function listSubscribers ({ items }: Roster): readonly Jid[] {
+  const subscribers: Jid[] = []
+  for (const item of items.values()) if (isSubscriber(item)) subscribers.push(item.jid)
+  return subscribers.length === 0 ? NOBODY : subscribers
 }
 
 /** What the user sees of the roster, as XML. */

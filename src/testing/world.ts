@@ -15,7 +15,7 @@ import { parseElement } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import { DEFAULT_LIMITS } from '../muc/limits.ts'
 import type { MucLimits } from '../muc/limits.ts'
-import { inNextSlice } from '../util/slices.ts'
+import { isLineEmpty } from '../util/slices.ts'
 import { Turns } from '../util/turns.ts'
 import { parseFrame } from '../xml/framer.ts'
 import { StreamError } from '../xmpp/errors.ts'
@@ -161,8 +161,8 @@ function counted (db: Database, instead: () => (() => Promise<never>) | undefine
 
 /** When nothing is under way any more: what waits, waits for the database or has its turn in this very tick, or the next slice. */
 export async function settled (): Promise<void> {
-  for (let quiet = 0; quiet < 2; quiet = queries === 0 ? quiet + 1 : 0) {
-    await new Promise<void>(resolve => { inNextSlice(resolve) })
+  for (let quiet = 0; quiet < 2; quiet = queries === 0 && isLineEmpty() ? quiet + 1 : 0) {
+    await new Promise(resolve => { setImmediate(resolve) })
   }
 }
 

@@ -50,6 +50,11 @@ export function inSlices (steps: Iterator<unknown>): void | Promise<void> {
   return nextSlice(() => inSlices(steps))
 }
 
+/** Whether nothing waits for the next slice. */
+export function isLineEmpty (): boolean {
+  return line.length === 0
+}
+
 function goOnSoon (): void {
   if (isDue) return
   isDue = true
