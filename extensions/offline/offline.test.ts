@@ -181,6 +181,23 @@ describe('while a client takes its time over what waits', () => {
       expect(portions.flat().map(brief)).toEqual([...EARLY, ...late].map(brief))
     })
 
+  test('of what no archive has so much waits as fits, and the rest comes at once; all of it comes, once', async () => {
+    const server = await world(archive, offline, streamManagement)
+    const { romeo, juliet } = await slow(server)
+    const late = Array.from({ length: 40 }, (_, n) => `late ${n} ${'b'.repeat(60_000)}`)
+
+    for (const body of late) {
+      await romeo.sends(`<message type='chat' to='juliet@localhost'><body>${body}</body><no-store xmlns='urn:xmpp:hints'/></message>`)
+    }
+    const portions = await takes(juliet)
+
+    const atOnce = (portions[0] ?? []).filter(body => body.startsWith('late'))
+    const waited = late.slice(0, late.length - atOnce.length)
+    expect(waited.length).toBe(Math.ceil(1024 * 1024 / 60_000))
+    expect(atOnce.map(brief)).toEqual(late.slice(waited.length).map(brief))
+    expect(portions.slice(1).flat().map(brief)).toEqual([...EARLY.slice(50), ...waited].map(brief))
+  })
+
   test('what is said to all in a room does not wait for it', async () => {
     const server = await world(archive, offline, streamManagement)
     const { juliet } = await slow(server)
