@@ -118,6 +118,44 @@ describe('who comes in (§5.2.1)', () => {
     expect((await visits(crone, undefined)).length).toBeGreaterThan(0)
   })
 
+  test.each(['admin', 'member'] as const)('as %s is told of outcasts if he may list them, and else that they are nothing', async affiliation => {
+    const { crone, hag } = await stage()
+    await changes(crone, [{ jid: HAG, affiliation }, { jid: 'thane@localhost', affiliation: 'outcast' }])
+    const versions: string[] = []
+
+    const [all] = await visits(hag, undefined, versions)
+    await changes(crone, [{ jid: 'banquo@localhost', affiliation: 'outcast' }])
+    const [changed] = await visits(hag, versions[0], versions)
+
+    const isAdmin = affiliation === 'admin'
+    expect(all).toBe(`message -0 crone1 owner, hag66 ${affiliation}${isAdmin ? ', thane outcast' : ''}`)
+    expect(changed).toBe(`message 0-1 banquo ${isAdmin ? 'outcast' : 'none'}`)
+  })
+
+  test('is told what has changed since the room was made', async () => {
+    const server = await world(affiliationVersions)
+    const crone = await owner(server, undefined, undefined, { ...GROUP, membersonly: '0' })
+    const hag = await server.client(`${HAG}/pda`)
+    const versions: string[] = []
+    await visits(hag, undefined, versions)
+
+    await changes(crone, [{ jid: 'hecate@localhost', affiliation: 'admin' }])
+
+    expect((await visits(hag, versions[0], versions))[0]).toBe('message 0-1 hecate admin')
+  })
+
+  test('is told of each by the last that has changed, in that order', async () => {
+    const { crone, hag } = await stage()
+    const versions: string[] = []
+    await visits(hag, undefined, versions)
+
+    for (const [name, affiliation] of [['hecate', 'member'], ['thane', 'member'], ['hecate', 'admin']]) {
+      await changes(crone, [{ jid: `${name}@localhost`, affiliation: affiliation ?? '' }])
+    }
+
+    expect((await visits(hag, versions[0], versions))[0]).toBe('message 0-1 thane member, hecate admin')
+  })
+
   test('is given very many in several messages, from each of which he can go on', async () => {
     const { crone, hag } = await stage()
     const all = Array.from({ length: 1100 }, (_, n) => ({ jid: `witch${n}@localhost`, affiliation: 'member' }))
@@ -150,6 +188,17 @@ test('each change tells which version it makes of which, also of who is not in (
   expect(await visits(hag, versions[3], versions)).toEqual(['firstwitch crone1 owner', 'thirdwitch -3 hag66 admin'])
 })
 
+test('a room that is not set up yet tells no version', async () => {
+  const server = await world(affiliationVersions)
+  const crone = await server.client('crone1@localhost/desktop')
+
+  await enters(crone, 'firstwitch', `<mav xmlns='${NS}'/>`)
+
+  const heard = (await crone.received()).join()
+  expect(heard).toContain("code='201'")
+  expect(heard).not.toContain('mav')
+})
+
 test('what somebody knows is nothing that others are told (§5.1)', async () => {
   const { crone, hag } = await stage({ ...GROUP, whois: 'moderators' })
 
@@ -169,6 +218,18 @@ test('versions go on after the server was started again', async () => {
 
   expect((await visits(witch, versions[0], versions))[0]).toBe('message 0-1 hecate member')
   expect((await visits(witch, versions[1], versions))[0]).toBe('thirdwitch -1 hag66 member')
+})
+
+test('those who are something since before there were versions are told of together', async () => {
+  const { server } = await stage()
+  await server.db.query("insert into room_affiliation (room, jid, affiliation) select $1, 'witch' || n || '@localhost', 'member' from generate_series(1, 600) as n", [COVEN])
+  const hag = await (await server.restarts()).client(`${HAG}/pda`)
+
+  const lists = (await visits(hag, undefined)).filter(line => line.startsWith('message'))
+
+  expect(lists.map(line => line.split(' ')[1])).toEqual(['-0', '0-1'])
+  expect(lists[0]?.match(/witch\d+ member/g)).toHaveLength(600)
+  expect(lists[1]).toBe('message 0-1 hag66 member')
 })
 
 test('a room that is made anew under the same name has none of the versions', async () => {

@@ -1,6 +1,6 @@
 /** XEP-0317: Hats. */
 import { expect, test } from 'vitest'
-import { changes, configures, COVEN, inside, owner, parseStanza } from '../../src/testing/rooms.ts'
+import { changes, configures, COVEN, enters, inside, owner, parseStanza } from '../../src/testing/rooms.ts'
 import { world } from '../../src/testing/world.ts'
 import type { Client } from '../../src/testing/world.ts'
 import { escapeText } from '../../src/xml/write.ts'
@@ -141,11 +141,7 @@ test('what a form must have is marked (§3.2)', async () => {
 
 test('hats outlive the server, and the room tells a hash of their list (§2)', async () => {
   const { server, crone } = await crowned()
-  const hash = async (client: Client): Promise<string | undefined> => {
-    const info = await client.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", COVEN)
-    return info?.getChild('x', 'jabber:x:data')?.getChildren('field').find(field => field.attrs['var'] === 'hats#hash')?.getChildText('value') ?? undefined
-  }
-  const before = await hash(crone)
+  const before = await hashOf(crone)
 
   const again = await server.restarts()
   const hag = await inside(again, HAG, 'thirdwitch')
@@ -153,7 +149,91 @@ test('hats outlive the server, and the room tells a hash of their list (§2)', a
 
   expect(await seen(hag)).toEqual(['thirdwitch Brewer & cook'])
   expect(before).toMatch(/^[0-9a-f]{40}$/)
-  expect(await hash(hag)).toBe(before)
+  expect(await hashOf(hag)).toBe(before)
   await runs(await again.client('crone1@localhost/desktop'), 'create', { title: 'Chef', uri: BREWER })
-  expect(await hash(hag)).not.toBe(before)
+  expect(await hashOf(hag)).not.toBe(before)
+})
+
+async function hashOf (client: Client): Promise<string | undefined> {
+  const info = await client.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", COVEN)
+  return info?.getChild('x', 'jabber:x:data')?.getChildren('field').find(field => field.attrs['var'] === 'hats#hash')?.getChildText('value') ?? undefined
+}
+
+test('a room has so many hats, and each of them can be made again', async () => {
+  const { crone } = await stage()
+  for (let number = 1; number <= 100; number++) await runs(crone, 'create', { title: 'Hat', uri: `urn:hat:${number}` })
+
+  await expect(runs(crone, 'create', { title: 'Hat', uri: 'urn:hat:101' })).rejects.toThrow('resource-constraint')
+  await runs(crone, 'create', { title: 'Cap', uri: 'urn:hat:100' })
+  await runs(crone, 'destroy', { uri: 'urn:hat:1' })
+  await runs(crone, 'create', { title: 'Hat', uri: 'urn:hat:101' })
+
+  expect(await lists(crone, 'list')).toHaveLength(100)
+})
+
+test('one person wears so many hats', async () => {
+  const { crone } = await stage()
+  for (let number = 1; number <= 21; number++) await runs(crone, 'create', { title: 'Hat', uri: `urn:hat:${number}` })
+  for (let number = 1; number <= 20; number++) await runs(crone, 'assign', { jid: 'hag66@localhost', uri: `urn:hat:${number}` })
+
+  await expect(runs(crone, 'assign', { jid: 'hag66@localhost', uri: 'urn:hat:21' })).rejects.toThrow('resource-constraint')
+  await runs(crone, 'assign', { jid: 'crone1@localhost', uri: 'urn:hat:21' })
+  await runs(crone, 'unassign', { jid: 'hag66@localhost', uri: 'urn:hat:20' })
+  await runs(crone, 'assign', { jid: 'hag66@localhost', uri: 'urn:hat:21' })
+
+  expect(await lists(crone, 'list-assigned')).toHaveLength(21)
+})
+
+test('all in a room together wear so many hats', async () => {
+  const { server } = await crowned()
+  await server.db.query("insert into room_hat_wearer (room, uri, account) select $1, $2, 'witch' || n || '@localhost' from generate_series(1, 999) as n", [COVEN, BREWER])
+  const crone = await inside(await server.restarts(), 'crone1@localhost/desktop', 'firstwitch')
+
+  await expect(runs(crone, 'assign', { jid: 'crone1@localhost', uri: BREWER })).rejects.toThrow('resource-constraint')
+  await runs(crone, 'unassign', { jid: 'witch1@localhost', uri: BREWER })
+  await runs(crone, 'assign', { jid: 'crone1@localhost', uri: BREWER })
+
+  expect(await server.db.query('select count(*)::int as count from room_hat_wearer')).toEqual([{ count: 1000 }])
+})
+
+test('who is not in is not told who wears which hat, though addresses are no secret there (§3.7)', async () => {
+  const { server, crone } = await crowned()
+  await configures(crone, { whois: 'anyone' })
+
+  await expect(lists(await server.client('stranger@localhost/x'), 'list-assigned')).rejects.toThrow('forbidden')
+})
+
+test('a room that is not set up yet has no hats', async () => {
+  const server = await world(hats)
+  const crone = await server.client('crone1@localhost/desktop')
+  await enters(crone, 'firstwitch')
+
+  await expect(runs(crone, 'create', { title: 'Brewer', uri: BREWER })).rejects.toThrow('unexpected-request')
+})
+
+test('what was changed of hats outlives the server as it was changed last, and nothing else is (§3.2, §3.3, §3.6)', async () => {
+  const { server, crone } = await crowned()
+  await runs(crone, 'create', { title: 'Chef', uri: BREWER, hue: '1' })
+  for (const uri of ['urn:b', 'urn:a']) {
+    await runs(crone, 'create', { title: uri, uri })
+    await runs(crone, 'assign', { jid: 'hag66@localhost', uri })
+    await runs(crone, 'assign', { jid: 'crone1@localhost', uri })
+  }
+  await runs(crone, 'unassign', { jid: 'hag66@localhost', uri: 'urn:a' })
+  const hash = await hashOf(crone)
+  await runs(crone, 'create', { title: 'Gone', uri: 'urn:gone' })
+  await runs(crone, 'destroy', { uri: 'urn:gone' })
+
+  const again = await inside(await server.restarts(), 'crone1@localhost/desktop', 'firstwitch')
+
+  expect((await lists(again, 'list')).toSorted()).toEqual([`Chef ${BREWER} 1`, 'urn:a urn:a -', 'urn:b urn:b -'])
+  expect((await lists(again, 'list-assigned')).toSorted()).toEqual([
+    'crone1@localhost urn:a urn:a -', 'crone1@localhost urn:b urn:b -', 'hag66@localhost urn:b urn:b -', `hag66@localhost ${BREWER} Chef 1`])
+  expect(await hashOf(again)).toBe(hash)
+})
+
+test('a room without hats tells no hash (§2)', async () => {
+  const { crone } = await stage()
+
+  expect(await hashOf(crone)).toBeUndefined()
 })
