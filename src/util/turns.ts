@@ -1,9 +1,6 @@
-/** Turns: what happens under one key happens one at a time, in the order it was asked for. */
-import { setImmediate as nextTurn } from 'node:timers/promises'
+/** Turns: what happens under one key happens one at a time, in the order it was asked for, and much of it in slices. */
 import { neverRejects } from './background.ts'
-
-/** How long the tasks of one key may go on, one behind the other, until it is everybody else's turn, in milliseconds. */
-const SLICE_MS = 5
+import { isSliceOver, nextSlice } from './slices.ts'
 
 export type Task = () => void | Promise<void>
 
@@ -39,13 +36,7 @@ export class Turns {
 
   async #goOn (key: string): Promise<void> {
     const queue = this.#queues.get(key)
-    let since = performance.now()
-    for (let task = queue?.shift(); task; task = queue?.shift()) {
-      await task()
-      if (queue?.length === 0 || performance.now() - since < SLICE_MS) continue
-      await nextTurn()
-      since = performance.now()
-    }
+    for (let task = queue?.shift(); task; task = queue?.shift()) await (isSliceOver() ? nextSlice(task) : task())
     this.#queues.delete(key)
   }
 }
