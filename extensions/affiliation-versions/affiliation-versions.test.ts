@@ -211,12 +211,12 @@ test('versions go on after the server was started again', async () => {
   const { server, crone, hag } = await stage()
   const versions: string[] = []
   await visits(hag, undefined, versions)
-  await changes(crone, [{ jid: 'hecate@localhost', affiliation: 'member' }])
+  await changes(crone, [{ jid: 'banquo@localhost', affiliation: 'member' }])
 
   const again: World = await server.restarts()
   const witch = await again.client(`${HAG}/pda`)
 
-  expect((await visits(witch, versions[0], versions))[0]).toBe('message 0-1 hecate member')
+  expect((await visits(witch, versions[0], versions))[0]).toBe('message 0-1 banquo member')
   expect((await visits(witch, versions[1], versions))[0]).toBe('thirdwitch -1 hag66 member')
 })
 
