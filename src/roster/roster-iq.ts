@@ -69,10 +69,10 @@ interface RosterSet {
 function readSet (query: Element): RosterSet {
   const [item, ...more] = query.getChildren('item', NS_ROSTER)
   if (!item || more.length > 0) throw new StanzaError('bad-request', 'a roster set has one item')
-  const groups = item.getChildren('group', NS_ROSTER).map(group => group.text())
-  if (groups.length > MAX_GROUPS || Buffer.byteLength(groups.join('')) > MAX_GROUPS_BYTES) {
-    throw new StanzaError('not-acceptable', `a contact is in ${MAX_GROUPS} groups, of ${MAX_GROUPS_BYTES} bytes together, at most`)
-  }
+  const elements = item.getChildren('group', NS_ROSTER)
+  if (elements.length > MAX_GROUPS) throw tooManyGroups()
+  const groups = elements.map(group => group.text())
+  if (Buffer.byteLength(groups.join('')) > MAX_GROUPS_BYTES) throw tooManyGroups()
   if (new Set(groups).size < groups.length) throw new StanzaError('bad-request', 'a group is named twice')
   const name = item.attrs.name
   if (groups.some(group => group === '' || isTooLong(group)) || (name !== undefined && isTooLong(name))) {
@@ -82,6 +82,10 @@ function readSet (query: Element): RosterSet {
     contact: contactOf(item), isRemoval: item.attrs.subscription === 'remove', name: name === '' ? undefined : name,
     groups,
   }
+}
+
+function tooManyGroups (): StanzaError {
+  return new StanzaError('not-acceptable', `a contact is in ${MAX_GROUPS} groups, of ${MAX_GROUPS_BYTES} bytes together, at most`)
 }
 
 function contactOf (item: Element): Jid {
