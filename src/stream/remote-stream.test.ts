@@ -126,21 +126,21 @@ test('large elements are not sent far ahead either', async () => {
   const { promise: mayGoOn, resolve: goOn } = Promise.withResolvers<void>()
   const slow = extension({
     name: 'slow', xeps: [],
-    setup (host) { host.nonza('wait', 'urn:slow', () => mayGoOn) },
+    setup (host) { host.iq({ type: 'set', to: ['server'], name: 'slow', ns: 'urn:slow' }, () => mayGoOn) },
   })
   const { gateway, client } = await away([slow])
-  const big = `<wait xmlns='urn:slow'>${'x'.repeat(100_000)}</wait>`
+  const big = `<iq type='set' id='big' to='localhost'><slow xmlns='urn:slow'>${'x'.repeat(100_000)}</slow></iq>`
 
-  client.send(big.repeat(20))
-  await expect.poll(() => gateway.bus.told.get('stream.element')).toBe(4) // one is taken, three are 300 kB
+  client.send(big.repeat(40))
+  await expect.poll(() => gateway.bus.told.get('stream.element')).toBe(16 + 3) // as many are open, and three are 300 kB
   await new Promise(resolve => { setTimeout(resolve, 100) })
   const relayed = gateway.bus.told.get('stream.element')
   goOn()
   client.send(PING)
   await client.until("id='end'")
 
-  expect(relayed).toBe(4)
-  expect(gateway.bus.told.get('stream.element')).toBe(21)
+  expect(relayed).toBe(16 + 3)
+  expect(gateway.bus.told.get('stream.element')).toBe(41)
 })
 
 test('the home knows what a slow client has left unread, and when it has read it', async () => {
