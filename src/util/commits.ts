@@ -1,4 +1,5 @@
 /** Deliveries in the order of what is kept: nothing overtakes a message that waits for its commit. */
+import { inSlices } from './slices.ts'
 
 /** What is delivered after one commit. */
 interface Deliveries {
@@ -42,15 +43,15 @@ export class Commits {
   #waitFor (committed: Promise<void>): Deliveries {
     const tasks: (() => void)[] = []
     const others = new Set<() => void>()
-    const run = (due: Iterable<() => void>): void => {
+    const run = async (due: Iterable<() => void>): Promise<void> => {
       try {
-        runAll(due)
+        await runAll(due)
       } finally {
         if (this.#last === deliveries) this.#last = undefined
       }
     }
-    const done = committed.then(() => { run(tasks) }, error => {
-      run(others)
+    const done = committed.then(() => run(tasks), async error => {
+      await run(others)
       throw error
     })
     const deliveries = { committed, tasks, others, done }
@@ -58,11 +59,16 @@ export class Commits {
   }
 }
 
-/** Runs them all; throws the first thing that one of them threw. */
-function runAll (tasks: Iterable<() => void>): void {
+/** Runs them all, in as many turns as that needs; rejects with the first thing that one of them threw. */
+async function runAll (tasks: Iterable<() => void>): Promise<void> {
   const failures: unknown[] = []
+  await inSlices(eachOf(tasks, failures))
+  if (failures.length > 0) throw failures[0]
+}
+
+function * eachOf (tasks: Iterable<() => void>, failures: unknown[]): Iterator<void> {
   for (const task of tasks) {
     try { task() } catch (error) { failures.push(error) } // a mistake of ours: it is thrown on
+    yield
   }
-  if (failures.length > 0) throw failures[0]
 }

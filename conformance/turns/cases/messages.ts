@@ -60,6 +60,16 @@ const floods: readonly Case[] = [
     },
   },
   {
+    name: '1 500 messages at once, which are kept, for an account with 100 sessions',
+    async prepare (setting) {
+      const { sender } = await conversation(setting)
+      return async () => {
+        sender.send(many(number => `<message type='chat' id='${number}' to='${setting.jid('a')}'><body>1</body></message>`))
+        await sender.ping()
+      }
+    },
+  },
+  {
     name: '1 500 messages at once to somebody who is not there',
     async prepare (setting) {
       const sender = await setting.client('b')
