@@ -12,7 +12,7 @@ import type { Weights } from './scales.ts'
 import { RESUME_SECONDS, Site } from './site.ts'
 
 const USAGE = `npm run soak -- [options]
-  --minutes 30       how long people are at it; --warm-up 2 minutes before that, so that caches are full at the beginning
+  --minutes 30       how long people are at it; --warm-up 10 minutes before that, so that caches are full at the beginning
   --nodes 1          3: so many nodes with a Redis
   --people 200       accounts; --rate 25 things done a second by all of them together
   --snapshots NAME   writes heap snapshots of each node, at the beginning and at the end, to files that begin with this
@@ -34,7 +34,7 @@ interface Options {
 async function main (): Promise<number> {
   const { values } = parseArgs({
     options: {
-      'minutes': { type: 'string', default: '30' }, 'warm-up': { type: 'string', default: '2' },
+      'minutes': { type: 'string', default: '30' }, 'warm-up': { type: 'string', default: '10' },
       'nodes': { type: 'string', default: '1' }, 'people': { type: 'string', default: '200' },
       'rate': { type: 'string', default: '25' }, 'snapshots': { type: 'string' }, 'help': { type: 'boolean' },
     },
