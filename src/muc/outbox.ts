@@ -5,7 +5,7 @@
 
 /** What a room sends before others have their turn: stanzas, each of which counts once more for so many bytes. */
 const SLICE = 1000
-const BYTES = 2048
+const BYTES = 4096
 
 interface Job {
   readonly recipients: readonly unknown[]
