@@ -4,8 +4,8 @@
  */
 
 /** What a room sends before others have their turn: stanzas, each of which counts once more for so many bytes. */
-const SLICE = 1000
-const BYTES = 4096
+const SLICE = 2000
+const BYTES = 2048
 
 interface Job {
   readonly recipients: readonly unknown[]

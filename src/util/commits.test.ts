@@ -74,3 +74,29 @@ test('a delivery that breaks does not keep the others back', async () => {
   expect(log).toEqual(['two'])
   expect(deliver('later')).toBeUndefined()
 })
+
+test('deliveries that take more than a turn are done before those of the next commit', async () => {
+  const commits = new Commits()
+  const log: string[] = []
+  const long = (what: string): void => {
+    const until = performance.now() + 6
+    while (performance.now() < until);
+    log.push(what)
+  }
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+
+  const done = [
+    ...['one', 'two', 'three'].map(what => commits.inOrder(first.promise, () => { long(what) })),
+    commits.inOrder(second.promise, () => { long('four') }),
+  ]
+  first.resolve()
+  second.resolve()
+  await new Promise(resolve => { setImmediate(resolve) })
+  const inOneTurn = log.length
+  done.push(commits.inOrder(undefined, () => { log.push('five') }))
+  await Promise.all(done)
+
+  expect(inOneTurn).toBeLessThan(3)
+  expect(log).toEqual(['one', 'two', 'three', 'four', 'five'])
+  expect(commits.isWaiting).toBe(false)
+})

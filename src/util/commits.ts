@@ -13,6 +13,8 @@ interface Deliveries {
 
 export class Commits {
   #last: Deliveries | undefined
+  /** Deliveries of a commit that take more than one turn. */
+  #underWay: Promise<void> | undefined
 
   /** Whether something is to be delivered after a commit, and so all else after it. */
   get isWaiting (): boolean {
@@ -45,7 +47,7 @@ export class Commits {
     const others = new Set<() => void>()
     const run = async (due: Iterable<() => void>): Promise<void> => {
       try {
-        await runAll(due)
+        await this.#runBehindOthers(due)
       } finally {
         if (this.#last === deliveries) this.#last = undefined
       }
@@ -57,13 +59,24 @@ export class Commits {
     const deliveries = { committed, tasks, others, done }
     return deliveries
   }
+
+  #runBehindOthers (tasks: Iterable<() => void>): void | Promise<void> {
+    const running = this.#underWay ? this.#underWay.then(() => runAll(tasks)) : runAll(tasks)
+    if (!running) return
+    const underWay = running.catch(() => {}).then(() => { // whose commit it is hears of it
+      if (this.#underWay === underWay) this.#underWay = undefined
+    })
+    this.#underWay = underWay
+    return running
+  }
 }
 
-/** Runs them all, in as many turns as that needs; rejects with the first thing that one of them threw. */
-async function runAll (tasks: Iterable<() => void>): Promise<void> {
+/** Runs them all, in as many turns as that needs; throws, or rejects with, the first thing that one of them threw. */
+function runAll (tasks: Iterable<() => void>): void | Promise<void> {
   const failures: unknown[] = []
-  await inSlices(eachOf(tasks, failures))
-  if (failures.length > 0) throw failures[0]
+  const throwFirst = (): void => { if (failures.length > 0) throw failures[0] }
+  const rest = inSlices(eachOf(tasks, failures))
+  return rest ? rest.then(throwFirst) : throwFirst()
 }
 
 function * eachOf (tasks: Iterable<() => void>, failures: unknown[]): Iterator<void> {
