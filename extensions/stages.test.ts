@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { readConfig } from '../src/cli/read-config.ts'
-import { describeStages } from '../src/server.ts'
+import { describeStages } from '../src/app/server.ts'
 
 test('extensions stand in their stages in the order that was reviewed', async () => {
   const stages = await describeStages(readConfig('config/server.yaml'))

@@ -4,9 +4,9 @@
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { numbered } from '../src/testing/archive-numbers.ts'
-import { world } from '../src/testing/world.ts'
-import type { Client, World } from '../src/testing/world.ts'
+import { numbered } from '../test/support/world/archive-numbers.ts'
+import { world } from '../test/support/world/world.ts'
+import type { Client, World } from '../test/support/world/world.ts'
 import { archive } from './archive/index.ts'
 import { carbons } from './carbons/index.ts'
 import { messageStatus } from './message-status/index.ts'

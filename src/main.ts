@@ -1,5 +1,5 @@
 /** `heliograph COMMAND …`: finds the command, and turns what it throws into a sentence and an exit code. */
-import { ConfigError } from './config.ts'
+import { ConfigError } from './config/config.ts'
 import { UsageError } from './cli/command.ts'
 import type { Command } from './cli/command.ts'
 import { nearest } from './util/nearest.ts'

@@ -1,5 +1,5 @@
 /** What people do: most of all they talk; now and then somebody sends the worst that the limits let through. */
-import { PASSWORD } from '../faults/line.ts'
+import { PASSWORD } from '../../test/faults/line.ts'
 import { Client } from '../runner/client.ts'
 import { register } from '../runner/register.ts'
 import type { Person } from './person.ts'

@@ -3,7 +3,7 @@
  * done is drawn by lot; everything that lasts has one of few names, so that in the end there is as much as before.
  */
 import { setTimeout } from 'node:timers/promises'
-import { Line } from '../faults/line.ts'
+import { Line } from '../../test/faults/line.ts'
 import type { XmlElement } from '../runner/xml.ts'
 import { deeds } from './deeds.ts'
 

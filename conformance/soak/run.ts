@@ -3,7 +3,7 @@
  * gone is what it held when they had gone before. Ends with 1 where it is not.
  */
 import { parseArgs } from 'node:util'
-import { PASSWORD } from '../faults/line.ts'
+import { PASSWORD } from '../../test/faults/line.ts'
 import { register } from '../runner/register.ts'
 import { jidOf, Person } from './person.ts'
 import type { Tally } from './person.ts'

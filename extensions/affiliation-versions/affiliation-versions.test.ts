@@ -1,8 +1,8 @@
 /** XEP-0463: MUC Affiliations Versioning. */
 import { describe, expect, test } from 'vitest'
-import { changes, configures, COVEN, enters, leaves, owner, parseStanza } from '../../src/testing/rooms.ts'
-import { world } from '../../src/testing/world.ts'
-import type { Client, World } from '../../src/testing/world.ts'
+import { changes, configures, COVEN, enters, leaves, owner, parseStanza } from '../../test/support/world/rooms.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { Client, World } from '../../test/support/world/world.ts'
 import type { Element } from '../../src/xml/element.ts'
 import { affiliationVersions } from './index.ts'
 

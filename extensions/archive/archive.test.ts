@@ -1,8 +1,8 @@
 /** XEP-0313: Message Archive Management. */
 import { describe, expect, test } from 'vitest'
-import { numbered, withIds } from '../../src/testing/archive-numbers.ts'
-import { world } from '../../src/testing/world.ts'
-import type { Client, World } from '../../src/testing/world.ts'
+import { numbered, withIds } from '../../test/support/world/archive-numbers.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { Client, World } from '../../test/support/world/world.ts'
 import { Jid } from '../../src/xmpp/jid.ts'
 import { blocking } from '../blocking/index.ts'
 import { archive } from './index.ts'

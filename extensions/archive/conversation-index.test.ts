@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { migrate } from '../../src/storage/migrate.ts'
 import { openPostgres } from '../../src/storage/postgres.ts'
 import type { PostgresDatabase } from '../../src/storage/postgres.ts'
-import { testSchema } from '../../src/testing/database.ts'
+import { testSchema } from '../../test/support/run/database.ts'
 import { readPage } from './pages.ts'
 
 const MIGRATIONS = join(import.meta.dirname, '../../migrations')

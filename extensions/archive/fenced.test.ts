@@ -2,10 +2,10 @@
  * Two nodes that both think that they are an account's home: the database lets one of them write, and they find out.
  */
 import { describe, expect, test } from 'vitest'
-import { redisNodes } from '../../src/testing/redis-nodes.ts'
-import type { Node } from '../../src/testing/redis-nodes.ts'
-import { eventually } from '../../src/testing/redis-node.ts'
-import { hasRedis } from '../../src/testing/redis.ts'
+import { redisNodes } from '../../test/support/cluster/redis-cluster.ts'
+import type { Node } from '../../test/support/cluster/redis-cluster.ts'
+import { eventually } from '../../test/support/cluster/redis-bus-node.ts'
+import { hasRedis } from '../../test/support/redis/redis.ts'
 import { carbons } from '../carbons/index.ts'
 import { archive } from './index.ts'
 

@@ -9,7 +9,7 @@ import type { Account, AccountData, ExtensionHost, Message, Stored } from '../..
 import { Archive } from './archive.ts'
 import { drafter } from './draft.ts'
 import { retentionOf, roomRetentionOf, schema, searchable } from './options.ts'
-import { outliveNodes } from './outlive.ts'
+import { outliveNodes } from './replicate.ts'
 import { keepPreferences } from './preferences.ts'
 import { answerQueries } from './query.ts'
 import { Recovery } from './recovery.ts'

@@ -1,7 +1,7 @@
 /** Pages of an archive (XEP-0313 §4, XEP-0059), against a plain array. */
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { testDatabase } from '../../src/testing/database.ts'
+import { testDatabase } from '../../test/support/run/database.ts'
 import type { PostgresDatabase } from '../../src/storage/postgres.ts'
 import { countMessages, narrowToTimes, readEnds, readPage, readRange } from './pages.ts'
 import type { Filter, Page, Range } from './pages.ts'

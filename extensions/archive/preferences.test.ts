@@ -1,8 +1,8 @@
 /** XEP-0441: Message Archive Management Preferences. */
 import { expect, test } from 'vitest'
-import { subscribes } from '../../src/testing/online.ts'
-import { world } from '../../src/testing/world.ts'
-import type { Client, World } from '../../src/testing/world.ts'
+import { subscribes } from '../../test/support/world/online.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { Client, World } from '../../test/support/world/world.ts'
 import { archive } from './index.ts'
 
 const NS = 'urn:xmpp:mam:2'

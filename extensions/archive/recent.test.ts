@@ -1,6 +1,6 @@
 /** How far back an archive recognises what comes again. */
 import { expect, onTestFinished, test } from 'vitest'
-import { testDatabase } from '../../src/testing/database.ts'
+import { testDatabase } from '../../test/support/run/database.ts'
 import { Archive } from './archive.ts'
 import { append, BUSY_MS, EMPTY, loadTails, RECENT_MESSAGES } from './store.ts'
 

@@ -1,6 +1,6 @@
 /** What is removed from archives, and what remains (XEP-0313 §3.2). */
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
-import { testDatabase } from '../../src/testing/database.ts'
+import { testDatabase } from '../../test/support/run/database.ts'
 import type { PostgresDatabase } from '../../src/storage/postgres.ts'
 import { readRange } from './pages.ts'
 import { removeOld } from './retention.ts'

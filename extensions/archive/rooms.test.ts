@@ -1,9 +1,9 @@
 /** XEP-0313 §6.1.2: the archives of rooms. */
 import { describe, expect, test } from 'vitest'
 import { extension } from '../../src/extension/api.ts'
-import { changes, COVEN, configures, enters, hears, inside, owner, parseStanza, says } from '../../src/testing/rooms.ts'
-import { world, worldWith } from '../../src/testing/world.ts'
-import type { Client, World } from '../../src/testing/world.ts'
+import { changes, COVEN, configures, enters, hears, inside, owner, parseStanza, says } from '../../test/support/world/rooms.ts'
+import { world, worldWith } from '../../test/support/world/world.ts'
+import type { Client, World } from '../../test/support/world/world.ts'
 import { Jid } from '../../src/xmpp/jid.ts'
 import type { Element } from '../../src/xml/element.ts'
 import { chatMarkers } from '../chat-markers/index.ts'

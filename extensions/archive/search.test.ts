@@ -1,9 +1,9 @@
 /** XEP-0431: Full Text Search in MAM. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { PostgresDatabase } from '../../src/storage/postgres.ts'
-import { testDatabase } from '../../src/testing/database.ts'
-import { world } from '../../src/testing/world.ts'
-import type { Client } from '../../src/testing/world.ts'
+import { testDatabase } from '../../test/support/run/database.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { Client } from '../../test/support/world/world.ts'
 import { archive } from './index.ts'
 import { provideIndex } from './search.ts'
 

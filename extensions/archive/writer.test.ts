@@ -1,7 +1,7 @@
 /** What becomes of messages when the database is away, slow, or answers nobody. */
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { testDatabase } from '../../src/testing/database.ts'
+import { testDatabase } from '../../test/support/run/database.ts'
 import type { Database, Stored } from '../../src/extension/api.ts'
 import type { PostgresDatabase } from '../../src/storage/postgres.ts'
 import { Archive } from './archive.ts'

@@ -1,9 +1,9 @@
 /** XEP-0191: Blocking Command, line by line. */
 import { describe, expect, test } from 'vitest'
 import { NS_STANZA_ERRORS } from '../../src/xmpp/ns.ts'
-import { online, subscribes } from '../../src/testing/online.ts'
-import type { Client, World } from '../../src/testing/world.ts'
-import { world } from '../../src/testing/world.ts'
+import { online, subscribes } from '../../test/support/world/online.ts'
+import type { Client, World } from '../../test/support/world/world.ts'
+import { world } from '../../test/support/world/world.ts'
 import { blocking } from './index.ts'
 
 const NS = 'urn:xmpp:blocking'

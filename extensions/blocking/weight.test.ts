@@ -1,8 +1,8 @@
 /** XEP-0191: what a block list costs, however long it is and however many devices follow it. */
 import { expect, test } from 'vitest'
-import { areCopies, manyDevices } from '../../src/testing/many-devices.ts'
-import { world } from '../../src/testing/world.ts'
-import type { Client } from '../../src/testing/world.ts'
+import { areCopies, manyDevices } from '../../test/support/world/many-devices.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { Client } from '../../test/support/world/world.ts'
 import { blocking } from './index.ts'
 
 const NS = 'urn:xmpp:blocking'

@@ -1,6 +1,6 @@
 /** XEP-0333: Displayed Markers. */
 import { expect, test } from 'vitest'
-import { worthOf } from '../../src/testing/worth.ts'
+import { worthOf } from '../../test/support/world/worth.ts'
 import { archive } from '../archive/index.ts'
 import { carbons } from '../carbons/index.ts'
 import { chatMarkers } from './index.ts'

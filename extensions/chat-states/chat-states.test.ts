@@ -1,7 +1,7 @@
 /** XEP-0085: Chat State Notifications. */
 import { expect, test } from 'vitest'
-import { worthOf } from '../../src/testing/worth.ts'
-import { world } from '../../src/testing/world.ts'
+import { worthOf } from '../../test/support/world/worth.ts'
+import { world } from '../../test/support/world/world.ts'
 import { archive } from '../archive/index.ts'
 import { carbons } from '../carbons/index.ts'
 import { chatStates } from './index.ts'

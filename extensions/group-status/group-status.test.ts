@@ -1,8 +1,8 @@
 /** How many members have got a message, and seen it: see docs/groups.md. */
 import { expect, test } from 'vitest'
-import { changes, COVEN, enters, hears, owner, parseStanza, says } from '../../src/testing/rooms.ts'
-import { world } from '../../src/testing/world.ts'
-import type { Client, Extensions } from '../../src/testing/world.ts'
+import { changes, COVEN, enters, hears, owner, parseStanza, says } from '../../test/support/world/rooms.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { Client, Extensions } from '../../test/support/world/world.ts'
 import { archive } from '../archive/index.ts'
 import { chatMarkers } from '../chat-markers/index.ts'
 import { receipts } from '../receipts/index.ts'

@@ -1,8 +1,8 @@
 /** XEP-0317: Hats. */
 import { expect, test } from 'vitest'
-import { changes, configures, COVEN, enters, inside, owner, parseStanza } from '../../src/testing/rooms.ts'
-import { world } from '../../src/testing/world.ts'
-import type { Client } from '../../src/testing/world.ts'
+import { changes, configures, COVEN, enters, inside, owner, parseStanza } from '../../test/support/world/rooms.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { Client } from '../../test/support/world/world.ts'
 import { escapeText } from '../../src/xml/write.ts'
 import { hats } from './index.ts'
 

@@ -4,8 +4,8 @@
  */
 import { el, extension, form, Jid, JidError, message, StanzaError, table } from '../../src/extension/api.ts'
 import type { Child, ExtensionHost, Room, RoomData } from '../../src/extension/api.ts'
-import { Wardrobe } from './wardrobe.ts'
-import type { Hat } from './wardrobe.ts'
+import { Wardrobe } from './hat-store.ts'
+import type { Hat } from './hat-store.ts'
 
 const NS = 'urn:xmpp:hats:0'
 const COMMANDS = 'urn:xmpp:hats:commands'

@@ -1,9 +1,9 @@
 /** Members of a group who are not in it: see docs/groups.md. */
 import { setTimeout } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { changes, comesOnce, COVEN, configures, enters, hears as hearsNow, leaves, owner, says } from '../../src/testing/rooms.ts'
-import { settled, world } from '../../src/testing/world.ts'
-import type { Client, World } from '../../src/testing/world.ts'
+import { changes, comesOnce, COVEN, configures, enters, hears as hearsNow, leaves, owner, says } from '../../test/support/world/rooms.ts'
+import { settled, world } from '../../test/support/world/world.ts'
+import type { Client, World } from '../../test/support/world/world.ts'
 import { archive } from '../archive/index.ts'
 import { blocking } from '../blocking/index.ts'
 import { chatMarkers } from '../chat-markers/index.ts'

@@ -1,7 +1,7 @@
 /** What a large group costs where few of its members are online: nothing but those. */
 import { pino } from 'pino'
 import { beforeAll, afterAll, beforeEach, expect, test } from 'vitest'
-import { testDatabase } from '../../src/testing/database.ts'
+import { testDatabase } from '../../test/support/run/database.ts'
 import type { PostgresDatabase } from '../../src/storage/postgres.ts'
 import { Jid } from '../../src/xmpp/jid.ts'
 import type { Database } from '../../src/extension/api.ts'

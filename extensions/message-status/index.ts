@@ -4,7 +4,7 @@
  */
 import { el, extension, Jid, JidError, StanzaError } from '../../src/extension/api.ts'
 import type { Account, ExtensionHost, Message, Session, Stanza } from '../../src/extension/api.ts'
-import { Heard } from './news.ts'
+import { Heard } from './status-buffer.ts'
 import { readStatus, removeStatus, saveNews } from './store.ts'
 
 const NS = 'urn:heliograph:status:0'

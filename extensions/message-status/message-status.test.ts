@@ -1,8 +1,8 @@
 /** What became of one's messages: XEP-0184, XEP-0333, docs/status.md. */
 import { expect, test } from 'vitest'
-import { online } from '../../src/testing/online.ts'
-import { world } from '../../src/testing/world.ts'
-import type { Client, World } from '../../src/testing/world.ts'
+import { online } from '../../test/support/world/online.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { Client, World } from '../../test/support/world/world.ts'
 import { archive } from '../archive/index.ts'
 import { chatMarkers } from '../chat-markers/index.ts'
 import { offline } from '../offline/index.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Heard } from './news.ts'
+import { Heard } from './status-buffer.ts'
 
 test('an id that no client would make up takes no memory while the database is away', () => {
   const heard = new Heard()

@@ -1,8 +1,8 @@
 /** XEP-0425: Moderated Message Retraction. */
 import { expect, test } from 'vitest'
-import { changes, COVEN, enters, hears, inside, owner, parseStanza, says } from '../../src/testing/rooms.ts'
-import { world } from '../../src/testing/world.ts'
-import type { Client } from '../../src/testing/world.ts'
+import { changes, COVEN, enters, hears, inside, owner, parseStanza, says } from '../../test/support/world/rooms.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { Client } from '../../test/support/world/world.ts'
 import { archive } from '../archive/index.ts'
 import { occupantId } from '../occupant-id/index.ts'
 import { retraction } from '../retraction/index.ts'

@@ -1,7 +1,7 @@
 /** XEP-0421: Occupant identifiers for semi-anonymous MUCs. */
 import { expect, test } from 'vitest'
-import { COVEN, enters, inside, leaves, owner, says } from '../../src/testing/rooms.ts'
-import { world } from '../../src/testing/world.ts'
+import { COVEN, enters, inside, leaves, owner, says } from '../../test/support/world/rooms.ts'
+import { world } from '../../test/support/world/world.ts'
 import { occupantId } from './index.ts'
 
 const HAG = 'hag66@localhost/pda'

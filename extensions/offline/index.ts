@@ -6,7 +6,7 @@
 import { z } from 'zod'
 import { extension } from '../../src/extension/api.ts'
 import { Deliveries } from './deliveries.ts'
-import { outliveNodes } from './outlive.ts'
+import { outliveNodes } from './replicate.ts'
 import { isCopy, isOwn } from './own.ts'
 
 const NS_ARCHIVE = 'urn:xmpp:mam:2'

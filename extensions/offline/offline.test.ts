@@ -1,9 +1,9 @@
 /** XEP-0160: Best Practices for Handling Offline Messages. */
 import { describe, expect, test } from 'vitest'
-import { numbered } from '../../src/testing/archive-numbers.ts'
-import { online } from '../../src/testing/online.ts'
-import { world } from '../../src/testing/world.ts'
-import type { Client, World } from '../../src/testing/world.ts'
+import { numbered } from '../../test/support/world/archive-numbers.ts'
+import { online } from '../../test/support/world/online.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { Client, World } from '../../test/support/world/world.ts'
 import { archive } from '../archive/index.ts'
 import { carbons } from '../carbons/index.ts'
 import { chatStates } from '../chat-states/index.ts'

@@ -1,9 +1,9 @@
 /** XEP-0160 §3: messages without a body are kept for who is away as others are, and nothing is lost in silence. */
 import { describe, expect, test } from 'vitest'
-import { online } from '../../src/testing/online.ts'
-import { configures, COVEN, owner } from '../../src/testing/rooms.ts'
-import { world } from '../../src/testing/world.ts'
-import type { Client, World } from '../../src/testing/world.ts'
+import { online } from '../../test/support/world/online.ts'
+import { configures, COVEN, owner } from '../../test/support/world/rooms.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { Client, World } from '../../test/support/world/world.ts'
 import { archive } from '../archive/index.ts'
 import { chatStates } from '../chat-states/index.ts'
 import { receipts } from '../receipts/index.ts'

@@ -1,7 +1,7 @@
 /** XEP-0199: XMPP Ping. */
 import { expect, test } from 'vitest'
-import { online, subscribes } from '../../src/testing/online.ts'
-import { world } from '../../src/testing/world.ts'
+import { online, subscribes } from '../../test/support/world/online.ts'
+import { world } from '../../test/support/world/world.ts'
 import { ping } from './index.ts'
 
 const PING = "<ping xmlns='urn:xmpp:ping'/>"

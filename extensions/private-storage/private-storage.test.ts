@@ -1,7 +1,7 @@
 /** XEP-0049: Private XML Storage. */
 import { describe, expect, test } from 'vitest'
-import type { Client } from '../../src/testing/world.ts'
-import { world } from '../../src/testing/world.ts'
+import type { Client } from '../../test/support/world/world.ts'
+import { world } from '../../test/support/world/world.ts'
 import type { Element } from '../../src/xml/element.ts'
 import { privateStorage } from './index.ts'
 

@@ -1,6 +1,6 @@
 /** XEP-0184: Message Delivery Receipts. */
 import { expect, test } from 'vitest'
-import { worthOf } from '../../src/testing/worth.ts'
+import { worthOf } from '../../test/support/world/worth.ts'
 import { archive } from '../archive/index.ts'
 import { carbons } from '../carbons/index.ts'
 import { receipts } from './index.ts'

@@ -1,8 +1,8 @@
 /** Many retractions of one author, and the few of others. */
 import { expect, test } from 'vitest'
-import { online } from '../../src/testing/online.ts'
-import { world } from '../../src/testing/world.ts'
-import type { Client, World } from '../../src/testing/world.ts'
+import { online } from '../../test/support/world/online.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { Client, World } from '../../test/support/world/world.ts'
 import { archive } from '../archive/index.ts'
 import { retraction } from './index.ts'
 

@@ -1,8 +1,8 @@
 /** XEP-0424: Message Retraction. */
 import { describe, expect, test } from 'vitest'
-import { online } from '../../src/testing/online.ts'
-import { world } from '../../src/testing/world.ts'
-import type { World } from '../../src/testing/world.ts'
+import { online } from '../../test/support/world/online.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { World } from '../../test/support/world/world.ts'
 import { Jid } from '../../src/xmpp/jid.ts'
 import { archive } from '../archive/index.ts'
 import { correction } from '../correction/index.ts'

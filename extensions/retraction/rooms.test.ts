@@ -1,8 +1,8 @@
 /** XEP-0424: Message Retraction, in rooms. */
 import { expect, test } from 'vitest'
-import { COVEN, enters, hears, inside, owner, parseStanza, says } from '../../src/testing/rooms.ts'
-import { world } from '../../src/testing/world.ts'
-import type { Client, World } from '../../src/testing/world.ts'
+import { COVEN, enters, hears, inside, owner, parseStanza, says } from '../../test/support/world/rooms.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { Client, World } from '../../test/support/world/world.ts'
 import { el } from '../../src/xml/element.ts'
 import { Jid } from '../../src/xmpp/jid.ts'
 import { message } from '../../src/xmpp/stanza.ts'

@@ -1,8 +1,8 @@
 /** XEP-0486: MUC Avatars. */
 import { expect, test } from 'vitest'
-import { changes, COVEN, enters, hears, inside, owner } from '../../src/testing/rooms.ts'
-import { world } from '../../src/testing/world.ts'
-import type { Client } from '../../src/testing/world.ts'
+import { changes, COVEN, enters, hears, inside, owner } from '../../test/support/world/rooms.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { Client } from '../../test/support/world/world.ts'
 import { roomAvatar } from './index.ts'
 
 const HAG = 'hag66@localhost/pda'

@@ -1,7 +1,7 @@
 /** XEP-0500: MUC Slow Mode. */
 import { describe, expect, test, vi } from 'vitest'
-import { changes, configures, COVEN, hears, inside, owner, says } from '../../src/testing/rooms.ts'
-import { world } from '../../src/testing/world.ts'
+import { changes, configures, COVEN, hears, inside, owner, says } from '../../test/support/world/rooms.ts'
+import { world } from '../../test/support/world/world.ts'
 import type { Element } from '../../src/xml/element.ts'
 import { archive } from '../archive/index.ts'
 import { slowMode } from './index.ts'

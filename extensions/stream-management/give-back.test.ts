@@ -1,10 +1,10 @@
 /** XEP-0198 §4: what becomes of that which was never acknowledged. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { numbered } from '../../src/testing/archive-numbers.ts'
-import { online, subscribes } from '../../src/testing/online.ts'
-import { world } from '../../src/testing/world.ts'
-import type { Client } from '../../src/testing/world.ts'
-import { ack, enables, keeper, PATIENCE_MS } from './client-side.ts'
+import { numbered } from '../../test/support/world/archive-numbers.ts'
+import { online, subscribes } from '../../test/support/world/online.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { Client } from '../../test/support/world/world.ts'
+import { ack, enables, keeper, PATIENCE_MS } from '../../test/support/wire/stream-management.ts'
 import { chatStates } from '../chat-states/index.ts'
 import { streamManagement } from './index.ts'
 

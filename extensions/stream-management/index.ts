@@ -7,7 +7,7 @@ import { el, extension, inBackground, StreamError } from '../../src/extension/ap
 import type { Element, ExtensionHost, Session } from '../../src/extension/api.ts'
 import { parseCount } from './ack-queue.ts'
 import { giveBack } from './give-back.ts'
-import { outliveNodes } from './outlive.ts'
+import { outliveNodes } from './replicate.ts'
 import { Kept } from './kept.ts'
 import { agree, ManagedSession, NS } from './managed-session.ts'
 import type { Options, Surroundings } from './managed-session.ts'

@@ -1,11 +1,11 @@
 /** What sessions that wait for their clients may keep, and which of them end where that is too much. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Jid, message } from '../../src/extension/api.ts'
-import { online } from '../../src/testing/online.ts'
-import { settled, world } from '../../src/testing/world.ts'
-import type { Client, World } from '../../src/testing/world.ts'
+import { online } from '../../test/support/world/online.ts'
+import { settled, world } from '../../test/support/world/world.ts'
+import type { Client, World } from '../../test/support/world/world.ts'
 import { AckQueue } from './ack-queue.ts'
-import { enables, resume } from './client-side.ts'
+import { enables, resume } from '../../test/support/wire/stream-management.ts'
 import { streamManagement } from './index.ts'
 
 beforeEach(() => { vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] }) })

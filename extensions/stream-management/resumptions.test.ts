@@ -1,9 +1,9 @@
 /** XEP-0198 §5: sessions that go on, and those that do not. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { online, subscribes } from '../../src/testing/online.ts'
-import { world } from '../../src/testing/world.ts'
-import type { Client } from '../../src/testing/world.ts'
-import { ack, enables, NS, PATIENCE_MS, PING, REQUEST, resume, slowKeeper } from './client-side.ts'
+import { online, subscribes } from '../../test/support/world/online.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { Client } from '../../test/support/world/world.ts'
+import { ack, enables, NS, PATIENCE_MS, PING, REQUEST, resume, slowKeeper } from '../../test/support/wire/stream-management.ts'
 import { streamManagement } from './index.ts'
 
 beforeEach(() => { vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] }) })

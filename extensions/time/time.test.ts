@@ -1,6 +1,6 @@
 /** XEP-0202: Entity Time. */
 import { expect, test } from 'vitest'
-import { world } from '../../src/testing/world.ts'
+import { world } from '../../test/support/world/world.ts'
 import { offset, time } from './index.ts'
 
 const NS = 'urn:xmpp:time'

@@ -1,8 +1,8 @@
 /** XEP-0307: Unique Room Names for Multi-User Chat. */
 import { expect, test } from 'vitest'
-import { hears, enters } from '../../src/testing/rooms.ts'
-import { world } from '../../src/testing/world.ts'
-import type { Client } from '../../src/testing/world.ts'
+import { hears, enters } from '../../test/support/world/rooms.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { Client } from '../../test/support/world/world.ts'
 import { uniqueNames } from './index.ts'
 
 const SERVICE = 'conference.localhost'

@@ -1,6 +1,6 @@
 /** XEP-0054: vcard-temp. */
 import { describe, expect, test } from 'vitest'
-import { world } from '../../src/testing/world.ts'
+import { world } from '../../test/support/world/world.ts'
 import { vcard } from './index.ts'
 
 const NS = 'vcard-temp'

@@ -2,7 +2,7 @@
 import { type } from 'node:os'
 import { expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
-import { world } from '../../src/testing/world.ts'
+import { world } from '../../test/support/world/world.ts'
 import { version } from './index.ts'
 
 const NS = 'jabber:iq:version'

@@ -1,8 +1,8 @@
 /** RFC 6121 §8.5 and RFC 6120 §10: what reaches an account, in which order, and what does not. */
 import { describe, expect, test } from 'vitest'
-import { online, subscribes } from '../testing/online.ts'
-import type { World } from '../testing/world.ts'
-import { world } from '../testing/world.ts'
+import { online, subscribes } from '../../test/support/world/online.ts'
+import type { World } from '../../test/support/world/world.ts'
+import { world } from '../../test/support/world/world.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { deriveCredentials } from './credentials.ts'
 

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest'
 import { blocking } from '../../extensions/blocking/index.ts'
 import { privateStorage } from '../../extensions/private-storage/index.ts'
 import { vcard } from '../../extensions/vcard/index.ts'
-import { online, rosterOf, subscribes } from '../testing/online.ts'
-import { world } from '../testing/world.ts'
+import { online, rosterOf, subscribes } from '../../test/support/world/online.ts'
+import { world } from '../../test/support/world/world.ts'
 
 const GUEST = 'guest@localhost/booth'
 

@@ -1,10 +1,10 @@
 /** A name that was another account's before: nothing that began with that account goes on with the next. */
 import { expect, test } from 'vitest'
 import { streamManagement } from '../../extensions/stream-management/index.ts'
-import { online, rosterOf, subscribes } from '../testing/online.ts'
-import { redisNodes } from '../testing/redis-nodes.ts'
-import type { Node } from '../testing/redis-nodes.ts'
-import { PASSWORD } from '../testing/wire-client.ts'
+import { online, rosterOf, subscribes } from '../../test/support/world/online.ts'
+import { redisNodes } from '../../test/support/cluster/redis-cluster.ts'
+import type { Node } from '../../test/support/cluster/redis-cluster.ts'
+import { PASSWORD } from '../../test/support/wire/wire-client.ts'
 import { Jid } from '../xmpp/jid.ts'
 
 const JULIET = Jid.parse('juliet@localhost')

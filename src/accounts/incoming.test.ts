@@ -1,8 +1,8 @@
 /** What reaches an account while nobody can tell where its home is. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import type { PostgresDatabase } from '../storage/postgres.ts'
-import { testDatabase } from '../testing/database.ts'
-import { Nodes } from '../testing/nodes.ts'
+import { testDatabase } from '../../test/support/run/database.ts'
+import { Nodes } from '../../test/support/cluster/loopback-cluster.ts'
 import { el } from '../xml/element.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'

@@ -16,7 +16,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
 import type { Iq, Message, Stanza } from '../xmpp/stanza.ts'
-import type { WorthTable } from '../xmpp/worth.ts'
+import type { WorthTable } from '../xmpp/message-policy.ts'
 import type { Accounts } from './accounts.ts'
 import { chooseRecipients } from './delivery.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { PostgresDatabase } from '../storage/postgres.ts'
-import { testDatabase } from '../testing/database.ts'
+import { testDatabase } from '../../test/support/run/database.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { accountCommands } from './account-commands.ts'
 import { deriveCredentials, verifyPassword } from './credentials.ts'

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { testSchema } from '../testing/database.ts'
+import { testSchema } from '../../test/support/run/database.ts'
 
 const ENTRY = join(import.meta.dirname, '../../heliograph.mjs')
 const folder = mkdtempSync(join(tmpdir(), 'heliograph-cli-'))

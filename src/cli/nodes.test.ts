@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
-import { testSchema } from '../testing/database.ts'
-import { hasRedis, startRedis } from '../testing/redis.ts'
+import { testSchema } from '../../test/support/run/database.ts'
+import { hasRedis, startRedis } from '../../test/support/redis/redis.ts'
 
 const ENTRY = join(import.meta.dirname, '../../heliograph.mjs')
 

@@ -1,7 +1,7 @@
 /** The configuration as every command reads it: the file, the environment, and the options of all extensions. */
 import { extensions } from '../../extensions/index.ts'
-import { loadConfig } from '../config.ts'
-import type { Config } from '../config.ts'
+import { loadConfig } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 
 /** Throws a ConfigError. */
 export function readConfig (file: string): Config {

@@ -2,7 +2,7 @@
 import { AdminClient } from '../admin/admin-client.ts'
 import { remoteCommands } from '../admin/commands.ts'
 import type { ServerCommands } from '../admin/commands.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { AccountCommands } from '../extension/api.ts'
 import { openLog } from '../log.ts'
 
@@ -29,7 +29,7 @@ export async function withAccounts (config: Config, use: (accounts: AccountComma
 }
 
 async function withCore (config: Config, use: (accounts: AccountCommands) => Promise<void>): Promise<void> {
-  const { openCore } = await import('../open-core.ts')
+  const { openCore } = await import('../app/bootstrap.ts')
   await using open = await openCore(config, await openLog({ level: 'warn' }, process.stderr))
   await use(open.core.commands)
 }

@@ -2,10 +2,10 @@
  * `heliograph serve`: runs the server until a signal or a fault ends it. SIGTERM and SIGINT end it in good order, one
  * that follows after a while at once; SIGHUP reads config and certificates again.
  */
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { openLog } from '../log.ts'
 import type { Logger } from '../log.ts'
-import type { Server } from '../server.ts'
+import type { Server } from '../app/server.ts'
 import { inBackground } from '../util/background.ts'
 import { VERSION } from '../util/version.ts'
 import { CONFIG, readArguments } from './command.ts'
@@ -33,7 +33,7 @@ export const serve: Command = {
 }
 
 async function start (config: Config, log: Logger): Promise<Server | undefined> {
-  const { createServer } = await import('../server.ts')
+  const { createServer } = await import('../app/server.ts')
   let server: Server | undefined
   try {
     server = await createServer(config, log)

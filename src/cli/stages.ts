@@ -8,7 +8,7 @@ export const stages: Command = {
   summary: 'prints the extensions in each stage, in their order',
   async run (args) {
     const { values } = readArguments(args, CONFIG)
-    const { describeStages } = await import('../server.ts')
+    const { describeStages } = await import('../app/server.ts')
     process.stdout.write(await describeStages(readConfig(values.config)))
     return 0
   },

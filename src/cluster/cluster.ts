@@ -2,15 +2,15 @@
 import type { Logger } from '../log.ts'
 import type { Others } from '../session/homes.ts'
 import type { Database } from '../storage/database.ts'
-import { Membership } from './membership.ts'
-import type { MembershipOptions } from './membership.ts'
-import { RedisRecords } from './records.ts'
-import { RedisRoomRecords } from './room-records.ts'
-import { RedisBus } from './redis-bus.ts'
-import { RedisHomes } from './redis-homes.ts'
+import { Membership } from './membership/membership.ts'
+import type { MembershipOptions } from './membership/membership.ts'
+import { RedisRecords } from './state/session-records.ts'
+import { RedisRoomRecords } from './state/room-records.ts'
+import { RedisBus } from './bus/redis-bus.ts'
+import { RedisHomes } from './ownership/redis-homes.ts'
 import { openRedis } from './redis.ts'
 import type { RedisConnections } from './redis.ts'
-import { databaseWitness } from './witness.ts'
+import { databaseWitness } from './membership/outage-check.ts'
 
 export interface Cluster {
   readonly redis: RedisConnections

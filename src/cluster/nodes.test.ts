@@ -4,9 +4,9 @@ import { archive } from '../../extensions/archive/index.ts'
 import { carbons } from '../../extensions/carbons/index.ts'
 import { offline } from '../../extensions/offline/index.ts'
 import { streamManagement } from '../../extensions/stream-management/index.ts'
-import { redisNodes } from '../testing/redis-nodes.ts'
-import type { Node } from '../testing/redis-nodes.ts'
-import type { Client } from '../testing/world.ts'
+import { redisNodes } from '../../test/support/cluster/redis-cluster.ts'
+import type { Node } from '../../test/support/cluster/redis-cluster.ts'
+import type { Client } from '../../test/support/world/world.ts'
 
 const EXTENSIONS = [archive, offline, carbons, streamManagement] as const
 const SM = 'urn:xmpp:sm:3'

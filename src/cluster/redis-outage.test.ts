@@ -1,10 +1,10 @@
 /** What the bus makes of a Redis that goes away: it is whole afterwards, or both sides know that it is not. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { hasRedis, startRedis } from '../testing/redis.ts'
-import type { TestRedis } from '../testing/redis.ts'
-import { eventually, killNode, redisNode } from '../testing/redis-node.ts'
-import type { RedisNode, RedisNodeOptions } from '../testing/redis-node.ts'
-import { NodeGone } from './bus.ts'
+import { hasRedis, startRedis } from '../../test/support/redis/redis.ts'
+import type { TestRedis } from '../../test/support/redis/redis.ts'
+import { eventually, killNode, redisNode } from '../../test/support/cluster/redis-bus-node.ts'
+import type { RedisNode, RedisNodeOptions } from '../../test/support/cluster/redis-bus-node.ts'
+import { NodeGone } from './bus/bus.ts'
 
 const ELEMENT = 'stream.element'
 const OUTAGE_MS = 700

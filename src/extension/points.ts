@@ -2,9 +2,9 @@
  * Where an extension may stand in a stanza's way, and what it may hear of besides. The types say what a stage may do:
  * what waits, what changes a stanza and what only looks on.
  */
-import type { Affiliation } from '../muc/affiliation.ts'
-import type { Occupant, OccupantSession } from '../muc/occupant.ts'
-import type { Room } from '../muc/room.ts'
+import type { Affiliation } from '../muc/room/affiliation.ts'
+import type { Occupant, OccupantSession } from '../muc/room/occupant.ts'
+import type { Room } from '../muc/room/room.ts'
 import type { Account } from '../session/account.ts'
 import type { Note } from '../session/homes.ts'
 import type { Session, SessionInfo } from '../session/session.ts'

@@ -1,6 +1,6 @@
 /** What an extension answers: requests to whom, from whom, and with what. */
-import type { Occupant } from '../muc/occupant.ts'
-import type { Room } from '../muc/room.ts'
+import type { Occupant } from '../muc/room/occupant.ts'
+import type { Room } from '../muc/room/room.ts'
 import type { Session } from '../session/session.ts'
 import type { Element } from '../xml/element.ts'
 import type { Written } from '../xml/written.ts'

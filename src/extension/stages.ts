@@ -4,8 +4,8 @@
  */
 import type { Logger } from '../log.ts'
 import type { Account } from '../session/account.ts'
-import type { Occupant, OccupantSession } from '../muc/occupant.ts'
-import type { Room } from '../muc/room.ts'
+import type { Occupant, OccupantSession } from '../muc/room/occupant.ts'
+import type { Room } from '../muc/room/room.ts'
 import type { Session, SessionInfo } from '../session/session.ts'
 import type { Element } from '../xml/element.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'

@@ -2,10 +2,10 @@
 import { expect, test } from 'vitest'
 import { archive } from '../../extensions/archive/index.ts'
 import { streamManagement } from '../../extensions/stream-management/index.ts'
-import { RedisNodes } from '../testing/redis-nodes.ts'
-import type { Node } from '../testing/redis-nodes.ts'
-import { heardUntil, PATIENCE, takesOver, threeNodes, witches } from '../testing/room-nodes.ts'
-import { configures, enters, leaves, says } from '../testing/rooms.ts'
+import { RedisNodes } from '../../test/support/cluster/redis-cluster.ts'
+import type { Node } from '../../test/support/cluster/redis-cluster.ts'
+import { heardUntil, PATIENCE, takesOver, threeNodes, witches } from '../../test/support/cluster/room-nodes.ts'
+import { configures, enters, leaves, says } from '../../test/support/world/rooms.ts'
 
 const PING = "<ping xmlns='urn:xmpp:ping'/>"
 

@@ -5,9 +5,9 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { expect, test } from 'vitest'
 import { archive } from '../../extensions/archive/index.ts'
-import { RedisNodes } from '../testing/redis-nodes.ts'
-import { configures, COVEN, enters, hears, says } from '../testing/rooms.ts'
-import type { Client } from '../testing/world.ts'
+import { RedisNodes } from '../../test/support/cluster/redis-cluster.ts'
+import { configures, COVEN, enters, hears, says } from '../../test/support/world/rooms.ts'
+import type { Client } from '../../test/support/world/world.ts'
 
 const SIZE = Number(process.env['ROOM_SIZE'] ?? 0)
 const DEVICES = 100

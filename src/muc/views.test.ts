@@ -2,11 +2,11 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Jid } from '../xmpp/jid.ts'
-import { deed, DEVICES, perform, truthOf, View } from '../testing/room-views.ts'
-import { configures, COVEN, enters } from '../testing/rooms.ts'
-import { world } from '../testing/world.ts'
-import type { Client, World } from '../testing/world.ts'
-import type { Room } from './room.ts'
+import { deed, DEVICES, perform, truthOf, View } from '../../test/support/world/room-views.ts'
+import { configures, COVEN, enters } from '../../test/support/world/rooms.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { Client, World } from '../../test/support/world/world.ts'
+import type { Room } from './room/room.ts'
 
 async function roomOf (server: World): Promise<Room> {
   return await server.core.rooms.room(Jid.parse(COVEN)) ?? expect.fail('no room')

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { binaryHeader, binaryHeaderFrom, textHeaderFrom } from '../testing/proxy-header.ts'
+import { binaryHeader, binaryHeaderFrom, textHeaderFrom } from '../../test/support/wire/proxy-header.ts'
 import { ProxyHeaderError, readProxyHeader } from './proxy-header.ts'
 
 const REST = Buffer.from("<?xml version='1.0'?>\r\n")

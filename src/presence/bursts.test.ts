@@ -1,7 +1,7 @@
 /** How much somebody is told because of one thing that he did, and how fast. */
 import { describe, expect, test } from 'vitest'
-import { online, subscribes } from '../testing/online.ts'
-import { settled, world } from '../testing/world.ts'
+import { online, subscribes } from '../../test/support/world/online.ts'
+import { settled, world } from '../../test/support/world/world.ts'
 
 const JULIET = 'juliet@localhost/balcony'
 

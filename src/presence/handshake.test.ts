@@ -1,8 +1,8 @@
 /** RFC 6121 §3: subscriptions between two users of one server, as the clients of both see them. */
 import { describe, expect, test } from 'vitest'
-import type { Client, World } from '../testing/world.ts'
-import { world } from '../testing/world.ts'
-import { online, rosterOf, subscribes } from '../testing/online.ts'
+import type { Client, World } from '../../test/support/world/world.ts'
+import { world } from '../../test/support/world/world.ts'
+import { online, rosterOf, subscribes } from '../../test/support/world/online.ts'
 
 interface Pair { readonly server: World, readonly romeo: Client, readonly juliet: Client }
 

@@ -1,8 +1,8 @@
 /** RFC 6121 §4: who sees whose presence, and when it ends. */
 import { describe, expect, test } from 'vitest'
-import { online, subscribes } from '../testing/online.ts'
-import type { Client, World } from '../testing/world.ts'
-import { world } from '../testing/world.ts'
+import { online, subscribes } from '../../test/support/world/online.ts'
+import type { Client, World } from '../../test/support/world/world.ts'
+import { world } from '../../test/support/world/world.ts'
 
 interface Friends { readonly server: World, readonly romeo: Client, readonly juliet: Client }
 

@@ -1,10 +1,10 @@
 /** Presence for many takes turns with everything else, and stays in its order (RFC 6121 §4). */
 import { expect, test } from 'vitest'
 import { extension } from '../extension/api.ts'
-import { manyDevices } from '../testing/many-devices.ts'
-import type { Device } from '../testing/many-devices.ts'
-import { online, subscribes } from '../testing/online.ts'
-import { settled, world } from '../testing/world.ts'
+import { manyDevices } from '../../test/support/world/many-devices.ts'
+import type { Device } from '../../test/support/world/many-devices.ts'
+import { online, subscribes } from '../../test/support/world/online.ts'
+import { settled, world } from '../../test/support/world/world.ts'
 import { presence } from '../xmpp/stanza.ts'
 
 const DEVICES = 30

@@ -1,8 +1,8 @@
 /** RFC 6121 §3.1.3: requests that come while nobody is there to answer, and answers that come then. */
 import { expect, test } from 'vitest'
-import { online, rosterOf, subscribes } from '../testing/online.ts'
-import type { World } from '../testing/world.ts'
-import { world } from '../testing/world.ts'
+import { online, rosterOf, subscribes } from '../../test/support/world/online.ts'
+import type { World } from '../../test/support/world/world.ts'
+import { world } from '../../test/support/world/world.ts'
 
 const JULIET = 'juliet@localhost/balcony'
 

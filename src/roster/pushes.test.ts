@@ -1,7 +1,7 @@
 /** RFC 6121 §2.1.6: roster pushes, when there are many whom they go to. */
 import { expect, test } from 'vitest'
-import { areCopies, manyDevices } from '../testing/many-devices.ts'
-import { world } from '../testing/world.ts'
+import { areCopies, manyDevices } from '../../test/support/world/many-devices.ts'
+import { world } from '../../test/support/world/world.ts'
 
 const NS = 'jabber:iq:roster'
 

@@ -1,8 +1,8 @@
 /** RFC 6121 §2.5: a contact is removed from the roster, and the subscriptions of both end. */
 import { expect, test } from 'vitest'
-import { online, rosterOf, subscribes } from '../testing/online.ts'
-import type { Client } from '../testing/world.ts'
-import { world } from '../testing/world.ts'
+import { online, rosterOf, subscribes } from '../../test/support/world/online.ts'
+import type { Client } from '../../test/support/world/world.ts'
+import { world } from '../../test/support/world/world.ts'
 
 async function pair (): Promise<readonly [Client, Client]> {
   const server = await world()

@@ -1,7 +1,7 @@
 /** RFC 6121 §2: the roster as its owner's clients see it. Subscriptions are in `presence/`. */
 import { describe, expect, test } from 'vitest'
-import type { Client } from '../testing/world.ts'
-import { world } from '../testing/world.ts'
+import type { Client } from '../../test/support/world/world.ts'
+import { world } from '../../test/support/world/world.ts'
 import type { Element } from '../xml/element.ts'
 import { NS_ROSTER } from '../xmpp/ns.ts'
 

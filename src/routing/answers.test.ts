@@ -1,7 +1,7 @@
 /** Large answers count against the rate of who asked for them (RFC 6120 §13.12). */
 import { expect, test } from 'vitest'
 import { vcard } from '../../extensions/vcard/index.ts'
-import { world } from '../testing/world.ts'
+import { world } from '../../test/support/world/world.ts'
 
 const GET = "<vCard xmlns='vcard-temp'/>"
 const CARD = `<vCard xmlns='vcard-temp'><NOTE>${'n'.repeat(200_000)}</NOTE></vCard>`

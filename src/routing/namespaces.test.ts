@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest'
 import { blocking } from '../../extensions/blocking/index.ts'
 import { vcard } from '../../extensions/vcard/index.ts'
-import { enters } from '../testing/rooms.ts'
-import { world } from '../testing/world.ts'
+import { enters } from '../../test/support/world/rooms.ts'
+import { world } from '../../test/support/world/world.ts'
 
 /** The tags that declare the default namespace which they have anyway, in a stanza as it stands on a stream. */
 function repeats (xml: string): readonly string[] {

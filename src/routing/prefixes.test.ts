@@ -1,7 +1,7 @@
 /** RFC 6120 §4.8.5: clients may give their content namespace a prefix; whom they write to never sees it. */
 import { expect, test } from 'vitest'
-import { online, subscribes } from '../testing/online.ts'
-import { world } from '../testing/world.ts'
+import { online, subscribes } from '../../test/support/world/online.ts'
+import { world } from '../../test/support/world/world.ts'
 
 const CLIENT = "xmlns:c='jabber:client'"
 

@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Extension } from '../extension/api.ts'
 import { el, extension, StanzaError } from '../extension/api.ts'
-import { online, subscribes } from '../testing/online.ts'
-import { world } from '../testing/world.ts'
+import { online, subscribes } from '../../test/support/world/online.ts'
+import { world } from '../../test/support/world/world.ts'
 
 const NS = 'urn:example:oracle'
 const QUESTION = `<question xmlns='${NS}'/>`

@@ -1,5 +1,5 @@
 /** An account in memory: a local user with the sessions that are bound here and the data that was loaded with it. */
-import { Commits } from '../util/commits.ts'
+import { Commits } from '../util/commit-queue.ts'
 import { NO_ARCHIVE } from '../xmpp/archive-ids.ts'
 import type { Life } from '../xmpp/archive-ids.ts'
 import type { Jid } from '../xmpp/jid.ts'

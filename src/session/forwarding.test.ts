@@ -1,7 +1,7 @@
 /** Stanzas for accounts at home elsewhere: each is dealt with once, in order, wherever the home turns out to be. */
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { NodeGone } from '../cluster/bus.ts'
+import { NodeGone } from '../cluster/bus/bus.ts'
 import type { Homes } from './homes.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'

@@ -13,7 +13,7 @@ import { startEmbedded, type EmbeddedPostgres } from './embedded.ts'
 import { openPostgres, type PostgresDatabase } from './postgres.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const SCRIPT = 'src/testing/run-embedded.ts'
+const SCRIPT = 'test/support/run/run-embedded.ts'
 const NOBODY = 65534
 const isRoot = process.getuid?.() === 0
 /** From a checkout under /root nobody else can start anything. */

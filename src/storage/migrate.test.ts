@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { testSchema } from '../testing/database.ts'
+import { testSchema } from '../../test/support/run/database.ts'
 import { migrate } from './migrate.ts'
 import { openPostgres, type PostgresDatabase } from './postgres.ts'
 

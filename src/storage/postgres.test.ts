@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, inject, test, vi } from 'vitest'
-import { testSchema } from '../testing/database.ts'
+import { testSchema } from '../../test/support/run/database.ts'
 import { openPostgres, type PostgresDatabase } from './postgres.ts'
 
 const OPTIONS = { poolSize: 2, log: pino({ level: 'silent' }) }

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { testSchema } from '../testing/database.ts'
+import { testSchema } from '../../test/support/run/database.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { openPostgres } from './postgres.ts'
 import type { PostgresDatabase } from './postgres.ts'

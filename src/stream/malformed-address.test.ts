@@ -1,9 +1,9 @@
 /** RFC 6120 §8.3.3.8: what is sent to no address is answered so that the client knows which of its stanzas it was. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { PostgresDatabase } from '../storage/postgres.ts'
-import { testDatabase } from '../testing/database.ts'
-import { Nodes } from '../testing/nodes.ts'
-import type { WireClient } from '../testing/wire-client.ts'
+import { testDatabase } from '../../test/support/run/database.ts'
+import { Nodes } from '../../test/support/cluster/loopback-cluster.ts'
+import type { WireClient } from '../../test/support/wire/wire-client.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { storedStanza } from '../xmpp/read-stanza.ts'

@@ -17,7 +17,7 @@ import { NS_CLIENT } from '../xmpp/ns.ts'
 import { stanzaOf } from '../xmpp/read-stanza.ts'
 import { errorReply, iq } from '../xmpp/stanza.ts'
 import type { Message, Stanza } from '../xmpp/stanza.ts'
-import type { NegotiatedStream, Seat } from './seat.ts'
+import type { NegotiatedStream, Seat } from './session-link.ts'
 import type { StreamTable } from './stream-table.ts'
 
 export interface ReaderParts {

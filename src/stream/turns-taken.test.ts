@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { extension } from '../extension/api.ts'
 import type { PostgresDatabase } from '../storage/postgres.ts'
-import { testDatabase } from '../testing/database.ts'
-import { Nodes } from '../testing/nodes.ts'
+import { testDatabase } from '../../test/support/run/database.ts'
+import { Nodes } from '../../test/support/cluster/loopback-cluster.ts'
 
 let db: PostgresDatabase
 

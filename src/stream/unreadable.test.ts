@@ -5,10 +5,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { streamManagement } from '../../extensions/stream-management/index.ts'
 import type { PostgresDatabase } from '../storage/postgres.ts'
-import { testDatabase } from '../testing/database.ts'
-import { Nodes } from '../testing/nodes.ts'
-import type { TestNode } from '../testing/nodes.ts'
-import type { WireClient } from '../testing/wire-client.ts'
+import { testDatabase } from '../../test/support/run/database.ts'
+import { Nodes } from '../../test/support/cluster/loopback-cluster.ts'
+import type { TestNode } from '../../test/support/cluster/loopback-cluster.ts'
+import type { WireClient } from '../../test/support/wire/wire-client.ts'
 
 const NS = 'urn:xmpp:sm:3'
 const ROOM_FOR_STANZAS = 262_144

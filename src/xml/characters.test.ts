@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { LIMITS } from '../testing/framing.ts'
+import { LIMITS } from '../../test/support/wire/framing.ts'
 import { parseFrame, XmlError } from './framer.ts'
 
 /** XML 1.0 §2.2, production 2, as it is written there. */

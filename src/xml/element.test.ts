@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { LIMITS } from '../testing/framing.ts'
+import { LIMITS } from '../../test/support/wire/framing.ts'
 import { attributesOf, el, type Element, parseChild, parseElement } from './element.ts'
 import { type Frame, parseFrame } from './framer.ts'
 

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 
-import { cuts, frameAll, HEADER } from '../testing/framing.ts'
+import { cuts, frameAll, HEADER } from '../../test/support/wire/framing.ts'
 
 const END = '</stream:stream>'
 

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { SaxesParser } from 'saxes'
 import { expect, test } from 'vitest'
 
-import { frameAll, LIMITS } from '../testing/framing.ts'
+import { frameAll, LIMITS } from '../../test/support/wire/framing.ts'
 import { type Element, parseChild, parseElement } from './element.ts'
 import { type Frame, Framer } from './framer.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { frameAll, HEADER, LIMITS } from '../testing/framing.ts'
+import { frameAll, HEADER, LIMITS } from '../../test/support/wire/framing.ts'
 import { type Frame, Framer, type FramerLimits, parseFrame } from './framer.ts'
 
 const STREAM = 'http://etherx.jabber.org/streams'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { LIMITS } from '../testing/framing.ts'
+import { LIMITS } from '../../test/support/wire/framing.ts'
 import { parseFrame } from './framer.ts'
 
 test('a message is one element, with its namespace from itself', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
-import { LIMITS } from '../testing/framing.ts'
+import { LIMITS } from '../../test/support/wire/framing.ts'
 import { parseElement } from './element.ts'
 import { parseFrame } from './framer.ts'
 import { escapeAttribute, escapeText } from './write.ts'

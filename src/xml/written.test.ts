@@ -1,6 +1,6 @@
 /** What is kept as XML is sent as it is kept. */
 import { expect, test } from 'vitest'
-import { LIMITS } from '../testing/framing.ts'
+import { LIMITS } from '../../test/support/wire/framing.ts'
 import { el } from './element.ts'
 import { parseFrame } from './framer.ts'
 import { parseStored } from './stored.ts'

@@ -1,0 +1,94 @@
+/**
+ * Everything of a server but its sockets, opened in order on what a configuration names: the data folder, the database
+ * with its tables up to date, the core with its extensions. For a server, and for commands while none runs.
+ */
+import { extensions } from '../../extensions/index.ts'
+import type { Config } from '../config/config.ts'
+import { joinCluster } from '../cluster/cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { serveCluster } from './cluster-handlers.ts'
+import { createCore } from './core.ts'
+import type { Core, Loaded } from './core.ts'
+import type { Logger } from '../log.ts'
+import { contactForm } from '../routing/contact.ts'
+import { lockDataFolder } from '../storage/data-lock.ts'
+import type { Database } from '../storage/database.ts'
+import { startEmbedded } from '../storage/embedded.ts'
+import { explainFullDisk } from '../storage/full-disk.ts'
+import { migrate } from '../storage/migrate.ts'
+import { openPostgres } from '../storage/postgres.ts'
+import type { PostgresDatabase, PostgresOptions } from '../storage/postgres.ts'
+import { READING_CONNECTIONS, READING_MS } from '../storage/reading.ts'
+
+/**
+ * Connections to the database, for each kind of work its own: messages are kept, and users log in, whatever is read
+ * meanwhile because somebody asked. Messages are written by one at a time; the other is for when that one hangs.
+ */
+const MESSAGE_CONNECTIONS = 2
+const CONNECTIONS = 3
+
+/** Disposing of it closes in reverse order: extensions, database, the data folder's lock. */
+export interface OpenCore extends AsyncDisposable {
+  readonly core: Core
+  readonly db: Database
+  /** Where this is one node of many. */
+  readonly cluster: Cluster | undefined
+}
+
+/** Rejects with a sentence for the administrator when something can't be had, and leaves nothing open then. */
+export async function openCore (config: Config, log: Logger): Promise<OpenCore> {
+  try {
+    return await openAll(config, log)
+  } catch (error) { // whatever it is, it is thrown on
+    throw explainFullDisk(error, config.data)
+  }
+}
+
+async function openAll (config: Config, log: Logger): Promise<OpenCore> {
+  await using opening = new AsyncDisposableStack()
+  const data = opening.adopt(await lockDataFolder(config.data), folder => folder.release())
+  const embedded = config.database === 'embedded'
+    ? opening.adopt(await startEmbedded(data, log), postgres => postgres.stop())
+    : undefined
+  const url = embedded?.url ?? config.database
+  const open = async (options: Omit<PostgresOptions, 'log'>): Promise<PostgresDatabase> =>
+    opening.adopt(await connect(url, { ...options, log }), database => database.close())
+  const db = await open({ poolSize: CONNECTIONS })
+  await migrate(db)
+  const pools = {
+    messages: await open({ poolSize: MESSAGE_CONNECTIONS }),
+    reading: await open({ poolSize: READING_CONNECTIONS, statementMs: READING_MS }),
+  }
+  const cluster = config.sessions === 'memory'
+    ? undefined
+    : opening.adopt(await joinCluster(config.sessions, db, config.node, log), joined => joined.leave())
+  const core = opening.adopt(await createCore({
+    hosts: config.hosts, db, pools, log, cluster, extensions: loadedExtensions(config), known: extensions.map(one => one.name),
+    info: contactForm(config.contact), muc: config.muc, presenceBytes: config.limits.presenceBytes,
+    roster: { items: config.limits.rosterItems, bytes: config.limits.rosterBytes },
+  }), loaded => loaded.unload())
+  if (!cluster) await core.rooms.removeTemporary()
+  if (cluster) {
+    opening.defer(serveCluster(cluster, core, log))
+    cluster.bus.open()
+  }
+  const held = opening.move()
+  return { core, db, cluster, [Symbol.asyncDispose]: () => held.disposeAsync() }
+}
+
+async function connect (url: string, options: PostgresOptions): Promise<PostgresDatabase> {
+  try {
+    return await openPostgres(url, options)
+  } catch (error) { // the driver's: it doesn't say what it is about
+    throw new Error(`database: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
+}
+
+/** The extensions that are on, with their options. */
+export function loadedExtensions (config: Config): readonly Loaded[] {
+  return extensions.flatMap(extension => {
+    const options = config.extensions[extension.name]
+    if (options === false) return []
+    return [{ extension, options: extension.name === 'registration' ? config.registration : options }]
+  })
+}

@@ -1,0 +1,231 @@
+/**
+ * The server without its sockets: the parts that a stanza walks through, and the extensions that surround them. Built
+ * in one place, for the server and for tests alike.
+ */
+import { accountCommands } from '../accounts/account-commands.ts'
+import { Accounts } from '../accounts/accounts.ts'
+import { forgetDirected, forgettingAtNodes } from '../accounts/forgetting.ts'
+import { Incoming } from '../accounts/incoming.ts'
+import { liveAccounts } from '../accounts/live-accounts.ts'
+import { ServedHost } from '../accounts/served-host.ts'
+import { accountStore } from '../accounts/store.ts'
+import type { AccountStore } from '../accounts/store.ts'
+import type { AccountCommands, Extension, KeepWith } from '../extension/api.ts'
+import { inOrder } from '../extension/order.ts'
+import { StageTable } from '../extension/stages.ts'
+import { Host } from './extension-host.ts'
+import type { Logger } from '../log.ts'
+import type { MucLimits } from '../muc/limits.ts'
+import { roomsDomain } from '../muc/context.ts'
+import type { RoomAccounts } from '../muc/context.ts'
+import { Rooms } from '../muc/rooms.ts'
+import type { RoomsParts } from '../muc/rooms.ts'
+import type { OthersAnswer, Parts } from './parts.ts'
+import { Presences } from '../presence/presence.ts'
+import type { RosterLimits } from '../roster/limits.ts'
+import { registerRosterIq } from '../roster/roster-iq.ts'
+import { Rosters } from '../roster/roster.ts'
+import { rosterStore } from '../roster/store.ts'
+import { Commands } from '../routing/commands.ts'
+import { Disco } from '../routing/disco.ts'
+import { IqTable } from '../routing/iq-table.ts'
+import { Router } from '../routing/router.ts'
+import { Durables } from '../session/replicated-states.ts'
+import { EventTable } from '../session/events.ts'
+import type { Account } from '../session/account.ts'
+import type { Homes, Others, Records, RoomRecords, Snapshot } from '../session/homes.ts'
+import type { Session, SessionStream } from '../session/session.ts'
+import type { Database } from '../storage/database.ts'
+import { Reading } from '../storage/reading.ts'
+import { serverSecret } from '../storage/server-secret.ts'
+import { StreamTable } from '../stream/stream-table.ts'
+import type { Element } from '../xml/element.ts'
+import { NS_SESSION } from '../xmpp/ns.ts'
+import { ArchiveKeys } from '../xmpp/archive-ids.ts'
+import type { Life } from '../xmpp/archive-ids.ts'
+import { WorthTable } from '../xmpp/message-policy.ts'
+
+/** An extension that is on, with the options that its schema made. */
+export interface Loaded { readonly extension: Extension, readonly options: unknown }
+
+/** What the core needs of the other nodes. */
+export interface CoreCluster {
+  readonly homes: Homes
+  readonly records: Records & { start (describe: (account: Account) => Snapshot): void }
+  readonly roomRecords: RoomRecords
+  readonly others?: Others | undefined
+}
+
+export interface CoreOptions {
+  readonly hosts: readonly string[]
+  readonly db: Database
+  /** The same database, by connections that nothing else has to wait for; without them all share those of `db`. */
+  readonly pools?: { readonly messages: Database, readonly reading: Database } | undefined
+  readonly log: Logger
+  readonly extensions: readonly Loaded[]
+  /** The names of all extensions that there are, on or off: what one may come after. */
+  readonly known?: readonly string[]
+  /** Where this is one node of many. */
+  readonly cluster?: CoreCluster | undefined
+  /** What the configuration says about rooms. */
+  readonly muc?: MucLimits | undefined
+  /** What a presence stanza may weigh. */
+  readonly presenceBytes?: number | undefined
+  /** What one roster may hold. */
+  readonly roster?: RosterLimits | undefined
+  /** XEP-0128: what the server's disco#info shows besides. */
+  readonly info?: Element | undefined
+}
+
+export interface Core {
+  readonly stages: StageTable
+  readonly iqs: IqTable
+  readonly events: EventTable
+  readonly streams: StreamTable
+  readonly router: Router
+  readonly accounts: Accounts
+  readonly incoming: Incoming
+  readonly store: AccountStore
+  readonly commands: AccountCommands
+  readonly rooms: Rooms
+  /** A session's stream is gone: it waits for a resumption, where it may, or ends. */
+  lost (session: Session, stream: SessionStream, mayResume: boolean): void
+  /** Unloads the extensions, the last first. */
+  unload (): Promise<void>
+}
+
+export async function createCore (options: CoreOptions): Promise<Core> {
+  const { hosts, db, pools = { messages: db, reading: db }, log, cluster } = options
+  const stages = new StageTable(log)
+  const iqs = new IqTable(log)
+  const events = new EventTable(log)
+  const streams = new StreamTable()
+  const disco = new Disco()
+  const router = new Router(stages, iqs, log)
+  const store = accountStore(db)
+  const rosters = new Rosters(rosterStore(db), options.roster)
+  const worth = new WorthTable()
+  const durables = new Durables(stages, events)
+  const archiveKeys = new ArchiveKeys(() => serverSecret(db, 'archive-ids'))
+  const accounts = createAccounts(options, { stages, store, events, durables, archiveKeys })
+  cluster?.records.start(account => durables.snapshot(account))
+  const presences = new Presences(rosters, router, events, log, options.presenceBytes)
+  const incoming = new Incoming({
+    accounts, stages, router, presences, worth, archiveKeys, homes: cluster?.homes,
+    isTaken: (message, account) => events.isTaken(message, account),
+  })
+  const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
+  const rooms = createRooms(options, { router, stages, iqs, events, disco, archiveKeys, accounts: knownAccounts(accounts, store) })
+  const parts = {
+    rooms, worth, keepWith: new Map<string, KeepWith>(), commandTable: new Commands(disco), hosts, db, messageDb: pools.messages, reading: new Reading(pools.reading), archiveKeys, log, stages, iqs, events, streams,
+    disco, router, rosters, accounts, incoming, durables, records: cluster?.records, homes: cluster?.homes, others: cluster?.others,
+    answerers: new Map<string, OthersAnswer>(), commands,
+  }
+  const own = registerOwn(parts, presences, store.lifeOf, options.info)
+  serve(parts, presences)
+  const loaded = await load(options, extension => new Host(extension.name, parts))
+  return {
+    stages, iqs, events, streams, router, accounts, incoming, store, commands, rooms,
+    lost (session, stream, mayResume) {
+      if (session.stream !== stream) return // it goes on with another
+      session.detach()
+      if (!mayResume || !events.isKept(session)) accounts.end(session)
+    },
+    async unload () { for (const host of [...own, ...loaded].reverse()) await host.unload() },
+  }
+}
+
+function createAccounts (
+  { cluster, log, hosts }: CoreOptions,
+  { stages, store, events, durables, archiveKeys }: Pick<Parts, 'stages' | 'events' | 'durables' | 'archiveKeys'> & { readonly store: AccountStore },
+): Accounts {
+  return new Accounts({
+    log,
+    stages,
+    archiveKeys,
+    lifeOf: jid => store.lifeOf(jid),
+    ended: session => { events.ended(session) },
+    cluster: cluster && {
+      ...cluster,
+      leaving: account => events.leaving(account),
+      left: (account, sessions) => { events.left(account, sessions) },
+      restore: async (account, saved) => {
+        const goOn = await durables.restore(account, saved)
+        await forgetDirected(account, saved.savedAt ?? 0, hosts, store.lifeOf)
+        return goOn
+      },
+    },
+  })
+}
+
+function createRooms (
+  { db, log, hosts, muc: limits, cluster }: CoreOptions,
+  parts: Pick<RoomsParts, 'router' | 'stages' | 'iqs' | 'events' | 'disco' | 'accounts' | 'archiveKeys'>,
+): Rooms {
+  return new Rooms({ ...parts, db, log, hosts, limits, cluster })
+}
+
+/** What rooms ask about accounts. */
+function knownAccounts (accounts: Accounts, store: AccountStore): RoomAccounts {
+  return {
+    isThere: async jid => await accounts.locate(jid) !== undefined,
+    lasts: async jid => await store.find(jid) !== undefined,
+    lifeOf (jid) {
+      const account = accounts.peek(jid)
+      return account ? markOf(account.life) : store.lifeOf(jid).then(markOf)
+    },
+  }
+}
+
+/** Accounts that are older than such marks have none, so that what rooms called them stays. */
+function markOf (life: Life | undefined): string {
+  return !life || life.hadNumbers ? '' : life.madeAt
+}
+
+/** Each host is its accounts' and its rooms', accounts have presence and a roster, and other nodes' extensions an answer. */
+function serve (
+  { hosts, router, accounts, rosters, incoming, rooms, others, answerers, archiveKeys }: Parts, presences: Presences,
+): void {
+  others?.answer((from, extension, text, body) => answerers.get(extension)?.(from, text, body) ?? '')
+  router.setPresenceOutlet(presences)
+  accounts.setPresences(presences)
+  accounts.addData(rosters.slot)
+  const keys = { key: Symbol('archive keys'), load: () => archiveKeys.load() }
+  accounts.addData(keys)
+  rooms.addData(keys)
+  for (const host of hosts) {
+    router.serve(host, new ServedHost(router, incoming))
+    router.serve(roomsDomain(host), rooms)
+  }
+}
+
+/** What the core itself answers and says of the server and its rooms. */
+function registerOwn (
+  parts: Parts, presences: Presences, lifeOf: AccountStore['lifeOf'], info: Element | undefined,
+): readonly Host[] {
+  const { rooms, rosters, accounts, disco, commandTable } = parts
+  const core = new Host('core', parts)
+  registerRosterIq(core, rosters, (session, contact, before) => presences.dropSubscriptions(session, contact, before))
+  disco.register(core, (account, from) => from.bare.equals(account.jid) || rosters.isSubscriber(account, from))
+  commandTable.register(core)
+  core.streamFeature('before-auth', () => disco.caps())
+  core.streamFeature('after-auth', () => disco.caps())
+  core.iq({ type: 'set', to: ['own-account', 'server'], name: 'session', ns: NS_SESSION }, () => {})
+  if (info) core.info(info)
+  const muc = new Host('muc', parts)
+  rooms.register(muc, forgettingAtNodes(core, accounts, presences, lifeOf))
+  return [core, muc]
+}
+
+async function load (
+  { extensions, known = [] }: CoreOptions, hostFor: (extension: Extension) => Host,
+): Promise<readonly Host[]> {
+  const optionsOf = new Map(extensions.map(({ extension, options }) => [extension, options]))
+  const hosts: Host[] = []
+  for (const extension of inOrder([...optionsOf.keys()], known)) {
+    const host = hostFor(extension)
+    await extension.setup(host, optionsOf.get(extension))
+    hosts.push(host)
+  }
+  return hosts
+}

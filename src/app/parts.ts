@@ -1,0 +1,53 @@
+/** The parts of a server that its extensions reach, each through its host. */
+import type { Accounts } from '../accounts/accounts.ts'
+import type { Incoming } from '../accounts/incoming.ts'
+import type { AccountCommands, KeepWith } from '../extension/api.ts'
+import type { StageTable } from '../extension/stages.ts'
+import type { Logger } from '../log.ts'
+import type { Rooms } from '../muc/rooms.ts'
+import type { Commands } from '../routing/commands.ts'
+import type { Disco } from '../routing/disco.ts'
+import type { IqTable } from '../routing/iq-table.ts'
+import type { Router } from '../routing/router.ts'
+import type { Rosters } from '../roster/roster.ts'
+import type { Durables } from '../session/replicated-states.ts'
+import type { EventTable } from '../session/events.ts'
+import type { Homes, Others, Records } from '../session/homes.ts'
+import type { Database } from '../storage/database.ts'
+import type { Reading } from '../storage/reading.ts'
+import type { StreamTable } from '../stream/stream-table.ts'
+import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
+import type { WorthTable } from '../xmpp/message-policy.ts'
+
+/** What an extension answers the same extension on another node. */
+export type OthersAnswer = (from: string, text: string, body: Buffer) => string | Promise<string>
+
+export interface Parts {
+  readonly hosts: readonly string[]
+  readonly db: Database
+  readonly messageDb: Database
+  readonly reading: Reading
+  readonly archiveKeys: ArchiveKeys
+  readonly log: Logger
+  readonly stages: StageTable
+  readonly iqs: IqTable
+  readonly events: EventTable
+  readonly streams: StreamTable
+  readonly disco: Disco
+  readonly commandTable: Commands
+  readonly router: Router
+  readonly worth: WorthTable
+  readonly keepWith: Map<string, KeepWith>
+  readonly rosters: Rosters
+  readonly accounts: Accounts
+  readonly incoming: Incoming
+  readonly durables: Durables
+  readonly rooms: Rooms
+  /** Where this is one node of many. */
+  readonly records?: Records | undefined
+  readonly homes?: Homes | undefined
+  readonly others?: Others | undefined
+  /** By the extensions' names. */
+  readonly answerers: Map<string, OthersAnswer>
+  readonly commands: AccountCommands
+}

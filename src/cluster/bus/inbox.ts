@@ -1,0 +1,137 @@
+/**
+ * What other nodes tell this one: its mailbox in Redis, read in order. Of what comes again after Redis was away each
+ * entry is taken once; one that is missing is noticed.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from '../../log.ts'
+import { inBackground } from '../../util/background.ts'
+import { mailboxOf } from '../membership/heartbeat.ts'
+import type { NodeId } from './bus.ts'
+import { readEntry } from './packets.ts'
+import type { Entry } from './packets.ts'
+import { isRefusal, READ_WAIT_MS } from '../redis.ts'
+import type { RedisConnections } from '../redis.ts'
+
+const READ_COUNT = 100
+const UNTRIMMED_BYTES = 1_048_576
+const AGAIN_MS = 50
+const FIRST = '0-0'
+
+export interface InboxEvents {
+  /** Resolves when it is known that the mailbox still is this node's. */
+  certain (): Promise<void> | undefined
+  take (entry: Entry): void
+  /** Something is missing that this node had told before. */
+  hole (from: NodeId): void
+}
+
+type Read = readonly [id: Buffer, fields: readonly Buffer[]]
+
+export class Inbox {
+  readonly #redis: RedisConnections
+  readonly #log: Logger
+  readonly #events: InboxEvents
+  readonly #counters = new Map<NodeId, number>()
+  #mailbox: string | undefined
+  #last = FIRST
+  #trimmed = FIRST
+  #untrimmedBytes = 0
+  #lagMs = 0
+  #isRefused = false
+
+  constructor (redis: RedisConnections, log: Logger, events: InboxEvents) {
+    this.#redis = redis
+    this.#log = log
+    this.#events = events
+  }
+
+  /** Reads what that node, which is this one, is told, and nothing of what was read before. */
+  open (node: NodeId): void {
+    const isReading = this.#mailbox !== undefined
+    this.#mailbox = mailboxOf(node)
+    this.#counters.clear()
+    this.#last = this.#trimmed = FIRST
+    if (!isReading) inBackground(this.#log, 'reading what other nodes have sent', this.#read())
+  }
+
+  close (): void {
+    this.#mailbox = undefined
+  }
+
+  forget (node: NodeId): void {
+    this.#counters.delete(node)
+  }
+
+  /** Who has told anything. */
+  nodes (): Iterable<NodeId> {
+    return this.#counters.keys()
+  }
+
+  /** How long the last that was read had waited, by Redis's clock, which is `aheadMs` ahead of this machine's. */
+  lagMs (aheadMs: number): number {
+    return Math.max(0, this.#lagMs + aheadMs)
+  }
+
+  /** Lets Redis forget what has been read. */
+  trim (): void {
+    if (this.#mailbox === undefined || this.#trimmed === this.#last) return
+    this.#trimmed = this.#last
+    this.#untrimmedBytes = 0
+    this.#redis.commands.xtrim(this.#mailbox, 'MINID', this.#last).catch(() => {}) // Redis is gone: the next one does it
+  }
+
+  async #read (): Promise<void> {
+    while (this.#mailbox !== undefined) {
+      const mailbox = this.#mailbox
+      const entries = await this.#next(mailbox)
+      if (entries.length === 0) continue
+      // A node that was frozen may have been taken for dead, and what it was told is told to another.
+      await this.#events.certain()
+      if (this.#mailbox === mailbox) this.#take(entries)
+    }
+  }
+
+  async #next (mailbox: string): Promise<readonly Read[]> {
+    const { reader } = this.#redis
+    try {
+      const read = await reader.xreadBuffer('COUNT', READ_COUNT, 'BLOCK', READ_WAIT_MS, 'STREAMS', mailbox, this.#last)
+      this.#isRefused = false
+      return read?.[0]?.[1] ?? []
+    } catch (error) { // Redis is gone, or refuses
+      if (isRefusal(error) && !this.#isRefused) {
+        this.#isRefused = true
+        this.#log.error({ err: error }, 'Redis refuses to tell what other nodes have sent')
+      }
+      // A connection that is about to end still counts as ready.
+      if (reader.status === 'ready') await delay(AGAIN_MS)
+      else await new Promise<void>(resolve => { reader.once('ready', resolve) })
+      return []
+    }
+  }
+
+  #take (entries: readonly Read[]): void {
+    const now = Date.now()
+    for (const [id, fields] of entries) {
+      this.#last = id.toString('latin1')
+      const bytes = fields[1]
+      if (!bytes || bytes.length === 0) continue // it came with the mailbox
+      this.#lagMs = now - Number.parseInt(this.#last, 10)
+      this.#untrimmedBytes += bytes.length
+      try {
+        this.#takeOnce(readEntry(bytes))
+      } catch (error) { // a mistake, here or there, costs that entry
+        this.#log.error({ err: error }, 'what another node has sent could not be dealt with')
+      }
+    }
+    if (this.#untrimmedBytes > UNTRIMMED_BYTES) this.trim()
+  }
+
+  #takeOnce (entry: Entry): void {
+    const { from, counter } = entry
+    const before = this.#counters.get(from) ?? 0
+    if (counter <= before) return
+    this.#counters.set(from, counter)
+    if (counter > before + 1) this.#events.hole(from)
+    this.#events.take(entry)
+  }
+}

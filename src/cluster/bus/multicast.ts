@@ -1,0 +1,34 @@
+/** Copies of one stanza that go to the same node in a turn of the event loop: its bytes go once. */
+import { flushNext } from '../../net/flush.ts'
+import type { Flushable } from '../../net/flush.ts'
+import type { Stanza } from '../../xmpp/stanza.ts'
+
+export class Copies implements Flushable {
+  readonly #first: Stanza
+  readonly #to: string[] = []
+  readonly #ask: (to: readonly string[]) => Promise<{ readonly moved: readonly number[] }>
+  readonly #moved = Promise.withResolvers<ReadonlySet<number>>()
+  #isSent = false
+
+  constructor (first: Stanza, ask: (to: readonly string[]) => Promise<{ readonly moved: readonly number[] }>) {
+    this.#first = first
+    this.#ask = ask
+    flushNext(this)
+  }
+
+  isFor (stanza: Stanza): boolean {
+    return stanza.isCopyWith(this.#first)
+  }
+
+  async add ({ to }: Stanza): Promise<boolean> {
+    const place = this.#to.push(to?.toString() ?? '') - 1
+    return !(await this.#moved.promise).has(place)
+  }
+
+  /** Sends them: nothing else goes with these. */
+  flush (): void {
+    if (this.#isSent) return
+    this.#isSent = true
+    this.#moved.resolve(this.#ask(this.#to).then(({ moved }) => new Set(moved)))
+  }
+}

@@ -1,0 +1,251 @@
+/**
+ * The bus over Redis Streams: each node reads its mailbox, and writes those of the others (outbox.ts, inbox.ts). Here
+ * is what is asked and answered, and what becomes of it when a node is gone or something is missing.
+ */
+import type { Logger } from '../../log.ts'
+import { StanzaError } from '../../xmpp/errors.ts'
+import { NodeGone } from './bus.ts'
+import type { Bus, NodeId } from './bus.ts'
+import { Inbox } from './inbox.ts'
+import type { Membership } from '../membership/membership.ts'
+import { Outbox } from './outbox.ts'
+import { ANSWER, ASK, BROKEN, readPackets, REFUSAL, refusalOf, refusedWith, TELL } from './packets.ts'
+import type { Entry, PacketVisitor, Refusal } from './packets.ts'
+import type { Asks, Tells } from './protocol.ts'
+import type { RedisConnections } from '../redis.ts'
+
+const PATIENCE_MS = 10_000
+/** What nobody says again waits for as long as the other node lives: it arrives in order, or else that is known. */
+const PATIENT: ReadonlySet<keyof Asks> = new Set(['spread'])
+const SWEEP_MS = 1_000
+const QUEUE_BYTES = 67_108_864
+const MAX_ID = 0xffffffff
+
+export interface RedisBusOptions {
+  /** So long an answer is waited for, at least. */
+  readonly patienceMs?: number
+  /** So much may wait for Redis before what is asked is refused. */
+  readonly queueBytes?: number
+}
+
+interface Pending {
+  readonly node: NodeId
+  readonly until: number
+  readonly resolve: (answer: never) => void
+  readonly reject: (error: Error) => void
+}
+
+type Hearer = (from: NodeId, header: never, body: Buffer) => void
+type Answerer = (from: NodeId, header: never, body: Buffer) => object | Promise<object>
+
+/** Register handlers first, then open it: `membership` has joined by then. */
+export class RedisBus implements Bus {
+  readonly #membership: Membership
+  readonly #log: Logger
+  readonly #patienceMs: number
+  readonly #outbox: Outbox
+  readonly #inbox: Inbox
+  readonly #hearers = new Map<string, Hearer>()
+  readonly #answerers = new Map<string, Answerer>()
+  readonly #broken: ((node: NodeId) => void)[] = []
+  /** By the id of what was asked, the oldest first. */
+  readonly #pending = new Map<number, Pending>()
+  /** Who never comes back under that id. */
+  readonly #gone = new Set<NodeId>()
+  readonly #visit: PacketVisitor = (from, type, kind, id, header, body) => { this.#packet(from, type, kind, id, header, body) }
+  #lastId = 0
+  #sweeper: NodeJS.Timeout | undefined
+
+  constructor (redis: RedisConnections, membership: Membership, log: Logger, options: RedisBusOptions = {}) {
+    this.#membership = membership
+    this.#log = log
+    this.#patienceMs = options.patienceMs ?? PATIENCE_MS
+    this.#outbox = new Outbox(membership.id, redis, log, options.queueBytes ?? QUEUE_BYTES, {
+      cut: node => { this.#break(node) },
+      gone: node => { this.#forget(node) },
+    })
+    this.#inbox = new Inbox(redis, log, {
+      certain: () => membership.certain(),
+      take: entry => { this.#take(entry) },
+      hole: from => { this.#missed(from) },
+    })
+    membership.whenGone(node => { this.#forget(node) })
+    membership.whenLapsed(before => { this.#restart(before) })
+  }
+
+  get id (): NodeId {
+    return this.#membership.id
+  }
+
+  /** Bytes that wait for Redis. */
+  get queuedBytes (): number {
+    return this.#outbox.queuedBytes
+  }
+
+  /** How long the last that was read had waited in Redis. */
+  get lagMs (): number {
+    return this.#inbox.lagMs(this.#membership.aheadMs)
+  }
+
+  /** Begins to read. */
+  open (): void {
+    this.#inbox.open(this.id)
+    this.#sweeper = setInterval(() => { this.#sweep() }, Math.min(SWEEP_MS, this.#patienceMs))
+  }
+
+  /** Resolves when what was told has reached Redis, or Redis is gone; what was asked is rejected, nothing more is read. */
+  async close (): Promise<void> {
+    clearInterval(this.#sweeper)
+    this.#inbox.close()
+    this.#rejectAll(() => true)
+    await this.#outbox.drain()
+  }
+
+  tell<K extends keyof Tells> (node: NodeId, kind: K, header: Tells[K], body?: Buffer): void {
+    this.#put(node, TELL, kind, 0, header, body)
+  }
+
+  ask<K extends keyof Asks> (node: NodeId, kind: K, header: Asks[K]['header'], body?: Buffer): Promise<Asks[K]['answer']> {
+    return new Promise((resolve, reject) => {
+      if (this.#gone.has(node)) return reject(gone(node))
+      const isPatient = PATIENT.has(kind)
+      if (this.#outbox.isFull && !isPatient) return reject(new StanzaError('resource-constraint', 'other nodes can not be reached now'))
+      const id = this.#nextId()
+      this.#pending.set(id, { node, until: isPatient ? Infinity : performance.now() + this.#patienceMs, resolve, reject })
+      this.#put(node, ASK, kind, id, header, body)
+    })
+  }
+
+  hear<K extends keyof Tells> (kind: K, handler: (from: NodeId, header: Tells[K], body: Buffer) => void): void {
+    this.#hearers.set(kind, handler)
+  }
+
+  answer<K extends keyof Asks> (
+    kind: K, handler: (from: NodeId, header: Asks[K]['header'], body: Buffer) => Asks[K]['answer'] | Promise<Asks[K]['answer']>,
+  ): void {
+    this.#answerers.set(kind, handler)
+  }
+
+  whenBroken (handler: (node: NodeId) => void): void {
+    this.#broken.push(handler)
+  }
+
+  #put (node: NodeId, type: number, kind: string, id: number, header: object, body?: Buffer): void {
+    if (node === this.id) throw new Error(`a node has nothing to tell itself: ${kind}`)
+    if (this.#gone.has(node)) return
+    const text = JSON.stringify(header)
+    this.#outbox.put(node, type, kind, id, text === '{}' ? '' : text, body)
+  }
+
+  #nextId (): number {
+    do this.#lastId = this.#lastId === MAX_ID ? 1 : this.#lastId + 1
+    while (this.#pending.has(this.#lastId))
+    return this.#lastId
+  }
+
+  #take (entry: Entry): void {
+    if (this.#gone.has(entry.from)) return // what was under way from it has been said to be lost
+    readPackets(entry, this.#visit)
+  }
+
+  #packet (from: NodeId, type: number, kind: string, id: number, header: never, body: Buffer): void {
+    if (type === TELL) this.#hear(from, kind, header, body)
+    else if (type === ASK) this.#answer(from, kind, id, header, body)
+    else if (type === ANSWER) this.#settle(from, id)?.resolve(header)
+    else if (type === REFUSAL) this.#settle(from, id)?.reject(refusedWith(header))
+    else if (type === BROKEN) this.#break(from)
+  }
+
+  #hear (from: NodeId, kind: string, header: never, body: Buffer): void {
+    try {
+      const hear = this.#hearers.get(kind)
+      if (!hear) throw new Error('nothing here knows that kind')
+      hear(from, header, body)
+    } catch (error) { // a mistake of whoever registered it costs this packet only
+      this.#log.error({ err: error, from, kind }, 'what another node told could not be dealt with')
+    }
+  }
+
+  #answer (from: NodeId, kind: string, id: number, header: never, body: Buffer): void {
+    try {
+      const answerer = this.#answerers.get(kind)
+      if (!answerer) throw new StanzaError('feature-not-implemented', `this node does not know ${kind}`)
+      const answer = answerer(from, header, body)
+      if (answer instanceof Promise) {
+        answer.then(later => { this.#put(from, ANSWER, '', id, later) })
+          .catch((error: unknown) => { this.#refuse(from, kind, id, error) })
+      } else this.#put(from, ANSWER, '', id, answer)
+    } catch (error) { // an answer too, or a mistake of whoever registered it
+      this.#refuse(from, kind, id, error)
+    }
+  }
+
+  #refuse (from: NodeId, kind: string, id: number, error: unknown): void {
+    if (error instanceof StanzaError) return this.#put(from, REFUSAL, '', id, refusalOf(error))
+    this.#log.error({ err: error, from, kind }, 'what another node asked could not be answered')
+    this.#put(from, REFUSAL, '', id, { condition: 'internal-server-error', type: 'wait' } satisfies Refusal)
+  }
+
+  #settle (from: NodeId, id: number): Pending | undefined {
+    const pending = this.#pending.get(id)
+    if (pending?.node !== from) return undefined // too late, or for the node that this one was before
+    this.#pending.delete(id)
+    return pending
+  }
+
+  #missed (from: NodeId): void {
+    if (this.#gone.has(from)) return
+    this.#log.warn({ from }, 'something that another node told is missing')
+    this.#put(from, BROKEN, '', 0, {})
+    this.#break(from)
+  }
+
+  #forget (node: NodeId): void {
+    if (this.#gone.has(node)) return
+    this.#gone.add(node)
+    this.#outbox.forget(node)
+    this.#inbox.forget(node)
+    this.#break(node)
+  }
+
+  #restart (before: NodeId): void {
+    const nodes = new Set([...this.#outbox.nodes(), ...this.#inbox.nodes(), ...this.#membership.nodes])
+    for (const self of [before, this.id]) nodes.delete(self)
+    this.#outbox.restart(this.id)
+    this.#inbox.open(this.id)
+    for (const node of nodes) this.#break(node)
+  }
+
+  #break (node: NodeId): void {
+    this.#rejectAll(asked => asked === node)
+    for (const handler of this.#broken) {
+      try {
+        handler(node)
+      } catch (error) { // a mistake of one part must not keep the others from hearing it
+        this.#log.error({ err: error, node }, 'that a node is gone could not be dealt with')
+      }
+    }
+  }
+
+  #rejectAll (isMeant: (node: NodeId) => boolean): void {
+    for (const [id, { node, reject }] of this.#pending) {
+      if (!isMeant(node)) continue
+      this.#pending.delete(id)
+      reject(gone(node))
+    }
+  }
+
+  #sweep (): void {
+    this.#inbox.trim()
+    const now = performance.now()
+    for (const [id, { node, until, reject }] of this.#pending) {
+      if (until > now) continue
+      this.#pending.delete(id)
+      reject(new StanzaError('remote-server-timeout', `node ${node} has not answered`))
+    }
+  }
+}
+
+function gone (node: NodeId): NodeGone {
+  return new NodeGone(`node ${node} is gone, or something that it was told or has said`)
+}

@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { pino } from 'pino'
+import type { PostgresDatabase } from '../../storage/postgres.ts'
+import { testDatabase } from '../../../test/support/run/database.ts'
+import { hasRedis, startRedis } from '../../../test/support/redis/redis.ts'
+import { joinCluster } from '../cluster.ts'
+import type { Cluster } from '../cluster.ts'
+
+let db: PostgresDatabase
+
+beforeAll(async () => { db = await testDatabase() })
+afterAll(() => db.close())
+
+const ACCOUNT = 'juliet@localhost'
+
+async function three (): Promise<readonly [Cluster, Cluster, Cluster]> {
+  const redis = await startRedis()
+  onTestFinished(() => redis.stop())
+  const join = async (name: string): Promise<Cluster> => {
+    const cluster = await joinCluster(redis.url, db, name, pino({ level: 'silent' }))
+    onTestFinished(() => cluster.leave())
+    return cluster
+  }
+  return [await join('a'), await join('b'), await join('c')]
+}
+
+test.skipIf(!hasRedis())('an account that was given to a node is nobody else\'s, whoever asks first', async () => {
+  const [a, b, c] = await three()
+  await a.homes.claim(ACCOUNT)
+
+  a.homes.release(ACCOUNT, true, b.homes.run)
+
+  expect(await a.homes.claim(ACCOUNT)).toEqual({ node: b.homes.run })
+  expect(await c.homes.find(ACCOUNT)).toEqual({ node: b.homes.run })
+  expect(await b.homes.claim(ACCOUNT)).toEqual({ before: { node: a.homes.run, isInOrder: true } })
+  expect(await c.homes.claim(ACCOUNT)).toEqual({ node: b.homes.run })
+})
+
+test.skipIf(!hasRedis())('an account that was given to a node that is gone is for whoever comes', async () => {
+  const [a, b, c] = await three()
+  for (const [account, hasRecord] of [[ACCOUNT, true], ['romeo@localhost', false]] as const) {
+    await a.homes.claim(account)
+    a.homes.release(account, hasRecord, b.homes.run)
+  }
+  expect(await a.homes.claim(ACCOUNT)).toEqual({ node: b.homes.run })
+
+  await b.leave()
+
+  expect(await c.homes.claim(ACCOUNT)).toEqual({ before: { node: a.homes.run, isInOrder: true } })
+  expect(await c.homes.claim('romeo@localhost')).toEqual({})
+})
+
+test.skipIf(!hasRedis())('when Redis has lost its data, a node\'s accounts stay its own', async () => {
+  const [a, b] = await three()
+  await b.homes.claim(ACCOUNT)
+  const before = b.homes.run
+  const lapsed = [a, b].map(({ membership }) => new Promise(resolve => { membership.whenLapsed(resolve) }))
+  // Each has counted more beats by now than there can be when the data are new.
+  await expect.poll(() => a.redis.commands.hget('hg:data', 'beats').then(Number), { timeout: 10_000 }).toBeGreaterThan(12)
+  await a.redis.commands.flushall()
+  await Promise.all(lapsed)
+
+  const claimed = a.homes.claim(ACCOUNT)
+  await a.redis.commands.ping()
+  b.homes.reclaim([ACCOUNT], before, () => {})
+
+  expect(await claimed).toEqual({ node: b.homes.run })
+})

@@ -1,0 +1,199 @@
+/**
+ * Homes by claims: an account's home is the node that has written its name to `hg:home:<account>`. A claim of a node
+ * that is gone is void: whoever needs the account next takes it, and with it what the node left.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { LRUCache } from 'lru-cache'
+import type { Redis } from 'ioredis'
+import type { Claim, Found, Homes } from '../../session/homes.ts'
+import { StanzaError } from '../../xmpp/errors.ts'
+import { Jid } from '../../xmpp/jid.ts'
+import { storedStanza } from '../../xmpp/read-stanza.ts'
+import type { Stanza } from '../../xmpp/stanza.ts'
+import { MEMBERS } from '../membership/heartbeat.ts'
+import type { Bus, NodeId } from '../bus/bus.ts'
+import { CLAIM, FIND, homeOf, RECLAIM, RELEASE, RELEASED, RETURN } from './claims.ts'
+import { Copies } from '../bus/multicast.ts'
+import type { Membership } from '../membership/membership.ts'
+import { placeOf } from '../membership/rendezvous.ts'
+import type { StanzaHeader } from '../bus/protocol.ts'
+
+/** Homes of others that a node remembers. */
+const MAX_KNOWN = 100_000
+
+/** In place of a node's name where there is none but this one, which leaves. */
+const NOBODY = ''
+
+const RETRY_MS = 100
+/** When Redis has lost its data, nodes claim again what they have in memory: for so long nobody claims anything else. */
+const RECLAIM_MS = 2_000
+
+interface Scripts {
+  hgClaim (home: string, members: string, me: string): Promise<[string, string]>
+  hgFind (home: string, members: string, me: string, account: string): Promise<[string, number]>
+  hgRelease (home: string, me: string, value: string): Promise<number>
+  hgReturn (home: string, me: string): Promise<number>
+  hgReclaim (home: string, me: string, before: string): Promise<number>
+}
+
+export interface HomesParts {
+  readonly redis: Redis
+  readonly bus: Bus
+  readonly membership: Membership
+}
+
+export class RedisHomes implements Homes {
+  readonly #redis: Scripts
+  readonly #bus: Bus
+  readonly #membership: Membership
+  #isLeaving = false
+  #mayClaimAt = 0
+  #reclaiming: Promise<void> | undefined
+  /** What is on its way to each node at the end of this turn of the event loop. */
+  readonly #copies = new Map<NodeId, Copies>()
+  readonly #known = new LRUCache<string, NodeId>({ max: MAX_KNOWN })
+
+  constructor ({ redis, bus, membership }: HomesParts) {
+    redis.defineCommand('hgClaim', { numberOfKeys: 2, lua: CLAIM })
+    redis.defineCommand('hgFind', { numberOfKeys: 2, lua: FIND })
+    redis.defineCommand('hgRelease', { numberOfKeys: 1, lua: RELEASE })
+    redis.defineCommand('hgReturn', { numberOfKeys: 1, lua: RETURN })
+    redis.defineCommand('hgReclaim', { numberOfKeys: 1, lua: RECLAIM })
+    this.#redis = redis as Redis & Scripts // what `defineCommand` has added
+    this.#bus = bus
+    this.#membership = membership
+    membership.whenLapsed((_before, isForgotten) => {
+      if (isForgotten) this.#mayClaimAt = performance.now() + RECLAIM_MS
+    })
+    bus.whenBroken(node => {
+      for (const [account, home] of this.#known) if (home === node) this.#known.delete(account)
+    })
+  }
+
+  get run (): string {
+    return this.#membership.id
+  }
+
+  elsewhere (account: string): NodeId | undefined {
+    return this.#known.get(account)
+  }
+
+  /** From now on this node becomes nobody's home. */
+  leave (): void {
+    this.#isLeaving = true
+  }
+
+  async claim (account: string): Promise<Claim> {
+    if (this.#isLeaving) return { node: await this.#another(account) }
+    for (;;) {
+      const tooEarlyMs = this.#mayClaimAt - performance.now()
+      if (tooEarlyMs > 0) await sleep(tooEarlyMs)
+      const [home, before] = await this.#ask(() => this.#redis.hgClaim(homeOf(account), MEMBERS, this.run), account)
+      if (home === 'lapsed') await (this.#membership.certain() ?? sleep(RETRY_MS))
+      else if (home !== '') return { node: home }
+      else if (before === '') return {}
+      else if (before.startsWith(RELEASED)) return { before: { node: before.slice(RELEASED.length), isInOrder: true } }
+      else return { before: { node: before, isInOrder: false } }
+    }
+  }
+
+  /** The node that is home, or that is to be: whoever is asked for an account that nobody has claims it. */
+  async #another (account: string): Promise<NodeId> {
+    this.#redis.hgReturn(homeOf(account), this.run).catch(() => {}) // what it claimed, and has not in memory
+    const { node } = await this.find(account)
+    return node ?? placeOf(account, this.#membership.nodes.filter(one => one !== this.run)) ?? NOBODY
+  }
+
+  /** A node that leaves is a place for nothing, unless there is no other. */
+  place (key: string): NodeId {
+    const { nodes } = this.#membership
+    return placeOf(key, this.#isLeaving ? nodes.filter(one => one !== this.run) : nodes) ?? this.run
+  }
+
+  async find (account: string): Promise<Found> {
+    const [home, hasLegacy] = await this.#ask(() => this.#redis.hgFind(homeOf(account), MEMBERS, this.run, account), account)
+    return home === '' ? { hasLegacy: hasLegacy === 1 } : { node: home }
+  }
+
+  async #ask<T> (question: () => Promise<[string, T]>, account: string): Promise<readonly [string, T]> {
+    try {
+      const answer = await question()
+      const [home] = answer
+      if (home !== '' && home !== 'lapsed') this.#known.set(account, home)
+      return answer
+    } catch { // Redis is away
+      throw new StanzaError('remote-server-timeout', 'nobody can tell now where that account is')
+    }
+  }
+
+  forget (account: string): void {
+    this.#known.delete(account)
+  }
+
+  release (account: string, hasRecord: boolean, heir?: NodeId): void {
+    const released = hasRecord ? RELEASED + this.run : ''
+    // Redis is away: it will be another's when it is needed, as this node answers that it is not home.
+    this.#redis.hgRelease(homeOf(account), this.run, heir === undefined ? released : `${released || RELEASED}\n${heir}`).catch(() => {})
+  }
+
+  /** After a lapse: claims accounts again, and tells of each whether it is ours; others are home to the rest by now. */
+  reclaim (accounts: readonly string[], before: NodeId, tell: (account: string, isOurs: boolean) => void): void {
+    const reclaiming = this.#reclaimAll(accounts, before, tell).finally(() => {
+      if (this.#reclaiming === reclaiming) this.#reclaiming = undefined
+    })
+    this.#reclaiming = reclaiming
+  }
+
+  async #reclaimAll (accounts: readonly string[], before: NodeId, tell: (account: string, isOurs: boolean) => void): Promise<void> {
+    const { run } = this
+    await Promise.all(accounts.map(async account => {
+      try {
+        tell(account, await this.#redis.hgReclaim(homeOf(account), run, before) === 1)
+      } catch { // Redis is away again: when it is back this node may have lapsed again
+        if (this.run === run) tell(account, false)
+      }
+    }))
+  }
+
+  async removeAt (node: NodeId, account: string): Promise<boolean> {
+    const { isHome } = await this.#bus.ask(node, 'account.remove', { account })
+    return isHome
+  }
+
+  /** Nothing while this node's claims are its own for sure; or else when that is known. */
+  certain (): Promise<void> | undefined {
+    return this.#reclaiming ?? this.#membership.certain()?.then(() => this.#reclaiming)
+  }
+
+  async forward (node: NodeId, stanza: Stanza): Promise<boolean> {
+    if (node === NOBODY) throw new StanzaError('remote-server-timeout', 'this node is leaving')
+    const copies = this.#copies.get(node)
+    if (copies?.isFor(stanza)) return copies.add(stanza)
+    copies?.flush() // nothing overtakes
+    if (stanza.isCopy && stanza.to) return this.#startCopies(node, stanza)
+    const { isElsewhere } = await this.#bus.ask(node, 'stanza', headerOf(stanza), stanza.toBytes())
+    return !isElsewhere
+  }
+
+  #startCopies (node: NodeId, stanza: Stanza): Promise<boolean> {
+    const copies = new Copies(stanza, to => {
+      this.#copies.delete(node)
+      return this.#bus.ask(node, 'spread', { ...headerOf(stanza), identity: undefined, to }, stanza.toBytes())
+    })
+    this.#copies.set(node, copies)
+    return copies.add(stanza)
+  }
+}
+
+/** What goes over the bus besides the stanza itself. */
+export function headerOf ({ identity, isAgain, author }: Stanza): StanzaHeader {
+  return { identity, isAgain: isAgain || undefined, author: author?.toString() }
+}
+
+/** What another node has forwarded. */
+export function forwardedStanza (bytes: Buffer, { identity, isAgain, author }: StanzaHeader): Stanza {
+  let stanza = storedStanza(bytes)
+  if (identity !== undefined) stanza = stanza.identifiedAs(identity)
+  if (author !== undefined) stanza = stanza.authoredBy(Jid.kept(author))
+  return isAgain ? stanza.again() : stanza
+}

@@ -1,0 +1,194 @@
+/**
+ * The records from which another node goes on with a room: who is in, a field for each session, in a hash of the room's
+ * home. Written before clients are sent what they are about, a room's changes of one turn of the event loop together.
+ */
+import type { Redis } from 'ioredis'
+import type { Logger } from '../../log.ts'
+import { flushFirst } from '../../net/flush.ts'
+import type { Keeper } from '../../net/flush.ts'
+import type { Claim, RoomRecords } from '../../session/homes.ts'
+import { inBackground } from '../../util/background.ts'
+import type { NodeId } from '../bus/bus.ts'
+import { homeOf, RELEASED } from '../ownership/claims.ts'
+import type { Membership } from '../membership/membership.ts'
+import { OWNERS } from './session-records.ts'
+import { Refusals } from '../redis.ts'
+
+/** So long after a failure what was not written is written again. */
+const RETRY_MS = 1000
+
+/** Nothing in place of a record: the session is not in any more. */
+type Changes = Map<string, string | undefined>
+
+function recordOf (node: NodeId, room: string): string { return `hg:room:${node}:${room}` }
+/** The rooms of which a node has records. */
+function roomsOf (node: NodeId): string { return `hg:rooms:${node}` }
+
+/**
+ * Takes a room's record over from another node; what is there of it under the new name already stays. With that the
+ * claim is settled: who is home after this node finds the record under its name.
+ */
+const TAKE_OVER = `
+  redis.call('srem', KEYS[3], ARGV[1])
+  if redis.call('exists', KEYS[1]) == 1 and redis.call('exists', KEYS[2]) == 0 then
+    redis.call('rename', KEYS[1], KEYS[2])
+    redis.call('sadd', KEYS[4], ARGV[1])
+    redis.call('sadd', KEYS[5], ARGV[2])
+  end
+  local claim = redis.call('get', KEYS[6])
+  if claim and string.match(claim, '\\n(.+)$') == ARGV[2] then redis.call('set', KEYS[6], ARGV[2]) end
+  return redis.call('hgetall', KEYS[2])`
+
+/** Throws away what a node has left of a room, unless somebody is about to take it over. */
+const DISCARD = `
+  local claim = redis.call('get', KEYS[3])
+  if claim and string.match(claim, '^%${RELEASED}?([^\\n]*)') == ARGV[2] then return 0 end
+  redis.call('srem', KEYS[2], ARGV[1])
+  return redis.call('del', KEYS[1])`
+
+interface Scripts {
+  hgTakeOverRoom (
+    before: string, now: string, roomsBefore: string, rooms: string, owners: string, home: string, room: string, me: string,
+  ): Promise<readonly string[]>
+  hgDiscardRoom (record: string, rooms: string, home: string, room: string, node: string): Promise<number>
+}
+
+export interface RoomRecordsParts {
+  /** A connection that writes at once. */
+  readonly redis: Redis
+  readonly id: () => NodeId
+  readonly membership: Pick<Membership, 'isCertain' | 'verdict'>
+  readonly log: Logger
+}
+
+export class RedisRoomRecords implements RoomRecords, Keeper {
+  readonly #parts: RoomRecordsParts
+  readonly #scripts: Scripts
+  readonly #refusals: Refusals
+  #changes = new Map<string, Changes>()
+  #isScheduled = false
+  #writing: Promise<boolean> = Promise.resolve(true)
+  #retry: NodeJS.Timeout | undefined
+
+  constructor (parts: RoomRecordsParts) {
+    this.#parts = parts
+    this.#refusals = new Refusals(parts.log, 'the records of rooms')
+    parts.redis.defineCommand('hgTakeOverRoom', { numberOfKeys: 6, lua: TAKE_OVER })
+    parts.redis.defineCommand('hgDiscardRoom', { numberOfKeys: 3, lua: DISCARD })
+    this.#scripts = parts.redis as Redis & Scripts // what `defineCommand` has added
+  }
+
+  /** As that of records.ts. */
+  async check (): Promise<void> {
+    const { redis, id } = this.#parts
+    await redis.srem(OWNERS, '')
+    await redis.srem(roomsOf(id()), '')
+    await redis.hdel(recordOf(id(), ''), '')
+  }
+
+  put (room: string, session: string, record: string | undefined): void {
+    const changes = this.#changes.get(room)
+    if (changes) changes.set(session, record)
+    else this.#changes.set(room, new Map([[session, record]]))
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    flushFirst(this)
+  }
+
+  flush (): Promise<boolean> {
+    this.#isScheduled = false
+    if (this.#changes.size > 0) this.#writing = this.#write()
+    return this.#writing
+  }
+
+  #flushInBackground (): void {
+    inBackground(this.#parts.log, 'writing records of rooms', this.flush())
+  }
+
+  /** As records.ts, whether clients may be told. */
+  async #write (): Promise<boolean> {
+    const written = this.#changes
+    this.#changes = new Map()
+    const { membership } = this.#parts
+    try {
+      // Of two writes that failed side by side the first to try again has the changes of both.
+      if (written.size > 0) await this.#store(written)
+      this.#refusals.over()
+      return membership.isCertain || await membership.verdict() !== 'dead' // it may have been frozen
+    } catch (error) { // Redis is away, or says no
+      this.#giveBack(written)
+      await this.#refusals.heard(error)
+      const standing = await membership.verdict()
+      return standing === 'member' ? this.#write() : standing === 'alone'
+    }
+  }
+
+  async #store (written: ReadonlyMap<string, Changes>): Promise<void> {
+    const { redis, id } = this.#parts
+    const batch = redis.pipeline().sadd(OWNERS, id()).sadd(roomsOf(id()), [...written.keys()])
+    for (const [room, changes] of written) {
+      const key = recordOf(id(), room)
+      const kept = new Map<string, string>()
+      for (const [session, record] of changes) {
+        if (record === undefined) batch.hdel(key, session)
+        else kept.set(session, record)
+      }
+      if (kept.size > 0) batch.hset(key, kept)
+    }
+    const results = await batch.exec()
+    const failed = results?.find(([error]) => error !== null)
+    if (!results || failed) throw failed?.[0] ?? new Error('Redis is away')
+  }
+
+  /** What was not written is written later, unless there is something newer. */
+  #giveBack (written: ReadonlyMap<string, Changes>): void {
+    for (const [room, changes] of written) this.#changes.set(room, new Map([...changes, ...this.#changes.get(room) ?? []]))
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined
+      this.#flushInBackground()
+    }, RETRY_MS).unref()
+  }
+
+  async inherit ({ node }: NonNullable<Claim['before']>, room: string): Promise<ReadonlyMap<string, string>> {
+    const me = this.#parts.id()
+    const fields = await this.#scripts.hgTakeOverRoom(
+      recordOf(node, room), recordOf(me, room), roomsOf(node), roomsOf(me), OWNERS, homeOf(room), room, me)
+    const records = new Map<string, string>()
+    for (let at = 0; at + 1 < fields.length; at += 2) records.set(fields[at] ?? '', fields[at + 1] ?? '')
+    return records
+  }
+
+  async save (room: string): Promise<void> {
+    if (this.#changes.has(room)) this.#flushInBackground()
+    await this.#writing
+    if (this.#changes.has(room)) throw new Error('Redis is away')
+  }
+
+  async remove (room: string): Promise<void> {
+    this.forget(room)
+    const { redis, id } = this.#parts
+    await redis.pipeline().del(recordOf(id(), room)).srem(roomsOf(id()), room).exec()
+  }
+
+  forget (room: string): void {
+    this.#changes.delete(room)
+  }
+
+  /** The rooms of which a node has left records. */
+  roomsOf (node: NodeId): Promise<string[]> {
+    return this.#parts.redis.smembers(roomsOf(node))
+  }
+
+  /** Nobody needs any more what a node that is gone has left of the room. */
+  async discard (node: NodeId, room: string): Promise<void> {
+    await this.#scripts.hgDiscardRoom(recordOf(node, room), roomsOf(node), homeOf(room), room, node)
+  }
+
+  /** Resolves when all that has changed is written, or can't be. */
+  async stop (): Promise<void> {
+    clearTimeout(this.#retry)
+    this.#flushInBackground()
+    await this.#writing
+    clearTimeout(this.#retry)
+  }
+}

@@ -1,0 +1,287 @@
+/**
+ * The records from which another node goes on with an account's sessions: a snapshot of each account that has any, and
+ * a journal of what happened since. Written behind, and yet before clients are sent what it is about.
+ */
+import type { Redis } from 'ioredis'
+import type { Logger } from '../../log.ts'
+import { flushFirst } from '../../net/flush.ts'
+import type { Keeper } from '../../net/flush.ts'
+import type { Account } from '../../session/account.ts'
+import type { Claim, Note, Records, SavedAccount, Snapshot } from '../../session/homes.ts'
+import { inBackground } from '../../util/background.ts'
+import type { NodeId } from '../bus/bus.ts'
+import { homeOf, RECORDS, SETTLE } from '../ownership/claims.ts'
+import { decodeNotes, encodeNotes } from './journal.ts'
+import type { Entry } from './journal.ts'
+import type { Membership } from '../membership/membership.ts'
+import { Refusals } from '../redis.ts'
+
+/** Changes of so long are written together; so long after a failure all is tried again. */
+const SAVE_MS = 20
+const RETRY_MS = 1000
+/** The journal is cut when it has grown by so much, or is so old. */
+const JOURNAL_BYTES = 8 * 1024 * 1024
+const JOURNAL_MS = 10_000
+/** What a node has left is kept for so long when it is gone: sessions do not wait longer than that. */
+const LEGACY_SECONDS = 7 * 86_400
+const NOTHING = Buffer.alloc(0)
+
+interface Row extends Snapshot {
+  /** The number of the first note that is not in it. */
+  readonly next: number
+}
+
+/** Nodes that have records, or left some. */
+export const OWNERS = 'hg:owners'
+
+function recordsOf (node: NodeId): string { return RECORDS + node }
+function journalOf (node: NodeId): string { return `hg:journal:${node}` }
+
+export interface RecordsParts {
+  /** A connection that writes at once. */
+  readonly redis: Redis
+  readonly id: () => NodeId
+  readonly membership: Pick<Membership, 'isCertain' | 'verdict'>
+  readonly log: Logger
+}
+
+export class RedisRecords implements Records, Keeper {
+  readonly #parts: RecordsParts
+  readonly #refusals: Refusals
+  #describe: (account: Account) => Snapshot = () => ({ sessions: [], states: {} })
+  readonly #dirty = new Set<Account>()
+  readonly #noted = new Set<Account>()
+  /** Dirty ones of which something was noted in this tick: a note alone does not say enough of them. */
+  readonly #urgent = new Set<Account>()
+  readonly #forgotten = new WeakSet<Account>()
+  /** Whose record is still another node's, or that of this one under another name: it goes when there is a new one. */
+  readonly #inherited = new Map<string, NodeId>()
+  readonly #journals = new Map<NodeId, Promise<ReadonlyMap<string, readonly Entry[]>>>()
+  #notes: Entry[] = []
+  #number = 0
+  #journalBytes = 0
+  /** Something was noted that is not in the journal. */
+  #hasGap = false
+  #closing: Promise<boolean> | undefined
+  #cutAt = performance.now()
+  #lastEntry = '0-0'
+  #timer: NodeJS.Timeout | undefined
+  #cutting: NodeJS.Timeout | undefined
+
+  constructor (parts: RecordsParts) {
+    this.#parts = parts
+    this.#refusals = new Refusals(parts.log, 'the records of sessions')
+  }
+
+  /** Rejects where Redis refuses what will be written, before any client waits for it. Nothing is changed by it. */
+  async check (): Promise<void> {
+    const { redis, id } = this.#parts
+    await redis.xadd(journalOf(id()), 'NOMKSTREAM', '*', 'notes', NOTHING)
+    await redis.xtrim(journalOf(id()), 'MINID', '0')
+    await redis.hdel(recordsOf(id()), '')
+  }
+
+  /** From now on `describe` says what is to be kept of an account. */
+  start (describe: (account: Account) => Snapshot): void {
+    this.#describe = describe
+    this.#cutting = setInterval(() => { inBackground(this.#parts.log, 'cutting the journal of sessions', this.#cut()) }, RETRY_MS).unref()
+  }
+
+  /** Resolves when all that has changed is written, or can't be. */
+  async stop (): Promise<void> {
+    clearInterval(this.#cutting)
+    clearTimeout(this.#timer)
+    await this.#write([...this.#dirty]).catch(() => {}) // Redis is away
+  }
+
+  touch (account: Account): void {
+    this.#dirty.add(account)
+    this.#saveIn(SAVE_MS)
+  }
+
+  #saveIn (ms: number): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      this.#saveInBackground(this.#dirty)
+    }, ms)
+  }
+
+  /** This node has another name now, and the account is still its own. */
+  renamed (account: Account, before: NodeId): void {
+    this.#inherited.set(account.jid.toString(), before)
+    this.touch(account)
+  }
+
+  forget (account: Account): void {
+    this.#forgotten.add(account)
+    this.#dirty.delete(account)
+    this.#noted.delete(account)
+    this.#urgent.delete(account)
+    this.#inherited.delete(account.jid.toString())
+  }
+
+  note (account: Account, extension: string, about: string, body: Buffer = NOTHING): void {
+    const entry = { number: this.#number++, account: account.jid.toString(), extension, about, body }
+    this.#noted.add(account)
+    if (this.#dirty.has(account)) this.#urgent.add(account)
+    if (this.#notes.push(entry) === 1) flushFirst(this)
+  }
+
+  /** Adds what was noted to the journal. */
+  flush (): Promise<boolean> {
+    if (this.#urgent.size > 0) this.#saveInBackground(this.#urgent)
+    this.#urgent.clear()
+    const notes = this.#notes
+    this.#notes = []
+    const bytes = encodeNotes(notes)
+    this.#journalBytes += bytes.length
+    const { redis, id, membership } = this.#parts
+    return redis.xadd(journalOf(id()), '*', 'notes', bytes).then(
+      async entry => {
+        this.#lastEntry = entry ?? this.#lastEntry
+        this.#refusals.over()
+        return membership.isCertain || await membership.verdict() !== 'dead' // it may have been frozen
+      },
+      async error => { // Redis is away, or says no
+        this.#hasGap = true
+        await this.#refusals.heard(error)
+        this.#closing ??= this.#closeGap().finally(() => { this.#closing = undefined })
+        return this.#closing
+      })
+  }
+
+  /** Snapshots will have to do in place of notes, unless nobody can reach Redis and go on from what is there. */
+  async #closeGap (): Promise<boolean> {
+    while (this.#hasGap) {
+      const verdict = await this.#parts.membership.verdict()
+      if (verdict !== 'member') return verdict === 'alone'
+      await this.#cut()
+    }
+    return true
+  }
+
+  async save (account: Account): Promise<void> {
+    this.#dirty.delete(account)
+    await this.#write([account])
+  }
+
+  #saveInBackground (accounts: Iterable<Account>): void {
+    inBackground(this.#parts.log, 'writing records of sessions', this.#saveDirty(accounts))
+  }
+
+  async #saveDirty (some: Iterable<Account>): Promise<void> {
+    const accounts = [...some]
+    for (const account of accounts) this.#dirty.delete(account)
+    try {
+      await this.#write(accounts)
+    } catch (error) { // Redis is away
+      for (const account of accounts) this.#dirty.add(account)
+      this.#saveIn(RETRY_MS)
+      this.#parts.log.debug({ err: error, accounts: accounts.length }, 'records of sessions were not written')
+    }
+  }
+
+  async #write (changed: readonly Account[]): Promise<void> {
+    const accounts = changed.filter(account => !this.#forgotten.has(account))
+    if (accounts.length === 0) return
+    const { redis, id } = this.#parts
+    const batch = redis.pipeline().sadd(OWNERS, id())
+    for (const account of accounts) {
+      const key = account.jid.toString()
+      if (account.sessions.length === 0) batch.hdel(recordsOf(id()), key)
+      else batch.hset(recordsOf(id()), key, JSON.stringify({ ...this.#describe(account), next: this.#number } satisfies Row))
+      const before = this.#inherited.get(key)
+      if (before !== undefined) batch.eval(SETTLE, 2, homeOf(key), recordsOf(before), id(), key)
+    }
+    const results = await batch.exec()
+    const failed = results?.find(([error]) => error !== null)
+    if (!results || failed) throw failed?.[0] ?? new Error('Redis is away')
+    for (const account of accounts) this.#inherited.delete(account.jid.toString())
+  }
+
+  /** Snapshots take the place of notes from time to time. */
+  async #cut (): Promise<void> {
+    const isDue = this.#hasGap || this.#journalBytes > JOURNAL_BYTES || performance.now() - this.#cutAt > JOURNAL_MS
+    if (!isDue) return
+    this.#hasGap = false
+    if (this.#noted.size === 0) return
+    const accounts = [...this.#noted]
+    const upTo = this.#lastEntry
+    this.#noted.clear()
+    this.#journalBytes = 0
+    this.#cutAt = performance.now()
+    try {
+      await this.#write(accounts.filter(account => account.sessions.length > 0))
+    } catch (error) { // Redis is away, or says no
+      for (const account of accounts) this.#noted.add(account)
+      this.#hasGap = true
+      return this.#refusals.heard(error)
+    }
+    // Notes that stay longer do no harm: a snapshot says which came after it.
+    await this.#parts.redis.xtrim(journalOf(this.#parts.id()), 'MINID', upTo).catch(error => this.#refusals.heard(error))
+  }
+
+  async inherit ({ node, isInOrder }: NonNullable<Claim['before']>, account: string): Promise<SavedAccount | undefined> {
+    const { redis } = this.#parts
+    const text = await redis.hget(recordsOf(node), account)
+    this.#inherited.set(account, node)
+    if (text === null) return
+    const { next, ...snapshot } = JSON.parse(text) as Row // written by `#write`
+    const entries = isInOrder ? [] : (await this.#journalLeftBy(node)).get(account) ?? []
+    const notes: Record<string, Note[]> = {}
+    for (const { number, extension, about, body } of entries) {
+      if (number >= next) (notes[extension] ??= []).push({ about, body })
+    }
+    return { ...snapshot, notes }
+  }
+
+  /** What a node that is gone has noted, read once. */
+  #journalLeftBy (node: NodeId): Promise<ReadonlyMap<string, readonly Entry[]>> {
+    let journal = this.#journals.get(node)
+    if (!journal) {
+      journal = this.#readJournal(node)
+      this.#journals.set(node, journal)
+      const forget = (): void => { this.#journals.delete(node) }
+      journal.then(() => { setTimeout(forget, JOURNAL_MS).unref() }, forget)
+    }
+    return journal
+  }
+
+  async #readJournal (node: NodeId): Promise<ReadonlyMap<string, readonly Entry[]>> {
+    const byAccount = new Map<string, Entry[]>()
+    for (let from = '-'; ;) {
+      const entries = await this.#parts.redis.xrangeBuffer(journalOf(node), from, '+', 'COUNT', 500)
+      for (const [, [, bytes]] of entries) {
+        for (const entry of decodeNotes(bytes ?? NOTHING)) {
+          const list = byAccount.get(entry.account)
+          if (list) list.push(entry)
+          else byAccount.set(entry.account, [entry])
+        }
+      }
+      const last = entries.at(-1)
+      if (!last || entries.length < 500) return byAccount
+      from = `(${last[0].toString()}`
+    }
+  }
+
+  async discard (node: NodeId, account: string): Promise<void> {
+    this.#inherited.delete(account)
+    await this.#parts.redis.hdel(recordsOf(node), account)
+  }
+
+  /** The accounts of which a node has left records. */
+  accountsOf (node: NodeId): Promise<string[]> {
+    return this.#parts.redis.hkeys(recordsOf(node))
+  }
+
+  /** Nodes that have records, or left some. */
+  owners (): Promise<string[]> {
+    return this.#parts.redis.smembers(OWNERS)
+  }
+
+  /** Nobody needs any more what the node has left. */
+  async bury (node: NodeId): Promise<void> {
+    await this.#parts.redis.pipeline()
+      .expire(recordsOf(node), LEGACY_SECONDS).del(journalOf(node)).srem(OWNERS, node).exec()
+  }
+}

@@ -1,0 +1,64 @@
+/** Whether the certificates that a configuration names can be used, and whether clients will take them. */
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { isMap } from './mistakes.ts'
+import type { Flaw, Path } from './mistakes.ts'
+import type { TlsConfig } from './config.ts'
+import { doubtsAbout, readCertificate, readKey, usePair } from '../net/certificate-pair.ts'
+
+/** What is wrong with the files under `tls`, which is as it was written. */
+export function certificateFlaws (tls: unknown, folder: string): readonly Flaw[] {
+  if (!isMap(tls)) return []
+  const perHost = isMap(tls['hosts']) ? Object.entries(tls['hosts']) : []
+  return [
+    ...pairFlaws(tls, ['tls'], folder),
+    ...perHost.flatMap(([host, pair]) => pairFlaws(pair, ['tls', 'hosts', host], folder)),
+  ]
+}
+
+/** What clients will not like about the certificates of these hosts, all of which can be read. */
+export function certificateWarnings (tls: TlsConfig, hosts: readonly string[]): readonly string[] {
+  const names = [...new Set([...hosts, ...Object.keys(tls.hosts)])]
+  const fileOf = (host: string): string | undefined => tls.hosts[host]?.certificate ?? tls.certificate
+  return [...new Set(names.flatMap(host => fileOf(host) ?? []))].flatMap(file =>
+    doubtsAbout(readFileSync(file, 'utf8'), names.filter(host => fileOf(host) === file))
+      .map(doubt => `the certificate ${file} ${doubt}: clients will refuse it`))
+}
+
+type Name = 'certificate' | 'key'
+
+function pairFlaws (pair: unknown, path: Path, folder: string): readonly Flaw[] {
+  if (!isMap(pair)) return []
+  const files = pair
+  const flaws: Flaw[] = []
+  const certificate = read('certificate', 'key', readCertificate)
+  const key = read('key', 'certificate', readKey)
+  if (certificate === undefined || key === undefined) return flaws
+  try {
+    usePair({ certificate, key })
+  } catch (error) { // OpenSSL's, or a sentence
+    report('key', `found "${String(files['key'])}", which can't be used with the certificate: ${describe(error)}`)
+  }
+  return flaws
+
+  function read (name: Name, other: Name, parse: (text: string) => unknown): string | undefined {
+    const file = files[name]
+    if (file === undefined && files[other] !== undefined) report(name, `is missing, expected a path: ${other} is there`)
+    if (typeof file !== 'string' || file === '') return
+    try {
+      const text = readFileSync(resolve(folder, file), 'utf8')
+      parse(text)
+      return text
+    } catch (error) { // the file system's, or OpenSSL's
+      report(name, `found "${file}", expected a PEM file: ${describe(error)}`)
+    }
+  }
+
+  function report (name: Name, text: string): void {
+    flaws.push({ path: [...path, name], text })
+  }
+}
+
+function describe (error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

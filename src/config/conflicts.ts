@@ -1,0 +1,95 @@
+/** What each value of a configuration allows by itself, and not together with another. */
+import { isIP } from 'node:net'
+import type { ListenConfig, TlsConfig } from './config.ts'
+import { check, isMap } from './mistakes.ts'
+import type { Flaw, Path } from './mistakes.ts'
+import { domain } from './schema.ts'
+import type { CoreSchema } from './schema.ts'
+import { roomsDomain } from '../muc/context.ts'
+import type { ListenAddress } from '../net/addresses.ts'
+
+/** Looks at what was written of each key by itself, so that a mistake elsewhere hides nothing here. */
+export function conflictFlaws (
+  core: CoreSchema, tree: Readonly<Record<string, unknown>>,
+): readonly Flaw[] {
+  const hosts = check(core.hosts, tree['hosts']).result
+  const tls = check(core.tls, tree['tls']).result
+  const listen = check(core.listen, tree['listen']).result
+  return [
+    ...repeatedHosts(tree['hosts']),
+    ...hosts ? serviceHosts(hosts) : [],
+    ...hosts && tls ? strangeHosts(hosts, tls) : [],
+    ...repeatedKeys(tree['tls'], ['tls']),
+    ...Object.entries(isMap(tree['extensions']) ? tree['extensions'] : {})
+      .flatMap(([extension, options]) => repeatedKeys(options, ['extensions', extension])),
+    ...listen ? takenAddresses(listen) : [],
+    ...hosts ? unservedHosts(hosts, tree['extensions']) : [],
+  ]
+}
+
+function repeatedHosts (hosts: unknown): readonly Flaw[] {
+  const names = Array.isArray(hosts) ? hosts.map(host => check(domain, host).result) : []
+  return names.flatMap((name, position) => name !== undefined && names.indexOf(name) < position
+    ? [{ path: ['hosts', position], text: `${name} is there twice` }]
+    : [])
+}
+
+/** The domain of a host's service is no host besides: its stanzas would go to one of the two. */
+function serviceHosts (hosts: readonly string[]): readonly Flaw[] {
+  return hosts.flatMap((name, position) => {
+    const owner = hosts.find(host => roomsDomain(host) === name)
+    if (owner === undefined) return []
+    return [{ path: ['hosts', position], text: `${name} is where the rooms of ${owner} are, and is served with it` }]
+  })
+}
+
+/** Names under `hosts` of some part that are the same domain, and so only one of them counts. */
+function repeatedKeys (part: unknown, path: Path): readonly Flaw[] {
+  const keys = isMap(part) && isMap(part['hosts']) ? Object.keys(part['hosts']) : []
+  const names = keys.map(key => check(domain, key).result)
+  return keys.flatMap((key, position) => {
+    const name = names[position]
+    if (name === undefined || names.indexOf(name) === position) return []
+    return [{ path: [...path, 'hosts', key], text: `${name} is there twice` }]
+  })
+}
+
+function strangeHosts (hosts: readonly string[], tls: TlsConfig): readonly Flaw[] {
+  const text = `is not served, expected one of hosts or a part of it (${hosts.join(', ')})`
+  return Object.keys(tls.hosts)
+    .filter(name => !hosts.some(host => name === host || name.endsWith(`.${host}`)))
+    .map(name => ({ path: ['tls', 'hosts', name], text }))
+}
+
+/** What an extension's options say under `hosts` is of hosts that are served. */
+function unservedHosts (hosts: readonly string[], extensions: unknown): readonly Flaw[] {
+  const text = `is not served, expected one of hosts (${hosts.join(', ')})`
+  return Object.entries(isMap(extensions) ? extensions : {}).flatMap(([extension, options]) => {
+    const own = isMap(options) && isMap(options['hosts']) ? Object.keys(options['hosts']) : []
+    return own.flatMap(name => {
+      const { result: host } = check(domain, name)
+      return host === undefined || hosts.includes(host) ? [] : [{ path: ['extensions', extension, 'hosts', name], text }]
+    })
+  })
+}
+
+function takenAddresses (listen: ListenConfig): readonly Flaw[] {
+  const flaws: Flaw[] = []
+  const taken: { readonly key: string, readonly at: ListenAddress }[] = []
+  for (const [name, addresses] of Object.entries(listen)) {
+    const key = name === 'clientTls' ? 'client-tls' : name
+    for (const at of addresses) {
+      const other = taken.find(one => isSame(one.at, at))
+      taken.push({ key, at })
+      if (other) flaws.push({ path: ['listen', key], text: `${at.host} port ${at.port} is that of listen.${other.key}` })
+    }
+  }
+  return flaws
+}
+
+/** Whether who listens at one keeps the other from it: where one is for all addresses of its family, too. */
+function isSame (one: ListenAddress, other: ListenAddress): boolean {
+  if (one.port !== other.port || one.port === 0) return false
+  const isForAll = [one, other].some(({ host }) => host === '0.0.0.0' || host === '::')
+  return one.host === other.host || (isForAll && isIP(one.host) !== 0 && isIP(one.host) === isIP(other.host))
+}

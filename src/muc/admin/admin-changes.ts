@@ -1,0 +1,113 @@
+/**
+ * What the items of a muc#admin request ask for (XEP-0045 §8.2 to §8.5, §9, §10.3 to §10.8), and whether that may be.
+ */
+import type { Element } from '../../xml/element.ts'
+import { checkAddressList } from '../../xmpp/address-list.ts'
+import { StanzaError } from '../../xmpp/errors.ts'
+import { Jid, JidError } from '../../xmpp/jid.ts'
+import { briefTextIn } from '../../xmpp/reason.ts'
+import { affiliationOf, refuseAffiliation } from '../room/affiliation.ts'
+import type { NewAffiliation } from './change-affiliations.ts'
+import type { NewRole } from './change-roles.ts'
+import type { Muc } from '../context.ts'
+import { NS_MUC_ADMIN } from '../ns.ts'
+import type { Occupant } from '../room/occupant.ts'
+import { refuseRole, roleOf } from '../room/role.ts'
+import type { Room } from '../room/room.ts'
+
+/** What one request may change at most. */
+const MAX_ITEMS = 1000
+
+export interface Changes { readonly roles: readonly NewRole[], readonly affiliations: readonly NewAffiliation[] }
+
+/** All that is asked for; throws where some of it may not be. */
+export function readChanges (muc: Muc, room: Room, actor: Jid, query: Element): Changes {
+  const items = query.getChildren('item', NS_MUC_ADMIN)
+  if (items.length === 0) throw new StanzaError('bad-request', 'nothing to change')
+  if (items.length > MAX_ITEMS) throw new StanzaError('policy-violation', 'too many items')
+  checkAddressList(items.flatMap(item => item.attrs['jid'] ?? []))
+  const roles = new Map<Occupant, NewRole>()
+  const affiliations = new Map<string, NewAffiliation>()
+  for (const item of items) {
+    const { role, affiliation } = item.attrs
+    if (role !== undefined && affiliation !== undefined) throw new StanzaError('bad-request', 'one of role and affiliation') // §17.4
+    if (affiliation !== undefined) {
+      const change = readAffiliation(room, actor, item)
+      affiliations.set(change.jid.toString(), change)
+    } else {
+      const change = readRole(room, actor, item)
+      roles.set(change.occupant, change)
+    }
+  }
+  checkOwners(muc, room, [...affiliations.values()])
+  return { roles: [...roles.values()], affiliations: [...affiliations.values()] }
+}
+
+function readRole (room: Room, from: Jid, item: Element): NewRole {
+  const { role: name, nick } = item.attrs
+  const role = roleOf(name)
+  if (!role || nick === undefined) throw new StanzaError('bad-request', 'an item has a nick and a role')
+  const actor = { affiliation: room.givenTo(from), role: room.roleOf(from) }
+  if (actor.role !== 'moderator') throw new StanzaError('forbidden')
+  const occupant = room.occupant(nick)
+  if (!occupant) throw new StanzaError('item-not-found')
+  const refusal = occupant.role === role ? undefined : refuseRole(actor, { role: occupant.role, affiliation: room.givenTo(occupant.account) }, role)
+  if (refusal) throw new StanzaError(refusal)
+  return { occupant, role, reason: briefTextIn(item, 'reason', NS_MUC_ADMIN) }
+}
+
+function readAffiliation (room: Room, from: Jid, item: Element): NewAffiliation {
+  const { affiliation: name, jid: address, nick } = item.attrs
+  const affiliation = affiliationOf(name)
+  const jid = address === undefined ? room.occupant(nick ?? '')?.account : addressOf(address)
+  if (!affiliation) throw new StanzaError('bad-request', 'no such affiliation')
+  if (!jid) throw new StanzaError(nick === undefined ? 'bad-request' : 'item-not-found')
+  if (affiliation !== 'outcast' && affiliation !== 'none' && jid.local === '') throw new StanzaError('not-acceptable', 'domains can only be banned')
+  const before = room.affiliationOf(jid)
+  if (affiliation === 'outcast' && jid.equals(from.bare)) throw new StanzaError('conflict') // §9.1
+  const refusal = refuseAffiliation(room.affiliationOf(from), before, affiliation)
+  if (refusal) throw new StanzaError(refusal)
+  return { jid, affiliation, nick: address === undefined ? undefined : nickOf(room, nick), reason: briefTextIn(item, 'reason', NS_MUC_ADMIN) }
+}
+
+/** §10.4: at least one owner remains, and one with an account here, where there was one. */
+export function checkOwners ({ hosts }: Muc, room: Room, changes: readonly NewAffiliation[]): void {
+  const before = room.affiliations.listed('owner').map(({ jid }) => jid)
+  const owners = new Map(before.map(jid => [jid.toString(), jid]))
+  for (const { jid, affiliation } of changes) {
+    if (affiliation === 'owner') owners.set(jid.toString(), jid)
+    else owners.delete(jid.toString())
+  }
+  const isLocal = (jid: Jid): boolean => hosts.includes(jid.domain)
+  const isOwnerless = owners.size === 0 || (before.some(isLocal) && ![...owners.values()].some(isLocal))
+  if (isOwnerless) throw new StanzaError('conflict', 'a room has an owner')
+}
+
+/** Throws item-not-found where somebody is to be an owner whose account is not there, or does not last. */
+export async function checkNewOwners ({ hosts, accounts }: Muc, changes: readonly NewAffiliation[]): Promise<void> {
+  for (const { jid, affiliation } of changes) {
+    if (affiliation !== 'owner' || !hosts.includes(jid.domain) || await accounts.lasts(jid)) continue
+    throw new StanzaError('item-not-found', 'there is no such account')
+  }
+}
+
+// §10.3: bare, whatever was said.
+function addressOf (text: string): Jid {
+  try {
+    return Jid.parse(text).bare
+  } catch (error) {
+    if (error instanceof JidError) throw new StanzaError('jid-malformed')
+    throw error
+  }
+}
+
+/** A nick as it is compared; empty where it is given up. */
+export function nickOf (room: Room, text: string | undefined): string | undefined {
+  if (text === undefined || text === '') return text
+  try {
+    return room.jid.withResource(text).resource
+  } catch (error) {
+    if (error instanceof JidError) throw new StanzaError('jid-malformed')
+    throw error
+  }
+}

@@ -1,0 +1,71 @@
+/** XEP-0045 §8 and §9: what moderators and admins ask of a room, by muc#admin: its lists, and changes of them. */
+import type { ExtensionHost, IqRequest, RoomVisitor } from '../../extension/api.ts'
+import { el } from '../../xml/element.ts'
+import type { Element } from '../../xml/element.ts'
+import { escapeAttribute, escapeText } from '../../xml/write.ts'
+import { Written } from '../../xml/written.ts'
+import { StanzaError } from '../../xmpp/errors.ts'
+import type { Jid } from '../../xmpp/jid.ts'
+import { checkNewOwners, readChanges } from './admin-changes.ts'
+import { affiliationOf, isAtLeast } from '../room/affiliation.ts'
+import type { Affiliation } from '../room/affiliation.ts'
+import { applyChanges, tellChanges } from './change-affiliations.ts'
+import { changeRoles } from './change-roles.ts'
+import { storeAffiliations } from './persist.ts'
+import type { Muc } from '../context.ts'
+import { NS_MUC_ADMIN } from '../ns.ts'
+import { roleOf } from '../room/role.ts'
+import type { OccupantRole, Standing } from '../room/role.ts'
+import type { Room } from '../room/room.ts'
+
+/** Answers requests about who is what in a room. */
+export function registerAdminIq (host: ExtensionHost, muc: Muc): void {
+  const route = { to: ['room'], name: 'query', ns: NS_MUC_ADMIN, isInTurn: true } as const
+  host.iq({ ...route, type: 'get' }, (request, { room }) => list(room, request))
+  host.iq({ ...route, type: 'set' }, (request, visitor) => change(muc, request, visitor))
+}
+
+function list (room: Room, { from, payload }: IqRequest): Element | Written {
+  const { affiliation: named, role: roleName } = payload.getChild('item', NS_MUC_ADMIN)?.attrs ?? {}
+  const actor = { affiliation: room.affiliationOf(from), role: room.roleOf(from) }
+  const affiliation = affiliationOf(named)
+  const role = roleOf(roleName)
+  if (affiliation && affiliation !== 'none') return listAffiliation(room, from, affiliation)
+  if (role && role !== 'none') return listRole(room, actor, role)
+  throw new StanzaError('bad-request', 'which list?')
+}
+
+/** As text: a list may be long, and a tree of it is many times as much work. */
+function listAffiliation (room: Room, from: Jid, affiliation: Affiliation): Written {
+  if (!room.mayList(from, affiliation)) throw new StanzaError('forbidden')
+  let items = ''
+  for (const { jid, nick, reason } of room.affiliations.listed(affiliation)) {
+    const ofNick = nick === undefined ? '' : ` nick='${escapeAttribute(nick)}'`
+    const tag = `<item affiliation='${affiliation}' jid='${jid.attribute}'${ofNick}`
+    items += reason === undefined ? `${tag}/>` : `${tag}><reason>${escapeText(reason)}</reason></item>`
+  }
+  return Written.around(el('query', NS_MUC_ADMIN), items)
+}
+
+// §8.5 and §9.8.
+function listRole (room: Room, actor: Standing, role: OccupantRole): Element {
+  const mayList = actor.role === 'moderator' && (role !== 'moderator' || isAtLeast(actor.affiliation, 'admin'))
+  if (!mayList) throw new StanzaError('forbidden')
+  const occupants = [...room.occupants.values()].filter(occupant => occupant.role === role)
+  return el('query', NS_MUC_ADMIN, {}, occupants.map(({ affiliation, nick, main }) =>
+    el('item', NS_MUC_ADMIN, { affiliation, role, nick, jid: main?.jid.toString() })))
+}
+
+/** All of the items are in order, or nothing changes (§9.2). */
+async function change (muc: Muc, { from, payload }: IqRequest, { room, afterwards }: RoomVisitor): Promise<void> {
+  const { roles, affiliations } = readChanges(muc, room, from, payload)
+  await checkNewOwners(muc, affiliations)
+  const actor = room.session(from)?.occupant.nick
+  if (affiliations.length > 0) await storeAffiliations(muc, room, affiliations)
+  const told = applyChanges(room, affiliations)
+  const kicked = changeRoles(muc, room, roles, actor)
+  afterwards(() => {
+    kicked()
+    return tellChanges(muc, room, told, actor, from)
+  })
+}

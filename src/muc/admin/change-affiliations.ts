@@ -1,0 +1,105 @@
+/**
+ * What follows when people become something else in a room (XEP-0045 §9.1, §9.3 to §9.5, §10.3 to §10.8): it is kept,
+ * and those who are in are told, or removed.
+ */
+import { el } from '../../xml/element.ts'
+import type { Jid } from '../../xmpp/jid.ts'
+import { message as makeMessage } from '../../xmpp/stanza.ts'
+import type { Affiliation } from '../room/affiliation.ts'
+import type { Affiliate } from '../room/affiliations.ts'
+import { invitationTo } from '../messages/invitation-payload.ts'
+import { endIfEmpty, remove } from '../presence/leave.ts'
+import { post, postInBackground } from '../context.ts'
+import type { Muc } from '../context.ts'
+import { NS_MUC_USER } from '../ns.ts'
+import type { Occupant } from '../room/occupant.ts'
+import { announce } from '../presence/occupant-presence.ts'
+import { roleAfter } from '../room/role.ts'
+import type { Room } from '../room/room.ts'
+import { STATUS, writeUserPayload } from '../presence/user-payload.ts'
+import type { Happening } from '../presence/user-payload.ts'
+
+/** Somebody is to be something from now on. */
+export interface NewAffiliation {
+  /** Bare, or a domain. */
+  readonly jid: Jid
+  readonly affiliation: Affiliation
+  /** Empty where it is given up; absent where it stays. */
+  readonly nick?: string | undefined
+  readonly reason?: string | undefined
+  /** He takes it himself, or others agree to what he asked for. */
+  readonly by?: 'self' | 'request' | undefined
+}
+
+/** The entry that a change makes in the room's lists; nothing where it takes somebody off them. */
+export function entryOf (room: Room, { jid, affiliation, nick, reason, by }: NewAffiliation): Affiliate | undefined {
+  if (affiliation === 'none') return
+  if (affiliation === 'outcast') return { jid, affiliation, reason } // §9.1: nor has he a nick of his own any more
+  const before = room.affiliations.get(jid)
+  const own = nick ?? before?.nick
+  const wasAsked = before && before.affiliation !== 'outcast' ? !before.isUnasked : room.occupantsOf(jid).length > 0
+  return {
+    jid, affiliation, nick: own === '' ? undefined : own,
+    isOwn: by === 'self' ? true : undefined, isUnasked: by || wasAsked ? undefined : true,
+  }
+}
+
+/** What is kept is in force; who is in hears of it by `tellChanges`, whose part the answer gives. */
+export function applyChanges (room: Room, changes: readonly NewAffiliation[]): readonly Told[] {
+  const told = changes.map(change => ({ ...change, before: room.affiliationOf(change.jid) }))
+  const entries = changes.map(change => entryOf(room, change))
+  for (const { jid } of changes) room.affiliations.remove(jid)
+  for (const entry of entries) if (entry) room.affiliations.set(entry)
+  return told
+}
+
+/** A change, and what somebody was before. */
+export type Told = NewAffiliation & { readonly before: Affiliation }
+
+/** Tells those who are in, and who was added; `actor` is the nick of who did it, and `inviter` who that is. */
+export async function tellChanges (muc: Muc, room: Room, told: readonly Told[], actor?: string, inviter?: Jid): Promise<void> {
+  const fresh: Told[] = []
+  for (const change of told) {
+    const happening = { actor, reason: change.reason, besides: muc.stages.changedInRoom(change, room) }
+    const occupants = change.jid.isDomain
+      ? [...room.occupants.values()].filter(({ account }) => account.domain === change.jid.domain)
+      : room.occupantsOf(change.jid)
+    for (const occupant of occupants) tellOccupants(muc, room, occupant, happening)
+    if (occupants.length === 0) tellOfAbsent(muc, room, change, happening)
+    if (occupants.length === 0 && change.before === 'none' && change.affiliation === 'member') fresh.push(change)
+  }
+  if (inviter && room.isMembersOnly && fresh.length > 0) await inviteMembers(muc, room, fresh, inviter)
+  await endIfEmpty(muc, room)
+}
+
+function tellOccupants (muc: Muc, room: Room, occupant: Occupant, happening: Happening): void {
+  const { affiliation: before, role } = occupant
+  const after = room.affiliationOf(occupant.account)
+  occupant.affiliation = after
+  if (after === 'outcast') return remove(muc, room, occupant, { ...happening, statuses: [STATUS.banned] })
+  // §9.4: no presence in between.
+  if (after === 'none' && room.isMembersOnly) return remove(muc, room, occupant, { ...happening, statuses: [STATUS.affiliationLost] })
+  if (after === before) return
+  occupant.role = roleAfter(role, before, after, room.isModerated)
+  announce(muc, room, occupant, happening, role)
+}
+
+/** §10.3 and §10.6, for every affiliation: to those who may know real addresses. */
+function tellOfAbsent (muc: Muc, room: Room, { jid, affiliation, before }: Told, happening: Happening): void {
+  if (affiliation === before) return
+  const news = makeMessage('groupchat', { from: room.jid })
+    .withWritten('x', NS_MUC_USER, writeUserPayload({ affiliation, jid }, happening, false))
+  postInBackground(muc, room, 'telling of members', room.recipients, session =>
+    session.isIn && room.seesAddresses(session.occupant) ? news.copyFor(session.jid) : undefined)
+}
+
+/** §9.5: each once, until he answers, and as many as somebody may invite: the others are members all the same. */
+async function inviteMembers (muc: Muc, room: Room, members: readonly Told[], { bare: inviter }: Jid): Promise<void> {
+  const chosen = members.filter(() => muc.invitationRate.take(inviter.toString()) !== undefined)
+  const invited = new Set((await muc.invitations.keep(room.jid, inviter, chosen.map(({ jid }) => jid))).map(String))
+  for (const { jid, reason } of chosen) {
+    if (!invited.has(jid.toString())) continue
+    const written = reason === undefined ? [] : [el('reason', NS_MUC_USER, {}, reason)]
+    post(muc, makeMessage('normal', { from: room.jid, to: jid }, invitationTo(room, inviter, written)))
+  }
+}

@@ -1,0 +1,66 @@
+/** XEP-0045 §10.2: what follows when a room is set to something else: it is kept, and those who are in are told. */
+import { inBackground } from '../../util/background.ts'
+import type { Jid } from '../../xmpp/jid.ts'
+import { message as makeMessage } from '../../xmpp/stanza.ts'
+import { applyChanges, tellChanges } from './change-affiliations.ts'
+import type { Submitted } from './config-form.ts'
+import { storeConfig } from './persist.ts'
+import { endIfEmpty, remove } from '../presence/leave.ts'
+import { broadcast } from '../messages/message.ts'
+import type { Muc } from '../context.ts'
+import { NS_MUC_USER } from '../ns.ts'
+import { announceVisibility, discloseAddress } from '../presence/occupant-presence.ts'
+import { logging } from '../room/options/logging.ts'
+import { presenceBroadcast } from '../room/options/presence-broadcast.ts'
+import { whois } from '../room/options/whois.ts'
+import { valueIn } from '../room/room-options.ts'
+import type { Config } from '../room/room-options.ts'
+import type { Room } from '../room/room.ts'
+import { STATUS, writeStatuses } from '../presence/user-payload.ts'
+
+/** The room is as submitted, and there for all; what is returned tells those who are in. */
+export async function applyConfig (muc: Muc, room: Room, { config, affiliations }: Submitted, actor: Jid): Promise<() => Promise<void>> {
+  await storeConfig(muc, room, config, affiliations)
+  const before = room.config
+  const wasLocked = room.isLocked
+  room.config = config
+  room.isLocked = false
+  const told = applyChanges(room, affiliations)
+  return async () => {
+    for (const occupant of room.occupants.values()) occupant.touch()
+    tellVisibility(muc, room, before)
+    await tellChanges(muc, room, told, room.session(actor)?.occupant.nick)
+    removeStrangers(muc, room)
+    tellOccupants(muc, room, before, wasLocked)
+    await endIfEmpty(muc, room)
+  }
+}
+
+/** Before all else, which is told as the room is set to now. */
+function tellVisibility (muc: Muc, room: Room, before: Config): void {
+  const shown = valueIn(before, presenceBroadcast)
+  for (const occupant of room.occupants.values()) {
+    if (shown.includes(occupant.role) !== room.shows(occupant.role)) announceVisibility(muc, room, occupant)
+  }
+}
+
+/** §10.2: who is no member leaves a room that has become members-only. */
+function removeStrangers (muc: Muc, room: Room): void {
+  if (!room.isMembersOnly) return
+  for (const occupant of room.occupants.values()) {
+    if (occupant.affiliation === 'none') remove(muc, room, occupant, { statuses: [STATUS.nowMembersOnly] })
+  }
+}
+
+/** §10.2.1: also who has just set the room up, if that is not as it was made. */
+function tellOccupants (muc: Muc, room: Room, before: Config, isNew: boolean): void {
+  const codes: number[] = []
+  if (room.get(logging) !== valueIn(before, logging)) codes.push(room.get(logging) ? STATUS.logged : STATUS.loggedNoMore)
+  if (room.get(whois) !== valueIn(before, whois)) codes.push(room.isNonAnonymous ? STATUS.nowNonAnonymous : STATUS.nowSemiAnonymous)
+  if (isNew && codes.length === 0) return
+  const xml = `<x xmlns='${NS_MUC_USER}'>${writeStatuses(codes.length > 0 ? codes : [STATUS.configured])}</x>`
+  const message = makeMessage('groupchat', { from: room.jid }).withWritten('x', NS_MUC_USER, xml)
+  inBackground(muc.log, 'telling of a new configuration', broadcast(muc, room, message))
+  // No client asks for addresses that it was not told: they come with presence, or not until it enters again.
+  if (codes.includes(STATUS.nowNonAnonymous)) for (const occupant of room.occupants.values()) discloseAddress(muc, room, occupant)
+}

@@ -1,0 +1,39 @@
+/**
+ * What follows when occupants get another role (XEP-0045 §8.2 to §8.5, §9.6 and §9.7): all are told, or one is removed.
+ */
+import type { Muc } from '../context.ts'
+import type { Occupant } from '../room/occupant.ts'
+import { announce, announceEnd, sendOccupants } from '../presence/occupant-presence.ts'
+import type { Role } from '../room/role.ts'
+import type { Room } from '../room/room.ts'
+import { STATUS } from '../presence/user-payload.ts'
+
+export interface NewRole {
+  readonly occupant: Occupant
+  readonly role: Role
+  readonly reason?: string | undefined
+}
+
+/** The roles hold from now on; what is returned tells those who are in. */
+export function changeRoles (muc: Muc, room: Room, changes: readonly NewRole[], actor: string | undefined): () => void {
+  const news = changes.map(({ occupant, role, reason }) => {
+    const before = occupant.role
+    if (role === 'none') {
+      const gone = room.leaveWhole(occupant)
+      return () => { announceEnd(muc, room, occupant, gone, { actor, reason, statuses: [STATUS.kicked] }) }
+    }
+    occupant.role = role
+    return () => {
+      if (before === role) return
+      announce(muc, room, occupant, { actor, reason }, before)
+      if (role === 'moderator') showAddresses(muc, room, occupant)
+    }
+  })
+  return () => { for (const tell of news) tell() }
+}
+
+/** §7.2.4: who moderates knows the real addresses, also of those who were there before. */
+export function showAddresses (muc: Muc, room: Room, occupant: Occupant): void {
+  if (room.isNonAnonymous) return
+  for (const session of occupant.sessions) sendOccupants(muc, room, session)
+}

@@ -1,0 +1,51 @@
+/**
+ * XEP-0045 §10.1, §10.2 and §10.9: what the owners of a room ask of it, by muc#owner: to set it up, or to destroy it.
+ */
+import type { ExtensionHost, IqRequest, RoomVisitor } from '../../extension/api.ts'
+import { el } from '../../xml/element.ts'
+import type { Element } from '../../xml/element.ts'
+import { StanzaError } from '../../xmpp/errors.ts'
+import { formValues, NS_FORMS } from '../../xmpp/forms.ts'
+import { checkNewOwners } from './admin-changes.ts'
+import { applyConfig } from './change-config.ts'
+import { configForm, readConfig } from './config-form.ts'
+import { destroy } from './destroy.ts'
+import type { Muc } from '../context.ts'
+import { NS_MUC_OWNER, ROOM_CONFIG } from '../ns.ts'
+import type { Room } from '../room/room.ts'
+
+/** Answers the requests of owners. */
+export function registerOwnerIq (host: ExtensionHost, muc: Muc): void {
+  const route = { to: ['room'], name: 'query', ns: NS_MUC_OWNER, isInTurn: true } as const
+  host.iq({ ...route, type: 'get' }, (request, { room }) => {
+    checkOwner(room, request)
+    return el('query', NS_MUC_OWNER, {}, configForm(muc, room))
+  })
+  host.iq({ ...route, type: 'set' }, (request, visitor) => change(muc, request, visitor))
+}
+
+function checkOwner (room: Room, { from }: IqRequest): void {
+  if (room.affiliationOf(from) !== 'owner') throw new StanzaError('forbidden')
+}
+
+function change (muc: Muc, request: IqRequest, visitor: RoomVisitor): void | Promise<void> {
+  const { room } = visitor
+  checkOwner(room, request)
+  const said = request.payload.getChild('destroy', NS_MUC_OWNER)
+  if (said) return destroy(muc, room, said)
+  const x = request.payload.getChild('x', NS_FORMS)
+  if (x?.attrs['type'] === 'submit') return submit(muc, request, visitor, x)
+  // §10.1.3: a room that is not to be set up is not to be.
+  if (x?.attrs['type'] === 'cancel') return room.isLocked ? destroy(muc, room, x) : undefined
+  throw new StanzaError('bad-request', 'a form is needed')
+}
+
+async function submit (muc: Muc, { from }: IqRequest, { room, afterwards }: RoomVisitor, x: Element): Promise<void> {
+  const values = formValues(x)
+  const type = values.get('FORM_TYPE')?.[0]
+  if (type !== undefined && type !== ROOM_CONFIG) throw new StanzaError('bad-request', 'another form is needed')
+  const submitted = readConfig(muc, room, values)
+  await checkNewOwners(muc, submitted.affiliations)
+  const tell = await applyConfig(muc, room, submitted, from)
+  afterwards(tell)
+}

@@ -1,0 +1,87 @@
+/** What of a room is kept, and when: a room that its owner has not configured yet has nothing to keep. */
+import { StanzaError } from '../../xmpp/errors.ts'
+import type { Jid } from '../../xmpp/jid.ts'
+import { entryOf } from './change-affiliations.ts'
+import type { NewAffiliation } from './change-affiliations.ts'
+import type { Muc } from '../context.ts'
+import type { Config } from '../room/room-options.ts'
+import type { Room } from '../room/room.ts'
+import type { Besides } from '../store.ts'
+
+/**
+ * Resolves when the changes are on disk; throws where the room would have too many affiliations, or a nick two owners.
+ */
+export async function storeAffiliations (muc: Muc, room: Room, changes: readonly NewAffiliation[]): Promise<void> {
+  checkChanges(muc, room, changes)
+  if (room.isLocked) return
+  await keepWith(muc, room, changes, besides => muc.store.storeAffiliations(room.jid, rowsOf(room, changes), besides))
+  muc.affiliated(room, changes.map(({ jid }) => jid))
+}
+
+/** Resolves when what the room is set to is on disk, with the changes; a room that was locked is all written. */
+export async function storeConfig (muc: Muc, room: Room, config: Config, changes: readonly NewAffiliation[]): Promise<void> {
+  checkChanges(muc, room, changes)
+  const all = room.isLocked
+    ? [...room.affiliations].map(affiliate => ({ jid: affiliate.jid, affiliate })).filter(({ jid }) => !changes.some(change => change.jid.equals(jid)))
+    : []
+  const rows = [...all, ...rowsOf(room, changes)]
+  const most = room.isLocked ? muc.limits.roomsPerOwner : 0
+  await keepWith(muc, room, changes, besides => muc.store.store(room, config, rows, besides, most))
+  if (rows.length > 0) muc.affiliated(room, rows.map(({ jid }) => jid))
+}
+
+/**
+ * Whoever comes in, or asks for it, accepts what others have made of him. Resolves when that is kept, or could not be:
+ * then when he does so the next time; nothing where it is known.
+ */
+export function accept (muc: Muc, room: Room, { bare }: Jid): Promise<void> | undefined {
+  if (room.affiliations.get(bare)?.isUnasked) {
+    return keepAcceptance(muc, room, bare).catch((error: unknown) => {
+      muc.log.warn({ err: error, room: room.jid.toString() }, 'that a member has come in could not be kept')
+    })
+  }
+}
+
+/**
+ * In the room's turn: does what lets somebody know that he is in, once it is kept that he has accepted. What is said in
+ * a group from then on is for all his devices; who is not told comes in again, at the next home.
+ */
+export function acceptFirst<T> (muc: Muc, room: Room, from: Jid, enter: () => T): T | Promise<T> {
+  return accept(muc, room, from)?.then(enter) ?? enter()
+}
+
+async function keepAcceptance (muc: Muc, room: Room, account: Jid): Promise<void> {
+  if (!room.isLocked) await muc.store.storeAcceptance(room.jid, account)
+  const affiliate = room.affiliations.get(account)
+  if (affiliate) room.affiliations.set({ ...affiliate, isUnasked: undefined })
+  muc.affiliated(room, [account])
+}
+
+/** Stores, and with it what extensions write: as much as really changes. */
+async function keepWith (
+  { keptWith }: Muc, room: Room, changes: readonly NewAffiliation[], store: (besides: Besides) => Promise<void>,
+): Promise<void> {
+  const real = changes.map(({ jid, affiliation }) => ({ jid, affiliation, before: room.affiliations.get(jid)?.affiliation ?? 'none' as const }))
+    .filter(({ affiliation, before }) => affiliation !== before)
+  const kept: (() => void)[] = []
+  await store(async db => {
+    if (real.length > 0) for (const write of keptWith) kept.push(await write(db, room, real))
+  })
+  for (const tell of kept) tell()
+}
+
+function rowsOf (room: Room, changes: readonly NewAffiliation[]): Parameters<Muc['store']['store']>[2] {
+  return changes.map(change => ({ jid: change.jid, affiliate: entryOf(room, change) }))
+}
+
+function checkChanges ({ limits }: Muc, room: Room, changes: readonly NewAffiliation[]): void {
+  const added = changes.filter(({ jid, affiliation }) => affiliation !== 'none' && !room.affiliations.get(jid))
+  if (added.length > 0 && room.affiliations.size + added.length > limits.members) {
+    throw new StanzaError('resource-constraint', 'too many affiliations')
+  }
+  for (const { jid, nick } of changes) {
+    if (nick === undefined || nick === '') continue
+    const owner = room.affiliations.ownerOfNick(nick)?.jid ?? room.lookalike(nick)?.account
+    if (owner && !owner.equals(jid)) throw new StanzaError('conflict', 'the nick is somebody else\'s')
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * XEP-0045 §7.10 and §9.9: Registering with a Room. Who registers has his nick to himself; where everybody may come in
+ * and speak he is a member at once, elsewhere when an admin agrees: what he is then was given to him.
+ */
+import type { ExtensionHost, IqRequest, RoomVisitor } from '../../extension/api.ts'
+import { el } from '../../xml/element.ts'
+import type { Element } from '../../xml/element.ts'
+import { StanzaError } from '../../xmpp/errors.ts'
+import { form, formValues, NS_FORMS } from '../../xmpp/forms.ts'
+import type { Jid } from '../../xmpp/jid.ts'
+import { message as makeMessage } from '../../xmpp/stanza.ts'
+import { nickOf } from './admin-changes.ts'
+import { isAtLeast } from '../room/affiliation.ts'
+import { applyChanges, tellChanges } from './change-affiliations.ts'
+import type { NewAffiliation } from './change-affiliations.ts'
+import { flagIn } from '../room/options/option.ts'
+import type { Values } from '../room/options/option.ts'
+import { storeAffiliations } from './persist.ts'
+import { postInBackground } from '../context.ts'
+import type { Muc } from '../context.ts'
+import { REGISTRATION } from '../ns.ts'
+import type { Room } from '../room/room.ts'
+
+const NS = 'jabber:iq:register'
+const NICK = 'muc#register_roomnick'
+const ALLOW = 'muc#register_allow'
+/** Requests of one room that wait for an admin; an older one is forgotten. */
+const MAX_REQUESTS = 100
+
+/** Who asks: who has the account's name later has not asked. */
+interface Asker { readonly jid: Jid, readonly life: string }
+
+/** Who wants to register, by the nick that he wants. */
+const requests = new WeakMap<Room, Map<string, Asker>>()
+
+/** Answers those who want to register. */
+export function registerRegistration (host: ExtensionHost, muc: Muc): void {
+  host.feature(NS, 'room')
+  const route = { to: ['room'], name: 'query', ns: NS, isInTurn: true } as const
+  host.iq({ ...route, type: 'get' }, (request, { room }) => describe(room, request))
+  host.iq({ ...route, type: 'set' }, (request, visitor) => register(muc, request, visitor))
+}
+
+function checkAllowed (room: Room, from: Jid): void {
+  if (room.isLocked) throw new StanzaError('item-not-found')
+  if (room.affiliationOf(from) === 'outcast') throw new StanzaError('not-allowed')
+}
+
+function describe (room: Room, { from }: IqRequest): Element {
+  checkAllowed(room, from)
+  const nick = room.affiliations.get(from)?.nick
+  if (nick !== undefined) return el('query', NS, {}, el('registered', NS), el('username', NS, {}, nick))
+  const wanted = room.session(from)?.occupant.nick
+  return el('query', NS, {}, el('instructions', NS, {}, 'Choose the nick that is to be yours alone.'),
+    form('form', REGISTRATION, [
+      { name: NICK, values: wanted === undefined ? [] : [wanted], type: 'text-single', label: 'Nick' },
+    ], `Registration with ${room.jid}`))
+}
+
+async function register (muc: Muc, { from, payload }: IqRequest, { room, afterwards }: RoomVisitor): Promise<void> {
+  checkAllowed(room, from)
+  const before = room.affiliations.get(from)
+  if (payload.getChild('remove', NS)) {
+    const affiliation = before && isAtLeast(before.affiliation, 'admin') ? before.affiliation : 'none'
+    return afterwards(await change(muc, room, { jid: from.bare, affiliation, nick: '' }))
+  }
+  const x = payload.getChild('x', NS_FORMS)
+  const values = x && formValues(x)
+  if (!values || values.get('FORM_TYPE')?.[0] !== REGISTRATION) throw new StanzaError('bad-request', 'a form is needed')
+  const nick = nickIn(room, values)
+  await checkLasting(muc, from)
+  if (!before && isClosed(room)) return ask(muc, room, { jid: from.bare, life: await muc.accounts.lifeOf(from) }, nick)
+  const { affiliation, isOwn } = before ?? { affiliation: 'member', isOwn: true }
+  return afterwards(await change(muc, room, { jid: from.bare, affiliation, nick, by: isOwn ? 'self' : 'request' }))
+}
+
+/** Whether members have what others have not: the right to come in, or to speak. */
+function isClosed (room: Room): boolean {
+  return room.isMembersOnly || room.hasPassword || room.isModerated
+}
+
+/** An anonymous account ends with its stream: what it were in a room would be nobody's. */
+async function checkLasting ({ hosts, accounts }: Muc, { bare }: Jid): Promise<void> {
+  if (hosts.includes(bare.domain) && !await accounts.lasts(bare)) throw new StanzaError('not-allowed', 'only accounts that last')
+}
+
+function nickIn (room: Room, values: Values): string {
+  const nick = nickOf(room, values.get(NICK)?.[0]?.trim())
+  if (nick === undefined || nick === '') throw new StanzaError('bad-request', 'a nick is needed')
+  return nick
+}
+
+/** The change holds; what is returned tells those who are in. */
+async function change (muc: Muc, room: Room, to: NewAffiliation): Promise<() => Promise<void>> {
+  await storeAffiliations(muc, room, [to])
+  const told = applyChanges(room, [to])
+  return () => tellChanges(muc, room, told)
+}
+
+// §9.9.
+function ask (muc: Muc, room: Room, asker: Asker, nick: string): void {
+  const who = asker.jid
+  const waiting = requests.get(room) ?? new Map<string, Asker>()
+  requests.set(room, waiting)
+  if (![who.toString(), undefined].includes(waiting.get(nick)?.jid.toString())) throw new StanzaError('conflict')
+  if (!muc.invitationRate.take(who.toString())) throw new StanzaError('resource-constraint', 'too many requests')
+  for (const [other, { jid }] of waiting) if (jid.equals(who)) waiting.delete(other)
+  waiting.set(nick, asker)
+  const [oldest] = waiting.keys()
+  if (waiting.size > MAX_REQUESTS && oldest !== undefined) waiting.delete(oldest)
+  const request = makeMessage('normal', { from: room.jid }, form('form', REGISTRATION, [
+    { name: 'muc#register_jid', values: [who.toString()], type: 'jid-single', label: 'User ID' },
+    { name: NICK, values: [nick], type: 'text-single', label: 'Nick' },
+    { name: ALLOW, values: ['0'], type: 'boolean', label: 'Allow this person to register with the room?' },
+  ], 'Registration request'))
+  const admins = room.recipients.filter(({ occupant }) => isAtLeast(occupant.affiliation, 'admin'))
+  postInBackground(muc, room, 'asking admins for a registration', admins, session => request.withAddress(room.jid, session.jid))
+}
+
+/** An admin's answer to a request. */
+export async function receiveRegistrationForm (muc: Muc, room: Room, x: Element, from: Jid): Promise<void> {
+  if (!isAtLeast(room.affiliationOf(from), 'admin')) throw new StanzaError('forbidden')
+  const values = formValues(x)
+  const nick = nickIn(room, values)
+  const asker = requests.get(room)?.get(nick)
+  if (!asker) throw new StanzaError('item-not-found')
+  requests.get(room)?.delete(nick)
+  const { jid: who, life } = asker
+  const isThere = !muc.hosts.includes(who.domain) || await muc.accounts.lasts(who)
+  if (!isThere || await muc.accounts.lifeOf(who) !== life) throw new StanzaError('item-not-found', 'who asked is gone')
+  if (flagIn(values, ALLOW) !== true || room.affiliationOf(who) !== 'none') return
+  const changed = { jid: who, affiliation: 'member', nick, by: 'request' } as const
+  await storeAffiliations(muc, room, [changed])
+  await tellChanges(muc, room, applyChanges(room, [changed]), room.session(from)?.occupant.nick, from)
+}

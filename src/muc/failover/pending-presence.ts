@@ -1,0 +1,113 @@
+/**
+ * What has become of occupants lately and may not have reached all (XEP-0045 §7.2.2, §7.6, §7.14): kept with the room's
+ * records until it has, so that another home can say it again, as it is then.
+ */
+import { Jid } from '../../xmpp/jid.ts'
+import { presence as makePresence } from '../../xmpp/stanza.ts'
+import { showAddresses } from '../admin/change-roles.ts'
+import type { Muc } from '../context.ts'
+import { Occupant, OccupantSession } from '../room/occupant.ts'
+import { announce, announceEnd, announceSessionEnd, announceVisibility } from '../presence/occupant-presence.ts'
+import type { OccupantRole } from '../room/role.ts'
+import type { Room } from '../room/room.ts'
+import { STATUS } from '../presence/user-payload.ts'
+import type { Happening } from '../presence/user-payload.ts'
+
+/** What may not have reached all of an occupant. */
+export interface News {
+  readonly nick: string
+  /** The role in which the others saw it, if any did. */
+  readonly role: OccupantRole
+  /** The addresses that have the nick no more. */
+  readonly gone: readonly string[]
+  /** What has happened to the last `count` of `gone`: a kick or a ban, and why. */
+  readonly end?: { readonly count: number, readonly happening: Happening } | undefined
+  /** The others have seen it, and do no more, though it is in. */
+  readonly isHidden?: boolean | undefined
+  /** Of the account that has it no more, as the occupant's. */
+  readonly life?: string | undefined
+  /** The address of a session that knows, or asks again: it has just come in. */
+  readonly knows?: string | undefined
+}
+
+/** Stands before a nick where sessions' addresses do. */
+const NEWS = '/nick/'
+
+/** When all that was sent is answered for, it stays for so long: what need not be answered for is on its way then. */
+const SPREAD_MS = 100
+
+/** Of one nick's former sessions so many are told again. */
+const MAX_GONE = 50
+
+/** Keeps from now on what may not have reached all. */
+export function keepNews (room: Room, put: (field: string, record: string | undefined) => void): void {
+  const all = new Map<string, { news: News, underWay: number }>()
+  room.changed = ({ nick, life }, { before, gone = [], happening, isHidden = false, told }, arrived) => {
+    if (room.sessions.size === 0) return forgetAll() // nobody is left to be told
+    const one = all.get(nick) ?? { news: { nick, role: before, gone: [] }, underWay: 0 }
+    const { news } = one
+    const last = gone.map(({ jid }) => jid.toString())
+    one.news = {
+      nick, role: room.shows(news.role) ? news.role : before,
+      gone: [...news.gone.filter(address => !last.includes(address)), ...last].slice(-MAX_GONE),
+      end: last.length === 0 ? news.end : happening && { count: last.length, happening },
+      isHidden: isHidden || news.isHidden, life, knows: told?.jid.toString(),
+    }
+    one.underWay++
+    all.set(nick, one)
+    put(NEWS + nick, JSON.stringify(one.news))
+    const forget = (): void => {
+      if (--one.underWay > 0 || all.get(nick) !== one) return
+      all.delete(nick)
+      put(NEWS + nick, undefined)
+    }
+    const forgetSoon = (): void => { setTimeout(forget, SPREAD_MS).unref() }
+    if (arrived) arrived.then(forgetSoon, forgetSoon) // who sends it hears what failed
+    else forgetSoon()
+  }
+  function forgetAll (): void {
+    for (const nick of all.keys()) put(NEWS + nick, undefined)
+    all.clear()
+  }
+}
+
+/** What may not have reached all when the records were written. */
+export function newsIn (records: ReadonlyMap<string, string>): readonly News[] {
+  return [...records].filter(([field]) => field.startsWith(NEWS)).map(([, text]) => JSON.parse(text) as News) // `keepNews` wrote it
+}
+
+/** Tells all who are in what has become of these, as it is now: first of nicks that are nobody's any more. */
+export function tellAgain (muc: Muc, room: Room, news: readonly News[]): void {
+  for (const one of news) tellEnd(muc, room, one)
+  for (const { nick, role, isHidden = false, knows } of news) {
+    const occupant = room.occupant(nick)
+    if (!occupant) continue
+    announce(muc, room, occupant, {}, role, knows === undefined ? undefined : room.session(Jid.parse(knows)))
+    if (isHidden && !room.shows(occupant.role)) announceVisibility(muc, room, occupant)
+    if (occupant.role === 'moderator' && knows === undefined) showAddresses(muc, room, occupant)
+  }
+}
+
+function tellEnd (muc: Muc, room: Room, { nick, role, gone, end, life = '' }: News): void {
+  const jid = room.jid.withResource(nick)
+  const addresses = gone.map(address => Jid.parse(address))
+  const [account] = addresses.map(({ bare }) => bare)
+  if (!account) return
+  const former = new Occupant(jid, account, room.affiliationOf(account), role, life)
+  const absent = addresses.filter(address => !room.session(address))
+    .map(address => new OccupantSession(address, former, makePresence('unavailable', {}), ''))
+  for (const session of absent) former.add(session)
+  room.touch(absent) // who is out by what the database says now may have a record
+  const isLast = (session: OccupantSession): boolean => !end || gone.lastIndexOf(session.jid.toString()) >= gone.length - end.count
+  const happening = end?.happening ?? {}
+  if (room.occupant(nick)) {
+    for (const session of absent) announceSessionEnd(muc, room, session, isLast(session) ? happening : {})
+    return
+  }
+  const heirs = addresses.flatMap(address => room.session(address) ?? [])
+  const heir = absent.length === 0 ? heirs[0]?.occupant : undefined
+  // §7.6: all of its sessions are in with another nick.
+  if (heir) return announceEnd(muc, room, former, heirs, { statuses: [STATUS.newNick] }, undefined, heir.nick)
+  for (const session of absent) if (!isLast(session)) announceSessionEnd(muc, room, session, {})
+  announceEnd(muc, room, former, absent.filter(isLast), happening)
+}

@@ -1,0 +1,99 @@
+/**
+ * XEP-0045 §7.8: invitations that go through the room, and answers to them; who invites to a members-only room makes
+ * members by that. One that goes past the room (XEP-0249) is a message as any other: who sends it adds the member first.
+ */
+import { el } from '../../xml/element.ts'
+import type { Element } from '../../xml/element.ts'
+import { checkAddressList } from '../../xmpp/address-list.ts'
+import { StanzaError } from '../../xmpp/errors.ts'
+import { Jid, JidError } from '../../xmpp/jid.ts'
+import { message as makeMessage } from '../../xmpp/stanza.ts'
+import type { Message } from '../../xmpp/stanza.ts'
+import { isAtLeast } from '../room/affiliation.ts'
+import { applyChanges, tellChanges } from '../admin/change-affiliations.ts'
+import { invitationTo, passedOn } from './invitation-payload.ts'
+import { post } from '../context.ts'
+import type { Muc } from '../context.ts'
+import { NS_MUC_USER } from '../ns.ts'
+import { storeAffiliations } from '../admin/persist.ts'
+import { allowInvites } from '../room/options/allow-invites.ts'
+import type { Room } from '../room/room.ts'
+
+/** So many can be invited by one message. */
+const MAX_INVITES = 50
+
+/** §7.8.2: passes on each `<invite/>`, or throws why none is. */
+export async function invite (muc: Muc, room: Room, message: Message, x: Element, from: Jid): Promise<void> {
+  checkInviter(room, from)
+  const invites = x.getChildren('invite', NS_MUC_USER)
+  if (invites.length > MAX_INVITES) throw new StanzaError('policy-violation', 'too many at once')
+  checkAddressList(invites.flatMap(child => child.attrs['to'] ?? []))
+  const invitees = invites.map(child => ({ passed: passedOn(child, 'reason', 'continue'), to: addressIn(child.attrs['to']) }))
+  for (const { to } of invitees) {
+    if (!muc.invitationRate.take(from.bare.toString())) throw new StanzaError('resource-constraint', 'too many invitations')
+    await checkInvitee(muc, to)
+  }
+  for (const { to } of invitees) await admit(muc, room, to, from)
+  await muc.invitations.keep(room.jid, from.bare, invitees.map(({ to }) => to))
+  for (const { passed, to } of invitees) {
+    post(muc, makeMessage('normal', { from: room.jid, to, id: message.id, lang: message.lang },
+      invitationTo(room, from.bare, passed)))
+  }
+}
+
+/**
+ * Throws unless somebody may invite others: who is in, and where the room is for members who may add to them (§9.5).
+ */
+function checkInviter (room: Room, from: Jid): void {
+  if (!room.session(from) && !isAtLeast(room.affiliationOf(from), 'admin')) throw new StanzaError('not-acceptable', 'only for occupants')
+  if (room.isLocked) throw new StanzaError('item-not-found')
+  if (room.isMembersOnly && !mayAdmit(room, from)) throw new StanzaError('forbidden')
+}
+
+function mayAdmit (room: Room, inviter: Jid): boolean {
+  const affiliation = room.givenTo(inviter)
+  return isAtLeast(affiliation, 'admin') || (affiliation === 'member' && room.get(allowInvites))
+}
+
+/** §7.8.2: throws where there is nobody to invite, as far as one can know. */
+async function checkInvitee ({ hosts, accounts }: Muc, { bare }: Jid): Promise<void> {
+  if (!hosts.includes(bare.domain)) return
+  if (bare.local === '' || !await accounts.isThere(bare)) throw new StanzaError('item-not-found', 'there is no such account')
+}
+
+/** Makes a member of somebody who is invited to a members-only room. */
+async function admit (muc: Muc, room: Room, { bare }: Jid, inviter: Jid): Promise<void> {
+  if (!room.isMembersOnly || room.affiliationOf(bare) !== 'none') return
+  const changes = [{ jid: bare, affiliation: 'member' as const }]
+  await storeAffiliations(muc, room, changes)
+  await tellChanges(muc, room, applyChanges(room, changes), room.session(inviter)?.occupant.nick)
+}
+
+/**
+ * §7.8.2: tells who invited that the invitation is declined, once for each. Who was not invited by that one learns no more
+ * of anybody than that.
+ */
+export async function decline (muc: Muc, room: Room, message: Message, x: Element, from: Jid): Promise<void> {
+  if (room.affiliationOf(from) === 'outcast') throw new StanzaError('forbidden')
+  const answer = x.getChild('decline', NS_MUC_USER)
+  const passed = passedOn(answer, 'reason')
+  const to = addressIn(answer?.attrs['to'])
+  if (!await muc.invitations.take(room.jid, from.bare, to.bare)) throw new StanzaError('item-not-found', 'there is no invitation')
+  const sessions = room.occupantsOf(to).flatMap(inviter => inviter.sessions)
+  const targets = sessions.length > 0 ? sessions.map(({ jid }) => jid) : [to.bare]
+  const payload = el('x', NS_MUC_USER, {},
+    el('decline', NS_MUC_USER, { from: from.bare.toString() }, passed))
+  for (const target of targets) {
+    post(muc, makeMessage('normal', { from: room.jid, to: target, id: message.id, lang: message.lang }, payload))
+  }
+}
+
+function addressIn (text: string | undefined): Jid {
+  if (text === undefined) throw new StanzaError('bad-request', 'whom?')
+  try {
+    return Jid.parse(text)
+  } catch (error) {
+    if (error instanceof JidError) throw new StanzaError('jid-malformed')
+    throw error
+  }
+}

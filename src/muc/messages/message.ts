@@ -1,0 +1,96 @@
+/**
+ * XEP-0045 §7.4: a message for all who are in: checked, kept, and sent to everybody as it came, under the sender's
+ * nick.
+ */
+import { inBackground } from '../../util/background.ts'
+import { StanzaError } from '../../xmpp/errors.ts'
+import { NS_CLIENT } from '../../xmpp/ns.ts'
+import type { Message } from '../../xmpp/stanza.ts'
+import { stamp, withoutForgedIds } from '../../xmpp/stanza-id.ts'
+import { post, postEach } from '../context.ts'
+import type { Muc } from '../context.ts'
+import { NS_MUC_USER } from '../ns.ts'
+import type { Occupant, OccupantSession } from '../room/occupant.ts'
+import { hasVoice } from '../room/role.ts'
+import type { Room } from '../room/room.ts'
+import { checkSubject, isSubject, keepSubject } from './subject.ts'
+
+/** A promise means: not handed over yet. Throws why the message goes nowhere. */
+export function sendToAll (muc: Muc, room: Room, message: Message): void | Promise<void> {
+  if (room.isLocked) throw new StanzaError('item-not-found') // §17.2
+  const session = room.session(message.from)
+  if (!session) throw new StanzaError('not-acceptable', 'only for occupants')
+  const { occupant } = session
+  const isForSubject = message.children.length > 0 && isSubject(message)
+  if (isForSubject) checkSubject(room, occupant.role)
+  else if (!hasVoice(occupant.role, room.isModerated)) throw new StanzaError('forbidden')
+  const clean = withoutForgedIds(message.withoutPayload(isRoomsOwn), room.jid).withAddress(occupant.jid, room.jid)
+  const rewritten = muc.stages.rewriteInRoom(clean, room, occupant)
+  const isKnown = muc.stages.isKnownInRoom(rewritten, room, occupant)
+  if (!isKnown) {
+    checkRate(muc, occupant, room)
+    const verdict = muc.stages.guardInRoom(clean, room, occupant)
+    if (verdict === 'drop') return
+    if (verdict) throw verdict
+  }
+  if (isForSubject && !isKnown) return keepSubject(muc, room, rewritten).then(() => store(muc, room, rewritten, session))
+  return store(muc, room, rewritten, session)
+}
+
+/** What the room itself says to all who are in: kept as what occupants say is. */
+export function announceToAll (muc: Muc, room: Room, message: Message): void | Promise<void> {
+  return store(muc, room, message.withAddress(room.jid, room.jid))
+}
+
+/** What only the room says to its occupants. */
+function isRoomsOwn ({ ns }: { readonly ns: string }): boolean {
+  return ns === NS_MUC_USER
+}
+
+/** Throws where an occupant writes too much, or all of a room do. */
+export function checkRate ({ limits: { occupantMessages, roomMessages } }: Muc, occupant: Occupant, room?: Room): void {
+  const now = performance.now()
+  const isTooMuch = !occupant.rate.take(occupantMessages, now) || room?.rate.take(roomMessages, now) === false
+  if (isTooMuch) throw new StanzaError('resource-constraint', 'too many messages')
+}
+
+function store (muc: Muc, room: Room, message: Message, session?: OccupantSession): void | Promise<void> {
+  const stored = muc.stages.storeInRoom(message, room, session?.occupant)
+  let sent: void | Promise<void> = undefined
+  const delivered = room.commits.inOrder(stored?.committed, () => {
+    const kept = stored ? stamp(message, room, stored.id) : message
+    sent = stored?.isRepeat ? reflect(muc, room, kept, session) : spread(muc, room, kept, session?.occupant)
+  })
+  return delivered ? delivered.then(() => sent) : sent
+}
+
+/** What comes again goes no further: it was its reflection that its sender missed. */
+function reflect (muc: Muc, room: Room, message: Message, session?: OccupantSession): void | Promise<void> {
+  if (!session) return
+  return room.outbox.send([session], ({ isIn, jid }) => isIn ? post(muc, message.withAddress(message.from, jid)) : 0)
+}
+
+function spread (
+  muc: Muc, room: Room, message: Message, occupant: Occupant | undefined, at = Date.now(),
+): void | Promise<void> {
+  muc.stages.fanOutInRoom(message, room, occupant)
+  if (message.has('body', NS_CLIENT)) room.history.add(message, at, room.jid, room.get(muc.options.historyLength))
+  return broadcast(muc, room, message)
+}
+
+/** What turned out to be kept, although its sender was told otherwise, reaches whoever gets what is said. */
+export function spreadLate (muc: Muc, room: Room, message: Message, id: string, at: number): void {
+  room.history.forget([id]) // a room that has just come into memory found it in its archive
+  const task = 'spreading what was kept late'
+  inBackground(muc.log, task, room.commits.inOrder(undefined, () => {
+    inBackground(muc.log, task, spread(muc, room, stamp(message, room, id).again(), undefined, at))
+  }))
+}
+
+/** Sends a message to all who are in; the room is told when it has reached the homes of all, where the room keeps it. */
+export function broadcast (muc: Muc, room: Room, message: Message): void | Promise<void> {
+  const { sent, arrived } = postEach(muc, room, room.recipients,
+    session => session.isIn ? message.copyFor(session.jid) : undefined)
+  if (message.archiveId !== undefined) room.spread(message.archiveId, arrived)
+  return sent
+}

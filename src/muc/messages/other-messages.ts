@@ -1,0 +1,30 @@
+/** Messages to a room or an occupant that are no message to all: a new subject, what the room is asked, and errors. */
+import { StanzaError } from '../../xmpp/errors.ts'
+import { formValues, NS_FORMS } from '../../xmpp/forms.ts'
+import type { Jid } from '../../xmpp/jid.ts'
+import type { Message } from '../../xmpp/stanza.ts'
+import { decline, invite } from './invitation.ts'
+import { sendToAll } from './message.ts'
+import type { Muc } from '../context.ts'
+import { NS_MUC_USER, REGISTRATION, VOICE_REQUEST } from '../ns.ts'
+import { returnError, sendPrivately } from './private-message.ts'
+import { receiveRegistrationForm } from '../admin/registration.ts'
+import { removeUnreachable } from '../presence/removed-by-error.ts'
+import type { Room } from '../room/room.ts'
+import { receiveVoiceForm } from './voice.ts'
+
+/** Throws why the message goes nowhere. */
+export function receiveForRoom (muc: Muc, room: Room, message: Message, from: Jid, to: Jid): void | Promise<void> {
+  if (message.type === 'error') return to.isBare ? removeUnreachable(muc, room, message) : returnError(muc, room, message, to)
+  if (!to.isBare) return sendPrivately(muc, room, message, to)
+  if (message.type === 'groupchat') return sendToAll(muc, room, message)
+  const x = message.payload('x', NS_MUC_USER)
+  if (x?.getChild('invite', NS_MUC_USER)) return invite(muc, room, message, x, from)
+  if (x?.getChild('decline', NS_MUC_USER)) return decline(muc, room, message, x, from)
+  const form = message.payload('x', NS_FORMS)
+  switch (form && formValues(form).get('FORM_TYPE')?.[0]) {
+    case VOICE_REQUEST: return form && receiveVoiceForm(muc, room, form, from)
+    case REGISTRATION: return form && receiveRegistrationForm(muc, room, form, from)
+  }
+  throw new StanzaError('bad-request', 'a message to a room is of type groupchat') // §17.2
+}

@@ -1,0 +1,58 @@
+/** XEP-0045 §7.13 and §8.6: visitors ask for voice, and moderators are asked to grant it. */
+import type { Element } from '../../xml/element.ts'
+import { StanzaError } from '../../xmpp/errors.ts'
+import { form, formValues } from '../../xmpp/forms.ts'
+import type { Jid } from '../../xmpp/jid.ts'
+import { message as makeMessage } from '../../xmpp/stanza.ts'
+import { changeRoles } from '../admin/change-roles.ts'
+import { postInBackground } from '../context.ts'
+import type { Muc } from '../context.ts'
+import { VOICE_REQUEST } from '../ns.ts'
+import type { Occupant } from '../room/occupant.ts'
+import { voiceInterval, voiceRequests } from '../room/options/voice-requests.ts'
+import { refuseRole } from '../room/role.ts'
+import type { Room } from '../room/room.ts'
+
+/** When somebody asked last. */
+const askedAt = new WeakMap<Occupant, number>()
+
+/** A form of that type from an occupant: a request, or a moderator's answer to one. */
+export function receiveVoiceForm (muc: Muc, room: Room, x: Element, from: Jid): void {
+  const session = room.session(from)
+  if (!session) throw new StanzaError('not-acceptable', 'only for occupants')
+  const values = formValues(x)
+  if (values.has('muc#request_allow')) grant(muc, room, session.occupant, values)
+  else if (values.get('muc#role')?.[0] === 'participant') ask(muc, room, session.occupant)
+  else throw new StanzaError('bad-request', 'only voice can be asked for')
+}
+
+function ask (muc: Muc, room: Room, occupant: Occupant): void {
+  if (!room.get(voiceRequests)) throw new StanzaError('forbidden')
+  if (occupant.role !== 'visitor') return
+  const now = performance.now()
+  const last = askedAt.get(occupant)
+  if (last !== undefined && now - last < room.get(voiceInterval) * 1000) throw new StanzaError('resource-constraint', 'not so often')
+  askedAt.set(occupant, now)
+  const request = form('form', VOICE_REQUEST, [
+    { name: 'muc#role', values: ['participant'], type: 'list-single', label: 'Requested role', choices: [{ value: 'participant', label: 'Participant' }] },
+    { name: 'muc#jid', values: occupant.main ? [occupant.main.jid.toString()] : [], type: 'jid-single', label: 'User ID' },
+    { name: 'muc#roomnick', values: [occupant.nick], type: 'text-single', label: 'Room nick' },
+    { name: 'muc#request_allow', values: ['0'], type: 'boolean', label: 'Grant voice to this person?' },
+  ], 'Voice request')
+  const message = makeMessage('normal', { from: room.jid }, request)
+  const moderators = room.recipients.filter(session => session.occupant.role === 'moderator')
+  postInBackground(muc, room, 'asking moderators for voice', moderators, session => message.withAddress(room.jid, session.jid))
+}
+
+function grant (muc: Muc, room: Room, moderator: Occupant, values: ReadonlyMap<string, readonly string[]>): void {
+  if (!['1', 'true'].includes(values.get('muc#request_allow')?.[0] ?? '')) return
+  const occupant = room.occupant(values.get('muc#roomnick')?.[0] ?? '')
+  const asker = values.get('muc#jid')?.[0]
+  // The nick may be somebody else's by now.
+  const isOther = asker !== undefined && !occupant?.sessions.some(({ jid }) => jid.toString() === asker)
+  if (!occupant || isOther) throw new StanzaError('item-not-found')
+  if (occupant.role !== 'visitor') return
+  const refusal = refuseRole(moderator, occupant, 'participant')
+  if (refusal) throw new StanzaError(refusal)
+  changeRoles(muc, room, [{ occupant, role: 'participant' }], moderator.nick)()
+}

@@ -1,0 +1,38 @@
+/** XEP-0045 §7.14 and §8.2, §9.1, §9.4, §10.2, §11.1: how an occupant leaves a room, or is made to. */
+import type { Presence } from '../../xmpp/stanza.ts'
+import type { Muc } from '../context.ts'
+import type { Occupant, OccupantSession } from '../room/occupant.ts'
+import { announce, announceEnd, announceSessionEnd, cleaned } from './occupant-presence.ts'
+import { persistent } from '../room/options/persistent.ts'
+import type { Room } from '../room/room.ts'
+import type { Happening } from './user-payload.ts'
+
+/** A session says goodbye, or is found to be gone. */
+export function leave (muc: Muc, room: Room, session: OccupantSession, presence?: Presence, happening: Happening = {}): void | Promise<void> {
+  const { occupant } = session
+  const farewell = presence && cleaned(presence)
+  if (occupant.sessions.length === 1) {
+    announceEnd(muc, room, occupant, room.leaveWhole(occupant), happening, farewell)
+    return endIfEmpty(muc, room)
+  }
+  const { main } = occupant
+  room.leave(session)
+  announceSessionEnd(muc, room, session, happening, farewell)
+  if (main === session) announce(muc, room, occupant)
+}
+
+/** An occupant is removed, with all sessions. */
+export function remove (muc: Muc, room: Room, occupant: Occupant, happening: Happening): void {
+  announceEnd(muc, room, occupant, room.leaveWhole(occupant), happening)
+}
+
+/**
+ * §7.14: a room that is not persistent ends with its last occupant. Where the database is away it is there still, and
+ * ends with who is the last in it then; nobody's request fails by that.
+ */
+export function endIfEmpty (muc: Muc, room: Room): void | Promise<void> {
+  if (!room.isOpen || room.occupants.size > 0 || (!room.isLocked && room.get(persistent))) return
+  return muc.end(room).catch((error: unknown) => {
+    muc.log.error({ err: error, room: room.jid.toString() }, 'a room that is empty could not be removed')
+  })
+}

@@ -1,0 +1,145 @@
+/** XEP-0045 §7.2.2 and §7.7: an occupant's presence, as the others and its own sessions get it. */
+import { presence as makePresence } from '../../xmpp/stanza.ts'
+import type { Presence } from '../../xmpp/stanza.ts'
+import { post, postEach, postInBackground } from '../context.ts'
+import type { Muc } from '../context.ts'
+import { NS_MUC, NS_MUC_USER } from '../ns.ts'
+import type { Occupant, OccupantSession } from '../room/occupant.ts'
+import type { OccupantRole } from '../room/role.ts'
+import type { Room } from '../room/room.ts'
+import { STATUS, writeUserPayload } from './user-payload.ts'
+import type { Happening, Item } from './user-payload.ts'
+
+/** What a client may say in its presence: all but what the room says of it. */
+export function cleaned (presence: Presence): Presence {
+  return presence.withoutPayload(({ ns }) => ns === NS_MUC || ns.startsWith(`${NS_MUC}#`)).copy()
+}
+
+/** A stanza that some see with the real address, and some know to be about themselves: made at most once for each. */
+class Variants {
+  readonly #made: (Presence | undefined)[] = []
+  readonly #base: Presence
+  readonly #item: Item
+  readonly #happening: Happening
+
+  constructor (base: Presence, item: Item, happening: Happening) {
+    this.#base = base
+    this.#item = item
+    this.#happening = happening
+  }
+
+  of (isOpen: boolean, isSelf: boolean): Presence {
+    const index = (isOpen ? 1 : 0) + (isSelf ? 2 : 0)
+    const item = isOpen ? this.#item : { ...this.#item, jid: undefined }
+    return this.#made[index] ??= this.#base.withWritten('x', NS_MUC_USER, writeUserPayload(item, this.#happening, isSelf))
+  }
+}
+
+/**
+ * Tells all of an occupant who is in: what it is, and what has happened to it; `before` is its role if it was another,
+ * and `told` a session that knows.
+ */
+export function announce (
+  muc: Muc, room: Room, occupant: Occupant, happening: Happening = {}, before: OccupantRole = occupant.role, told?: OccupantSession,
+): void {
+  occupant.touch()
+  const variants = availableVariants(muc, room, occupant, happening)
+  const isShown = room.shows(occupant.role)
+  const gone = !isShown && room.shows(before) ? unavailableVariants(muc, room, occupant, {}) : undefined
+  const { arrived } = postEach(muc, room, room.recipients, session => {
+    if (!session.isIn || session === told) return
+    const isSelf = session.occupant === occupant
+    const seen = isShown || isSelf ? variants : gone
+    return seen?.of(room.seesAddresses(session.occupant), isSelf).copyFor(session.jid)
+  })
+  room.changed(occupant, { before, told }, arrived)
+}
+
+/** §10.2: tells the others that they see an occupant from now on, or no more: the room shows other roles than before. */
+export function announceVisibility (muc: Muc, room: Room, occupant: Occupant): void {
+  const isShown = room.shows(occupant.role)
+  const variants = isShown ? availableVariants(muc, room, occupant, {}) : unavailableVariants(muc, room, occupant, {})
+  const { arrived } = postEach(muc, room, room.recipients, session => {
+    if (!session.isIn || session.occupant === occupant) return
+    return variants.of(room.seesAddresses(session.occupant), false).copyFor(session.jid)
+  })
+  room.changed(occupant, { before: occupant.role, isHidden: !isShown }, arrived)
+}
+
+/** Tells one session of its own occupant, which ends the list of all (§7.2.2). */
+export function announceSelf (muc: Muc, room: Room, session: OccupantSession, happening: Happening): void {
+  const { occupant, jid } = session
+  const self = availableVariants(muc, room, occupant, happening).of(room.seesAddresses(occupant), true)
+  postInBackground(muc, room, 'telling a newcomer that it is in', [session], () => self.copyFor(jid))
+}
+
+/** Tells one session of all others who are in. */
+export function sendOccupants (muc: Muc, room: Room, session: OccupantSession): void {
+  const others = [...room.occupants.values()].filter(occupant => occupant !== session.occupant)
+  postInBackground(muc, room, 'sending the presence of who is in', others, occupant => {
+    if (!session.isIn || room.occupant(occupant.nick) !== occupant || !room.shows(occupant.role)) return
+    return shownAs(muc, room, occupant, room.seesAddresses(session.occupant)).copyFor(session.jid)
+  })
+}
+
+/** Tells those who may know it only now, in a room that has become non-anonymous, what an occupant's real address is. */
+export function discloseAddress (muc: Muc, room: Room, occupant: Occupant): void {
+  postInBackground(muc, room, 'telling real addresses', room.recipients, session => {
+    if (!session.isIn || session.occupant === occupant || session.occupant.role === 'moderator') return
+    if (room.occupant(occupant.nick) !== occupant || !room.shows(occupant.role)) return
+    return shownAs(muc, room, occupant, room.isNonAnonymous).copyFor(session.jid)
+  })
+}
+
+function shownAs (muc: Muc, room: Room, occupant: Occupant, isOpen: boolean): Presence {
+  const { shown } = occupant
+  const make = (): Presence => availableVariants(muc, room, occupant, {}).of(isOpen, false)
+  return isOpen ? shown.open ??= make() : shown.anonymous ??= make()
+}
+
+/** Tells those who are still in, and `gone`, that an occupant is not in any more, or not with that nick. */
+export function announceEnd (
+  muc: Muc, room: Room, occupant: Occupant, gone: readonly OccupantSession[], happening: Happening, presence?: Presence, newNick?: string,
+): void {
+  const variants = unavailableVariants(muc, room, occupant, happening, presence, newNick)
+  const isShown = room.shows(occupant.role)
+  const others = isShown ? room.recipients.filter(session => !gone.includes(session)) : []
+  const { arrived } = postEach(muc, room, [...gone, ...others], session => {
+    const isSelf = gone.includes(session)
+    if (!isSelf && !session.isIn) return
+    return variants.of(room.seesAddresses(isSelf ? occupant : session.occupant), isSelf).copyFor(session.jid)
+  })
+  room.changed(occupant, { before: occupant.role, gone, happening: newNick === undefined ? happening : undefined }, arrived)
+}
+
+/** §7.14: tells one session that it is not in any more, where its occupant still is. */
+export function announceSessionEnd (muc: Muc, room: Room, session: OccupantSession, happening: Happening, presence?: Presence): void {
+  const { occupant, jid } = session
+  const gone = unavailableVariants(muc, room, occupant, happening, presence).of(room.seesAddresses(occupant), true)
+  const { arrived } = postEach(muc, room, [session], () => gone.copyFor(jid))
+  room.changed(occupant, { before: occupant.role, gone: [session], happening }, arrived)
+}
+
+function availableVariants (muc: Muc, room: Room, occupant: Occupant, happening: Happening): Variants {
+  const { affiliation, role, main } = occupant
+  const base = main?.presence ?? makePresence('available', {})
+  const shown = muc.stages.presentInRoom(base, room, occupant).withAddress(occupant.jid, undefined)
+  return new Variants(shown, { affiliation, role, jid: main?.jid }, happening)
+}
+
+function unavailableVariants (
+  muc: Muc, room: Room, occupant: Occupant, happening: Happening, presence = makePresence('unavailable', {}), nick?: string,
+): Variants {
+  // §7.14; §7.6: with a new nick it keeps its role.
+  const { affiliation, role, main } = occupant
+  const item = { affiliation, role: nick === undefined ? 'none' as const : role, jid: main?.jid, nick }
+  return new Variants(muc.stages.presentInRoom(presence, room, occupant).withAddress(occupant.jid, undefined), item, happening)
+}
+
+/** §7.2.18: tells who thinks to be in that it is not, and that nobody meant it. */
+export function disown (muc: Muc, { from, to }: Presence): void {
+  if (!from || !to) return
+  const item = writeUserPayload(
+    { affiliation: 'none', role: 'none' }, { statuses: [STATUS.kicked, STATUS.technical] }, true)
+  post(muc, makePresence('unavailable', { from: to, to: from }).withWritten('x', NS_MUC_USER, item))
+}

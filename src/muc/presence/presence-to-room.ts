@@ -1,0 +1,58 @@
+/**
+ * Presence that is sent to a room or an occupant of it (XEP-0045 §7.2, §7.6, §7.7 and §7.14): somebody comes in, is
+ * called otherwise, is away, or leaves.
+ */
+import { StanzaError } from '../../xmpp/errors.ts'
+import type { Jid } from '../../xmpp/jid.ts'
+import type { Presence } from '../../xmpp/stanza.ts'
+import { readLimits } from '../room/history.ts'
+import { join, welcome } from './join.ts'
+import { acceptFirst } from '../admin/persist.ts'
+import { leave } from './leave.ts'
+import type { Muc, Received } from '../context.ts'
+import { changeNick } from './nick.ts'
+import { NS_MUC } from '../ns.ts'
+import type { OccupantSession } from '../room/occupant.ts'
+import { announce, cleaned, disown } from './occupant-presence.ts'
+import { visitorStatus } from '../room/options/visitor-status.ts'
+import type { Room } from '../room/room.ts'
+import { STATUS } from './user-payload.ts'
+
+/** Throws what the sender is told when that can't be. */
+export function receivePresence (
+  muc: Muc, room: Room, presence: Presence, from: Jid, to: Jid,
+): void | Promise<void | Received> | Received {
+  const session = room.session(from)
+  switch (presence.type) {
+    case 'available': {
+      if (session) return acceptFirst(muc, room, from, () => ({ handedOver: change(muc, room, session, presence, to) }))
+      if (to.isBare) throw new StanzaError('jid-malformed', 'a nick is needed') // §7.2.1
+      if (!presence.has('x', NS_MUC)) return disown(muc, presence)
+      const life = muc.accounts.lifeOf(from)
+      if (typeof life === 'string') return join(muc, room, presence, from, to, life)
+      return life.then(known => join(muc, room, presence, from, to, known))
+    }
+    case 'unavailable': return session && leave(muc, room, session, presence)
+    // §11.1: the others are told that nobody meant it.
+    case 'error': return session && leave(muc, room, session, undefined, { statuses: [STATUS.technical] })
+  }
+}
+
+function change (
+  muc: Muc, room: Room, session: OccupantSession, presence: Presence, to: Jid,
+): Promise<unknown> | undefined {
+  if (to.isBare) throw new StanzaError('jid-malformed', 'a nick is needed')
+  const { occupant } = session
+  if (!to.equals(occupant.jid)) {
+    changeNick(muc, room, session, presence, to)
+    return
+  }
+  // §7.2.1 and §17.3: it has lost track, and is told everything again.
+  const request = presence.payload('x', NS_MUC)
+  const heard = request && welcome(muc, room, session, request, readLimits(request.getChild('history', NS_MUC), Date.now()))
+  if (occupant.role === 'visitor' && !room.get(visitorStatus)) return heard
+  const before = occupant.main
+  session.presence = cleaned(presence)
+  if (occupant.main === session || before === session) announce(muc, room, occupant)
+  return heard
+}

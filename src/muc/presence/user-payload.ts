@@ -1,0 +1,65 @@
+/** XEP-0045 §7.2.2: `<x/>` of muc#user, which says in each presence who an occupant is and what has happened. */
+import { escapeAttribute, escapeText } from '../../xml/write.ts'
+import type { Jid } from '../../xmpp/jid.ts'
+import type { Affiliation } from '../room/affiliation.ts'
+import { NS_MUC_USER } from '../ns.ts'
+import type { Role } from '../room/role.ts'
+
+/** XEP-0045 §16.6.2. */
+export const STATUS = {
+  nonAnonymous: 100,
+  configured: 104,
+  self: 110,
+  logged: 170,
+  loggedNoMore: 171,
+  nowNonAnonymous: 172,
+  nowSemiAnonymous: 173,
+  created: 201,
+  banned: 301,
+  newNick: 303,
+  kicked: 307,
+  affiliationLost: 321,
+  nowMembersOnly: 322,
+  shutdown: 332,
+  technical: 333,
+} as const
+
+export interface Item {
+  readonly affiliation: Affiliation
+  readonly role?: Role
+  /** The real address, for those who may see it. */
+  readonly jid?: Jid | undefined
+  readonly nick?: string | undefined
+}
+
+/** What has happened to an occupant, and by whom. */
+export interface Happening {
+  readonly statuses?: readonly number[]
+  /** The nick of who did it. */
+  readonly actor?: string | undefined
+  readonly reason?: string | undefined
+  /** What goes in besides, written already. */
+  readonly besides?: string
+}
+
+/** The payload as XML. */
+export function writeUserPayload (item: Item, { statuses = [], actor, reason, besides = '' }: Happening, isSelf: boolean): string {
+  const codes = isSelf ? [STATUS.self, ...statuses] : statuses
+  return `<x xmlns='${NS_MUC_USER}'>${writeItem(item, actor, reason)}${besides}${writeStatuses(codes)}</x>`
+}
+
+/** `<status/>` for each code. */
+export function writeStatuses (codes: readonly number[]): string {
+  return codes.map(code => `<status code='${code}'/>`).join('')
+}
+
+function writeItem ({ affiliation, role, jid, nick }: Item, actor?: string, reason?: string): string {
+  const inner = (actor === undefined ? '' : `<actor nick='${escapeAttribute(actor)}'/>`) +
+    (reason === undefined || reason === '' ? '' : `<reason>${escapeText(reason)}</reason>`)
+  const attributes = `affiliation='${affiliation}'` + attribute('role', role) + attribute('jid', jid?.toString()) + attribute('nick', nick)
+  return inner === '' ? `<item ${attributes}/>` : `<item ${attributes}>${inner}</item>`
+}
+
+function attribute (name: string, value: string | undefined): string {
+  return value === undefined ? '' : ` ${name}='${escapeAttribute(value)}'`
+}

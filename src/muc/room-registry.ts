@@ -1,0 +1,266 @@
+/**
+ * The rooms whose home is here: those with somebody in are in memory, and of the others some. In a cluster each room
+ * has its place (rendezvous hashing), and the node that is there claims it when it is first needed: then it loads the
+ * room, with the occupants that its home before has left.
+ */
+import { LRUCache } from 'lru-cache'
+import type { Logger } from '../log.ts'
+import type { DataSlot } from '../session/account.ts'
+import type { EventTable } from '../session/events.ts'
+import type { Claim, Homes, RoomRecords } from '../session/homes.ts'
+import { inBackground } from '../util/background.ts'
+import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import type { Message } from '../xmpp/stanza.ts'
+import { newsIn } from './failover/pending-presence.ts'
+import type { News } from './failover/pending-presence.ts'
+import { Room } from './room/room.ts'
+import { destroyedIn, destroyedRoom, keepDestroyed, keepRecords, lockedRoomIn, positionIn, restoreOccupants } from './failover/room-record.ts'
+import type { RoomStore } from './store.ts'
+
+/** Rooms with nobody in that stay in memory, so that who comes next needs no database. */
+const MAX_IDLE = 1000
+
+/** What there is besides where this is one node of many. */
+export interface RoomsCluster {
+  readonly homes: Homes
+  readonly roomRecords: RoomRecords
+}
+
+/** Where a room is: in memory here, or at home on another node; nothing where there is no such room. */
+export type LocatedRoom = { readonly room: Room } | { readonly node: string } | undefined
+
+/** Who is to be a room's home that has none: the node whose place it is, or this one. */
+export type Claimant = { readonly isPlace: true, readonly refusedBy?: string | undefined } | { readonly isPlace: false }
+
+const NONE: ReadonlyMap<string, string> = new Map()
+const HERE: Claimant = { isPlace: false }
+
+export interface LiveRoomsParts {
+  readonly store: Pick<RoomStore, 'load'>
+  readonly events: Pick<EventTable, 'roomOpened' | 'roomLeaving' | 'roomLeft'>
+  readonly cluster?: RoomsCluster | undefined
+  readonly log: Logger
+  readonly archiveKeys: ArchiveKeys
+  /** Sends a message to all who are in. */
+  readonly say: (room: Room, message: Message) => void
+  /** Tells all who are in what may not have reached them of each other. */
+  readonly tellAgain: (room: Room, news: readonly News[]) => void
+  /** Takes all out who are in; `destroyed` is `<destroy/>` as XML. Resolves when all have heard of it, or can't. */
+  readonly tellDestroyed: (room: Room, destroyed: string) => Promise<void>
+}
+
+export class LiveRooms {
+  readonly #parts: LiveRoomsParts
+  /** Those with somebody in. */
+  readonly #occupied = new Map<string, Room>()
+  readonly #idle = new LRUCache<string, Room>({
+    max: MAX_IDLE,
+    dispose: (room, _key, reason) => {
+      if (reason === 'evict') inBackground(this.#parts.log, 'letting go of a room', this.#leave(room))
+    },
+  })
+  readonly #slots: DataSlot<unknown>[] = []
+  /** Claimed, and not in memory yet; with what is to be taken up: the claim tells it once, and the database may be away. */
+  readonly #claimed = new Map<string, Claim['before']>()
+
+  constructor (parts: LiveRoomsParts) {
+    this.#parts = parts
+  }
+
+  /** What is to be loaded with every room from now on; what is returned ends that. */
+  addData (slot: DataSlot<unknown>): () => void {
+    this.#slots.push(slot)
+    return () => { this.#slots.splice(this.#slots.indexOf(slot), 1) }
+  }
+
+  /** Every room with somebody in. */
+  get occupied (): ReadonlyMap<string, Room> {
+    return this.#occupied
+  }
+
+  /** How many rooms somebody has made that are yet to be set up. */
+  countLocked (creator: string): number {
+    let count = 0
+    for (const room of this.#occupied.values()) if (room.isLocked && room.creator === creator) count++
+    return count
+  }
+
+  /** Every room in memory. */
+  * atHome (): Iterable<Room> {
+    yield * this.#occupied.values()
+    yield * this.#idle.values()
+  }
+
+  /** The room if it is in memory. */
+  peek (key: string): Room | undefined {
+    return this.#occupied.get(key) ?? this.#idle.get(key)
+  }
+
+  /** The other node that was the room's home when last asked. */
+  elsewhere (key: string): string | undefined {
+    return this.#parts.cluster?.homes.elsewhere(key)
+  }
+
+  /** Whether a room is nobody's, and nobody has left who was in: not for sure, as long as this node has not claimed it. */
+  async isAbandoned (key: string): Promise<boolean> {
+    const found = await this.#parts.cluster?.homes.find(key)
+    return found?.node === undefined && found?.hasLegacy !== true
+  }
+
+  /** In the room's turn: where it is, in memory from now on if that is here. */
+  async locate (jid: Jid, claimant: Claimant = HERE): Promise<LocatedRoom> {
+    const key = jid.toString()
+    const room = this.peek(key)
+    if (room) return { room }
+    const { cluster, store } = this.#parts
+    if (!cluster) {
+      const saved = await store.load(jid)
+      return saved && { room: await this.open(new Room(jid, saved)) }
+    }
+    const node = await this.#claim(cluster, key, claimant)
+    return node === undefined ? this.#inherit(cluster, jid, key) : { node }
+  }
+
+  /** The node that is home, or is to be; nothing where it is this one. */
+  async #claim ({ homes }: RoomsCluster, key: string, claimant: Claimant): Promise<string | undefined> {
+    const place = homes.place(key)
+    if (claimant.isPlace && place !== homes.run && place !== claimant.refusedBy && !this.#claimed.has(key)) {
+      const { node } = await homes.find(key)
+      return node ?? place
+    }
+    const claim = await homes.claim(key)
+    if (claim.node === undefined) this.#claimed.set(key, claim.before ?? this.#claimed.get(key))
+    return claim.node
+  }
+
+  async #inherit (cluster: RoomsCluster, jid: Jid, key: string): Promise<LocatedRoom> {
+    const { homes, roomRecords } = cluster
+    const { run } = homes
+    const before = this.#claimed.get(key)
+    const [saved, records] = await Promise.all([
+      this.#parts.store.load(jid), before ? roomRecords.inherit(before, key) : NONE,
+    ])
+    if (homes.run !== run) return this.locate(jid) // it was taken for dead: that claim is void
+    const room = saved ? new Room(jid, saved) : lockedRoomIn(jid, records)
+    if (!room) {
+      if (records.size > 0) await this.#finishEnd(cluster, jid, records)
+      this.#claimed.set(key, undefined)
+      return
+    }
+    return { room: await this.open(room, records) }
+  }
+
+  /** The home before has removed the room, and may have told nobody. */
+  async #finishEnd ({ roomRecords }: RoomsCluster, jid: Jid, records: ReadonlyMap<string, string>): Promise<void> {
+    await this.#parts.tellDestroyed(destroyedRoom(jid, records), destroyedIn(records) ?? '<destroy/>')
+    await roomRecords.remove(jid.toString())
+  }
+
+  /** Takes a room into memory, with all that belongs to it, and those who were in at its home before. */
+  async open (room: Room, records: ReadonlyMap<string, string> = NONE): Promise<Room> {
+    await Promise.all(this.#slots.map(async slot => { room.setData(slot, await slot.load(room.jid)) }))
+    room.archiveIds = this.#parts.archiveKeys.ofRoom(room.jid.toString())
+    room.spreadUpTo = positionIn(records)
+    await this.#parts.events.roomOpened(room)
+    const { cluster } = this.#parts
+    const news = [...newsIn(records), ...restoreOccupants(room, records)]
+    if (cluster) keepRecords(room, cluster.roomRecords)
+    this.place(room)
+    this.#parts.tellAgain(room, news)
+    for (const message of room.unspread) this.#parts.say(room, message.again())
+    room.unspread = []
+    return room
+  }
+
+  /** A room with somebody in stays in memory; of the others some do. */
+  place (room: Room): void {
+    const key = room.jid.toString()
+    if (!room.isOpen) return
+    const [place, other] = room.occupants.size > 0 ? [this.#occupied, this.#idle] : [this.#idle, this.#occupied]
+    other.delete(key)
+    place.set(key, room)
+    this.#claimed.delete(key)
+  }
+
+  /** After the room's turn: where it is not in memory, and nothing is left to be taken up, anybody may be its home. */
+  settle (key: string): void {
+    if (this.#claimed.has(key) && !this.#claimed.get(key) && !this.peek(key)) this.#release(key, false)
+  }
+
+  /** The room is no more. Who is in, by what is kept, is told `destroyed` by another node if this one dies before that. */
+  async end (room: Room, destroyed?: string): Promise<void> {
+    const key = room.jid.toString()
+    this.#forget(room)
+    if (destroyed !== undefined) {
+      if (this.#parts.cluster) keepDestroyed(room, this.#parts.cluster.roomRecords, destroyed)
+      await this.#parts.tellDestroyed(room, destroyed)
+    }
+    await this.#parts.cluster?.roomRecords.remove(key).catch(() => {}) // Redis is away: nobody finds it there without a claim
+    this.#release(key, false)
+  }
+
+  /** In the room's turn: lets another node be its home, with all who are in. */
+  async giveUp (room: Room): Promise<void> {
+    const { cluster } = this.#parts
+    const key = room.jid.toString()
+    if (!cluster || this.peek(key) !== room) return
+    await room.commits.settled()
+    await room.outbox.settled()
+    await this.#parts.events.roomLeaving(room)
+    const isSaved = await cluster.roomRecords.save(key).then(() => true, () => false) // Redis is away: it stays here
+    if (!isSaved) return
+    const isOccupied = room.occupants.size > 0
+    this.#forget(room)
+    this.#parts.events.roomLeft(room)
+    this.#release(key, isOccupied)
+  }
+
+  /** The room is out of memory: whoever needs it next may be its home. */
+  async #leave (room: Room): Promise<void> {
+    const { cluster, events } = this.#parts
+    if (!cluster) return
+    await events.roomLeaving(room)
+    const key = room.jid.toString()
+    if (!this.peek(key) && !this.#claimed.has(key)) this.#release(key, false)
+  }
+
+  /** Whether this is the room's home for sure; where another node is, it is over here. */
+  async verify (key: string): Promise<boolean> {
+    const found = await this.#parts.cluster?.homes.find(key).catch(() => undefined) // Redis is away: for everybody
+    if (found?.node === undefined) return true
+    this.drop(key)
+    return false
+  }
+
+  /** Another node is the room's home: here it is over at once, and nobody is told. */
+  drop (key: string): void {
+    const room = this.peek(key)
+    if (!room) return
+    this.#forget(room)
+    this.#parts.events.roomLeft(room)
+  }
+
+  /** This node has another name now, and the room is still its own. */
+  async renamed (key: string, before: string): Promise<void> {
+    const room = this.peek(key)
+    const { cluster } = this.#parts
+    if (!cluster || !room || room.occupants.size === 0) return
+    room.touch([...room.sessions.values()]) // all of it, for Redis may have come back empty
+    await cluster.roomRecords.inherit({ node: before, isInOrder: false }, key)
+  }
+
+  #forget (room: Room): void {
+    const key = room.jid.toString()
+    room.isOpen = false
+    room.touch = () => {}
+    this.#occupied.delete(key)
+    this.#idle.delete(key)
+    this.#parts.cluster?.roomRecords.forget(key)
+  }
+
+  #release (key: string, hasRecord: boolean): void {
+    this.#claimed.delete(key)
+    this.#parts.cluster?.homes.release(key, hasRecord)
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * What a room can be set to, one option at a time: its fields in the owner's form (XEP-0045 §16.5.3), what is allowed
+ * in them, and what service discovery tells of it. Forms, features and what is kept of a room are made from the list.
+ */
+import { StanzaError } from '../../../xmpp/errors.ts'
+import type { Choice, Field } from '../../../xmpp/forms.ts'
+import type { OccupantRole } from '../role.ts'
+
+/** A form's values by its fields' names. */
+export type Values = ReadonlyMap<string, readonly string[]>
+
+export interface RoomOption<T> {
+  /** What a new room is set to. */
+  readonly initial: T
+  /** Its fields in the owner's form, filled in. */
+  fields (value: T): readonly Field[]
+  /** What a form says of it, or what it was where the form says nothing; throws StanzaError not-acceptable. */
+  parse (values: Values, before: T): T
+  /** What was kept, as far as it is allowed still; absent where all is that ever was. */
+  restore? (values: Values): T
+  /** The features that the room has because of it (§16.3). */
+  features? (value: T): readonly string[]
+  /** What `muc#roominfo` says of it (§16.5.4). */
+  info? (value: T): readonly Field[]
+}
+
+/** What an option is called, and what it does besides. */
+export interface Described<T> {
+  readonly name: string
+  readonly label: string
+  readonly initial: T
+  readonly features?: (value: T) => readonly string[]
+  readonly info?: (value: T) => readonly Field[]
+}
+
+/** An option that is on or off. */
+export function flagOption ({ name, label, ...rest }: Described<boolean>): RoomOption<boolean> {
+  return {
+    ...rest,
+    fields: value => [{ name, label, type: 'boolean', values: [value ? '1' : '0'] }],
+    parse: (values, before) => flagIn(values, name) ?? before,
+  }
+}
+
+/** XEP-0004 §3.3: what a field of type boolean says. */
+export function flagIn (values: Values, name: string): boolean | undefined {
+  const text = values.get(name)?.[0]
+  if (text === undefined) return
+  if (text === '1' || text === 'true') return true
+  if (text === '0' || text === 'false') return false
+  throw new StanzaError('not-acceptable', `${name} is true or false`)
+}
+
+/** An option that is a line of text, or where `isLong` several. */
+export function textOption ({ name, label, isLong = false, maxLength = 1024, ...rest }: Described<string> & {
+  readonly isLong?: boolean, readonly maxLength?: number,
+}): RoomOption<string> {
+  return {
+    ...rest,
+    fields: value => [{ name, label, type: isLong ? 'text-multi' : 'text-single', values: value === '' ? [] : value.split('\n') }],
+    parse (values, before) {
+      const text = values.get(name)?.join('\n').trim()
+      if (text !== undefined && text.length > maxLength) throw new StanzaError('not-acceptable', `${name} is too long`)
+      return text ?? before
+    },
+  }
+}
+
+/** An option that is one of a few words. */
+export function choiceOption<const T extends string> ({ name, label, choices, ...rest }: Described<T> & {
+  readonly choices: readonly (Choice & { readonly value: T })[],
+}): RoomOption<T> {
+  return {
+    ...rest,
+    fields: value => [{ name, label, type: 'list-single', values: [value], choices }],
+    parse (values, before) {
+      const text = values.get(name)?.[0]
+      if (text === undefined) return before
+      const choice = choices.find(({ value }) => value === text)
+      if (!choice) throw new StanzaError('not-acceptable', `${name} can't be that`)
+      return choice.value
+    },
+  }
+}
+
+const ROLES: readonly (Choice & { readonly value: OccupantRole })[] = [
+  { value: 'moderator', label: 'Moderators' }, { value: 'participant', label: 'Participants' },
+  { value: 'visitor', label: 'Visitors' },
+]
+
+/** An option that is some of the roles of those who are in, and in a new room all of them. */
+export function rolesOption ({ name, label }: Pick<Described<unknown>, 'name' | 'label'>): RoomOption<readonly OccupantRole[]> {
+  return {
+    initial: ROLES.map(({ value }) => value),
+    fields: value => [{ name, label, type: 'list-multi', values: value, choices: ROLES }],
+    parse (values, before) {
+      const given = values.get(name)
+      if (given === undefined) return before
+      const known = ROLES.filter(({ value }) => given.includes(value))
+      if (known.length < new Set(given).size) throw new StanzaError('not-acceptable', `${name} can't be that`)
+      return known.map(({ value }) => value)
+    },
+  }
+}
+
+export interface DescribedNumber extends Described<number> {
+  readonly least: number
+  readonly most: number
+  readonly suggested?: readonly number[]
+}
+
+/** An option that is a whole number within limits. */
+export function numberOption ({ name, label, least, most, suggested, ...rest }: DescribedNumber): RoomOption<number> {
+  const choices = suggested?.map(number => ({ value: String(number), label: String(number) }))
+  return {
+    ...rest,
+    fields: value => [choices
+      ? { name, label, type: 'list-single', values: [String(value)], choices: withChoice(choices, value) }
+      : { name, label, type: 'text-single', values: [String(value)], range: { least, most } }],
+    parse (values, before) {
+      const text = values.get(name)?.[0]
+      if (text === undefined) return before
+      const number = /^\d{1,9}$/.test(text) ? Number(text) : NaN
+      if (!(number >= least && number <= most)) throw new StanzaError('not-acceptable', `${name} is from ${least} to ${most}`)
+      return number
+    },
+    restore (values) {
+      const kept = values.get(name)?.[0]
+      return kept === undefined ? rest.initial : Math.min(most, Math.max(least, Number(kept)))
+    },
+  }
+}
+
+function withChoice (choices: readonly Choice[], value: number): readonly Choice[] {
+  const text = String(value)
+  return choices.some(choice => choice.value === text) ? choices : [...choices, { value: text, label: text }]
+}

@@ -1,0 +1,298 @@
+/** A room: who is in, who is what, and what it is set to. No XML: what is said of it is said elsewhere. */
+import type { DataSlot } from '../../session/account.ts'
+import { Commits } from '../../util/commit-queue.ts'
+import { NO_ARCHIVE } from '../../xmpp/archive-ids.ts'
+import type { Jid } from '../../xmpp/jid.ts'
+import { comparedAsNickname } from '../../xmpp/precis.ts'
+import type { Message, Presence } from '../../xmpp/stanza.ts'
+import { isAtLeast } from './affiliation.ts'
+import type { Affiliation } from './affiliation.ts'
+import type { Affiliations } from './affiliations.ts'
+import { refuseVisitor } from './entry.ts'
+import { History } from './history.ts'
+import { OccupantSession } from './occupant.ts'
+import type { Occupant } from './occupant.ts'
+import { memberList } from './options/member-list.ts'
+import { membersOnly } from './options/members-only.ts'
+import { moderated } from './options/moderated.ts'
+import type { RoomOption } from './options/option.ts'
+import { password } from './options/password.ts'
+import { persistent } from './options/persistent.ts'
+import { presenceBroadcast } from './options/presence-broadcast.ts'
+import { whois } from './options/whois.ts'
+import { Outbox } from './send-queue.ts'
+import { Rate } from './rate.ts'
+import { valueIn } from './room-options.ts'
+import type { Config } from './room-options.ts'
+import type { OccupantRole, Role } from './role.ts'
+import type { Happening } from '../presence/user-payload.ts'
+
+/** The last change of the subject, as the message that made it (XEP-0045 §8.1). */
+export interface Subject { readonly message: Message, readonly at: number }
+
+/** What is kept of a room. */
+export interface SavedRoom {
+  readonly config: Config
+  readonly subject?: Subject | undefined
+  readonly affiliations: Affiliations
+  /** Milliseconds since 1970; now where it is new. */
+  readonly createdAt?: number
+  /** The account that made it, bare, where that is known. */
+  readonly creator?: string | undefined
+}
+
+/** What has become of an occupant. */
+export interface Change {
+  /** The role that it had. */
+  readonly before: OccupantRole
+  /** The sessions that have its nick no more. */
+  readonly gone?: readonly OccupantSession[]
+  /** What has happened to these. */
+  readonly happening?: Happening | undefined
+  /** The others have seen it, and do no more, though it is in. */
+  readonly isHidden?: boolean
+  /** The session that knows. */
+  readonly told?: OccupantSession | undefined
+}
+
+const NOBODY: readonly Occupant[] = []
+
+function ignore (): void {}
+
+export class Room {
+  /** Bare. */
+  readonly jid: Jid
+  readonly createdAt: number
+  readonly creator: string | undefined
+  readonly affiliations: Affiliations
+  config: Config
+  subject: Subject | undefined
+  /** It is new, and its owner has not said yet what it is to be (§10.1): to all others it is not there. */
+  isLocked: boolean
+  /** False once it was destroyed, or ended with its last occupant. */
+  isOpen = true
+  readonly history = new History()
+  /** How the numbers of its archive are told to others. */
+  archiveIds = NO_ARCHIVE
+  /** Deliveries in the order of the room's archive. */
+  readonly commits = new Commits()
+  readonly outbox = new Outbox()
+  /** How many messages it takes. */
+  readonly rate = new Rate()
+  readonly #occupants = new Map<string, Occupant>()
+  /** By what is compared of their nicks. */
+  readonly #byLook = new Map<string, Occupant>()
+  readonly #byAccount = new Map<string, readonly Occupant[]>()
+  readonly #sessions = new Map<string, OccupantSession>()
+  #recipients: readonly OccupantSession[] = []
+  readonly #data = new Map<symbol, unknown>()
+  #nextToken = 0
+  /** Called when all who are in are sent the message that the archive keeps under that id, in order; `arrived`: once they have it. */
+  spread: (id: string, arrived: Promise<unknown> | undefined) => void = ignore
+  /** Under which number the last message is kept that had reached all when the room came into memory. */
+  spreadUpTo: number | undefined
+  /** What is kept behind that: it may not have reached all. */
+  unspread: readonly Message[] = []
+  /** Called when all who are in are sent what has become of an occupant; `arrived`: once they have it. */
+  changed: (occupant: Occupant, change: Change, arrived: Promise<unknown> | undefined) => void = ignore
+  /** Called when other nodes must know something else of these sessions to go on with the room. */
+  touch: (sessions: readonly OccupantSession[]) => void = ignore
+
+  constructor (jid: Jid, { config, subject, affiliations, createdAt = Date.now(), creator }: SavedRoom, isLocked = false) {
+    this.jid = jid
+    this.createdAt = createdAt
+    this.creator = creator
+    this.config = config
+    this.subject = subject
+    this.affiliations = affiliations
+    this.isLocked = isLocked
+  }
+
+  /** What an option is set to. */
+  get<T> (option: RoomOption<T>): T {
+    return valueIn(this.config, option)
+  }
+
+  get isModerated (): boolean {
+    return this.get(moderated)
+  }
+
+  get isMembersOnly (): boolean {
+    return this.get(membersOnly)
+  }
+
+  /** Whether it stays when nobody is in. */
+  get isPersistent (): boolean {
+    return this.get(persistent)
+  }
+
+  get hasPassword (): boolean {
+    return this.get(password) !== ''
+  }
+
+  /** Whether all occupants learn the others' real addresses (§3). */
+  get isNonAnonymous (): boolean {
+    return this.get(whois) === 'anyone'
+  }
+
+  /** By nick. */
+  get occupants (): ReadonlyMap<string, Occupant> {
+    return this.#occupants
+  }
+
+  /** By full address. */
+  get sessions (): ReadonlyMap<string, OccupantSession> {
+    return this.#sessions
+  }
+
+  /** The sessions of all occupants; a new list after every change. */
+  get recipients (): readonly OccupantSession[] {
+    return this.#recipients
+  }
+
+  /** The session that a full address has in the room. */
+  session (jid: Jid | undefined): OccupantSession | undefined {
+    return jid && this.#sessions.get(jid.toString())
+  }
+
+  occupant (nick: string): Occupant | undefined {
+    return this.#occupants.get(nick)
+  }
+
+  /** Who is in under a nick that looks like this one to people. */
+  lookalike (nick: string): Occupant | undefined {
+    return this.#byLook.get(comparedAsNickname(nick))
+  }
+
+  /** The occupants that somebody is, by one nick or several. */
+  occupantsOf ({ bare }: Jid): readonly Occupant[] {
+    return this.#byAccount.get(bare.toString()) ?? NOBODY
+  }
+
+  /** What somebody is; where a domain is banned, so is who comes from it. */
+  affiliationOf (jid: Jid): Affiliation {
+    return this.affiliations.of(jid)
+  }
+
+  /** What others have made of somebody: a membership that he took himself, by registering (§7.10), is none of it. */
+  givenTo (jid: Jid): Affiliation {
+    return this.affiliations.get(jid)?.isOwn ? 'none' : this.affiliationOf(jid)
+  }
+
+  /** Whether somebody is in or has the right to be: of who was given an affiliation, the room asks no password. */
+  mayEnter (jid: Jid): boolean {
+    return this.occupantsOf(jid).length > 0 || !refuseVisitor(this, jid, this.givenTo(jid) !== 'none')
+  }
+
+  /** Whether somebody is a member, or more, and may come in. */
+  isMemberWithin (jid: Jid): boolean {
+    return isAtLeast(this.affiliationOf(jid), 'member') && this.mayEnter(jid)
+  }
+
+  /** Whether somebody is in, or a member, or more, who may come in. */
+  isInsider (jid: Jid): boolean {
+    return this.occupantsOf(jid).length > 0 || this.isMemberWithin(jid)
+  }
+
+  /** What somebody may do: as an occupant, or as an admin from outside. */
+  roleOf (jid: Jid): Role {
+    const session = this.session(jid)
+    if (session) return session.occupant.role
+    return isAtLeast(this.affiliationOf(jid), 'admin') ? 'moderator' : 'none'
+  }
+
+  /** Whether somebody may have a list: §5.2.1, and what §9.2, §9.5, §10.5 and §10.8 say where real addresses are no secret. */
+  mayList (jid: Jid, list: Affiliation): boolean {
+    const affiliation = this.affiliationOf(jid)
+    if (affiliation === 'owner') return true
+    if (list === 'outcast') return affiliation === 'admin'
+    if (list === 'member' && affiliation === 'admin') return true
+    if (!this.isNonAnonymous) return false
+    const role = this.roleOf(jid)
+    return this.isMemberWithin(jid) || (role !== 'none' && this.get(memberList).includes(role))
+  }
+
+  /** Whether an occupant learns the others' real addresses. */
+  seesAddresses ({ role }: Occupant): boolean {
+    return role === 'moderator' || this.isNonAnonymous
+  }
+
+  /** Whether the others see those who have that role (§7.2.2). */
+  shows (role: Role): boolean {
+    return role !== 'none' && this.get(presenceBroadcast).includes(role)
+  }
+
+  /** A session comes in, as one more of an occupant who is in, or with an occupant that is new. */
+  enter (occupant: Occupant, jid: Jid, presence: Presence, token = this.#nextToken.toString(36)): OccupantSession {
+    const session = new OccupantSession(jid, occupant, presence, token)
+    this.#nextToken = Math.max(this.#nextToken, parseInt(token, 36) + 1)
+    occupant.add(session)
+    occupant.changed = () => { this.touch(occupant.sessions) }
+    if (!this.#occupants.has(occupant.nick)) {
+      const account = occupant.account.toString()
+      this.#byAccount.set(account, [...this.#byAccount.get(account) ?? NOBODY, occupant])
+    }
+    this.#name(occupant)
+    this.#sessions.set(jid.toString(), session)
+    this.#recipients = [...this.#recipients, session]
+    this.touch([session])
+    return session
+  }
+
+  /** One session of several goes. */
+  leave (session: OccupantSession): void {
+    session.occupant.remove(session)
+    this.#forget([session])
+  }
+
+  /** An occupant goes, with all sessions, which are returned. */
+  leaveWhole (occupant: Occupant): readonly OccupantSession[] {
+    this.#unname(occupant)
+    const account = occupant.account.toString()
+    const others = this.occupantsOf(occupant.account).filter(other => other !== occupant)
+    if (others.length > 0) this.#byAccount.set(account, others)
+    else this.#byAccount.delete(account)
+    this.#forget(occupant.sessions)
+    return occupant.sessions
+  }
+
+  #forget (sessions: readonly OccupantSession[]): void {
+    for (const session of sessions) {
+      session.isIn = false
+      this.#sessions.delete(session.jid.toString())
+    }
+    this.#recipients = this.#recipients.filter(({ isIn }) => isIn)
+    this.touch(sessions)
+  }
+
+  rename (occupant: Occupant, nick: Jid): void {
+    this.#unname(occupant)
+    occupant.jid = nick
+    occupant.touch()
+    this.#name(occupant)
+  }
+
+  #name (occupant: Occupant): void {
+    this.#occupants.set(occupant.nick, occupant)
+    this.#byLook.set(comparedAsNickname(occupant.nick), occupant)
+  }
+
+  #unname (occupant: Occupant): void {
+    this.#occupants.delete(occupant.nick)
+    const look = comparedAsNickname(occupant.nick)
+    if (this.#byLook.get(look) !== occupant) return
+    // Somebody may be in under several nicks that look alike.
+    const other = this.occupantsOf(occupant.account).find(one => one !== occupant && comparedAsNickname(one.nick) === look)
+    if (other) this.#byLook.set(look, other)
+    else this.#byLook.delete(look)
+  }
+
+  /** What an extension keeps with the room. */
+  data<T> (slot: DataSlot<T>): T {
+    return this.#data.get(slot.key) as T // put in under the same slot
+  }
+
+  setData<T> (slot: DataSlot<T>, value: T): void {
+    this.#data.set(slot.key, value)
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * How who has logged in comes to a session: by binding a resource (RFC 6120 §7), by binding within the login (XEP-0386)
+ * or by going on with a session that lost its stream (XEP-0198 §5). The client is told before anything else is written.
+ */
+import type { Accounts } from '../accounts/accounts.ts'
+import type { OfferedStream } from '../extension/api.ts'
+import type { Account } from '../session/account.ts'
+import type { EventTable } from '../session/events.ts'
+import type { Session } from '../session/session.ts'
+import { el } from '../xml/element.ts'
+import type { Element } from '../xml/element.ts'
+import { StanzaError, StreamError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { NS_BIND } from '../xmpp/ns.ts'
+import { errorReply, result } from '../xmpp/stanza.ts'
+import type { Iq, Stanza } from '../xmpp/stanza.ts'
+import { bound, chooseAddress } from './bind2.ts'
+import { checkRoom, chooseResource } from './bind.ts'
+import type { ResourceConflict } from './bind.ts'
+import type { Login } from './sasl/exchange.ts'
+import type { BindRequest } from './bind2.ts'
+import { featuresAfterLogin } from './features.ts'
+import type { AdvertisedLimits } from './features.ts'
+import type { LoginRequest, LoginResult } from './sasl/sasl2.ts'
+import type { NegotiatedStream, Seat } from './session-link.ts'
+import { SessionReader } from './session-reader.ts'
+import type { ReaderParts } from './session-reader.ts'
+
+export interface EntranceParts extends ReaderParts {
+  readonly accounts: Accounts
+  readonly events: EventTable
+  /** The server's own secret, the same on every node and after every start. */
+  readonly secret: Buffer
+  readonly resourceConflict: ResourceConflict
+  readonly limits: AdvertisedLimits
+}
+
+/** How a stream that was logged in to comes to a seat. */
+export interface WayIn {
+  /** What the client is about to be told of. */
+  readonly seat: Seat | undefined
+  /** Whether the seat's session is an old one. */
+  readonly isResumed: boolean
+  /** SASL 2: resumes or binds as the login asked, and says so in the success. */
+  complete (login: Login, request: LoginRequest): Promise<LoginResult>
+  /** RFC 6120 §7.6: what answers the request. */
+  bind (request: Iq, login: Login): Promise<Stanza>
+  /** XEP-0198 §5: what answers a request to resume, which may come before the login; nothing where it is none. */
+  resume (element: Element, login: Login | undefined): Promise<Element | undefined>
+  /** What the stream offers after the login, as XML. */
+  features (stream: OfferedStream): string
+  /** The client has been told. */
+  goOn (): void
+}
+
+/** The way in where the account's home is. */
+export class Entrance implements WayIn {
+  readonly #parts: EntranceParts
+  readonly #stream: NegotiatedStream
+  seat: SessionReader | undefined
+  #resumed: (() => void) | undefined
+
+  constructor (parts: EntranceParts, stream: NegotiatedStream) {
+    this.#parts = parts
+    this.#stream = stream
+  }
+
+  get isResumed (): boolean {
+    return this.#resumed !== undefined
+  }
+
+  features (stream: OfferedStream): string {
+    return featuresAfterLogin(this.seat?.session, stream, this.#parts.limits, this.#parts.streams)
+  }
+
+  goOn (): void {
+    const session = this.seat?.session
+    if (!session) return
+    if (!this.#resumed) return this.#parts.events.bound(session)
+    session.resume(this.#stream) // not before: what is sent again comes before what is new
+    this.#resumed()
+  }
+
+  async complete (login: Login, request: LoginRequest): Promise<LoginResult> {
+    const elements: Element[] = []
+    for (const element of request.inline) {
+      const reply = await this.resume(element, login)
+      if (reply) elements.push(reply)
+      if (this.seat) return { jid: this.seat.jid, elements } // XEP-0198 §9.2: instead of a binding
+    }
+    if (!request.bind) return { jid: login.jid, elements }
+    const session = await this.#bindWithin(login, request.bind, request.userAgent?.id)
+    return { jid: session.jid, elements: [...elements, bound(this.#switchOn(request.bind, session))] }
+  }
+
+  async #bindWithin (login: Login, request: BindRequest, clientId: string | undefined): Promise<Session> {
+    try {
+      const account = await this.#parts.accounts.open(login.jid, login.anonymous, login.madeAt)
+      const full = chooseAddress(this.#parts.secret, login.jid, request.tag, clientId)
+      checkRoom(account, full, 'replace')
+      return this.#bind(account, full)
+    } catch (error) {
+      throw noPlace(error)
+    }
+  }
+
+  /** XEP-0386 §3.2.2: what shall be on from the start. */
+  #switchOn (request: BindRequest, session: Session): readonly Element[] {
+    return request.features.flatMap(element => this.#parts.streams.switchOn(element, session) ?? [])
+  }
+
+  async bind (request: Iq, login: Login): Promise<Stanza> {
+    const bind = request.type === 'set' ? request.payload('bind', NS_BIND) : undefined
+    if (!bind) throw new StreamError('not-authorized', 'a resource has to be bound first') // RFC 6120 §7.1
+    try {
+      const account = await this.#parts.accounts.open(login.jid, login.anonymous, login.madeAt)
+      const { jid } = this.#bind(account, chooseResource(bind, account, this.#parts.resourceConflict))
+      return result(request, el('bind', NS_BIND, {}, el('jid', NS_BIND, {}, jid.toString())))
+    } catch (error) {
+      if (error instanceof StanzaError) return errorReply(request, error)
+      throw error
+    }
+  }
+
+  #bind (account: Account, full: Jid): Session {
+    if (this.#stream.isClosed) throw clientLeft()
+    const session = this.#parts.accounts.bind(account, full, this.#stream)
+    this.seat = new SessionReader(session, this.#stream, this.#parts)
+    return session
+  }
+
+  async resume (element: Element, login: Login | undefined): Promise<Element | undefined> {
+    const resumption = await this.#parts.streams.resume(element, login?.jid)
+    if (!resumption) return
+    if (resumption.session && !this.#stream.isClosed) {
+      this.seat = new SessionReader(resumption.session, this.#stream, this.#parts)
+      this.#resumed = resumption.resumed ?? (() => {})
+    }
+    return resumption.reply
+  }
+}
+
+/** Nobody is there to be told of a session. */
+export function clientLeft (): StreamError {
+  return new StreamError('connection-timeout', 'the client has left')
+}
+
+/** Logged in, and yet there is no place for a session: a SASL 2 login has no word for it. */
+export function noPlace (error: unknown): unknown {
+  return error instanceof StanzaError ? new StreamError('resource-constraint', error.text) : error
+}

@@ -1,0 +1,233 @@
+/**
+ * The streams of this node's clients whose sessions are on other nodes: each seat relays the client's elements to the
+ * session's home, and what that writes to the client.
+ */
+import type { Bus, NodeId } from '../../cluster/bus/bus.ts'
+import type { Transport } from '../../net/transport.ts'
+import type { Homes } from '../../session/homes.ts'
+import type { Frame } from '../../xml/framer.ts'
+import { StreamError } from '../../xmpp/errors.ts'
+import type { Jid } from '../../xmpp/jid.ts'
+import { frameBytes, streamError } from './wire-format.ts'
+import type { NegotiatedStream, Seat } from '../session-link.ts'
+
+/** What a client may be ahead of its session: so much is on its way, or waits at the home. */
+const MAX_AHEAD = 64
+const MAX_AHEAD_BYTES = 262_144
+/** What the client has read is told in steps of so much, and looked at so often while there is more to read. */
+const READ_STEP_BYTES = 65_536
+const LOOK_MS = 50
+
+/** A client's stream, whose session may be on another node. */
+export interface GatewayStream extends NegotiatedStream {
+  readonly kind: Transport['kind']
+  /** Writes what is made ready for its transport: on a WebSocket, one message. */
+  relay (bytes: Buffer): void
+}
+
+/** What a node needs for it. */
+export interface ClusterParts {
+  readonly bus: Bus
+  readonly homes: Pick<Homes, 'forget'>
+}
+
+/** One for the whole node. */
+export class Gateway {
+  readonly bus: Bus
+  readonly #homes: Pick<Homes, 'forget'>
+  readonly #seats = new Map<string, RemoteSeat>()
+  /** Those whose clients have more to read than their homes know of. */
+  readonly #slow = new Set<RemoteSeat>()
+  #looking: NodeJS.Timeout | undefined
+  #last = 0
+
+  constructor ({ bus, homes }: ClusterParts) {
+    this.bus = bus
+    this.#homes = homes
+    bus.hear('stream.write', (home, { stream, lengths }, bytes) => { this.#find(home, stream)?.write(bytes, lengths) })
+    bus.hear('stream.charge', (home, { stream, bytes }) => { this.#find(home, stream)?.charge(bytes) })
+    bus.hear('stream.taken', (home, { stream, count }) => { this.#find(home, stream)?.taken(count) })
+    bus.hear('stream.close', (home, { stream, error }) => { this.#find(home, stream)?.close(error && streamError(error)) })
+    bus.whenBroken(home => { this.#broken(home) })
+  }
+
+  /** The way to `home` for a stream; to be left with `lost` or `leave`. */
+  seat (home: NodeId, stream: GatewayStream): RemoteSeat {
+    const id = (this.#last++).toString(36)
+    const seat = new RemoteSeat(this, home, id, stream)
+    this.#seats.set(id, seat)
+    return seat
+  }
+
+  /** The account's home is not where it was thought to be. */
+  forget (account: Jid): void {
+    this.#homes.forget(account.toString())
+  }
+
+  #find (home: NodeId, id: string): RemoteSeat | undefined {
+    const seat = this.#seats.get(id)
+    return seat?.home === home ? seat : undefined
+  }
+
+  #broken (home: NodeId): void {
+    for (const seat of this.#seats.values()) if (seat.home === home) seat.broken()
+  }
+
+  /** For its seats: from now on nothing is heard for that one. */
+  remove (seat: RemoteSeat): void {
+    this.#seats.delete(seat.id)
+    this.#slow.delete(seat)
+  }
+
+  /** For its seats: looks now and then how much the client has read. */
+  watch (seat: RemoteSeat): void {
+    this.#slow.add(seat)
+    this.#looking ??= setInterval(() => { this.#look() }, LOOK_MS).unref()
+  }
+
+  #look (): void {
+    for (const seat of this.#slow) if (seat.tellRead()) this.#slow.delete(seat)
+    if (this.#slow.size > 0) return
+    clearInterval(this.#looking)
+    this.#looking = undefined
+  }
+}
+
+/** The way to a session on another node. */
+export class RemoteSeat implements Seat {
+  readonly home: NodeId
+  /** By it both nodes know the stream. */
+  readonly id: string
+  readonly #gateway: Gateway
+  readonly #stream: GatewayStream
+  #isClosed = false
+  #jid: Jid | undefined
+  /** What was to be written before the client knew that it is bound. */
+  #early: (() => void)[] | undefined = []
+  #isLeft = false
+  /** How long the elements are that the home has not taken. */
+  readonly #ahead: number[] = []
+  #aheadBytes = 0
+  #room: PromiseWithResolvers<void> | undefined
+  /** Bytes that came for the client, and those of them of which the home knows that they were read. */
+  #written = 0
+  #told = 0
+
+  constructor (gateway: Gateway, home: NodeId, id: string, stream: GatewayStream) {
+    this.#gateway = gateway
+    this.home = home
+    this.id = id
+    this.#stream = stream
+  }
+
+  get jid (): Jid {
+    if (!this.#jid) throw new Error('nothing is bound')
+    return this.#jid
+  }
+
+  /** The home has bound or resumed this address. */
+  bound (jid: Jid): void {
+    this.#jid = jid
+  }
+
+  /** The client has been told. */
+  goOn (): void {
+    const early = this.#early ?? []
+    this.#early = undefined
+    for (const write of early) write()
+  }
+
+  take (frame: Frame): void | Promise<void> {
+    const bytes = frameBytes(frame)
+    this.#gateway.bus.tell(this.home, 'stream.element', { stream: this.id }, bytes)
+    this.#ahead.push(bytes.length)
+    this.#aheadBytes += bytes.length
+    if (this.#mayTake || this.#isLeft) return
+    this.#room = Promise.withResolvers()
+    return this.#room.promise
+  }
+
+  get #mayTake (): boolean {
+    return this.#ahead.length < MAX_AHEAD && this.#aheadBytes < MAX_AHEAD_BYTES
+  }
+
+  /** The home says that what the client asked for was so large. */
+  charge (bytes: number): void {
+    this.#stream.charge(bytes)
+  }
+
+  /** The home has taken so many elements more. */
+  taken (count: number): void {
+    for (const length of this.#ahead.splice(0, count)) this.#aheadBytes -= length
+    if (this.#mayTake) this.#makeRoom()
+  }
+
+  #makeRoom (): void {
+    this.#room?.resolve()
+    this.#room = undefined
+  }
+
+  ping (): void {
+    this.#gateway.bus.tell(this.home, 'stream.ping', { stream: this.id })
+  }
+
+  /** The home has written to the client. */
+  write (bytes: Buffer, lengths: readonly number[] | undefined): void {
+    if (this.#early) {
+      this.#early.push(() => { this.write(bytes, lengths) })
+      return
+    }
+    this.#written += bytes.length
+    if (lengths) {
+      let at = 0
+      for (const length of lengths) this.#stream.relay(bytes.subarray(at, at += length))
+    } else {
+      this.#stream.relay(bytes)
+    }
+    if (!this.#isLeft && !this.tellRead()) this.#gateway.watch(this)
+  }
+
+  /** Tells the home what the client has read since, when it is worth a word; whether there is little more to read. */
+  tellRead (): boolean {
+    const read = this.#written - this.#stream.bufferedBytes
+    if (read - this.#told >= READ_STEP_BYTES) {
+      this.#gateway.bus.tell(this.home, 'stream.read', { stream: this.id, bytes: read - this.#told })
+      this.#told = read
+    }
+    return this.#written - this.#told < READ_STEP_BYTES
+  }
+
+  /** The home has ended the stream. */
+  close (error: StreamError | undefined): void {
+    this.leave()
+    this.#stream.close(error)
+  }
+
+  /**
+   * The home is gone, and its sessions go on elsewhere, for clients that come back. That is <internal-server-error/>:
+   * by RFC 6120 §4.9.3.15 it is what is said of faults within the service, and <reset/> is about keys and features.
+   * slixmpp, @xmpp/client and Conversations keep the session's id at this error and try to resume it when they are
+   * back; they would change their resource after <conflict/> and give up after <policy-violation/> or <host-unknown/>.
+   */
+  broken (): void {
+    if (this.#jid) this.close(new StreamError('internal-server-error', 'the session\'s node is gone: come back and go on'))
+  }
+
+  closed (): void {
+    this.#isClosed = true
+  }
+
+  /** The client's stream is gone, and the home hears of it after what the client sent. */
+  lost (mayResume: boolean): void {
+    if (this.#isLeft) return
+    this.leave()
+    this.#gateway.bus.tell(this.home, 'stream.lost', { stream: this.id, mayResume, isClosed: this.#isClosed })
+  }
+
+  /** There is nothing to be relayed any more, and the home knows. */
+  leave (): void {
+    this.#isLeft = true
+    this.#gateway.remove(this)
+    this.#makeRoom()
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * The way in by a gateway: asks where the account's home is and has the way in gone there, wherever that is. What the
+ * client is told is what it would be told if the home were here.
+ */
+import { setTimeout } from 'node:timers/promises'
+import { NodeGone } from '../../cluster/bus/bus.ts'
+import type { NodeId } from '../../cluster/bus/bus.ts'
+import type { EnterAnswer, EnterRequest } from '../../cluster/bus/protocol.ts'
+import type { StreamPeer } from '../../extension/api.ts'
+import { parseStored } from '../../xml/stored.ts'
+import type { Element } from '../../xml/element.ts'
+import { StanzaError, StreamError } from '../../xmpp/errors.ts'
+import { Jid } from '../../xmpp/jid.ts'
+import { NS_CLIENT } from '../../xmpp/ns.ts'
+import { storedStanza } from '../../xmpp/read-stanza.ts'
+import { errorReply } from '../../xmpp/stanza.ts'
+import type { Iq, Stanza } from '../../xmpp/stanza.ts'
+import { clientLeft, noPlace } from '../binder.ts'
+import type { Entrance, EntranceParts, WayIn } from '../binder.ts'
+import type { Login } from '../sasl/exchange.ts'
+import type { Gateway, GatewayStream, RemoteSeat } from './edge.ts'
+import { streamError } from './wire-format.ts'
+import type { LoginRequest, LoginResult } from '../sasl/sasl2.ts'
+import type { Seat } from '../session-link.ts'
+
+/** How long a home is looked for: a dead node's claims expire within that time. */
+const PATIENCE_MS = 8_000
+const LOOK_AGAIN_MS = 200
+
+/** What is asked of the home. */
+type Request = Pick<EnterRequest, 'how' | 'elements' | 'bind' | 'clientId'>
+
+export class RemoteEntrance implements WayIn {
+  readonly #here: Entrance
+  readonly #parts: Pick<EntranceParts, 'accounts'>
+  readonly #gateway: Gateway
+  readonly #stream: GatewayStream
+  readonly #peer: () => StreamPeer
+  #seat: RemoteSeat | undefined
+  #answer: EnterAnswer | undefined
+
+  /** `here` is the way in for accounts whose home is here. */
+  constructor (
+    here: Entrance, parts: Pick<EntranceParts, 'accounts'>, gateway: Gateway, stream: GatewayStream, peer: () => StreamPeer,
+  ) {
+    this.#here = here
+    this.#parts = parts
+    this.#gateway = gateway
+    this.#stream = stream
+    this.#peer = peer
+  }
+
+  get seat (): Seat | undefined {
+    return this.#seat ?? this.#here.seat
+  }
+
+  get isResumed (): boolean {
+    return this.#answer?.isResumed ?? this.#here.isResumed
+  }
+
+  features (stream: StreamPeer): string {
+    return this.#answer?.features ?? this.#here.features(stream)
+  }
+
+  goOn (): void {
+    if (this.#seat) this.#seat.goOn() // the home has gone on by itself
+    else this.#here.goOn()
+  }
+
+  async complete (login: Login, request: LoginRequest): Promise<LoginResult> {
+    const { inline, bind, userAgent } = request
+    if (inline.length === 0 && !bind) return this.#here.complete(login, request)
+    try {
+      const answer = await this.#ask(login, {
+        how: 'complete', elements: inline.map(String), clientId: userAgent?.id,
+        bind: bind && { tag: bind.tag, features: bind.features.map(String) },
+      })
+      if (!answer) return await this.#here.complete(login, request)
+      return { jid: this.#seat?.jid ?? login.jid, elements: answer.elements.map(parseStored) }
+    } catch (error) {
+      throw noPlace(error)
+    }
+  }
+
+  async bind (request: Iq, login: Login): Promise<Stanza> {
+    try {
+      const answer = await this.#ask(login, { how: 'bind', elements: [request.toXml(NS_CLIENT)] })
+      const [reply] = answer?.elements ?? []
+      return reply === undefined ? await this.#here.bind(request, login) : storedStanza(reply)
+    } catch (error) {
+      if (error instanceof StanzaError) return errorReply(request, error)
+      throw error
+    }
+  }
+
+  async resume (element: Element, login: Login | undefined): Promise<Element | undefined> {
+    try {
+      const answer = login && await this.#ask(login, { how: 'resume', elements: [element.toString()] })
+      if (!answer) return await this.#here.resume(element, login)
+      const [reply] = answer.elements
+      return reply === undefined ? undefined : parseStored(reply)
+    } catch (error) {
+      throw noPlace(error) // a refusal would cost the session
+    }
+  }
+
+  /** What the account's home answers; nothing where that is here. */
+  async #ask (login: Login, request: Request): Promise<EnterAnswer | undefined> {
+    if (login.anonymous) return
+    const until = performance.now() + PATIENCE_MS
+    let isRetry = false
+    for (;;) {
+      const located = await this.#parts.accounts.locate(login.jid)
+      // Not before: what another node has just given up for this client must not be nobody's.
+      if (this.#stream.isClosed) throw clientLeft()
+      if (!located || 'account' in located) return
+      const answer = await this.#enter(located.node, login, request)
+      if (answer) return answer
+      // RFC 6120 §4.9.3.15: not <remote-connection-failed/>, which is about what is not ours.
+      if (performance.now() > until) throw new StreamError('internal-server-error', 'the account\'s home can not be reached')
+      this.#gateway.forget(login.jid)
+      if (isRetry) await setTimeout(LOOK_AGAIN_MS)
+      isRetry = true // at first it was given up a moment ago
+    }
+  }
+
+  /** What that node answers; nothing where it is not the account's home, or is gone. */
+  async #enter (home: NodeId, login: Login, request: Request): Promise<EnterAnswer | undefined> {
+    const seat = this.#gateway.seat(home, this.#stream)
+    let answer: EnterAnswer
+    try {
+      answer = await this.#gateway.bus.ask(home, 'stream.enter', {
+        ...this.#peer(), ...request, stream: seat.id, account: login.jid.toString(), madeAt: login.madeAt, isAnonymous: false,
+        transport: this.#stream.kind, lang: this.#stream.lang,
+      })
+    } catch (error) {
+      seat.lost(true) // whatever has come of it
+      if (error instanceof NodeGone) return
+      throw error
+    }
+    if (answer.jid === undefined) seat.leave()
+    if (answer.error) throw streamError(answer.error)
+    if (!answer.isHome) return
+    if (answer.jid !== undefined) this.#sit(seat, Jid.parse(answer.jid))
+    this.#answer = answer
+    return answer
+  }
+
+  #sit (seat: RemoteSeat, jid: Jid): void {
+    if (this.#stream.isClosed) {
+      seat.lost(true)
+      throw clientLeft()
+    }
+    seat.bound(jid)
+    this.#seat = seat
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * A client's stream at the home of its session, when the client is connected to another node (its gateway): what the
+ * session writes leaves over the bus, and what the client sent comes by it, one element at a time and in order.
+ */
+import type { Bus, NodeId } from '../../cluster/bus/bus.ts'
+import type { EnterRequest } from '../../cluster/bus/protocol.ts'
+import type { Logger } from '../../log.ts'
+import type { Element } from '../../xml/element.ts'
+import { ENOUGH_BYTES } from '../../net/write-queue.ts'
+import { inNextSlice, isSliceOver } from '../../util/slices.ts'
+import { storedFrame } from '../../xml/stored.ts'
+import { StreamError } from '../../xmpp/errors.ts'
+import type { Stanza } from '../../xmpp/stanza.ts'
+import { Bundle } from './write-batch.ts'
+import { errorRecord } from './wire-format.ts'
+import { isUnfinished, MAX_UNREAD_BYTES } from '../session-link.ts'
+import type { NegotiatedStream, Seat } from '../session-link.ts'
+import { notRead } from '../unread.ts'
+
+/** What was taken is told in steps: well below what a gateway may send ahead. */
+const TAKEN_STEP = 16
+const TAKEN_STEP_BYTES = 65_536
+
+export interface RemoteStreamParts {
+  readonly bus: Bus
+  readonly gateway: NodeId
+  readonly log: Logger
+  /** Told when the stream is over. */
+  readonly closed: (stream: RemoteStream) => void
+}
+
+export class RemoteStream implements NegotiatedStream {
+  /** The gateway's name for it. */
+  readonly id: string
+  readonly remoteAddress: string
+  readonly lang: string | undefined
+  readonly #parts: RemoteStreamParts
+  readonly #bundle: Bundle
+  #seat: Seat | undefined
+  #isClosed = false
+  /** The client's connection is gone; what came by it may be still to be dealt with. */
+  #loss: { readonly mayResume: boolean } | undefined
+  readonly #elements: Buffer[] = []
+  #isBusy = false
+  #taken = 0
+  #takenBytes = 0
+  /** What went to the gateway and was not read, as far as is known. */
+  #unreadBytes = 0
+  #drained: PromiseWithResolvers<void> | undefined
+
+  constructor ({ stream, remoteAddress, lang, transport }: EnterRequest, parts: RemoteStreamParts) {
+    this.id = stream
+    this.remoteAddress = remoteAddress
+    this.lang = lang
+    this.#parts = parts
+    this.#bundle = new Bundle(transport, (bytes, lengths) => {
+      this.#unreadBytes += bytes.length
+      parts.bus.tell(parts.gateway, 'stream.write', { stream, lengths }, bytes)
+    })
+  }
+
+  get gateway (): NodeId { return this.#parts.gateway }
+  get isClosed (): boolean { return this.#isClosed }
+  get bufferedBytes (): number { return this.#bundle.bytes + this.#unreadBytes }
+
+  // ——— in
+
+  /** The client's elements are for that seat. */
+  bound (seat: Seat): void {
+    if (this.#isClosed) return seat.lost(true)
+    this.#seat = seat
+  }
+
+  take (element: Buffer): void {
+    if (this.#isClosed) return
+    this.#elements.push(element)
+    if (!this.#isBusy) this.#pump()
+  }
+
+  #pump (): void {
+    try {
+      while (!this.#isClosed) {
+        const element = this.#elements.shift()
+        if (!element) return
+        const done = this.#seat?.take(storedFrame(element))
+        this.#count(element.length)
+        if (done) {
+          this.#isBusy = true
+          done.then(() => { if (!this.#waitsInLine()) this.#goOn() }, error => { this.#fail(error) })
+          return
+        }
+        if (this.#waitsInLine()) return
+      }
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** As of a client that is connected here: what has come and was not taken may wait for another turn of the event loop. */
+  #waitsInLine (): boolean {
+    if (this.#elements.length === 0 || !isSliceOver()) return false
+    this.#isBusy = true
+    inNextSlice(() => { this.#goOn() })
+    return true
+  }
+
+  #goOn (): void {
+    this.#isBusy = false
+    this.#pump()
+    if (this.#loss && !this.#isBusy && !this.#isClosed) this.#finish(this.#loss.mayResume)
+  }
+
+  #count (bytes: number): void {
+    this.#taken++
+    this.#takenBytes += bytes
+    if (this.#taken < TAKEN_STEP && this.#takenBytes < TAKEN_STEP_BYTES) return
+    this.#parts.bus.tell(this.gateway, 'stream.taken', { stream: this.id, count: this.#taken })
+    this.#taken = this.#takenBytes = 0
+  }
+
+  #fail (error: unknown): void {
+    if (error instanceof StreamError) return this.close(error)
+    this.#parts.log.error({ err: error, stream: this.id, gateway: this.gateway }, 'a stream failed')
+    this.close(new StreamError('internal-server-error'))
+  }
+
+  ping (): void {
+    this.#seat?.ping()
+  }
+
+  /** The client has read so many bytes more. */
+  read (bytes: number): void {
+    this.#unreadBytes -= bytes
+    if (this.bufferedBytes <= ENOUGH_BYTES) this.#wake()
+  }
+
+  charge (bytes: number): void {
+    if (!this.#isClosed && !this.#loss) this.#parts.bus.tell(this.gateway, 'stream.charge', { stream: this.id, bytes })
+  }
+
+  drained (): Promise<void> | undefined {
+    if (this.#isClosed || this.#loss || this.bufferedBytes <= ENOUGH_BYTES) return
+    this.#drained ??= Promise.withResolvers()
+    return this.#drained.promise
+  }
+
+  #wake (): void {
+    this.#drained?.resolve()
+    this.#drained = undefined
+  }
+
+  /** The client's connection is gone. What it had sent is dealt with first. */
+  lost (mayResume: boolean, isClosed = false): void {
+    if (this.#isClosed) return
+    if (isClosed) this.#seat?.closed()
+    this.#loss = { mayResume }
+    this.#wake()
+    if (!this.#isBusy) this.#finish(mayResume)
+  }
+
+  #finish (mayResume: boolean): void {
+    this.#isClosed = true
+    this.#wake()
+    this.#seat?.lost(mayResume)
+    this.#seat = undefined
+    this.#parts.closed(this)
+  }
+
+  // ——— out
+
+  write (stanza: Stanza): void {
+    if (this.#isClosed || this.#loss) return
+    this.#bundle.writeStanza(stanza)
+    if (this.bufferedBytes > MAX_UNREAD_BYTES) this.close(notRead())
+  }
+
+  writeElement (element: Element): void {
+    if (!this.#isClosed && !this.#loss) this.#bundle.writeElement(element)
+  }
+
+  close (error?: StreamError): void {
+    if (this.#isClosed) return
+    this.#bundle.flush()
+    this.#parts.bus.tell(this.gateway, 'stream.close', { stream: this.id, error: error && errorRecord(error) })
+    this.#finish(isUnfinished(error))
+  }
+}

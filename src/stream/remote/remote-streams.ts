@@ -1,0 +1,137 @@
+/**
+ * The streams of sessions at home here whose clients are connected to other nodes: answers the gateways that ask for a
+ * way in, and hands each stream what is told about it.
+ */
+import type { Bus, NodeId } from '../../cluster/bus/bus.ts'
+import type { EnterAnswer, EnterRequest } from '../../cluster/bus/protocol.ts'
+import type { Account } from '../../session/account.ts'
+import { parseStored } from '../../xml/stored.ts'
+import type { Element } from '../../xml/element.ts'
+import { StanzaError, StreamError } from '../../xmpp/errors.ts'
+import { Jid } from '../../xmpp/jid.ts'
+import { NS_CLIENT } from '../../xmpp/ns.ts'
+import { storedStanza } from '../../xmpp/read-stanza.ts'
+import { Entrance } from '../binder.ts'
+import type { EntranceParts } from '../binder.ts'
+import type { Login } from '../sasl/exchange.ts'
+import { errorRecord } from './wire-format.ts'
+import { RemoteStream } from './remote-stream.ts'
+
+const NOT_HOME: EnterAnswer = { isHome: false, elements: [] }
+
+/** One for the whole node. */
+export class RemoteStreams {
+  readonly #bus: Bus
+  readonly #parts: EntranceParts
+  readonly #byGateway = new Map<NodeId, Map<string, RemoteStream>>()
+
+  constructor (bus: Bus, parts: EntranceParts) {
+    this.#bus = bus
+    this.#parts = parts
+    bus.answer('stream.enter', (gateway, request) => this.#enter(gateway, request))
+    bus.hear('stream.element', (gateway, { stream }, element) => { this.#find(gateway, stream)?.take(element) })
+    bus.hear('stream.read', (gateway, { stream, bytes }) => { this.#find(gateway, stream)?.read(bytes) })
+    bus.hear('stream.ping', (gateway, { stream }) => { this.#find(gateway, stream)?.ping() })
+    bus.hear('stream.lost', (gateway, { stream, mayResume, isClosed }) => { this.#find(gateway, stream)?.lost(mayResume, isClosed) })
+    bus.whenBroken(gateway => { for (const stream of this.#byGateway.get(gateway)?.values() ?? []) stream.lost(true) })
+  }
+
+  async #enter (gateway: NodeId, request: EnterRequest): Promise<EnterAnswer> {
+    const login: Login = { jid: Jid.parse(request.account), anonymous: request.isAnonymous, madeAt: request.madeAt }
+    const stream = this.#open(gateway, request)
+    const entrance = new Entrance(this.#parts, stream)
+    try {
+      const located = await this.#parts.accounts.locate(login.jid)
+      if (!located || 'node' in located) return NOT_HOME
+      // Homes follow their clients: a session that comes here alone goes on where its client is.
+      if (!hasStream(located.account)) {
+        await this.#parts.accounts.giveUp(located.account, gateway)
+        if (this.#parts.accounts.peek(login.jid) === undefined) return NOT_HOME
+      }
+      return this.#admit(stream, entrance, request, await goIn(entrance, request, login))
+    } catch (error) {
+      entrance.seat?.lost(true)
+      stream.lost(true)
+      if (error instanceof StanzaError) throw error // the bus brings it to whom it concerns
+      return { isHome: true, elements: [], error: errorRecord(this.#streamError(error, stream)) }
+    } finally {
+      if (!entrance.seat) this.#forget(stream)
+    }
+  }
+
+  #open (gateway: NodeId, request: EnterRequest): RemoteStream {
+    const streams = this.#byGateway.get(gateway) ?? new Map<string, RemoteStream>()
+    this.#byGateway.set(gateway, streams)
+    const { log } = this.#parts
+    const stream = new RemoteStream(request, { bus: this.#bus, gateway, log, closed: stream => { this.#forget(stream) } })
+    streams.set(stream.id, stream)
+    return stream
+  }
+
+  /** The answer; the session begins, since its gateway holds back what it writes until the client was told. */
+  #admit (
+    stream: RemoteStream, entrance: Entrance, request: EnterRequest, elements: readonly string[],
+  ): EnterAnswer {
+    const { seat, isResumed } = entrance
+    if (!seat) return { isHome: true, elements }
+    const features = request.how === 'complete' ? entrance.features(request) : undefined
+    stream.bound(seat)
+    const { id, gateway } = stream
+    this.#parts.log.debug({ session: seat.jid.toString(), gateway, stream: id }, 'a session\'s client is at another node')
+    entrance.goOn()
+    return { isHome: true, elements, jid: seat.jid.toString(), isResumed, features }
+  }
+
+  #streamError (error: unknown, { id, gateway }: RemoteStream): StreamError {
+    if (error instanceof StreamError) return error
+    this.#parts.log.error({ err: error, stream: id, gateway }, 'a stream failed')
+    return new StreamError('internal-server-error')
+  }
+
+  /** Ends all streams, whose sessions go on elsewhere. */
+  close (error: StreamError): void {
+    for (const streams of this.#byGateway.values()) for (const stream of streams.values()) stream.close(error)
+  }
+
+  #find (gateway: NodeId, id: string): RemoteStream | undefined {
+    return this.#byGateway.get(gateway)?.get(id)
+  }
+
+  #forget (stream: RemoteStream): void {
+    const streams = this.#byGateway.get(stream.gateway)
+    streams?.delete(stream.id)
+    if (streams?.size === 0) this.#byGateway.delete(stream.gateway)
+  }
+}
+
+function hasStream ({ sessions }: Account): boolean {
+  return sessions.some(({ stream }) => stream !== undefined)
+}
+
+/** Goes in as the gateway asks, and gives what the client is to be told. */
+async function goIn (entrance: Entrance, request: EnterRequest, login: Login): Promise<readonly string[]> {
+  const [first = ''] = request.elements
+  switch (request.how) {
+    case 'complete': return (await complete(entrance, request, login)).map(String)
+    case 'bind': {
+      const stanza = storedStanza(first)
+      if (stanza.kind !== 'iq') throw new StreamError('not-authorized')
+      return [(await entrance.bind(stanza, login)).toXml(NS_CLIENT)]
+    }
+    case 'resume': {
+      const reply = await entrance.resume(parseStored(first), login)
+      return reply ? [reply.toString()] : []
+    }
+  }
+}
+
+async function complete (
+  entrance: Entrance, { elements, bind, clientId }: EnterRequest, login: Login,
+): Promise<readonly Element[]> {
+  const answer = await entrance.complete(login, {
+    userAgent: { id: clientId, software: undefined, device: undefined },
+    bind: bind && { tag: bind.tag, features: bind.features.map(parseStored) },
+    inline: elements.map(parseStored),
+  })
+  return answer.elements
+}

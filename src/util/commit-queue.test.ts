@@ -1,0 +1,102 @@
+/** Deliveries in the archive's order. */
+import { expect, test } from 'vitest'
+import { Commits } from './commit-queue.ts'
+
+/** What was delivered, in which order. */
+function recording (): { commits: Commits, log: string[], deliver: (what: string, committed?: Promise<void>) => void | Promise<void> } {
+  const commits = new Commits()
+  const log: string[] = []
+  return { commits, log, deliver: (what, committed) => commits.inOrder(committed, () => { log.push(what) }) }
+}
+
+test('what waits for nothing is delivered at once', () => {
+  const { log, deliver } = recording()
+
+  expect(deliver('presence')).toBeUndefined()
+  expect(log).toEqual(['presence'])
+})
+
+test('what is kept is delivered when it is committed, and what came after it not before', async () => {
+  const { log, deliver } = recording()
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+
+  const done = [
+    deliver('one', first.promise), deliver('two', first.promise), deliver('presence'), deliver('three', second.promise), deliver('iq'),
+  ]
+  expect(log).toEqual([])
+  first.resolve()
+  await Promise.all(done.slice(0, 3))
+  expect(log).toEqual(['one', 'two', 'presence'])
+  second.resolve()
+  await Promise.all(done)
+
+  expect(log).toEqual(['one', 'two', 'presence', 'three', 'iq'])
+  expect(deliver('later')).toBeUndefined()
+})
+
+test('what could not be committed is not delivered, and what only waited for it is', async () => {
+  const { log, deliver } = recording()
+  const commit = Promise.withResolvers<void>()
+
+  const kept = [deliver('one', commit.promise), deliver('two', commit.promise)]
+  const presence = deliver('presence')
+  commit.reject(new Error('no room'))
+
+  await expect(Promise.all(kept)).rejects.toThrow('no room')
+  await presence
+  expect(log).toEqual(['presence'])
+})
+
+test('what a delivery brings about comes after what is waiting', async () => {
+  const { commits, log, deliver } = recording()
+  const commit = Promise.withResolvers<void>()
+
+  const done = commits.inOrder(commit.promise, () => {
+    log.push('one')
+    void deliver('answer')
+  })
+  void deliver('two', commit.promise)
+  commit.resolve()
+  await done
+
+  expect(log).toEqual(['one', 'two', 'answer'])
+})
+
+test('a delivery that breaks does not keep the others back', async () => {
+  const { commits, log, deliver } = recording()
+  const commit = Promise.withResolvers<void>()
+
+  const broken = commits.inOrder(commit.promise, () => { throw new Error('a mistake') })
+  void Promise.resolve(deliver('two', commit.promise)).catch(() => {})
+  commit.resolve()
+
+  await expect(broken).rejects.toThrow('a mistake')
+  expect(log).toEqual(['two'])
+  expect(deliver('later')).toBeUndefined()
+})
+
+test('deliveries that take more than a turn are done before those of the next commit', async () => {
+  const commits = new Commits()
+  const log: string[] = []
+  const long = (what: string): void => {
+    const until = performance.now() + 6
+    while (performance.now() < until);
+    log.push(what)
+  }
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+
+  const done = [
+    ...['one', 'two', 'three'].map(what => commits.inOrder(first.promise, () => { long(what) })),
+    commits.inOrder(second.promise, () => { long('four') }),
+  ]
+  first.resolve()
+  second.resolve()
+  await new Promise(resolve => { setImmediate(resolve) })
+  const inOneTurn = log.length
+  done.push(commits.inOrder(undefined, () => { log.push('five') }))
+  await Promise.all(done)
+
+  expect(inOneTurn).toBeLessThan(3)
+  expect(log).toEqual(['one', 'two', 'three', 'four', 'five'])
+  expect(commits.isWaiting).toBe(false)
+})

@@ -1,0 +1,81 @@
+/**
+ * Several nodes of one server in the test's own process: each a core of its own, on one real Redis and one database.
+ */
+import { onTestFinished } from 'vitest'
+import { joinCluster } from '../../../src/cluster/cluster.ts'
+import type { Cluster } from '../../../src/cluster/cluster.ts'
+import { serveCluster } from '../../../src/app/cluster-handlers.ts'
+import { openLog } from '../../../src/log.ts'
+import { Doors } from './listeners.ts'
+import { startRedis } from '../redis/redis.ts'
+import type { TestRedis } from '../redis/redis.ts'
+import { database, start } from '../world/world.ts'
+import type { Extensions, World } from '../world/world.ts'
+
+const FAST = { beatMs: 200, ttlMs: 1500 }
+const LEGACIES = { lookMs: 100, patienceMs: 400 }
+
+export interface Node extends World {
+  readonly cluster: Cluster
+  /** Listens; the clients' connections end with the node, and there are no others then. */
+  doors (): Promise<Doors>
+  /** It is gone for the others, and does not know. */
+  dies (): void
+}
+
+export class RedisNodes {
+  readonly redis: TestRedis
+  readonly #extensions: Extensions
+  #count = 0
+
+  private constructor (redis: TestRedis, extensions: Extensions) {
+    this.redis = redis
+    this.#extensions = extensions
+  }
+
+  /** None yet, and their Redis; all are gone when the test is finished. */
+  static async begin (extensions: Extensions): Promise<RedisNodes> {
+    const redis = await startRedis({ persists: true })
+    onTestFinished(() => redis.stop())
+    return new RedisNodes(redis, extensions)
+  }
+
+  async start (): Promise<Node> {
+    const log = await openLog({ level: 'silent' })
+    const cluster = await joinCluster(this.redis.url, database(), `n${this.#count++}`, log, FAST)
+    const world = await start(this.#extensions, cluster)
+    const end = serveCluster(cluster, world.core, log, LEGACIES)
+    cluster.bus.open()
+    let doors: Promise<Doors> | undefined
+    let isDead = false
+    onTestFinished(async () => {
+      if (isDead) return
+      end()
+      await doors?.then(open => { open.close() })
+      await cluster.leave()
+    })
+    return {
+      ...world, cluster,
+      async doors () {
+        if (isDead) throw new Error('nobody listens there')
+        return doors ??= Doors.open(world.core, cluster, {})
+      },
+      dies () {
+        isDead = true
+        world.freezes()
+        cluster.redis.close()
+        end()
+        void doors?.then(open => { open.breaks() })
+        void cluster.leave()
+      },
+    }
+  }
+}
+
+/** So many nodes with these extensions, and their Redis; gone when the test is finished. */
+export async function redisNodes (count: number, ...extensions: Extensions): Promise<{ readonly redis: TestRedis, readonly nodes: readonly Node[] }> {
+  const all = await RedisNodes.begin(extensions)
+  const nodes: Node[] = []
+  for (let i = 0; i < count; i++) nodes.push(await all.start())
+  return { redis: all.redis, nodes }
+}

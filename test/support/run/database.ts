@@ -1,0 +1,26 @@
+/** A database for a test file: a schema of its own, with all migrations, in the one PostgreSQL of the test run. */
+
+import { randomBytes } from 'node:crypto'
+import { pino } from 'pino'
+import { inject } from 'vitest'
+import { migrate } from '../../../src/storage/migrate.ts'
+import { openPostgres, type PostgresDatabase } from '../../../src/storage/postgres.ts'
+
+const POOL_SIZE = 4
+
+/** A migrated database that no other test file sees; close it when the file's tests are done. */
+export async function testDatabase (): Promise<PostgresDatabase> {
+  const db = await openPostgres(await testSchema(), { poolSize: POOL_SIZE, log: pino({ level: 'silent' }) })
+  await migrate(db)
+  return db
+}
+
+/** The address of an empty schema. */
+export async function testSchema (): Promise<string> {
+  const url = inject('postgresUrl')
+  const schema = `test_${randomBytes(8).toString('hex')}`
+  const db = await openPostgres(url, { poolSize: 1, log: pino({ level: 'silent' }) })
+  await db.query(`create schema ${schema}`)
+  await db.close()
+  return `${url}&options=${encodeURIComponent(`-c search_path=${schema}`)}`
+}
