@@ -289,7 +289,7 @@ export class Accounts {
     const streams = this.#remove(account)
     const { homes, records } = this.#parts.cluster ?? {}
     if (homes) records?.discard(homes.run, key).catch(() => {}) // Redis is away
-    // The error with which clients come back and go on: see the gateway's, when a home is gone.
+    // The error with which clients come back and go on: see the edge's, when a home is gone.
     for (const stream of streams) stream.close(new StreamError('internal-server-error', 'the session goes on at another node'))
   }
 

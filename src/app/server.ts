@@ -29,7 +29,7 @@ import type { Database } from '../storage/database.ts'
 import { serverSecret } from '../storage/server-secret.ts'
 import { ClientStream } from '../stream/client-stream.ts'
 import type { StreamParts } from '../stream/client-stream.ts'
-import { Gateway } from '../stream/remote/edge.ts'
+import { Edge } from '../stream/remote/edge.ts'
 import { LoginLimits } from '../stream/sasl/login-limits.ts'
 import { RemoteStreams } from '../stream/remote/remote-streams.ts'
 import { limitUnread } from '../stream/unread.ts'
@@ -149,7 +149,7 @@ class RunningServer implements Server {
       now: () => performance.now(),
       closed: stream => { this.#streams.delete(stream) },
       lost: (session, stream, mayResume) => { this.#core.lost(session, stream, mayResume) },
-      gateway: this.#open.cluster && new Gateway(this.#open.cluster),
+      edge: this.#open.cluster && new Edge(this.#open.cluster),
     }
   }
 

@@ -15,7 +15,7 @@ import { randomId } from '../util/ids.ts'
 import { inNextSlice, isSliceOver, newTurn } from '../util/slices.ts'
 import { TcpFraming, WebSocketFraming } from './framing.ts'
 import type { Framing } from './framing.ts'
-import type { GatewayStream } from './remote/edge.ts'
+import type { EdgeStream } from './remote/edge.ts'
 import { Negotiation } from './negotiation.ts'
 import type { NegotiationParts } from './negotiation.ts'
 import { isUnfinished, MAX_UNREAD_BYTES } from './session-link.ts'
@@ -37,7 +37,7 @@ const READ_AHEAD_BYTES = 65_536
 /** How long a client has to answer a ping, unless it may not even be silent for so long. */
 const PATIENCE_MS = 30_000
 
-export class ClientStream implements GatewayStream {
+export class ClientStream implements EdgeStream {
   /** The first stream's: by it the logs know the connection. */
   readonly id = randomId()
   readonly #transport: Transport

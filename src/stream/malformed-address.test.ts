@@ -22,11 +22,11 @@ afterAll(() => db.close())
 /** A client whose session is at the node to which it is connected, or at another. */
 async function clientOf (place: 'here' | 'elsewhere'): Promise<WireClient> {
   const nodes = new Nodes({ db })
-  const [gateway, home] = [await nodes.start('gateway'), await nodes.start('home')]
+  const [edge, home] = [await nodes.start('edge'), await nodes.start('home')]
   const user = `juliet${++users}`
   await nodes.addAccount(`${user}@localhost`)
   await home.client(user, 'anchor')
-  return (place === 'here' ? home : gateway).client(user, 'balcony')
+  return (place === 'here' ? home : edge).client(user, 'balcony')
 }
 
 const STANZAS: readonly (readonly [string, string, string])[] = [

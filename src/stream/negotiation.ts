@@ -21,7 +21,7 @@ import type { FoundCredentials, Login } from './sasl/exchange.ts'
 import { featuresBeforeLogin } from './features.ts'
 import type { AdvertisedLimits } from './features.ts'
 import type { Framing } from './framing.ts'
-import type { Gateway, GatewayStream } from './remote/edge.ts'
+import type { Edge, EdgeStream } from './remote/edge.ts'
 import type { LoginLimits } from './sasl/login-limits.ts'
 import { makeOffer } from './sasl/mechanisms.ts'
 import { RemoteEntrance } from './remote/remote-binder.ts'
@@ -38,7 +38,7 @@ export interface NegotiationParts extends EntranceParts {
   readonly allowsAnonymous: boolean
   readonly limits: AdvertisedLimits & { readonly loginSeconds: number }
   /** The way to sessions on other nodes, where there are any. */
-  readonly gateway?: Gateway | undefined
+  readonly edge?: Edge | undefined
   /** Milliseconds of a clock that only goes forward. */
   readonly now: () => number
 }
@@ -49,7 +49,7 @@ export class Negotiation {
   readonly #parts: NegotiationParts
   readonly #host: string
   readonly #bound: (seat: Seat) => void
-  readonly #stream: GatewayStream
+  readonly #stream: EdgeStream
   #from: Jid | undefined
   #sasl: { readonly old: Sasl, readonly new: Sasl2 } | undefined
   #login: Login | undefined
@@ -59,7 +59,7 @@ export class Negotiation {
 
   constructor (
     transport: Transport, framing: Framing, parts: NegotiationParts, host: string, bound: (seat: Seat) => void,
-    stream: GatewayStream,
+    stream: EdgeStream,
   ) {
     this.#transport = transport
     this.#framing = framing
@@ -68,7 +68,7 @@ export class Negotiation {
     this.#bound = bound
     this.#stream = stream
     const entrance = new Entrance(parts, stream)
-    this.#entrance = parts.gateway ? new RemoteEntrance(entrance, parts, parts.gateway, stream, () => this.#peer) : entrance
+    this.#entrance = parts.edge ? new RemoteEntrance(entrance, parts, parts.edge, stream, () => this.#peer) : entrance
   }
 
   /** What was come to, where the client was not told of it yet. */

@@ -37,11 +37,11 @@ function connect (node: TestNode, way: Way): Promise<WireClient> {
 /** A client with a session that it may resume, at the node to which it is connected or at another. */
 async function managed (way: Way, place: Place): Promise<Managed> {
   const nodes = new Nodes({ db, extensions: [streamManagement], limits: { stanzaBytes: ROOM_FOR_STANZAS } })
-  const [gateway, home] = [await nodes.start('gateway'), await nodes.start('home')]
+  const [edge, home] = [await nodes.start('edge'), await nodes.start('home')]
   const user = `tybalt${++users}`
   await nodes.addAccount(`${user}@localhost`)
   const anchor = await home.client(user, 'anchor')
-  const node = place === 'here' ? home : gateway
+  const node = place === 'here' ? home : edge
   const client = await connect(node, way)
   await client.logsIn(user)
   await client.binds('street')

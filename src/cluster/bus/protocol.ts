@@ -23,15 +23,15 @@ export interface StanzaHeader {
   readonly author?: string | undefined
 }
 
-/** What needs no answer. A stream is named by its gateway's own id for it. */
+/** What needs no answer. A stream is named by its edge's own id for it. */
 export interface Tells {
-  /** From the gateway: the client has sent an element, the body. */
+  /** From the edge: the client has sent an element, the body. */
   'stream.element': { readonly stream: string }
-  /** From the gateway: the client has taken so many bytes of what was written. */
+  /** From the edge: the client has taken so many bytes of what was written. */
   'stream.read': { readonly stream: string, readonly bytes: number }
-  /** From the gateway: the client is silent, and is to be asked whether it is there. */
+  /** From the edge: the client is silent, and is to be asked whether it is there. */
   'stream.ping': { readonly stream: string }
-  /** From the gateway: the client's connection is gone. */
+  /** From the edge: the client's connection is gone. */
   'stream.lost': { readonly stream: string, readonly mayResume: boolean, readonly isClosed?: boolean }
   /** From the home: bytes for the client, the body; on a WebSocket, messages of these lengths. */
   'stream.write': { readonly stream: string, readonly lengths?: readonly number[] | undefined }
@@ -61,7 +61,7 @@ export interface Asks {
     readonly header: StanzaHeader & { readonly to: readonly string[] }
     readonly answer: { readonly moved: readonly number[] }
   }
-  /** The way in of a client that has logged in at the gateway: `complete` a SASL 2 login, `bind` a resource, `resume`. */
+  /** The way in of a client that has logged in at the edge: `complete` a SASL 2 login, `bind` a resource, `resume`. */
   'stream.enter': {
     readonly header: EnterRequest
     readonly answer: EnterAnswer

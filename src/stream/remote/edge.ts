@@ -19,20 +19,20 @@ const READ_STEP_BYTES = 65_536
 const LOOK_MS = 50
 
 /** A client's stream, whose session may be on another node. */
-export interface GatewayStream extends NegotiatedStream {
+export interface EdgeStream extends NegotiatedStream {
   readonly kind: Transport['kind']
   /** Writes what is made ready for its transport: on a WebSocket, one message. */
   relay (bytes: Buffer): void
 }
 
 /** What a node needs for it. */
-export interface ClusterParts {
+export interface EdgeParts {
   readonly bus: Bus
   readonly homes: Pick<Homes, 'forget'>
 }
 
 /** One for the whole node. */
-export class Gateway {
+export class Edge {
   readonly bus: Bus
   readonly #homes: Pick<Homes, 'forget'>
   readonly #seats = new Map<string, RemoteSeat>()
@@ -41,7 +41,7 @@ export class Gateway {
   #looking: NodeJS.Timeout | undefined
   #last = 0
 
-  constructor ({ bus, homes }: ClusterParts) {
+  constructor ({ bus, homes }: EdgeParts) {
     this.bus = bus
     this.#homes = homes
     bus.hear('stream.write', (home, { stream, lengths }, bytes) => { this.#find(home, stream)?.write(bytes, lengths) })
@@ -52,7 +52,7 @@ export class Gateway {
   }
 
   /** The way to `home` for a stream; to be left with `lost` or `leave`. */
-  seat (home: NodeId, stream: GatewayStream): RemoteSeat {
+  seat (home: NodeId, stream: EdgeStream): RemoteSeat {
     const id = (this.#last++).toString(36)
     const seat = new RemoteSeat(this, home, id, stream)
     this.#seats.set(id, seat)
@@ -98,8 +98,8 @@ export class RemoteSeat implements Seat {
   readonly home: NodeId
   /** By it both nodes know the stream. */
   readonly id: string
-  readonly #gateway: Gateway
-  readonly #stream: GatewayStream
+  readonly #edge: Edge
+  readonly #stream: EdgeStream
   #isClosed = false
   #jid: Jid | undefined
   /** What was to be written before the client knew that it is bound. */
@@ -113,8 +113,8 @@ export class RemoteSeat implements Seat {
   #written = 0
   #told = 0
 
-  constructor (gateway: Gateway, home: NodeId, id: string, stream: GatewayStream) {
-    this.#gateway = gateway
+  constructor (edge: Edge, home: NodeId, id: string, stream: EdgeStream) {
+    this.#edge = edge
     this.home = home
     this.id = id
     this.#stream = stream
@@ -139,7 +139,7 @@ export class RemoteSeat implements Seat {
 
   take (frame: Frame): void | Promise<void> {
     const bytes = frameBytes(frame)
-    this.#gateway.bus.tell(this.home, 'stream.element', { stream: this.id }, bytes)
+    this.#edge.bus.tell(this.home, 'stream.element', { stream: this.id }, bytes)
     this.#ahead.push(bytes.length)
     this.#aheadBytes += bytes.length
     if (this.#mayTake || this.#isLeft) return
@@ -168,7 +168,7 @@ export class RemoteSeat implements Seat {
   }
 
   ping (): void {
-    this.#gateway.bus.tell(this.home, 'stream.ping', { stream: this.id })
+    this.#edge.bus.tell(this.home, 'stream.ping', { stream: this.id })
   }
 
   /** The home has written to the client. */
@@ -184,14 +184,14 @@ export class RemoteSeat implements Seat {
     } else {
       this.#stream.relay(bytes)
     }
-    if (!this.#isLeft && !this.tellRead()) this.#gateway.watch(this)
+    if (!this.#isLeft && !this.tellRead()) this.#edge.watch(this)
   }
 
   /** Tells the home what the client has read since, when it is worth a word; whether there is little more to read. */
   tellRead (): boolean {
     const read = this.#written - this.#stream.bufferedBytes
     if (read - this.#told >= READ_STEP_BYTES) {
-      this.#gateway.bus.tell(this.home, 'stream.read', { stream: this.id, bytes: read - this.#told })
+      this.#edge.bus.tell(this.home, 'stream.read', { stream: this.id, bytes: read - this.#told })
       this.#told = read
     }
     return this.#written - this.#told < READ_STEP_BYTES
@@ -221,13 +221,13 @@ export class RemoteSeat implements Seat {
   lost (mayResume: boolean): void {
     if (this.#isLeft) return
     this.leave()
-    this.#gateway.bus.tell(this.home, 'stream.lost', { stream: this.id, mayResume, isClosed: this.#isClosed })
+    this.#edge.bus.tell(this.home, 'stream.lost', { stream: this.id, mayResume, isClosed: this.#isClosed })
   }
 
   /** There is nothing to be relayed any more, and the home knows. */
   leave (): void {
     this.#isLeft = true
-    this.#gateway.remove(this)
+    this.#edge.remove(this)
     this.#makeRoom()
   }
 }

@@ -18,16 +18,16 @@ let users = 0
 beforeAll(async () => { db = await testDatabase() })
 afterAll(() => db.close())
 
-interface Pair { readonly nodes: Nodes, readonly gateway: TestNode, readonly home: TestNode, readonly user: string }
+interface Pair { readonly nodes: Nodes, readonly edge: TestNode, readonly home: TestNode, readonly user: string }
 
 /** A user whose home is the second of two nodes, since he has a client there. */
 async function awayFromHome (options: Partial<NodesOptions> = {}): Promise<Pair> {
   const nodes = new Nodes({ db, extensions: [streamManagement], ...options })
-  const [gateway, home] = [await nodes.start('gateway'), await nodes.start('home')]
+  const [edge, home] = [await nodes.start('edge'), await nodes.start('home')]
   const user = `romeo${++users}`
   await nodes.addAccount(`${user}@localhost`)
   await home.client(user, 'anchor')
-  return { nodes, gateway, home, user }
+  return { nodes, edge, home, user }
 }
 
 /** The resources that are bound there, but for the one that keeps the home where it is. */
@@ -36,22 +36,22 @@ function boundAt (node: TestNode, user: string): readonly string[] {
   return sessions.map(({ jid }) => jid.resource).filter(resource => resource !== 'anchor')
 }
 
-test('a resource that is bound at a gateway is a session at the home, and only there', async () => {
-  const { gateway, home, user } = await awayFromHome()
-  const client = await gateway.connectTcp()
+test('a resource that is bound at an edge is a session at the home, and only there', async () => {
+  const { edge, home, user } = await awayFromHome()
+  const client = await edge.connectTcp()
 
   expect(await client.logsIn(user)).toContain("<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>")
   const answer = await client.binds('orchard')
 
   expect(answer).toContain(`>${user}@localhost/orchard</jid>`)
   expect(boundAt(home, user)).toEqual(['orchard'])
-  expect(gateway.core.accounts.sessionCount).toBe(0)
+  expect(edge.core.accounts.sessionCount).toBe(0)
 })
 
 test('what cannot be bound is answered as if the home were here, and the client may ask again', async () => {
-  const { gateway, home, user } = await awayFromHome({ resourceConflict: 'refuse' })
-  await gateway.client(user, 'orchard')
-  const client = await gateway.connectTcp()
+  const { edge, home, user } = await awayFromHome({ resourceConflict: 'refuse' })
+  await edge.client(user, 'orchard')
+  const client = await edge.connectTcp()
   await client.logsIn(user)
 
   expect(await client.binds('orchard')).toContain('<conflict ')
@@ -61,8 +61,8 @@ test('what cannot be bound is answered as if the home were here, and the client 
 })
 
 test('a SASL 2 login binds at the home, switches on what it asks for, and is offered what is not on', async () => {
-  const { gateway, home, user } = await awayFromHome()
-  const client = await gateway.connectWebSocket()
+  const { edge, home, user } = await awayFromHome()
+  const client = await edge.connectWebSocket()
 
   const success = await client.authenticates(user, BIND2_WITH_SM)
   const features = await client.until('</stream:features>')
@@ -76,8 +76,8 @@ test('a SASL 2 login binds at the home, switches on what it asks for, and is off
 })
 
 test('a SASL 2 login without more is bound afterwards', async () => {
-  const { gateway, home, user } = await awayFromHome()
-  const client = await gateway.connectWebSocket()
+  const { edge, home, user } = await awayFromHome()
+  const client = await edge.connectWebSocket()
 
   const success = await client.authenticates(user, '')
   const features = await client.until('</stream:features>')
@@ -88,10 +88,10 @@ test('a SASL 2 login without more is bound afterwards', async () => {
   expect(boundAt(home, user)).toEqual(['orchard'])
 })
 
-test('the same resource from another gateway replaces the session, and the first client is told', async () => {
-  const { nodes, gateway, home, user } = await awayFromHome()
+test('the same resource from another edge replaces the session, and the first client is told', async () => {
+  const { nodes, edge, home, user } = await awayFromHome()
   const other = await nodes.start('other')
-  const first = await gateway.client(user, 'orchard')
+  const first = await edge.client(user, 'orchard')
 
   const second = await other.client(user, 'orchard')
 
@@ -102,45 +102,45 @@ test('the same resource from another gateway replaces the session, and the first
 })
 
 test('a home that has moved is looked up again', async () => {
-  const { nodes, gateway, home, user } = await awayFromHome()
+  const { nodes, edge, home, user } = await awayFromHome()
   await nodes.start('before')
-  gateway.homes.known.set(`${user}@localhost`, 'before')
+  edge.homes.known.set(`${user}@localhost`, 'before')
 
-  await gateway.client(user, 'orchard')
+  await edge.client(user, 'orchard')
 
   expect(boundAt(home, user)).toEqual(['orchard'])
 })
 
 test('the home of a client that comes when the last home has died is where it comes to', async () => {
-  const { nodes, gateway, user } = await awayFromHome()
+  const { nodes, edge, user } = await awayFromHome()
   nodes.end('home')
-  gateway.homes.known.set(`${user}@localhost`, 'home')
+  edge.homes.known.set(`${user}@localhost`, 'home')
 
-  await gateway.client(user, 'orchard')
+  await edge.client(user, 'orchard')
 
-  expect(boundAt(gateway, user)).toEqual(['orchard'])
+  expect(boundAt(edge, user)).toEqual(['orchard'])
 })
 
 test('a client that comes while its home is dying comes to the next one', async () => {
-  const { nodes, gateway, home, user } = await awayFromHome()
+  const { nodes, edge, home, user } = await awayFromHome()
   home.bus.answer('stream.enter', () => {
     nodes.end('home')
     return new Promise(() => {})
   })
 
-  await gateway.client(user, 'orchard')
+  await edge.client(user, 'orchard')
 
-  expect(boundAt(gateway, user)).toEqual(['orchard'])
+  expect(boundAt(edge, user)).toEqual(['orchard'])
 })
 
 test('while nobody can tell whose home it is, a client is asked to try again', async () => {
-  const { gateway, user } = await awayFromHome()
-  gateway.homes.claim = () => Promise.reject(new StanzaError('resource-constraint', 'Redis is away', undefined, 'wait'))
-  const client = await gateway.connectTcp()
+  const { edge, user } = await awayFromHome()
+  edge.homes.claim = () => Promise.reject(new StanzaError('resource-constraint', 'Redis is away', undefined, 'wait'))
+  const client = await edge.connectTcp()
   await client.logsIn(user)
 
   const answer = await client.binds('orchard')
-  const login = await (await gateway.connectWebSocket()).authenticates(user, BIND2).catch(String)
+  const login = await (await edge.connectWebSocket()).authenticates(user, BIND2).catch(String)
 
   expect(answer).toMatch(/ type='wait'><resource-constraint /)
   expect(login).toContain('<resource-constraint ')
@@ -159,22 +159,22 @@ test('a client that leaves while it is let in leaves no session behind', async (
       })
     },
   })
-  const { gateway, home, user } = await awayFromHome({ extensions: [slow] })
-  const client = await gateway.connectWebSocket()
+  const { edge, home, user } = await awayFromHome({ extensions: [slow] })
+  const client = await edge.connectWebSocket()
 
   void client.authenticates(user, `<wait xmlns='urn:slow'/>${BIND2}`).catch(() => {})
   await asked
   client.destroy()
-  await expect.poll(() => gateway.streams.size).toBe(0)
+  await expect.poll(() => edge.streams.size).toBe(0)
   goOn()
 
-  await expect.poll(() => gateway.bus.told.get('stream.lost')).toBe(1)
+  await expect.poll(() => edge.bus.told.get('stream.lost')).toBe(1)
   await expect.poll(() => boundAt(home, user)).toEqual([])
 })
 
 test('an anonymous account\'s home is the node that it logs in at', async () => {
-  const { gateway, home } = await awayFromHome()
-  const client = await gateway.connectTcp()
+  const { edge, home } = await awayFromHome()
+  const client = await edge.connectTcp()
   await client.opens()
   client.send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'>=</auth>")
   await client.until('<success')
@@ -182,18 +182,18 @@ test('an anonymous account\'s home is the node that it logs in at', async () => 
 
   await client.binds('guest')
 
-  expect(gateway.core.accounts.sessionCount).toBe(1)
+  expect(edge.core.accounts.sessionCount).toBe(1)
   expect(home.core.accounts.sessionCount).toBe(1)
 })
 
 test('an account of which no client is at its home moves to where its client comes', async () => {
-  const { nodes, gateway, home } = await awayFromHome()
+  const { nodes, edge, home } = await awayFromHome()
   await nodes.addAccount('wanderer@localhost')
   await home.core.accounts.locate(Jid.parse('wanderer@localhost'))
 
-  await gateway.client('wanderer', 'orchard')
+  await edge.client('wanderer', 'orchard')
 
-  expect(boundAt(gateway, 'wanderer')).toEqual(['orchard'])
+  expect(boundAt(edge, 'wanderer')).toEqual(['orchard'])
   expect(home.core.accounts.peek(Jid.parse('wanderer@localhost'))).toBe(undefined)
 })
 
@@ -209,17 +209,17 @@ test('an account whose client leaves while it is given up for that client is at 
       })
     },
   })
-  const { nodes, gateway, home } = await awayFromHome({ extensions: [slow] })
+  const { nodes, edge, home } = await awayFromHome({ extensions: [slow] })
   await nodes.addAccount('fickle@localhost')
   await home.core.accounts.locate(Jid.parse('fickle@localhost'))
-  const client = await gateway.connectWebSocket()
+  const client = await edge.connectWebSocket()
 
   void client.authenticates('fickle', BIND2).catch(() => {})
   await asked
   client.destroy()
-  await expect.poll(() => gateway.streams.size).toBe(0)
+  await expect.poll(() => edge.streams.size).toBe(0)
   goOn()
 
-  await expect.poll(() => gateway.core.accounts.peek(Jid.parse('fickle@localhost'))).toBeDefined()
-  expect(boundAt(gateway, 'fickle')).toEqual([])
+  await expect.poll(() => edge.core.accounts.peek(Jid.parse('fickle@localhost'))).toBeDefined()
+  expect(boundAt(edge, 'fickle')).toEqual([])
 })

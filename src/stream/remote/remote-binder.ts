@@ -1,5 +1,5 @@
 /**
- * The way in by a gateway: asks where the account's home is and has the way in gone there, wherever that is. What the
+ * The way in by an edge: asks where the account's home is and has the way in gone there, wherever that is. What the
  * client is told is what it would be told if the home were here.
  */
 import { setTimeout } from 'node:timers/promises'
@@ -18,7 +18,7 @@ import type { Iq, Stanza } from '../../xmpp/stanza.ts'
 import { clientLeft, noPlace } from '../binder.ts'
 import type { Entrance, EntranceParts, WayIn } from '../binder.ts'
 import type { Login } from '../sasl/exchange.ts'
-import type { Gateway, GatewayStream, RemoteSeat } from './edge.ts'
+import type { Edge, EdgeStream, RemoteSeat } from './edge.ts'
 import { streamError } from './wire-format.ts'
 import type { LoginRequest, LoginResult } from '../sasl/sasl2.ts'
 import type { Seat } from '../session-link.ts'
@@ -33,19 +33,19 @@ type Request = Pick<EnterRequest, 'how' | 'elements' | 'bind' | 'clientId'>
 export class RemoteEntrance implements WayIn {
   readonly #here: Entrance
   readonly #parts: Pick<EntranceParts, 'accounts'>
-  readonly #gateway: Gateway
-  readonly #stream: GatewayStream
+  readonly #edge: Edge
+  readonly #stream: EdgeStream
   readonly #peer: () => StreamPeer
   #seat: RemoteSeat | undefined
   #answer: EnterAnswer | undefined
 
   /** `here` is the way in for accounts whose home is here. */
   constructor (
-    here: Entrance, parts: Pick<EntranceParts, 'accounts'>, gateway: Gateway, stream: GatewayStream, peer: () => StreamPeer,
+    here: Entrance, parts: Pick<EntranceParts, 'accounts'>, edge: Edge, stream: EdgeStream, peer: () => StreamPeer,
   ) {
     this.#here = here
     this.#parts = parts
-    this.#gateway = gateway
+    this.#edge = edge
     this.#stream = stream
     this.#peer = peer
   }
@@ -118,7 +118,7 @@ export class RemoteEntrance implements WayIn {
       if (answer) return answer
       // RFC 6120 §4.9.3.15: not <remote-connection-failed/>, which is about what is not ours.
       if (performance.now() > until) throw new StreamError('internal-server-error', 'the account\'s home can not be reached')
-      this.#gateway.forget(login.jid)
+      this.#edge.forget(login.jid)
       if (isRetry) await setTimeout(LOOK_AGAIN_MS)
       isRetry = true // at first it was given up a moment ago
     }
@@ -126,10 +126,10 @@ export class RemoteEntrance implements WayIn {
 
   /** What that node answers; nothing where it is not the account's home, or is gone. */
   async #enter (home: NodeId, login: Login, request: Request): Promise<EnterAnswer | undefined> {
-    const seat = this.#gateway.seat(home, this.#stream)
+    const seat = this.#edge.seat(home, this.#stream)
     let answer: EnterAnswer
     try {
-      answer = await this.#gateway.bus.ask(home, 'stream.enter', {
+      answer = await this.#edge.bus.ask(home, 'stream.enter', {
         ...this.#peer(), ...request, stream: seat.id, account: login.jid.toString(), madeAt: login.madeAt, isAnonymous: false,
         transport: this.#stream.kind, lang: this.#stream.lang,
       })

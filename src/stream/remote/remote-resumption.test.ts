@@ -1,4 +1,4 @@
-/** XEP-0198 between gateways and the home: what is counted, and sessions that go on by another gateway. */
+/** XEP-0198 between edges and the home: what is counted, and sessions that go on by another edge. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ping } from '../../../extensions/ping/index.ts'
 import { streamManagement } from '../../../extensions/stream-management/index.ts'
@@ -23,7 +23,7 @@ afterAll(() => db.close())
 
 interface Managed {
   readonly nodes: Nodes
-  readonly gateway: TestNode
+  readonly edge: TestNode
   readonly home: TestNode
   readonly user: string
   readonly client: WireClient
@@ -34,14 +34,14 @@ interface Managed {
 /** A client of the one node with a session that it may resume on the other, where another of its account's clients is. */
 async function managed (...extensions: readonly Extension[]): Promise<Managed> {
   const nodes = new Nodes({ db, extensions: [streamManagement, ping, ...extensions] })
-  const [gateway, home] = [await nodes.start('gateway'), await nodes.start('home')]
+  const [edge, home] = [await nodes.start('edge'), await nodes.start('home')]
   const user = `mercutio${++users}`
   await nodes.addAccount(`${user}@localhost`)
   await home.client(user, 'anchor')
-  const client = await gateway.client(user, 'street')
+  const client = await edge.client(user, 'street')
   client.send(`<enable xmlns='${NS}' resume='true'/>`)
   const id = /id='([^']*)'/.exec(await client.until('/>'))?.[1] ?? ''
-  return { nodes, gateway, home, user, client, id, session: sessionOf(home, user) }
+  return { nodes, edge, home, user, client, id, session: sessionOf(home, user) }
 }
 
 function sessionOf (node: TestNode, user: string): Session {
@@ -64,7 +64,7 @@ async function counted (client: WireClient): Promise<string> {
   return /h='(\d+)'/.exec(await client.until('/>'))?.[1] ?? ''
 }
 
-test('a session goes on by another gateway, with what came meanwhile, and every stanza counts once', async () => {
+test('a session goes on by another edge, with what came meanwhile, and every stanza counts once', async () => {
   const { nodes, client, user, id, session } = await managed()
   const other = await nodes.start('other')
   client.send("<presence/>" + PING)
@@ -114,27 +114,27 @@ test('who resumes while the old stream is open ends it, and only what it brought
 })
 
 test('a session that cannot be resumed is bound anew on the same stream', async () => {
-  const { gateway, user } = await managed()
+  const { edge, user } = await managed()
 
-  const { client, answer } = await resumes(gateway, user, 'nothing', 0)
+  const { client, answer } = await resumes(edge, user, 'nothing', 0)
 
   expect(answer).toContain('<failed ')
   expect(await client.binds('again')).toContain(`${user}@localhost/again`)
 })
 
-test('sessions of a gateway that is gone wait for their clients', async () => {
+test('sessions of an edge that is gone wait for their clients', async () => {
   const { nodes, home, user, id, session } = await managed()
 
-  nodes.end('gateway')
+  nodes.end('edge')
 
   expect(session.stream).toBe(undefined)
   expect((await resumes(home, user, id, 0)).answer).toContain('<resumed ')
 })
 
-test('sessions of a gateway that shuts down wait for their clients', async () => {
-  const { gateway, home, user, id, session, client } = await managed()
+test('sessions of an edge that shuts down wait for their clients', async () => {
+  const { edge, home, user, id, session, client } = await managed()
 
-  for (const stream of gateway.streams) stream.close(new StreamError('system-shutdown'))
+  for (const stream of edge.streams) stream.close(new StreamError('system-shutdown'))
 
   expect(await client.untilClosed()).toContain('<system-shutdown ')
   await expect.poll(() => session.stream).toBe(undefined)
@@ -142,15 +142,15 @@ test('sessions of a gateway that shuts down wait for their clients', async () =>
 })
 
 test('a hole between two nodes costs streams, and no session', async () => {
-  const { nodes, gateway, user, id, client } = await managed()
+  const { nodes, edge, user, id, client } = await managed()
 
-  nodes.loopback.breakBetween('gateway', 'home')
+  nodes.loopback.breakBetween('edge', 'home')
 
   expect(await client.untilClosed()).toContain('<internal-server-error ')
-  expect((await resumes(gateway, user, id, 0)).answer).toContain('<resumed ')
+  expect((await resumes(edge, user, id, 0)).answer).toContain('<resumed ')
 })
 
-test('what is handled is counted in order, at the home, and told by way of the gateway', async () => {
+test('what is handled is counted in order, at the home, and told by way of the edge', async () => {
   const { client, user, session } = await managed()
 
   client.send(`<message to='${user}@localhost/street'/>`.repeat(300) + "<message to='@'/>" + PING)

@@ -1,4 +1,4 @@
-/** Streams between a gateway and the home of their sessions: order, pace, errors, and what becomes of them. */
+/** Streams between an edge and the home of their sessions: order, pace, errors, and what becomes of them. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ping } from '../../../extensions/ping/index.ts'
 import { extension } from '../../extension/api.ts'
@@ -22,7 +22,7 @@ afterAll(() => db.close())
 
 interface Away {
   readonly nodes: Nodes
-  readonly gateway: TestNode
+  readonly edge: TestNode
   readonly home: TestNode
   readonly user: string
   readonly client: WireClient
@@ -32,12 +32,12 @@ interface Away {
 /** A client of the one node whose session is on the other, since another client of the account is there. */
 async function away (extensions: readonly Extension[] = [], options: Partial<NodesOptions> = {}): Promise<Away> {
   const nodes = new Nodes({ db, extensions: [ping, ...extensions], ...options })
-  const [gateway, home] = [await nodes.start('gateway'), await nodes.start('home')]
+  const [edge, home] = [await nodes.start('edge'), await nodes.start('home')]
   const user = `juliet${++users}`
   await nodes.addAccount(`${user}@localhost`)
   await home.client(user, 'anchor')
-  const client = await gateway.client(user, 'balcony')
-  return { nodes, gateway, home, user, client, session: sessionOf(home, user) }
+  const client = await edge.client(user, 'balcony')
+  return { nodes, edge, home, user, client, session: sessionOf(home, user) }
 }
 
 function sessionOf (node: TestNode, user: string): Session {
@@ -70,8 +70,8 @@ test('10 000 messages there and back keep their order', async () => {
 }, 60_000)
 
 test('each element is a message of its own on a WebSocket', async () => {
-  const { gateway, user, session } = await away()
-  const client = await gateway.connectWebSocket()
+  const { edge, user, session } = await away()
+  const client = await edge.connectWebSocket()
   await client.authenticates(user, "<bind xmlns='urn:xmpp:bind:0'/>")
   await client.until('</stream:features>')
   const own = session.account.sessions.at(-1)
@@ -106,15 +106,15 @@ test('a client that sends more than its home can take is not read on, and loses 
       })
     },
   })
-  const { gateway, client } = await away([slow])
+  const { edge, client } = await away([slow])
   const ids = Array.from({ length: 2000 }, (_, index) => `${index}`)
 
   client.send(ids.map(n => `<iq type='set' id='${n}' to='localhost'><slow xmlns='urn:slow' n='${n}'/></iq>`).join(''))
   client.send(PING)
   await expect.poll(() => requests.length).toBe(16) // as many are open as on a stream here
-  await expect.poll(() => gateway.bus.told.get('stream.element')).toBe(16 + 64)
+  await expect.poll(() => edge.bus.told.get('stream.element')).toBe(16 + 64)
   await new Promise(resolve => { setTimeout(resolve, 100) })
-  const relayed = gateway.bus.told.get('stream.element')
+  const relayed = edge.bus.told.get('stream.element')
   goOn()
   await client.until("id='end'")
 
@@ -128,19 +128,19 @@ test('large elements are not sent far ahead either', async () => {
     name: 'slow', xeps: [],
     setup (host) { host.iq({ type: 'set', to: ['server'], name: 'slow', ns: 'urn:slow' }, () => mayGoOn) },
   })
-  const { gateway, client } = await away([slow])
+  const { edge, client } = await away([slow])
   const big = `<iq type='set' id='big' to='localhost'><slow xmlns='urn:slow'>${'x'.repeat(100_000)}</slow></iq>`
 
   client.send(big.repeat(40))
-  await expect.poll(() => gateway.bus.told.get('stream.element')).toBe(16 + 3) // as many are open, and three are 300 kB
+  await expect.poll(() => edge.bus.told.get('stream.element')).toBe(16 + 3) // as many are open, and three are 300 kB
   await new Promise(resolve => { setTimeout(resolve, 100) })
-  const relayed = gateway.bus.told.get('stream.element')
+  const relayed = edge.bus.told.get('stream.element')
   goOn()
   client.send(PING)
   await client.until("id='end'")
 
   expect(relayed).toBe(16 + 3)
-  expect(gateway.bus.told.get('stream.element')).toBe(41)
+  expect(edge.bus.told.get('stream.element')).toBe(41)
 })
 
 test('the home knows what a slow client has left unread, and when it has read it', async () => {
@@ -172,7 +172,7 @@ test('a client that leaves too much unread loses its stream', async () => {
   while (session.stream && sent < 1000) session.deliver(message('chat', { id: `m${sent++}` }, body))
   client.destroy()
 
-  expect(sent).toBeLessThan(700) // 128 MiB, be they on their way or at the gateway
+  expect(sent).toBeLessThan(700) // 128 MiB, be they on their way or at the edge
   await expect.poll(() => isGone(home, user)).toBe(true)
 })
 
@@ -182,12 +182,12 @@ test('a silent client is pinged by its home, and cut when it does not answer', a
     name: 'watch', xeps: [],
     setup (host) { host.on('write', 'track', stanza => { written.push(stanza.kind) }) },
   })
-  const { gateway, home, user, client } = await away([watch])
-  const [stream] = gateway.streams
+  const { edge, home, user, client } = await away([watch])
+  const [stream] = edge.streams
 
-  stream?.check(gateway.now = 100_001)
+  stream?.check(edge.now = 100_001)
   await client.until('urn:xmpp:ping')
-  stream?.check(gateway.now += 30_001)
+  stream?.check(edge.now += 30_001)
 
   expect(written).toEqual(['iq'])
   expect(await client.untilClosed()).toContain('<connection-timeout ')
@@ -234,18 +234,18 @@ test('a stream that its home closes is told why', async () => {
 })
 
 test('when the home is gone the client is told to come back', async () => {
-  const { nodes, gateway, client } = await away()
+  const { nodes, edge, client } = await away()
 
   nodes.end('home')
 
   expect(await client.untilClosed()).toMatch(/<stream:error><internal-server-error [^]*<\/stream:stream>$/)
-  await expect.poll(() => gateway.streams.size).toBe(0)
+  await expect.poll(() => edge.streams.size).toBe(0)
 })
 
-test('when the gateway is gone its clients\' sessions end', async () => {
+test('when the edge is gone its clients\' sessions end', async () => {
   const { nodes, home, user } = await away()
 
-  nodes.end('gateway')
+  nodes.end('edge')
 
   await expect.poll(() => isGone(home, user)).toBe(true)
 })
@@ -255,7 +255,7 @@ test('clients of other nodes do not notice when one is gone', async () => {
   const other = await nodes.start('other')
   const [elsewhere, here] = [await other.client(user, 'elsewhere'), await home.client(user, 'here')]
 
-  nodes.end('gateway')
+  nodes.end('edge')
 
   for (const client of [elsewhere, here]) {
     client.send(PING)

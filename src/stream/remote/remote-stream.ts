@@ -1,5 +1,5 @@
 /**
- * A client's stream at the home of its session, when the client is connected to another node (its gateway): what the
+ * A client's stream at the home of its session, when the client is connected to another node (its edge): what the
  * session writes leaves over the bus, and what the client sent comes by it, one element at a time and in order.
  */
 import type { Bus, NodeId } from '../../cluster/bus/bus.ts'
@@ -17,20 +17,20 @@ import { isUnfinished, MAX_UNREAD_BYTES } from '../session-link.ts'
 import type { NegotiatedStream, Seat } from '../session-link.ts'
 import { notRead } from '../unread.ts'
 
-/** What was taken is told in steps: well below what a gateway may send ahead. */
+/** What was taken is told in steps: well below what an edge may send ahead. */
 const TAKEN_STEP = 16
 const TAKEN_STEP_BYTES = 65_536
 
 export interface RemoteStreamParts {
   readonly bus: Bus
-  readonly gateway: NodeId
+  readonly edge: NodeId
   readonly log: Logger
   /** Told when the stream is over. */
   readonly closed: (stream: RemoteStream) => void
 }
 
 export class RemoteStream implements NegotiatedStream {
-  /** The gateway's name for it. */
+  /** The edge's name for it. */
   readonly id: string
   readonly remoteAddress: string
   readonly lang: string | undefined
@@ -44,7 +44,7 @@ export class RemoteStream implements NegotiatedStream {
   #isBusy = false
   #taken = 0
   #takenBytes = 0
-  /** What went to the gateway and was not read, as far as is known. */
+  /** What went to the edge and was not read, as far as is known. */
   #unreadBytes = 0
   #drained: PromiseWithResolvers<void> | undefined
 
@@ -55,11 +55,11 @@ export class RemoteStream implements NegotiatedStream {
     this.#parts = parts
     this.#bundle = new Bundle(transport, (bytes, lengths) => {
       this.#unreadBytes += bytes.length
-      parts.bus.tell(parts.gateway, 'stream.write', { stream, lengths }, bytes)
+      parts.bus.tell(parts.edge, 'stream.write', { stream, lengths }, bytes)
     })
   }
 
-  get gateway (): NodeId { return this.#parts.gateway }
+  get edge (): NodeId { return this.#parts.edge }
   get isClosed (): boolean { return this.#isClosed }
   get bufferedBytes (): number { return this.#bundle.bytes + this.#unreadBytes }
 
@@ -114,13 +114,13 @@ export class RemoteStream implements NegotiatedStream {
     this.#taken++
     this.#takenBytes += bytes
     if (this.#taken < TAKEN_STEP && this.#takenBytes < TAKEN_STEP_BYTES) return
-    this.#parts.bus.tell(this.gateway, 'stream.taken', { stream: this.id, count: this.#taken })
+    this.#parts.bus.tell(this.edge, 'stream.taken', { stream: this.id, count: this.#taken })
     this.#taken = this.#takenBytes = 0
   }
 
   #fail (error: unknown): void {
     if (error instanceof StreamError) return this.close(error)
-    this.#parts.log.error({ err: error, stream: this.id, gateway: this.gateway }, 'a stream failed')
+    this.#parts.log.error({ err: error, stream: this.id, edge: this.edge }, 'a stream failed')
     this.close(new StreamError('internal-server-error'))
   }
 
@@ -135,7 +135,7 @@ export class RemoteStream implements NegotiatedStream {
   }
 
   charge (bytes: number): void {
-    if (!this.#isClosed && !this.#loss) this.#parts.bus.tell(this.gateway, 'stream.charge', { stream: this.id, bytes })
+    if (!this.#isClosed && !this.#loss) this.#parts.bus.tell(this.edge, 'stream.charge', { stream: this.id, bytes })
   }
 
   drained (): Promise<void> | undefined {
@@ -181,7 +181,7 @@ export class RemoteStream implements NegotiatedStream {
   close (error?: StreamError): void {
     if (this.#isClosed) return
     this.#bundle.flush()
-    this.#parts.bus.tell(this.gateway, 'stream.close', { stream: this.id, error: error && errorRecord(error) })
+    this.#parts.bus.tell(this.edge, 'stream.close', { stream: this.id, error: error && errorRecord(error) })
     this.#finish(isUnfinished(error))
   }
 }

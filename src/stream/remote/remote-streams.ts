@@ -1,5 +1,5 @@
 /**
- * The streams of sessions at home here whose clients are connected to other nodes: answers the gateways that ask for a
+ * The streams of sessions at home here whose clients are connected to other nodes: answers the edges that ask for a
  * way in, and hands each stream what is told about it.
  */
 import type { Bus, NodeId } from '../../cluster/bus/bus.ts'
@@ -28,24 +28,24 @@ export class RemoteStreams {
   constructor (bus: Bus, parts: EntranceParts) {
     this.#bus = bus
     this.#parts = parts
-    bus.answer('stream.enter', (gateway, request) => this.#enter(gateway, request))
-    bus.hear('stream.element', (gateway, { stream }, element) => { this.#find(gateway, stream)?.take(element) })
-    bus.hear('stream.read', (gateway, { stream, bytes }) => { this.#find(gateway, stream)?.read(bytes) })
-    bus.hear('stream.ping', (gateway, { stream }) => { this.#find(gateway, stream)?.ping() })
-    bus.hear('stream.lost', (gateway, { stream, mayResume, isClosed }) => { this.#find(gateway, stream)?.lost(mayResume, isClosed) })
-    bus.whenBroken(gateway => { for (const stream of this.#byGateway.get(gateway)?.values() ?? []) stream.lost(true) })
+    bus.answer('stream.enter', (edge, request) => this.#enter(edge, request))
+    bus.hear('stream.element', (edge, { stream }, element) => { this.#find(edge, stream)?.take(element) })
+    bus.hear('stream.read', (edge, { stream, bytes }) => { this.#find(edge, stream)?.read(bytes) })
+    bus.hear('stream.ping', (edge, { stream }) => { this.#find(edge, stream)?.ping() })
+    bus.hear('stream.lost', (edge, { stream, mayResume, isClosed }) => { this.#find(edge, stream)?.lost(mayResume, isClosed) })
+    bus.whenBroken(edge => { for (const stream of this.#byGateway.get(edge)?.values() ?? []) stream.lost(true) })
   }
 
-  async #enter (gateway: NodeId, request: EnterRequest): Promise<EnterAnswer> {
+  async #enter (edge: NodeId, request: EnterRequest): Promise<EnterAnswer> {
     const login: Login = { jid: Jid.parse(request.account), anonymous: request.isAnonymous, madeAt: request.madeAt }
-    const stream = this.#open(gateway, request)
+    const stream = this.#open(edge, request)
     const entrance = new Entrance(this.#parts, stream)
     try {
       const located = await this.#parts.accounts.locate(login.jid)
       if (!located || 'node' in located) return NOT_HOME
       // Homes follow their clients: a session that comes here alone goes on where its client is.
       if (!hasStream(located.account)) {
-        await this.#parts.accounts.giveUp(located.account, gateway)
+        await this.#parts.accounts.giveUp(located.account, edge)
         if (this.#parts.accounts.peek(login.jid) === undefined) return NOT_HOME
       }
       return this.#admit(stream, entrance, request, await goIn(entrance, request, login))
@@ -59,16 +59,16 @@ export class RemoteStreams {
     }
   }
 
-  #open (gateway: NodeId, request: EnterRequest): RemoteStream {
-    const streams = this.#byGateway.get(gateway) ?? new Map<string, RemoteStream>()
-    this.#byGateway.set(gateway, streams)
+  #open (edge: NodeId, request: EnterRequest): RemoteStream {
+    const streams = this.#byGateway.get(edge) ?? new Map<string, RemoteStream>()
+    this.#byGateway.set(edge, streams)
     const { log } = this.#parts
-    const stream = new RemoteStream(request, { bus: this.#bus, gateway, log, closed: stream => { this.#forget(stream) } })
+    const stream = new RemoteStream(request, { bus: this.#bus, edge, log, closed: stream => { this.#forget(stream) } })
     streams.set(stream.id, stream)
     return stream
   }
 
-  /** The answer; the session begins, since its gateway holds back what it writes until the client was told. */
+  /** The answer; the session begins, since its edge holds back what it writes until the client was told. */
   #admit (
     stream: RemoteStream, entrance: Entrance, request: EnterRequest, elements: readonly string[],
   ): EnterAnswer {
@@ -76,15 +76,15 @@ export class RemoteStreams {
     if (!seat) return { isHome: true, elements }
     const features = request.how === 'complete' ? entrance.features(request) : undefined
     stream.bound(seat)
-    const { id, gateway } = stream
-    this.#parts.log.debug({ session: seat.jid.toString(), gateway, stream: id }, 'a session\'s client is at another node')
+    const { id, edge } = stream
+    this.#parts.log.debug({ session: seat.jid.toString(), edge, stream: id }, 'a session\'s client is at another node')
     entrance.goOn()
     return { isHome: true, elements, jid: seat.jid.toString(), isResumed, features }
   }
 
-  #streamError (error: unknown, { id, gateway }: RemoteStream): StreamError {
+  #streamError (error: unknown, { id, edge }: RemoteStream): StreamError {
     if (error instanceof StreamError) return error
-    this.#parts.log.error({ err: error, stream: id, gateway }, 'a stream failed')
+    this.#parts.log.error({ err: error, stream: id, edge }, 'a stream failed')
     return new StreamError('internal-server-error')
   }
 
@@ -93,14 +93,14 @@ export class RemoteStreams {
     for (const streams of this.#byGateway.values()) for (const stream of streams.values()) stream.close(error)
   }
 
-  #find (gateway: NodeId, id: string): RemoteStream | undefined {
-    return this.#byGateway.get(gateway)?.get(id)
+  #find (edge: NodeId, id: string): RemoteStream | undefined {
+    return this.#byGateway.get(edge)?.get(id)
   }
 
   #forget (stream: RemoteStream): void {
-    const streams = this.#byGateway.get(stream.gateway)
+    const streams = this.#byGateway.get(stream.edge)
     streams?.delete(stream.id)
-    if (streams?.size === 0) this.#byGateway.delete(stream.gateway)
+    if (streams?.size === 0) this.#byGateway.delete(stream.edge)
   }
 }
 
@@ -108,7 +108,7 @@ function hasStream ({ sessions }: Account): boolean {
   return sessions.some(({ stream }) => stream !== undefined)
 }
 
-/** Goes in as the gateway asks, and gives what the client is to be told. */
+/** Goes in as the edge asks, and gives what the client is to be told. */
 async function goIn (entrance: Entrance, request: EnterRequest, login: Login): Promise<readonly string[]> {
   const [first = ''] = request.elements
   switch (request.how) {

@@ -1,4 +1,4 @@
-/** What a gateway and a home say to each other of a stream, in a form that both can read. */
+/** What an edge and a home say to each other of a stream, in a form that both can read. */
 import type { StreamErrorRecord } from '../../cluster/bus/protocol.ts'
 import type { Frame } from '../../xml/framer.ts'
 import { escapeAttribute } from '../../xml/write.ts'

@@ -1,5 +1,5 @@
 /**
- * What a test's node of a cluster listens with: streams of its own, on TCP and WebSocket, and those of other gateways.
+ * What a test's node of a cluster listens with: streams of its own, on TCP and WebSocket, and those of other edges.
  */
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
@@ -14,7 +14,7 @@ import { WebSocketEndpoint } from '../../../src/net/websocket.ts'
 import type { Homes } from '../../../src/session/homes.ts'
 import { ClientStream } from '../../../src/stream/client-stream.ts'
 import type { StreamParts } from '../../../src/stream/client-stream.ts'
-import { Gateway } from '../../../src/stream/remote/edge.ts'
+import { Edge } from '../../../src/stream/remote/edge.ts'
 import { LoginLimits } from '../../../src/stream/sasl/login-limits.ts'
 import { RemoteStreams } from '../../../src/stream/remote/remote-streams.ts'
 import { StreamError } from '../../../src/xmpp/errors.ts'
@@ -58,7 +58,7 @@ export class Doors {
       limits: { stanzaBytes: 262_144, loginSeconds: 60, idleSeconds: 100, ...limits },
       now,
       closed: stream => { this.streams.delete(stream) },
-      gateway: new Gateway(this.#cluster),
+      edge: new Edge(this.#cluster),
     }
     this.#remote = new RemoteStreams(this.#cluster.bus, parts)
     const accept = (transport: Transport): void => { this.streams.add(new ClientStream(transport, parts, parts.now())) }
