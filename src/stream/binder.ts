@@ -22,7 +22,7 @@ import type { BindRequest } from './bind2.ts'
 import { featuresAfterLogin } from './features.ts'
 import type { AdvertisedLimits } from './features.ts'
 import type { LoginRequest, LoginResult } from './sasl/sasl2.ts'
-import type { NegotiatedStream, Seat } from './session-link.ts'
+import type { NegotiatedStream, SessionLink } from './session-link.ts'
 import { SessionReader } from './session-reader.ts'
 import type { ReaderParts } from './session-reader.ts'
 
@@ -35,11 +35,11 @@ export interface EntranceParts extends ReaderParts {
   readonly limits: AdvertisedLimits
 }
 
-/** How a stream that was logged in to comes to a seat. */
+/** How a stream that was logged in to comes to a link. */
 export interface WayIn {
   /** What the client is about to be told of. */
-  readonly seat: Seat | undefined
-  /** Whether the seat's session is an old one. */
+  readonly link: SessionLink | undefined
+  /** Whether the link's session is an old one. */
   readonly isResumed: boolean
   /** SASL 2: resumes or binds as the login asked, and says so in the success. */
   complete (login: Login, request: LoginRequest): Promise<LoginResult>
@@ -57,7 +57,7 @@ export interface WayIn {
 export class Entrance implements WayIn {
   readonly #parts: EntranceParts
   readonly #stream: NegotiatedStream
-  seat: SessionReader | undefined
+  link: SessionReader | undefined
   #resumed: (() => void) | undefined
 
   constructor (parts: EntranceParts, stream: NegotiatedStream) {
@@ -70,11 +70,11 @@ export class Entrance implements WayIn {
   }
 
   features (stream: OfferedStream): string {
-    return featuresAfterLogin(this.seat?.session, stream, this.#parts.limits, this.#parts.streams)
+    return featuresAfterLogin(this.link?.session, stream, this.#parts.limits, this.#parts.streams)
   }
 
   goOn (): void {
-    const session = this.seat?.session
+    const session = this.link?.session
     if (!session) return
     if (!this.#resumed) return this.#parts.events.bound(session)
     session.resume(this.#stream) // not before: what is sent again comes before what is new
@@ -86,7 +86,7 @@ export class Entrance implements WayIn {
     for (const element of request.inline) {
       const reply = await this.resume(element, login)
       if (reply) elements.push(reply)
-      if (this.seat) return { jid: this.seat.jid, elements } // XEP-0198 §9.2: instead of a binding
+      if (this.link) return { jid: this.link.jid, elements } // XEP-0198 §9.2: instead of a binding
     }
     if (!request.bind) return { jid: login.jid, elements }
     const session = await this.#bindWithin(login, request.bind, request.userAgent?.id)
@@ -125,7 +125,7 @@ export class Entrance implements WayIn {
   #bind (account: Account, full: Jid): Session {
     if (this.#stream.isClosed) throw clientLeft()
     const session = this.#parts.accounts.bind(account, full, this.#stream)
-    this.seat = new SessionReader(session, this.#stream, this.#parts)
+    this.link = new SessionReader(session, this.#stream, this.#parts)
     return session
   }
 
@@ -133,7 +133,7 @@ export class Entrance implements WayIn {
     const resumption = await this.#parts.streams.resume(element, login?.jid)
     if (!resumption) return
     if (resumption.session && !this.#stream.isClosed) {
-      this.seat = new SessionReader(resumption.session, this.#stream, this.#parts)
+      this.link = new SessionReader(resumption.session, this.#stream, this.#parts)
       this.#resumed = resumption.resumed ?? (() => {})
     }
     return resumption.reply

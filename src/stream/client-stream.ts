@@ -1,6 +1,6 @@
 /**
  * A client's stream from header to close (RFC 6120 §4, RFC 7395): takes one element at a time, in the order they came,
- * leaves the way in to `Negotiation`, and hands what a bound client sends to its seat.
+ * leaves the way in to `Negotiation`, and hands what a bound client sends to its link.
  */
 import type { Transport } from '../net/transport.ts'
 import type { Element } from '../xml/element.ts'
@@ -19,7 +19,7 @@ import type { EdgeStream } from './remote/edge.ts'
 import { Negotiation } from './negotiation.ts'
 import type { NegotiationParts } from './negotiation.ts'
 import { isUnfinished, MAX_UNREAD_BYTES } from './session-link.ts'
-import type { Seat } from './session-link.ts'
+import type { SessionLink } from './session-link.ts'
 import { isStuck, notRead, observe } from './unread.ts'
 import type { Backlog } from './unread.ts'
 
@@ -45,7 +45,7 @@ export class ClientStream implements EdgeStream {
   readonly #parts: StreamParts
   readonly #startedAt: number
   #negotiation: Negotiation | undefined
-  #seat: Seat | undefined
+  #link: SessionLink | undefined
   #host: string | undefined
   #lang: string | undefined
   #hasHeader = false
@@ -150,12 +150,12 @@ export class ClientStream implements EdgeStream {
 
   #take (part: Frame | StreamStart | StreamEnd): void | Promise<void> {
     if (part.kind === 'end') {
-      this.#seat?.closed()
+      this.#link?.closed()
       return this.close()
     }
     if (part.kind === 'start') return this.#open(part)
     if (!this.#host) throw new StreamError('bad-format', 'there is no stream yet')
-    return this.#seat ? this.#seat.take(part) : this.#negotiation?.take(part)
+    return this.#link ? this.#link.take(part) : this.#negotiation?.take(part)
   }
 
   // RFC 6120 §4.7 and §4.8; RFC 7395 §3.4.
@@ -170,14 +170,14 @@ export class ClientStream implements EdgeStream {
     if (!/^[1-9][0-9]*\.[0-9]+$/.test(start.version ?? '')) throw new StreamError('unsupported-version') // §4.7.5
     this.#host = host
     this.#lang = start.lang
-    this.#negotiation ??= new Negotiation(this.#transport, this.#framing, this.#parts, host, seat => {
-      this.#bound(seat)
+    this.#negotiation ??= new Negotiation(this.#transport, this.#framing, this.#parts, host, link => {
+      this.#bound(link)
     }, this)
     this.#negotiation.opened(start.from)
   }
 
-  #bound (seat: Seat): void {
-    this.#seat = seat
+  #bound (link: SessionLink): void {
+    this.#link = link
     this.#negotiation = undefined
     this.#framing.limit(this.#parts.limits.stanzaBytes)
     for (const part of this.#early.splice(0)) {
@@ -190,7 +190,7 @@ export class ClientStream implements EdgeStream {
 
   write (stanza: Stanza): void {
     if (this.#isClosed) return
-    if (!this.#seat) {
+    if (!this.#link) {
       this.#early.push(stanza)
       return
     }
@@ -200,7 +200,7 @@ export class ClientStream implements EdgeStream {
 
   writeElement (element: Element): void {
     if (this.#isClosed) return
-    if (this.#seat) this.#framing.writeElement(element)
+    if (this.#link) this.#framing.writeElement(element)
     else this.#early.push(element)
   }
 
@@ -219,7 +219,7 @@ export class ClientStream implements EdgeStream {
 
   /** Whether the client left too much unread; its stream is over then. */
   #isUnread (): boolean {
-    if (this.#transport.bufferedBytes <= (this.#seat ? MAX_UNREAD_BYTES : UNKNOWN_CLIENT_UNREAD_BYTES)) return false
+    if (this.#transport.bufferedBytes <= (this.#link ? MAX_UNREAD_BYTES : UNKNOWN_CLIENT_UNREAD_BYTES)) return false
     this.close(notRead())
     return true
   }
@@ -243,7 +243,7 @@ export class ClientStream implements EdgeStream {
 
   #check (now: number): void {
     const { loginSeconds, idleSeconds } = this.#parts.limits
-    if (!this.#seat) {
+    if (!this.#link) {
       if (now - this.#startedAt > loginSeconds * 1000) this.close(new StreamError('connection-timeout', 'no login'))
       return
     }
@@ -251,7 +251,7 @@ export class ClientStream implements EdgeStream {
     if (this.#isClosed || idleSeconds === 0 || now - this.#heardAt < idleSeconds * 1000) return
     if (this.#pingedAt < this.#heardAt) {
       this.#pingedAt = now
-      this.#seat.ping()
+      this.#link.ping()
     } else if (now - this.#pingedAt > Math.min(PATIENCE_MS, idleSeconds * 1000)) {
       this.close(new StreamError('connection-timeout', 'no sign of life'))
     }
@@ -273,9 +273,9 @@ export class ClientStream implements EdgeStream {
 
   #ended (reason: Error | undefined): void {
     this.#isGone = true
-    this.#parts.log.debug({ stream: this.id, session: this.#seat?.jid.toString(), reason: reason?.message }, 'stream closed')
+    this.#parts.log.debug({ stream: this.id, session: this.#link?.jid.toString(), reason: reason?.message }, 'stream closed')
     // What the client sent before it left is dealt with in its turn.
-    if (!this.#isBusy || !this.#seat) this.#finish()
+    if (!this.#isBusy || !this.#link) this.#finish()
   }
 
   #finish (): void {
@@ -288,9 +288,9 @@ export class ClientStream implements EdgeStream {
   }
 
   #lose (mayResume: boolean): void {
-    const seat = this.#seat ?? this.#negotiation?.seat
-    this.#seat = this.#negotiation = undefined
-    seat?.lost(mayResume)
+    const link = this.#link ?? this.#negotiation?.link
+    this.#link = this.#negotiation = undefined
+    link?.lost(mayResume)
   }
 }
 

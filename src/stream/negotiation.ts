@@ -27,7 +27,7 @@ import { makeOffer } from './sasl/mechanisms.ts'
 import { RemoteEntrance } from './remote/remote-binder.ts'
 import { Sasl } from './sasl/sasl.ts'
 import { NS_SASL2, Sasl2 } from './sasl/sasl2.ts'
-import type { Seat } from './session-link.ts'
+import type { SessionLink } from './session-link.ts'
 
 export interface NegotiationParts extends EntranceParts {
   readonly hosts: readonly string[]
@@ -48,7 +48,7 @@ export class Negotiation {
   readonly #framing: Framing
   readonly #parts: NegotiationParts
   readonly #host: string
-  readonly #bound: (seat: Seat) => void
+  readonly #bound: (link: SessionLink) => void
   readonly #stream: EdgeStream
   #from: Jid | undefined
   #sasl: { readonly old: Sasl, readonly new: Sasl2 } | undefined
@@ -58,7 +58,7 @@ export class Negotiation {
   expectsHeader = true
 
   constructor (
-    transport: Transport, framing: Framing, parts: NegotiationParts, host: string, bound: (seat: Seat) => void,
+    transport: Transport, framing: Framing, parts: NegotiationParts, host: string, bound: (link: SessionLink) => void,
     stream: EdgeStream,
   ) {
     this.#transport = transport
@@ -72,8 +72,8 @@ export class Negotiation {
   }
 
   /** What was come to, where the client was not told of it yet. */
-  get seat (): Seat | undefined {
-    return this.#entrance.seat
+  get link (): SessionLink | undefined {
+    return this.#entrance.link
   }
 
   get #isEncrypted (): boolean {
@@ -209,11 +209,11 @@ export class Negotiation {
 
   /** The client has been told of its session, if it has come to one. */
   #enter (): void {
-    const { seat, isResumed } = this.#entrance
-    if (!seat) return
-    this.#bound(seat)
+    const { link, isResumed } = this.#entrance
+    if (!link) return
+    this.#bound(link)
     this.#parts.log.info({
-      session: seat.jid.toString(), address: this.#transport.remoteAddress, tls: this.#transport.secure?.protocol,
+      session: link.jid.toString(), address: this.#transport.remoteAddress, tls: this.#transport.secure?.protocol,
     }, isResumed ? 'session resumed' : 'session bound')
     this.#entrance.goOn()
   }

@@ -1,5 +1,5 @@
 /**
- * What a client's stream is bound to, and what its seat needs of it. The seat is a session's reader, or the way to
+ * What a client's stream is bound to, and what its link needs of it. The link is a session's reader, or the way to
  * the node where the session is.
  */
 import type { SessionStream } from '../session/session.ts'
@@ -14,7 +14,7 @@ import type { Jid } from '../xmpp/jid.ts'
 export const MAX_UNREAD_BYTES = 128 * 1024 * 1024
 
 /** Where a bound client's elements go. */
-export interface Seat {
+export interface SessionLink {
   /** The full address that is bound. */
   readonly jid: Jid
   /** Takes the client's next element. A promise means: not yet another one. */
@@ -27,7 +27,7 @@ export interface Seat {
   lost (mayResume: boolean): void
 }
 
-/** A stream on its way to a seat: it may be over while something is waited for. */
+/** A stream on its way to a link: it may be over while something is waited for. */
 export interface NegotiatedStream extends SessionStream {
   /** By it the logs know the stream. */
   readonly id: string

@@ -17,7 +17,7 @@ import { NS_CLIENT } from '../xmpp/ns.ts'
 import { stanzaOf } from '../xmpp/read-stanza.ts'
 import { errorReply, iq } from '../xmpp/stanza.ts'
 import type { Message, Stanza } from '../xmpp/stanza.ts'
-import type { NegotiatedStream, Seat } from './session-link.ts'
+import type { NegotiatedStream, SessionLink } from './session-link.ts'
 import type { StreamTable } from './stream-table.ts'
 
 export interface ReaderParts {
@@ -34,8 +34,8 @@ const MAX_OPEN_IQS = 16
 const MAX_NONZA_BYTES = 10_000
 const PING = el('ping', 'urn:xmpp:ping') // XEP-0199 §4.1
 
-/** One per stream of a session: the seat where the session is. */
-export class SessionReader implements Seat {
+/** One per stream of a session: the link where the session is. */
+export class SessionReader implements SessionLink {
   readonly session: Session
   readonly #stream: NegotiatedStream
   readonly #parts: ReaderParts

@@ -1,5 +1,5 @@
 /**
- * The streams of this node's clients whose sessions are on other nodes: each seat relays the client's elements to the
+ * The streams of this node's clients whose sessions are on other nodes: each link relays the client's elements to the
  * session's home, and what that writes to the client.
  */
 import type { Bus, NodeId } from '../../cluster/bus/bus.ts'
@@ -9,7 +9,7 @@ import type { Frame } from '../../xml/framer.ts'
 import { StreamError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import { frameBytes, streamError } from './wire-format.ts'
-import type { NegotiatedStream, Seat } from '../session-link.ts'
+import type { NegotiatedStream, SessionLink } from '../session-link.ts'
 
 /** What a client may be ahead of its session: so much is on its way, or waits at the home. */
 const MAX_AHEAD = 64
@@ -35,9 +35,9 @@ export interface EdgeParts {
 export class Edge {
   readonly bus: Bus
   readonly #homes: Pick<Homes, 'forget'>
-  readonly #seats = new Map<string, RemoteSeat>()
+  readonly #links = new Map<string, RemoteSessionLink>()
   /** Those whose clients have more to read than their homes know of. */
-  readonly #slow = new Set<RemoteSeat>()
+  readonly #slow = new Set<RemoteSessionLink>()
   #looking: NodeJS.Timeout | undefined
   #last = 0
 
@@ -52,11 +52,11 @@ export class Edge {
   }
 
   /** The way to `home` for a stream; to be left with `lost` or `leave`. */
-  seat (home: NodeId, stream: EdgeStream): RemoteSeat {
+  link (home: NodeId, stream: EdgeStream): RemoteSessionLink {
     const id = (this.#last++).toString(36)
-    const seat = new RemoteSeat(this, home, id, stream)
-    this.#seats.set(id, seat)
-    return seat
+    const link = new RemoteSessionLink(this, home, id, stream)
+    this.#links.set(id, link)
+    return link
   }
 
   /** The account's home is not where it was thought to be. */
@@ -64,29 +64,29 @@ export class Edge {
     this.#homes.forget(account.toString())
   }
 
-  #find (home: NodeId, id: string): RemoteSeat | undefined {
-    const seat = this.#seats.get(id)
-    return seat?.home === home ? seat : undefined
+  #find (home: NodeId, id: string): RemoteSessionLink | undefined {
+    const link = this.#links.get(id)
+    return link?.home === home ? link : undefined
   }
 
   #broken (home: NodeId): void {
-    for (const seat of this.#seats.values()) if (seat.home === home) seat.broken()
+    for (const link of this.#links.values()) if (link.home === home) link.broken()
   }
 
-  /** For its seats: from now on nothing is heard for that one. */
-  remove (seat: RemoteSeat): void {
-    this.#seats.delete(seat.id)
-    this.#slow.delete(seat)
+  /** For its links: from now on nothing is heard for that one. */
+  remove (link: RemoteSessionLink): void {
+    this.#links.delete(link.id)
+    this.#slow.delete(link)
   }
 
-  /** For its seats: looks now and then how much the client has read. */
-  watch (seat: RemoteSeat): void {
-    this.#slow.add(seat)
+  /** For its links: looks now and then how much the client has read. */
+  watch (link: RemoteSessionLink): void {
+    this.#slow.add(link)
     this.#looking ??= setInterval(() => { this.#look() }, LOOK_MS).unref()
   }
 
   #look (): void {
-    for (const seat of this.#slow) if (seat.tellRead()) this.#slow.delete(seat)
+    for (const link of this.#slow) if (link.tellRead()) this.#slow.delete(link)
     if (this.#slow.size > 0) return
     clearInterval(this.#looking)
     this.#looking = undefined
@@ -94,7 +94,7 @@ export class Edge {
 }
 
 /** The way to a session on another node. */
-export class RemoteSeat implements Seat {
+export class RemoteSessionLink implements SessionLink {
   readonly home: NodeId
   /** By it both nodes know the stream. */
   readonly id: string

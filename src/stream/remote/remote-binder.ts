@@ -18,10 +18,10 @@ import type { Iq, Stanza } from '../../xmpp/stanza.ts'
 import { clientLeft, noPlace } from '../binder.ts'
 import type { Entrance, EntranceParts, WayIn } from '../binder.ts'
 import type { Login } from '../sasl/exchange.ts'
-import type { Edge, EdgeStream, RemoteSeat } from './edge.ts'
+import type { Edge, EdgeStream, RemoteSessionLink } from './edge.ts'
 import { streamError } from './wire-format.ts'
 import type { LoginRequest, LoginResult } from '../sasl/sasl2.ts'
-import type { Seat } from '../session-link.ts'
+import type { SessionLink } from '../session-link.ts'
 
 /** How long a home is looked for: a dead node's claims expire within that time. */
 const PATIENCE_MS = 8_000
@@ -36,7 +36,7 @@ export class RemoteEntrance implements WayIn {
   readonly #edge: Edge
   readonly #stream: EdgeStream
   readonly #peer: () => StreamPeer
-  #seat: RemoteSeat | undefined
+  #link: RemoteSessionLink | undefined
   #answer: EnterAnswer | undefined
 
   /** `here` is the way in for accounts whose home is here. */
@@ -50,8 +50,8 @@ export class RemoteEntrance implements WayIn {
     this.#peer = peer
   }
 
-  get seat (): Seat | undefined {
-    return this.#seat ?? this.#here.seat
+  get link (): SessionLink | undefined {
+    return this.#link ?? this.#here.link
   }
 
   get isResumed (): boolean {
@@ -63,7 +63,7 @@ export class RemoteEntrance implements WayIn {
   }
 
   goOn (): void {
-    if (this.#seat) this.#seat.goOn() // the home has gone on by itself
+    if (this.#link) this.#link.goOn() // the home has gone on by itself
     else this.#here.goOn()
   }
 
@@ -76,7 +76,7 @@ export class RemoteEntrance implements WayIn {
         bind: bind && { tag: bind.tag, features: bind.features.map(String) },
       })
       if (!answer) return await this.#here.complete(login, request)
-      return { jid: this.#seat?.jid ?? login.jid, elements: answer.elements.map(parseStored) }
+      return { jid: this.#link?.jid ?? login.jid, elements: answer.elements.map(parseStored) }
     } catch (error) {
       throw noPlace(error)
     }
@@ -126,32 +126,32 @@ export class RemoteEntrance implements WayIn {
 
   /** What that node answers; nothing where it is not the account's home, or is gone. */
   async #enter (home: NodeId, login: Login, request: Request): Promise<EnterAnswer | undefined> {
-    const seat = this.#edge.seat(home, this.#stream)
+    const link = this.#edge.link(home, this.#stream)
     let answer: EnterAnswer
     try {
       answer = await this.#edge.bus.ask(home, 'stream.enter', {
-        ...this.#peer(), ...request, stream: seat.id, account: login.jid.toString(), madeAt: login.madeAt, isAnonymous: false,
+        ...this.#peer(), ...request, stream: link.id, account: login.jid.toString(), madeAt: login.madeAt, isAnonymous: false,
         transport: this.#stream.kind, lang: this.#stream.lang,
       })
     } catch (error) {
-      seat.lost(true) // whatever has come of it
+      link.lost(true) // whatever has come of it
       if (error instanceof NodeGone) return
       throw error
     }
-    if (answer.jid === undefined) seat.leave()
+    if (answer.jid === undefined) link.leave()
     if (answer.error) throw streamError(answer.error)
     if (!answer.isHome) return
-    if (answer.jid !== undefined) this.#sit(seat, Jid.parse(answer.jid))
+    if (answer.jid !== undefined) this.#attach(link, Jid.parse(answer.jid))
     this.#answer = answer
     return answer
   }
 
-  #sit (seat: RemoteSeat, jid: Jid): void {
+  #attach (link: RemoteSessionLink, jid: Jid): void {
     if (this.#stream.isClosed) {
-      seat.lost(true)
+      link.lost(true)
       throw clientLeft()
     }
-    seat.bound(jid)
-    this.#seat = seat
+    link.bound(jid)
+    this.#link = link
   }
 }

@@ -14,7 +14,7 @@ import type { Stanza } from '../../xmpp/stanza.ts'
 import { Bundle } from './write-batch.ts'
 import { errorRecord } from './wire-format.ts'
 import { isUnfinished, MAX_UNREAD_BYTES } from '../session-link.ts'
-import type { NegotiatedStream, Seat } from '../session-link.ts'
+import type { NegotiatedStream, SessionLink } from '../session-link.ts'
 import { notRead } from '../unread.ts'
 
 /** What was taken is told in steps: well below what an edge may send ahead. */
@@ -36,7 +36,7 @@ export class RemoteStream implements NegotiatedStream {
   readonly lang: string | undefined
   readonly #parts: RemoteStreamParts
   readonly #bundle: Bundle
-  #seat: Seat | undefined
+  #link: SessionLink | undefined
   #isClosed = false
   /** The client's connection is gone; what came by it may be still to be dealt with. */
   #loss: { readonly mayResume: boolean } | undefined
@@ -65,10 +65,10 @@ export class RemoteStream implements NegotiatedStream {
 
   // ——— in
 
-  /** The client's elements are for that seat. */
-  bound (seat: Seat): void {
-    if (this.#isClosed) return seat.lost(true)
-    this.#seat = seat
+  /** The client's elements are for that link. */
+  bound (link: SessionLink): void {
+    if (this.#isClosed) return link.lost(true)
+    this.#link = link
   }
 
   take (element: Buffer): void {
@@ -82,7 +82,7 @@ export class RemoteStream implements NegotiatedStream {
       while (!this.#isClosed) {
         const element = this.#elements.shift()
         if (!element) return
-        const done = this.#seat?.take(storedFrame(element))
+        const done = this.#link?.take(storedFrame(element))
         this.#count(element.length)
         if (done) {
           this.#isBusy = true
@@ -125,7 +125,7 @@ export class RemoteStream implements NegotiatedStream {
   }
 
   ping (): void {
-    this.#seat?.ping()
+    this.#link?.ping()
   }
 
   /** The client has read so many bytes more. */
@@ -152,7 +152,7 @@ export class RemoteStream implements NegotiatedStream {
   /** The client's connection is gone. What it had sent is dealt with first. */
   lost (mayResume: boolean, isClosed = false): void {
     if (this.#isClosed) return
-    if (isClosed) this.#seat?.closed()
+    if (isClosed) this.#link?.closed()
     this.#loss = { mayResume }
     this.#wake()
     if (!this.#isBusy) this.#finish(mayResume)
@@ -161,8 +161,8 @@ export class RemoteStream implements NegotiatedStream {
   #finish (mayResume: boolean): void {
     this.#isClosed = true
     this.#wake()
-    this.#seat?.lost(mayResume)
-    this.#seat = undefined
+    this.#link?.lost(mayResume)
+    this.#link = undefined
     this.#parts.closed(this)
   }
 

@@ -50,12 +50,12 @@ export class RemoteStreams {
       }
       return this.#admit(stream, entrance, request, await goIn(entrance, request, login))
     } catch (error) {
-      entrance.seat?.lost(true)
+      entrance.link?.lost(true)
       stream.lost(true)
       if (error instanceof StanzaError) throw error // the bus brings it to whom it concerns
       return { isHome: true, elements: [], error: errorRecord(this.#streamError(error, stream)) }
     } finally {
-      if (!entrance.seat) this.#forget(stream)
+      if (!entrance.link) this.#forget(stream)
     }
   }
 
@@ -72,14 +72,14 @@ export class RemoteStreams {
   #admit (
     stream: RemoteStream, entrance: Entrance, request: EnterRequest, elements: readonly string[],
   ): EnterAnswer {
-    const { seat, isResumed } = entrance
-    if (!seat) return { isHome: true, elements }
+    const { link, isResumed } = entrance
+    if (!link) return { isHome: true, elements }
     const features = request.how === 'complete' ? entrance.features(request) : undefined
-    stream.bound(seat)
+    stream.bound(link)
     const { id, edge } = stream
-    this.#parts.log.debug({ session: seat.jid.toString(), edge, stream: id }, 'a session\'s client is at another node')
+    this.#parts.log.debug({ session: link.jid.toString(), edge, stream: id }, 'a session\'s client is at another node')
     entrance.goOn()
-    return { isHome: true, elements, jid: seat.jid.toString(), isResumed, features }
+    return { isHome: true, elements, jid: link.jid.toString(), isResumed, features }
   }
 
   #streamError (error: unknown, { id, edge }: RemoteStream): StreamError {
