@@ -26,7 +26,7 @@ import type { NegotiatedStream, SessionLink } from './session-link.ts'
 import { SessionReader } from './session-reader.ts'
 import type { ReaderParts } from './session-reader.ts'
 
-export interface EntranceParts extends ReaderParts {
+export interface BinderParts extends ReaderParts {
   readonly accounts: Accounts
   readonly events: EventTable
   /** The server's own secret, the same on every node and after every start. */
@@ -36,7 +36,7 @@ export interface EntranceParts extends ReaderParts {
 }
 
 /** How a stream that was logged in to comes to a link. */
-export interface WayIn {
+export interface SessionBinder {
   /** What the client is about to be told of. */
   readonly link: SessionLink | undefined
   /** Whether the link's session is an old one. */
@@ -50,17 +50,17 @@ export interface WayIn {
   /** What the stream offers after the login, as XML. */
   features (stream: OfferedStream): string
   /** The client has been told. */
-  goOn (): void
+  activate (): void
 }
 
 /** The way in where the account's home is. */
-export class Entrance implements WayIn {
-  readonly #parts: EntranceParts
+export class LocalBinder implements SessionBinder {
+  readonly #parts: BinderParts
   readonly #stream: NegotiatedStream
   link: SessionReader | undefined
   #resumed: (() => void) | undefined
 
-  constructor (parts: EntranceParts, stream: NegotiatedStream) {
+  constructor (parts: BinderParts, stream: NegotiatedStream) {
     this.#parts = parts
     this.#stream = stream
   }
@@ -73,7 +73,7 @@ export class Entrance implements WayIn {
     return featuresAfterLogin(this.link?.session, stream, this.#parts.limits, this.#parts.streams)
   }
 
-  goOn (): void {
+  activate (): void {
     const session = this.link?.session
     if (!session) return
     if (!this.#resumed) return this.#parts.events.bound(session)

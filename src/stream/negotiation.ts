@@ -15,8 +15,8 @@ import { result } from '../xmpp/stanza.ts'
 import type { Iq } from '../xmpp/stanza.ts'
 import { Authenticator } from './sasl/authenticator.ts'
 import type { Outcome } from './sasl/authenticator.ts'
-import { Entrance } from './binder.ts'
-import type { EntranceParts, WayIn } from './binder.ts'
+import { LocalBinder } from './binder.ts'
+import type { BinderParts, SessionBinder } from './binder.ts'
 import type { FoundCredentials, Login } from './sasl/exchange.ts'
 import { featuresBeforeLogin } from './features.ts'
 import type { AdvertisedLimits } from './features.ts'
@@ -24,12 +24,12 @@ import type { Framing } from './framing.ts'
 import type { Edge, EdgeStream } from './remote/edge.ts'
 import type { LoginLimits } from './sasl/login-limits.ts'
 import { makeOffer } from './sasl/mechanisms.ts'
-import { RemoteEntrance } from './remote/remote-binder.ts'
+import { RemoteBinder } from './remote/remote-binder.ts'
 import { Sasl } from './sasl/sasl.ts'
 import { NS_SASL2, Sasl2 } from './sasl/sasl2.ts'
 import type { SessionLink } from './session-link.ts'
 
-export interface NegotiationParts extends EntranceParts {
+export interface NegotiationParts extends BinderParts {
   readonly hosts: readonly string[]
   readonly iqs: IqTable
   readonly loginLimits: LoginLimits
@@ -53,7 +53,7 @@ export class Negotiation {
   #from: Jid | undefined
   #sasl: { readonly old: Sasl, readonly new: Sasl2 } | undefined
   #login: Login | undefined
-  readonly #entrance: WayIn
+  readonly #binder: SessionBinder
   /** Whether the client has to begin its stream anew: at first, after TLS, and after a SASL login. */
   expectsHeader = true
 
@@ -67,13 +67,13 @@ export class Negotiation {
     this.#host = host
     this.#bound = bound
     this.#stream = stream
-    const entrance = new Entrance(parts, stream)
-    this.#entrance = parts.edge ? new RemoteEntrance(entrance, parts, parts.edge, stream, () => this.#peer) : entrance
+    const binder = new LocalBinder(parts, stream)
+    this.#binder = parts.edge ? new RemoteBinder(binder, parts, parts.edge, stream, () => this.#peer) : binder
   }
 
   /** What was come to, where the client was not told of it yet. */
   get link (): SessionLink | undefined {
-    return this.#entrance.link
+    return this.#binder.link
   }
 
   get #isEncrypted (): boolean {
@@ -104,7 +104,7 @@ export class Negotiation {
         find: local => parts.credentials(Jid.of(local, this.#host)),
         limits: parts.loginLimits, address: transport.remoteAddress, isGone: () => this.#stream.isClosed,
       })
-      this.#sasl = { old: new Sasl(authenticator), new: new Sasl2(authenticator, (l, r) => this.#entrance.complete(l, r)) }
+      this.#sasl = { old: new Sasl(authenticator), new: new Sasl2(authenticator, (l, r) => this.#binder.complete(l, r)) }
     }
     this.#framing.writeStreamElement('features', featuresBeforeLogin({
       stream: this.#peer, offer, mayStartTls: transport.startTls !== undefined && !transport.secure,
@@ -113,7 +113,7 @@ export class Negotiation {
   }
 
   #offerAfterLogin (): void {
-    this.#framing.writeStreamElement('features', this.#entrance.features(this.#peer))
+    this.#framing.writeStreamElement('features', this.#binder.features(this.#peer))
   }
 
   take (frame: Frame): void | Promise<void> {
@@ -171,7 +171,7 @@ export class Negotiation {
       return
     }
     // XEP-0388 §2.6.3; XEP-0198 §9.2: none where a session goes on.
-    if (!this.#entrance.isResumed) this.#offerAfterLogin()
+    if (!this.#binder.isResumed) this.#offerAfterLogin()
     this.#enter()
   }
 
@@ -195,12 +195,12 @@ export class Negotiation {
 
   async #takeBind (request: Iq, login: Login): Promise<void> {
     if (request.type === 'set' && request.has('session', NS_SESSION)) return this.#framing.writeStanza(result(request))
-    this.#framing.writeStanza(await this.#entrance.bind(request, login))
+    this.#framing.writeStanza(await this.#binder.bind(request, login))
     this.#enter()
   }
 
   async #takeResume (frame: Frame, login: Login | undefined): Promise<void> {
-    const reply = await this.#entrance.resume(parseElement(frame), login)
+    const reply = await this.#binder.resume(parseElement(frame), login)
     if (!reply && !login) throw new StreamError('unsupported-stanza-type')
     if (!reply) throw new StreamError('not-authorized', 'a resource has to be bound first') // RFC 6120 §7.1
     this.#framing.writeElement(reply)
@@ -209,13 +209,13 @@ export class Negotiation {
 
   /** The client has been told of its session, if it has come to one. */
   #enter (): void {
-    const { link, isResumed } = this.#entrance
+    const { link, isResumed } = this.#binder
     if (!link) return
     this.#bound(link)
     this.#parts.log.info({
       session: link.jid.toString(), address: this.#transport.remoteAddress, tls: this.#transport.secure?.protocol,
     }, isResumed ? 'session resumed' : 'session bound')
-    this.#entrance.goOn()
+    this.#binder.activate()
   }
 }
 

@@ -16,7 +16,7 @@ import { storedStanza } from '../../xmpp/read-stanza.ts'
 import { errorReply } from '../../xmpp/stanza.ts'
 import type { Iq, Stanza } from '../../xmpp/stanza.ts'
 import { clientLeft, noPlace } from '../binder.ts'
-import type { Entrance, EntranceParts, WayIn } from '../binder.ts'
+import type { LocalBinder, BinderParts, SessionBinder } from '../binder.ts'
 import type { Login } from '../sasl/exchange.ts'
 import type { Edge, EdgeStream, RemoteSessionLink } from './edge.ts'
 import { streamError } from './wire-format.ts'
@@ -30,9 +30,9 @@ const LOOK_AGAIN_MS = 200
 /** What is asked of the home. */
 type Request = Pick<EnterRequest, 'how' | 'elements' | 'bind' | 'clientId'>
 
-export class RemoteEntrance implements WayIn {
-  readonly #here: Entrance
-  readonly #parts: Pick<EntranceParts, 'accounts'>
+export class RemoteBinder implements SessionBinder {
+  readonly #here: LocalBinder
+  readonly #parts: Pick<BinderParts, 'accounts'>
   readonly #edge: Edge
   readonly #stream: EdgeStream
   readonly #peer: () => StreamPeer
@@ -41,7 +41,7 @@ export class RemoteEntrance implements WayIn {
 
   /** `here` is the way in for accounts whose home is here. */
   constructor (
-    here: Entrance, parts: Pick<EntranceParts, 'accounts'>, edge: Edge, stream: EdgeStream, peer: () => StreamPeer,
+    here: LocalBinder, parts: Pick<BinderParts, 'accounts'>, edge: Edge, stream: EdgeStream, peer: () => StreamPeer,
   ) {
     this.#here = here
     this.#parts = parts
@@ -62,9 +62,9 @@ export class RemoteEntrance implements WayIn {
     return this.#answer?.features ?? this.#here.features(stream)
   }
 
-  goOn (): void {
+  activate (): void {
     if (this.#link) this.#link.goOn() // the home has gone on by itself
-    else this.#here.goOn()
+    else this.#here.activate()
   }
 
   async complete (login: Login, request: LoginRequest): Promise<LoginResult> {

@@ -11,8 +11,8 @@ import { StanzaError, StreamError } from '../../xmpp/errors.ts'
 import { Jid } from '../../xmpp/jid.ts'
 import { NS_CLIENT } from '../../xmpp/ns.ts'
 import { storedStanza } from '../../xmpp/read-stanza.ts'
-import { Entrance } from '../binder.ts'
-import type { EntranceParts } from '../binder.ts'
+import { LocalBinder } from '../binder.ts'
+import type { BinderParts } from '../binder.ts'
 import type { Login } from '../sasl/exchange.ts'
 import { errorRecord } from './wire-format.ts'
 import { RemoteStream } from './remote-stream.ts'
@@ -22,10 +22,10 @@ const NOT_HOME: EnterAnswer = { isHome: false, elements: [] }
 /** One for the whole node. */
 export class RemoteStreams {
   readonly #bus: Bus
-  readonly #parts: EntranceParts
+  readonly #parts: BinderParts
   readonly #byGateway = new Map<NodeId, Map<string, RemoteStream>>()
 
-  constructor (bus: Bus, parts: EntranceParts) {
+  constructor (bus: Bus, parts: BinderParts) {
     this.#bus = bus
     this.#parts = parts
     bus.answer('stream.enter', (edge, request) => this.#enter(edge, request))
@@ -39,7 +39,7 @@ export class RemoteStreams {
   async #enter (edge: NodeId, request: EnterRequest): Promise<EnterAnswer> {
     const login: Login = { jid: Jid.parse(request.account), anonymous: request.isAnonymous, madeAt: request.madeAt }
     const stream = this.#open(edge, request)
-    const entrance = new Entrance(this.#parts, stream)
+    const binder = new LocalBinder(this.#parts, stream)
     try {
       const located = await this.#parts.accounts.locate(login.jid)
       if (!located || 'node' in located) return NOT_HOME
@@ -48,14 +48,14 @@ export class RemoteStreams {
         await this.#parts.accounts.giveUp(located.account, edge)
         if (this.#parts.accounts.peek(login.jid) === undefined) return NOT_HOME
       }
-      return this.#admit(stream, entrance, request, await goIn(entrance, request, login))
+      return this.#admit(stream, binder, request, await goIn(binder, request, login))
     } catch (error) {
-      entrance.link?.lost(true)
+      binder.link?.lost(true)
       stream.lost(true)
       if (error instanceof StanzaError) throw error // the bus brings it to whom it concerns
       return { isHome: true, elements: [], error: errorRecord(this.#streamError(error, stream)) }
     } finally {
-      if (!entrance.link) this.#forget(stream)
+      if (!binder.link) this.#forget(stream)
     }
   }
 
@@ -70,15 +70,15 @@ export class RemoteStreams {
 
   /** The answer; the session begins, since its edge holds back what it writes until the client was told. */
   #admit (
-    stream: RemoteStream, entrance: Entrance, request: EnterRequest, elements: readonly string[],
+    stream: RemoteStream, binder: LocalBinder, request: EnterRequest, elements: readonly string[],
   ): EnterAnswer {
-    const { link, isResumed } = entrance
+    const { link, isResumed } = binder
     if (!link) return { isHome: true, elements }
-    const features = request.how === 'complete' ? entrance.features(request) : undefined
+    const features = request.how === 'complete' ? binder.features(request) : undefined
     stream.bound(link)
     const { id, edge } = stream
     this.#parts.log.debug({ session: link.jid.toString(), edge, stream: id }, 'a session\'s client is at another node')
-    entrance.goOn()
+    binder.activate()
     return { isHome: true, elements, jid: link.jid.toString(), isResumed, features }
   }
 
@@ -109,26 +109,26 @@ function hasStream ({ sessions }: Account): boolean {
 }
 
 /** Goes in as the edge asks, and gives what the client is to be told. */
-async function goIn (entrance: Entrance, request: EnterRequest, login: Login): Promise<readonly string[]> {
+async function goIn (binder: LocalBinder, request: EnterRequest, login: Login): Promise<readonly string[]> {
   const [first = ''] = request.elements
   switch (request.how) {
-    case 'complete': return (await complete(entrance, request, login)).map(String)
+    case 'complete': return (await complete(binder, request, login)).map(String)
     case 'bind': {
       const stanza = storedStanza(first)
       if (stanza.kind !== 'iq') throw new StreamError('not-authorized')
-      return [(await entrance.bind(stanza, login)).toXml(NS_CLIENT)]
+      return [(await binder.bind(stanza, login)).toXml(NS_CLIENT)]
     }
     case 'resume': {
-      const reply = await entrance.resume(parseStored(first), login)
+      const reply = await binder.resume(parseStored(first), login)
       return reply ? [reply.toString()] : []
     }
   }
 }
 
 async function complete (
-  entrance: Entrance, { elements, bind, clientId }: EnterRequest, login: Login,
+  binder: LocalBinder, { elements, bind, clientId }: EnterRequest, login: Login,
 ): Promise<readonly Element[]> {
-  const answer = await entrance.complete(login, {
+  const answer = await binder.complete(login, {
     userAgent: { id: clientId, software: undefined, device: undefined },
     bind: bind && { tag: bind.tag, features: bind.features.map(parseStored) },
     inline: elements.map(parseStored),
