@@ -141,7 +141,7 @@ export class Accounts {
     { records, restore, left }: AccountsCluster, account: Account, before: NonNullable<Claim['before']>,
   ): Promise<(() => readonly Session[]) | undefined> {
     try {
-      const saved = await records.inherit(before, account.jid.toString())
+      const saved = await records.takeOver(before, account.jid.toString())
       // The sessions of who had the name before have ended with that account, though its node died before it could say so.
       const isFormer = saved?.madeAt !== undefined && saved.madeAt !== account.life?.madeAt
       const goOn = saved && !isFormer ? await restore(account, saved) : undefined

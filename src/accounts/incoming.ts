@@ -134,8 +134,8 @@ export class Incoming implements Destination {
   async #locate (stanza: Stanza, to: Jid): Promise<Located> {
     const { accounts, homes } = this.#parts
     if (!homes || !isForSessionsOnly(stanza) || accounts.peek(to)) return accounts.locate(to)
-    const { node, hasLegacy } = await homes.find(to.bare.toString())
-    if (hasLegacy) return accounts.locate(to)
+    const { node, hasOrphanedState } = await homes.find(to.bare.toString())
+    if (hasOrphanedState) return accounts.locate(to)
     return node === undefined ? undefined : { node }
   }
 

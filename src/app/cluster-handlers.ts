@@ -22,13 +22,13 @@ const STALE_AFTER = 6
 /** Accounts that are taken over at the same time. */
 const AT_ONCE = 50
 
-export interface LegacyOptions {
+export interface FailoverOptions {
   readonly lookMs?: number
   readonly patienceMs?: number
 }
 
 /** Lets the core be reached by the other nodes; what is returned ends that. */
-export function serveCluster (cluster: Cluster, core: Core, log: Logger, options: LegacyOptions = {}): () => void {
+export function serveCluster (cluster: Cluster, core: Core, log: Logger, options: FailoverOptions = {}): () => void {
   const { bus, membership, homes, records } = cluster
   bus.answer('stanza', (_from, header, body) => {
     const isHome = core.router.routeHere(forwardedStanza(body, header))
@@ -52,8 +52,8 @@ export function serveCluster (cluster: Cluster, core: Core, log: Logger, options
       else if (account && account.sessions.length > 0) records.renamed(account, before)
     })
   })
-  const legacies = new Legacies(cluster, core, log, options.patienceMs ?? PATIENCE_MS)
-  const timer = setInterval(() => { inBackground(log, 'looking for what dead nodes have left', legacies.look()) }, options.lookMs ?? LOOK_MS)
+  const failover = new Failover(cluster, core, log, options.patienceMs ?? PATIENCE_MS)
+  const timer = setInterval(() => { inBackground(log, 'looking for what dead nodes have left', failover.look()) }, options.lookMs ?? LOOK_MS)
   // By then who lives has claimed what is his, also where Redis has come back empty.
   const once = setTimeout(() => {
     core.rooms.endAbandoned().catch(error => { log.warn({ err: error }, 'rooms that have ended could not be removed') })
@@ -94,7 +94,7 @@ async function takeCopies (
  * What nodes that are gone have left: rooms with who is in them, and sessions whose clients have not come back, and
  * whose contacts must hear of it.
  */
-class Legacies {
+class Failover {
   readonly #cluster: Pick<Cluster, 'membership' | 'records' | 'roomRecords'>
   readonly #core: Core
   readonly #log: Logger
@@ -132,7 +132,7 @@ class Legacies {
     if (now - since < this.#patienceMs) return
     const { membership, records } = this.#cluster
     const left = await records.accountsOf(node)
-    if (left.length === 0 && !hasRooms) return records.bury(node)
+    if (left.length === 0 && !hasRooms) return records.expireNode(node)
     const isStale = now - since >= STALE_AFTER * this.#patienceMs
     const ours = left.filter(account => placeOf(account, membership.nodes) === membership.id)
     for (let at = 0; at < ours.length; at += AT_ONCE) {

@@ -105,7 +105,7 @@ export class LiveRooms {
   /** Whether a room is nobody's, and nobody has left who was in: not for sure, as long as this node has not claimed it. */
   async isAbandoned (key: string): Promise<boolean> {
     const found = await this.#parts.cluster?.homes.find(key)
-    return found?.node === undefined && found?.hasLegacy !== true
+    return found?.node === undefined && found?.hasOrphanedState !== true
   }
 
   /** In the room's turn: where it is, in memory from now on if that is here. */
@@ -139,7 +139,7 @@ export class LiveRooms {
     const { run } = homes
     const before = this.#claimed.get(key)
     const [saved, records] = await Promise.all([
-      this.#parts.store.load(jid), before ? roomRecords.inherit(before, key) : NONE,
+      this.#parts.store.load(jid), before ? roomRecords.takeOver(before, key) : NONE,
     ])
     if (homes.run !== run) return this.locate(jid) // it was taken for dead: that claim is void
     const room = saved ? new Room(jid, saved) : lockedRoomIn(jid, records)
@@ -247,7 +247,7 @@ export class LiveRooms {
     const { cluster } = this.#parts
     if (!cluster || !room || room.occupants.size === 0) return
     room.touch([...room.sessions.values()]) // all of it, for Redis may have come back empty
-    await cluster.roomRecords.inherit({ node: before, isInOrder: false }, key)
+    await cluster.roomRecords.takeOver({ node: before, isInOrder: false }, key)
   }
 
   #forget (room: Room): void {

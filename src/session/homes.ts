@@ -21,7 +21,7 @@ export interface Found {
   /** The other node that is home. */
   readonly node?: string | undefined
   /** None is, and one that was has left sessions, for whoever claims the account. */
-  readonly hasLegacy?: boolean | undefined
+  readonly hasOrphanedState?: boolean | undefined
 }
 
 export interface Homes {
@@ -65,7 +65,7 @@ export interface RoomRecords {
   /** Kept before clients are sent what is written after this; nothing for a session that is not in any more. */
   put (room: string, session: string, record: string | undefined): void
   /** What the node that was home before has left, which is this node's own from now on. */
-  inherit (before: NonNullable<Claim['before']>, room: string): Promise<ReadonlyMap<string, string>>
+  takeOver (before: NonNullable<Claim['before']>, room: string): Promise<ReadonlyMap<string, string>>
   /** Resolves when all that is known of the room is kept. */
   save (room: string): Promise<void>
   /** Nobody is in any more. */
@@ -110,7 +110,7 @@ export interface Records {
   touch (account: Account): void
   note (account: Account, extension: string, about: string, body: Buffer | undefined): void
   /** What the node that was home before has left. */
-  inherit (before: NonNullable<Claim['before']>, account: string): Promise<SavedAccount | undefined>
+  takeOver (before: NonNullable<Claim['before']>, account: string): Promise<SavedAccount | undefined>
   /** Nobody goes on with what that node has left of the account. */
   discard (node: string, account: string): Promise<void>
   /** Resolves when all that is known of the account now is kept. */

@@ -46,7 +46,7 @@ describe.skipIf(!hasRedis())('homes', () => {
     expect(await a.homes.claim(ROMEO)).toEqual({})
     expect(await b.homes.claim(ROMEO)).toEqual({ node: a.bus.id })
     expect(await b.homes.find(ROMEO)).toEqual({ node: a.bus.id })
-    expect(await a.homes.find(ROMEO)).toEqual({ hasLegacy: false })
+    expect(await a.homes.find(ROMEO)).toEqual({ hasOrphanedState: false })
     expect([a.homes.elsewhere(ROMEO), b.homes.elsewhere(ROMEO)]).toEqual([undefined, a.bus.id])
   })
 
@@ -64,7 +64,7 @@ describe.skipIf(!hasRedis())('homes', () => {
     await a.homes.claim(ROMEO)
     await a.membership.leave()
 
-    expect(await b.homes.find(ROMEO)).toEqual({ hasLegacy: false })
+    expect(await b.homes.find(ROMEO)).toEqual({ hasOrphanedState: false })
     expect(await b.homes.claim(ROMEO)).toEqual({ before: { node: a.bus.id, isInOrder: false } })
   })
 
@@ -80,7 +80,7 @@ describe.skipIf(!hasRedis())('homes', () => {
 
     expect(await c.homes.claim(ROMEO)).toEqual({ before })
     const records = new RedisRecords({ redis: c.redis.journal, id: () => c.homes.run, membership: c.membership, log: pino({ level: 'silent' }) })
-    await records.inherit(before, ROMEO)
+    await records.takeOver(before, ROMEO)
     await records.save(new Account(Jid.parse(ROMEO)))
 
     expect(await c.homes.claim(ROMEO)).toEqual({})
@@ -105,7 +105,7 @@ describe.skipIf(!hasRedis())('homes', () => {
     await a.redis.commands.hset(`hg:records:${a.bus.id}`, ROMEO, '{}')
     await a.membership.leave()
 
-    expect(await b.homes.find(ROMEO)).toEqual({ hasLegacy: true })
+    expect(await b.homes.find(ROMEO)).toEqual({ hasOrphanedState: true })
     expect(await b.homes.claim(ROMEO)).toHaveProperty('before')
   })
 
@@ -117,7 +117,7 @@ describe.skipIf(!hasRedis())('homes', () => {
     await a.redis.commands.hset(`hg:records:${a.bus.id}`, ROMEO, '{}')
 
     expect(await b.homes.claim(NURSE)).toEqual({})
-    expect(await b.homes.find(ROMEO)).toEqual({ hasLegacy: true })
+    expect(await b.homes.find(ROMEO)).toEqual({ hasOrphanedState: true })
     expect(await b.homes.claim(ROMEO)).toEqual({ before: { node: a.bus.id, isInOrder: true } })
     expect(await a.homes.claim(ROMEO)).toEqual({ node: b.bus.id })
   })

@@ -111,8 +111,8 @@ export class RedisHomes implements Homes {
   }
 
   async find (account: string): Promise<Found> {
-    const [home, hasLegacy] = await this.#ask(() => this.#redis.hgFind(homeOf(account), MEMBERS, this.run, account), account)
-    return home === '' ? { hasLegacy: hasLegacy === 1 } : { node: home }
+    const [home, hasOrphanedState] = await this.#ask(() => this.#redis.hgFind(homeOf(account), MEMBERS, this.run, account), account)
+    return home === '' ? { hasOrphanedState: hasOrphanedState === 1 } : { node: home }
   }
 
   async #ask<T> (question: () => Promise<[string, T]>, account: string): Promise<readonly [string, T]> {

@@ -149,7 +149,7 @@ export class RedisRoomRecords implements RoomRecords, Keeper {
     }, RETRY_MS).unref()
   }
 
-  async inherit ({ node }: NonNullable<Claim['before']>, room: string): Promise<ReadonlyMap<string, string>> {
+  async takeOver ({ node }: NonNullable<Claim['before']>, room: string): Promise<ReadonlyMap<string, string>> {
     const me = this.#parts.id()
     const fields = await this.#scripts.hgTakeOverRoom(
       recordOf(node, room), recordOf(me, room), roomsOf(node), roomsOf(me), OWNERS, homeOf(room), room, me)

@@ -73,7 +73,7 @@ describe.skipIf(!hasRedis())('records', () => {
     account(a).touch()
 
     await eventually(async () => {
-      expect(await b.records.inherit(killed('a'), ROMEO)).toEqual({
+      expect(await b.records.takeOver(killed('a'), ROMEO)).toEqual({
         sessions: [expect.objectContaining({ resource: 'orchard' })], states: { asked: 1 }, notes: {},
       })
     })
@@ -90,7 +90,7 @@ describe.skipIf(!hasRedis())('records', () => {
     romeo.touch()
 
     await eventually(async () => { expect(await a.records.accountsOf('a')).toEqual([]) })
-    expect(await a.records.inherit(killed('a'), ROMEO)).toBeUndefined()
+    expect(await a.records.takeOver(killed('a'), ROMEO)).toBeUndefined()
   })
 
   test('what was noted since is given to each extension in order, and nothing that was saved, nor another account\'s', async () => {
@@ -106,7 +106,7 @@ describe.skipIf(!hasRedis())('records', () => {
     a.records.note(romeo, 'sm', 'two')
 
     await eventually(async () => { expect(await a.redis.commands.xlen('hg:journal:a')).toBe(3) })
-    const saved = await b.records.inherit(killed('a'), ROMEO)
+    const saved = await b.records.takeOver(killed('a'), ROMEO)
     expect(saved?.notes['sm']?.map(({ about, body }) => `${about} ${body}`)).toEqual(['one é', 'two '])
     expect(saved?.notes['archive']?.map(({ about }) => about)).toEqual(['7'])
   })
@@ -118,7 +118,7 @@ describe.skipIf(!hasRedis())('records', () => {
     a.records.note(romeo, 'sm', 'late')
     await eventually(async () => { expect(await a.redis.commands.xlen('hg:journal:a')).toBe(1) })
 
-    expect((await b.records.inherit(inOrder('a'), ROMEO))?.notes).toEqual({})
+    expect((await b.records.takeOver(inOrder('a'), ROMEO))?.notes).toEqual({})
   })
 
   test('what was changed is written with the first note about it', async () => {
@@ -147,7 +147,7 @@ describe.skipIf(!hasRedis())('records', () => {
     a.records.note(romeo, 'sm', 'after')
     await eventually(async () => { expect(await a.redis.commands.xlen('hg:journal:a')).toBe(2) })
 
-    const saved = await b.records.inherit(killed('a'), ROMEO)
+    const saved = await b.records.takeOver(killed('a'), ROMEO)
     expect([saved?.states, saved?.notes['sm']?.map(({ about }) => about)]).toEqual([{ asked: 1 }, ['after']])
   })
 
@@ -155,7 +155,7 @@ describe.skipIf(!hasRedis())('records', () => {
     const [a, b] = [await start('a'), await start('b')]
     await a.records.save(account(a))
     await b.redis.commands.set(`hg:home:${ROMEO}`, 'a\nb')
-    await b.records.inherit(killed('a'), ROMEO)
+    await b.records.takeOver(killed('a'), ROMEO)
 
     await b.records.save(account(b))
 
@@ -168,7 +168,7 @@ describe.skipIf(!hasRedis())('records', () => {
     const [a, b] = [await start('a'), await start('b')]
     await a.records.save(account(a))
     await b.redis.commands.set(`hg:home:${ROMEO}`, 'a\nb')
-    await b.records.inherit(killed('a'), ROMEO)
+    await b.records.takeOver(killed('a'), ROMEO)
     b.name = 'b2'
 
     await b.records.save(account(b))
@@ -181,7 +181,7 @@ describe.skipIf(!hasRedis())('records', () => {
     const a = await start('a')
     await a.records.save(account(a))
     await a.redis.commands.set(`hg:home:${ROMEO}`, '-a\na')
-    await a.records.inherit(inOrder('a'), ROMEO)
+    await a.records.takeOver(inOrder('a'), ROMEO)
 
     await a.records.save(account(a))
 
@@ -231,7 +231,7 @@ describe.skipIf(!hasRedis())('records', () => {
 
     await eventually(async () => { expect(await a.records.accountsOf('a')).toHaveLength(2) })
     await eventually(async () => { // a snapshot stands in for what could not be noted
-      const saved = await a.records.inherit(inOrder('a'), ROMEO)
+      const saved = await a.records.takeOver(inOrder('a'), ROMEO)
       expect(saved?.states['asked']).toBeGreaterThan(2)
     })
   })
@@ -312,7 +312,7 @@ describe.skipIf(!hasRedis())('records', () => {
     await a.records.save(account(a))
 
     await b.records.discard('a', ROMEO)
-    await b.records.bury('a')
+    await b.records.expireNode('a')
 
     expect(await b.records.accountsOf('a')).toEqual([])
     expect(await b.records.owners()).toEqual([])

@@ -23,7 +23,7 @@ const RETRY_MS = 1000
 const JOURNAL_BYTES = 8 * 1024 * 1024
 const JOURNAL_MS = 10_000
 /** What a node has left is kept for so long when it is gone: sessions do not wait longer than that. */
-const LEGACY_SECONDS = 7 * 86_400
+const RECORDS_TTL_SECONDS = 7 * 86_400
 const NOTHING = Buffer.alloc(0)
 
 interface Row extends Snapshot {
@@ -221,7 +221,7 @@ export class RedisRecords implements Records, Keeper {
     await this.#parts.redis.xtrim(journalOf(this.#parts.id()), 'MINID', upTo).catch(error => this.#refusals.heard(error))
   }
 
-  async inherit ({ node, isInOrder }: NonNullable<Claim['before']>, account: string): Promise<SavedAccount | undefined> {
+  async takeOver ({ node, isInOrder }: NonNullable<Claim['before']>, account: string): Promise<SavedAccount | undefined> {
     const { redis } = this.#parts
     const text = await redis.hget(recordsOf(node), account)
     this.#inherited.set(account, node)
@@ -280,8 +280,8 @@ export class RedisRecords implements Records, Keeper {
   }
 
   /** Nobody needs any more what the node has left. */
-  async bury (node: NodeId): Promise<void> {
+  async expireNode (node: NodeId): Promise<void> {
     await this.#parts.redis.pipeline()
-      .expire(recordsOf(node), LEGACY_SECONDS).del(journalOf(node)).srem(OWNERS, node).exec()
+      .expire(recordsOf(node), RECORDS_TTL_SECONDS).del(journalOf(node)).srem(OWNERS, node).exec()
   }
 }

@@ -167,14 +167,14 @@ class TestHomes implements Homes {
 
 const FORGETFUL_OF_ROOMS: CoreCluster['roomRecords'] = {
   put () {}, forget () {},
-  inherit: () => Promise.resolve(new Map()),
+  takeOver: () => Promise.resolve(new Map()),
   save: () => Promise.resolve(),
   remove: () => Promise.resolve(),
 }
 
 const FORGETFUL: CoreCluster['records'] = {
   touch () {}, note () {}, start () {}, forget () {},
-  inherit: () => Promise.resolve(undefined),
+  takeOver: () => Promise.resolve(undefined),
   save: () => Promise.resolve(),
   discard: () => Promise.resolve(),
 }
