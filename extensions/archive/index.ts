@@ -48,8 +48,8 @@ export const archive = extension({
     const archives = host.accountData((_db, account) => load(account.toString()))
     keepMessages(host, writer, archives)
     const handOverRest = outliveNodes(host, archives)
-    host.when('account.leaving', account => archives.of(account).settled())
-    host.when('account.left', account => { writer.leave(archives.of(account)) })
+    host.when('account.beforeMove', account => archives.of(account).settled())
+    host.when('account.movedAway', account => { writer.leave(archives.of(account)) })
 
     for (const ns of [NS, `${NS}#extended`, `${NS}#groupchat-field`, NS_STANZA_ID]) host.feature(ns, 'account')
     const maySearch = offerSearch(host, searchable(host.hosts, options))

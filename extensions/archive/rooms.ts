@@ -48,8 +48,8 @@ export function keepRooms (host: ExtensionHost, parts: RoomArchiveParts): void {
     return writer.keep(archive, draft(message, sender?.account ?? room.jid))
   })
   host.when('room.opened', room => remember(host, room, archives))
-  host.when('room.leaving', room => archives.of(room).settled())
-  host.when('room.left', room => { writer.leave(archives.of(room)) })
+  host.when('room.beforeMove', room => archives.of(room).settled())
+  host.when('room.movedAway', room => { writer.leave(archives.of(room)) })
   host.when('room.ended', async jid => {
     const archive = writer.active(jid.toString())
     if (archive) await writer.close(archive)

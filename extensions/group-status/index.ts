@@ -38,7 +38,7 @@ export const groupStatus = extension({
       return room.sessions.size > most && isNothingElse(message) ? 'drop' : undefined
     })
     host.every(SAVE_MS, save)
-    host.when('room.leaving', save)
+    host.when('room.beforeMove', save)
     host.when('room.forgotten', (room, account) => {
       positions.forget(room.jid.toString(), account.toString())
       return removePosition(host.db, room.jid.toString(), account.toString())

@@ -44,14 +44,14 @@ function isGroup (room: Room): boolean {
 function knowWhoIsOnline (host: ExtensionHost, distribution: Distribution): void {
   host.when('session.reachable', ({ account }) => { distribution.cameOnline(account.jid) })
   host.when('session.ended', ({ account }) => { if (account.sessions.length === 0) distribution.wentOffline(account.jid) })
-  host.when('account.left', account => { distribution.wentOffline(account.jid) })
+  host.when('account.movedAway', account => { distribution.wentOffline(account.jid) })
   host.durable({ // its sessions go on here
     save: () => undefined,
     restore: () => {},
     restored: account => { if (account.sessions.length > 0) distribution.cameOnline(account.jid) },
   })
   host.when('room.affiliated', (_room, accounts) => { distribution.changed(accounts) })
-  host.when('room.left', room => { distribution.forget(room) })
+  host.when('room.movedAway', room => { distribution.forget(room) })
 }
 
 /** What a room sends to an account is for each device that is online, and not in. */

@@ -32,7 +32,7 @@ export const messageStatus = extension({
     host.when('stanza.delivered', (stanza, session) => { noteDelivery(heard, host.hosts, stanza, session) })
     host.on('receive', 'fanout', (message, account) => { noteWord(heard, message, account) })
     host.every(SAVE_MS, save)
-    host.when('account.leaving', save)
+    host.when('account.beforeMove', save)
     host.when('account.removed', account => {
       heard.forget(account.toString())
       return removeStatus(host.db, account.toString())

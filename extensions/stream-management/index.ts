@@ -115,7 +115,7 @@ function endInTime (host: ExtensionHost, sessions: Sessions, resumptions: Resump
       resumptions.remove(managed)
     }))
   })
-  host.when('account.left', (_account, left) => {
+  host.when('account.movedAway', (_account, left) => {
     for (const session of left) {
       const managed = sessions.get(session)
       sessions.delete(session)

@@ -36,9 +36,9 @@ export interface AccountsCluster {
   readonly homes: Homes
   readonly records: Records
   /** Lets everybody keep what is to be kept of an account that goes out of memory here. */
-  readonly leaving: (account: Account) => Promise<void>
+  readonly beforeMove: (account: Account) => Promise<void>
   /** Told of an account whose home is elsewhere from now on, and of its sessions, which go on there. */
-  readonly left: (account: Account, sessions: readonly Session[]) => void
+  readonly movedAway: (account: Account, sessions: readonly Session[]) => void
   /**
    * Brings an account's sessions back. What it gives is called when the account is in memory, and gives those that
    * nobody can go on with.
@@ -138,7 +138,7 @@ export class Accounts {
 
   /** Takes up what the account's home before has left, if it has. */
   async #inherit (
-    { records, restore, left }: AccountsCluster, account: Account, before: NonNullable<Claim['before']>,
+    { records, restore, movedAway: left }: AccountsCluster, account: Account, before: NonNullable<Claim['before']>,
   ): Promise<(() => readonly Session[]) | undefined> {
     try {
       const saved = await records.takeOver(before, account.jid.toString())
@@ -247,7 +247,7 @@ export class Accounts {
     if (!cluster) return
     const key = account.jid.toString()
     await this.#presences?.settled(account)
-    await cluster.leaving(account)
+    await cluster.beforeMove(account)
     if (!this.peek(account.jid) && !this.#loading.has(key)) cluster.homes.release(key, false)
   }
 
@@ -264,7 +264,7 @@ export class Accounts {
       if (!isLeft()) return
       await Promise.all(account.sessions.map(session => session.inFlight.settled()))
       await this.#presences?.settled(account)
-      await cluster.leaving(account)
+      await cluster.beforeMove(account)
       const isSaved = await cluster.records.save(account).then(() => true, () => false) // Redis is away: it stays here
       if (!isSaved || !isLeft()) return
       const hasRecord = account.sessions.length > 0
@@ -301,7 +301,7 @@ export class Accounts {
     this.#idle.delete(key)
     const sessions = account.clear()
     this.#parts.cluster?.records.forget(account)
-    this.#parts.cluster?.left(account, sessions)
+    this.#parts.cluster?.movedAway(account, sessions)
     return sessions.flatMap(session => {
       const { stream } = session
       session.detach()

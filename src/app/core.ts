@@ -112,7 +112,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const presences = new Presences(rosters, router, events, log, options.presenceBytes)
   const incoming = new Incoming({
     accounts, stages, router, presences, worth, archiveKeys, homes: cluster?.homes,
-    isTaken: (message, account) => events.isTaken(message, account),
+    isTaken: (message, account) => events.isRedelivered(message, account),
   })
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
   const rooms = createRooms(options, { router, stages, iqs, events, disco, archiveKeys, accounts: knownAccounts(accounts, store) })
@@ -147,8 +147,8 @@ function createAccounts (
     ended: session => { events.ended(session) },
     cluster: cluster && {
       ...cluster,
-      leaving: account => events.leaving(account),
-      left: (account, sessions) => { events.left(account, sessions) },
+      beforeMove: account => events.beforeAccountMove(account),
+      movedAway: (account, sessions) => { events.accountMovedAway(account, sessions) },
       restore: async (account, saved) => {
         const goOn = await durables.restore(account, saved)
         await forgetDirected(account, saved.savedAt ?? 0, hosts, store.lifeOf)

@@ -117,7 +117,7 @@ export interface Events {
   'session.ending': (session: Session) => 'keep' | void
   'session.ended': (session: Session) => void
   /** A kept message was left unread by a session that ended: 'taken' keeps it from being handed over again. */
-  'message.left': (message: Message, account: Account) => 'taken' | void
+  'message.unacked': (message: Message, account: Account) => 'taken' | void
   /** Somebody is about to be told what is kept: what he has had done to it before is done when the promise resolves. */
   'account.reads': (asker: Jid) => Promise<void>
   'account.removed': (account: Jid) => Promise<void>
@@ -133,13 +133,13 @@ export interface Events {
   /** It was destroyed, or ended with its last occupant: what is kept of it goes. */
   'room.ended': (room: Jid) => Promise<void>
   /** It goes out of memory here, and maybe on elsewhere: what is to be kept of it is kept when the promise resolves. */
-  'room.leaving': (room: Room) => Promise<void>
+  'room.beforeMove': (room: Room) => Promise<void>
   /** Another node may be its home from now on; here it is over, without a word to anybody. */
-  'room.left': (room: Room) => void
+  'room.movedAway': (room: Room) => void
   /** It goes out of memory here, and maybe on elsewhere: what is to be kept of it is kept when the promise resolves. */
-  'account.leaving': (account: Account) => Promise<void>
+  'account.beforeMove': (account: Account) => Promise<void>
   /** Its home is another node. Its sessions go on there; here they are over, without a word to anybody. */
-  'account.left': (account: Account, sessions: readonly Session[]) => void
+  'account.movedAway': (account: Account, sessions: readonly Session[]) => void
 }
 
 /** What an extension knows of an account's sessions, kept where the account's next home finds it. */

@@ -38,7 +38,7 @@ const HERE: Claimant = { isPlace: false }
 
 export interface LiveRoomsParts {
   readonly store: Pick<RoomStore, 'load'>
-  readonly events: Pick<EventTable, 'roomOpened' | 'roomLeaving' | 'roomLeft'>
+  readonly events: Pick<EventTable, 'roomOpened' | 'beforeRoomMove' | 'roomMovedAway'>
   readonly cluster?: RoomsCluster | undefined
   readonly log: Logger
   readonly archiveKeys: ArchiveKeys
@@ -207,12 +207,12 @@ export class LiveRooms {
     if (!cluster || this.peek(key) !== room) return
     await room.commits.settled()
     await room.outbox.settled()
-    await this.#parts.events.roomLeaving(room)
+    await this.#parts.events.beforeRoomMove(room)
     const isSaved = await cluster.roomRecords.save(key).then(() => true, () => false) // Redis is away: it stays here
     if (!isSaved) return
     const isOccupied = room.occupants.size > 0
     this.#forget(room)
-    this.#parts.events.roomLeft(room)
+    this.#parts.events.roomMovedAway(room)
     this.#release(key, isOccupied)
   }
 
@@ -220,7 +220,7 @@ export class LiveRooms {
   async #leave (room: Room): Promise<void> {
     const { cluster, events } = this.#parts
     if (!cluster) return
-    await events.roomLeaving(room)
+    await events.beforeRoomMove(room)
     const key = room.jid.toString()
     if (!this.peek(key) && !this.#claimed.has(key)) this.#release(key, false)
   }
@@ -238,7 +238,7 @@ export class LiveRooms {
     const room = this.peek(key)
     if (!room) return
     this.#forget(room)
-    this.#parts.events.roomLeft(room)
+    this.#parts.events.roomMovedAway(room)
   }
 
   /** This node has another name now, and the room is still its own. */

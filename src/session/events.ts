@@ -11,8 +11,8 @@ type Handlers = { readonly [E in keyof Events]: Events[E][] }
 export class EventTable {
   readonly #handlers: Handlers = {
     'session.bound': [], 'session.reachable': [], 'session.ending': [], 'session.ended': [],
-    'stanza.delivered': [], 'message.left': [], 'account.reads': [], 'account.removed': [], 'account.leaving': [], 'account.left': [],
-    'room.opened': [], 'room.affiliated': [], 'room.forgotten': [], 'room.ended': [], 'room.leaving': [], 'room.left': [],
+    'stanza.delivered': [], 'message.unacked': [], 'account.reads': [], 'account.removed': [], 'account.beforeMove': [], 'account.movedAway': [],
+    'room.opened': [], 'room.affiliated': [], 'room.forgotten': [], 'room.ended': [], 'room.beforeMove': [], 'room.movedAway': [],
   }
   readonly #log: Logger
 
@@ -43,9 +43,9 @@ export class EventTable {
   }
 
   /** Whether somebody sees to it that the message gets to another device. */
-  isTaken (message: Message, account: Account): boolean {
-    return this.#handlers['message.left'].some(handler =>
-      this.#guard('message.left', () => handler(message, account)) === 'taken')
+  isRedelivered (message: Message, account: Account): boolean {
+    return this.#handlers['message.unacked'].some(handler =>
+      this.#guard('message.unacked', () => handler(message, account)) === 'taken')
   }
 
   /** Whether somebody keeps the session for a resumption. */
@@ -58,8 +58,8 @@ export class EventTable {
     for (const handler of this.#handlers['session.ended']) this.#guard('session.ended', () => handler(session))
   }
 
-  left (account: Account, sessions: readonly Session[]): void {
-    for (const handler of this.#handlers['account.left']) this.#guard('account.left', () => handler(account, sessions))
+  accountMovedAway (account: Account, sessions: readonly Session[]): void {
+    for (const handler of this.#handlers['account.movedAway']) this.#guard('account.movedAway', () => handler(account, sessions))
   }
 
   /** All have dealt with it when it resolves. */
@@ -92,20 +92,20 @@ export class EventTable {
   }
 
   /** All have kept what they keep of it when it resolves. */
-  async roomLeaving (room: Parameters<Events['room.leaving']>[0]): Promise<void> {
-    await this.#all('room.leaving', handler => handler(room))
+  async beforeRoomMove (room: Parameters<Events['room.beforeMove']>[0]): Promise<void> {
+    await this.#all('room.beforeMove', handler => handler(room))
   }
 
-  roomLeft (room: Parameters<Events['room.left']>[0]): void {
-    for (const handler of this.#handlers['room.left']) this.#guard('room.left', () => handler(room))
+  roomMovedAway (room: Parameters<Events['room.movedAway']>[0]): void {
+    for (const handler of this.#handlers['room.movedAway']) this.#guard('room.movedAway', () => handler(room))
   }
 
   /** All have kept what they keep of it when it resolves. */
-  async leaving (account: Account): Promise<void> {
-    await this.#all('account.leaving', handler => handler(account))
+  async beforeAccountMove (account: Account): Promise<void> {
+    await this.#all('account.beforeMove', handler => handler(account))
   }
 
-  async #all<E extends 'account.reads' | 'account.removed' | 'account.leaving' | 'room.opened' | 'room.ended' | 'room.leaving'> (
+  async #all<E extends 'account.reads' | 'account.removed' | 'account.beforeMove' | 'room.opened' | 'room.ended' | 'room.beforeMove'> (
     event: E, run: (handler: Events[E]) => Promise<void>,
   ): Promise<void> {
     await Promise.all(this.#handlers[event].map(async handler => {

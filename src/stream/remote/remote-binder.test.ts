@@ -203,7 +203,7 @@ test('an account whose client leaves while it is given up for that client is at 
   const slow = extension({
     name: 'slow', xeps: [],
     setup (host) {
-      host.when('account.leaving', () => {
+      host.when('account.beforeMove', () => {
         ask()
         return letGo
       })
