@@ -20,7 +20,7 @@ async function misled () {
   await wrong.db.query('delete from former_account')
   const stale = await wrong.client(`${JULIET}/balcony`)
   await stale.comesOnline()
-  await wrong.cluster.redis.commands.set(`hg:home:${JULIET}`, right.cluster.homes.run)
+  await wrong.cluster.redis.commands.set(`hg:home:${JULIET}`, right.cluster.homes.incarnation)
   const juliet = await right.client(`${JULIET}/balcony`)
   await juliet.comesOnline()
   await Promise.all([stale.received(), juliet.received()])
@@ -73,7 +73,7 @@ describe.skipIf(!hasRedis())('a node that is not an account\'s home any more', (
     await eventually(() => { expect(stale.ended).toBeDefined() })
     juliet.leaves(false)
 
-    await right.core.accounts.giveUp(juliet.session.account, wrong.cluster.homes.run)
+    await right.core.accounts.giveUp(juliet.session.account, wrong.cluster.homes.incarnation)
     const again = await wrong.client(`${JULIET}/balcony`)
     await again.comesOnline()
     await nurse.says(JULIET, 'two')

@@ -50,7 +50,7 @@ test.skipIf(!hasRedis())('all that waited comes at the next node, in order and o
   const before = (await juliet.received()).filter(xml => xml.includes('<body>'))
 
   b.dies()
-  await eventually(() => { expect(a.cluster.membership.isAlive(b.cluster.homes.run)).toBe(false) })
+  await eventually(() => { expect(a.cluster.membership.isAlive(b.cluster.homes.incarnation)).toBe(false) })
   // Stored, and its node died before anybody was given it.
   await a.db.query(`
     insert into archive_message (owner, seq, peer, is_sent, sent_at, stanza)
@@ -82,7 +82,7 @@ test.skipIf(!hasRedis())('what was acknowledged is delivered, though the account
   await new Promise(resolve => { setTimeout(resolve, 100) }) // what outlives the node is written behind
 
   b.dies()
-  await eventually(() => { expect(a.cluster.membership.isAlive(b.cluster.homes.run)).toBe(false) })
+  await eventually(() => { expect(a.cluster.membership.isAlive(b.cluster.homes.incarnation)).toBe(false) })
   const again = await a.returns('juliet@localhost/balcony', `<resume xmlns='${SM}' previd='${id}' h='0'/>`)
   const texts = await reads(again, 0)
 

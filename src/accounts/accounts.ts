@@ -114,7 +114,7 @@ export class Accounts {
 
   async #bringIn (bare: Jid, key: string): Promise<Located> {
     const { cluster, lifeOf, archiveKeys } = this.#parts
-    const run = cluster?.homes.run
+    const run = cluster?.homes.incarnation
     const claim = await cluster?.homes.claim(key)
     if (claim?.node !== undefined) return { node: claim.node }
     const account = new Account(bare)
@@ -127,7 +127,7 @@ export class Accounts {
     account.life = life
     account.archiveIds = archiveKeys.ofAccount(key, life)
     const goOn = claim?.before && cluster && await this.#inherit(cluster, account, claim.before)
-    if (cluster && cluster.homes.run !== run) { // it was taken for dead: that claim is void
+    if (cluster && cluster.homes.incarnation !== run) { // it was taken for dead: that claim is void
       this.#remove(account)
       return this.#bringIn(bare, key)
     }
@@ -288,7 +288,7 @@ export class Accounts {
     if (!account) return
     const streams = this.#remove(account)
     const { homes, records } = this.#parts.cluster ?? {}
-    if (homes) records?.discard(homes.run, key).catch(() => {}) // Redis is away
+    if (homes) records?.discard(homes.incarnation, key).catch(() => {}) // Redis is away
     // The error with which clients come back and go on: see the edge's, when a home is gone.
     for (const stream of streams) stream.close(new StreamError('internal-server-error', 'the session goes on at another node'))
   }

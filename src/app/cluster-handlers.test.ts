@@ -23,7 +23,7 @@ async function pair (): Promise<readonly [Node, Node]> {
   if (!a || !b) throw new Error('there are two')
   await a.db.query('delete from account')
   await a.db.query('delete from former_account')
-  await eventually(() => { expect(a.cluster.membership.isAlive(b.cluster.homes.run)).toBe(true) })
+  await eventually(() => { expect(a.cluster.membership.isAlive(b.cluster.homes.incarnation)).toBe(true) })
   return [a, b]
 }
 
@@ -39,15 +39,15 @@ async function resumable (node: Node, jid: string): Promise<readonly [Client, st
 /** Waits until what others need to go on with the session is written. */
 async function recorded ({ cluster: { records, homes } }: Node, { session }: Client): Promise<void> {
   await eventually(async () => {
-    expect(await records.accountsOf(homes.run)).toContain(session.account.jid.toString())
+    expect(await records.accountsOf(homes.incarnation)).toContain(session.account.jid.toString())
   })
 }
 
 /** It is killed, and the others have noticed. */
 async function dies (node: Node, others: Node): Promise<void> {
-  await eventually(() => { expect(others.cluster.membership.isAlive(node.cluster.homes.run)).toBe(true) })
+  await eventually(() => { expect(others.cluster.membership.isAlive(node.cluster.homes.incarnation)).toBe(true) })
   node.dies()
-  await eventually(() => { expect(others.cluster.membership.isAlive(node.cluster.homes.run)).toBe(false) })
+  await eventually(() => { expect(others.cluster.membership.isAlive(node.cluster.homes.incarnation)).toBe(false) })
 }
 
 function resume (id: string, h: number): string { return `<resume xmlns='${SM}' previd='${id}' h='${h}'/>` }
@@ -93,7 +93,7 @@ describe.skipIf(!hasRedis())('an account that its home gives up', () => {
     await a.core.accounts.giveUp(romeo.session.account)
 
     expect(a.core.accounts.peek(ROMEO)).toBe(romeo.session.account)
-    expect(await b.core.accounts.locate(ROMEO)).toEqual({ node: a.cluster.homes.run })
+    expect(await b.core.accounts.locate(ROMEO)).toEqual({ node: a.cluster.homes.incarnation })
   })
 
   test('comes back to the same node when that needs it first, and goes on', async () => {
@@ -115,7 +115,7 @@ describe.skipIf(!hasRedis())('an account that its home gives up', () => {
     const nurse = await online(b, 'nurse@localhost/room')
     romeo.leaves()
 
-    const given = a.core.accounts.giveUp(romeo.session.account, b.cluster.homes.run)
+    const given = a.core.accounts.giveUp(romeo.session.account, b.cluster.homes.incarnation)
     const said = ['1', '2', '3'].map(one => nurse.says('romeo@localhost', one))
     await given
     await Promise.all(said)
@@ -143,7 +143,7 @@ describe.skipIf(!hasRedis())('what a dead node has left', () => {
 
     expect(early).toEqual([])
     expect(heard).toHaveLength(1)
-    await eventually(async () => { expect(await a.cluster.records.owners()).not.toContain(b.cluster.homes.run) })
+    await eventually(async () => { expect(await a.cluster.records.owners()).not.toContain(b.cluster.homes.incarnation) })
   })
 
   test('holds a session as soon as its client has heard of it', async () => {
@@ -153,7 +153,7 @@ describe.skipIf(!hasRedis())('what a dead node has left', () => {
     const id = /id='([^']*)'/.exec((await juliet.received()).join(''))?.[1] ?? 'none'
 
     // Behind what was written before.
-    const record = await b.cluster.redis.journal.hget(`hg:records:${b.cluster.homes.run}`, JULIET.toString())
+    const record = await b.cluster.redis.journal.hget(`hg:records:${b.cluster.homes.incarnation}`, JULIET.toString())
 
     expect(record).toContain(id)
   })
@@ -179,8 +179,8 @@ describe.skipIf(!hasRedis())('what a dead node has left', () => {
 
     await a.db.query("delete from account where jid = 'juliet@localhost'")
 
-    await eventually(async () => { expect(await a.cluster.records.accountsOf(b.cluster.homes.run)).toEqual([]) })
-    await eventually(async () => { expect(await a.cluster.records.owners()).not.toContain(b.cluster.homes.run) })
+    await eventually(async () => { expect(await a.cluster.records.accountsOf(b.cluster.homes.incarnation)).toEqual([]) })
+    await eventually(async () => { expect(await a.cluster.records.owners()).not.toContain(b.cluster.homes.incarnation) })
     expect(await a.cluster.redis.commands.exists(`hg:home:${JULIET}`)).toBe(0)
   })
 
@@ -230,10 +230,10 @@ describe.skipIf(!hasRedis())('a node that was taken for dead', () => {
   test('goes on with what nobody has taken, under another name, and leaves nothing under the old one', async () => {
     const [a, b] = await pair()
     const [romeo, id] = await resumable(a, 'romeo@localhost/orchard')
-    const before = a.cluster.homes.run
+    const before = a.cluster.homes.incarnation
 
     await b.cluster.redis.commands.zrem('hg:nodes', before)
-    await eventually(() => { expect(a.cluster.homes.run).not.toBe(before) })
+    await eventually(() => { expect(a.cluster.homes.incarnation).not.toBe(before) })
     await recorded(a, romeo)
 
     expect(await b.cluster.records.accountsOf(before)).toEqual([])
@@ -245,10 +245,10 @@ describe.skipIf(!hasRedis())('a node that was taken for dead', () => {
   test('gives up at once what others have taken, with an error with which clients come back', async () => {
     const [a, b] = await pair()
     const [romeo, id] = await resumable(a, 'romeo@localhost/orchard')
-    const before = a.cluster.homes.run
+    const before = a.cluster.homes.incarnation
     const { commands } = b.cluster.redis
 
-    await commands.multi().zrem('hg:nodes', before).set(`hg:home:${ROMEO}`, `${before}\n${b.cluster.homes.run}`).exec()
+    await commands.multi().zrem('hg:nodes', before).set(`hg:home:${ROMEO}`, `${before}\n${b.cluster.homes.incarnation}`).exec()
     await eventually(() => { expect(romeo.ended?.condition).toBe('internal-server-error') })
 
     expect(a.core.accounts.peek(ROMEO)).toBeUndefined()
@@ -269,7 +269,7 @@ describe.skipIf(!hasRedis())('a node that leaves', () => {
 
     expect(nurse.ended?.condition).toBe('system-shutdown')
     expect([...a.core.accounts.atHome()]).toEqual([])
-    expect(await a.core.accounts.locate(ROMEO)).toEqual({ node: b.cluster.homes.run })
+    expect(await a.core.accounts.locate(ROMEO)).toEqual({ node: b.cluster.homes.incarnation })
     await b.returns('romeo@localhost/orchard', resume(id, 0))
   })
 })

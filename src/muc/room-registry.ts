@@ -125,7 +125,7 @@ export class LiveRooms {
   /** The node that is home, or is to be; nothing where it is this one. */
   async #claim ({ homes }: RoomsCluster, key: string, claimant: Claimant): Promise<string | undefined> {
     const place = homes.place(key)
-    if (claimant.isPlace && place !== homes.run && place !== claimant.refusedBy && !this.#claimed.has(key)) {
+    if (claimant.isPlace && place !== homes.incarnation && place !== claimant.refusedBy && !this.#claimed.has(key)) {
       const { node } = await homes.find(key)
       return node ?? place
     }
@@ -136,12 +136,12 @@ export class LiveRooms {
 
   async #inherit (cluster: RoomsCluster, jid: Jid, key: string): Promise<LocatedRoom> {
     const { homes, roomRecords } = cluster
-    const { run } = homes
+    const { incarnation: run } = homes
     const before = this.#claimed.get(key)
     const [saved, records] = await Promise.all([
       this.#parts.store.load(jid), before ? roomRecords.takeOver(before, key) : NONE,
     ])
-    if (homes.run !== run) return this.locate(jid) // it was taken for dead: that claim is void
+    if (homes.incarnation !== run) return this.locate(jid) // it was taken for dead: that claim is void
     const room = saved ? new Room(jid, saved) : lockedRoomIn(jid, records)
     if (!room) {
       if (records.size > 0) await this.#finishEnd(cluster, jid, records)

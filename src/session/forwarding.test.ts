@@ -18,8 +18,8 @@ function start (most?: number, each?: number) {
   const handed: { readonly to: string, readonly stanza: string, readonly answer: PromiseWithResolvers<boolean> }[] = []
   const happened: string[] = []
   const name = (stanza: Stanza): string => stanza.id ?? stanza.type ?? ''
-  const homes: Pick<Homes, 'run' | 'forward' | 'forget'> = {
-    run: 'a.1',
+  const homes: Pick<Homes, 'incarnation' | 'forward' | 'forget'> = {
+    incarnation: 'a.1',
     forget: account => { happened.push(`forget ${account}`) },
     forward (to, stanza) {
       const answer = Promise.withResolvers<boolean>()
@@ -97,8 +97,8 @@ test('who sent what can\'t be handed over is told, and the rest goes its way', a
 
 test('a message that nothing tells from another like it goes again as what it was', async () => {
   const handed: (string | undefined)[] = []
-  const homes: Pick<Homes, 'run' | 'forward' | 'forget'> = {
-    run: 'a.1', forget () {},
+  const homes: Pick<Homes, 'incarnation' | 'forward' | 'forget'> = {
+    incarnation: 'a.1', forget () {},
     async forward (_, stanza) {
       handed.push(stanza.identity)
       if (handed.length === 1) throw new NodeGone('b')

@@ -21,7 +21,7 @@ interface Forwarded extends Portion {
   readonly done: PromiseWithResolvers<void>
 }
 
-type Ways = Pick<Homes, 'run' | 'forward' | 'forget'>
+type Ways = Pick<Homes, 'incarnation' | 'forward' | 'forget'>
 
 export class Forwarding {
   readonly #homes: Ways
@@ -80,7 +80,7 @@ export class Forwarding {
   /** A message to which its client gave no id, nor its stream a count, gets one: it may have to go again. */
   #named (stanza: Stanza): Stanza {
     if (stanza.kind !== 'message' || stanza.identity !== undefined || stanza.isCopy) return stanza
-    return stanza.identifiedAs(`${this.#homes.run}/${this.#count++}`)
+    return stanza.identifiedAs(`${this.#homes.incarnation}/${this.#count++}`)
   }
 
   #settle (home: string, one: Forwarded, error?: StanzaError): void {

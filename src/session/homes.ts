@@ -26,7 +26,7 @@ export interface Found {
 
 export interface Homes {
   /** This run of this node: another one after it was taken for dead, when all is to be claimed again. */
-  readonly run: string
+  readonly incarnation: string
   /** The other node that was the account's home when last asked. */
   elsewhere (account: string): string | undefined
   /** Makes this node the account's home unless another is. Rejects with a StanzaError (wait) when nobody can tell. */

@@ -79,7 +79,7 @@ describe.skipIf(!hasRedis())('homes', () => {
     await b.membership.leave()
 
     expect(await c.homes.claim(ROMEO)).toEqual({ before })
-    const records = new RedisRecords({ redis: c.redis.journal, id: () => c.homes.run, membership: c.membership, log: pino({ level: 'silent' }) })
+    const records = new RedisRecords({ redis: c.redis.journal, id: () => c.homes.incarnation, membership: c.membership, log: pino({ level: 'silent' }) })
     await records.takeOver(before, ROMEO)
     await records.save(new Account(Jid.parse(ROMEO)))
 
@@ -167,14 +167,14 @@ describe.skipIf(!hasRedis())('homes', () => {
     a.membership.whenLapsed(before => {
       a.homes.reclaim(mine, before, (account, isOurs) => told.push(`${account} ${isOurs}`))
     })
-    const before = a.homes.run
+    const before = a.homes.incarnation
 
     await b.redis.commands.multi().zrem('hg:nodes', before).set(`hg:home:${ROMEO}`, b.bus.id).del(`hg:home:${NURSE}`).exec()
 
     await eventually(() => {
       expect(told.sort()).toEqual([`${NURSE} true`, `${ROMEO} false`, 'tybalt@localhost true'])
     })
-    expect(a.homes.run).not.toBe(before)
+    expect(a.homes.incarnation).not.toBe(before)
     for (const account of [NURSE, 'tybalt@localhost']) expect(await b.homes.claim(account)).toEqual({ node: a.bus.id })
   })
 

@@ -28,32 +28,32 @@ test.skipIf(!hasRedis())('an account that was given to a node is nobody else\'s,
   const [a, b, c] = await three()
   await a.homes.claim(ACCOUNT)
 
-  a.homes.release(ACCOUNT, true, b.homes.run)
+  a.homes.release(ACCOUNT, true, b.homes.incarnation)
 
-  expect(await a.homes.claim(ACCOUNT)).toEqual({ node: b.homes.run })
-  expect(await c.homes.find(ACCOUNT)).toEqual({ node: b.homes.run })
-  expect(await b.homes.claim(ACCOUNT)).toEqual({ before: { node: a.homes.run, isInOrder: true } })
-  expect(await c.homes.claim(ACCOUNT)).toEqual({ node: b.homes.run })
+  expect(await a.homes.claim(ACCOUNT)).toEqual({ node: b.homes.incarnation })
+  expect(await c.homes.find(ACCOUNT)).toEqual({ node: b.homes.incarnation })
+  expect(await b.homes.claim(ACCOUNT)).toEqual({ before: { node: a.homes.incarnation, isInOrder: true } })
+  expect(await c.homes.claim(ACCOUNT)).toEqual({ node: b.homes.incarnation })
 })
 
 test.skipIf(!hasRedis())('an account that was given to a node that is gone is for whoever comes', async () => {
   const [a, b, c] = await three()
   for (const [account, hasRecord] of [[ACCOUNT, true], ['romeo@localhost', false]] as const) {
     await a.homes.claim(account)
-    a.homes.release(account, hasRecord, b.homes.run)
+    a.homes.release(account, hasRecord, b.homes.incarnation)
   }
-  expect(await a.homes.claim(ACCOUNT)).toEqual({ node: b.homes.run })
+  expect(await a.homes.claim(ACCOUNT)).toEqual({ node: b.homes.incarnation })
 
   await b.leave()
 
-  expect(await c.homes.claim(ACCOUNT)).toEqual({ before: { node: a.homes.run, isInOrder: true } })
+  expect(await c.homes.claim(ACCOUNT)).toEqual({ before: { node: a.homes.incarnation, isInOrder: true } })
   expect(await c.homes.claim('romeo@localhost')).toEqual({})
 })
 
 test.skipIf(!hasRedis())('when Redis has lost its data, a node\'s accounts stay its own', async () => {
   const [a, b] = await three()
   await b.homes.claim(ACCOUNT)
-  const before = b.homes.run
+  const before = b.homes.incarnation
   const lapsed = [a, b].map(({ membership }) => new Promise(resolve => { membership.whenLapsed(resolve) }))
   // Each has counted more beats by now than there can be when the data are new.
   await expect.poll(() => a.redis.commands.hget('hg:data', 'beats').then(Number), { timeout: 10_000 }).toBeGreaterThan(12)
@@ -64,5 +64,5 @@ test.skipIf(!hasRedis())('when Redis has lost its data, a node\'s accounts stay 
   await a.redis.commands.ping()
   b.homes.reclaim([ACCOUNT], before, () => {})
 
-  expect(await claimed).toEqual({ node: b.homes.run })
+  expect(await claimed).toEqual({ node: b.homes.incarnation })
 })

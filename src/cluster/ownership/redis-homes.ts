@@ -70,7 +70,7 @@ export class RedisHomes implements Homes {
     })
   }
 
-  get run (): string {
+  get incarnation (): string {
     return this.#membership.id
   }
 
@@ -88,7 +88,7 @@ export class RedisHomes implements Homes {
     for (;;) {
       const tooEarlyMs = this.#mayClaimAt - performance.now()
       if (tooEarlyMs > 0) await sleep(tooEarlyMs)
-      const [home, before] = await this.#ask(() => this.#redis.hgClaim(homeOf(account), MEMBERS, this.run), account)
+      const [home, before] = await this.#ask(() => this.#redis.hgClaim(homeOf(account), MEMBERS, this.incarnation), account)
       if (home === 'lapsed') await (this.#membership.certain() ?? sleep(RETRY_MS))
       else if (home !== '') return { node: home }
       else if (before === '') return {}
@@ -99,19 +99,19 @@ export class RedisHomes implements Homes {
 
   /** The node that is home, or that is to be: whoever is asked for an account that nobody has claims it. */
   async #another (account: string): Promise<NodeId> {
-    this.#redis.hgReturn(homeOf(account), this.run).catch(() => {}) // what it claimed, and has not in memory
+    this.#redis.hgReturn(homeOf(account), this.incarnation).catch(() => {}) // what it claimed, and has not in memory
     const { node } = await this.find(account)
-    return node ?? placeOf(account, this.#membership.nodes.filter(one => one !== this.run)) ?? NOBODY
+    return node ?? placeOf(account, this.#membership.nodes.filter(one => one !== this.incarnation)) ?? NOBODY
   }
 
   /** A node that leaves is a place for nothing, unless there is no other. */
   place (key: string): NodeId {
     const { nodes } = this.#membership
-    return placeOf(key, this.#isLeaving ? nodes.filter(one => one !== this.run) : nodes) ?? this.run
+    return placeOf(key, this.#isLeaving ? nodes.filter(one => one !== this.incarnation) : nodes) ?? this.incarnation
   }
 
   async find (account: string): Promise<Found> {
-    const [home, hasOrphanedState] = await this.#ask(() => this.#redis.hgFind(homeOf(account), MEMBERS, this.run, account), account)
+    const [home, hasOrphanedState] = await this.#ask(() => this.#redis.hgFind(homeOf(account), MEMBERS, this.incarnation, account), account)
     return home === '' ? { hasOrphanedState: hasOrphanedState === 1 } : { node: home }
   }
 
@@ -131,9 +131,9 @@ export class RedisHomes implements Homes {
   }
 
   release (account: string, hasRecord: boolean, heir?: NodeId): void {
-    const released = hasRecord ? RELEASED + this.run : ''
+    const released = hasRecord ? RELEASED + this.incarnation : ''
     // Redis is away: it will be another's when it is needed, as this node answers that it is not home.
-    this.#redis.hgRelease(homeOf(account), this.run, heir === undefined ? released : `${released || RELEASED}\n${heir}`).catch(() => {})
+    this.#redis.hgRelease(homeOf(account), this.incarnation, heir === undefined ? released : `${released || RELEASED}\n${heir}`).catch(() => {})
   }
 
   /** After a lapse: claims accounts again, and tells of each whether it is ours; others are home to the rest by now. */
@@ -145,12 +145,12 @@ export class RedisHomes implements Homes {
   }
 
   async #reclaimAll (accounts: readonly string[], before: NodeId, tell: (account: string, isOurs: boolean) => void): Promise<void> {
-    const { run } = this
+    const { incarnation: run } = this
     await Promise.all(accounts.map(async account => {
       try {
         tell(account, await this.#redis.hgReclaim(homeOf(account), run, before) === 1)
       } catch { // Redis is away again: when it is back this node may have lapsed again
-        if (this.run === run) tell(account, false)
+        if (this.incarnation === run) tell(account, false)
       }
     }))
   }

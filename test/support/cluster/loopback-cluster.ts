@@ -135,7 +135,7 @@ class TestHomes implements Homes {
     this.#claims = claims
   }
 
-  get run (): string { return this.#bus.id }
+  get incarnation (): string { return this.#bus.id }
 
   place (): string { return this.#bus.id }
 
