@@ -32,7 +32,7 @@ export const archive = extension({
   config: schema,
   setup (host, options) {
     const writer = new Writer({
-      db: host.messageDb, log: host.log, patienceMs: options.patience * 1000, certain: () => host.certain(),
+      db: host.messageDb, log: host.log, patienceMs: options.patience * 1000, certain: () => host.confirmLease(),
       lost: one => { recovery.add(one) },
     })
     const recovery = new Recovery({

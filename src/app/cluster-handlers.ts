@@ -42,7 +42,7 @@ export function serveCluster (cluster: Cluster, core: Core, log: Logger, options
     await core.commands.remove(jid)
     return { isHome: true }
   })
-  membership.whenLapsed(before => {
+  membership.whenLeaseLost(before => {
     const accounts = new Map([...core.accounts.atHome()].map(account => [account.jid.toString(), account]))
     const rooms = new Set(core.rooms.atHome())
     homes.reclaim([...accounts.keys(), ...rooms], before, (key, isOurs) => {

@@ -210,8 +210,8 @@ export class Host implements ExtensionHost {
     }
   }
 
-  certain (): Promise<void> | undefined {
-    return this.#parts.homes?.certain()
+  confirmLease (): Promise<void> | undefined {
+    return this.#parts.homes?.confirmLease()
   }
 
   verifyHome (account: Jid): Promise<boolean> {

@@ -36,7 +36,7 @@ describe.skipIf(!hasRedis())('Redis goes away', () => {
     const losses: string[] = []
     for (const { bus, membership } of pairOf) {
       bus.whenBroken(node => losses.push(`${node} is broken`))
-      membership.whenLapsed(node => losses.push(`${node} has lapsed`))
+      membership.whenLeaseLost(node => losses.push(`${node} has lapsed`))
     }
     return losses
   }

@@ -209,7 +209,7 @@ export interface ExtensionHost {
   /** Nothing where there are none. */
   readonly others: OtherNodes | undefined
   /** Nothing while no other node can think that it is home to the accounts of this one; or else when that is known. */
-  certain (): Promise<void> | undefined
+  confirmLease (): Promise<void> | undefined
   /**
    * Whether the account is at home here, after something was seen that only its home may do; if not it is gone from
    * here.

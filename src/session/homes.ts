@@ -42,7 +42,7 @@ export interface Homes {
   /** Removes an account at its home: false where that is not its home. */
   removeAt (node: string, account: string): Promise<boolean>
   /** Nothing while this node's homes are its own for sure; or else when that is known. */
-  certain (): Promise<void> | undefined
+  confirmLease (): Promise<void> | undefined
   /**
    * Hands a stanza to the home of whom it is for: false where that is not its home. Rejects when it can't be known, or
    * in time.

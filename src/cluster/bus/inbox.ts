@@ -19,7 +19,7 @@ const FIRST = '0-0'
 
 export interface InboxEvents {
   /** Resolves when it is known that the mailbox still is this node's. */
-  certain (): Promise<void> | undefined
+  confirmLease (): Promise<void> | undefined
   take (entry: Entry): void
   /** Something is missing that this node had told before. */
   hole (from: NodeId): void
@@ -86,7 +86,7 @@ export class Inbox {
       const entries = await this.#next(mailbox)
       if (entries.length === 0) continue
       // A node that was frozen may have been taken for dead, and what it was told is told to another.
-      await this.#events.certain()
+      await this.#events.confirmLease()
       if (this.#mailbox === mailbox) this.#take(entries)
     }
   }

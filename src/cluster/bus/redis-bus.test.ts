@@ -303,7 +303,7 @@ describe.skipIf(!hasRedis())('the bus', () => {
         isAsked.resolve()
         return mayAnswer.promise
       })
-      b.membership.whenLapsed(() => { mayAnswer.resolve({}) })
+      b.membership.whenLeaseLost(() => { mayAnswer.resolve({}) })
       const asked = a.bus.ask(b.bus.id, 'stanza', {})
       await isAsked.promise
 

@@ -65,12 +65,12 @@ export class RedisBus implements Bus {
       gone: node => { this.#forget(node) },
     })
     this.#inbox = new Inbox(redis, log, {
-      certain: () => membership.certain(),
+      confirmLease: () => membership.confirmLease(),
       take: entry => { this.#take(entry) },
       hole: from => { this.#missed(from) },
     })
     membership.whenGone(node => { this.#forget(node) })
-    membership.whenLapsed(before => { this.#restart(before) })
+    membership.whenLeaseLost(before => { this.#restart(before) })
   }
 
   get id (): NodeId {

@@ -91,7 +91,7 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
       const [a, b] = [await join('a'), await join('b')]
       const before = a.membership.id
       const seen: string[] = []
-      a.membership.whenLapsed(old => { seen.push(old, a.membership.id, ...a.membership.nodes) })
+      a.membership.whenLeaseLost(old => { seen.push(old, a.membership.id, ...a.membership.nodes) })
 
       await takeOut(a, b)
 
@@ -106,7 +106,7 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
       const [a, b] = [await join('a'), await join('b')]
       const before = [a.membership.id, b.membership.id]
       const lapsed: string[] = []
-      for (const { membership } of [a, b]) membership.whenLapsed(old => lapsed.push(old))
+      for (const { membership } of [a, b]) membership.whenLeaseLost(old => lapsed.push(old))
 
       await server.restartEmpty()
 
@@ -117,7 +117,7 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
     test('is told the same when Redis has data from before', async () => {
       const a = await join('a')
       const lapsed: string[] = []
-      a.membership.whenLapsed(old => lapsed.push(old))
+      a.membership.whenLeaseLost(old => lapsed.push(old))
       const before = a.membership.id
 
       await a.redis.commands.hset('hg:data', 'beats', 0)
@@ -144,7 +144,7 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
       const [a, b] = [await join('a', { ttlMs: 2_000 }), await join('b', { ttlMs: 2_000 })]
       const events: string[] = []
       for (const { membership } of [a, b]) {
-        membership.whenLapsed(old => events.push(`lapsed ${old}`))
+        membership.whenLeaseLost(old => events.push(`lapsed ${old}`))
         membership.whenGone(node => events.push(`gone ${node}`))
       }
 
@@ -166,17 +166,17 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
     test('costs nothing while the last beat is young, and is asked for after a pause', async () => {
       let now = 0
       const a = await join('a', { clock: () => now, ttlMs: 3_000, beatMs: 60_000 })
-      const young = [a.membership.certain()]
+      const young = [a.membership.confirmLease()]
       now = 2_400
-      young.push(a.membership.certain())
+      young.push(a.membership.confirmLease())
       now = 2_600
 
-      const doubt = a.membership.certain()
+      const doubt = a.membership.confirmLease()
 
       expect(young).toEqual([undefined, undefined])
       expect(doubt).toBeInstanceOf(Promise)
       await doubt
-      expect(a.membership.certain()).toBeUndefined()
+      expect(a.membership.confirmLease()).toBeUndefined()
     })
 
     test('comes after a node has learnt that it was taken for dead', async () => {
@@ -186,10 +186,10 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
       await takeOut(a, b)
       now = 100_000
 
-      await a.membership.certain()
+      await a.membership.confirmLease()
 
       expect(a.membership.id).not.toBe(before)
-      expect(a.membership.certain()).toBeUndefined()
+      expect(a.membership.confirmLease()).toBeUndefined()
     })
 
     test('is not had from an answer that has waited as long as the node', async () => {
@@ -197,7 +197,7 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
       const a = await join('a', { clock: () => now, beatMs: 60_000, ttlMs: 3_000 })
       server.pause()
       now = 10_000
-      const doubt = a.membership.certain()
+      const doubt = a.membership.confirmLease()
       now = 20_000
       server.resume()
 
@@ -212,9 +212,9 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
       await server.kill()
       now = 100_000
 
-      await a.membership.certain()
+      await a.membership.confirmLease()
 
-      expect(a.membership.certain()).toBeUndefined()
+      expect(a.membership.confirmLease()).toBeUndefined()
       await server.start()
     })
 
@@ -225,7 +225,7 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
       await takeOut(a, b)
       now = 100_000
       server.pause()
-      const doubt = a.membership.certain()
+      const doubt = a.membership.confirmLease()
       a.redis.commands.stream.destroy()
       await once(a.redis.commands, 'close')
 
@@ -241,14 +241,14 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
       await a.redis.commands.call('ACL', 'SETUSER', 'default', '-xadd')
       await takeOut(a, b)
       await eventually(() => { expect(a.log.join('')).toContain('Redis refuses') })
-      let isCertain = false
+      let hasLease = false
 
-      void a.membership.certain()?.then(() => { isCertain = true })
+      void a.membership.confirmLease()?.then(() => { hasLease = true })
 
       await new Promise(resolve => { setTimeout(resolve, 200) })
-      expect(isCertain).toBe(false)
+      expect(hasLease).toBe(false)
       await a.redis.commands.call('ACL', 'SETUSER', 'default', '+xadd')
-      await eventually(() => { expect(isCertain).toBe(true) })
+      await eventually(() => { expect(hasLease).toBe(true) })
     })
   })
 

@@ -40,19 +40,19 @@ export class Membership {
   readonly #ttlMs: number
   readonly #clock: () => number
   readonly #gone: ((node: NodeId) => void)[] = []
-  readonly #lapsed: ((before: NodeId, isForgotten: boolean) => void)[] = []
-  readonly #doubtful: (() => void)[] = []
+  readonly #leaseLost: ((before: NodeId, isForgotten: boolean) => void)[] = []
+  readonly #waiters: (() => void)[] = []
   #id: NodeId
   /** Under which this node is to join anew, while Redis has not answered that it has. */
   #nextId: NodeId | undefined
   #isForgotten = false
   /** How often it was taken for dead. */
-  #deaths = 0
+  #evictions = 0
   #nodes: readonly NodeId[] = []
   #members: ReadonlySet<NodeId> = new Set()
   #beats = 0
   #aheadMs = 0
-  #certainUntil = -Infinity
+  #leaseUntil = -Infinity
   #aloneUntil = -Infinity
   #timer: NodeJS.Timeout | undefined
   #asking: NodeJS.Timeout | undefined
@@ -106,8 +106,8 @@ export class Membership {
    * This node was taken for dead, or Redis has lost its data, and with it who was home to whom (`isForgotten`): it has
    * joined anew, `id` is another already.
    */
-  whenLapsed (handler: (before: NodeId, isForgotten: boolean) => void): void {
-    this.#lapsed.push(handler)
+  whenLeaseLost (handler: (before: NodeId, isForgotten: boolean) => void): void {
+    this.#leaseLost.push(handler)
   }
 
   /** Registers this node; rejects when Redis can't be asked. */
@@ -133,26 +133,26 @@ export class Membership {
    * Nothing while no other node can have taken this one for dead. A promise when it may (the process was frozen), which
    * resolves when that is known: `id` tells.
    */
-  certain (): Promise<void> | undefined {
-    return this.isCertain ? undefined : this.#whenSettled()
+  confirmLease (): Promise<void> | undefined {
+    return this.hasLease ? undefined : this.#whenSettled()
   }
 
   /** No other node can have taken this one for dead, at this moment. */
-  get isCertain (): boolean {
-    return this.#clock() < this.#certainUntil || this.#hasLeft
+  get hasLease (): boolean {
+    return this.#clock() < this.#leaseUntil || this.#hasLeft
   }
 
   #whenSettled (): Promise<void> {
     this.#beatNow()
-    return new Promise(resolve => { this.#doubtful.push(resolve) })
+    return new Promise(resolve => { this.#waiters.push(resolve) })
   }
 
   /** What became of this node since Redis failed it or it was frozen, when that is known. */
   async verdict (): Promise<Verdict> {
     if (this.#isAlone) return 'alone'
-    const deaths = this.#deaths
+    const deaths = this.#evictions
     await this.#whenSettled()
-    if (deaths !== this.#deaths) return 'dead'
+    if (deaths !== this.#evictions) return 'dead'
     return this.#isAlone ? 'alone' : 'member'
   }
 
@@ -181,10 +181,10 @@ export class Membership {
     if (this.#nextId === undefined && this.#isLost(standing)) {
       this.#nextId = `${this.#node}.${randomId()}`
       this.#isForgotten = standing.beats <= this.#beats
-      if (!this.#isForgotten) this.#deaths++
-      this.#certainUntil = -Infinity
+      if (!this.#isForgotten) this.#evictions++
+      this.#leaseUntil = -Infinity
     } else this.#accept(standing, sentAt)
-    if (this.#nextId !== undefined || (this.#doubtful.length > 0)) this.#beatNow()
+    if (this.#nextId !== undefined || (this.#waiters.length > 0)) this.#beatNow()
   }
 
   async #standing (): Promise<Standing | undefined> {
@@ -197,7 +197,7 @@ export class Membership {
       if (!isRefusal(error)) return undefined
       if (!this.#hasFailed) this.#log.error({ err: error }, 'Redis refuses to note that this node lives')
       this.#hasFailed = true
-      this.#excuse(this.#clock() + this.#ttlMs * 5 / 6)
+      this.#extendLease(this.#clock() + this.#ttlMs * 5 / 6)
       return undefined
     }
   }
@@ -212,21 +212,21 @@ export class Membership {
     this.#beats = standing.beats
     this.#aheadMs = standing.now - Date.now()
     // A sixth is for what is done in this certainty.
-    this.#certainUntil = sentAt + this.#ttlMs * 5 / 6
+    this.#leaseUntil = sentAt + this.#ttlMs * 5 / 6
     const known = this.#members
     this.#nodes = standing.nodes
     this.#members = new Set(standing.nodes)
     if (before !== this.#id) {
       const reason = this.#isForgotten ? 'Redis has lost its data: this node' : 'this node was taken for dead: it'
       this.#log.warn({ before, id: this.#id }, `${reason} has joined anew`)
-      for (const handler of this.#lapsed) this.#guard(() => { handler(before, this.#isForgotten) })
+      for (const handler of this.#leaseLost) this.#guard(() => { handler(before, this.#isForgotten) })
     }
     for (const node of standing.silent) {
       this.#log.warn({ node }, 'a node was silent for too long: it is taken for dead, and its accounts are others\' now')
     }
     for (const node of known) if (!this.#members.has(node) && node !== before) this.#lose(node)
     for (const node of this.#nodes) if (!known.has(node) && node !== this.#id) this.#log.info({ node }, 'a node is there')
-    if (this.#clock() < this.#certainUntil) this.#settle()
+    if (this.#clock() < this.#leaseUntil) this.#settle()
   }
 
   #lose (node: NodeId): void {
@@ -248,7 +248,7 @@ export class Membership {
     this.#isAsking = true
     const askedAt = this.#clock()
     try {
-      if (await this.#witness(this.#id, this.#nodes.filter(node => node !== this.#id))) this.#excuse(askedAt + ALONE_MS)
+      if (await this.#witness(this.#id, this.#nodes.filter(node => node !== this.#id))) this.#extendLease(askedAt + ALONE_MS)
     } catch (error) { // the database is away too: nothing is known
       this.#log.debug({ err: error }, 'who else is without Redis could not be asked')
     }
@@ -256,15 +256,15 @@ export class Membership {
   }
 
   // Redis answers nobody: no other node can have taken this one for dead, unless it is known already that one has.
-  #excuse (until: number): void {
+  #extendLease (until: number): void {
     if (this.#nextId !== undefined) return
     this.#aloneUntil = Math.max(this.#aloneUntil, until)
-    this.#certainUntil = Math.max(this.#certainUntil, until)
+    this.#leaseUntil = Math.max(this.#leaseUntil, until)
     this.#settle()
   }
 
   #settle (): void {
-    for (const resolve of this.#doubtful.splice(0)) resolve()
+    for (const resolve of this.#waiters.splice(0)) resolve()
   }
 
   #send (id: NodeId, isJoining: boolean, before: NodeId | ''): Promise<Standing> {

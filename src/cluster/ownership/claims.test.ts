@@ -164,7 +164,7 @@ describe.skipIf(!hasRedis())('homes', () => {
     const mine = [NURSE, 'tybalt@localhost', ROMEO]
     for (const account of mine) await a.homes.claim(account)
     const told: string[] = []
-    a.membership.whenLapsed(before => {
+    a.membership.whenLeaseLost(before => {
       a.homes.reclaim(mine, before, (account, isOurs) => told.push(`${account} ${isOurs}`))
     })
     const before = a.homes.incarnation

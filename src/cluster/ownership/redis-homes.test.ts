@@ -54,7 +54,7 @@ test.skipIf(!hasRedis())('when Redis has lost its data, a node\'s accounts stay 
   const [a, b] = await three()
   await b.homes.claim(ACCOUNT)
   const before = b.homes.incarnation
-  const lapsed = [a, b].map(({ membership }) => new Promise(resolve => { membership.whenLapsed(resolve) }))
+  const lapsed = [a, b].map(({ membership }) => new Promise(resolve => { membership.whenLeaseLost(resolve) }))
   // Each has counted more beats by now than there can be when the data are new.
   await expect.poll(() => a.redis.commands.hget('hg:data', 'beats').then(Number), { timeout: 10_000 }).toBeGreaterThan(12)
   await a.redis.commands.flushall()

@@ -62,7 +62,7 @@ export class RedisHomes implements Homes {
     this.#redis = redis as Redis & Scripts // what `defineCommand` has added
     this.#bus = bus
     this.#membership = membership
-    membership.whenLapsed((_before, isForgotten) => {
+    membership.whenLeaseLost((_before, isForgotten) => {
       if (isForgotten) this.#mayClaimAt = performance.now() + RECLAIM_MS
     })
     bus.whenBroken(node => {
@@ -89,7 +89,7 @@ export class RedisHomes implements Homes {
       const tooEarlyMs = this.#mayClaimAt - performance.now()
       if (tooEarlyMs > 0) await sleep(tooEarlyMs)
       const [home, before] = await this.#ask(() => this.#redis.hgClaim(homeOf(account), MEMBERS, this.incarnation), account)
-      if (home === 'lapsed') await (this.#membership.certain() ?? sleep(RETRY_MS))
+      if (home === 'lapsed') await (this.#membership.confirmLease() ?? sleep(RETRY_MS))
       else if (home !== '') return { node: home }
       else if (before === '') return {}
       else if (before.startsWith(RELEASED)) return { before: { node: before.slice(RELEASED.length), isInOrder: true } }
@@ -161,8 +161,8 @@ export class RedisHomes implements Homes {
   }
 
   /** Nothing while this node's claims are its own for sure; or else when that is known. */
-  certain (): Promise<void> | undefined {
-    return this.#reclaiming ?? this.#membership.certain()?.then(() => this.#reclaiming)
+  confirmLease (): Promise<void> | undefined {
+    return this.#reclaiming ?? this.#membership.confirmLease()?.then(() => this.#reclaiming)
   }
 
   async forward (node: NodeId, stanza: Stanza): Promise<boolean> {

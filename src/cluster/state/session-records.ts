@@ -41,7 +41,7 @@ export interface RecordsParts {
   /** A connection that writes at once. */
   readonly redis: Redis
   readonly id: () => NodeId
-  readonly membership: Pick<Membership, 'isCertain' | 'verdict'>
+  readonly membership: Pick<Membership, 'hasLease' | 'verdict'>
   readonly log: Logger
 }
 
@@ -140,7 +140,7 @@ export class RedisRecords implements Records, Keeper {
       async entry => {
         this.#lastEntry = entry ?? this.#lastEntry
         this.#refusals.over()
-        return membership.isCertain || await membership.verdict() !== 'dead' // it may have been frozen
+        return membership.hasLease || await membership.verdict() !== 'dead' // it may have been frozen
       },
       async error => { // Redis is away, or says no
         this.#hasGap = true

@@ -16,7 +16,7 @@ async function isTakenForDead ({ cluster: { membership, redis } }: Node): Promis
 
 async function joinsAnew (node: Node, before: string): Promise<void> {
   await expect.poll(() => node.cluster.membership.id, PATIENCE).not.toBe(before)
-  await node.cluster.homes.certain()
+  await node.cluster.homes.confirmLease()
 }
 
 function homesOf ({ a, b, c, room }: Cluster & { readonly room: string }): readonly Node[] {

@@ -157,7 +157,7 @@ class TestHomes implements Homes {
   forget (account: string): void { this.known.delete(account) }
   release (account: string): void { if (this.#claims.get(account) === this.#bus.id) this.#claims.delete(account) }
   async removeAt (): Promise<boolean> { return false }
-  certain (): undefined {}
+  confirmLease (): undefined {}
 
   async forward (node: string, stanza: Stanza): Promise<boolean> {
     const { isElsewhere } = await this.#bus.ask(node, 'stanza', headerOf(stanza), stanza.toBytes())
