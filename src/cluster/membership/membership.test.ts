@@ -7,7 +7,7 @@ import type { TestRedis } from '../../../test/support/redis/redis.ts'
 import { eventually, killNode, redisNode } from '../../../test/support/cluster/redis-bus-node.ts'
 import type { RedisNode, RedisNodeOptions } from '../../../test/support/cluster/redis-bus-node.ts'
 import { mailboxOf, MEMBERS } from './heartbeat.ts'
-import type { Verdict } from './membership.ts'
+import type { NodeState } from './membership.ts'
 import { databaseWitness } from './outage-check.ts'
 
 describe.skipIf(!hasRedis())('the members of a cluster', () => {
@@ -259,9 +259,9 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
     afterAll(() => db.close())
 
     /** What it will be, as far as it is known. */
-    function verdictOn ({ membership }: RedisNode): { is?: Verdict } {
-      const known: { is?: Verdict } = {}
-      void membership.verdict().then(is => { known.is = is })
+    function verdictOn ({ membership }: RedisNode): { is?: NodeState } {
+      const known: { is?: NodeState } = {}
+      void membership.settledState().then(is => { known.is = is })
       return known
     }
 
@@ -280,19 +280,19 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
 
       await eventually(async () => {
         await witness(b.membership.id, [])
-        expect(verdict.is).toBe('alone')
+        expect(verdict.is).toBe('redis-outage')
       })
-      expect(await a.membership.verdict()).toBe('alone')
+      expect(await a.membership.settledState()).toBe('redis-outage')
       await server.start()
     })
 
     test('is that it is a member when its next beat says so, and else that it was taken for dead', async () => {
       const [a, b] = [await join('a', { beatMs: 60_000 }), await join('b')]
 
-      expect(await a.membership.verdict()).toBe('member')
+      expect(await a.membership.settledState()).toBe('active')
       await takeOut(a, b)
-      expect(await a.membership.verdict()).toBe('dead')
-      expect(await a.membership.verdict()).toBe('member')
+      expect(await a.membership.settledState()).toBe('fenced')
+      expect(await a.membership.settledState()).toBe('active')
     })
 
     test('is not held against it when Redis has lost its data: nobody has taken anything over', async () => {
@@ -300,7 +300,7 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
       await server.restartEmpty()
       await eventually(() => { expect(a.redis.isUp).toBe(true) })
 
-      expect(await a.membership.verdict()).not.toBe('dead')
+      expect(await a.membership.settledState()).not.toBe('fenced')
     })
   })
 })

@@ -16,11 +16,11 @@ import type { RedisConnections } from '../redis.ts'
 import type { Witness } from './outage-check.ts'
 
 /** How often a node without Redis asks who else is, and how long the answer holds that all are. */
-const ASK_MS = 300
-const ALONE_MS = 600
+const OUTAGE_CHECK_MS = 300
+const OUTAGE_MS = 600
 
 /** How it stands with a node: others live with it, or it is as good as alone, since nobody can reach Redis; or it was taken for dead. */
-export type Verdict = 'member' | 'alone' | 'dead'
+export type NodeState = 'active' | 'redis-outage' | 'fenced'
 
 export interface MembershipOptions {
   readonly beatMs?: number
@@ -53,7 +53,7 @@ export class Membership {
   #beats = 0
   #aheadMs = 0
   #leaseUntil = -Infinity
-  #aloneUntil = -Infinity
+  #outageUntil = -Infinity
   #timer: NodeJS.Timeout | undefined
   #asking: NodeJS.Timeout | undefined
   #isAsking = false
@@ -116,7 +116,7 @@ export class Membership {
     this.#accept(await this.#send(this.#id, true, ''), sentAt)
     this.#timer = setInterval(() => { this.#beatNow() }, this.#beatMs)
     this.#redis.whenUp(() => { this.#beatNow() })
-    this.#asking = setInterval(() => { inBackground(this.#log, 'asking who else is without Redis', this.#askOthers()) }, ASK_MS)
+    this.#asking = setInterval(() => { inBackground(this.#log, 'asking who else is without Redis', this.#askOthers()) }, OUTAGE_CHECK_MS)
   }
 
   /** The others need not wait until this node's time is over, unless Redis is gone. */
@@ -148,16 +148,16 @@ export class Membership {
   }
 
   /** What became of this node since Redis failed it or it was frozen, when that is known. */
-  async verdict (): Promise<Verdict> {
-    if (this.#isAlone) return 'alone'
+  async settledState (): Promise<NodeState> {
+    if (this.#isRedisOutage) return 'redis-outage'
     const deaths = this.#evictions
     await this.#whenSettled()
-    if (deaths !== this.#evictions) return 'dead'
-    return this.#isAlone ? 'alone' : 'member'
+    if (deaths !== this.#evictions) return 'fenced'
+    return this.#isRedisOutage ? 'redis-outage' : 'active'
   }
 
-  get #isAlone (): boolean {
-    return this.#hasLeft || this.#clock() < this.#aloneUntil
+  get #isRedisOutage (): boolean {
+    return this.#hasLeft || this.#clock() < this.#outageUntil
   }
 
   /** What each live node has published, null where that is nothing yet. Rejects when Redis can't be asked. */
@@ -248,7 +248,7 @@ export class Membership {
     this.#isAsking = true
     const askedAt = this.#clock()
     try {
-      if (await this.#witness(this.#id, this.#nodes.filter(node => node !== this.#id))) this.#extendLease(askedAt + ALONE_MS)
+      if (await this.#witness(this.#id, this.#nodes.filter(node => node !== this.#id))) this.#extendLease(askedAt + OUTAGE_MS)
     } catch (error) { // the database is away too: nothing is known
       this.#log.debug({ err: error }, 'who else is without Redis could not be asked')
     }
@@ -258,7 +258,7 @@ export class Membership {
   // Redis answers nobody: no other node can have taken this one for dead, unless it is known already that one has.
   #extendLease (until: number): void {
     if (this.#nextId !== undefined) return
-    this.#aloneUntil = Math.max(this.#aloneUntil, until)
+    this.#outageUntil = Math.max(this.#outageUntil, until)
     this.#leaseUntil = Math.max(this.#leaseUntil, until)
     this.#settle()
   }

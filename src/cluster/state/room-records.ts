@@ -57,7 +57,7 @@ export interface RoomRecordsParts {
   /** A connection that writes at once. */
   readonly redis: Redis
   readonly id: () => NodeId
-  readonly membership: Pick<Membership, 'hasLease' | 'verdict'>
+  readonly membership: Pick<Membership, 'hasLease' | 'settledState'>
   readonly log: Logger
 }
 
@@ -114,12 +114,12 @@ export class RedisRoomRecords implements RoomRecords, Keeper {
       // Of two writes that failed side by side the first to try again has the changes of both.
       if (written.size > 0) await this.#store(written)
       this.#refusals.over()
-      return membership.hasLease || await membership.verdict() !== 'dead' // it may have been frozen
+      return membership.hasLease || await membership.settledState() !== 'fenced' // it may have been frozen
     } catch (error) { // Redis is away, or says no
       this.#giveBack(written)
       await this.#refusals.heard(error)
-      const standing = await membership.verdict()
-      return standing === 'member' ? this.#write() : standing === 'alone'
+      const state = await membership.settledState()
+      return state === 'active' ? this.#write() : state === 'redis-outage'
     }
   }
 

@@ -41,7 +41,7 @@ export interface RecordsParts {
   /** A connection that writes at once. */
   readonly redis: Redis
   readonly id: () => NodeId
-  readonly membership: Pick<Membership, 'hasLease' | 'verdict'>
+  readonly membership: Pick<Membership, 'hasLease' | 'settledState'>
   readonly log: Logger
 }
 
@@ -140,7 +140,7 @@ export class RedisRecords implements Records, Keeper {
       async entry => {
         this.#lastEntry = entry ?? this.#lastEntry
         this.#refusals.over()
-        return membership.hasLease || await membership.verdict() !== 'dead' // it may have been frozen
+        return membership.hasLease || await membership.settledState() !== 'fenced' // it may have been frozen
       },
       async error => { // Redis is away, or says no
         this.#hasGap = true
@@ -153,8 +153,8 @@ export class RedisRecords implements Records, Keeper {
   /** Snapshots will have to do in place of notes, unless nobody can reach Redis and go on from what is there. */
   async #closeGap (): Promise<boolean> {
     while (this.#hasGap) {
-      const verdict = await this.#parts.membership.verdict()
-      if (verdict !== 'member') return verdict === 'alone'
+      const state = await this.#parts.membership.settledState()
+      if (state !== 'active') return state === 'redis-outage'
       await this.#cut()
     }
     return true
