@@ -10,7 +10,7 @@ import { RedisBus } from './bus/redis-bus.ts'
 import { RedisHomes } from './ownership/redis-homes.ts'
 import { openRedis } from './redis.ts'
 import type { RedisConnections } from './redis.ts'
-import { databaseWitness } from './membership/outage-check.ts'
+import { databaseOutageCheck } from './membership/outage-check.ts'
 
 export interface Cluster {
   readonly redis: RedisConnections
@@ -29,7 +29,7 @@ export async function joinCluster (
   url: string, db: Database, node: string, log: Logger, options?: MembershipOptions,
 ): Promise<Cluster> {
   const redis = await openRedis(url, log)
-  const membership = new Membership(redis, databaseWitness(db), node, log, options)
+  const membership = new Membership(redis, databaseOutageCheck(db), node, log, options)
   const bus = new RedisBus(redis, membership, log)
   await membership.join()
   const homes = new RedisHomes({ redis: redis.commands, bus, membership })

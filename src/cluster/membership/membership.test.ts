@@ -8,7 +8,7 @@ import { eventually, killNode, redisNode } from '../../../test/support/cluster/r
 import type { RedisNode, RedisNodeOptions } from '../../../test/support/cluster/redis-bus-node.ts'
 import { mailboxOf, MEMBERS } from './heartbeat.ts'
 import type { NodeState } from './membership.ts'
-import { databaseWitness } from './outage-check.ts'
+import { databaseOutageCheck } from './outage-check.ts'
 
 describe.skipIf(!hasRedis())('the members of a cluster', () => {
   let server: TestRedis
@@ -266,20 +266,20 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
     }
 
     test('is that it is as good as alone when all others can not reach Redis either, and not before', async () => {
-      const witness = databaseWitness(db)
-      const b = await join('b', { witness })
-      const a = await join('a', { witness })
+      const outageCheck = databaseOutageCheck(db)
+      const b = await join('b', { outageCheck })
+      const a = await join('a', { outageCheck })
       killNode(b)
       const verdict = verdictOn(a)
       await server.kill()
       await eventually(async () => {
         expect(await db.query('select from node_without_redis where node = $1', [a.membership.id])).toHaveLength(1)
       })
-      const asked = await witness(a.membership.id, [b.membership.id])
+      const asked = await outageCheck(a.membership.id, [b.membership.id])
       expect([asked, verdict.is]).toEqual([false, undefined])
 
       await eventually(async () => {
-        await witness(b.membership.id, [])
+        await outageCheck(b.membership.id, [])
         expect(verdict.is).toBe('redis-outage')
       })
       expect(await a.membership.settledState()).toBe('redis-outage')

@@ -3,7 +3,7 @@
  * and hears who else does. A node is a member until the beat of another finds that its time is over and takes it out,
  * or it leaves; its mailbox (the stream of redis-bus.ts) exists exactly as long. Who was taken out joins anew, as
  * another node. Time in which nobody's beat reached Redis (it was frozen, restarted, cut off) is nobody's fault: it
- * does not count. Who can't reach Redis asks a witness whether anybody can.
+ * does not count. Who can't reach Redis asks a outageCheck whether anybody can.
  */
 import type { Logger } from '../../log.ts'
 import { inBackground } from '../../util/background.ts'
@@ -13,7 +13,7 @@ import type { Standing } from './heartbeat.ts'
 import type { NodeId } from '../bus/bus.ts'
 import { isRefusal } from '../redis.ts'
 import type { RedisConnections } from '../redis.ts'
-import type { Witness } from './outage-check.ts'
+import type { OutageCheck } from './outage-check.ts'
 
 /** How often a node without Redis asks who else is, and how long the answer holds that all are. */
 const OUTAGE_CHECK_MS = 300
@@ -33,7 +33,7 @@ export interface MembershipOptions {
 /** This node among the others. Handlers of one event are called in the order in which they were given. */
 export class Membership {
   readonly #redis: RedisConnections
-  readonly #witness: Witness
+  readonly #isGlobalOutage: OutageCheck
   readonly #log: Logger
   readonly #node: string
   readonly #beatMs: number
@@ -62,9 +62,9 @@ export class Membership {
   #hasLeft = false
   #describe: () => object | null = () => null
 
-  constructor (redis: RedisConnections, witness: Witness, node: string, log: Logger, options: MembershipOptions = {}) {
+  constructor (redis: RedisConnections, isGlobalOutage: OutageCheck, node: string, log: Logger, options: MembershipOptions = {}) {
     this.#redis = redis
-    this.#witness = witness
+    this.#isGlobalOutage = isGlobalOutage
     this.#node = node
     this.#log = log
     this.#beatMs = options.beatMs ?? 1_000
@@ -248,7 +248,7 @@ export class Membership {
     this.#isAsking = true
     const askedAt = this.#clock()
     try {
-      if (await this.#witness(this.#id, this.#nodes.filter(node => node !== this.#id))) this.#extendLease(askedAt + OUTAGE_MS)
+      if (await this.#isGlobalOutage(this.#id, this.#nodes.filter(node => node !== this.#id))) this.#extendLease(askedAt + OUTAGE_MS)
     } catch (error) { // the database is away too: nothing is known
       this.#log.debug({ err: error }, 'who else is without Redis could not be asked')
     }

@@ -7,7 +7,7 @@ import type { Database } from '../../storage/database.ts'
 import type { NodeId } from '../bus/bus.ts'
 
 /** Says that `node` can't reach Redis; resolves to whether all the others have said the same just now. */
-export type Witness = (node: NodeId, others: readonly NodeId[]) => Promise<boolean>
+export type OutageCheck = (node: NodeId, others: readonly NodeId[]) => Promise<boolean>
 
 const REPORT = `
 with stale as (delete from node_without_redis where at < clock_timestamp() - interval '1 minute' and node <> $1),
@@ -18,7 +18,7 @@ report as (
 select count(*)::int as count from node_without_redis
 where node = any($2) and at > clock_timestamp() - interval '1 second'`
 
-export function databaseWitness (db: Database): Witness {
+export function databaseOutageCheck (db: Database): OutageCheck {
   return async (node, others) => {
     const [row] = await db.query<{ readonly count: number }>(REPORT, [node, others])
     return row?.count === others.length

@@ -7,7 +7,7 @@ import { RedisBus } from '../../../src/cluster/bus/redis-bus.ts'
 import type { RedisBusOptions } from '../../../src/cluster/bus/redis-bus.ts'
 import { openRedis } from '../../../src/cluster/redis.ts'
 import type { RedisConnections } from '../../../src/cluster/redis.ts'
-import type { Witness } from '../../../src/cluster/membership/outage-check.ts'
+import type { OutageCheck } from '../../../src/cluster/membership/outage-check.ts'
 
 const WAIT_MS = 15_000
 
@@ -22,7 +22,7 @@ export interface RedisNode {
 export interface RedisNodeOptions extends MembershipOptions, RedisBusOptions {
   readonly silenceMs?: number
   /** Left out: all others are always without Redis when this node is. */
-  readonly witness?: Witness
+  readonly outageCheck?: OutageCheck
 }
 
 /** A node that has joined, and whose bus is yet to be opened. */
@@ -30,7 +30,7 @@ export async function redisNode (url: string, name: string, options: RedisNodeOp
   const lines: string[] = []
   const log = pino({ level: 'debug' }, { write (line) { lines.push(line) } })
   const redis = await openRedis(url, log, options)
-  const membership = new Membership(redis, options.witness ?? (() => Promise.resolve(true)), name, log, { beatMs: 50, ttlMs: 60_000, ...options })
+  const membership = new Membership(redis, options.outageCheck ?? (() => Promise.resolve(true)), name, log, { beatMs: 50, ttlMs: 60_000, ...options })
   await membership.join()
   return { redis, membership, bus: new RedisBus(redis, membership, log, options), log: lines }
 }
