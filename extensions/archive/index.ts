@@ -9,7 +9,7 @@ import type { Account, AccountData, ExtensionHost, Message, Stored } from '../..
 import { Archive } from './archive.ts'
 import { drafter } from './draft.ts'
 import { retentionOf, roomRetentionOf, schema, searchable } from './options.ts'
-import { outliveNodes } from './replicate.ts'
+import { replicateArchive } from './replicate.ts'
 import { keepPreferences } from './preferences.ts'
 import { answerQueries } from './query.ts'
 import { Recovery } from './recovery.ts'
@@ -47,7 +47,7 @@ export const archive = extension({
     const load = loader(host, writer, owner => isOfRoom(owner) ? BUSY_MS : 0)
     const archives = host.accountData((_db, account) => load(account.toString()))
     keepMessages(host, writer, archives)
-    const handOverRest = outliveNodes(host, archives)
+    const handOverRest = replicateArchive(host, archives)
     host.when('account.beforeMove', account => archives.of(account).settled())
     host.when('account.movedAway', account => { writer.leave(archives.of(account)) })
 

@@ -13,11 +13,11 @@ type Rest = Awaited<ReturnType<typeof readBehind>>
  * Remembers outside of the node how far each archive was handed over, and goes on from there. What it returns hands
  * over what is in an archive behind that; nothing where there are no other nodes.
  */
-export function outliveNodes (
+export function replicateArchive (
   host: ExtensionHost, archives: AccountData<Archive>,
 ): ((account: Account) => Promise<void>) | undefined {
   const rests = new WeakMap<Account, Rest>()
-  const note = host.durable({
+  const note = host.replicate({
     save: account => account.isAnonymous ? undefined : archives.of(account).handedOver,
     async restore (account, saved, notes) {
       if (typeof saved !== 'number') return
@@ -25,7 +25,7 @@ export function outliveNodes (
       archive.handedOver = Number(notes.at(-1)?.about ?? saved)
       rests.set(account, await readRest(archive))
     },
-    restored: account => { handOver(rests.get(account) ?? [], account) },
+    onRestored: account => { handOver(rests.get(account) ?? [], account) },
   })
   const readRest = ({ owner, handedOver }: Archive): Promise<Rest> => readBehind(host.db, owner, handedOver)
   const handOver = (rest: Rest, account: Account): void => {

@@ -45,10 +45,10 @@ function knowWhoIsOnline (host: ExtensionHost, distribution: Distribution): void
   host.when('session.reachable', ({ account }) => { distribution.cameOnline(account.jid) })
   host.when('session.ended', ({ account }) => { if (account.sessions.length === 0) distribution.wentOffline(account.jid) })
   host.when('account.movedAway', account => { distribution.wentOffline(account.jid) })
-  host.durable({ // its sessions go on here
+  host.replicate({ // its sessions go on here
     save: () => undefined,
     restore: () => {},
-    restored: account => { if (account.sessions.length > 0) distribution.cameOnline(account.jid) },
+    onRestored: account => { if (account.sessions.length > 0) distribution.cameOnline(account.jid) },
   })
   host.when('room.affiliated', (_room, accounts) => { distribution.changed(accounts) })
   host.when('room.movedAway', room => { distribution.forget(room) })

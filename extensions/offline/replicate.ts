@@ -10,7 +10,7 @@ interface Saved { readonly replaying: readonly string[], readonly position: numb
 /** Remembers outside of the node which sessions are not up to date yet, and what devices have for sure. */
 export function outliveNodes (host: ExtensionHost, deliveries: Deliveries): void {
   const replaying = new WeakMap<Account, readonly Session[]>()
-  const note = host.durable({
+  const note = host.replicate({
     save: (account): Saved => ({
       replaying: account.sessions.filter(session => deliveries.isReplaying(session)).map(({ jid }) => jid.resource),
       position: deliveries.position(account),
@@ -28,7 +28,7 @@ export function outliveNodes (host: ExtensionHost, deliveries: Deliveries): void
       await deliveries.takeOver(account, position)
       replaying.set(account, account.sessions.filter(({ jid }) => resources.has(jid.resource)))
     },
-    restored (account) {
+    onRestored (account) {
       for (const session of replaying.get(account) ?? []) deliveries.replay(session)
     },
   })

@@ -26,7 +26,7 @@ export function outliveNodes (
   manage: (session: Session, terms: Terms, counts: Counts) => void,
 ): Noter | undefined {
   const hear = (session: Session, message: Message): void => { host.hear(session, message) }
-  const note = host.durable({
+  const note = host.replicate({
     save: account => account.sessions.flatMap(session => save(session, sessions.get(session))),
     restore: (account, saved, notes) => {
       for (const state of (saved ?? []) as readonly Saved[]) restore(account, state, notes, manage, hear) // as `save` gave it

@@ -30,7 +30,7 @@ import { Commands } from '../routing/commands.ts'
 import { Disco } from '../routing/disco.ts'
 import { IqTable } from '../routing/iq-table.ts'
 import { Router } from '../routing/router.ts'
-import { Durables } from '../session/replicated-states.ts'
+import { ReplicatedStates } from '../session/replicated-states.ts'
 import { EventTable } from '../session/events.ts'
 import type { Account } from '../session/account.ts'
 import type { Homes, Others, Records, RoomRecords, Snapshot } from '../session/homes.ts'
@@ -105,10 +105,10 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const store = accountStore(db)
   const rosters = new Rosters(rosterStore(db), options.roster)
   const worth = new WorthTable()
-  const durables = new Durables(stages, events)
+  const replicated = new ReplicatedStates(stages, events)
   const archiveKeys = new ArchiveKeys(() => serverSecret(db, 'archive-ids'))
-  const accounts = createAccounts(options, { stages, store, events, durables, archiveKeys })
-  cluster?.records.start(account => durables.snapshot(account))
+  const accounts = createAccounts(options, { stages, store, events, replicated, archiveKeys })
+  cluster?.records.start(account => replicated.snapshot(account))
   const presences = new Presences(rosters, router, events, log, options.presenceBytes)
   const incoming = new Incoming({
     accounts, stages, router, presences, worth, archiveKeys, homes: cluster?.homes,
@@ -118,7 +118,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const rooms = createRooms(options, { router, stages, iqs, events, disco, archiveKeys, accounts: knownAccounts(accounts, store) })
   const parts = {
     rooms, worth, keepWith: new Map<string, KeepWith>(), commandTable: new Commands(disco), hosts, db, messageDb: pools.messages, reading: new Reading(pools.reading), archiveKeys, log, stages, iqs, events, streams,
-    disco, router, rosters, accounts, incoming, durables, records: cluster?.records, homes: cluster?.homes, others: cluster?.others,
+    disco, router, rosters, accounts, incoming, replicated, records: cluster?.records, homes: cluster?.homes, others: cluster?.others,
     answerers: new Map<string, OthersAnswer>(), commands,
   }
   const own = registerOwn(parts, presences, store.lifeOf, options.info)
@@ -137,7 +137,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
 
 function createAccounts (
   { cluster, log, hosts }: CoreOptions,
-  { stages, store, events, durables, archiveKeys }: Pick<Parts, 'stages' | 'events' | 'durables' | 'archiveKeys'> & { readonly store: AccountStore },
+  { stages, store, events, replicated, archiveKeys }: Pick<Parts, 'stages' | 'events' | 'replicated' | 'archiveKeys'> & { readonly store: AccountStore },
 ): Accounts {
   return new Accounts({
     log,
@@ -150,7 +150,7 @@ function createAccounts (
       beforeMove: account => events.beforeAccountMove(account),
       movedAway: (account, sessions) => { events.accountMovedAway(account, sessions) },
       restore: async (account, saved) => {
-        const goOn = await durables.restore(account, saved)
+        const goOn = await replicated.restore(account, saved)
         await forgetDirected(account, saved.savedAt ?? 0, hosts, store.lifeOf)
         return goOn
       },

@@ -189,11 +189,11 @@ export class Host implements ExtensionHost {
     return this.#parts.rosters.item(account, jid)?.isListed === true
   }
 
-  durable (state: Durable): ((account: Account, about: string, body?: Buffer) => void) | undefined {
-    const { durables, records } = this.#parts
+  replicate (state: Durable): ((account: Account, about: string, body?: Buffer) => void) | undefined {
+    const { replicated, records } = this.#parts
     if (!records) return
-    this.#undo.push(durables.add(this.#name, state))
-    return (account, about, body) => { if (!account.isAnonymous) records.note(account, this.#name, about, body) }
+    this.#undo.push(replicated.add(this.#name, state))
+    return (account, about, body) => { if (!account.isAnonymous) records.append(account, this.#name, about, body) }
   }
 
   get others (): OtherNodes | undefined {

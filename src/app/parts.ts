@@ -10,7 +10,7 @@ import type { Disco } from '../routing/disco.ts'
 import type { IqTable } from '../routing/iq-table.ts'
 import type { Router } from '../routing/router.ts'
 import type { Rosters } from '../roster/roster.ts'
-import type { Durables } from '../session/replicated-states.ts'
+import type { ReplicatedStates } from '../session/replicated-states.ts'
 import type { EventTable } from '../session/events.ts'
 import type { Homes, Others, Records } from '../session/homes.ts'
 import type { Database } from '../storage/database.ts'
@@ -41,7 +41,7 @@ export interface Parts {
   readonly rosters: Rosters
   readonly accounts: Accounts
   readonly incoming: Incoming
-  readonly durables: Durables
+  readonly replicated: ReplicatedStates
   readonly rooms: Rooms
   /** Where this is one node of many. */
   readonly records?: Records | undefined

@@ -17,7 +17,7 @@ import type { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import type { Worth } from '../xmpp/message-policy.ts'
-import type { Durable, Events, KeepWith, KeepWithAffiliations, Point, Stages } from './points.ts'
+import type { ReplicatedState, Events, KeepWith, KeepWithAffiliations, Point, Stages } from './points.ts'
 import type { Command, IqHandler, IqRoute, IqTarget, NonzaHandler, OfferedStream, Resumption, RoomCommand } from './requests.ts'
 
 export { batchedRead } from '../storage/batches.ts'
@@ -60,7 +60,7 @@ export type { Keeper } from '../xmpp/stanza-id.ts'
 export type { Element } from '../xml/element.ts'
 export type { Child } from '../xml/framer.ts'
 export type { Content, Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
-export type { AffiliationChange, Durable, Events, KeepWith, KeepWithAffiliations, Point, Stages, Stored, Verdict } from './points.ts'
+export type { AffiliationChange, ReplicatedState as Durable, Events, KeepWith, KeepWithAffiliations, Point, Stages, Stored, Verdict } from './points.ts'
 export type {
   Command, IqHandler, IqRequest, IqRoute, IqSender, IqTarget, NonzaHandler, OfferedStream, Resumption, RoomCommand,
   RoomVisitor, StreamPeer,
@@ -205,7 +205,7 @@ export interface ExtensionHost {
    * Lets what an extension knows of sessions outlive its node. What it returns notes what happened since all was saved;
    * nothing where no other node could go on with a session.
    */
-  durable (state: Durable): ((account: Account, about: string, body?: Buffer) => void) | undefined
+  replicate (state: ReplicatedState): ((account: Account, about: string, body?: Buffer) => void) | undefined
   /** Nothing where there are none. */
   readonly others: OtherNodes | undefined
   /** Nothing while no other node can think that it is home to the accounts of this one; or else when that is known. */

@@ -143,11 +143,11 @@ export interface Events {
 }
 
 /** What an extension knows of an account's sessions, kept where the account's next home finds it. */
-export interface Durable {
+export interface ReplicatedState {
   /** All of it, as JSON; nothing when there is nothing. */
   save (account: Account): unknown
   /** The account's sessions are there again, without streams: takes up what was saved, and noted since, in order. */
   restore (account: Account, saved: unknown, notes: readonly Note[]): void | Promise<void>
   /** All extensions have taken up theirs, and the account is in memory: the last extension is told first. */
-  restored? (account: Account): void
+  onRestored? (account: Account): void
 }

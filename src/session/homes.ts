@@ -108,7 +108,7 @@ export interface Note { readonly about: string, readonly body: Buffer }
 export interface Records {
   /** The account's sessions have changed. */
   touch (account: Account): void
-  note (account: Account, extension: string, about: string, body: Buffer | undefined): void
+  append (account: Account, extension: string, about: string, body: Buffer | undefined): void
   /** What the node that was home before has left. */
   takeOver (before: NonNullable<Claim['before']>, account: string): Promise<SavedAccount | undefined>
   /** Nobody goes on with what that node has left of the account. */

@@ -12,7 +12,7 @@ import type { EventTable } from './events.ts'
 import type { SavedAccount, SavedSession, Snapshot } from './homes.ts'
 import { Session } from './session.ts'
 
-export class Durables {
+export class ReplicatedStates {
   readonly #states = new Map<string, Durable>()
   readonly #stages: StageTable
   readonly #events: EventTable
@@ -49,7 +49,7 @@ export class Durables {
     }
     return () => {
       // Who holds back what is for sessions comes before who hands it to them.
-      for (const state of [...this.#states.values()].reverse()) state.restored?.(account)
+      for (const state of [...this.#states.values()].reverse()) state.onRestored?.(account)
       return account.sessions.filter(session => !this.#events.isKept(session))
     }
   }

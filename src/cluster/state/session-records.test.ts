@@ -96,14 +96,14 @@ describe.skipIf(!hasRedis())('records', () => {
   test('what was noted since is given to each extension in order, and nothing that was saved, nor another account\'s', async () => {
     const [a, b] = [await start('a'), await start('b')]
     const [romeo, juliet] = [account(a), account(a, 'juliet@localhost')]
-    a.records.note(romeo, 'sm', 'before')
+    a.records.append(romeo, 'sm', 'before')
     await a.records.save(romeo)
 
-    a.records.note(romeo, 'sm', 'one', Buffer.from('é'))
-    a.records.note(juliet, 'sm', 'hers')
-    a.records.note(romeo, 'archive', '7')
+    a.records.append(romeo, 'sm', 'one', Buffer.from('é'))
+    a.records.append(juliet, 'sm', 'hers')
+    a.records.append(romeo, 'archive', '7')
     await new Promise(resolve => { setImmediate(resolve) })
-    a.records.note(romeo, 'sm', 'two')
+    a.records.append(romeo, 'sm', 'two')
 
     await eventually(async () => { expect(await a.redis.commands.xlen('hg:journal:a')).toBe(3) })
     const saved = await b.records.takeOver(killed('a'), ROMEO)
@@ -115,7 +115,7 @@ describe.skipIf(!hasRedis())('records', () => {
     const [a, b] = [await start('a'), await start('b')]
     const romeo = account(a)
     await a.records.save(romeo)
-    a.records.note(romeo, 'sm', 'late')
+    a.records.append(romeo, 'sm', 'late')
     await eventually(async () => { expect(await a.redis.commands.xlen('hg:journal:a')).toBe(1) })
 
     expect((await b.records.takeOver(inOrder('a'), ROMEO))?.notes).toEqual({})
@@ -125,7 +125,7 @@ describe.skipIf(!hasRedis())('records', () => {
     const a = await start('a')
     const romeo = account(a)
     romeo.touch()
-    a.records.note(romeo, 'sm', 'one')
+    a.records.append(romeo, 'sm', 'one')
     await new Promise(resolve => { setImmediate(resolve) })
 
     const [isSaved, notes] = await Promise.all([
@@ -138,13 +138,13 @@ describe.skipIf(!hasRedis())('records', () => {
     const [a, b] = [await start('a'), await start('b')]
     const romeo = account(a)
     for (let i = 0; i < 9; i++) {
-      a.records.note(romeo, 'sm', String(i), Buffer.alloc(1024 * 1024))
+      a.records.append(romeo, 'sm', String(i), Buffer.alloc(1024 * 1024))
       await new Promise(resolve => { setImmediate(resolve) })
     }
 
     expect(await a.redis.journal.xlen('hg:journal:a')).toBe(9)
     await eventually(async () => { expect(await a.redis.commands.xlen('hg:journal:a')).toBe(1) })
-    a.records.note(romeo, 'sm', 'after')
+    a.records.append(romeo, 'sm', 'after')
     await eventually(async () => { expect(await a.redis.commands.xlen('hg:journal:a')).toBe(2) })
 
     const saved = await b.records.takeOver(killed('a'), ROMEO)
@@ -206,7 +206,7 @@ describe.skipIf(!hasRedis())('records', () => {
     const [romeo, juliet] = [account(a), account(a, 'juliet@localhost')]
     await a.records.save(romeo)
     romeo.touch()
-    a.records.note(romeo, 'sm', '1')
+    a.records.append(romeo, 'sm', '1')
 
     romeo.clear()
     a.records.forget(romeo)
@@ -225,7 +225,7 @@ describe.skipIf(!hasRedis())('records', () => {
 
     await expect(a.records.save(romeo)).rejects.toThrow()
     account(a, 'juliet@localhost').touch()
-    a.records.note(romeo, 'sm', 'lost')
+    a.records.append(romeo, 'sm', 'lost')
     await new Promise(resolve => { setTimeout(resolve, 50) })
     await server.start()
 
@@ -248,9 +248,9 @@ describe.skipIf(!hasRedis())('records', () => {
     const romeo = account({ redis, records, name: 'a' })
     await redis.commands.call('ACL', 'SETUSER', 'default', 'resetkeys', '~hg:[^j]*')
 
-    records.note(romeo, 'sm', 'one')
+    records.append(romeo, 'sm', 'one')
     const isKept = await records.flush()
-    records.note(romeo, 'sm', 'two')
+    records.append(romeo, 'sm', 'two')
     await records.flush()
 
     expect(isKept).toBe(true)
@@ -333,7 +333,7 @@ describe.skipIf(!hasRedis())('records', () => {
 
     test('is all that is in the journal', async () => {
       const { node, records, romeo } = await member()
-      records.note(romeo, 'sm', 'one')
+      records.append(romeo, 'sm', 'one')
 
       expect(await records.flush()).toBe(true)
       expect(await node.redis.commands.xlen(`hg:journal:${node.membership.id}`)).toBeGreaterThan(0)
@@ -343,7 +343,7 @@ describe.skipIf(!hasRedis())('records', () => {
       const a = await member()
       await a.node.redis.commands.zrem(MEMBERS, a.node.membership.id)
       a.now = 10_000
-      a.records.note(a.romeo, 'sm', 'one')
+      a.records.append(a.romeo, 'sm', 'one')
 
       expect(await a.records.flush()).toBe(false)
     })
@@ -352,7 +352,7 @@ describe.skipIf(!hasRedis())('records', () => {
       const { node, records, romeo } = await member()
       const before = node.membership.id
       node.redis.journal.disconnect(true)
-      records.note(romeo, 'sm', 'one')
+      records.append(romeo, 'sm', 'one')
 
       expect(await records.flush()).toBe(true)
       expect(await node.redis.commands.hexists(`hg:records:${before}`, ROMEO)).toBe(1)

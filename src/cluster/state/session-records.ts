@@ -120,7 +120,7 @@ export class RedisRecords implements Records, Keeper {
     this.#inherited.delete(account.jid.toString())
   }
 
-  note (account: Account, extension: string, about: string, body: Buffer = NOTHING): void {
+  append (account: Account, extension: string, about: string, body: Buffer = NOTHING): void {
     const entry = { number: this.#number++, account: account.jid.toString(), extension, about, body }
     this.#noted.add(account)
     if (this.#dirty.has(account)) this.#urgent.add(account)

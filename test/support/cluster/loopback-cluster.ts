@@ -173,7 +173,7 @@ const FORGETFUL_OF_ROOMS: CoreCluster['roomRecords'] = {
 }
 
 const FORGETFUL: CoreCluster['records'] = {
-  touch () {}, note () {}, start () {}, forget () {},
+  touch () {}, append () {}, start () {}, forget () {},
   takeOver: () => Promise.resolve(undefined),
   save: () => Promise.resolve(),
   discard: () => Promise.resolve(),
