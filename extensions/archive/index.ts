@@ -54,7 +54,7 @@ export const archive = extension({
     for (const ns of [NS, `${NS}#extended`, `${NS}#groupchat-field`, NS_STANZA_ID]) host.feature(ns, 'account')
     const maySearch = offerSearch(host, searchable(host.hosts, options))
     answerQueries(host, { maySearch, settled: account => archives.of(account).settled() })
-    host.payload(NS, { store: false, copy: false, wake: false }) // what a query finds, of a room too, is kept already
+    host.declarePolicy(NS, { archive: false, carbon: false, push: false }) // what a query finds, of a room too, is kept already
     keepRooms(host, { writer, load, maySearch })
     const retention = retentionOf(host.hosts, options)
     const roomRetention = new Map(roomRetentionOf(host.hosts, options).map((one, n) => [host.roomDomains[n] ?? '', one]))
@@ -89,7 +89,7 @@ function keepMessages (host: ExtensionHost, writer: Writer, archives: AccountDat
 
   const keep = (message: Message, account: Account, isSent: boolean): Stored | undefined => {
     const other = (isSent ? message.to : message.from) ?? account.jid
-    if (account.isAnonymous || !host.worth(message).store || !isWanted(account, other)) return
+    if (account.isAnonymous || !host.policy(message).archive || !isWanted(account, other)) return
     return writer.keep(archives.of(account), draft(message, account, isSent))
   }
   host.on('send', 'store', (message, { account }) => {

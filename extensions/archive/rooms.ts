@@ -38,11 +38,11 @@ export function keepRooms (host: ExtensionHost, parts: RoomArchiveParts): void {
   })
   const draft = roomDrafter(message => host.keptWith(message))
   host.on('room', 'known', (message, room, { account }) => {
-    if (!room.get(isKept) || !host.roomWorth(message).store) return false
+    if (!room.get(isKept) || !host.roomPolicy(message).archive) return false
     return archives.of(room).find(draft(message, account).fingerprint) !== undefined
   })
   host.on('room', 'store', (message, room, sender): Stored | undefined => {
-    if (!room.get(isKept) || !host.roomWorth(message).store) return
+    if (!room.get(isKept) || !host.roomPolicy(message).archive) return
     const archive = archives.of(room)
     archive.beginAfter(room.createdAt)
     return writer.keep(archive, draft(message, sender?.account ?? room.jid))

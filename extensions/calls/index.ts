@@ -5,6 +5,6 @@ export const calls = extension({
   name: 'calls',
   xeps: ['0353@0.8.0'],
   setup (host) {
-    host.payload('urn:xmpp:jingle-message:0', { store: true, copy: true, wake: true })
+    host.declarePolicy('urn:xmpp:jingle-message:0', { archive: true, carbon: true, push: true })
   },
 })

@@ -65,7 +65,7 @@ function isCopied (host: ExtensionHost, message: Message, direction: Direction):
   if (isOfRoom && direction === 'received' && message.from?.isBare === false) return false
   switch (message.type) {
     case 'chat': return true
-    case 'normal': return host.worth(message).copy || message.has('x', NS_INVITATION) || (isOfRoom && isInvitation(message))
+    case 'normal': return host.policy(message).carbon || message.has('x', NS_INVITATION) || (isOfRoom && isInvitation(message))
     default: return false
   }
 }

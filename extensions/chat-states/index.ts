@@ -5,6 +5,6 @@ export const chatStates = extension({
   name: 'chat-states',
   xeps: ['0085@2.1'],
   setup (host) {
-    host.payload('http://jabber.org/protocol/chatstates', { store: false, copy: true, wake: false })
+    host.declarePolicy('http://jabber.org/protocol/chatstates', { archive: false, carbon: true, push: false })
   },
 })

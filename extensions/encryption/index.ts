@@ -5,7 +5,7 @@ export const encryption = extension({
   name: 'encryption',
   xeps: ['0384@0.9.1'],
   setup (host) {
-    host.payload('urn:xmpp:omemo:2', { store: true, copy: true, wake: true })
-    host.payload('eu.siacs.conversations.axolotl', { store: true, copy: true, wake: true })
+    host.declarePolicy('urn:xmpp:omemo:2', { archive: true, carbon: true, push: true })
+    host.declarePolicy('eu.siacs.conversations.axolotl', { archive: true, carbon: true, push: true })
   },
 })

@@ -30,7 +30,7 @@ export const membersAway = extension({
     offerChoice(host, unwilling, isOn, account => { distribution.changed([account]) })
     knowWhoIsOnline(host, distribution)
     host.on('room', 'fanout', (message, room, sender) => {
-      if (isGroup(room) && room.get(isOn) && host.roomWorth(message).store) distribution.send(room, message, sender?.account)
+      if (isGroup(room) && room.get(isOn) && host.roomPolicy(message).archive) distribution.send(room, message, sender?.account)
     })
     handToDevices(host)
   },

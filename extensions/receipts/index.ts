@@ -8,6 +8,6 @@ export const receipts = extension({
   name: 'receipts',
   xeps: ['0184@1.4.0'],
   setup (host) {
-    host.payload('urn:xmpp:receipts', { store: true, copy: true, wake: false }, { store: false, copy: false, wake: false })
+    host.declarePolicy('urn:xmpp:receipts', { archive: true, carbon: true, push: false }, { archive: false, carbon: false, push: false })
   },
 })

@@ -39,7 +39,7 @@ export const retraction = extension({
     host.feature(`${NS}#tombstone`, 'account')
     host.feature(NS, 'room')
     host.feature(`${NS}#tombstone`, 'room')
-    host.payload(NS, { store: true, copy: true, wake: false })
+    host.declarePolicy(NS, { archive: true, carbon: true, push: false })
     host.keepWith(NS, awaitRetractions)
     const retract = (message: Message, author: Jid | undefined, owner: Jid): void => {
       if (!author || !message.has('retract', NS)) return

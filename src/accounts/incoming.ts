@@ -16,7 +16,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
 import type { Iq, Message, Stanza } from '../xmpp/stanza.ts'
-import type { WorthTable } from '../xmpp/message-policy.ts'
+import type { MessagePolicies } from '../xmpp/message-policy.ts'
 import type { Accounts } from './accounts.ts'
 import { chooseRecipients } from './delivery.ts'
 
@@ -36,7 +36,7 @@ export interface IncomingParts {
   readonly presences: Presences
   /** Whether somebody sees to a message that a session left unread. */
   readonly isTaken: (message: Message, account: Account) => boolean
-  readonly worth: WorthTable
+  readonly policies: MessagePolicies
   readonly archiveKeys: ArchiveKeys
   /** Where this is one node of many. */
   readonly homes?: Homes | undefined
@@ -218,7 +218,7 @@ export class Incoming implements Destination {
   /** What becomes of a message that nobody takes, and that is not kept. */
   #fateOf (message: Message, otherwise: Fate): Fate {
     // A chat state that comes too late is nothing that a person should hear of (RFC 6121 §8.5.2.2.1 leaves the choice).
-    return otherwise === 'offline' && this.#parts.worth.isWorthless(message) ? 'ignore' : otherwise
+    return otherwise === 'offline' && this.#parts.policies.isWorthless(message) ? 'ignore' : otherwise
   }
 
   #receiveIq (iq: Iq, account: Account): void | Promise<void> {

@@ -43,7 +43,7 @@ import type { Element } from '../xml/element.ts'
 import { NS_SESSION } from '../xmpp/ns.ts'
 import { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import type { Life } from '../xmpp/archive-ids.ts'
-import { WorthTable } from '../xmpp/message-policy.ts'
+import { MessagePolicies } from '../xmpp/message-policy.ts'
 
 /** An extension that is on, with the options that its schema made. */
 export interface Loaded { readonly extension: Extension, readonly options: unknown }
@@ -104,20 +104,20 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const router = new Router(stages, iqs, log)
   const store = accountStore(db)
   const rosters = new Rosters(rosterStore(db), options.roster)
-  const worth = new WorthTable()
+  const policies = new MessagePolicies()
   const replicated = new ReplicatedStates(stages, events)
   const archiveKeys = new ArchiveKeys(() => serverSecret(db, 'archive-ids'))
   const accounts = createAccounts(options, { stages, store, events, replicated, archiveKeys })
   cluster?.records.start(account => replicated.snapshot(account))
   const presences = new Presences(rosters, router, events, log, options.presenceBytes)
   const incoming = new Incoming({
-    accounts, stages, router, presences, worth, archiveKeys, homes: cluster?.homes,
+    accounts, stages, router, presences, policies, archiveKeys, homes: cluster?.homes,
     isTaken: (message, account) => events.isRedelivered(message, account),
   })
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
   const rooms = createRooms(options, { router, stages, iqs, events, disco, archiveKeys, accounts: knownAccounts(accounts, store) })
   const parts = {
-    rooms, worth, keepWith: new Map<string, KeepWith>(), commandTable: new Commands(disco), hosts, db, messageDb: pools.messages, reading: new Reading(pools.reading), archiveKeys, log, stages, iqs, events, streams,
+    rooms, policies, keepWith: new Map<string, KeepWith>(), commandTable: new Commands(disco), hosts, db, messageDb: pools.messages, reading: new Reading(pools.reading), archiveKeys, log, stages, iqs, events, streams,
     disco, router, rosters, accounts, incoming, replicated, records: cluster?.records, homes: cluster?.homes, others: cluster?.others,
     answerers: new Map<string, OthersAnswer>(), commands,
   }

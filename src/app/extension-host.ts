@@ -27,7 +27,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import { presence as makePresence } from '../xmpp/stanza.ts'
 import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import { stamp } from '../xmpp/stanza-id.ts'
-import type { Worth } from '../xmpp/message-policy.ts'
+import type { MessagePolicy } from '../xmpp/message-policy.ts'
 
 export class Host implements ExtensionHost {
   readonly hosts: readonly string[]
@@ -72,8 +72,8 @@ export class Host implements ExtensionHost {
     this.#undo.push(this.#parts.streams.addFeature(when, element))
   }
 
-  payload (ns: string, worth: Worth, inRoom?: Worth): void {
-    this.#undo.push(this.#parts.worth.add(ns, worth, inRoom))
+  declarePolicy (ns: string, policies: MessagePolicy, inRoom?: MessagePolicy): void {
+    this.#undo.push(this.#parts.policies.add(ns, policies, inRoom))
   }
 
   keepWith (ns: string, write: KeepWith): void {
@@ -94,16 +94,16 @@ export class Host implements ExtensionHost {
     }
   }
 
-  worth (message: Message): Worth {
-    return this.#parts.worth.of(message)
+  policy (message: Message): MessagePolicy {
+    return this.#parts.policies.of(message)
   }
 
   isWorthless (message: Message): boolean {
-    return this.#parts.worth.isWorthless(message)
+    return this.#parts.policies.isWorthless(message)
   }
 
-  roomWorth (message: Message): Worth {
-    return this.#parts.worth.inRoom(message)
+  roomPolicy (message: Message): MessagePolicy {
+    return this.#parts.policies.inRoom(message)
   }
 
   handOver (account: Account, message: Message): void {

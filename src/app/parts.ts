@@ -17,7 +17,7 @@ import type { Database } from '../storage/database.ts'
 import type { Reading } from '../storage/reading.ts'
 import type { StreamTable } from '../stream/stream-table.ts'
 import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
-import type { WorthTable } from '../xmpp/message-policy.ts'
+import type { MessagePolicies } from '../xmpp/message-policy.ts'
 
 /** What an extension answers the same extension on another node. */
 export type OthersAnswer = (from: string, text: string, body: Buffer) => string | Promise<string>
@@ -36,7 +36,7 @@ export interface Parts {
   readonly disco: Disco
   readonly commandTable: Commands
   readonly router: Router
-  readonly worth: WorthTable
+  readonly policies: MessagePolicies
   readonly keepWith: Map<string, KeepWith>
   readonly rosters: Rosters
   readonly accounts: Accounts

@@ -16,7 +16,7 @@ import type { ArchiveIds } from '../xmpp/archive-ids.ts'
 import type { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
-import type { Worth } from '../xmpp/message-policy.ts'
+import type { MessagePolicy } from '../xmpp/message-policy.ts'
 import type { ReplicatedState, Events, KeepWith, KeepWithAffiliations, Point, Stages } from './points.ts'
 import type { Command, IqHandler, IqRoute, IqTarget, NonzaHandler, OfferedStream, Resumption, RoomCommand } from './requests.ts'
 
@@ -139,7 +139,7 @@ export interface ExtensionHost {
   ): void
 
   /** What a message is worth when this payload is all it holds; `inRoom` is what a room's is, where that differs. */
-  payload (ns: string, worth: Worth, inRoom?: Worth): void
+  declarePolicy (ns: string, policies: MessagePolicy, inRoom?: MessagePolicy): void
 
   /** What is to be written with a message that has this payload, in each archive that keeps it. */
   keepWith (ns: string, write: KeepWith): void
@@ -178,11 +178,11 @@ export interface ExtensionHost {
   bounce (stanza: Stanza, error: StanzaError): void
   /** Hands a stanza to one session, on whichever node. No account stage sees it, so it cannot loop. */
   deliver (to: SessionInfo, stanza: Stanza): void
-  worth (message: Message): Worth
+  policy (message: Message): MessagePolicy
   /** Whether nobody loses anything when nobody gets it: a chat state that comes too late. */
   isWorthless (message: Message): boolean
   /** What a message that is for all in a room is worth to the room, and to its members. */
-  roomWorth (message: Message): Worth
+  roomPolicy (message: Message): MessagePolicy
   /** What is to be written with the message where it is kept. */
   keptWith (message: Message): KeepWith | undefined
   /** Hands a message that is kept, and that a session left unread, to the account's others. */

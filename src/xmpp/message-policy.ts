@@ -6,7 +6,7 @@
 import { NS_CLIENT } from './ns.ts'
 import type { Message } from './stanza.ts'
 
-export interface Worth { readonly store: boolean, readonly copy: boolean, readonly wake: boolean }
+export interface MessagePolicy { readonly archive: boolean, readonly carbon: boolean, readonly push: boolean }
 
 const NS_HINTS = 'urn:xmpp:hints'
 const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
@@ -16,11 +16,11 @@ const BESIDES: ReadonlySet<string> = new Set([
   'http://jabber.org/protocol/nick', 'http://jabber.org/protocol/address', 'http://jabber.org/protocol/ibb',
   'http://jabber.org/protocol/chatstates',
 ])
-const NOTHING: Worth = { store: false, copy: false, wake: false }
-const SUBJECT: Worth = { store: true, copy: true, wake: false }
-const EVERYTHING: Worth = { store: true, copy: true, wake: true }
+const NOTHING: MessagePolicy = { archive: false, carbon: false, push: false }
+const SUBJECT: MessagePolicy = { archive: true, carbon: true, push: false }
+const EVERYTHING: MessagePolicy = { archive: true, carbon: true, push: true }
 
-interface Sum extends Worth {
+interface Sum extends MessagePolicy {
   /** A hint says so. */
   readonly isAsked: boolean
   readonly isForbidden: boolean
@@ -28,11 +28,11 @@ interface Sum extends Worth {
   readonly isFleeting: boolean
 }
 
-export class WorthTable {
-  readonly #payloads = new Map<string, { readonly alone: Worth, readonly inRoom: Worth }>()
+export class MessagePolicies {
+  readonly #payloads = new Map<string, { readonly alone: MessagePolicy, readonly inRoom: MessagePolicy }>()
 
   /** `inRoom` is what it is worth in a room, where that differs. What is returned takes the declaration away again. */
-  add (ns: string, alone: Worth, inRoom = alone): () => void {
+  add (ns: string, alone: MessagePolicy, inRoom = alone): () => void {
     this.#payloads.set(ns, { alone, inRoom })
     return () => { this.#payloads.delete(ns) }
   }
@@ -41,16 +41,16 @@ export class WorthTable {
    * The sum of what its payloads are worth; a body is worth everything (XEP-0313 §6.1.1). XEP-0160 §3: a chat state
    * alone is not kept, and everything else of type normal or chat is.
    */
-  of (message: Message): Worth {
+  of (message: Message): MessagePolicy {
     if (message.type === 'error' || message.type === 'groupchat') return NOTHING
-    const { store, copy, wake, isAsked, isForbidden } = this.#sum(message, 'alone')
+    const { archive: store, carbon: copy, push: wake, isAsked, isForbidden } = this.#sum(message, 'alone')
     const mayStore = !isForbidden && (isAsked || message.type !== 'headline') // XEP-0334 §4.4: asked for, a headline is kept too
-    return { store: mayStore && (isAsked || store || this.#holdsMore(message)), copy, wake }
+    return { archive: mayStore && (isAsked || store || this.#holdsMore(message)), carbon: copy, push: wake }
   }
 
   /** Whether nobody loses anything when nobody gets it: a chat state that comes too late. */
   isWorthless (message: Message): boolean {
-    return !this.#sum(message, 'alone').store && !this.#holdsMore(message)
+    return !this.#sum(message, 'alone').archive && !this.#holdsMore(message)
   }
 
   /** Whether there is something in it of which nobody has said what it is worth. */
@@ -64,14 +64,14 @@ export class WorthTable {
   }
 
   /** The same for what is for all in a room, which keeps subjects too (XEP-0313 §6.1.2). */
-  inRoom (message: Message): Worth {
-    const { store, copy, wake, isAsked, isForbidden, isFleeting } = this.#sum(message, 'inRoom')
+  inRoom (message: Message): MessagePolicy {
+    const { archive: store, carbon: copy, push: wake, isAsked, isForbidden, isFleeting } = this.#sum(message, 'inRoom')
     // Clients ask for markers to be kept, which in a room come from everybody for everything.
-    return { store: !isForbidden && (store || (isAsked && !isFleeting)), copy, wake }
+    return { archive: !isForbidden && (store || (isAsked && !isFleeting)), carbon: copy, push: wake }
   }
 
   #sum ({ children }: Message, where: 'alone' | 'inRoom'): Sum {
-    let { store, copy, wake } = NOTHING
+    let { archive: store, carbon: copy, push: wake } = NOTHING
     let isAsked = false
     let isForbidden = false
     let isFleeting = false
@@ -81,18 +81,18 @@ export class WorthTable {
         else if (name === 'store') isAsked = true
         continue
       }
-      const worth = ns === NS_CLIENT ? worthOfOwn(name, where) : this.#payloads.get(ns)?.[where]
-      if (!worth) continue
-      isFleeting ||= !worth.store
-      store ||= worth.store
-      copy ||= worth.copy
-      wake ||= worth.wake
+      const policies = ns === NS_CLIENT ? worthOfOwn(name, where) : this.#payloads.get(ns)?.[where]
+      if (!policies) continue
+      isFleeting ||= !policies.archive
+      store ||= policies.archive
+      copy ||= policies.carbon
+      wake ||= policies.push
     }
-    return { store, copy, wake, isAsked, isForbidden, isFleeting }
+    return { archive: store, carbon: copy, push: wake, isAsked, isForbidden, isFleeting }
   }
 }
 
-function worthOfOwn (name: string, where: 'alone' | 'inRoom'): Worth | undefined {
+function worthOfOwn (name: string, where: 'alone' | 'inRoom'): MessagePolicy | undefined {
   if (name === 'body') return EVERYTHING
   return name === 'subject' && where === 'inRoom' ? SUBJECT : undefined
 }

@@ -6,7 +6,7 @@ function taken (rate: Rate, count: number, perSecond: number, now: number): numb
   return Array.from({ length: count }).filter(() => rate.take(perSecond, now)).length
 }
 
-test('five seconds\' worth may come at once, and then as much as time passes', () => {
+test('five seconds\' policies may come at once, and then as much as time passes', () => {
   const rate = new Rate()
 
   expect(taken(rate, 100, 2, 1000)).toBe(10)
