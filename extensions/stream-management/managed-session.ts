@@ -101,7 +101,7 @@ export class ManagedSession implements Keeper {
     this.#note = id === undefined ? undefined : note
     this.#handled = handled
     this.queue = new AckQueue(acknowledged)
-    if (note && id !== undefined) session.counted = { id, taken: handled }
+    if (note && id !== undefined) session.smInbound = { id, taken: handled }
   }
 
   enabled (): Element {

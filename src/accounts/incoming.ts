@@ -210,7 +210,7 @@ export class Incoming implements Destination {
     const { to, otherwise } = chooseRecipients(message, account.sessions)
     stages.fanOutReceived(message, account, to)
     const isAlone = this.#parts.homes === undefined
-    for (const session of to) if (isAlone || session.hear(message, archiveKeys)) session.deliver(message)
+    for (const session of to) if (isAlone || session.acceptRoomMessage(message, archiveKeys)) session.deliver(message)
     if (to.length > 0 || isStored) return
     neverRejects(this.#undelivered(message, this.#fateOf(message, otherwise))) // what failed is logged
   }
@@ -238,7 +238,7 @@ export class Incoming implements Destination {
     return account.commits.inOrder(undefined, () => {
       const { to, otherwise } = chooseRecipients(stanza, account.sessions)
       for (const session of to) {
-        if (stanza.kind === 'presence') session.forgetLeft(stanza)
+        if (stanza.kind === 'presence') session.forgetLeftRoom(stanza)
         session.deliver(stanza)
       }
       if (to.length === 0) neverRejects(this.#undelivered(stanza, otherwise)) // what failed is logged

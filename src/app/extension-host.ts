@@ -289,7 +289,7 @@ export class Host implements ExtensionHost {
   }
 
   hear (session: Session, message: Message): void {
-    session.hear(message, this.#parts.archiveKeys)
+    session.acceptRoomMessage(message, this.#parts.archiveKeys)
   }
 
   async roomArchiveIds (room: Jid): Promise<ArchiveIds> {

@@ -62,12 +62,12 @@ export class ReplicatedStates {
     session.priority = priority
     session.isInterested = isInterested
     if (directed.length > 0) session.directed = new Map(directed.map(jid => [jid, Jid.kept(jid)]))
-    if (heard) session.heard = new Map(heard)
+    if (heard) session.lastRoomSeq = new Map(heard)
     return session
   }
 }
 
-function saveSession ({ jid, flags, presence, priority, isInterested, directed, heard }: Session): SavedSession {
+function saveSession ({ jid, flags, presence, priority, isInterested, directed, lastRoomSeq: heard }: Session): SavedSession {
   return {
     resource: jid.resource, flags: [...flags], presence: presence?.toXml(NS_CLIENT), priority, isInterested,
     directed: [...directed?.keys() ?? []], heard: heard && [...heard],

@@ -30,40 +30,40 @@ function said (number: number, room = ROOM): Message {
 }
 
 test('what comes again is new where it was not heard before', () => {
-  expect([1, 2].map(number => session.hear(said(number), keys))).toEqual([true, true])
+  expect([1, 2].map(number => session.acceptRoomMessage(said(number), keys))).toEqual([true, true])
 
-  expect([1, 2, 3, 3].map(number => session.hear(said(number).again(), keys))).toEqual([false, false, true, false])
+  expect([1, 2, 3, 3].map(number => session.acceptRoomMessage(said(number).again(), keys))).toEqual([false, false, true, false])
 })
 
 test('each room counts for itself', () => {
-  session.hear(said(5), keys)
+  session.acceptRoomMessage(said(5), keys)
 
-  expect(session.hear(said(1, Jid.parse('heath@conference.localhost')).again(), keys)).toBe(true)
+  expect(session.acceptRoomMessage(said(1, Jid.parse('heath@conference.localhost')).again(), keys)).toBe(true)
 })
 
 test('what is not said to come again is heard, whatever its number', () => {
-  session.hear(said(5), keys)
+  session.acceptRoomMessage(said(5), keys)
 
-  expect(session.hear(said(4), keys)).toBe(true)
-  expect(session.hear(said(5).again(), keys)).toBe(false)
+  expect(session.acceptRoomMessage(said(4), keys)).toBe(true)
+  expect(session.acceptRoomMessage(said(5).again(), keys)).toBe(false)
 })
 
 test('the history that a newcomer is shown is not what was said now', () => {
-  expect(session.hear(said(9).withPayload(delay(0), delay(0, ROOM.toString())), keys)).toBe(true)
+  expect(session.acceptRoomMessage(said(9).withPayload(delay(0), delay(0, ROOM.toString())), keys)).toBe(true)
 
-  expect(session.hear(said(8).again(), keys)).toBe(true)
+  expect(session.acceptRoomMessage(said(8).again(), keys)).toBe(true)
 })
 
 test.each([['nobody', undefined], ['the sender', 'crone1@localhost'], ['an occupant', `${ROOM}/firstwitch`], ['another room', 'heath@conference.localhost']])(
   'what somebody says now is heard once, though by its own account %s has held it up', (_, by) => {
     const late = said(9).withPayload(delay(0, by))
 
-    expect(session.hear(late, keys)).toBe(true)
-    expect(session.hear(late.again(), keys)).toBe(false)
+    expect(session.acceptRoomMessage(late, keys)).toBe(true)
+    expect(session.acceptRoomMessage(late.again(), keys)).toBe(false)
   })
 
 test('what is known of rooms does not grow without end', () => {
-  for (let number = 0; number < 1100; number++) session.hear(said(1, Jid.parse(`room${number}@conference.localhost`)), keys)
+  for (let number = 0; number < 1100; number++) session.acceptRoomMessage(said(1, Jid.parse(`room${number}@conference.localhost`)), keys)
 
-  expect(session.heard?.size).toBe(1000)
+  expect(session.lastRoomSeq?.size).toBe(1000)
 })

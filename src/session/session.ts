@@ -74,9 +74,9 @@ export class Session implements SessionInfo {
   /** Whom it sent presence directly (RFC 6121 §4.6), by full or bare address. */
   directed: Map<string, Jid> | undefined
   /** Where it can go on at another node: what its client's stanzas are counted from, and how many were taken. */
-  counted: { readonly id: string, taken: number } | undefined
+  smInbound: { readonly id: string, taken: number } | undefined
   /** How far it has heard each room, by the numbers of the room's archive. */
-  heard: Map<string, number> | undefined
+  lastRoomSeq: Map<string, number> | undefined
   /** The requests that wait for an answer. */
   #asked: Set<string> | undefined
   #flags = NO_FLAGS
@@ -136,16 +136,16 @@ export class Session implements SessionInfo {
    * Takes note of what a room has said; false where it comes again, after the room's home has died, and was heard
    * before. What the room itself says is of the past (XEP-0045 §7.2.13) is not said now.
    */
-  hear (message: Message, keys: ArchiveKeys): boolean {
+  acceptRoomMessage (message: Message, keys: ArchiveKeys): boolean {
     const room = message.type === 'groupchat' ? message.from?.bare : undefined
     const number = room && numberBy(message, room, keys)
     if (!room || number === undefined) return true
     const key = room.toString()
     if (delayedBy(message).includes(key)) return true
-    if (number <= (this.heard?.get(key) ?? -1)) return !message.isAgain
-    this.heard ??= new Map()
-    this.heard.set(key, number)
-    if (this.heard.size > MAX_HEARD) this.#forgetFirst(this.heard)
+    if (number <= (this.lastRoomSeq?.get(key) ?? -1)) return !message.isAgain
+    this.lastRoomSeq ??= new Map()
+    this.lastRoomSeq.set(key, number)
+    if (this.lastRoomSeq.size > MAX_HEARD) this.#forgetFirst(this.lastRoomSeq)
     return true
   }
 
@@ -155,10 +155,10 @@ export class Session implements SessionInfo {
   }
 
   /** Forgets how far it has heard a room that tells it that it is not in any more. */
-  forgetLeft (presence: Presence): void {
-    if (!this.heard || presence.type !== 'unavailable' || !presence.from) return
+  forgetLeftRoom (presence: Presence): void {
+    if (!this.lastRoomSeq || presence.type !== 'unavailable' || !presence.from) return
     const codes = presence.payload('x', NS_ROOM_USER)?.getChildren('status').map(status => status.attrs['code']) ?? []
-    if (codes.includes(OWN) && !codes.includes(NEW_NICK)) this.heard.delete(presence.from.bare.toString())
+    if (codes.includes(OWN) && !codes.includes(NEW_NICK)) this.lastRoomSeq.delete(presence.from.bare.toString())
   }
 
   /** The client has sent a request of that id: the answer counts against its rate. */

@@ -78,7 +78,7 @@ export class SessionReader implements SessionLink {
   /** A stanza, checked, stamped and sent. */
   #send (frame: Frame, session: Session): void | Promise<void> {
     checkFrom(frame.from, session.jid)
-    if (session.counted) session.counted.taken++ // what is refused counts: the client counts it
+    if (session.smInbound) session.smInbound.taken++ // what is refused counts: the client counts it
     let stanza: Stanza | undefined
     try {
       stanza = stanzaOf(frame, session.jid, addressOf(frame.to), frame.lang ?? this.#stream.lang) // §8.1.5: its own xml:lang
@@ -91,7 +91,7 @@ export class SessionReader implements SessionLink {
   }
 
   #sendMessage (message: Message, session: Session): void | Promise<void> {
-    const { counted } = session
+    const { smInbound: counted } = session
     const stanza = counted ? message.identifiedAs(`${counted.id}#${counted.taken}`) : message
     const loading = this.#parts.router.prepare(stanza)
     return loading ? this.#sendAfter(loading, stanza, session) : this.#sendNow(stanza, session)

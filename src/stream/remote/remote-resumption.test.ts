@@ -158,7 +158,7 @@ test('what is handled is counted in order, at the home, and told by way of the e
 
   client.send(`<a xmlns='${NS}' h='301'/>`)
   expect(await counted(client)).toBe('302')
-  expect(session.counted?.taken).toBe(302)
+  expect(session.smInbound?.taken).toBe(302)
 })
 
 test('a message is known by its place in the session, which does not change when it is sent again', async () => {
@@ -176,6 +176,6 @@ test('a message is known by its place in the session, which does not change when
   const { client: again } = await resumes(await nodes.start('other'), user, id, 0)
   again.send('<message/>')
 
-  const counts = session.counted?.id
+  const counts = session.smInbound?.id
   await expect.poll(() => identities).toEqual([`${counts}#1`, undefined, `${counts}#4`, `${counts}#5`])
 })
