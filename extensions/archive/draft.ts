@@ -60,7 +60,7 @@ export function roomDrafter (keptWith: KeptWith): (message: Message, author: Jid
  */
 function fingerprintOf (message: Message, author: Jid | undefined): string | undefined {
   const id = originId(message)
-  if (id === undefined) return message.identity
+  if (id === undefined) return message.dedupKey
   const { inner } = message.withoutPayload(child => child.name === 'delay' && child.ns === 'urn:xmpp:delay')
   return hash('sha1', `${author}\0${message.to?.bare}\0${id}\0${inner.toString('latin1')}`, 'base64')
 }

@@ -109,7 +109,7 @@ export class Incoming implements Destination {
 
   /** Deals with the stanza, or gives the node that is to. */
   async #receiveLocated (stanza: Stanza, to: Jid, until: number): Promise<string | undefined> {
-    const located = stanza.isCopy ? await this.#locatePatiently(stanza, to, until) : await this.#locate(stanza, to)
+    const located = stanza.isMulticast ? await this.#locatePatiently(stanza, to, until) : await this.#locate(stanza, to)
     if (located && 'node' in located) return located.node
     if (located) await this.#receive(stanza, located.account)
     else await this.#refuseUnknown(stanza, to)

@@ -168,7 +168,7 @@ export class LiveRooms {
     if (cluster) keepRecords(room, cluster.roomRecords)
     this.place(room)
     this.#parts.tellAgain(room, news)
-    for (const message of room.unspread) this.#parts.say(room, message.again())
+    for (const message of room.unspread) this.#parts.say(room, message.asRedelivery())
     room.unspread = []
     return room
   }

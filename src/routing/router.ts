@@ -174,7 +174,7 @@ export class Router {
     if (!stanza.from || isAnswer(stanza)) return
     const reply = errorReply(stanza, error, by)
     // XEP-0045 §18.1: whom what a room says to all does not reach is the room's matter, not that of who said it there.
-    const isForRoom = stanza.isCopy && stanza.type === 'groupchat'
+    const isForRoom = stanza.isMulticast && stanza.type === 'groupchat'
     return this.postAndWait(isForRoom ? reply.withAddress(reply.from, stanza.from.bare) : reply)
   }
 }

@@ -100,7 +100,7 @@ test('a message that nothing tells from another like it goes again as what it wa
   const homes: Pick<Homes, 'incarnation' | 'forward' | 'forget'> = {
     incarnation: 'a.1', forget () {},
     async forward (_, stanza) {
-      handed.push(stanza.identity)
+      handed.push(stanza.dedupKey)
       if (handed.length === 1) throw new NodeGone('b')
       return true
     },
@@ -110,7 +110,7 @@ test('a message that nothing tells from another like it goes again as what it wa
 
   await forwarding.send('b', JULIET, twin())
   await forwarding.send('c', JULIET, twin())
-  await forwarding.send('c', JULIET, twin().identifiedAs('its own'))
+  await forwarding.send('c', JULIET, twin().withDedupKey('its own'))
 
   expect(handed).toEqual(['a.1/0', 'a.1/0', 'a.1/1', 'its own'])
 })

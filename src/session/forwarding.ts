@@ -70,7 +70,7 @@ export class Forwarding {
    */
   #counts (one: Forwarded): boolean {
     const { stanza } = one
-    if (stanza.isCopy || !stanza.from) return true
+    if (stanza.isMulticast || !stanza.from) return true
     const who = stanza.from.bare.toString()
     if (stanza.type !== 'unavailable' && !this.#shares.hasRoom(who)) return false
     this.#shares.add(one, who, stanza.weight)
@@ -79,8 +79,8 @@ export class Forwarding {
 
   /** A message to which its client gave no id, nor its stream a count, gets one: it may have to go again. */
   #named (stanza: Stanza): Stanza {
-    if (stanza.kind !== 'message' || stanza.identity !== undefined || stanza.isCopy) return stanza
-    return stanza.identifiedAs(`${this.#homes.incarnation}/${this.#count++}`)
+    if (stanza.kind !== 'message' || stanza.dedupKey !== undefined || stanza.isMulticast) return stanza
+    return stanza.withDedupKey(`${this.#homes.incarnation}/${this.#count++}`)
   }
 
   #settle (home: string, one: Forwarded, error?: StanzaError): void {
@@ -99,7 +99,7 @@ export class Forwarding {
       const { stanza, done } = one
       this.#shares.remove(one)
       // Who refused has not dealt with it; who is gone may have.
-      done.resolve(this.#again(refusedBy === undefined ? stanza.again() : stanza, refusedBy))
+      done.resolve(this.#again(refusedBy === undefined ? stanza.asRedelivery() : stanza, refusedBy))
     }
   }
 

@@ -32,26 +32,26 @@ function said (number: number, room = ROOM): Message {
 test('what comes again is new where it was not heard before', () => {
   expect([1, 2].map(number => session.acceptRoomMessage(said(number), keys))).toEqual([true, true])
 
-  expect([1, 2, 3, 3].map(number => session.acceptRoomMessage(said(number).again(), keys))).toEqual([false, false, true, false])
+  expect([1, 2, 3, 3].map(number => session.acceptRoomMessage(said(number).asRedelivery(), keys))).toEqual([false, false, true, false])
 })
 
 test('each room counts for itself', () => {
   session.acceptRoomMessage(said(5), keys)
 
-  expect(session.acceptRoomMessage(said(1, Jid.parse('heath@conference.localhost')).again(), keys)).toBe(true)
+  expect(session.acceptRoomMessage(said(1, Jid.parse('heath@conference.localhost')).asRedelivery(), keys)).toBe(true)
 })
 
 test('what is not said to come again is heard, whatever its number', () => {
   session.acceptRoomMessage(said(5), keys)
 
   expect(session.acceptRoomMessage(said(4), keys)).toBe(true)
-  expect(session.acceptRoomMessage(said(5).again(), keys)).toBe(false)
+  expect(session.acceptRoomMessage(said(5).asRedelivery(), keys)).toBe(false)
 })
 
 test('the history that a newcomer is shown is not what was said now', () => {
   expect(session.acceptRoomMessage(said(9).withPayload(delay(0), delay(0, ROOM.toString())), keys)).toBe(true)
 
-  expect(session.acceptRoomMessage(said(8).again(), keys)).toBe(true)
+  expect(session.acceptRoomMessage(said(8).asRedelivery(), keys)).toBe(true)
 })
 
 test.each([['nobody', undefined], ['the sender', 'crone1@localhost'], ['an occupant', `${ROOM}/firstwitch`], ['another room', 'heath@conference.localhost']])(
@@ -59,7 +59,7 @@ test.each([['nobody', undefined], ['the sender', 'crone1@localhost'], ['an occup
     const late = said(9).withPayload(delay(0, by))
 
     expect(session.acceptRoomMessage(late, keys)).toBe(true)
-    expect(session.acceptRoomMessage(late.again(), keys)).toBe(false)
+    expect(session.acceptRoomMessage(late.asRedelivery(), keys)).toBe(false)
   })
 
 test('what is known of rooms does not grow without end', () => {

@@ -142,7 +142,7 @@ export class Session implements SessionInfo {
     if (!room || number === undefined) return true
     const key = room.toString()
     if (delayedBy(message).includes(key)) return true
-    if (number <= (this.lastRoomSeq?.get(key) ?? -1)) return !message.isAgain
+    if (number <= (this.lastRoomSeq?.get(key) ?? -1)) return !message.isRedelivery
     this.lastRoomSeq ??= new Map()
     this.lastRoomSeq.set(key, number)
     if (this.lastRoomSeq.size > MAX_HEARD) this.#forgetFirst(this.lastRoomSeq)

@@ -92,7 +92,7 @@ export class SessionReader implements SessionLink {
 
   #sendMessage (message: Message, session: Session): void | Promise<void> {
     const { smInbound: counted } = session
-    const stanza = counted ? message.identifiedAs(`${counted.id}#${counted.taken}`) : message
+    const stanza = counted ? message.withDedupKey(`${counted.id}#${counted.taken}`) : message
     const loading = this.#parts.router.prepare(stanza)
     return loading ? this.#sendAfter(loading, stanza, session) : this.#sendNow(stanza, session)
   }

@@ -40,16 +40,16 @@ test('what copies have in common is written once, and kept once', () => {
   expect(a?.commonBytes).toBe(b?.commonBytes)
   expect(a?.copy().inner).toBe(b?.copy().inner)
   expect(a?.copy().inner).not.toBe(one.inner)
-  expect(a?.isCopyWith(said().copyFor(ROOM))).toBe(false)
+  expect(a?.isSameMulticast(said().copyFor(ROOM))).toBe(false)
 })
 
 test('copies that may have come before are no copies with those that have not', () => {
   const one = said()
   const [to = ROOM] = WITCHES
 
-  expect(one.copyFor(to).isCopyWith(one.copyFor(ROOM))).toBe(true)
-  expect(one.copyFor(to).again().isCopyWith(one.copyFor(to))).toBe(false)
-  expect(one.again().copyFor(to).isAgain).toBe(true)
+  expect(one.copyFor(to).isSameMulticast(one.copyFor(ROOM))).toBe(true)
+  expect(one.copyFor(to).asRedelivery().isSameMulticast(one.copyFor(to))).toBe(false)
+  expect(one.asRedelivery().copyFor(to).isRedelivery).toBe(true)
 })
 
 test('the number under which a room keeps a message is known from it, and not from what others have stamped', async () => {

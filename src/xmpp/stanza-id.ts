@@ -29,7 +29,7 @@ const stamps = new WeakMap<readonly Child[], Stamps>()
  */
 export function stamp (message: Message, { jid, archiveIds }: Keeper, number: string): Message {
   const xml = `<stanza-id xmlns='${NS_STANZA_ID}' by='${escapeAttribute(jid.toString())}' id='${archiveIds.encode(Number(number))}'/>`
-  return withoutForgedIds(message, jid).keptAs(number, 'stanza-id', NS_STANZA_ID, xml)
+  return withoutForgedIds(message, jid).archivedAs(number, 'stanza-id', NS_STANZA_ID, xml)
 }
 
 /** The message without ids that claim to be from `by` (§3.1, rule 7). */

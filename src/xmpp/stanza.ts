@@ -32,9 +32,9 @@ export interface Header {
   /** Under which number the account that it is delivered to keeps it, or what it carries: its own, which no client sees. */
   readonly archiveId?: string | undefined
   /** The same for a message that its client sends again, where the client's session can go on at another node. */
-  readonly identity?: string | undefined
+  readonly dedupKey?: string | undefined
   /** It may have been handed over before, by a node that is gone. */
-  readonly isAgain?: boolean | undefined
+  readonly isRedelivery?: boolean | undefined
   /** Whose it is, by his own address, where a room says it under his nick: for those who have blocked him, and no client. */
   readonly author?: Jid | undefined
 }
@@ -45,8 +45,8 @@ interface Draft {
   to: Jid | undefined
   id: string | undefined
   archiveId: string | undefined
-  identity: string | undefined
-  isAgain: boolean
+  dedupKey: string | undefined
+  isRedelivery: boolean
   author: Jid | undefined
 }
 
@@ -82,8 +82,8 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   /** Attributes other than those above, as raw XML with a leading space each. */
   readonly attributes: string
   readonly archiveId: string | undefined
-  readonly identity: string | undefined
-  readonly isAgain: boolean
+  readonly dedupKey: string | undefined
+  readonly isRedelivery: boolean
   readonly author: Jid | undefined
   /** The bytes between the opening and the closing tag, in the default namespace jabber:client. */
   readonly inner: Buffer
@@ -102,8 +102,8 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     this.lang = header.lang
     this.attributes = header.attributes ?? ''
     this.archiveId = header.archiveId
-    this.identity = header.identity
-    this.isAgain = header.isAgain === true
+    this.dedupKey = header.dedupKey
+    this.isRedelivery = header.isRedelivery === true
     this.author = header.author
     this.inner = inner
     this.children = children
@@ -176,18 +176,18 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   }
 
   /** Whether both are copies of one, which differ in nothing but the address. */
-  isCopyWith (other: Stanza): boolean {
-    return this.#common !== undefined && this.#common === other.#common && this.isAgain === other.isAgain
+  isSameMulticast (other: Stanza): boolean {
+    return this.#common !== undefined && this.#common === other.#common && this.isRedelivery === other.isRedelivery
   }
 
-  get isCopy (): boolean {
+  get isMulticast (): boolean {
     return this.#common !== undefined
   }
 
   /** The same stanza, which may have been handed over before. */
-  again (): StanzaOf<Kind, Type> {
+  asRedelivery (): StanzaOf<Kind, Type> {
     const again = this.#draft()
-    again.isAgain = true
+    again.isRedelivery = true
     again.#common = this.#common
     return again
   }
@@ -200,16 +200,16 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   }
 
   /** The same stanza, which says itself that the account that it is delivered to keeps it under that number. */
-  heldAs (archiveId: string): StanzaOf<Kind, Type> {
+  withArchiveId (archiveId: string): StanzaOf<Kind, Type> {
     const held = this.#draft()
     held.archiveId = archiveId
     return held
   }
 
   /** The same stanza, known as one that its client would send again under that identity. */
-  identifiedAs (identity: string): StanzaOf<Kind, Type> {
+  withDedupKey (dedupKey: string): StanzaOf<Kind, Type> {
     const identified = this.#draft()
-    identified.identity = identity
+    identified.dedupKey = dedupKey
     return identified
   }
 
@@ -247,7 +247,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   /**
    * The same stanza as the account that it is delivered to keeps it, with what says so: XML that is written already.
    */
-  keptAs (archiveId: string, name: string, ns: string, xml: string): StanzaOf<Kind, Type> {
+  archivedAs (archiveId: string, name: string, ns: string, xml: string): StanzaOf<Kind, Type> {
     const kept = this.#withWritten(name, ns, xml)
     kept.archiveId = archiveId
     if (this.inner.length > 0) kept.#openingTag = this.#openingTag

@@ -17,7 +17,7 @@ export class Copies implements Flushable {
   }
 
   isFor (stanza: Stanza): boolean {
-    return stanza.isCopyWith(this.#first)
+    return stanza.isSameMulticast(this.#first)
   }
 
   async add ({ to }: Stanza): Promise<boolean> {

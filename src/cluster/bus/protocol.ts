@@ -18,8 +18,8 @@ export interface StreamErrorRecord {
 
 /** What is known of a stanza that is forwarded, and does not stand in it: see `Header`. */
 export interface StanzaHeader {
-  readonly identity?: string | undefined
-  readonly isAgain?: true | undefined
+  readonly dedupKey?: string | undefined
+  readonly isRedelivery?: true | undefined
   readonly author?: string | undefined
 }
 

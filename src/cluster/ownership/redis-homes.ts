@@ -170,7 +170,7 @@ export class RedisHomes implements Homes {
     const copies = this.#copies.get(node)
     if (copies?.isFor(stanza)) return copies.add(stanza)
     copies?.flush() // nothing overtakes
-    if (stanza.isCopy && stanza.to) return this.#startCopies(node, stanza)
+    if (stanza.isMulticast && stanza.to) return this.#startCopies(node, stanza)
     const { isElsewhere } = await this.#bus.ask(node, 'stanza', headerOf(stanza), stanza.toBytes())
     return !isElsewhere
   }
@@ -178,7 +178,7 @@ export class RedisHomes implements Homes {
   #startCopies (node: NodeId, stanza: Stanza): Promise<boolean> {
     const copies = new Copies(stanza, to => {
       this.#copies.delete(node)
-      return this.#bus.ask(node, 'spread', { ...headerOf(stanza), identity: undefined, to }, stanza.toBytes())
+      return this.#bus.ask(node, 'spread', { ...headerOf(stanza), dedupKey: undefined, to }, stanza.toBytes())
     })
     this.#copies.set(node, copies)
     return copies.add(stanza)
@@ -186,14 +186,14 @@ export class RedisHomes implements Homes {
 }
 
 /** What goes over the bus besides the stanza itself. */
-export function headerOf ({ identity, isAgain, author }: Stanza): StanzaHeader {
-  return { identity, isAgain: isAgain || undefined, author: author?.toString() }
+export function headerOf ({ dedupKey, isRedelivery, author }: Stanza): StanzaHeader {
+  return { dedupKey, isRedelivery: isRedelivery || undefined, author: author?.toString() }
 }
 
 /** What another node has forwarded. */
-export function forwardedStanza (bytes: Buffer, { identity, isAgain, author }: StanzaHeader): Stanza {
+export function forwardedStanza (bytes: Buffer, { dedupKey, isRedelivery, author }: StanzaHeader): Stanza {
   let stanza = storedStanza(bytes)
-  if (identity !== undefined) stanza = stanza.identifiedAs(identity)
+  if (dedupKey !== undefined) stanza = stanza.withDedupKey(dedupKey)
   if (author !== undefined) stanza = stanza.authoredBy(Jid.kept(author))
-  return isAgain ? stanza.again() : stanza
+  return isRedelivery ? stanza.asRedelivery() : stanza
 }

@@ -83,7 +83,7 @@ export function spreadLate (muc: Muc, room: Room, message: Message, id: string, 
   room.history.forget([id]) // a room that has just come into memory found it in its archive
   const task = 'spreading what was kept late'
   inBackground(muc.log, task, room.commits.inOrder(undefined, () => {
-    inBackground(muc.log, task, spread(muc, room, stamp(message, room, id).again(), undefined, at))
+    inBackground(muc.log, task, spread(muc, room, stamp(message, room, id).asRedelivery(), undefined, at))
   }))
 }
 

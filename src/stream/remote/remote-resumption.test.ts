@@ -165,7 +165,7 @@ test('a message is known by its place in the session, which does not change when
   const identities: (string | undefined)[] = []
   const watch = extension({
     name: 'watch', xeps: [],
-    setup (host) { host.on('send', 'guard', stanza => { identities.push(stanza.identity) }) },
+    setup (host) { host.on('send', 'guard', stanza => { identities.push(stanza.dedupKey) }) },
   })
   const { client, session, nodes, user, id } = await managed(watch)
   client.send(`<message id='m1'/>${PING}<message to='@'/><message id='m4'/>`)
