@@ -34,7 +34,7 @@ export function serveCluster (cluster: Cluster, core: Core, log: Logger, options
     const isHome = core.router.routeHere(forwardedStanza(body, header))
     return isHome instanceof Promise ? isHome.then(taken) : taken(isHome)
   })
-  bus.answer('spread', (_from, header, body) => takeCopies(core, log, header.to, forwardedStanza(body, header)))
+  bus.answer('multicast', (_from, header, body) => takeCopies(core, log, header.to, forwardedStanza(body, header)))
   bus.answer('account.remove', async (_from, { account }) => {
     const jid = Jid.parse(account)
     const located = await core.accounts.locate(jid)

@@ -3,7 +3,7 @@ import { flushNext } from '../../net/flush.ts'
 import type { Flushable } from '../../net/flush.ts'
 import type { Stanza } from '../../xmpp/stanza.ts'
 
-export class Copies implements Flushable {
+export class MulticastBatch implements Flushable {
   readonly #first: Stanza
   readonly #to: string[] = []
   readonly #ask: (to: readonly string[]) => Promise<{ readonly moved: readonly number[] }>

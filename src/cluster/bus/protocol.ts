@@ -57,7 +57,7 @@ export interface Asks {
    * A stanza, the body, for many accounts; answered when all have it. `moved` are those whose home is not there (any
    * more), by their places in `to`: they have not got it.
    */
-  'spread': {
+  'multicast': {
     readonly header: StanzaHeader & { readonly to: readonly string[] }
     readonly answer: { readonly moved: readonly number[] }
   }

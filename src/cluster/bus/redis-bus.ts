@@ -16,7 +16,7 @@ import type { RedisConnections } from '../redis.ts'
 
 const PATIENCE_MS = 10_000
 /** What nobody says again waits for as long as the other node lives: it arrives in order, or else that is known. */
-const PATIENT: ReadonlySet<keyof Asks> = new Set(['spread'])
+const PATIENT: ReadonlySet<keyof Asks> = new Set(['multicast'])
 const SWEEP_MS = 1_000
 const QUEUE_BYTES = 67_108_864
 const MAX_ID = 0xffffffff

@@ -13,7 +13,7 @@ import type { Stanza } from '../../xmpp/stanza.ts'
 import { MEMBERS } from '../membership/heartbeat.ts'
 import type { Bus, NodeId } from '../bus/bus.ts'
 import { CLAIM, FIND, homeOf, RECLAIM, RELEASE, RELEASED, RETURN } from './claims.ts'
-import { Copies } from '../bus/multicast.ts'
+import { MulticastBatch } from '../bus/multicast.ts'
 import type { Membership } from '../membership/membership.ts'
 import { placeOf } from '../membership/rendezvous.ts'
 import type { StanzaHeader } from '../bus/protocol.ts'
@@ -50,7 +50,7 @@ export class RedisHomes implements Homes {
   #mayClaimAt = 0
   #reclaiming: Promise<void> | undefined
   /** What is on its way to each node at the end of this turn of the event loop. */
-  readonly #copies = new Map<NodeId, Copies>()
+  readonly #batches = new Map<NodeId, MulticastBatch>()
   readonly #known = new LRUCache<string, NodeId>({ max: MAX_KNOWN })
 
   constructor ({ redis, bus, membership }: HomesParts) {
@@ -167,21 +167,21 @@ export class RedisHomes implements Homes {
 
   async forward (node: NodeId, stanza: Stanza): Promise<boolean> {
     if (node === NOBODY) throw new StanzaError('remote-server-timeout', 'this node is leaving')
-    const copies = this.#copies.get(node)
-    if (copies?.isFor(stanza)) return copies.add(stanza)
-    copies?.flush() // nothing overtakes
-    if (stanza.isMulticast && stanza.to) return this.#startCopies(node, stanza)
+    const batch = this.#batches.get(node)
+    if (batch?.isFor(stanza)) return batch.add(stanza)
+    batch?.flush() // nothing overtakes
+    if (stanza.isMulticast && stanza.to) return this.#startBatch(node, stanza)
     const { isElsewhere } = await this.#bus.ask(node, 'stanza', headerOf(stanza), stanza.toBytes())
     return !isElsewhere
   }
 
-  #startCopies (node: NodeId, stanza: Stanza): Promise<boolean> {
-    const copies = new Copies(stanza, to => {
-      this.#copies.delete(node)
-      return this.#bus.ask(node, 'spread', { ...headerOf(stanza), dedupKey: undefined, to }, stanza.toBytes())
+  #startBatch (node: NodeId, stanza: Stanza): Promise<boolean> {
+    const batch = new MulticastBatch(stanza, to => {
+      this.#batches.delete(node)
+      return this.#bus.ask(node, 'multicast', { ...headerOf(stanza), dedupKey: undefined, to }, stanza.toBytes())
     })
-    this.#copies.set(node, copies)
-    return copies.add(stanza)
+    this.#batches.set(node, batch)
+    return batch.add(stanza)
   }
 }
 
