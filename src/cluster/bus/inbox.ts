@@ -22,7 +22,7 @@ export interface InboxEvents {
   confirmLease (): Promise<void> | undefined
   take (entry: Entry): void
   /** Something is missing that this node had told before. */
-  hole (from: NodeId): void
+  gap (from: NodeId): void
 }
 
 type Read = readonly [id: Buffer, fields: readonly Buffer[]]
@@ -131,7 +131,7 @@ export class Inbox {
     const before = this.#counters.get(from) ?? 0
     if (counter <= before) return
     this.#counters.set(from, counter)
-    if (counter > before + 1) this.#events.hole(from)
+    if (counter > before + 1) this.#events.gap(from)
     this.#events.take(entry)
   }
 }

@@ -13,7 +13,7 @@ import type { RedisConnections } from '../redis.ts'
 const ENTRY_BYTES = 1_048_576
 
 /** What is for one node. */
-interface Pile {
+interface PeerQueue {
   readonly node: NodeId
   readonly mailbox: string
   readonly packets: PacketWriter
@@ -26,7 +26,7 @@ interface Pile {
 
 export interface OutboxEvents {
   /** Nothing that was put for that node since it was last confirmed can be known to arrive. */
-  cut (node: NodeId): void
+  discarded (node: NodeId): void
   /** That node is no member any more. */
   gone (node: NodeId): void
 }
@@ -36,10 +36,10 @@ export class Outbox {
   readonly #log: Logger
   readonly #events: OutboxEvents
   readonly #maxBytes: number
-  readonly #piles = new Map<NodeId, Pile>()
+  readonly #queues = new Map<NodeId, PeerQueue>()
   readonly #flush = (): void => { this.flush() }
   #from: NodeId
-  #unflushed: Pile[] = []
+  #unflushed: PeerQueue[] = []
   #queuedBytes = 0
   #isUp = true
 
@@ -65,115 +65,115 @@ export class Outbox {
 
   /** Leaves at the end of this turn, or when what left before is confirmed, after everything put before. */
   put (node: NodeId, type: number, kind: string, id: number, header: string, body: Buffer | undefined): void {
-    const pile = this.#piles.get(node) ?? this.#add(node)
-    if (pile.isFlushed) {
-      pile.isFlushed = false
-      if (this.#unflushed.push(pile) === 1) setImmediate(this.#flush)
+    const queue = this.#queues.get(node) ?? this.#add(node)
+    if (queue.isFlushed) {
+      queue.isFlushed = false
+      if (this.#unflushed.push(queue) === 1) setImmediate(this.#flush)
     }
-    const before = pile.packets.length
-    pile.packets.add(type, kind, id, header, body)
-    this.#queuedBytes += pile.packets.length - before
-    if (pile.packets.length >= ENTRY_BYTES) this.#seal(pile)
-    if (this.#queuedBytes > 2 * this.#maxBytes) this.#cut(pile, `${this.#queuedBytes} bytes wait for Redis`)
+    const before = queue.packets.length
+    queue.packets.add(type, kind, id, header, body)
+    this.#queuedBytes += queue.packets.length - before
+    if (queue.packets.length >= ENTRY_BYTES) this.#seal(queue)
+    if (this.#queuedBytes > 2 * this.#maxBytes) this.#discardQueue(queue, `${this.#queuedBytes} bytes wait for Redis`)
   }
 
   /** Sends what this turn has put. */
   flush (): void {
-    const piles = this.#unflushed
+    const queues = this.#unflushed
     this.#unflushed = []
-    for (const pile of piles) {
-      pile.isFlushed = true
-      if (pile.unconfirmed.size === 0) this.#sealWhatIsThere(pile)
+    for (const queue of queues) {
+      queue.isFlushed = true
+      if (queue.unconfirmed.size === 0) this.#sealPending(queue)
     }
   }
 
-  #sealWhatIsThere (pile: Pile): void {
-    if (pile.packets.length > 0) this.#seal(pile)
+  #sealPending (queue: PeerQueue): void {
+    if (queue.packets.length > 0) this.#seal(queue)
   }
 
   /** Resolves when all that was put has reached Redis, or Redis is gone. */
   async drain (): Promise<void> {
-    for (const pile of this.#piles.values()) this.#sealWhatIsThere(pile)
+    for (const queue of this.#queues.values()) this.#sealPending(queue)
     // Redis answers a connection in order.
     await this.#redis.journal.ping().catch(() => {}) // it is gone
   }
 
   forget (node: NodeId): void {
-    const pile = this.#piles.get(node)
-    if (pile) this.#empty(pile)
-    this.#piles.delete(node)
+    const queue = this.#queues.get(node)
+    if (queue) this.#empty(queue)
+    this.#queues.delete(node)
   }
 
   /** This node is another now, and has told nobody anything. */
   restart (from: NodeId): void {
-    for (const node of this.#piles.keys()) this.forget(node)
+    for (const node of this.#queues.keys()) this.forget(node)
     this.#from = from
   }
 
   /** Whom anything was put for. */
   nodes (): Iterable<NodeId> {
-    return this.#piles.keys()
+    return this.#queues.keys()
   }
 
-  #add (node: NodeId): Pile {
-    const pile: Pile = {
+  #add (node: NodeId): PeerQueue {
+    const queue: PeerQueue = {
       node, mailbox: mailboxOf(node), packets: new PacketWriter(), unconfirmed: new Map(), counter: 0, isFlushed: true,
     }
-    this.#piles.set(node, pile)
-    return pile
+    this.#queues.set(node, queue)
+    return queue
   }
 
-  #seal (pile: Pile): void {
-    const size = pile.packets.length
-    const entry = pile.packets.take(this.#from, ++pile.counter)
+  #seal (queue: PeerQueue): void {
+    const size = queue.packets.length
+    const entry = queue.packets.take(this.#from, ++queue.counter)
     this.#queuedBytes += entry.length - size
-    pile.unconfirmed.set(pile.counter, entry)
-    if (this.#isUp) this.#send(pile, pile.counter, entry)
+    queue.unconfirmed.set(queue.counter, entry)
+    if (this.#isUp) this.#send(queue, queue.counter, entry)
   }
 
-  #send (pile: Pile, counter: number, entry: Buffer): void {
-    this.#redis.journal.xadd(pile.mailbox, 'NOMKSTREAM', '*', 'd', entry).then(
-      id => { this.#confirm(pile, counter, id) },
-      (error: unknown) => { this.#refuse(pile, error) },
+  #send (queue: PeerQueue, counter: number, entry: Buffer): void {
+    this.#redis.journal.xadd(queue.mailbox, 'NOMKSTREAM', '*', 'd', entry).then(
+      id => { this.#confirm(queue, counter, id) },
+      (error: unknown) => { this.#refuse(queue, error) },
     )
   }
 
-  #confirm (pile: Pile, counter: number, id: string | null): void {
-    const entry = pile.unconfirmed.get(counter)
+  #confirm (queue: PeerQueue, counter: number, id: string | null): void {
+    const entry = queue.unconfirmed.get(counter)
     if (!entry) return
-    pile.unconfirmed.delete(counter)
+    queue.unconfirmed.delete(counter)
     this.#queuedBytes -= entry.length
-    if (id === null) this.#events.gone(pile.node)
-    else if (pile.isFlushed && pile.unconfirmed.size === 0) this.#sealWhatIsThere(pile)
+    if (id === null) this.#events.gone(queue.node)
+    else if (queue.isFlushed && queue.unconfirmed.size === 0) this.#sealPending(queue)
   }
 
   // When the connection broke the entries wait for the next one.
-  #refuse (pile: Pile, error: unknown): void {
+  #refuse (queue: PeerQueue, error: unknown): void {
     if (!isRefusal(error) || error.message.startsWith('READONLY')) return
-    if (this.#piles.get(pile.node) === pile && pile.unconfirmed.size > 0) this.#cut(pile, error.message)
+    if (this.#queues.get(queue.node) === queue && queue.unconfirmed.size > 0) this.#discardQueue(queue, error.message)
   }
 
   // A number is left out, so that the other node learns of it too.
-  #cut (pile: Pile, reason: string): void {
-    this.#log.error(`what was for node ${pile.node} is thrown away: ${reason}`)
-    this.#empty(pile)
-    pile.counter++
-    this.#events.cut(pile.node)
+  #discardQueue (queue: PeerQueue, reason: string): void {
+    this.#log.error(`what was for node ${queue.node} is thrown away: ${reason}`)
+    this.#empty(queue)
+    queue.counter++
+    this.#events.discarded(queue.node)
   }
 
-  #empty (pile: Pile): void {
-    this.#queuedBytes -= pile.packets.length
-    pile.packets.drop()
-    for (const entry of pile.unconfirmed.values()) this.#queuedBytes -= entry.length
-    pile.unconfirmed.clear()
+  #empty (queue: PeerQueue): void {
+    this.#queuedBytes -= queue.packets.length
+    queue.packets.drop()
+    for (const entry of queue.unconfirmed.values()) this.#queuedBytes -= entry.length
+    queue.unconfirmed.clear()
   }
 
   #sendAgain (): void {
     this.#isUp = true
-    for (const pile of this.#piles.values()) {
+    for (const queue of this.#queues.values()) {
       // With nothing to send again, an empty entry: if Redis has lost the ones before, the other node learns it now.
-      if (pile.unconfirmed.size === 0) this.#seal(pile)
-      else for (const [counter, entry] of pile.unconfirmed) this.#send(pile, counter, entry)
+      if (queue.unconfirmed.size === 0) this.#seal(queue)
+      else for (const [counter, entry] of queue.unconfirmed) this.#send(queue, counter, entry)
     }
   }
 }

@@ -61,13 +61,13 @@ export class RedisBus implements Bus {
     this.#log = log
     this.#patienceMs = options.patienceMs ?? PATIENCE_MS
     this.#outbox = new Outbox(membership.id, redis, log, options.queueBytes ?? QUEUE_BYTES, {
-      cut: node => { this.#break(node) },
+      discarded: node => { this.#break(node) },
       gone: node => { this.#forget(node) },
     })
     this.#inbox = new Inbox(redis, log, {
       confirmLease: () => membership.confirmLease(),
       take: entry => { this.#take(entry) },
-      hole: from => { this.#missed(from) },
+      gap: from => { this.#missed(from) },
     })
     membership.whenGone(node => { this.#forget(node) })
     membership.whenLeaseLost(before => { this.#restart(before) })
