@@ -47,14 +47,14 @@ return { isMember, beats, now, redis.call('ZRANGE', KEYS[1], 0, -1), silent }
 /** What the script returns. */
 type BeatAnswer = [isMember: number, beats: number, now: number, nodes: NodeId[], silent: NodeId[]]
 
-export interface Standing {
+export interface HeartbeatReply {
   readonly isMember: boolean
   /** Of all nodes together, ever: Redis that has less of them than before has data from before. */
   readonly beats: number
   readonly now: number
   readonly nodes: readonly NodeId[]
   /** Whom this beat took out. */
-  readonly silent: readonly NodeId[]
+  readonly evicted: readonly NodeId[]
 }
 
 export interface Beat {
@@ -69,10 +69,10 @@ export interface Beat {
 }
 
 /** Sends a beat; rejects when Redis is gone or refuses it. */
-export async function beat (redis: Redis, { id, ttlMs, beatMs, status, isJoining, before }: Beat): Promise<Standing> {
+export async function beat (redis: Redis, { id, ttlMs, beatMs, status, isJoining, before }: Beat): Promise<HeartbeatReply> {
   const answer = await redis.eval(BEAT, 3, MEMBERS, STATUSES, DATA,
     id, ttlMs, beatMs, JSON.stringify(status), isJoining ? '1' : '0', before)
   if (!Array.isArray(answer)) throw new Error('Redis answered a beat with something else')
   const [isMember, beats, now, nodes, silent] = answer as BeatAnswer
-  return { isMember: isMember === 1, beats, now, nodes: nodes.sort(), silent }
+  return { isMember: isMember === 1, beats, now, nodes: nodes.sort(), evicted: silent }
 }

@@ -9,7 +9,7 @@ import type { Logger } from '../../log.ts'
 import { inBackground } from '../../util/background.ts'
 import { randomId } from '../../util/ids.ts'
 import { beat, mailboxOf, MEMBERS, STATUSES } from './heartbeat.ts'
-import type { Standing } from './heartbeat.ts'
+import type { HeartbeatReply } from './heartbeat.ts'
 import type { NodeId } from '../bus/bus.ts'
 import { isRefusal } from '../redis.ts'
 import type { RedisConnections } from '../redis.ts'
@@ -167,32 +167,32 @@ export class Membership {
   }
 
   #beatNow (): void {
-    inBackground(this.#log, 'telling Redis that this node lives', this.#beat())
+    inBackground(this.#log, 'telling Redis that this node lives', this.#heartbeat())
   }
 
-  async #beat (): Promise<void> {
+  async #heartbeat (): Promise<void> {
     if (this.#isBeating || this.#hasLeft || !this.#redis.isUp) return
     this.#isBeating = true
     // What counts is when it was sent: an answer may have waited here while the process was frozen.
     const sentAt = this.#clock()
-    const standing = await this.#standing()
+    const reply = await this.#sendHeartbeat()
     this.#isBeating = false
-    if (standing === undefined || this.#hasLeft) return
-    if (this.#nextId === undefined && this.#isLost(standing)) {
+    if (reply === undefined || this.#hasLeft) return
+    if (this.#nextId === undefined && this.#isLost(reply)) {
       this.#nextId = `${this.#node}.${randomId()}`
-      this.#isForgotten = standing.beats <= this.#beats
+      this.#isForgotten = reply.beats <= this.#beats
       if (!this.#isForgotten) this.#evictions++
       this.#leaseUntil = -Infinity
-    } else this.#accept(standing, sentAt)
+    } else this.#accept(reply, sentAt)
     if (this.#nextId !== undefined || (this.#waiters.length > 0)) this.#beatNow()
   }
 
-  async #standing (): Promise<Standing | undefined> {
+  async #sendHeartbeat (): Promise<HeartbeatReply | undefined> {
     try {
-      const standing = await (this.#nextId === undefined
+      const reply = await (this.#nextId === undefined
         ? this.#send(this.#id, false, '') : this.#send(this.#nextId, true, this.#id))
       this.#hasFailed = false
-      return standing
+      return reply
     } catch (error) { // Redis went away meanwhile, or refuses the script to everybody: its memory is full
       if (!isRefusal(error)) return undefined
       if (!this.#hasFailed) this.#log.error({ err: error }, 'Redis refuses to note that this node lives')
@@ -202,26 +202,26 @@ export class Membership {
     }
   }
 
-  #isLost (standing: Standing): boolean {
-    return !standing.isMember || standing.beats <= this.#beats
+  #isLost (reply: HeartbeatReply): boolean {
+    return !reply.isMember || reply.beats <= this.#beats
   }
 
-  #accept (standing: Standing, sentAt: number): void {
+  #accept (reply: HeartbeatReply, sentAt: number): void {
     const before = this.#id
     if (this.#nextId !== undefined) [this.#id, this.#nextId] = [this.#nextId, undefined]
-    this.#beats = standing.beats
-    this.#aheadMs = standing.now - Date.now()
+    this.#beats = reply.beats
+    this.#aheadMs = reply.now - Date.now()
     // A sixth is for what is done in this certainty.
     this.#leaseUntil = sentAt + this.#ttlMs * 5 / 6
     const known = this.#members
-    this.#nodes = standing.nodes
-    this.#members = new Set(standing.nodes)
+    this.#nodes = reply.nodes
+    this.#members = new Set(reply.nodes)
     if (before !== this.#id) {
       const reason = this.#isForgotten ? 'Redis has lost its data: this node' : 'this node was taken for dead: it'
       this.#log.warn({ before, id: this.#id }, `${reason} has joined anew`)
       for (const handler of this.#leaseLost) this.#guard(() => { handler(before, this.#isForgotten) })
     }
-    for (const node of standing.silent) {
+    for (const node of reply.evicted) {
       this.#log.warn({ node }, 'a node was silent for too long: it is taken for dead, and its accounts are others\' now')
     }
     for (const node of known) if (!this.#members.has(node) && node !== before) this.#lose(node)
@@ -267,7 +267,7 @@ export class Membership {
     for (const resolve of this.#waiters.splice(0)) resolve()
   }
 
-  #send (id: NodeId, isJoining: boolean, before: NodeId | ''): Promise<Standing> {
+  #send (id: NodeId, isJoining: boolean, before: NodeId | ''): Promise<HeartbeatReply> {
     const times = { ttlMs: this.#ttlMs, beatMs: this.#beatMs }
     return beat(this.#redis.commands, { id, isJoining, before, status: this.#describe(), ...times })
   }
