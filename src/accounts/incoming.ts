@@ -186,7 +186,7 @@ export class Incoming implements Destination {
     const stored = stages.storeReceived(message, account)
     if (stored?.isRepeat) return stored.committed
     if (!stored && !account.commits.isWaiting) return this.#handOver(message, account, false) // what rooms send to many
-    return account.commits.inOrder(stored?.committed, () => {
+    return account.commits.afterCommit(stored?.committed, () => {
       this.#handOver(stored ? stamp(message, account, stored.id) : message, account, stored !== undefined)
     })
   }
@@ -235,7 +235,7 @@ export class Incoming implements Destination {
   }
 
   #deliver (stanza: Stanza, account: Account): void | Promise<void> {
-    return account.commits.inOrder(undefined, () => {
+    return account.commits.afterCommit(undefined, () => {
       const { to, otherwise } = chooseRecipients(stanza, account.sessions)
       for (const session of to) {
         if (stanza.kind === 'presence') session.forgetLeftRoom(stanza)

@@ -75,7 +75,7 @@ export class Router {
     const addressed = message.to ? message : message.withAddress(message.from, account.jid)
     const stored = this.#stages.storeSent(addressed, sender)
     const routed = this.#routeStored(addressed) // in the same tick: both copies are in one transaction
-    const copied = stored?.isRepeat ? stored.committed : account.commits.inOrder(stored?.committed, () => {
+    const copied = stored?.isRepeat ? stored.committed : account.commits.afterCommit(stored?.committed, () => {
       const isCopied = stored !== undefined && account.sessions.length > 1
       this.#stages.fanOutSent(isCopied ? stamp(addressed, account, stored.id) : addressed, sender)
     })

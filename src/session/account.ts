@@ -1,5 +1,5 @@
 /** An account in memory: a local user with the sessions that are bound here and the data that was loaded with it. */
-import { Commits } from '../util/commit-queue.ts'
+import { CommitQueue } from '../util/commit-queue.ts'
 import { NO_ARCHIVE } from '../xmpp/archive-ids.ts'
 import type { Life } from '../xmpp/archive-ids.ts'
 import type { Jid } from '../xmpp/jid.ts'
@@ -17,7 +17,7 @@ export class Account {
   /** How the numbers of its archive are told to others. */
   archiveIds = NO_ARCHIVE
   /** Deliveries in the order of the account's archive. */
-  readonly commits = new Commits()
+  readonly commits = new CommitQueue()
   #sessions: readonly Session[] = []
   readonly #data = new Map<symbol, unknown>()
   /** Called when something of its sessions changes that other nodes must know to go on with them. */

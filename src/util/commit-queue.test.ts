@@ -1,12 +1,12 @@
 /** Deliveries in the archive's order. */
 import { expect, test } from 'vitest'
-import { Commits } from './commit-queue.ts'
+import { CommitQueue } from './commit-queue.ts'
 
 /** What was delivered, in which order. */
-function recording (): { commits: Commits, log: string[], deliver: (what: string, committed?: Promise<void>) => void | Promise<void> } {
-  const commits = new Commits()
+function recording (): { commits: CommitQueue, log: string[], deliver: (what: string, committed?: Promise<void>) => void | Promise<void> } {
+  const commits = new CommitQueue()
   const log: string[] = []
-  return { commits, log, deliver: (what, committed) => commits.inOrder(committed, () => { log.push(what) }) }
+  return { commits, log, deliver: (what, committed) => commits.afterCommit(committed, () => { log.push(what) }) }
 }
 
 test('what waits for nothing is delivered at once', () => {
@@ -51,7 +51,7 @@ test('what a delivery brings about comes after what is waiting', async () => {
   const { commits, log, deliver } = recording()
   const commit = Promise.withResolvers<void>()
 
-  const done = commits.inOrder(commit.promise, () => {
+  const done = commits.afterCommit(commit.promise, () => {
     log.push('one')
     void deliver('answer')
   })
@@ -66,7 +66,7 @@ test('a delivery that breaks does not keep the others back', async () => {
   const { commits, log, deliver } = recording()
   const commit = Promise.withResolvers<void>()
 
-  const broken = commits.inOrder(commit.promise, () => { throw new Error('a mistake') })
+  const broken = commits.afterCommit(commit.promise, () => { throw new Error('a mistake') })
   void Promise.resolve(deliver('two', commit.promise)).catch(() => {})
   commit.resolve()
 
@@ -76,7 +76,7 @@ test('a delivery that breaks does not keep the others back', async () => {
 })
 
 test('deliveries that take more than a turn are done before those of the next commit', async () => {
-  const commits = new Commits()
+  const commits = new CommitQueue()
   const log: string[] = []
   const long = (what: string): void => {
     const until = performance.now() + 6
@@ -86,14 +86,14 @@ test('deliveries that take more than a turn are done before those of the next co
   const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
 
   const done = [
-    ...['one', 'two', 'three'].map(what => commits.inOrder(first.promise, () => { long(what) })),
-    commits.inOrder(second.promise, () => { long('four') }),
+    ...['one', 'two', 'three'].map(what => commits.afterCommit(first.promise, () => { long(what) })),
+    commits.afterCommit(second.promise, () => { long('four') }),
   ]
   first.resolve()
   second.resolve()
   await new Promise(resolve => { setImmediate(resolve) })
   const inOneTurn = log.length
-  done.push(commits.inOrder(undefined, () => { log.push('five') }))
+  done.push(commits.afterCommit(undefined, () => { log.push('five') }))
   await Promise.all(done)
 
   expect(inOneTurn).toBeLessThan(3)

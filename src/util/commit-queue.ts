@@ -11,7 +11,7 @@ interface Deliveries {
   readonly done: Promise<void>
 }
 
-export class Commits {
+export class CommitQueue {
   #last: Deliveries | undefined
   /** Deliveries of a commit that take more than one turn. */
   #underWay: Promise<void> | undefined
@@ -25,7 +25,7 @@ export class Commits {
    * Runs the task once `committed`, or else once all that was to be delivered before is: deliveries keep the archive's
    * order. Rejects as `committed` does; another's failed commit only ends the waiting.
    */
-  inOrder (committed: Promise<void> | undefined, task: () => void): void | Promise<void> {
+  afterCommit (committed: Promise<void> | undefined, task: () => void): void | Promise<void> {
     const wait = committed ?? this.#last?.committed
     if (!wait) return task()
     if (this.#last?.committed !== wait) this.#last = this.#waitFor(wait)

@@ -57,7 +57,7 @@ export function checkRate ({ limits: { occupantMessages, roomMessages } }: Muc, 
 function store (muc: Muc, room: Room, message: Message, session?: OccupantSession): void | Promise<void> {
   const stored = muc.stages.storeInRoom(message, room, session?.occupant)
   let sent: void | Promise<void> = undefined
-  const delivered = room.commits.inOrder(stored?.committed, () => {
+  const delivered = room.commits.afterCommit(stored?.committed, () => {
     const kept = stored ? stamp(message, room, stored.id) : message
     sent = stored?.isRepeat ? reflect(muc, room, kept, session) : spread(muc, room, kept, session?.occupant)
   })
@@ -82,7 +82,7 @@ function spread (
 export function spreadLate (muc: Muc, room: Room, message: Message, id: string, at: number): void {
   room.history.forget([id]) // a room that has just come into memory found it in its archive
   const task = 'spreading what was kept late'
-  inBackground(muc.log, task, room.commits.inOrder(undefined, () => {
+  inBackground(muc.log, task, room.commits.afterCommit(undefined, () => {
     inBackground(muc.log, task, spread(muc, room, stamp(message, room, id).asRedelivery(), undefined, at))
   }))
 }

@@ -1,6 +1,6 @@
 /** A room: who is in, who is what, and what it is set to. No XML: what is said of it is said elsewhere. */
 import type { DataSlot } from '../../session/account.ts'
-import { Commits } from '../../util/commit-queue.ts'
+import { CommitQueue } from '../../util/commit-queue.ts'
 import { NO_ARCHIVE } from '../../xmpp/archive-ids.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import { comparedAsNickname } from '../../xmpp/precis.ts'
@@ -75,7 +75,7 @@ export class Room {
   /** How the numbers of its archive are told to others. */
   archiveIds = NO_ARCHIVE
   /** Deliveries in the order of the room's archive. */
-  readonly commits = new Commits()
+  readonly commits = new CommitQueue()
   readonly outbox = new Outbox()
   /** How many messages it takes. */
   readonly rate = new Rate()
