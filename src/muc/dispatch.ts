@@ -27,7 +27,7 @@ import { isSubject } from './messages/subject.ts'
 import { checkRoomLeft } from './presence/under-way.ts'
 import { receivePresence } from './presence/presence-to-room.ts'
 
-export interface ReceptionParts {
+export interface RoomDispatcherParts {
   readonly muc: Muc
   readonly live: LiveRooms
   readonly router: Router
@@ -36,15 +36,15 @@ export interface ReceptionParts {
   readonly log: Logger
 }
 
-export class Reception {
-  readonly #parts: ReceptionParts
+export class RoomDispatcher {
+  readonly #parts: RoomDispatcherParts
 
-  constructor (parts: ReceptionParts) {
+  constructor (parts: RoomDispatcherParts) {
     this.#parts = parts
   }
 
   /** A stanza for the service itself. */
-  receiveAtService (stanza: Stanza, from: Jid, to: Jid): void | Promise<void> {
+  receiveForService (stanza: Stanza, from: Jid, to: Jid): void | Promise<void> {
     const { iqs, router } = this.#parts
     if (stanza.kind === 'message') return router.bounce(stanza, new StanzaError('service-unavailable'))
     if (stanza.kind !== 'iq' || (stanza.type !== 'get' && stanza.type !== 'set')) return
@@ -63,7 +63,7 @@ export class Reception {
 
   /** In the room's turn: whatever is no message to all. */
   async receive (room: Room, stanza: Stanza, from: Jid, to: Jid): Promise<Received> {
-    if (isHidden(room, from)) return this.receiveAtNone(stanza, from, to, room)
+    if (isHidden(room, from)) return this.receiveForMissingRoom(stanza, from, to, room)
     checkRoomLeft(this.#parts.muc.underWay, room, stanza)
     await room.commits.settled()
     const received = await this.#receiveAt(room, stanza, from, to)
@@ -111,7 +111,7 @@ export class Reception {
   }
 
   /** What is sent to a room that is not there, or that `hidden` is to be thought not to be. */
-  async receiveAtNone (stanza: Stanza, from: Jid, to: Jid, hidden?: Room): Promise<Received> {
+  async receiveForMissingRoom (stanza: Stanza, from: Jid, to: Jid, hidden?: Room): Promise<Received> {
     if (stanza.kind === 'presence') {
       if (stanza.type !== 'available') return {}
       if (to.isBare) throw new StanzaError('jid-malformed', 'a nick is needed')

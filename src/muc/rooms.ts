@@ -37,7 +37,7 @@ import type { Muc, RoomAccounts } from './context.ts'
 import { announce } from './presence/occupant-presence.ts'
 import type { Occupant } from './room/occupant.ts'
 import { registerOwnerIq } from './admin/owner-iq.ts'
-import { isForAll, Reception } from './dispatch.ts'
+import { isForAll, RoomDispatcher } from './dispatch.ts'
 import { registerRegistration } from './admin/registration.ts'
 import { registerRoomDisco } from './disco/room-disco.ts'
 import { RoomCommands } from './disco/room-commands.ts'
@@ -88,7 +88,7 @@ export class Rooms implements Destination {
   readonly #muc: Muc
   readonly #parts: RoomsParts
   readonly #live: LiveRooms
-  readonly #reception: Reception
+  readonly #dispatcher: RoomDispatcher
   readonly #forwarding: Forwarding | undefined
   readonly #turns = new Turns()
   readonly #keptWith = new Set<KeepWithAffiliations>()
@@ -107,14 +107,14 @@ export class Rooms implements Destination {
       underWay: new Shares(MAX_BYTES, MAX_BYTES_OF_ONE),
       countLocked: creator => this.#live.countLocked(creator),
       affiliated: (room, accounts) => { events.affiliated(room, accounts) },
-      forgotten: (room, account) => events.roomForgotten(room, account), end: (room, destroyed) => this.#reception.end(room, destroyed),
+      forgotten: (room, account) => events.roomForgotten(room, account), end: (room, destroyed) => this.#dispatcher.end(room, destroyed),
     }
     this.#live = new LiveRooms({
       store: this.#muc.store, events, cluster, log: parts.log, archiveKeys: parts.archiveKeys, say: (room, message) => { this.broadcast(room, message) },
       tellAgain: (room, news) => { tellAgain(this.#muc, room, news) },
       tellDestroyed: (room, destroyed) => tellDestroyed(this.#muc, room, destroyed),
     })
-    this.#reception = new Reception({ ...parts, muc: this.#muc, live: this.#live })
+    this.#dispatcher = new RoomDispatcher({ ...parts, muc: this.#muc, live: this.#live })
     this.#forwarding = cluster && new Forwarding(
       cluster.homes, (stanza, refusedBy) => this.#receiveAgain(stanza, refusedBy), (stanza, error) => router.bounce(stanza, error))
   }
@@ -272,13 +272,13 @@ export class Rooms implements Destination {
   receive (stanza: Stanza): void | Promise<void> {
     const { to, from } = stanza
     if (!to || !from) return
-    if (to.local === '') return this.#reception.receiveAtService(stanza, from, to)
+    if (to.local === '') return this.#dispatcher.receiveForService(stanza, from, to)
     const key = to.bare.toString()
     const isBusy = this.#turns.isBusy(key)
     const behind = isBusy ? undefined : this.#forwarding?.behind(key, stanza)
     if (behind) return behind
     const room = isBusy ? undefined : this.#live.occupied.get(key)
-    if (room && stanza.kind === 'message' && isForAll(stanza)) return this.#reception.sendToAll(room, stanza)
+    if (room && stanza.kind === 'message' && isForAll(stanza)) return this.#dispatcher.sendToAll(room, stanza)
     const node = room || isBusy ? undefined : this.#live.elsewhere(key)
     if (node !== undefined) return this.#forwarding?.send(node, key, stanza)
     return this.#receiveInTurn({ stanza, from, to, key, claimant: AT_ITS_PLACE })
@@ -291,7 +291,7 @@ export class Rooms implements Destination {
     const key = to.bare.toString()
     const room = this.#turns.isBusy(key) ? undefined : this.#live.occupied.get(key)
     if (!room || stanza.kind !== 'message' || !isForAll(stanza)) return this.#receiveForOther({ stanza, from, to, key })
-    const done = this.#reception.sendToAll(room, stanza)
+    const done = this.#dispatcher.sendToAll(room, stanza)
     return done ? done.then(() => true) : true
   }
 
@@ -326,11 +326,11 @@ export class Rooms implements Destination {
     try {
       const located = await this.#live.locate(to.bare, claimant)
       if (located && 'node' in located) return located
-      if (!located) return await this.#reception.receiveAtNone(stanza, from, to)
-      if (stanza.kind === 'message' && isForAll(stanza)) return { handedOver: this.#reception.sendToAll(located.room, stanza) }
-      return await this.#reception.receive(located.room, stanza, from, to)
+      if (!located) return await this.#dispatcher.receiveForMissingRoom(stanza, from, to)
+      if (stanza.kind === 'message' && isForAll(stanza)) return { handedOver: this.#dispatcher.sendToAll(located.room, stanza) }
+      return await this.#dispatcher.receive(located.room, stanza, from, to)
     } catch (error) {
-      this.#reception.refuse(stanza, error)
+      this.#dispatcher.refuse(stanza, error)
     } finally {
       this.#live.settle(key)
     }
