@@ -12,8 +12,8 @@ import { inBackground } from '../util/background.ts'
 import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message } from '../xmpp/stanza.ts'
-import { newsIn } from './failover/pending-presence.ts'
-import type { News } from './failover/pending-presence.ts'
+import { pendingPresenceIn } from './failover/pending-presence.ts'
+import type { PendingPresence } from './failover/pending-presence.ts'
 import { Room } from './room/room.ts'
 import { destroyedIn, destroyedRoom, keepDestroyed, keepRecords, lockedRoomIn, positionIn, restoreOccupants } from './failover/room-record.ts'
 import type { RoomStore } from './store.ts'
@@ -45,7 +45,7 @@ export interface LiveRoomsParts {
   /** Sends a message to all who are in. */
   readonly say: (room: Room, message: Message) => void
   /** Tells all who are in what may not have reached them of each other. */
-  readonly tellAgain: (room: Room, news: readonly News[]) => void
+  readonly tellAgain: (room: Room, news: readonly PendingPresence[]) => void
   /** Takes all out who are in; `destroyed` is `<destroy/>` as XML. Resolves when all have heard of it, or can't. */
   readonly tellDestroyed: (room: Room, destroyed: string) => Promise<void>
 }
@@ -164,7 +164,7 @@ export class LiveRooms {
     room.spreadUpTo = positionIn(records)
     await this.#parts.events.roomOpened(room)
     const { cluster } = this.#parts
-    const news = [...newsIn(records), ...restoreOccupants(room, records)]
+    const news = [...pendingPresenceIn(records), ...restoreOccupants(room, records)]
     if (cluster) keepRecords(room, cluster.roomRecords)
     this.place(room)
     this.#parts.tellAgain(room, news)

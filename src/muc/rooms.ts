@@ -34,7 +34,7 @@ import type { Claimant, RoomsCluster } from './room-registry.ts'
 import { announceToAll, broadcast, spreadLate } from './messages/message.ts'
 import { roomsDomain } from './context.ts'
 import type { Muc, RoomAccounts } from './context.ts'
-import { announce } from './presence/occupant-presence.ts'
+import { broadcastPresence } from './presence/occupant-presence.ts'
 import type { Occupant } from './room/occupant.ts'
 import { registerOwnerIq } from './admin/owner-iq.ts'
 import { isForAll, RoomDispatcher } from './dispatch.ts'
@@ -42,7 +42,7 @@ import { registerRegistration } from './admin/registration.ts'
 import { registerRoomDisco } from './disco/room-disco.ts'
 import { RoomCommands } from './disco/room-commands.ts'
 import { RoomOptions } from './room/room-options.ts'
-import { tellAgain } from './failover/pending-presence.ts'
+import { resendPresence } from './failover/pending-presence.ts'
 import type { Room } from './room/room.ts'
 import { roomStore } from './store.ts'
 import { MAX_BYTES, MAX_BYTES_OF_ONE } from './presence/under-way.ts'
@@ -111,7 +111,7 @@ export class Rooms implements Destination {
     }
     this.#live = new LiveRooms({
       store: this.#muc.store, events, cluster, log: parts.log, archiveKeys: parts.archiveKeys, say: (room, message) => { this.broadcast(room, message) },
-      tellAgain: (room, news) => { tellAgain(this.#muc, room, news) },
+      tellAgain: (room, news) => { resendPresence(this.#muc, room, news) },
       tellDestroyed: (room, destroyed) => tellDestroyed(this.#muc, room, destroyed),
     })
     this.#dispatcher = new RoomDispatcher({ ...parts, muc: this.#muc, live: this.#live })
@@ -260,7 +260,7 @@ export class Rooms implements Destination {
 
   /** An occupant's presence goes to all again. */
   represent (room: Room, occupant: Occupant): void {
-    announce(this.#muc, room, occupant)
+    broadcastPresence(this.#muc, room, occupant)
   }
 
   /** The room itself says something to all who are in. */

@@ -9,7 +9,7 @@ import type { Jid } from '../../xmpp/jid.ts'
 import { checkNewOwners, readChanges } from './admin-changes.ts'
 import { affiliationOf, isAtLeast } from '../room/affiliation.ts'
 import type { Affiliation } from '../room/affiliation.ts'
-import { applyChanges, tellChanges } from './change-affiliations.ts'
+import { applyChanges, announceChanges } from './change-affiliations.ts'
 import { changeRoles } from './change-roles.ts'
 import { storeAffiliations } from './persist.ts'
 import type { Muc } from '../context.ts'
@@ -66,6 +66,6 @@ async function change (muc: Muc, { from, payload }: IqRequest, { room, afterward
   const kicked = changeRoles(muc, room, roles, actor)
   afterwards(() => {
     kicked()
-    return tellChanges(muc, room, told, actor, from)
+    return announceChanges(muc, room, told, actor, from)
   })
 }

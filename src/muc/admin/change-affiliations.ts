@@ -13,11 +13,11 @@ import { post, postInBackground } from '../context.ts'
 import type { Muc } from '../context.ts'
 import { NS_MUC_USER } from '../ns.ts'
 import type { Occupant } from '../room/occupant.ts'
-import { announce } from '../presence/occupant-presence.ts'
+import { broadcastPresence } from '../presence/occupant-presence.ts'
 import { roleAfter } from '../room/role.ts'
 import type { Room } from '../room/room.ts'
 import { STATUS, writeUserPayload } from '../presence/user-payload.ts'
-import type { Happening } from '../presence/user-payload.ts'
+import type { PresenceContext } from '../presence/user-payload.ts'
 
 /** Somebody is to be something from now on. */
 export interface NewAffiliation {
@@ -45,7 +45,7 @@ export function entryOf (room: Room, { jid, affiliation, nick, reason, by }: New
 }
 
 /** What is kept is in force; who is in hears of it by `tellChanges`, whose part the answer gives. */
-export function applyChanges (room: Room, changes: readonly NewAffiliation[]): readonly Told[] {
+export function applyChanges (room: Room, changes: readonly NewAffiliation[]): readonly AppliedChange[] {
   const told = changes.map(change => ({ ...change, before: room.affiliationOf(change.jid) }))
   const entries = changes.map(change => entryOf(room, change))
   for (const { jid } of changes) room.affiliations.remove(jid)
@@ -54,47 +54,47 @@ export function applyChanges (room: Room, changes: readonly NewAffiliation[]): r
 }
 
 /** A change, and what somebody was before. */
-export type Told = NewAffiliation & { readonly before: Affiliation }
+export type AppliedChange = NewAffiliation & { readonly before: Affiliation }
 
 /** Tells those who are in, and who was added; `actor` is the nick of who did it, and `inviter` who that is. */
-export async function tellChanges (muc: Muc, room: Room, told: readonly Told[], actor?: string, inviter?: Jid): Promise<void> {
-  const fresh: Told[] = []
+export async function announceChanges (muc: Muc, room: Room, told: readonly AppliedChange[], actor?: string, inviter?: Jid): Promise<void> {
+  const fresh: AppliedChange[] = []
   for (const change of told) {
-    const happening = { actor, reason: change.reason, besides: muc.stages.changedInRoom(change, room) }
+    const context = { actor, reason: change.reason, extraXml: muc.stages.changedInRoom(change, room) }
     const occupants = change.jid.isDomain
       ? [...room.occupants.values()].filter(({ account }) => account.domain === change.jid.domain)
       : room.occupantsOf(change.jid)
-    for (const occupant of occupants) tellOccupants(muc, room, occupant, happening)
-    if (occupants.length === 0) tellOfAbsent(muc, room, change, happening)
+    for (const occupant of occupants) tellOccupants(muc, room, occupant, context)
+    if (occupants.length === 0) tellOfAbsent(muc, room, change, context)
     if (occupants.length === 0 && change.before === 'none' && change.affiliation === 'member') fresh.push(change)
   }
   if (inviter && room.isMembersOnly && fresh.length > 0) await inviteMembers(muc, room, fresh, inviter)
   await endIfEmpty(muc, room)
 }
 
-function tellOccupants (muc: Muc, room: Room, occupant: Occupant, happening: Happening): void {
+function tellOccupants (muc: Muc, room: Room, occupant: Occupant, context: PresenceContext): void {
   const { affiliation: before, role } = occupant
   const after = room.affiliationOf(occupant.account)
   occupant.affiliation = after
-  if (after === 'outcast') return remove(muc, room, occupant, { ...happening, statuses: [STATUS.banned] })
+  if (after === 'outcast') return remove(muc, room, occupant, { ...context, statuses: [STATUS.banned] })
   // §9.4: no presence in between.
-  if (after === 'none' && room.isMembersOnly) return remove(muc, room, occupant, { ...happening, statuses: [STATUS.affiliationLost] })
+  if (after === 'none' && room.isMembersOnly) return remove(muc, room, occupant, { ...context, statuses: [STATUS.affiliationLost] })
   if (after === before) return
   occupant.role = roleAfter(role, before, after, room.isModerated)
-  announce(muc, room, occupant, happening, role)
+  broadcastPresence(muc, room, occupant, context, role)
 }
 
 /** §10.3 and §10.6, for every affiliation: to those who may know real addresses. */
-function tellOfAbsent (muc: Muc, room: Room, { jid, affiliation, before }: Told, happening: Happening): void {
+function tellOfAbsent (muc: Muc, room: Room, { jid, affiliation, before }: AppliedChange, context: PresenceContext): void {
   if (affiliation === before) return
   const news = makeMessage('groupchat', { from: room.jid })
-    .withWritten('x', NS_MUC_USER, writeUserPayload({ affiliation, jid }, happening, false))
+    .withWritten('x', NS_MUC_USER, writeUserPayload({ affiliation, jid }, context, false))
   postInBackground(muc, room, 'telling of members', room.recipients, session =>
     session.isIn && room.seesAddresses(session.occupant) ? news.copyFor(session.jid) : undefined)
 }
 
 /** §9.5: each once, until he answers, and as many as somebody may invite: the others are members all the same. */
-async function inviteMembers (muc: Muc, room: Room, members: readonly Told[], { bare: inviter }: Jid): Promise<void> {
+async function inviteMembers (muc: Muc, room: Room, members: readonly AppliedChange[], { bare: inviter }: Jid): Promise<void> {
   const chosen = members.filter(() => muc.invitationRate.take(inviter.toString()) !== undefined)
   const invited = new Set((await muc.invitations.keep(room.jid, inviter, chosen.map(({ jid }) => jid))).map(String))
   for (const { jid, reason } of chosen) {

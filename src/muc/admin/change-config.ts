@@ -2,7 +2,7 @@
 import { inBackground } from '../../util/background.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import { message as makeMessage } from '../../xmpp/stanza.ts'
-import { applyChanges, tellChanges } from './change-affiliations.ts'
+import { applyChanges, announceChanges } from './change-affiliations.ts'
 import type { Submitted } from './config-form.ts'
 import { storeConfig } from './persist.ts'
 import { endIfEmpty, remove } from '../presence/leave.ts'
@@ -29,7 +29,7 @@ export async function applyConfig (muc: Muc, room: Room, { config, affiliations 
   return async () => {
     for (const occupant of room.occupants.values()) occupant.touch()
     tellVisibility(muc, room, before)
-    await tellChanges(muc, room, told, room.session(actor)?.occupant.nick)
+    await announceChanges(muc, room, told, room.session(actor)?.occupant.nick)
     removeStrangers(muc, room)
     tellOccupants(muc, room, before, wasLocked)
     await endIfEmpty(muc, room)

@@ -3,7 +3,7 @@
  */
 import type { Muc } from '../context.ts'
 import type { Occupant } from '../room/occupant.ts'
-import { announce, announceEnd, sendOccupants } from '../presence/occupant-presence.ts'
+import { broadcastPresence, announceEnd, sendOccupants } from '../presence/occupant-presence.ts'
 import type { Role } from '../room/role.ts'
 import type { Room } from '../room/room.ts'
 import { STATUS } from '../presence/user-payload.ts'
@@ -25,7 +25,7 @@ export function changeRoles (muc: Muc, room: Room, changes: readonly NewRole[], 
     occupant.role = role
     return () => {
       if (before === role) return
-      announce(muc, room, occupant, { actor, reason }, before)
+      broadcastPresence(muc, room, occupant, { actor, reason }, before)
       if (role === 'moderator') showAddresses(muc, room, occupant)
     }
   })

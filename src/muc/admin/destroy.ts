@@ -8,7 +8,7 @@ import type { Muc } from '../context.ts'
 import { NS_MUC_OWNER, NS_MUC_USER } from '../ns.ts'
 import type { Room } from '../room/room.ts'
 import { STATUS, writeUserPayload } from '../presence/user-payload.ts'
-import type { Happening } from '../presence/user-payload.ts'
+import type { PresenceContext } from '../presence/user-payload.ts'
 
 /** What the owner said about it, as the occupants get it. */
 function destroyPayload (said: Element): Element {
@@ -28,7 +28,7 @@ export async function destroy (muc: Muc, room: Room, said: Element): Promise<voi
 
 /** Takes everybody out; `destroyed` is `<destroy/>` as XML. Resolves when all have heard of it, or can't. */
 export async function tellDestroyed (muc: Muc, room: Room, destroyed: string): Promise<void> {
-  await dismiss(muc, room, { besides: destroyed }).arrived?.catch(() => {}) // what failed is logged where it is sent
+  await dismiss(muc, room, { extraXml: destroyed }).arrived?.catch(() => {}) // what failed is logged where it is sent
 }
 
 /** §11.2: takes everybody out because the server ends; the room remains. */
@@ -36,8 +36,8 @@ export function shutDown (muc: Muc, room: Room): void | Promise<void> {
   return dismiss(muc, room, { statuses: [STATUS.shutdown] }).sent
 }
 
-function dismiss (muc: Muc, room: Room, happening: Happening): ReturnType<typeof postEach> {
-  const payload = writeUserPayload({ affiliation: 'none', role: 'none' }, happening, true)
+function dismiss (muc: Muc, room: Room, context: PresenceContext): ReturnType<typeof postEach> {
+  const payload = writeUserPayload({ affiliation: 'none', role: 'none' }, context, true)
   const farewell = makePresence('unavailable', { from: room.jid }).withWritten('x', NS_MUC_USER, payload)
   const all = [...room.occupants.values()].flatMap(occupant => {
     const own = farewell.withAddress(occupant.jid, undefined)

@@ -8,7 +8,7 @@ import type { Logger } from '../../log.ts'
 import type { Database } from '../../storage/database.ts'
 import { el } from '../../xml/element.ts'
 import { Jid } from '../../xmpp/jid.ts'
-import { applyChanges, tellChanges } from './change-affiliations.ts'
+import { applyChanges, announceChanges } from './change-affiliations.ts'
 import type { NewAffiliation } from './change-affiliations.ts'
 import { destroy } from './destroy.ts'
 import { storeAffiliations } from './persist.ts'
@@ -70,7 +70,7 @@ export async function forgetAccount (muc: Muc, room: Room, account: Jid): Promis
     const heir = affiliation === 'owner' ? await nextOwner(muc, room, account) : undefined
     const changes: NewAffiliation[] = [{ jid: account, affiliation: 'none' }, ...heir ? [heir] : []]
     await storeAffiliations(muc, room, changes)
-    await tellChanges(muc, room, applyChanges(room, changes))
+    await announceChanges(muc, room, applyChanges(room, changes))
   }
   await muc.forgotten(room, account)
   // Nobody could ever change it again.

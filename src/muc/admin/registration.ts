@@ -11,7 +11,7 @@ import type { Jid } from '../../xmpp/jid.ts'
 import { message as makeMessage } from '../../xmpp/stanza.ts'
 import { nickOf } from './admin-changes.ts'
 import { isAtLeast } from '../room/affiliation.ts'
-import { applyChanges, tellChanges } from './change-affiliations.ts'
+import { applyChanges, announceChanges } from './change-affiliations.ts'
 import type { NewAffiliation } from './change-affiliations.ts'
 import { flagIn } from '../room/options/option.ts'
 import type { Values } from '../room/options/option.ts'
@@ -94,7 +94,7 @@ function nickIn (room: Room, values: Values): string {
 async function change (muc: Muc, room: Room, to: NewAffiliation): Promise<() => Promise<void>> {
   await storeAffiliations(muc, room, [to])
   const told = applyChanges(room, [to])
-  return () => tellChanges(muc, room, told)
+  return () => announceChanges(muc, room, told)
 }
 
 // §9.9.
@@ -131,5 +131,5 @@ export async function receiveRegistrationForm (muc: Muc, room: Room, x: Element,
   if (flagIn(values, ALLOW) !== true || room.affiliationOf(who) !== 'none') return
   const changed = { jid: who, affiliation: 'member', nick, by: 'request' } as const
   await storeAffiliations(muc, room, [changed])
-  await tellChanges(muc, room, applyChanges(room, [changed]), room.session(from)?.occupant.nick, from)
+  await announceChanges(muc, room, applyChanges(room, [changed]), room.session(from)?.occupant.nick, from)
 }

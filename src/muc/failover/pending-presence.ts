@@ -7,27 +7,27 @@ import { presence as makePresence } from '../../xmpp/stanza.ts'
 import { showAddresses } from '../admin/change-roles.ts'
 import type { Muc } from '../context.ts'
 import { Occupant, OccupantSession } from '../room/occupant.ts'
-import { announce, announceEnd, announceSessionEnd, announceVisibility } from '../presence/occupant-presence.ts'
+import { broadcastPresence, announceEnd, announceSessionEnd, announceVisibility } from '../presence/occupant-presence.ts'
 import type { OccupantRole } from '../room/role.ts'
 import type { Room } from '../room/room.ts'
 import { STATUS } from '../presence/user-payload.ts'
-import type { Happening } from '../presence/user-payload.ts'
+import type { PresenceContext } from '../presence/user-payload.ts'
 
 /** What may not have reached all of an occupant. */
-export interface News {
+export interface PendingPresence {
   readonly nick: string
   /** The role in which the others saw it, if any did. */
   readonly role: OccupantRole
   /** The addresses that have the nick no more. */
   readonly gone: readonly string[]
   /** What has happened to the last `count` of `gone`: a kick or a ban, and why. */
-  readonly end?: { readonly count: number, readonly happening: Happening } | undefined
+  readonly end?: { readonly count: number, readonly context: PresenceContext } | undefined
   /** The others have seen it, and do no more, though it is in. */
   readonly isHidden?: boolean | undefined
   /** Of the account that has it no more, as the occupant's. */
   readonly life?: string | undefined
   /** The address of a session that knows, or asks again: it has just come in. */
-  readonly knows?: string | undefined
+  readonly exceptSession?: string | undefined
 }
 
 /** Stands before a nick where sessions' addresses do. */
@@ -40,9 +40,9 @@ const SPREAD_MS = 100
 const MAX_GONE = 50
 
 /** Keeps from now on what may not have reached all. */
-export function keepNews (room: Room, put: (field: string, record: string | undefined) => void): void {
-  const all = new Map<string, { news: News, underWay: number }>()
-  room.changed = ({ nick, life }, { before, gone = [], happening, isHidden = false, told }, arrived) => {
+export function keepPendingPresence (room: Room, put: (field: string, record: string | undefined) => void): void {
+  const all = new Map<string, { news: PendingPresence, underWay: number }>()
+  room.changed = ({ nick, life }, { before, gone = [], context, isHidden = false, told }, arrived) => {
     if (room.sessions.size === 0) return forgetAll() // nobody is left to be told
     const one = all.get(nick) ?? { news: { nick, role: before, gone: [] }, underWay: 0 }
     const { news } = one
@@ -50,8 +50,8 @@ export function keepNews (room: Room, put: (field: string, record: string | unde
     one.news = {
       nick, role: room.shows(news.role) ? news.role : before,
       gone: [...news.gone.filter(address => !last.includes(address)), ...last].slice(-MAX_GONE),
-      end: last.length === 0 ? news.end : happening && { count: last.length, happening },
-      isHidden: isHidden || news.isHidden, life, knows: told?.jid.toString(),
+      end: last.length === 0 ? news.end : context && { count: last.length, context },
+      isHidden: isHidden || news.isHidden, life, exceptSession: told?.jid.toString(),
     }
     one.underWay++
     all.set(nick, one)
@@ -72,23 +72,23 @@ export function keepNews (room: Room, put: (field: string, record: string | unde
 }
 
 /** What may not have reached all when the records were written. */
-export function newsIn (records: ReadonlyMap<string, string>): readonly News[] {
-  return [...records].filter(([field]) => field.startsWith(NEWS)).map(([, text]) => JSON.parse(text) as News) // `keepNews` wrote it
+export function pendingPresenceIn (records: ReadonlyMap<string, string>): readonly PendingPresence[] {
+  return [...records].filter(([field]) => field.startsWith(NEWS)).map(([, text]) => JSON.parse(text) as PendingPresence) // `keepNews` wrote it
 }
 
 /** Tells all who are in what has become of these, as it is now: first of nicks that are nobody's any more. */
-export function tellAgain (muc: Muc, room: Room, news: readonly News[]): void {
+export function resendPresence (muc: Muc, room: Room, news: readonly PendingPresence[]): void {
   for (const one of news) tellEnd(muc, room, one)
-  for (const { nick, role, isHidden = false, knows } of news) {
+  for (const { nick, role, isHidden = false, exceptSession: knows } of news) {
     const occupant = room.occupant(nick)
     if (!occupant) continue
-    announce(muc, room, occupant, {}, role, knows === undefined ? undefined : room.session(Jid.parse(knows)))
+    broadcastPresence(muc, room, occupant, {}, role, knows === undefined ? undefined : room.session(Jid.parse(knows)))
     if (isHidden && !room.shows(occupant.role)) announceVisibility(muc, room, occupant)
     if (occupant.role === 'moderator' && knows === undefined) showAddresses(muc, room, occupant)
   }
 }
 
-function tellEnd (muc: Muc, room: Room, { nick, role, gone, end, life = '' }: News): void {
+function tellEnd (muc: Muc, room: Room, { nick, role, gone, end, life = '' }: PendingPresence): void {
   const jid = room.jid.withResource(nick)
   const addresses = gone.map(address => Jid.parse(address))
   const [account] = addresses.map(({ bare }) => bare)
@@ -99,9 +99,9 @@ function tellEnd (muc: Muc, room: Room, { nick, role, gone, end, life = '' }: Ne
   for (const session of absent) former.add(session)
   room.touch(absent) // who is out by what the database says now may have a record
   const isLast = (session: OccupantSession): boolean => !end || gone.lastIndexOf(session.jid.toString()) >= gone.length - end.count
-  const happening = end?.happening ?? {}
+  const context = end?.context ?? {}
   if (room.occupant(nick)) {
-    for (const session of absent) announceSessionEnd(muc, room, session, isLast(session) ? happening : {})
+    for (const session of absent) announceSessionEnd(muc, room, session, isLast(session) ? context : {})
     return
   }
   const heirs = addresses.flatMap(address => room.session(address) ?? [])
@@ -109,5 +109,5 @@ function tellEnd (muc: Muc, room: Room, { nick, role, gone, end, life = '' }: Ne
   // §7.6: all of its sessions are in with another nick.
   if (heir) return announceEnd(muc, room, former, heirs, { statuses: [STATUS.newNick] }, undefined, heir.nick)
   for (const session of absent) if (!isLast(session)) announceSessionEnd(muc, room, session, {})
-  announceEnd(muc, room, former, absent.filter(isLast), happening)
+  announceEnd(muc, room, former, absent.filter(isLast), context)
 }

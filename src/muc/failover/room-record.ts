@@ -13,11 +13,11 @@ import { Occupant } from '../room/occupant.ts'
 import type { OccupantSession } from '../room/occupant.ts'
 import { roleAfter } from '../room/role.ts'
 import type { OccupantRole } from '../room/role.ts'
-import { keepNews } from './pending-presence.ts'
-import type { News } from './pending-presence.ts'
+import { keepPendingPresence } from './pending-presence.ts'
+import type { PendingPresence } from './pending-presence.ts'
 import { Room } from '../room/room.ts'
 import { STATUS } from '../presence/user-payload.ts'
-import type { Happening } from '../presence/user-payload.ts'
+import type { PresenceContext } from '../presence/user-payload.ts'
 
 /** A session's record; its key is the session's address. */
 interface SessionRecord {
@@ -55,7 +55,7 @@ export function keepRecords (room: Room, records: RoomRecords): void {
     records.put(key, field, room.sessions.size > 0 ? record : undefined)
   }
   const position = keepPosition(room, latest => { put(POSITION, latest) })
-  keepNews(room, put)
+  keepPendingPresence(room, put)
   room.touch = sessions => {
     put(POSITION, position())
     put(LOCKED, room.isLocked ? lockedRecordOf(room) : undefined)
@@ -136,7 +136,7 @@ export function destroyedRoom (jid: Jid, records: ReadonlyMap<string, string>): 
 }
 
 /** XEP-0045 §9.1, §9.4, §10.2: why somebody may not be in any more who was that. */
-function removalOf (room: Room, jid: Jid, before: Affiliation): Happening {
+function removalOf (room: Room, jid: Jid, before: Affiliation): PresenceContext {
   if (room.affiliationOf(jid) === 'outcast') return { statuses: [STATUS.banned], reason: room.affiliations.get(jid)?.reason }
   return { statuses: [before === 'none' ? STATUS.nowMembersOnly : STATUS.affiliationLost] }
 }
@@ -145,16 +145,16 @@ function removalOf (room: Room, jid: Jid, before: Affiliation): Happening {
  * Brings the occupants back, in the order in which they came, and gives whose affiliation was another when they were
  * told of it last.
  */
-export function restoreOccupants (room: Room, records: ReadonlyMap<string, string>): readonly News[] {
+export function restoreOccupants (room: Room, records: ReadonlyMap<string, string>): readonly PendingPresence[] {
   const all = [...records].filter(([field]) => !field.startsWith(LOCKED) && field !== POSITION).map(([address, text]) => ({ jid: Jid.kept(address), record: JSON.parse(text) as SessionRecord })) // `recordOf` wrote it
   all.sort((a, b) => parseInt(a.record.token, 36) - parseInt(b.record.token, 36))
-  const news: News[] = []
+  const news: PendingPresence[] = []
   for (const { jid, record: { nick, role, affiliation: before, token, life = '', presence, writtenAt } } of all) {
     const last = storedStanza(presence)
     if (last.kind !== 'presence') continue
     const affiliation = room.affiliationOf(jid)
     const isOut = affiliation === 'outcast' || (affiliation === 'none' && room.isMembersOnly)
-    if (isOut) news.push({ nick, role, life, gone: [jid.toString()], end: { count: 1, happening: removalOf(room, jid, before) } })
+    if (isOut) news.push({ nick, role, life, gone: [jid.toString()], end: { count: 1, context: removalOf(room, jid, before) } })
     if (isOut) continue
     if (affiliation !== before) news.push({ nick, role, life, gone: [] })
     const now = affiliation === before ? role : roleAfter(role, before, room.givenTo(jid), room.isModerated)

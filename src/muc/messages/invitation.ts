@@ -10,7 +10,7 @@ import { Jid, JidError } from '../../xmpp/jid.ts'
 import { message as makeMessage } from '../../xmpp/stanza.ts'
 import type { Message } from '../../xmpp/stanza.ts'
 import { isAtLeast } from '../room/affiliation.ts'
-import { applyChanges, tellChanges } from '../admin/change-affiliations.ts'
+import { applyChanges, announceChanges } from '../admin/change-affiliations.ts'
 import { invitationTo, passedOn } from './invitation-payload.ts'
 import { post } from '../context.ts'
 import type { Muc } from '../context.ts'
@@ -66,7 +66,7 @@ async function admit (muc: Muc, room: Room, { bare }: Jid, inviter: Jid): Promis
   if (!room.isMembersOnly || room.affiliationOf(bare) !== 'none') return
   const changes = [{ jid: bare, affiliation: 'member' as const }]
   await storeAffiliations(muc, room, changes)
-  await tellChanges(muc, room, applyChanges(room, changes), room.session(inviter)?.occupant.nick)
+  await announceChanges(muc, room, applyChanges(room, changes), room.session(inviter)?.occupant.nick)
 }
 
 /**

@@ -14,7 +14,7 @@ import type { Muc, Received } from '../context.ts'
 import { NS_MUC } from '../ns.ts'
 import { Occupant } from '../room/occupant.ts'
 import type { OccupantSession } from '../room/occupant.ts'
-import { announce, announceSelf, cleaned, sendOccupants } from './occupant-presence.ts'
+import { broadcastPresence, announceSelf, cleaned, sendOccupants } from './occupant-presence.ts'
 import { logging } from '../room/options/logging.ts'
 import { password } from '../room/options/password.ts'
 import { defaultRole } from '../room/role.ts'
@@ -64,9 +64,9 @@ function checkSize ({ limits, options }: Muc, room: Room, affiliation: Affiliati
 export function welcome (
   muc: Muc, room: Room, session: OccupantSession, request: Element | undefined, limits: HistoryLimits,
 ): Promise<unknown> | undefined {
-  const besides = muc.stages.welcomeInRoom(request, room, session)
+  const extraXml = muc.stages.welcomeInRoom(request, room, session)
   sendOccupants(muc, room, session)
-  announceSelf(muc, room, session, { besides, statuses: [
+  announceSelf(muc, room, session, { extraXml, statuses: [
     ...room.isNonAnonymous ? [STATUS.nonAnonymous] : [], ...room.get(logging) ? [STATUS.logged] : [],
     ...room.isLocked ? [STATUS.created] : []] }) // §10.1.1: its owner is to set it up
   const { jid } = session
@@ -79,5 +79,5 @@ export function welcome (
 
 /** Tells the others, unless they see no difference: a second device of who is in already. */
 function announceNewcomer (muc: Muc, room: Room, session: OccupantSession): void {
-  if (session.occupant.main === session) announce(muc, room, session.occupant, {}, session.occupant.role, session)
+  if (session.occupant.main === session) broadcastPresence(muc, room, session.occupant, {}, session.occupant.role, session)
 }

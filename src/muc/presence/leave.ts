@@ -2,28 +2,28 @@
 import type { Presence } from '../../xmpp/stanza.ts'
 import type { Muc } from '../context.ts'
 import type { Occupant, OccupantSession } from '../room/occupant.ts'
-import { announce, announceEnd, announceSessionEnd, cleaned } from './occupant-presence.ts'
+import { broadcastPresence, announceEnd, announceSessionEnd, cleaned } from './occupant-presence.ts'
 import { persistent } from '../room/options/persistent.ts'
 import type { Room } from '../room/room.ts'
-import type { Happening } from './user-payload.ts'
+import type { PresenceContext } from './user-payload.ts'
 
 /** A session says goodbye, or is found to be gone. */
-export function leave (muc: Muc, room: Room, session: OccupantSession, presence?: Presence, happening: Happening = {}): void | Promise<void> {
+export function leave (muc: Muc, room: Room, session: OccupantSession, presence?: Presence, context: PresenceContext = {}): void | Promise<void> {
   const { occupant } = session
   const farewell = presence && cleaned(presence)
   if (occupant.sessions.length === 1) {
-    announceEnd(muc, room, occupant, room.leaveWhole(occupant), happening, farewell)
+    announceEnd(muc, room, occupant, room.leaveWhole(occupant), context, farewell)
     return endIfEmpty(muc, room)
   }
   const { main } = occupant
   room.leave(session)
-  announceSessionEnd(muc, room, session, happening, farewell)
-  if (main === session) announce(muc, room, occupant)
+  announceSessionEnd(muc, room, session, context, farewell)
+  if (main === session) broadcastPresence(muc, room, occupant)
 }
 
 /** An occupant is removed, with all sessions. */
-export function remove (muc: Muc, room: Room, occupant: Occupant, happening: Happening): void {
-  announceEnd(muc, room, occupant, room.leaveWhole(occupant), happening)
+export function remove (muc: Muc, room: Room, occupant: Occupant, context: PresenceContext): void {
+  announceEnd(muc, room, occupant, room.leaveWhole(occupant), context)
 }
 
 /**

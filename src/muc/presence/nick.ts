@@ -5,7 +5,7 @@ import type { Presence } from '../../xmpp/stanza.ts'
 import { checkNick } from './join.ts'
 import type { Muc } from '../context.ts'
 import type { OccupantSession } from '../room/occupant.ts'
-import { announce, announceEnd, cleaned } from './occupant-presence.ts'
+import { broadcastPresence, announceEnd, cleaned } from './occupant-presence.ts'
 import { visitorNick } from '../room/options/visitor-nick.ts'
 import type { Room } from '../room/room.ts'
 import { STATUS } from './user-payload.ts'
@@ -20,5 +20,5 @@ export function changeNick (muc: Muc, room: Room, session: OccupantSession, pres
   announceEnd(muc, room, occupant, occupant.sessions, { statuses: [STATUS.newNick] }, undefined, nick.resource)
   session.presence = cleaned(presence)
   room.rename(occupant, nick)
-  announce(muc, room, occupant)
+  broadcastPresence(muc, room, occupant)
 }

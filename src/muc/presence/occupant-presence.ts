@@ -8,7 +8,7 @@ import type { Occupant, OccupantSession } from '../room/occupant.ts'
 import type { OccupantRole } from '../room/role.ts'
 import type { Room } from '../room/room.ts'
 import { STATUS, writeUserPayload } from './user-payload.ts'
-import type { Happening, Item } from './user-payload.ts'
+import type { PresenceContext, Item } from './user-payload.ts'
 
 /** What a client may say in its presence: all but what the room says of it. */
 export function cleaned (presence: Presence): Presence {
@@ -20,18 +20,18 @@ class Variants {
   readonly #made: (Presence | undefined)[] = []
   readonly #base: Presence
   readonly #item: Item
-  readonly #happening: Happening
+  readonly #context: PresenceContext
 
-  constructor (base: Presence, item: Item, happening: Happening) {
+  constructor (base: Presence, item: Item, context: PresenceContext) {
     this.#base = base
     this.#item = item
-    this.#happening = happening
+    this.#context = context
   }
 
   of (isOpen: boolean, isSelf: boolean): Presence {
     const index = (isOpen ? 1 : 0) + (isSelf ? 2 : 0)
     const item = isOpen ? this.#item : { ...this.#item, jid: undefined }
-    return this.#made[index] ??= this.#base.withWritten('x', NS_MUC_USER, writeUserPayload(item, this.#happening, isSelf))
+    return this.#made[index] ??= this.#base.withWritten('x', NS_MUC_USER, writeUserPayload(item, this.#context, isSelf))
   }
 }
 
@@ -39,11 +39,11 @@ class Variants {
  * Tells all of an occupant who is in: what it is, and what has happened to it; `before` is its role if it was another,
  * and `told` a session that knows.
  */
-export function announce (
-  muc: Muc, room: Room, occupant: Occupant, happening: Happening = {}, before: OccupantRole = occupant.role, told?: OccupantSession,
+export function broadcastPresence (
+  muc: Muc, room: Room, occupant: Occupant, context: PresenceContext = {}, before: OccupantRole = occupant.role, told?: OccupantSession,
 ): void {
   occupant.touch()
-  const variants = availableVariants(muc, room, occupant, happening)
+  const variants = availableVariants(muc, room, occupant, context)
   const isShown = room.shows(occupant.role)
   const gone = !isShown && room.shows(before) ? unavailableVariants(muc, room, occupant, {}) : undefined
   const { arrived } = postEach(muc, room, room.recipients, session => {
@@ -67,9 +67,9 @@ export function announceVisibility (muc: Muc, room: Room, occupant: Occupant): v
 }
 
 /** Tells one session of its own occupant, which ends the list of all (§7.2.2). */
-export function announceSelf (muc: Muc, room: Room, session: OccupantSession, happening: Happening): void {
+export function announceSelf (muc: Muc, room: Room, session: OccupantSession, context: PresenceContext): void {
   const { occupant, jid } = session
-  const self = availableVariants(muc, room, occupant, happening).of(room.seesAddresses(occupant), true)
+  const self = availableVariants(muc, room, occupant, context).of(room.seesAddresses(occupant), true)
   postInBackground(muc, room, 'telling a newcomer that it is in', [session], () => self.copyFor(jid))
 }
 
@@ -99,9 +99,9 @@ function shownAs (muc: Muc, room: Room, occupant: Occupant, isOpen: boolean): Pr
 
 /** Tells those who are still in, and `gone`, that an occupant is not in any more, or not with that nick. */
 export function announceEnd (
-  muc: Muc, room: Room, occupant: Occupant, gone: readonly OccupantSession[], happening: Happening, presence?: Presence, newNick?: string,
+  muc: Muc, room: Room, occupant: Occupant, gone: readonly OccupantSession[], context: PresenceContext, presence?: Presence, newNick?: string,
 ): void {
-  const variants = unavailableVariants(muc, room, occupant, happening, presence, newNick)
+  const variants = unavailableVariants(muc, room, occupant, context, presence, newNick)
   const isShown = room.shows(occupant.role)
   const others = isShown ? room.recipients.filter(session => !gone.includes(session)) : []
   const { arrived } = postEach(muc, room, [...gone, ...others], session => {
@@ -109,31 +109,31 @@ export function announceEnd (
     if (!isSelf && !session.isIn) return
     return variants.of(room.seesAddresses(isSelf ? occupant : session.occupant), isSelf).copyFor(session.jid)
   })
-  room.changed(occupant, { before: occupant.role, gone, happening: newNick === undefined ? happening : undefined }, arrived)
+  room.changed(occupant, { before: occupant.role, gone, context: newNick === undefined ? context : undefined }, arrived)
 }
 
 /** §7.14: tells one session that it is not in any more, where its occupant still is. */
-export function announceSessionEnd (muc: Muc, room: Room, session: OccupantSession, happening: Happening, presence?: Presence): void {
+export function announceSessionEnd (muc: Muc, room: Room, session: OccupantSession, context: PresenceContext, presence?: Presence): void {
   const { occupant, jid } = session
-  const gone = unavailableVariants(muc, room, occupant, happening, presence).of(room.seesAddresses(occupant), true)
+  const gone = unavailableVariants(muc, room, occupant, context, presence).of(room.seesAddresses(occupant), true)
   const { arrived } = postEach(muc, room, [session], () => gone.copyFor(jid))
-  room.changed(occupant, { before: occupant.role, gone: [session], happening }, arrived)
+  room.changed(occupant, { before: occupant.role, gone: [session], context }, arrived)
 }
 
-function availableVariants (muc: Muc, room: Room, occupant: Occupant, happening: Happening): Variants {
+function availableVariants (muc: Muc, room: Room, occupant: Occupant, context: PresenceContext): Variants {
   const { affiliation, role, main } = occupant
   const base = main?.presence ?? makePresence('available', {})
   const shown = muc.stages.presentInRoom(base, room, occupant).withAddress(occupant.jid, undefined)
-  return new Variants(shown, { affiliation, role, jid: main?.jid }, happening)
+  return new Variants(shown, { affiliation, role, jid: main?.jid }, context)
 }
 
 function unavailableVariants (
-  muc: Muc, room: Room, occupant: Occupant, happening: Happening, presence = makePresence('unavailable', {}), nick?: string,
+  muc: Muc, room: Room, occupant: Occupant, context: PresenceContext, presence = makePresence('unavailable', {}), nick?: string,
 ): Variants {
   // §7.14; §7.6: with a new nick it keeps its role.
   const { affiliation, role, main } = occupant
   const item = { affiliation, role: nick === undefined ? 'none' as const : role, jid: main?.jid, nick }
-  return new Variants(muc.stages.presentInRoom(presence, room, occupant).withAddress(occupant.jid, undefined), item, happening)
+  return new Variants(muc.stages.presentInRoom(presence, room, occupant).withAddress(occupant.jid, undefined), item, context)
 }
 
 /** §7.2.18: tells who thinks to be in that it is not, and that nobody meant it. */

@@ -13,7 +13,7 @@ import type { Muc, Received } from '../context.ts'
 import { changeNick } from './nick.ts'
 import { NS_MUC } from '../ns.ts'
 import type { OccupantSession } from '../room/occupant.ts'
-import { announce, cleaned, disown } from './occupant-presence.ts'
+import { broadcastPresence, cleaned, disown } from './occupant-presence.ts'
 import { visitorStatus } from '../room/options/visitor-status.ts'
 import type { Room } from '../room/room.ts'
 import { STATUS } from './user-payload.ts'
@@ -53,6 +53,6 @@ function change (
   if (occupant.role === 'visitor' && !room.get(visitorStatus)) return heard
   const before = occupant.main
   session.presence = cleaned(presence)
-  if (occupant.main === session || before === session) announce(muc, room, occupant)
+  if (occupant.main === session || before === session) broadcastPresence(muc, room, occupant)
   return heard
 }

@@ -33,19 +33,19 @@ export interface Item {
 }
 
 /** What has happened to an occupant, and by whom. */
-export interface Happening {
+export interface PresenceContext {
   readonly statuses?: readonly number[]
   /** The nick of who did it. */
   readonly actor?: string | undefined
   readonly reason?: string | undefined
   /** What goes in besides, written already. */
-  readonly besides?: string
+  readonly extraXml?: string
 }
 
 /** The payload as XML. */
-export function writeUserPayload (item: Item, { statuses = [], actor, reason, besides = '' }: Happening, isSelf: boolean): string {
+export function writeUserPayload (item: Item, { statuses = [], actor, reason, extraXml = '' }: PresenceContext, isSelf: boolean): string {
   const codes = isSelf ? [STATUS.self, ...statuses] : statuses
-  return `<x xmlns='${NS_MUC_USER}'>${writeItem(item, actor, reason)}${besides}${writeStatuses(codes)}</x>`
+  return `<x xmlns='${NS_MUC_USER}'>${writeItem(item, actor, reason)}${extraXml}${writeStatuses(codes)}</x>`
 }
 
 /** `<status/>` for each code. */

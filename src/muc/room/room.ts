@@ -25,7 +25,7 @@ import { Rate } from './rate.ts'
 import { valueIn } from './room-options.ts'
 import type { Config } from './room-options.ts'
 import type { OccupantRole, Role } from './role.ts'
-import type { Happening } from '../presence/user-payload.ts'
+import type { PresenceContext } from '../presence/user-payload.ts'
 
 /** The last change of the subject, as the message that made it (XEP-0045 §8.1). */
 export interface Subject { readonly message: Message, readonly at: number }
@@ -48,7 +48,7 @@ export interface Change {
   /** The sessions that have its nick no more. */
   readonly gone?: readonly OccupantSession[]
   /** What has happened to these. */
-  readonly happening?: Happening | undefined
+  readonly context?: PresenceContext | undefined
   /** The others have seen it, and do no more, though it is in. */
   readonly isHidden?: boolean
   /** The session that knows. */
