@@ -94,7 +94,7 @@ function bringUpToDate ({ host, names, versions }: Parts, room: Room, session: O
   let next = 0
   let since = changed && known !== undefined ? ` since='${names.name(room, known)}'` : ''
   // each is written when it is its turn
-  inBackground(host.log, 'telling of affiliations', room.outbox.send(parts, part => {
+  inBackground(host.log, 'telling of affiliations', room.sendQueue.send(parts, part => {
     const until = names.name(room, ++next === parts.length ? last : part.at(-1)?.version ?? last)
     const one = message('normal', { from: room.jid, to: session.jid }).withWritten('x', NS_ROOM_USER, writePart(part, since, until))
     since = ` since='${until}'`

@@ -69,7 +69,7 @@ export class Distribution {
   #sendHere (room: Room, key: string, message: Message, sender: Jid | undefined): void {
     const members = this.#willing(this.#members.of(key), sender)
     if (members.length === 0) return
-    this.#run(SENDING, room.outbox.send(members, account => {
+    this.#run(SENDING, room.sendQueue.send(members, account => {
       this.#host.route(message.copyFor(account))
       return message.weight
     }))

@@ -74,7 +74,7 @@ export function postEach<T> (
   muc: Muc, room: Room, recipients: readonly T[], stanzaFor: (recipient: T) => Stanza | undefined,
 ): { readonly sent: void | Promise<void>, readonly arrived: Promise<unknown> | undefined } {
   let underWay: UnderWay | undefined
-  const sent = room.outbox.send(recipients, recipient => {
+  const sent = room.sendQueue.send(recipients, recipient => {
     const stanza = stanzaFor(recipient)
     if (!stanza) return 0
     const done = muc.router.postAndWait(stanza)

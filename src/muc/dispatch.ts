@@ -14,7 +14,7 @@ import type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import { Affiliations } from './room/affiliations.ts'
 import { beginRoom } from './presence/creation.ts'
 import { join } from './presence/join.ts'
-import type { LiveRooms } from './room-registry.ts'
+import type { RoomRegistry } from './room-registry.ts'
 import { sendToAll } from './messages/message.ts'
 import { post } from './context.ts'
 import type { Muc, Received } from './context.ts'
@@ -29,7 +29,7 @@ import { receivePresence } from './presence/presence-to-room.ts'
 
 export interface RoomDispatcherParts {
   readonly muc: Muc
-  readonly live: LiveRooms
+  readonly live: RoomRegistry
   readonly router: Router
   readonly iqs: IqTable
   readonly events: EventTable
@@ -68,7 +68,7 @@ export class RoomDispatcher {
     await room.commits.settled()
     const received = await this.#receiveAt(room, stanza, from, to)
     this.#parts.live.place(room)
-    await room.outbox.settled() // who comes to a full room waits until those before are told of each other
+    await room.sendQueue.settled() // who comes to a full room waits until those before are told of each other
     return received ?? {}
   }
 

@@ -36,7 +36,7 @@ export type Claimant = { readonly isPlace: true, readonly refusedBy?: string | u
 const NONE: ReadonlyMap<string, string> = new Map()
 const HERE: Claimant = { isPlace: false }
 
-export interface LiveRoomsParts {
+export interface RoomRegistryParts {
   readonly store: Pick<RoomStore, 'load'>
   readonly events: Pick<EventTable, 'roomOpened' | 'beforeRoomMove' | 'roomMovedAway'>
   readonly cluster?: RoomsCluster | undefined
@@ -50,8 +50,8 @@ export interface LiveRoomsParts {
   readonly tellDestroyed: (room: Room, destroyed: string) => Promise<void>
 }
 
-export class LiveRooms {
-  readonly #parts: LiveRoomsParts
+export class RoomRegistry {
+  readonly #parts: RoomRegistryParts
   /** Those with somebody in. */
   readonly #occupied = new Map<string, Room>()
   readonly #idle = new LRUCache<string, Room>({
@@ -64,7 +64,7 @@ export class LiveRooms {
   /** Claimed, and not in memory yet; with what is to be taken up: the claim tells it once, and the database may be away. */
   readonly #claimed = new Map<string, Claim['before']>()
 
-  constructor (parts: LiveRoomsParts) {
+  constructor (parts: RoomRegistryParts) {
     this.#parts = parts
   }
 
@@ -206,7 +206,7 @@ export class LiveRooms {
     const key = room.jid.toString()
     if (!cluster || this.peek(key) !== room) return
     await room.commits.settled()
-    await room.outbox.settled()
+    await room.sendQueue.settled()
     await this.#parts.events.beforeRoomMove(room)
     const isSaved = await cluster.roomRecords.save(key).then(() => true, () => false) // Redis is away: it stays here
     if (!isSaved) return

@@ -29,7 +29,7 @@ import type { ForgetAtNodes, Forgetting } from './admin/former-accounts.ts'
 import { endIfEmpty } from './presence/leave.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import type { MucLimits } from './limits.ts'
-import { LiveRooms } from './room-registry.ts'
+import { RoomRegistry } from './room-registry.ts'
 import type { Claimant, RoomsCluster } from './room-registry.ts'
 import { announceToAll, broadcast, spreadLate } from './messages/message.ts'
 import { roomsDomain } from './context.ts'
@@ -87,7 +87,7 @@ const AT_ITS_PLACE: Claimant = { isPlace: true }
 export class Rooms implements Destination {
   readonly #muc: Muc
   readonly #parts: RoomsParts
-  readonly #live: LiveRooms
+  readonly #live: RoomRegistry
   readonly #dispatcher: RoomDispatcher
   readonly #forwarding: Forwarding | undefined
   readonly #turns = new Turns()
@@ -109,7 +109,7 @@ export class Rooms implements Destination {
       affiliated: (room, accounts) => { events.affiliated(room, accounts) },
       forgotten: (room, account) => events.roomForgotten(room, account), end: (room, destroyed) => this.#dispatcher.end(room, destroyed),
     }
-    this.#live = new LiveRooms({
+    this.#live = new RoomRegistry({
       store: this.#muc.store, events, cluster, log: parts.log, archiveKeys: parts.archiveKeys, say: (room, message) => { this.broadcast(room, message) },
       tellAgain: (room, news) => { resendPresence(this.#muc, room, news) },
       tellDestroyed: (room, destroyed) => tellDestroyed(this.#muc, room, destroyed),

@@ -67,7 +67,7 @@ function store (muc: Muc, room: Room, message: Message, session?: OccupantSessio
 /** What comes again goes no further: it was its reflection that its sender missed. */
 function reflect (muc: Muc, room: Room, message: Message, session?: OccupantSession): void | Promise<void> {
   if (!session) return
-  return room.outbox.send([session], ({ isIn, jid }) => isIn ? post(muc, message.withAddress(message.from, jid)) : 0)
+  return room.sendQueue.send([session], ({ isIn, jid }) => isIn ? post(muc, message.withAddress(message.from, jid)) : 0)
 }
 
 function spread (

@@ -108,7 +108,7 @@ test('a room that many enter at once tells everybody of everybody, bit by bit', 
   await Promise.all(crowd.map((client, n) => enters(client, `witch${n}`)))
 
   const room = await server.core.rooms.room(Jid.parse(COVEN))
-  expect(room?.outbox.settled()).toBeUndefined() // nothing piles up: who enters waits until those before are told
+  expect(room?.sendQueue.settled()).toBeUndefined() // nothing piles up: who enters waits until those before are told
   const nicks = crowd.map((_, n) => `witch${n}`).sort()
   expect((await hears(crone)).map(line => line.split(' ')[0]).sort()).toEqual(nicks)
   for (const client of crowd) {

@@ -20,7 +20,7 @@ import { password } from './options/password.ts'
 import { persistent } from './options/persistent.ts'
 import { presenceBroadcast } from './options/presence-broadcast.ts'
 import { whois } from './options/whois.ts'
-import { Outbox } from './send-queue.ts'
+import { SendQueue } from './send-queue.ts'
 import { Rate } from './rate.ts'
 import { valueIn } from './room-options.ts'
 import type { Config } from './room-options.ts'
@@ -76,7 +76,7 @@ export class Room {
   archiveIds = NO_ARCHIVE
   /** Deliveries in the order of the room's archive. */
   readonly commits = new CommitQueue()
-  readonly outbox = new Outbox()
+  readonly sendQueue = new SendQueue()
   /** How many messages it takes. */
   readonly rate = new Rate()
   readonly #occupants = new Map<string, Occupant>()

@@ -1,13 +1,13 @@
 /** What a room sends goes out in order, and so much at a time. */
 import { expect, test } from 'vitest'
-import { Outbox } from './send-queue.ts'
+import { SendQueue } from './send-queue.ts'
 
 async function tick (): Promise<void> {
   await new Promise(resolve => { setImmediate(resolve) })
 }
 
 test('a little is sent at once', () => {
-  const outbox = new Outbox()
+  const outbox = new SendQueue()
   const sent: number[] = []
 
   const done = outbox.send([1, 2, 3], one => { sent.push(one); return 0 })
@@ -16,7 +16,7 @@ test('a little is sent at once', () => {
 })
 
 test('much is sent bit by bit, nothing overtakes anything, and who waits knows when it is done', async () => {
-  const outbox = new Outbox()
+  const outbox = new SendQueue()
   const sent: string[] = []
   const crowd = Array.from({ length: 5000 }, (_, n) => n)
 
@@ -35,7 +35,7 @@ test('much is sent bit by bit, nothing overtakes anything, and who waits knows w
 })
 
 test('many small ones in one go are bounded as one large one is', async () => {
-  const outbox = new Outbox()
+  const outbox = new SendQueue()
   let sent = 0
 
   for (let n = 0; n < 100; n++) void outbox.send(Array(100).fill(n), () => { sent++; return 0 })
@@ -47,7 +47,7 @@ test('many small ones in one go are bounded as one large one is', async () => {
 })
 
 test('large stanzas are sent in smaller portions than small ones, in order', async () => {
-  const outbox = new Outbox()
+  const outbox = new SendQueue()
   const sent: string[] = []
   const crowd = Array.from({ length: 300 }, (_, n) => n)
 
@@ -67,7 +67,7 @@ test('large stanzas are sent in smaller portions than small ones, in order', asy
 })
 
 test('what can not be sent is told to who wanted it sent, and what is behind it goes out', async () => {
-  const outbox = new Outbox()
+  const outbox = new SendQueue()
   const sent: string[] = []
   const crowd = Array.from({ length: 5000 }, (_, n) => n)
 

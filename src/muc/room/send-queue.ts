@@ -14,7 +14,7 @@ interface Job {
   readonly done: PromiseWithResolvers<void>
 }
 
-export class Outbox {
+export class SendQueue {
   readonly #jobs: Job[] = []
   #sentInTick = 0
   #isScheduled = false
