@@ -22,7 +22,7 @@ export const affiliationVersions = extension({
     host.feature(NS, 'room') // §4
     const versions = host.roomData((db, room) => Versions.load(db, room))
     const names = namer(host)
-    host.keepWithAffiliations((db, room, changes) => versions.of(room).write(db, room, changes))
+    host.writeWithAffiliations((db, room, changes) => versions.of(room).write(db, room, changes))
     host.when('room.forgotten', (room, account) => versions.of(room).forget(host.db, room, account))
     // §5.2.2
     host.on('room', 'changed', ({ jid, affiliation, before }, room) => {

@@ -83,7 +83,7 @@ function loader (
 
 function keepMessages (host: ExtensionHost, writer: Writer, archives: AccountData<Archive>): void {
   const isWanted = keepPreferences(host)
-  const draft = drafter(message => host.keptWith(message))
+  const draft = drafter(message => host.archiveWriterFor(message))
   const sentToOneself = new WeakMap<Message, Stored>()
   const toDevices = new WeakMap<Buffer, Stored>()
 
@@ -117,7 +117,7 @@ async function handOver (
   if (handOverRest) return handOverRest(account)
   for (const { seq, stanza } of entries) {
     const message = storedStanza(stanza)
-    if (message.kind === 'message') host.handOverLate(account, String(seq), message)
+    if (message.kind === 'message') host.deliverRecovered(account, String(seq), message)
   }
 }
 

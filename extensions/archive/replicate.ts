@@ -31,7 +31,7 @@ export function replicateArchive (
   const handOver = (rest: Rest, account: Account): void => {
     for (const { seq, stanza } of rest) {
       const message = storedStanza(stanza)
-      if (message.kind === 'message') host.handOverLate(account, String(seq), message)
+      if (message.kind === 'message') host.deliverRecovered(account, String(seq), message)
     }
   }
   if (!note) return

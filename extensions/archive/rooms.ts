@@ -36,8 +36,8 @@ export function keepRooms (host: ExtensionHost, parts: RoomArchiveParts): void {
     name: 'muc#roomconfig_enablearchiving', label: 'Messages are kept, for who may come in to read', initial: true,
     features: isOn => isOn ? [NS, `${NS}#extended`, NS_STANZA_ID] : [],
   })
-  const draft = roomDrafter(message => host.keptWith(message))
-  host.on('room', 'known', (message, room, { account }) => {
+  const draft = roomDrafter(message => host.archiveWriterFor(message))
+  host.on('room', 'isDuplicate', (message, room, { account }) => {
     if (!room.get(isKept) || !host.roomPolicy(message).archive) return false
     return archives.of(room).find(draft(message, account).fingerprint) !== undefined
   })
@@ -86,7 +86,7 @@ export async function sendLate (host: ExtensionHost, owner: string, entries: rea
   if (!room) return
   for (const { seq, stanza, sentAt } of entries) {
     const message = storedStanza(stanza)
-    if (message.kind === 'message') host.spreadLate(room, message, String(seq), sentAt)
+    if (message.kind === 'message') host.broadcastRecovered(room, message, String(seq), sentAt)
   }
 }
 

@@ -192,5 +192,5 @@ function tell (host: ExtensionHost, room: Room, accounts: readonly string[]): vo
 }
 
 function represent (host: ExtensionHost, room: Room, accounts: readonly string[]): void {
-  for (const occupant of room.occupants.values()) if (accounts.includes(occupant.account.toString())) host.represent(room, occupant)
+  for (const occupant of room.occupants.values()) if (accounts.includes(occupant.account.toString())) host.rebroadcastPresence(room, occupant)
 }

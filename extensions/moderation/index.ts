@@ -29,14 +29,14 @@ async function retract (host: ExtensionHost, { payload, from }: IqRequest, visit
   const number = room.archiveIds.decode(id)
   if (number === undefined || !await host.readFor(from, db => isKept(db, room.jid, number))) throw new StanzaError('item-not-found')
   const reason = briefTextIn(payload, 'reason', NS)
-  await host.announce(room, message('groupchat', { from: room.jid, id: randomId() },
+  await host.sayAsRoom(room, message('groupchat', { from: room.jid, id: randomId() },
     el('retract', NS_RETRACT, { id }, moderated(host, room, visitor),
       reason === undefined ? undefined : el('reason', NS_RETRACT, {}, reason))))
 }
 
 /** §3.1: who did it, as the others know him. */
 function moderated (host: ExtensionHost, room: Room, { occupant }: RoomVisitor): Element {
-  const occupantId = occupant && host.presented(room, occupant).payload('occupant-id', NS_OCCUPANT_ID)
+  const occupantId = occupant && host.buildPresence(room, occupant).payload('occupant-id', NS_OCCUPANT_ID)
   return el('moderated', NS, { by: (occupant?.jid ?? room.jid).toString() }, occupantId)
 }
 

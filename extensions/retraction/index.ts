@@ -40,7 +40,7 @@ export const retraction = extension({
     host.feature(NS, 'room')
     host.feature(`${NS}#tombstone`, 'room')
     host.declarePolicy(NS, { archive: true, carbon: true, push: false })
-    host.keepWith(NS, awaitRetractions)
+    host.writeWithArchive(NS, awaitRetractions)
     const retract = (message: Message, author: Jid | undefined, owner: Jid): void => {
       if (!author || !message.has('retract', NS)) return
       const place = { owner: owner.toString(), seq: seqOf(message) }

@@ -30,7 +30,7 @@ function giveBackMessage (host: ExtensionHost, account: Account, message: Messag
   if (message.archiveId === undefined) {
     if (others.length === 0) return host.bounce(message, unavailable())
     for (const session of without) host.deliver(session, late)
-  } else if (without.length > 0) host.handOver(account, late)
+  } else if (without.length > 0) host.redeliver(account, late)
 }
 
 // RFC 6121 §8.5.3.2.1, and XEP-0334 §4.3.

@@ -76,17 +76,17 @@ export class Host implements ExtensionHost {
     this.#undo.push(this.#parts.policies.add(ns, policies, inRoom))
   }
 
-  keepWith (ns: string, write: KeepWith): void {
+  writeWithArchive (ns: string, write: KeepWith): void {
     const { keepWith } = this.#parts
     keepWith.set(ns, write)
     this.#undo.push(() => { keepWith.delete(ns) })
   }
 
-  keepWithAffiliations (write: KeepWithAffiliations): void {
+  writeWithAffiliations (write: KeepWithAffiliations): void {
     this.#undo.push(this.#parts.rooms.keepWithAffiliations(write))
   }
 
-  keptWith ({ children }: Message): KeepWith | undefined {
+  archiveWriterFor ({ children }: Message): KeepWith | undefined {
     const { keepWith } = this.#parts
     for (const { ns } of children) {
       const write = keepWith.get(ns)
@@ -106,11 +106,11 @@ export class Host implements ExtensionHost {
     return this.#parts.policies.inRoom(message)
   }
 
-  handOver (account: Account, message: Message): void {
+  redeliver (account: Account, message: Message): void {
     this.#parts.incoming.handOver(message, account)
   }
 
-  handOverLate (account: Account, id: string, message: Message): void {
+  deliverRecovered (account: Account, id: string, message: Message): void {
     this.#parts.incoming.handOverLate(stamp(message, account, id), account)
   }
 
@@ -251,7 +251,7 @@ export class Host implements ExtensionHost {
     this.#undo.push(this.#parts.rooms.options.addFacts(facts))
   }
 
-  presented (room: Room, occupant: Occupant): Presence {
+  buildPresence (room: Room, occupant: Occupant): Presence {
     return this.#parts.stages.presentInRoom(makePresence('available', { from: occupant.jid }), room, occupant)
   }
 
@@ -268,7 +268,7 @@ export class Host implements ExtensionHost {
     }
   }
 
-  represent (room: Room, occupant: Occupant): void {
+  rebroadcastPresence (room: Room, occupant: Occupant): void {
     this.#parts.rooms.represent(room, occupant)
   }
 
@@ -280,11 +280,11 @@ export class Host implements ExtensionHost {
     this.#parts.rooms.broadcast(room, message)
   }
 
-  spreadLate (room: Room, message: Message, id: string, at: number): void {
+  broadcastRecovered (room: Room, message: Message, id: string, at: number): void {
     this.#parts.rooms.spreadLate(room, message, id, at)
   }
 
-  announce (room: Room, message: Message): void | Promise<void> {
+  sayAsRoom (room: Room, message: Message): void | Promise<void> {
     return this.#parts.rooms.announce(room, message)
   }
 

@@ -17,7 +17,7 @@ import type { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import type { MessagePolicy } from '../xmpp/message-policy.ts'
-import type { ReplicatedState, Events, KeepWith, KeepWithAffiliations, Point, Stages } from './points.ts'
+import type { ReplicatedState, Events, WriteWithArchive, WriteWithAffiliations, Point, Stages } from './points.ts'
 import type { Command, IqHandler, IqRoute, IqTarget, NonzaHandler, OfferedStream, Resumption, RoomCommand } from './requests.ts'
 
 export { batchedRead } from '../storage/batches.ts'
@@ -60,7 +60,7 @@ export type { Keeper } from '../xmpp/stanza-id.ts'
 export type { Element } from '../xml/element.ts'
 export type { Child } from '../xml/framer.ts'
 export type { Content, Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
-export type { AffiliationChange, ReplicatedState as Durable, Events, KeepWith, KeepWithAffiliations, Point, Stages, Stored, Verdict } from './points.ts'
+export type { AffiliationChange, ReplicatedState as Durable, Events, WriteWithArchive as KeepWith, WriteWithAffiliations as KeepWithAffiliations, Point, Stages, Stored, Verdict } from './points.ts'
 export type {
   Command, IqHandler, IqRequest, IqRoute, IqSender, IqTarget, NonzaHandler, OfferedStream, Resumption, RoomCommand,
   RoomVisitor, StreamPeer,
@@ -142,10 +142,10 @@ export interface ExtensionHost {
   declarePolicy (ns: string, policies: MessagePolicy, inRoom?: MessagePolicy): void
 
   /** What is to be written with a message that has this payload, in each archive that keeps it. */
-  keepWith (ns: string, write: KeepWith): void
+  writeWithArchive (ns: string, write: WriteWithArchive): void
 
   /** What is to be written with changes of who is what in a room. */
-  keepWithAffiliations (write: KeepWithAffiliations): void
+  writeWithAffiliations (write: WriteWithAffiliations): void
 
   // What it answers.
   iq<const Target extends IqTarget> (route: IqRoute<Target>, handler: IqHandler<Target>): void
@@ -184,11 +184,11 @@ export interface ExtensionHost {
   /** What a message that is for all in a room is worth to the room, and to its members. */
   roomPolicy (message: Message): MessagePolicy
   /** What is to be written with the message where it is kept. */
-  keptWith (message: Message): KeepWith | undefined
+  archiveWriterFor (message: Message): WriteWithArchive | undefined
   /** Hands a message that is kept, and that a session left unread, to the account's others. */
-  handOver (account: Account, message: Message): void
+  redeliver (account: Account, message: Message): void
   /** Hands over a message that turned out to be kept under that id, although its `committed` was rejected. */
-  handOverLate (account: Account, id: string, message: Message): void
+  deliverRecovered (account: Account, id: string, message: Message): void
   /** The sessions of a local account, from memory. */
   sessionsOf (account: Jid): readonly SessionInfo[]
   /** The account in memory, loaded when it was not; nothing when there is no such account. */
@@ -227,13 +227,13 @@ export interface ExtensionHost {
   /** Adds to what service discovery tells of a room in `muc#roominfo`. */
   roomInfo (facts: RoomFacts): void
   /** What an occupant's presence says of him besides what the room itself does: by its stage `present`. */
-  presented (room: Room, occupant: Occupant): Presence
+  buildPresence (room: Room, occupant: Occupant): Presence
   /** A member has asked for what others have made of him: from now on the room may send him what he did not come for. */
   acceptMembership (room: Room, account: Jid): Promise<void>
   /** Whether an account takes what comes from an address, by the guards of `receive`, as far as it is in memory here. */
   willingToHear (from: Jid): (account: Jid) => boolean
   /** Sends an occupant's presence to all again: that has changed. */
-  represent (room: Room, occupant: Occupant): void
+  rebroadcastPresence (room: Room, occupant: Occupant): void
   /**
    * The room, loaded when it was not in memory; nothing when there is no such room, or its home is elsewhere. Waits for
    * the room's turn: not to be waited for in it.
@@ -242,9 +242,9 @@ export interface ExtensionHost {
   /** Sends a message to all occupants of a room as it is, and in order: no stage sees it. */
   broadcast (room: Room, message: Message): void
   /** As `handOverLate`: what was said in a room, and is kept since `at` (milliseconds since 1970). */
-  spreadLate (room: Room, message: Message, id: string, at: number): void
+  broadcastRecovered (room: Room, message: Message, id: string, at: number): void
   /** The room itself says something to all: it is kept, and seen by what stages there are from there on. */
-  announce (room: Room, message: Message): void | Promise<void>
+  sayAsRoom (room: Room, message: Message): void | Promise<void>
   accounts: AccountCommands
   /** 32 bytes that only the servers of this installation know, made when they are first asked for. */
   secret (name: string): Promise<Buffer>

@@ -29,7 +29,7 @@ export interface Stored {
 }
 
 /** Writes what goes with messages, in the transaction that keeps them under these numbers. */
-export type KeepWith = (db: Database, kept: readonly { readonly owner: string, readonly seq: number }[]) => Promise<void>
+export type WriteWithArchive = (db: Database, kept: readonly { readonly owner: string, readonly seq: number }[]) => Promise<void>
 
 /** Somebody has another place in a room's lists than before. */
 export interface AffiliationChange {
@@ -43,7 +43,7 @@ export interface AffiliationChange {
  * Writes what goes with a room's changes, in the transaction that keeps them. What it returns is called when they are
  * kept.
  */
-export type KeepWithAffiliations = (db: Database, room: Room, changes: readonly AffiliationChange[]) => Promise<() => void>
+export type WriteWithAffiliations = (db: Database, room: Room, changes: readonly AffiliationChange[]) => Promise<() => void>
 
 export interface Stages {
   /** A client's element came in. Once per element. */
@@ -77,7 +77,7 @@ export interface Stages {
      * For all only, as what follows: it was kept before, and comes again, as all would get it. Then it is not guarded:
      * it was allowed the first time.
      */
-    known: (message: Message, room: Room, sender: Occupant) => boolean
+    isDuplicate: (message: Message, room: Room, sender: Occupant) => boolean
     /** Without a sender where the room itself says something. */
     store: (message: Message, room: Room, sender: Occupant | undefined) => Stored | undefined
     /** With the id under which it is kept, if it is. */

@@ -21,7 +21,7 @@ export class StageTable {
     read: { arrived: [], handled: [] },
     send: { guard: [], rewrite: [], store: [], fanout: [] },
     receive: { guard: [], rewrite: [], store: [], fanout: [] },
-    room: { guard: [], rewrite: [], known: [], store: [], fanout: [], changed: [], welcome: [], present: [] },
+    room: { guard: [], rewrite: [], isDuplicate: [], store: [], fanout: [], changed: [], welcome: [], present: [] },
     write: { hold: [], track: [] },
   }
   readonly #log: Logger
@@ -144,7 +144,7 @@ export class StageTable {
   }
 
   isKnownInRoom (message: Message, room: Room, sender: Occupant): boolean {
-    for (const { extension, run } of this.#table.room.known) {
+    for (const { extension, run } of this.#table.room.isDuplicate) {
       try {
         if (run(message, room, sender)) return true
       } catch (error) { this.#report(error, extension, 'room.known', message) }
