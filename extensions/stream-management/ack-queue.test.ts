@@ -8,7 +8,7 @@ import type { Sent } from './ack-queue.ts'
 const TO = Jid.parse('juliet@localhost/balcony')
 
 function sent (body: string): Sent {
-  return { stanza: message('chat', { id: body, to: TO }, el('body', 'jabber:client', {}, body)), at: 0, beside: [] }
+  return { stanza: message('chat', { id: body, to: TO }, el('body', 'jabber:client', {}, body)), at: 0, siblingSessions: [] }
 }
 
 function fill (queue: AckQueue, ...bodies: readonly string[]): AckQueue {
@@ -98,7 +98,7 @@ test('what has to wait for long holds no memory but its own', () => {
   const borrowed = message('chat', { to: TO })
   Object.assign(borrowed, { inner: network.subarray(0, 3) })
   const queue = new AckQueue()
-  queue.push({ stanza: borrowed, at: 0, beside: [] })
+  queue.push({ stanza: borrowed, at: 0, siblingSessions: [] })
 
   queue.settle()
 

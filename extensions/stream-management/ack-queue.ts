@@ -9,7 +9,7 @@ export interface Sent {
   /** When it was sent: milliseconds since 1970. */
   readonly at: number
   /** The account's sessions at that time. */
-  readonly beside: readonly Session[]
+  readonly siblingSessions: readonly Session[]
 }
 
 const HALF = 2 ** 31

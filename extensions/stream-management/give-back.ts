@@ -12,20 +12,20 @@ const NS_CARBONS = 'urn:xmpp:carbons:2'
 const NS_HINTS = 'urn:xmpp:hints'
 
 /** Finds another place for what was sent to a session of the account and never acknowledged. */
-export function giveBack (host: ExtensionHost, account: Account, sent: readonly Sent[]): void {
+export function rerouteUnacked (host: ExtensionHost, account: Account, sent: readonly Sent[]): void {
   for (const one of sent) {
     const { stanza } = one
-    if (stanza.kind === 'message') giveBackMessage(host, account, stanza, one)
+    if (stanza.kind === 'message') rerouteMessage(host, account, stanza, one)
     else if (stanza.kind === 'iq') host.bounce(stanza, unavailable())
   }
 }
 
-function giveBackMessage (host: ExtensionHost, account: Account, message: Message, sent: Sent): void {
+function rerouteMessage (host: ExtensionHost, account: Account, message: Message, sent: Sent): void {
   // What the account sent itself its sessions have, and its archive; the other types are nobody else's.
   if (message.from?.bare.equals(account.jid) || (message.type !== 'chat' && message.type !== 'normal')) return
   if (message.archiveId === undefined && host.isWorthless(message)) return
   const others = mayBePassedOn(message) ? account.sessions.filter(isReachable) : []
-  const without = others.filter(session => !hasIt(session, message, sent))
+  const without = others.filter(session => !alreadyHasCopy(session, message, sent))
   const late = delayed(message, sent.at)
   if (message.archiveId === undefined) {
     if (others.length === 0) return host.bounce(message, unavailable())
@@ -43,7 +43,7 @@ function isReachable ({ available, priority }: Session): boolean {
 }
 
 /** Whether it was given the message when the session that is over was: as one to the account, or as a carbon. */
-function hasIt (session: Session, { to }: Message, { beside }: Sent): boolean {
+function alreadyHasCopy (session: Session, { to }: Message, { siblingSessions: beside }: Sent): boolean {
   return beside.includes(session) && (!to?.resource || session.flags.has(NS_CARBONS))
 }
 

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { el, extension, inBackground, StreamError } from '../../src/extension/api.ts'
 import type { Element, ExtensionHost, Session } from '../../src/extension/api.ts'
 import { parseCount } from './ack-queue.ts'
-import { giveBack } from './give-back.ts'
+import { rerouteUnacked } from './give-back.ts'
 import { outliveNodes } from './replicate.ts'
 import { Kept } from './kept.ts'
 import { agree, ManagedSession, NS } from './managed-session.ts'
@@ -109,7 +109,7 @@ function endInTime (host: ExtensionHost, sessions: Sessions, resumptions: Resump
     if (!managed) return
     managed.isEnded = true
     managed.leave()
-    giveBack(host, session.account, managed.queue.waiting)
+    rerouteUnacked(host, session.account, managed.queue.waiting)
     inBackground(host.log, 'forgetting a session', Promise.resolve(session.inFlight.settled()).then(() => {
       sessions.delete(session) // what was still being dealt with has counted
       resumptions.remove(managed)

@@ -137,7 +137,7 @@ export class ManagedSession implements Keeper {
     const { queue, session } = this
     const isBorrowed = session.stream !== undefined && queue.length < MAX_BORROWED
     const at = Date.now()
-    const bytes = queue.push({ stanza: isBorrowed ? stanza : stanza.copy(), at, beside: session.account.sessions })
+    const bytes = queue.push({ stanza: isBorrowed ? stanza : stanza.copy(), at, siblingSessions: session.account.sessions })
     if (!this.#hasLeft) this.#share.add(bytes)
     this.#note?.(session, 'w', `${at} ${stanza.archiveId ?? ''}`, stanza.toBytes())
     if (stanza.kind === 'message') this.#hasNews = true

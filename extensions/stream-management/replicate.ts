@@ -73,5 +73,5 @@ function restore (
 
 function sent (at: number, archiveId: string | undefined, xml: string | Buffer): Sent {
   const stanza = storedStanza(xml)
-  return { stanza: archiveId === undefined ? stanza : stanza.withArchiveId(archiveId), at, beside: [] }
+  return { stanza: archiveId === undefined ? stanza : stanza.withArchiveId(archiveId), at, siblingSessions: [] }
 }
