@@ -48,7 +48,7 @@ function maySee (room: Room, jid: Jid): boolean {
   return (['owner', 'admin', 'member'] as const).every(list => room.mayList(jid, list))
 }
 
-interface Names {
+interface VersionTokens {
   readonly name: (room: Room, version: number) => string
   /** Nothing for what was never told to anybody. */
   readonly read: (room: Room, name: string) => number | undefined
@@ -58,7 +58,7 @@ interface Names {
  * §6: nobody learns of a time of which he was not told: a version is no number that one could guess, and of one that is
  * made up the room knows nothing.
  */
-function namer (host: ExtensionHost): Names {
+function namer (host: ExtensionHost): VersionTokens {
   let secret: Buffer | undefined
   const secrets: RoomData<KeyObject> = host.roomData(async (_db, room) => {
     secret ??= await host.secret('affiliation-versions')
@@ -77,7 +77,7 @@ function namer (host: ExtensionHost): Names {
   }
 }
 
-interface Parts { readonly host: ExtensionHost, readonly names: Names, readonly versions: RoomData<Versions> }
+interface Parts { readonly host: ExtensionHost, readonly names: VersionTokens, readonly versions: RoomData<Versions> }
 
 /** §5.2.1: before he is told of anybody who is in. */
 function bringUpToDate ({ host, names, versions }: Parts, room: Room, session: OccupantSession, asked: Element): void {

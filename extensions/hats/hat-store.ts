@@ -10,7 +10,7 @@ export interface Hat {
   readonly hue: string | undefined
 }
 
-export class Wardrobe {
+export class HatStore {
   readonly #room: Jid
   readonly #hats = new Map<string, Hat>()
   /** The hats of each account, in the order in which they were put on. */
@@ -20,15 +20,15 @@ export class Wardrobe {
     this.#room = room
   }
 
-  static async load (db: Database, room: Jid): Promise<Wardrobe> {
-    const wardrobe = new Wardrobe(room)
+  static async load (db: Database, room: Jid): Promise<HatStore> {
+    const hatStore = new HatStore(room)
     const hats = await db.query<{ uri: string, title: string, hue: string | null }>(
       'select uri, title, hue from room_hat where room = $1 order by uri', [room.toString()])
-    for (const { uri, title, hue } of hats) wardrobe.#hats.set(uri, { uri, title, hue: hue ?? undefined })
+    for (const { uri, title, hue } of hats) hatStore.#hats.set(uri, { uri, title, hue: hue ?? undefined })
     const worn = await db.query<{ uri: string, account: string }>(
       'select uri, account from room_hat_wearer where room = $1 order by uri', [room.toString()])
-    for (const { uri, account } of worn) wardrobe.#wornBy(account).add(uri)
-    return wardrobe
+    for (const { uri, account } of worn) hatStore.#wornBy(account).add(uri)
+    return hatStore
   }
 
   get hats (): readonly Hat[] {

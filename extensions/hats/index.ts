@@ -4,7 +4,7 @@
  */
 import { el, extension, form, Jid, JidError, message, StanzaError, table } from '../../src/extension/api.ts'
 import type { Child, ExtensionHost, Room, RoomData } from '../../src/extension/api.ts'
-import { Wardrobe } from './hat-store.ts'
+import { HatStore } from './hat-store.ts'
 import type { Hat } from './hat-store.ts'
 
 const NS = 'urn:xmpp:hats:0'
@@ -24,7 +24,7 @@ export const hats = extension({
   name: 'hats',
   xeps: ['0317@0.3.1'],
   setup (host) {
-    const wardrobes = host.roomData((db, room) => Wardrobe.load(db, room))
+    const wardrobes = host.roomData((db, room) => HatStore.load(db, room))
     host.feature(NS, 'room')
     // §2
     host.roomInfo(room => {
@@ -48,7 +48,7 @@ function isHats ({ ns }: Child): boolean {
 }
 
 /** §3.2 and §3.3. */
-function offerMaking (host: ExtensionHost, wardrobes: RoomData<Wardrobe>): void {
+function offerMaking (host: ExtensionHost, wardrobes: RoomData<HatStore>): void {
   host.roomCommand({
     node: `${COMMANDS}:create`,
     name: 'Make a hat',
@@ -62,11 +62,11 @@ function offerMaking (host: ExtensionHost, wardrobes: RoomData<Wardrobe>): void 
     },
     async run (values, { room }, from) {
       checkAdmin(room, from)
-      const wardrobe = wardrobes.of(room)
+      const hatStore = wardrobes.of(room)
       const hat = readHat(values)
-      if (!wardrobe.hat(hat.uri) && wardrobe.hats.length >= MAX_HATS) throw new StanzaError('resource-constraint', 'too many hats')
-      await wardrobe.keep(host.db, hat)
-      tell(host, room, wardrobe.wearers(hat.uri))
+      if (!hatStore.hat(hat.uri) && hatStore.hats.length >= MAX_HATS) throw new StanzaError('resource-constraint', 'too many hats')
+      await hatStore.keep(host.db, hat)
+      tell(host, room, hatStore.wearers(hat.uri))
       return `There is a hat ${hat.title}`
     },
   })
@@ -79,10 +79,10 @@ function offerMaking (host: ExtensionHost, wardrobes: RoomData<Wardrobe>): void 
     },
     async run (values, { room }, from) {
       checkAdmin(room, from)
-      const wardrobe = wardrobes.of(room)
-      const { uri, title } = hatIn(wardrobe, values)
-      const wearers = wardrobe.wearers(uri)
-      await wardrobe.discard(host.db, uri)
+      const hatStore = wardrobes.of(room)
+      const { uri, title } = hatIn(hatStore, values)
+      const wearers = hatStore.wearers(uri)
+      await hatStore.discard(host.db, uri)
       tell(host, room, wearers)
       return `There is no hat ${title} any more`
     },
@@ -90,8 +90,8 @@ function offerMaking (host: ExtensionHost, wardrobes: RoomData<Wardrobe>): void 
 }
 
 /** §3.5 and §3.6. */
-function offerWearing (host: ExtensionHost, wardrobes: RoomData<Wardrobe>): void {
-  const offer = (verb: string, name: string, done: string, change: (wardrobe: Wardrobe, uri: string, account: Jid) => Promise<void>): void => {
+function offerWearing (host: ExtensionHost, wardrobes: RoomData<HatStore>): void {
+  const offer = (verb: string, name: string, done: string, change: (hatStore: HatStore, uri: string, account: Jid) => Promise<void>): void => {
     host.roomCommand({
       node: `${COMMANDS}:${verb}`,
       name,
@@ -111,17 +111,17 @@ function offerWearing (host: ExtensionHost, wardrobes: RoomData<Wardrobe>): void
       },
     })
   }
-  offer('assign', 'Put a hat on somebody', 'wears', (wardrobe, uri, account) => {
-    if (wardrobe.count(account) >= MAX_WORN || [...wardrobe.worn()].length >= MAX_WORN_BY_ALL) {
+  offer('assign', 'Put a hat on somebody', 'wears', (hatStore, uri, account) => {
+    if (hatStore.count(account) >= MAX_WORN || [...hatStore.worn()].length >= MAX_WORN_BY_ALL) {
       throw new StanzaError('resource-constraint', 'too many hats')
     }
-    return wardrobe.putOn(host.db, uri, account)
+    return hatStore.putOn(host.db, uri, account)
   })
-  offer('unassign', 'Take a hat off somebody', 'does not wear', (wardrobe, uri, account) => wardrobe.takeOff(host.db, uri, account))
+  offer('unassign', 'Take a hat off somebody', 'does not wear', (hatStore, uri, account) => hatStore.takeOff(host.db, uri, account))
 }
 
 /** §3.4 and §3.7. */
-function offerLists (host: ExtensionHost, wardrobes: RoomData<Wardrobe>): void {
+function offerLists (host: ExtensionHost, wardrobes: RoomData<HatStore>): void {
   host.roomCommand({
     node: `${COMMANDS}:list`,
     name: 'Hats that there are',
@@ -164,13 +164,13 @@ function readHat (values: Values): Hat {
   return { title, uri, hue: hue === '' ? undefined : hue }
 }
 
-function hatField (wardrobe: Wardrobe): Parameters<typeof form>[2][number] {
-  const choices = wardrobe.hats.map(({ uri, title }) => ({ value: uri, label: title }))
+function hatField (hatStore: HatStore): Parameters<typeof form>[2][number] {
+  const choices = hatStore.hats.map(({ uri, title }) => ({ value: uri, label: title }))
   return { name: 'hats#uri', values: [], type: 'list-single', label: 'The hat', choices }
 }
 
-function hatIn (wardrobe: Wardrobe, values: Values): Hat {
-  const hat = wardrobe.hat(values.get('hats#uri')?.[0] ?? '')
+function hatIn (hatStore: HatStore, values: Values): Hat {
+  const hat = hatStore.hat(values.get('hats#uri')?.[0] ?? '')
   if (!hat) throw new StanzaError('item-not-found', 'there is no such hat')
   return hat
 }

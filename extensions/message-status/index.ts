@@ -4,7 +4,7 @@
  */
 import { el, extension, Jid, JidError, StanzaError } from '../../src/extension/api.ts'
 import type { Account, ExtensionHost, Message, Session, Stanza } from '../../src/extension/api.ts'
-import { Heard } from './status-buffer.ts'
+import { StatusBuffer } from './status-buffer.ts'
 import { readStatus, removeStatus, saveNews } from './store.ts'
 
 const NS = 'urn:heliograph:status:0'
@@ -16,7 +16,7 @@ export const messageStatus = extension({
   name: 'message-status',
   xeps: ['0184@1.4.0', '0333@1.0.0'],
   setup (host) {
-    const heard = new Heard()
+    const heard = new StatusBuffer()
     const save = async (): Promise<void> => {
       const news = heard.take()
       if (news.length === 0) return
@@ -62,14 +62,14 @@ async function saveAtHomeOf ({ others, log }: ExtensionHost, account: Jid): Prom
 }
 
 /** A device has a message of somebody who has an account here. */
-function noteDelivery (heard: Heard, hosts: readonly string[], stanza: Stanza, { account }: Session): void {
+function noteDelivery (heard: StatusBuffer, hosts: readonly string[], stanza: Stanza, { account }: Session): void {
   const { archiveId, from, id } = stanza
   if (archiveId === undefined || id === undefined || !from?.local || from.bare.equals(account.jid)) return
   if (hosts.includes(from.domain)) heard.delivered(from.bare.toString(), account.jid.toString(), id, Number(archiveId))
 }
 
 /** A receipt or a marker has come for the account. */
-function noteWord (heard: Heard, message: Message, account: Account): void {
+function noteWord (heard: StatusBuffer, message: Message, account: Account): void {
   const { from, type } = message
   if (!from || type === 'error' || type === 'groupchat') return
   const received = message.has('received', NS_RECEIPTS) ? message.attributesOf('received', NS_RECEIPTS)?.id : undefined

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { Heard } from './status-buffer.ts'
+import { StatusBuffer } from './status-buffer.ts'
 
 test('an id that no client would make up takes no memory while the database is away', () => {
-  const heard = new Heard()
+  const heard = new StatusBuffer()
   const long = 'x'.repeat(257)
 
   heard.delivered('juliet@localhost', 'mallory@localhost', long, 1)

@@ -1,5 +1,5 @@
 /** What was heard of messages since the database was told: little per conversation, however much was said in it. */
-import type { News } from './store.ts'
+import type { StatusUpdate } from './store.ts'
 
 /** So many ids of receipts, and of markers: the latest. */
 const MAX_IDS = 4
@@ -14,7 +14,7 @@ interface Conversation {
   readonly displayed: string[]
 }
 
-export class Heard {
+export class StatusBuffer {
   readonly #byOwner = new Map<string, Map<string, Conversation>>()
 
   /** A device of the peer's, whose archive is here, has a message of the owner's. */
@@ -50,8 +50,8 @@ export class Heard {
   }
 
   /** All of it, once. */
-  take (): readonly News[] {
-    const news: News[] = []
+  take (): readonly StatusUpdate[] {
+    const news: StatusUpdate[] = []
     for (const [owner, conversations] of this.#byOwner) {
       for (const [peer, { lastId, received, displayed }] of conversations) {
         if (lastId !== undefined) news.push({ owner, peer, id: lastId, isDisplayed: false })
@@ -64,7 +64,7 @@ export class Heard {
   }
 
   /** What could not be told to the database. */
-  putBack (news: readonly News[]): void {
+  putBack (news: readonly StatusUpdate[]): void {
     for (const { owner, peer, id, isDisplayed } of news) {
       if (isDisplayed) this.displayed(owner, peer, id)
       else this.received(owner, peer, id)

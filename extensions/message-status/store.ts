@@ -5,7 +5,7 @@ import { escapeAttribute, int8Array, textArray } from '../../src/extension/api.t
 import type { Database } from '../../src/extension/api.ts'
 
 /** Somebody has, or has seen, the message that the owner sent them under that id. */
-export interface News {
+export interface StatusUpdate {
   readonly owner: string
   readonly peer: string
   readonly id: string
@@ -22,7 +22,7 @@ const MAX_HEADER = 16_384
 const MAX_BACK = 500
 
 /** Moves positions to where the messages are; those that nobody sent move nothing (XEP-0333 §5). */
-export async function saveNews (db: Database, news: readonly News[]): Promise<void> {
+export async function saveNews (db: Database, news: readonly StatusUpdate[]): Promise<void> {
   await db.transaction(async tx => {
     // Where the planner knows nothing of a young table yet, it would read whole conversations and sort them.
     await tx.query('set local enable_bitmapscan = off')
@@ -30,7 +30,7 @@ export async function saveNews (db: Database, news: readonly News[]): Promise<vo
   })
 }
 
-async function moveTo (db: Database, news: readonly News[]): Promise<void> {
+async function moveTo (db: Database, news: readonly StatusUpdate[]): Promise<void> {
   await db.query(`
     insert into conversation_status (owner, peer, delivered, displayed)
     select owner, peer, max(seq), max(seq * is_displayed) from (
