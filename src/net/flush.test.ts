@@ -5,8 +5,8 @@ import { connect, createServer } from 'node:net'
 import type { AddressInfo, Server } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { flushFirst, flushLast } from './flush.ts'
-import type { Connection, Keeper } from './flush.ts'
+import { beforeClientWrites, clientWrites } from './flush.ts'
+import type { Connection, PersistedState } from './flush.ts'
 import { TcpTransport } from './tcp.ts'
 import type { Transport } from './transport.ts'
 import { WebSocketEndpoint } from './websocket.ts'
@@ -52,13 +52,13 @@ async function webSocket (): Promise<Pair> {
 function keep (): { readonly begun: Promise<void>, readonly end: (mayBeSaid: boolean) => void } {
   const begun = Promise.withResolvers<void>()
   const kept = Promise.withResolvers<boolean>()
-  const keeper: Keeper = {
+  const keeper: PersistedState = {
     flush () {
       begun.resolve()
       return kept.promise
     },
   }
-  flushFirst(keeper)
+  beforeClientWrites(keeper)
   return { begun: begun.promise, end: kept.resolve }
 }
 
@@ -147,7 +147,7 @@ describe('what one turn writes to many connections', () => {
   test('leaves in portions, and others are heard between them', async () => {
     const { connections, events } = slow(3)
 
-    for (const connection of connections) flushLast(connection)
+    for (const connection of connections) clientWrites(connection)
     for (let number = 0; number < 3; number++) {
       await turn()
       events.push('others')
@@ -159,7 +159,7 @@ describe('what one turn writes to many connections', () => {
   test('waits for what is kept between two portions', async () => {
     const { connections, events } = slow(3)
 
-    for (const connection of connections) flushLast(connection)
+    for (const connection of connections) clientWrites(connection)
     await turn()
     const { begun, end } = keep()
     await begun
@@ -173,7 +173,7 @@ describe('what one turn writes to many connections', () => {
   test('leaves in portions when what it waited for is kept', async () => {
     const { connections, events } = slow(3)
     const { begun, end } = keep()
-    for (const connection of connections) flushLast(connection)
+    for (const connection of connections) clientWrites(connection)
     await begun
     events.length = 0
 

@@ -9,7 +9,7 @@ export interface Flushable {
 }
 
 /** Keeps what must not be known less than what clients were sent. */
-export interface Keeper {
+export interface PersistedState {
   /** Writes it. Resolves when it is written; to false where clients must not be sent what it is about any more. */
   flush (): Promise<boolean> | undefined
 }
@@ -25,7 +25,7 @@ export interface Connection extends Flushable {
 /** Writing takes so long at a time; then others are heard before the rest is written. */
 const PORTION_MS = 5
 
-let keepers: Keeper[] = []
+let keepers: PersistedState[] = []
 let relays: Flushable[] = []
 let connections: Connection[] = []
 let isDue = false
@@ -33,19 +33,19 @@ let isDue = false
 let lastHeld: Promise<void> | undefined
 
 /** Flushes once, after everything that has arrived in this turn was dealt with, and before all others. */
-export function flushFirst (keeper: Keeper): void {
+export function beforeClientWrites (keeper: PersistedState): void {
   keepers.push(keeper)
   flushSoon()
 }
 
 /** The same, for what goes to other nodes behind what was kept. */
-export function flushNext (relay: Flushable): void {
+export function afterPersisted (relay: Flushable): void {
   relays.push(relay)
   flushSoon()
 }
 
 /** The same, when all is kept that this turn or one before has to keep. */
-export function flushLast (connection: Connection): void {
+export function clientWrites (connection: Connection): void {
   connections.push(connection)
   flushSoon()
 }

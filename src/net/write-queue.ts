@@ -3,7 +3,7 @@
  * reads more slowly, the rest waits here as it was given, by reference: what many are sent is in memory once, however
  * many of them do not read it.
  */
-import { flushLast } from './flush.ts'
+import { clientWrites } from './flush.ts'
 import type { Connection } from './flush.ts'
 
 /** Bytes, or text that is written as UTF-8. */
@@ -69,7 +69,7 @@ export class WriteQueue implements Connection {
       return
     }
     this.#turn = [part]
-    flushLast(this)
+    clientWrites(this)
   }
 
   flush (): void {

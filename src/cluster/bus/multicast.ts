@@ -1,5 +1,5 @@
 /** Copies of one stanza that go to the same node in a turn of the event loop: its bytes go once. */
-import { flushNext } from '../../net/flush.ts'
+import { afterPersisted } from '../../net/flush.ts'
 import type { Flushable } from '../../net/flush.ts'
 import type { Stanza } from '../../xmpp/stanza.ts'
 
@@ -13,7 +13,7 @@ export class MulticastBatch implements Flushable {
   constructor (first: Stanza, ask: (to: readonly string[]) => Promise<{ readonly moved: readonly number[] }>) {
     this.#first = first
     this.#ask = ask
-    flushNext(this)
+    afterPersisted(this)
   }
 
   isFor (stanza: Stanza): boolean {

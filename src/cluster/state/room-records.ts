@@ -4,8 +4,8 @@
  */
 import type { Redis } from 'ioredis'
 import type { Logger } from '../../log.ts'
-import { flushFirst } from '../../net/flush.ts'
-import type { Keeper } from '../../net/flush.ts'
+import { beforeClientWrites } from '../../net/flush.ts'
+import type { PersistedState } from '../../net/flush.ts'
 import type { Claim, RoomRecords } from '../../session/homes.ts'
 import { inBackground } from '../../util/background.ts'
 import type { NodeId } from '../bus/bus.ts'
@@ -61,7 +61,7 @@ export interface RoomRecordsParts {
   readonly log: Logger
 }
 
-export class RedisRoomRecords implements RoomRecords, Keeper {
+export class RedisRoomRecords implements RoomRecords, PersistedState {
   readonly #parts: RoomRecordsParts
   readonly #scripts: Scripts
   readonly #refusals: Refusals
@@ -92,7 +92,7 @@ export class RedisRoomRecords implements RoomRecords, Keeper {
     else this.#changes.set(room, new Map([[session, record]]))
     if (this.#isScheduled) return
     this.#isScheduled = true
-    flushFirst(this)
+    beforeClientWrites(this)
   }
 
   flush (): Promise<boolean> {

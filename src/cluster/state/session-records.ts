@@ -4,8 +4,8 @@
  */
 import type { Redis } from 'ioredis'
 import type { Logger } from '../../log.ts'
-import { flushFirst } from '../../net/flush.ts'
-import type { Keeper } from '../../net/flush.ts'
+import { beforeClientWrites } from '../../net/flush.ts'
+import type { PersistedState } from '../../net/flush.ts'
 import type { Account } from '../../session/account.ts'
 import type { Claim, Note, Records, SavedAccount, Snapshot } from '../../session/homes.ts'
 import { inBackground } from '../../util/background.ts'
@@ -45,7 +45,7 @@ export interface RecordsParts {
   readonly log: Logger
 }
 
-export class RedisRecords implements Records, Keeper {
+export class RedisRecords implements Records, PersistedState {
   readonly #parts: RecordsParts
   readonly #refusals: Refusals
   #describe: (account: Account) => Snapshot = () => ({ sessions: [], states: {} })
@@ -124,7 +124,7 @@ export class RedisRecords implements Records, Keeper {
     const entry = { number: this.#number++, account: account.jid.toString(), extension, about, body }
     this.#noted.add(account)
     if (this.#dirty.has(account)) this.#urgent.add(account)
-    if (this.#notes.push(entry) === 1) flushFirst(this)
+    if (this.#notes.push(entry) === 1) beforeClientWrites(this)
   }
 
   /** Adds what was noted to the journal. */

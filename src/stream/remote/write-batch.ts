@@ -1,5 +1,5 @@
 /** What is written to a client of another node: all that one turn of the event loop writes is one packet. */
-import { flushNext } from '../../net/flush.ts'
+import { afterPersisted } from '../../net/flush.ts'
 import type { Flushable } from '../../net/flush.ts'
 import type { Transport } from '../../net/transport.ts'
 import type { Element } from '../../xml/element.ts'
@@ -49,7 +49,7 @@ export class Bundle implements Flushable {
   }
 
   #end (before: number): void {
-    if (this.#lengths.push(this.#bytes - before) === 1) flushNext(this)
+    if (this.#lengths.push(this.#bytes - before) === 1) afterPersisted(this)
   }
 
   /** Sends what there is. */
