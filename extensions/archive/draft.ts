@@ -1,12 +1,12 @@
 /** What an archive keeps of a message, and how it tells one that comes again. */
 import { hash } from 'node:crypto'
 import { originId } from '../../src/extension/api.ts'
-import type { Account, Jid, KeepWith, Message } from '../../src/extension/api.ts'
+import type { Account, Jid, WriteWithArchive, Message } from '../../src/extension/api.ts'
 import type { Entry } from './store.ts'
 
 export type Draft = Omit<Entry, 'owner' | 'seq'>
 
-type KeptWith = (message: Message) => KeepWith | undefined
+type KeptWith = (message: Message) => WriteWithArchive | undefined
 
 /** An entry of an index holds no more than 2700 bytes, of which the owner's address may take most. */
 const MAX_PEER_BYTES = 600
@@ -24,7 +24,7 @@ export function drafter (
   let last: Message | undefined
   let stanza: Buffer = Buffer.alloc(0)
   let fingerprint: string | undefined
-  let keepWith: KeepWith | undefined
+  let keepWith: WriteWithArchive | undefined
   return (message, account, isSent) => {
     if (message !== last) {
       last = message

@@ -1,6 +1,6 @@
 /** The archive's SQL for what comes in: appending in groups, and where an archive ends. */
 import { int8Array, textArray } from '../../src/extension/api.ts'
-import type { Database, KeepWith } from '../../src/extension/api.ts'
+import type { Database, WriteWithArchive } from '../../src/extension/api.ts'
 
 /** A message as it is appended. */
 export interface Entry {
@@ -15,7 +15,7 @@ export interface Entry {
   /** `toBytes` of the stanza. */
   readonly stanza: Buffer
   /** What is written with it. */
-  readonly keepWith?: KeepWith | undefined
+  readonly keepWith?: WriteWithArchive | undefined
 }
 
 /** What is known of an archive while its account is in memory. */

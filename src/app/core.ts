@@ -10,7 +10,7 @@ import { liveAccounts } from '../accounts/live-accounts.ts'
 import { ServedHost } from '../accounts/served-host.ts'
 import { accountStore } from '../accounts/store.ts'
 import type { AccountStore } from '../accounts/store.ts'
-import type { AccountCommands, Extension, KeepWith } from '../extension/api.ts'
+import type { AccountCommands, Extension, WriteWithArchive } from '../extension/api.ts'
 import { inOrder } from '../extension/order.ts'
 import { StageTable } from '../extension/stages.ts'
 import { Host } from './extension-host.ts'
@@ -117,7 +117,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
   const rooms = createRooms(options, { router, stages, iqs, events, disco, archiveKeys, accounts: knownAccounts(accounts, store) })
   const parts = {
-    rooms, policies, keepWith: new Map<string, KeepWith>(), commandTable: new Commands(disco), hosts, db, messageDb: pools.messages, reading: new Reading(pools.reading), archiveKeys, log, stages, iqs, events, streams,
+    rooms, policies, keepWith: new Map<string, WriteWithArchive>(), commandTable: new Commands(disco), hosts, db, messageDb: pools.messages, reading: new Reading(pools.reading), archiveKeys, log, stages, iqs, events, streams,
     disco, router, rosters, accounts, incoming, replicated, records: cluster?.records, homes: cluster?.homes, others: cluster?.others,
     answerers: new Map<string, OthersAnswer>(), commands,
   }

@@ -2,8 +2,8 @@
  * What one extension is given: each call goes to the part that does it, and is undone when the extension is unloaded.
  */
 import type {
-  AccountCommands, AccountData, Command, DiscoTarget, Durable, Events, ExtensionHost, IqHandler, IqRoute, IqTarget, KeepWith,
-  KeepWithAffiliations, NonzaHandler, OfferedStream, OtherNodes, Point, Resumption, RoomCommand, RoomData, Stages,
+  AccountCommands, AccountData, Command, DiscoTarget, ReplicatedState, Events, ExtensionHost, IqHandler, IqRoute, IqTarget, WriteWithArchive,
+  WriteWithAffiliations, NonzaHandler, OfferedStream, OtherNodes, Point, Resumption, RoomCommand, RoomData, Stages,
 } from '../extension/api.ts'
 import { childLog } from '../log.ts'
 import type { Logger } from '../log.ts'
@@ -76,17 +76,17 @@ export class Host implements ExtensionHost {
     this.#undo.push(this.#parts.policies.add(ns, policies, inRoom))
   }
 
-  writeWithArchive (ns: string, write: KeepWith): void {
+  writeWithArchive (ns: string, write: WriteWithArchive): void {
     const { keepWith } = this.#parts
     keepWith.set(ns, write)
     this.#undo.push(() => { keepWith.delete(ns) })
   }
 
-  writeWithAffiliations (write: KeepWithAffiliations): void {
+  writeWithAffiliations (write: WriteWithAffiliations): void {
     this.#undo.push(this.#parts.rooms.keepWithAffiliations(write))
   }
 
-  archiveWriterFor ({ children }: Message): KeepWith | undefined {
+  archiveWriterFor ({ children }: Message): WriteWithArchive | undefined {
     const { keepWith } = this.#parts
     for (const { ns } of children) {
       const write = keepWith.get(ns)
@@ -189,7 +189,7 @@ export class Host implements ExtensionHost {
     return this.#parts.rosters.item(account, jid)?.isListed === true
   }
 
-  replicate (state: Durable): ((account: Account, about: string, body?: Buffer) => void) | undefined {
+  replicate (state: ReplicatedState): ((account: Account, about: string, body?: Buffer) => void) | undefined {
     const { replicated, records } = this.#parts
     if (!records) return
     this.#undo.push(replicated.add(this.#name, state))

@@ -1,7 +1,7 @@
 /** The parts of a server that its extensions reach, each through its host. */
 import type { Accounts } from '../accounts/accounts.ts'
 import type { Incoming } from '../accounts/incoming.ts'
-import type { AccountCommands, KeepWith } from '../extension/api.ts'
+import type { AccountCommands, WriteWithArchive } from '../extension/api.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
 import type { Rooms } from '../muc/rooms.ts'
@@ -37,7 +37,7 @@ export interface Parts {
   readonly commandTable: Commands
   readonly router: Router
   readonly policies: MessagePolicies
-  readonly keepWith: Map<string, KeepWith>
+  readonly keepWith: Map<string, WriteWithArchive>
   readonly rosters: Rosters
   readonly accounts: Accounts
   readonly incoming: Incoming

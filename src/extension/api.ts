@@ -60,7 +60,7 @@ export type { Keeper } from '../xmpp/stanza-id.ts'
 export type { Element } from '../xml/element.ts'
 export type { Child } from '../xml/framer.ts'
 export type { Content, Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
-export type { AffiliationChange, ReplicatedState as Durable, Events, WriteWithArchive as KeepWith, WriteWithAffiliations as KeepWithAffiliations, Point, Stages, Stored, Verdict } from './points.ts'
+export type { AffiliationChange, ReplicatedState, Events, WriteWithArchive, WriteWithAffiliations, Point, Stages, Stored, Verdict } from './points.ts'
 export type {
   Command, IqHandler, IqRequest, IqRoute, IqSender, IqTarget, NonzaHandler, OfferedStream, Resumption, RoomCommand,
   RoomVisitor, StreamPeer,

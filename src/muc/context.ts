@@ -1,5 +1,5 @@
 /** What the parts of Multi-User Chat have in common: what they need of the server, and the service's own settings. */
-import type { KeepWithAffiliations } from '../extension/api.ts'
+import type { WriteWithAffiliations } from '../extension/api.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
 import { inBackground } from '../util/background.ts'
@@ -42,7 +42,7 @@ export interface Muc {
   /** An account is no more: what extensions know of it in the room goes. */
   forgotten (room: Room, account: Jid): Promise<void>
   /** What extensions write with changes of who is what. */
-  readonly keptWith: ReadonlySet<KeepWithAffiliations>
+  readonly keptWith: ReadonlySet<WriteWithAffiliations>
   readonly log: Logger
   readonly accounts: RoomAccounts
   readonly invitations: InvitationStore
@@ -82,7 +82,11 @@ export function postEach<T> (
     return stanza.weight
   })
   const arrived = (): Promise<unknown> | undefined => underWay?.arrived()
-  return { sent, arrived: sent ? sent.finally(arrived) : arrived() }
+  return { sent, arrived: sent ? afterwards(sent, arrived) : arrived() }
+}
+
+async function afterwards (sent: Promise<void>, arrived: () => Promise<unknown> | undefined): Promise<void> {
+  try { await sent } finally { await arrived() }
 }
 
 /** The same where nobody waits for it. `task` says in the log what has failed. */

@@ -2,7 +2,7 @@
  * The rooms of a host, at conference.HOST (XEP-0045): finds and creates them, sees to it that what happens to a room
  * happens in turn, and takes every stanza to the part that deals with it.
  */
-import type { ExtensionHost, KeepWithAffiliations, OtherNodes } from '../extension/api.ts'
+import type { ExtensionHost, WriteWithAffiliations, OtherNodes } from '../extension/api.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
 import type { Disco } from '../routing/disco.ts'
@@ -91,7 +91,7 @@ export class Rooms implements Destination {
   readonly #dispatcher: RoomDispatcher
   readonly #forwarding: Forwarding | undefined
   readonly #turns = new Turns()
-  readonly #keptWith = new Set<KeepWithAffiliations>()
+  readonly #keptWith = new Set<WriteWithAffiliations>()
   #isStopping = false
   /** What people can have done at rooms. */
   readonly commands = new RoomCommands()
@@ -184,7 +184,7 @@ export class Rooms implements Destination {
   }
 
   /** What is to be written with changes of who is what; what is returned ends that. */
-  keepWithAffiliations (write: KeepWithAffiliations): () => void {
+  keepWithAffiliations (write: WriteWithAffiliations): () => void {
     this.#keptWith.add(write)
     return () => { this.#keptWith.delete(write) }
   }

@@ -2,7 +2,7 @@
  * What of an account's sessions outlives its node: what the core knows of each, and what extensions save of theirs.
  * From it the account's next home makes the sessions anew, without streams, to wait for their clients.
  */
-import type { Durable } from '../extension/api.ts'
+import type { ReplicatedState } from '../extension/api.ts'
 import type { StageTable } from '../extension/stages.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { NS_CLIENT } from '../xmpp/ns.ts'
@@ -13,7 +13,7 @@ import type { SavedAccount, SavedSession, Snapshot } from './homes.ts'
 import { Session } from './session.ts'
 
 export class ReplicatedStates {
-  readonly #states = new Map<string, Durable>()
+  readonly #states = new Map<string, ReplicatedState>()
   readonly #stages: StageTable
   readonly #events: EventTable
 
@@ -23,7 +23,7 @@ export class ReplicatedStates {
   }
 
   /** What is returned takes the state away again. */
-  add (extension: string, state: Durable): () => void {
+  add (extension: string, state: ReplicatedState): () => void {
     this.#states.set(extension, state)
     return () => { this.#states.delete(extension) }
   }

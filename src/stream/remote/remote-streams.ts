@@ -23,7 +23,7 @@ const NOT_HOME: EnterAnswer = { isHome: false, elements: [] }
 export class RemoteStreams {
   readonly #bus: Bus
   readonly #parts: BinderParts
-  readonly #byGateway = new Map<NodeId, Map<string, RemoteStream>>()
+  readonly #byEdge = new Map<NodeId, Map<string, RemoteStream>>()
 
   constructor (bus: Bus, parts: BinderParts) {
     this.#bus = bus
@@ -33,7 +33,7 @@ export class RemoteStreams {
     bus.hear('stream.read', (edge, { stream, bytes }) => { this.#find(edge, stream)?.read(bytes) })
     bus.hear('stream.ping', (edge, { stream }) => { this.#find(edge, stream)?.ping() })
     bus.hear('stream.lost', (edge, { stream, mayResume, isClosed }) => { this.#find(edge, stream)?.lost(mayResume, isClosed) })
-    bus.whenBroken(edge => { for (const stream of this.#byGateway.get(edge)?.values() ?? []) stream.lost(true) })
+    bus.whenBroken(edge => { for (const stream of this.#byEdge.get(edge)?.values() ?? []) stream.lost(true) })
   }
 
   async #enter (edge: NodeId, request: EnterRequest): Promise<EnterAnswer> {
@@ -60,8 +60,8 @@ export class RemoteStreams {
   }
 
   #open (edge: NodeId, request: EnterRequest): RemoteStream {
-    const streams = this.#byGateway.get(edge) ?? new Map<string, RemoteStream>()
-    this.#byGateway.set(edge, streams)
+    const streams = this.#byEdge.get(edge) ?? new Map<string, RemoteStream>()
+    this.#byEdge.set(edge, streams)
     const { log } = this.#parts
     const stream = new RemoteStream(request, { bus: this.#bus, edge, log, closed: stream => { this.#forget(stream) } })
     streams.set(stream.id, stream)
@@ -90,17 +90,17 @@ export class RemoteStreams {
 
   /** Ends all streams, whose sessions go on elsewhere. */
   close (error: StreamError): void {
-    for (const streams of this.#byGateway.values()) for (const stream of streams.values()) stream.close(error)
+    for (const streams of this.#byEdge.values()) for (const stream of streams.values()) stream.close(error)
   }
 
   #find (edge: NodeId, id: string): RemoteStream | undefined {
-    return this.#byGateway.get(edge)?.get(id)
+    return this.#byEdge.get(edge)?.get(id)
   }
 
   #forget (stream: RemoteStream): void {
-    const streams = this.#byGateway.get(stream.edge)
+    const streams = this.#byEdge.get(stream.edge)
     streams?.delete(stream.id)
-    if (streams?.size === 0) this.#byGateway.delete(stream.edge)
+    if (streams?.size === 0) this.#byEdge.delete(stream.edge)
   }
 }
 

@@ -13,7 +13,7 @@ import { database, start } from '../world/world.ts'
 import type { Extensions, World } from '../world/world.ts'
 
 const FAST = { beatMs: 200, ttlMs: 1500 }
-const LEGACIES = { lookMs: 100, patienceMs: 400 }
+const FAILOVER = { lookMs: 100, patienceMs: 400 }
 
 export interface Node extends World {
   readonly cluster: Cluster
@@ -44,7 +44,7 @@ export class RedisNodes {
     const log = await openLog({ level: 'silent' })
     const cluster = await joinCluster(this.redis.url, database(), `n${this.#count++}`, log, FAST)
     const world = await start(this.#extensions, cluster)
-    const end = serveCluster(cluster, world.core, log, LEGACIES)
+    const end = serveCluster(cluster, world.core, log, FAILOVER)
     cluster.bus.open()
     let doors: Promise<Doors> | undefined
     let isDead = false
