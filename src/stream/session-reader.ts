@@ -55,7 +55,7 @@ export class SessionReader implements SessionLink {
     const { stages, streams } = this.#parts
     const { session } = this
     stages.arrived(session)
-    if (frame.ns === NS_CLIENT && isStanza(frame.name)) return this.#send(frame, session)
+    if (frame.ns === NS_CLIENT && isStanza(frame.name)) return this.#accept(frame, session)
     const handler = streams.nonza(frame.name, frame.ns)
     if (!handler) throw new StreamError('unsupported-stanza-type', `<${frame.name}/> is not known here`)
     if (frame.inner.length > MAX_NONZA_BYTES) throw new StreamError('policy-violation', `<${frame.name}/> is too large`)
@@ -75,8 +75,8 @@ export class SessionReader implements SessionLink {
     this.#parts.lost(this.session, this.#stream, mayResume)
   }
 
-  /** A stanza, checked, stamped and sent. */
-  #send (frame: Frame, session: Session): void | Promise<void> {
+  /** Checks, stamps and routes a stanza. Resolves when the next one may be taken. */
+  #accept (frame: Frame, session: Session): void | Promise<void> {
     checkFrom(frame.from, session.jid)
     if (session.smInbound) session.smInbound.taken++ // what is refused counts: the client counts it
     let stanza: Stanza | undefined
@@ -86,44 +86,43 @@ export class SessionReader implements SessionLink {
       session.inFlight.track(undefined)
       return refuse(frame, session, error)
     }
-    if (stanza?.kind === 'message') return this.#sendMessage(stanza, session)
-    return stanza && this.#sendNow(stanza, session)
+    if (!stanza) return
+    if (stanza.kind === 'message') return this.#acceptMessage(stanza, session)
+    const routed = this.#route(stanza)?.catch((error: unknown) => { this.#refuse(error, stanza) })
+    session.inFlight.track(stanza.kind === 'iq' ? undefined : routed)
+    return stanza.kind === 'iq' ? routed && this.#countIq(routed) : routed
   }
 
-  #sendMessage (message: Message, session: Session): void | Promise<void> {
-    const { smInbound: counted } = session
+  /** A message that is being stored does not hold up the next one, unless too many are in flight. */
+  #acceptMessage (message: Message, session: Session): void | Promise<void> {
+    const { smInbound: counted, inFlight } = session
     const stanza = counted ? message.withDedupKey(`${counted.id}#${counted.taken}`) : message
     const loading = this.#parts.router.prepare(stanza)
-    return loading ? this.#sendAfter(loading, stanza, session) : this.#sendNow(stanza, session)
+    if (loading) return this.#routeWhenLoaded(loading, stanza, session)
+    inFlight.track(this.#route(stanza), stanza, this.#onFailure) // without a promise of its own: there are too many messages
+    return inFlight.room()
   }
 
-  /** What it resolves with is that the next stanza may be taken: a message that is being stored does not hold it up. */
-  #sendNow (stanza: Stanza, session: Session): void | Promise<void> {
-    if (stanza.kind === 'message') return this.#sendAtOnce(stanza, session)
-    const sent = this.#sendSafely(stanza)
-    session.inFlight.track(stanza.kind === 'iq' ? undefined : sent)
-    return stanza.kind === 'iq' ? sent && this.#countIq(sent) : sent
-  }
-
-  /** Without a promise of its own: there are too many messages. */
-  #sendAtOnce (message: Message, session: Session): void | Promise<void> {
-    const failed = this.#failed ??= (error, stanza) => { this.#refuse(error, stanza) }
-    let sent: void | Promise<void> = undefined
-    try {
-      sent = this.#parts.router.send(message, session)
-    } catch (error) { // a mistake of ours
-      failed(error, message)
-    }
-    session.inFlight.track(sent, message, failed)
-    return session.inFlight.room()
-  }
-
-  /** It is in flight from now on: whoever resumes the session meanwhile waits for it. */
-  async #sendAfter (loading: Promise<void>, stanza: Stanza, session: Session): Promise<void> {
-    const loaded = loading.catch(() => {}) // it will be loaded, or fail, again on the stanza's way
-    session.inFlight.track(loaded.then(() => this.#sendSafely(stanza)))
+  /** The message is in flight from now on: a resumption of the session waits for it. */
+  async #routeWhenLoaded (loading: Promise<void>, message: Message, { inFlight }: Session): Promise<void> {
+    const loaded = loading.catch(() => {}) // it will be loaded, or fail, again on the message's way
+    inFlight.track(loaded.then(() => this.#route(message)), message, this.#onFailure)
     await loaded
-    await session.inFlight.room()
+    await inFlight.room()
+  }
+
+  /** Rejects with what broke on the stanza's way. */
+  #route (stanza: Stanza): void | Promise<void> {
+    try {
+      return this.#parts.router.send(stanza, this.session)
+    } catch (error) { // a mistake of ours
+      this.#refuse(error, stanza)
+    }
+  }
+
+  /** One for all messages of the session, and none before its first. */
+  get #onFailure (): Failed {
+    return this.#failed ??= (error, stanza) => { this.#refuse(error, stanza) }
   }
 
   #countIq (answered: Promise<void>): Promise<void> | undefined {
@@ -133,14 +132,6 @@ export class SessionReader implements SessionLink {
   }
 
   /** Whatever breaks on a stanza's way costs that stanza, and its sender hears of it. */
-  #sendSafely (stanza: Stanza): void | Promise<void> {
-    try {
-      return this.#parts.router.send(stanza, this.session)?.catch((error: unknown) => { this.#refuse(error, stanza) })
-    } catch (error) { // a mistake of ours
-      this.#refuse(error, stanza)
-    }
-  }
-
   #refuse (error: unknown, stanza: Stanza): void {
     if (error instanceof StanzaError) return this.#parts.router.refuse(stanza, error, this.session)
     this.#parts.log.error({ err: error, stream: this.#stream.id, stanza: stanza.summary() }, 'a stanza could not be sent')
