@@ -127,6 +127,8 @@ function offerSearch (host: ExtensionHost, hosts: readonly string[]): (host: str
   provideIndex(host.db, hosts.length > 0).then(() => {
     mayBe = true
     host.feature(NS_FULL_TEXT, { accountsOf: hosts })
-  }, error => { host.log.error({ err: error }, 'the index for searches could not be made or dropped') })
+  }, error => {
+    host.log.error({ event: 'archive.search_index_failed', err: error }, 'archive: search index not created or dropped')
+  })
   return name => mayBe && hosts.includes(name)
 }

@@ -50,7 +50,7 @@ export class Recovery {
     this.#isRunning = true
     while (this.#lost.size > 0 && !this.#isStopped) {
       const failed = await this.#recoverAll().catch(error => { // the database's: it is still away
-        log.debug({ err: error, archives: this.#lost.size }, 'archives wait for the database')
+        log.debug({ event: 'archive.recovery_delayed', err: error, archives: this.#lost.size }, 'archive: recovery waits for the database')
         return true
       })
       if (failed) await sleep(RETRY_MS)
@@ -75,7 +75,9 @@ export class Recovery {
         hasFailed = true
         this.#lost.delete(archive)
         this.#lost.add(archive)
-        if (!this.#reported.has(archive)) log.warn({ err: error, owner: archive.owner }, 'an archive keeps nothing until it can be read again')
+        if (!this.#reported.has(archive)) {
+          log.warn({ event: 'archive.suspended', err: error, owner: archive.owner }, 'archive: suspended until the database is readable')
+        }
         this.#reported.add(archive)
       }
     }

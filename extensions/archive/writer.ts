@@ -128,8 +128,9 @@ export class Writer {
         if (attempt === 0 && codeOf(error) === UNIQUE_VIOLATION) continue // with what this one wrote, perhaps
         isDoubtful ||= !isAnswer(error)
         const isHopeless = isFinal(error) || performance.now() + RETRY_MS >= until
-        if (isHopeless) log.warn({ err: error, messages: rows.length }, 'messages could not be kept')
-        else if (attempt === 0) log.warn({ err: error, messages: rows.length }, 'messages wait for the database')
+        const fields = { err: error, messages: rows.length }
+        if (isHopeless) log.warn({ event: 'archive.write_failed', ...fields }, 'archive: messages not stored, their senders are told')
+        else if (attempt === 0) log.warn({ event: 'archive.write_delayed', ...fields }, 'archive: messages wait for the database')
         if (isHopeless) {
           if (isDoubtful) for (const { archive, entry } of rows) archive.doubtful = [...archive.doubtful, entry]
           throw refusal()

@@ -139,7 +139,7 @@ export class Distribution {
       const home = await this.#others?.homeOf(Jid.parse(room))
       if (home !== undefined) this.#tell(home, HERE + room)
     } catch (error) { // Redis is away
-      this.#host.log.debug({ err: error, room }, 'the home of a room could not be told who is online')
+      this.#host.log.debug({ event: 'members_away.report_failed', err: error, room }, 'members-away: report to a room\'s owner failed')
     }
   }
 }

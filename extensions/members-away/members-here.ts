@@ -39,7 +39,7 @@ export class MembersHere {
       this.remove(account)
       if (this.#parts.isOnline(account)) this.#add(account, rooms)
     } catch (error) { // the database's: at the next login, then
-      this.#parts.log.debug({ err: error }, 'the rooms of an account could not be looked up')
+      this.#parts.log.debug({ event: 'members_away.lookup_failed', err: error }, 'members-away: lookup of an account\'s rooms failed')
     }
     if (--this.#underWay > 0) return
     this.#settled?.resolve()

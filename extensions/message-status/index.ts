@@ -57,7 +57,7 @@ async function saveAtHomeOf ({ others, log }: ExtensionHost, account: Jid): Prom
     const home = await others?.homeOf(account)
     if (home !== undefined) await others?.ask(home, '')
   } catch (error) { // it is gone, or Redis is: what it had told before has to do
-    log.debug({ err: error }, 'what another node knows of deliveries could not be asked for')
+    log.debug({ event: 'message_status.query_failed', err: error }, 'message-status: query to another node failed')
   }
 }
 

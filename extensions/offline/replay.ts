@@ -82,7 +82,7 @@ export class Replay {
         return await readPage(this.#host.db, this.#undelivered.owner, stretches)
       } catch (error) { // the database's: it is away
         if (this.#isOver) throw error
-        this.#host.log.debug({ err: error }, 'what was waiting waits for the database')
+        this.#host.log.debug({ event: 'offline.replay_delayed', err: error }, 'offline: replay waits for the database')
       }
       await setTimeout(RETRY_MS)
     }

@@ -41,7 +41,8 @@ export const registration = extension<Options>({
         if (!(error instanceof StanzaError && error.condition === 'conflict')) taken.giveBack()
         throw error
       }
-      host.log.info({ account: username.toString(), address: peer.remoteAddress }, 'account registered')
+      const [account, address] = [username.toString(), peer.remoteAddress]
+      host.log.info({ event: 'account.registered', account, address }, 'account: registered')
     })
 
     host.iq({ type: 'get', to: ['own-account', 'server'], name: 'query', ns: NS }, ({ from, to }) => {
@@ -70,7 +71,7 @@ async function change (host: ExtensionHost, query: Element, account: Jid, newPas
   if (query.getChild('remove', NS)) {
     if (query.getChildElements().length > 1) throw new StanzaError('bad-request', 'remove stands alone')
     await host.accounts.remove(account)
-    host.log.info({ account: account.toString() }, 'account removed by its owner')
+    host.log.info({ event: 'account.removed', account: account.toString() }, 'account: removed by its owner')
     return
   }
   const { username, password } = readAccount(query, account.domain, 'bad-request') // §3.3

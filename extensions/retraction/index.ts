@@ -96,7 +96,8 @@ async function inTurn (host: ExtensionHost, queue: FairQueue, author: string, pl
   try {
     for (const entombed of await queue.run(author, () => carryOut(host.db, place, roomNumbers(host)))) await forgetInRoom(host, entombed)
   } catch (error) { // the database's, or too many wait: the next time, then
-    if (!(error instanceof FullError)) host.log.error({ err: error }, 'a message that was retracted could not be replaced')
+    if (error instanceof FullError) return
+    host.log.error({ event: 'retraction.replacement_failed', err: error }, 'retraction: message not replaced yet')
   }
 }
 
@@ -109,7 +110,7 @@ function roomNumbers (host: ExtensionHost): NumberOf {
 async function carryOutAtStart (host: ExtensionHost): Promise<void> {
   const { db, log } = host
   const failed = (error: unknown): void => { // the database's, or one of them can't be carried out: the next time, then
-    log.error({ err: error }, 'a message that was retracted could not be replaced')
+    log.error({ event: 'retraction.replacement_failed', err: error }, 'retraction: message not replaced yet')
   }
   try {
     for (const place of await readWaiting(db, MAX_AT_START)) await carryOut(db, place, roomNumbers(host)).catch(failed)

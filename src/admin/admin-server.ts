@@ -68,7 +68,7 @@ export class AdminServer {
   #serve (socket: Socket): void {
     this.#connections.add(socket)
     socket.on('close', () => this.#connections.delete(socket))
-    socket.on('error', error => this.#log.debug({ err: error }, 'an admin connection broke'))
+    socket.on('error', error => this.#log.debug({ event: 'admin.connection_broken', err: error }, 'admin: connection broken'))
     readLines(socket, line => {
       const answering = this.#answer(line, socket).finally(() => this.#answering.delete(answering))
       this.#answering.add(answering)
@@ -87,8 +87,9 @@ export class AdminServer {
     try {
       return { result: await run(args) ?? null }
     } catch (error) { // a refusal or a bug: who asked may read either
-      if (error instanceof StanzaError) this.#log.debug({ command, condition: error.condition }, 'an admin command was refused')
-      else this.#log.warn({ err: error, command }, 'an admin command failed')
+      if (error instanceof StanzaError) {
+        this.#log.debug({ event: 'admin.command_refused', command, condition: error.condition }, 'admin: command refused')
+      } else this.#log.warn({ event: 'admin.command_failed', err: error, command }, 'admin: command failed')
       return { error: error instanceof Error ? error.message : String(error) }
     }
   }

@@ -56,7 +56,9 @@ export function serveCluster (cluster: Cluster, core: Core, log: Logger, options
   const timer = setInterval(() => { inBackground(log, 'looking for what dead nodes have left', failover.look()) }, options.lookMs ?? LOOK_MS)
   // By then who lives has claimed what is his, also where Redis has come back empty.
   const once = setTimeout(() => {
-    core.rooms.endAbandoned().catch(error => { log.warn({ err: error }, 'rooms that have ended could not be removed') })
+    core.rooms.endAbandoned().catch(error => {
+      log.warn({ event: 'muc.ended_rooms_not_removed', err: error }, 'muc: ended rooms not removed')
+    })
   }, options.patienceMs ?? PATIENCE_MS)
   return () => {
     clearInterval(timer)
@@ -76,7 +78,9 @@ async function takeCopies (
   const moved: number[] = []
   const waiting: Promise<void>[] = []
   for (const [place, address] of to.entries()) {
-    const failed = (error: unknown): void => { log.error({ err: error, stanza: stanza.summary() }, 'a copy could not be handed over') }
+    const failed = (error: unknown): void => {
+      log.error({ event: 'multicast.delivery_failed', err: error, stanza: stanza.summary() }, 'multicast: delivery failed')
+    }
     try {
       const jid = Jid.parse(address)
       const isHome = core.router.routeHere(stanza.copyFor(jid))
@@ -119,7 +123,7 @@ class Failover {
       for (const node of this.#goneSince.keys()) if (!gone.includes(node)) this.#goneSince.delete(node)
       for (const node of gone) await this.#takeOver(node)
     } catch (error) { // Redis is away: the next time
-      this.#log.debug({ err: error }, 'what dead nodes have left could not be looked for')
+      this.#log.debug({ event: 'failover.scan_failed', err: error }, 'failover: scan for orphaned state failed')
     }
     this.#isLooking = false
   }
@@ -139,7 +143,8 @@ class Failover {
       await Promise.all(ours.slice(at, at + AT_ONCE).map(account => this.#bringHome(node, account, isStale)))
       await sleep(0)
     }
-    if (ours.length > 0) this.#log.info({ node, accounts: ours.length }, 'the sessions of a node that is gone were taken over')
+    if (ours.length === 0) return
+    this.#log.info({ event: 'failover.sessions_taken_over', node, accounts: ours.length }, 'failover: took over sessions')
   }
 
   /**
@@ -165,7 +170,7 @@ class Failover {
       await this.#core.accounts.locate(Jid.parse(account))
       if (isStale) await this.#cluster.records.discard(node, account)
     } catch (error) { // Redis or the database is away: the next time
-      this.#log.debug({ err: error, node, account }, 'what a dead node has left could not be taken over')
+      this.#log.debug({ event: 'failover.takeover_failed', err: error, node, account }, 'failover: takeover failed')
     }
   }
 }

@@ -321,7 +321,7 @@ export class Host implements ExtensionHost {
     try {
       await task()
     } catch (error) {
-      this.log.error({ err: error }, 'a task of an extension failed')
+      this.log.error({ event: 'extension.task_failed', err: error }, 'extension: task failed')
     }
   }
 }

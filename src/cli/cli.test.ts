@@ -31,8 +31,8 @@ type Line = Readonly<Record<string, unknown>>
 
 interface Served {
   readonly pid: number
-  /** Waits for a line of the log whose message begins so. */
-  logged (message: string): Promise<Line>
+  /** Waits for a line of the log with this event. */
+  logged (event: string): Promise<Line>
   kill (signal: NodeJS.Signals): void
   readonly ended: Promise<number | null>
 }
@@ -44,19 +44,19 @@ async function serve (): Promise<Served> {
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
   const server: Served = {
     pid: child.pid ?? 0,
-    async logged (message) {
+    async logged (event) {
       for (;;) {
         const { value, done } = await lines.next()
-        if (done) throw new Error(`the log ended before it said "${message}"`)
+        if (done) throw new Error(`the log ended before it said ${event}`)
         const line = JSON.parse(String(value)) as Line
-        if (String(line['msg']).startsWith(message)) return line
+        if (line['event'] === event) return line
       }
     },
     kill: signal => { child.kill(signal) },
     ended: once(child, 'exit').then(() => child.exitCode),
   }
   served.push(server)
-  await server.logged('ready')
+  await server.logged('server.ready')
   return server
 }
 
@@ -200,10 +200,12 @@ describe('while a server runs', () => {
 
     writeFileSync(config, `${good.toString()}\nnode: [a]\n`)
     server.kill('SIGHUP')
-    await server.logged(`not reloaded: ${config}:4: node: found ["a"], expected a name of letters, digits, dots and hyphens`)
+    expect(await server.logged('config.reload_failed')).toMatchObject({
+      msg: expect.stringContaining(`not reloaded: ${config}:4: node: found ["a"], expected a name of letters, digits, dots and hyphens`),
+    })
     writeFileSync(config, `${good.toString()}\nnode: z\n`)
     server.kill('SIGHUP')
-    const reloaded = await server.logged('config and certificates read again')
+    const reloaded = await server.logged('config.reloaded')
     writeFileSync(config, good)
 
     expect(reloaded['needRestart']).toEqual(['node'])
@@ -214,7 +216,7 @@ describe('while a server runs', () => {
     const server = await serve()
     server.kill('SIGTERM')
 
-    await server.logged('stopped')
+    await server.logged('server.stopped')
     expect(await server.ended).toBe(0)
     expect(await runHere('status')).toMatchObject({ code: 3 })
     await serve()

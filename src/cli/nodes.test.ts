@@ -35,7 +35,7 @@ async function serve (node: string, database: string, sessions: string) {
     await ended
     rmSync(folder, { recursive: true })
   })
-  for await (const line of createInterface(child.stdout)) if (line.includes('"ready"')) break
+  for await (const line of createInterface(child.stdout)) if (line.includes('"server.ready"')) break
   child.stdout.resume()
   return { config, ended }
 }

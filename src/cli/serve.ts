@@ -19,15 +19,15 @@ export const serve: Command = {
     const { values } = readArguments(args, CONFIG)
     const config = readConfig(values.config)
     const log = await openLog(config.log)
-    for (const warning of config.warnings) log.warn(warning)
+    for (const warning of config.warnings) log.warn({ event: 'config.warning' }, `config: ${warning}`)
     const ending = new Ending(log)
     const server = await start(config, log)
     if (!server) return 1
     ending.allowReload(server)
-    log.info({ version: VERSION, pid: process.pid, hosts: config.hosts }, 'ready')
-    log.info({ reason: await ending.reason }, 'stopping')
+    log.info({ event: 'server.ready', version: VERSION, pid: process.pid, hosts: config.hosts }, 'server: ready')
+    log.info({ event: 'server.stopping', reason: await ending.reason }, 'server: stopping')
     await server.stop()
-    log.info('stopped')
+    log.info({ event: 'server.stopped' }, 'server: stopped')
     return ending.exitCode
   },
 }
@@ -39,11 +39,13 @@ async function start (config: Config, log: Logger): Promise<Server | undefined> 
     server = await createServer(config, log)
     await server.start()
     const { listeners } = await server.status()
-    for (const { name, host, port } of listeners) log.info({ listener: name, address: host, port }, 'listening')
+    for (const { name, host, port } of listeners) {
+      log.info({ event: 'server.listening', listener: name, address: host, port }, 'server: listening')
+    }
     return server
   } catch (error) { // a folder in use, an address in use, no database …, or a bug
-    if (isBug(error)) log.fatal({ err: error }, 'the server could not start')
-    else log.fatal(String(error instanceof Error ? error.message : error))
+    if (isBug(error)) log.fatal({ event: 'server.start_failed', err: error }, 'server: start failed')
+    else log.fatal({ event: 'server.start_failed' }, String(error instanceof Error ? error.message : error))
     await server?.stop()
   }
 }
@@ -69,12 +71,14 @@ class Ending {
     this.#log = log
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.#end(signal))
     // A promise that nobody waited for is one task's, and is over with it: what it was about is lost, the rest goes on.
-    process.on('unhandledRejection', error => { log.error({ err: error }, 'a fault nobody expected') })
+    process.on('unhandledRejection', error => {
+      log.error({ event: 'process.unhandled_rejection', err: error }, 'process: unhandled rejection')
+    })
     // Streams end by themselves where something is thrown at them. What is thrown elsewhere has left something half
     // done that all may share, and nobody knows what: a new start is better.
     process.on('uncaughtException', (error, origin) => {
       this.exitCode = 1
-      log.fatal({ err: error, origin }, 'a fault nobody expected')
+      log.fatal({ event: 'process.uncaught_exception', err: error, origin }, 'process: uncaught exception')
       this.#ending.resolve(origin)
     })
   }
@@ -91,7 +95,7 @@ class Ending {
     const now = performance.now()
     this.#askedAt ??= now
     if (now - this.#askedAt > SAME_SIGNAL_MS) {
-      this.#log.warn('told again: ending at once')
+      this.#log.warn({ event: 'server.forced_shutdown' }, 'server: second signal received, forcing shutdown')
       process.exit(1)
     }
     this.#ending.resolve(signal)
@@ -101,8 +105,9 @@ class Ending {
 async function reload (server: Server, log: Logger): Promise<void> {
   try {
     const unapplied = await server.reload()
-    log.info({ needRestart: unapplied }, 'config and certificates read again')
+    log.info({ event: 'config.reloaded', needRestart: unapplied }, 'config: reloaded, with the certificates')
   } catch (error) { // a ConfigError: the server goes on with what it has
-    log.error(`not reloaded: ${error instanceof Error ? error.message : String(error)}`)
+    const reason = error instanceof Error ? error.message : String(error)
+    log.error({ event: 'config.reload_failed' }, `config: not reloaded: ${reason}`)
   }
 }

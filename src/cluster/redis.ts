@@ -73,8 +73,8 @@ export class Refusals {
   /** Resolves when it can be tried again: at once, unless Redis was there and said no. */
   async heard (error: unknown): Promise<void> {
     const isNew = isRefusal(error) && !this.#isRefused
-    if (isNew) this.#log.error({ err: error }, `Redis refuses ${this.#what}: clients wait for it`)
-    else this.#log.debug({ err: error }, `Redis could not be told ${this.#what}`)
+    if (isNew) this.#log.error({ event: 'redis.write_refused', err: error, what: this.#what }, 'redis: refused a write, clients wait for it')
+    else this.#log.debug({ event: 'redis.write_failed', err: error, what: this.#what }, 'redis: write failed')
     if (!isRefusal(error)) return
     this.#isRefused = true
     await sleep(AGAIN_MS)
@@ -147,7 +147,7 @@ class Connections implements RedisConnections {
     }
     const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
     if (policy !== undefined && policy !== 'noeviction' && !/^maxmemory:0\s/m.test(info)) {
-      this.#log.warn(`Redis may throw sessions away when its memory is full: set maxmemory-policy to noeviction, it is ${policy}`)
+      this.#log.warn({ event: 'redis.may_evict', policy }, 'redis: may evict sessions when its memory is full: set maxmemory-policy to noeviction')
     }
   }
 
@@ -155,7 +155,7 @@ class Connections implements RedisConnections {
     const seconds = Math.round((performance.now() - this.#goneAt) / 100) / 10
     this.#isUp = true
     this.#said = this.#reason = ''
-    this.#log.info(`Redis at ${this.#where} is back after ${seconds} s`)
+    this.#log.info({ event: 'redis.reconnected', server: this.#where, seconds }, 'redis: reconnected')
     for (const handler of this.#up) handler()
   }
 
@@ -165,9 +165,9 @@ class Connections implements RedisConnections {
     if (this.#isUp) {
       this.#isUp = false
       this.#goneAt = performance.now()
-      this.#log.warn(`Redis at ${this.#where} is gone: ${reason}`)
+      this.#log.warn({ event: 'redis.connection_lost', server: this.#where, reason }, 'redis: connection lost')
     } else {
-      if (reason !== this.#said) this.#log.warn(`Redis at ${this.#where} can't be reached: ${reason}`)
+      if (reason !== this.#said) this.#log.warn({ event: 'redis.unreachable', server: this.#where, reason }, 'redis: unreachable')
       this.#said = reason
     }
   }

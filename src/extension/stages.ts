@@ -233,6 +233,7 @@ export class StageTable {
   }
 
   #report (error: unknown, extension: string, stage: string, stanza?: Stanza): void {
-    this.#log.error({ err: error, extension, stage, stanza: stanza?.summary() }, 'a stage handler failed')
+    this.#log.error({ event: 'extension.stage_handler_failed', err: error, extension, stage, stanza: stanza?.summary() },
+      'extension: stage handler failed')
   }
 }

@@ -75,7 +75,9 @@ export class RoomDispatcher {
   /** Tells the sender what he did wrong; what is no refusal is a mistake of ours. */
   refuse (stanza: Stanza, error: unknown): void {
     const { log, router } = this.#parts
-    if (!(error instanceof StanzaError)) log.error({ err: error, stanza: stanza.summary() }, 'a stanza for a room could not be dealt with')
+    if (!(error instanceof StanzaError)) {
+      log.error({ event: 'muc.stanza_failed', err: error, stanza: stanza.summary() }, 'muc: stanza for a room failed')
+    }
     const refusal = error instanceof StanzaError ? error : new StanzaError('internal-server-error', undefined, undefined, 'wait')
     const by = stanza.to?.isBare ? undefined : stanza.to?.bare // XEP-0045 §7.2 has it so
     neverRejects(router.bounce(stanza, refusal, by)) // what failed is logged
@@ -106,7 +108,7 @@ export class RoomDispatcher {
       await answered
       for (const task of tasks) await task()
     } catch (error) { // who asked has his answer
-      this.#parts.log.error({ err: error }, 'what follows a request to a room could not be done')
+      this.#parts.log.error({ event: 'muc.request_follow_up_failed', err: error }, 'muc: follow-up of a request failed')
     }
   }
 
@@ -153,7 +155,7 @@ export class RoomDispatcher {
     if (!room.isLocked) await this.#parts.muc.store.remove(room.jid)
     await this.#parts.live.end(room, destroyed)
     await events.roomEnded(room.jid)
-    log.debug({ room: room.jid.toString() }, 'a room ended')
+    log.debug({ event: 'muc.room_ended', room: room.jid.toString() }, 'muc: room ended')
   }
 }
 

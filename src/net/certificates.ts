@@ -84,7 +84,8 @@ export class Certificates {
         this.#renew(old, loadPair(old.files, pair))
       } catch (err) {
         // A file that is missing, half written or does not fit yet: the other half of a renewal may be under way.
-        this.#log.warn({ err, certificate: old.files.certificate }, 'the changed certificate is not used')
+        const { certificate } = old.files
+        this.#log.warn({ event: 'certificate.rejected', err, certificate }, 'certificate: changed file rejected, the old one stays')
       }
     }
   }
@@ -94,12 +95,14 @@ export class Certificates {
     const hosts = this.#hostsOf(file)
     const doubts = doubtsAbout(renewed.certificate, hosts)
     if (doubts.length > 0 && doubtsAbout(old.certificate, hosts).length === 0) {
-      this.#log.warn({ certificate: file, doubts }, 'the changed certificate is not used: clients would refuse it')
+      this.#log.warn({ event: 'certificate.rejected', certificate: file, doubts },
+        'certificate: changed file rejected, since clients would refuse it; the old one stays')
       return
     }
     this.#loaded.set(file, renewed)
-    if (doubts.length > 0) this.#log.warn({ certificate: file, doubts }, 'the renewed certificate is in use: clients will refuse it')
-    else this.#log.info({ certificate: file }, 'the renewed certificate is in use')
+    if (doubts.length > 0) {
+      this.#log.warn({ event: 'certificate.renewed', certificate: file, doubts }, 'certificate: renewed, but clients will refuse it')
+    } else this.#log.info({ event: 'certificate.renewed', certificate: file }, 'certificate: renewed')
   }
 
   /** Stops watching. */
@@ -159,8 +162,8 @@ async function selfSignedFiles ({ data, hosts, log }: CertificateOptions): Promi
   const { certificate, key } = makeSelfSigned(services)
   await replaceFile(files.key, key)
   await replaceFile(files.certificate, certificate)
-  log.warn({ certificate: files.certificate, hosts },
-    'no certificate was given: a self-signed one was made; clients will ask whether to trust it, or refuse')
+  log.warn({ event: 'certificate.self_signed', certificate: files.certificate, hosts },
+    'certificate: none configured, made a self-signed one; clients will ask whether to trust it, or refuse it')
   return files
 }
 

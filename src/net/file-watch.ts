@@ -78,7 +78,8 @@ export class FileWatch {
       this.#folders.set(folder, { watcher, identity })
     } catch (err) {
       // It is gone or not ours to read, or the system has no watch left to give: looking again each hour must do.
-      if (this.#wanted.get(folder)?.hasFiles) this.#log.warn({ err, folder }, 'changes of this folder are seen late')
+      if (!this.#wanted.get(folder)?.hasFiles) return
+      this.#log.warn({ event: 'certificate.watch_failed', err, folder }, 'certificate: folder not watched, looking every hour')
     }
   }
 

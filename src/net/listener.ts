@@ -78,7 +78,7 @@ function admitter (
     if (directTlsFor === undefined) accept(transport)
     else {
       transport.startTls(directTlsFor).then(() => accept(transport), err => {
-        log.debug({ err, address: transport.remoteAddress }, 'a TLS handshake failed')
+        log.debug({ event: 'tls.handshake_failed', err, address: transport.remoteAddress }, 'tls: handshake failed')
       })
     }
   }

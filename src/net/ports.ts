@@ -59,7 +59,9 @@ export async function openPorts<S extends Server> (
     throw error
   }
   // No descriptors left for a connection: it is lost, the port stays open.
-  for (const server of servers) server.on('error', err => log.warn({ err, key }, 'a connection could not be accepted'))
+  for (const server of servers) {
+    server.on('error', err => log.warn({ event: 'listener.accept_failed', err, key }, 'listener: connection not accepted'))
+  }
   return new Ports(servers, gates)
 }
 

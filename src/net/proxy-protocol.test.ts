@@ -286,7 +286,7 @@ describe('a connection is closed, with a line in the log, and others go on:', ()
     expect(answer).toBe('')
     expect(await read(before, 5)).toBe('hello')
     expect(warnings.map(line => JSON.parse(line) as unknown)).toMatchObject(
-      [{ key: 'listen.client', address: '127.0.0.1', reason, msg: 'a connection was refused' }])
+      [{ key: 'listen.client', address: '127.0.0.1', reason, event: 'listener.connection_refused' }])
   })
 
   test('an address that is not listed is not believed', async () => {

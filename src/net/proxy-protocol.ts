@@ -105,7 +105,7 @@ export class ProxyGate {
     const now = performance.now()
     const level = now < this.#quietUntil ? 'debug' : 'warn'
     if (level === 'warn') this.#quietUntil = now + QUIET_MS
-    log[level]({ key, address: peerAddress(socket), reason }, 'a connection was refused')
+    log[level]({ event: 'listener.connection_refused', key, address: peerAddress(socket), reason }, 'listener: connection refused')
     socket.destroy()
   }
 }

@@ -109,8 +109,8 @@ test('the log says when a node stops being ready, and when it is again', async (
   }
 
   expect(lines.map(line => JSON.parse(line) as unknown)).toMatchObject([
-    { level: 'warn', reasons: ['server: draining'], msg: 'not ready for clients' },
-    { level: 'info', msg: 'ready for clients again' },
+    { level: 'warn', reasons: ['server: draining'], event: 'readiness.lost' },
+    { level: 'info', event: 'readiness.regained' },
   ])
 })
 

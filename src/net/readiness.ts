@@ -65,8 +65,10 @@ export class Readiness {
   #logChange (reasons: readonly Reason[]): void {
     if (reasons.some(({ isExpected }) => isExpected)) return
     const isReady = reasons.length === 0
-    if (isReady && !this.#wasReady) this.#log.info('ready for clients again')
-    if (!isReady && this.#wasReady) this.#log.warn({ reasons: reasons.map(({ text }) => text) }, 'not ready for clients')
+    if (isReady && !this.#wasReady) this.#log.info({ event: 'readiness.regained' }, 'readiness: ready for clients again')
+    if (!isReady && this.#wasReady) {
+      this.#log.warn({ event: 'readiness.lost', reasons: reasons.map(({ text }) => text) }, 'readiness: not ready for clients')
+    }
     this.#wasReady = isReady
   }
 }
@@ -90,7 +92,7 @@ class Check {
     try {
       return await (performance.now() < this.#lastHoldsUntil ? this.#last : this.#askAnew())
     } catch (err) { // whatever it is: its words may be too much for everybody
-      this.#log.debug({ err, check: this.name }, 'a readiness probe failed')
+      this.#log.debug({ event: 'readiness.probe_failed', err, check: this.name }, 'readiness: probe failed')
       return 'failed'
     }
   }

@@ -97,7 +97,7 @@ export class IqTable {
 
   #refusal (error: unknown, { extension }: Entry, request: Iq): StanzaError {
     if (error instanceof StanzaError) return error
-    this.#log.error({ err: error, extension, stanza: request.summary() }, 'an iq handler failed')
+    this.#log.error({ event: 'iq.handler_failed', err: error, extension, stanza: request.summary() }, 'iq: handler failed')
     return new StanzaError('internal-server-error', undefined, undefined, 'wait')
   }
 }

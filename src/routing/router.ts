@@ -138,7 +138,7 @@ export class Router {
   }
 
   #lost (stanza: Stanza, error: unknown): void {
-    this.#log.error({ err: error, stanza: stanza.summary() }, 'a stanza could not be routed')
+    this.#log.error({ event: 'stanza.routing_failed', err: error, stanza: stanza.summary() }, 'stanza: routing failed')
   }
 
   /** Hands a stanza to whoever serves the domain of its `to`. */

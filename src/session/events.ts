@@ -126,6 +126,6 @@ export class EventTable {
   }
 
   #failed (error: unknown, event: string): void {
-    this.#log.error({ err: error, event }, 'an event handler failed')
+    this.#log.error({ event: 'extension.event_handler_failed', err: error, handler: event }, 'extension: event handler failed')
   }
 }

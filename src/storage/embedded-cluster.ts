@@ -123,7 +123,7 @@ export async function endOrphan (folder: string, path: SocketPath, log: Logger):
 }
 
 async function endServer (pid: number, lockFile: string, log: Logger): Promise<void> {
-  log.warn({ pid }, 'ending the PostgreSQL that a killed Heliograph left running')
+  log.warn({ event: 'database.orphan_stopped', pid }, 'database: stopping the PostgreSQL that a killed server left running')
   const since = Date.now()
   if (await isAlive(pid)) process.kill(pid, 'SIGINT') // rolls back what is open, writes a checkpoint
   while (await readPid(lockFile) === pid && await isAlive(pid)) {

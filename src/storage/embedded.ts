@@ -161,7 +161,7 @@ class Supervisor {
     inBackground(this.#log, 'starting PostgreSQL again', server.ended.then(() => {
       if (this.#server !== server) return
       this.#server = undefined
-      this.#log.error({ lines: server.lines }, 'PostgreSQL ended by itself and is started again')
+      this.#log.error({ event: 'database.exited', lines: server.lines }, 'database: embedded PostgreSQL exited, restarting it')
       this.#restart = this.#startAgain()
     }))
   }
@@ -171,7 +171,7 @@ class Supervisor {
       process.once('error', reject)
       ended.then(() => reject(new StartError(lines)), reject)
       createInterface(process.stderr).on('line', line => {
-        this.#log.debug({ line }, 'PostgreSQL')
+        this.#log.debug({ event: 'database.output', line }, 'database: output of the embedded PostgreSQL')
         if (lines.push(line) > LINES_KEPT) lines.shift()
         if (line.endsWith(READY)) resolve()
       })
@@ -183,7 +183,7 @@ class Supervisor {
       try {
         return await this.start()
       } catch (error) { // a full disk, for one: it may be helped while we run
-        this.#log.error({ err: error }, 'PostgreSQL does not start')
+        this.#log.error({ event: 'database.restart_failed', err: error }, 'database: embedded PostgreSQL does not start')
       }
       await setTimeout(pause, undefined, { signal: this.#stopping.signal }).catch(() => {}) // told to stop
     }

@@ -80,7 +80,7 @@ class Postgres implements PostgresDatabase {
     this.#pool.on('connect', client => {
       this.#open.add(client)
       client.once('end', () => { this.#open.delete(client) })
-      client.on('error', error => log.warn({ err: error }, 'a connection to the database broke'))
+      client.on('error', error => { log.warn({ event: 'database.connection_broken', err: error }, 'database: connection broken') })
     })
     this.#pool.on('error', () => {}) // the same error, told again for an idle connection
   }

@@ -267,13 +267,14 @@ export class ClientStream implements EdgeStream {
   #fail (error: unknown): void {
     if (error instanceof StreamError) return this.close(error)
     if (error instanceof XmlError) return this.close(new StreamError(error.condition, error.message))
-    this.#parts.log.error({ err: error, stream: this.id }, 'a stream failed')
+    this.#parts.log.error({ event: 'stream.failed', err: error, stream: this.id }, 'stream: failed')
     this.close(new StreamError('internal-server-error'))
   }
 
   #ended (reason: Error | undefined): void {
     this.#isGone = true
-    this.#parts.log.debug({ stream: this.id, session: this.#link?.jid.toString(), reason: reason?.message }, 'stream closed')
+    const session = this.#link?.jid.toString()
+    this.#parts.log.debug({ event: 'stream.closed', stream: this.id, session, reason: reason?.message }, 'stream: closed')
     // What the client sent before it left is dealt with in its turn.
     if (!this.#isBusy || !this.#link) this.#finish()
   }

@@ -155,16 +155,16 @@ export class Negotiation {
     const { login } = outcome
     if (outcome.reply.getName() === 'failure') {
       const condition = outcome.reply.getChildElements()[0]?.getName()
-      this.#parts.log.info({ address, host: this.#host, condition }, 'a login failed')
+      this.#parts.log.info({ event: 'login.failed', address, host: this.#host, condition }, 'login: failed')
     }
     if (outcome.end) {
-      this.#parts.log.info({ address, host: this.#host }, 'too many failed logins on a stream')
+      this.#parts.log.info({ event: 'login.limit_reached', address, host: this.#host }, 'login: too many failures on a stream')
       throw outcome.end
     }
     if (!login) return
     this.#login = login
     this.#sasl = undefined
-    this.#parts.log.debug({ account: login.jid.toString(), address }, 'logged in')
+    this.#parts.log.debug({ event: 'login.succeeded', account: login.jid.toString(), address }, 'login: succeeded')
     if (isOldProfile) {
       this.#framing.reset()
       this.expectsHeader = true // RFC 6120 §6.4.6
@@ -213,8 +213,9 @@ export class Negotiation {
     if (!link) return
     this.#bound(link)
     this.#parts.log.info({
+      event: isResumed ? 'session.resumed' : 'session.bound',
       session: link.jid.toString(), address: this.#transport.remoteAddress, tls: this.#transport.secure?.protocol,
-    }, isResumed ? 'session resumed' : 'session bound')
+    }, isResumed ? 'session: resumed' : 'session: bound')
     this.#binder.activate()
   }
 }

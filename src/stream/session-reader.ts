@@ -134,7 +134,8 @@ export class SessionReader implements SessionLink {
   /** Whatever breaks on a stanza's way costs that stanza, and its sender hears of it. */
   #refuse (error: unknown, stanza: Stanza): void {
     if (error instanceof StanzaError) return this.#parts.router.refuse(stanza, error, this.session)
-    this.#parts.log.error({ err: error, stream: this.#stream.id, stanza: stanza.summary() }, 'a stanza could not be sent')
+    this.#parts.log.error({ event: 'stream.stanza_failed', err: error, stream: this.#stream.id, stanza: stanza.summary() },
+      'stream: stanza failed')
     this.#parts.router.refuse(stanza, new StanzaError('internal-server-error', undefined, undefined, 'wait'), this.session)
   }
 }

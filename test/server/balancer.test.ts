@@ -51,7 +51,7 @@ describe('who connects through a balancer', () => {
     void romeo.send("<message to='juliet@localhost/here'><body>by the balancer</body></message>")
 
     expect((await juliet.expect('message')).children[0]?.text).toBe('by the balancer')
-    expect([await server.logged('session bound'), await server.logged('session bound')]).toMatchObject([
+    expect([await server.logged('session.bound'), await server.logged('session.bound')]).toMatchObject([
       { session: 'romeo@localhost/here', address: '198.51.100.1' },
       { session: 'juliet@localhost/here', address: '198.51.100.2' },
     ])
@@ -92,7 +92,7 @@ describe('who connects through a balancer', () => {
 
     await stranger.closed()
 
-    expect(await server.logged('a connection was refused')).toMatchObject({
+    expect(await server.logged('listener.connection_refused')).toMatchObject({
       level: 'warn', key: 'listen.client', address: '127.0.0.67',
       reason: 'its address is none of those that proxy-protocol lists',
     })
@@ -116,8 +116,8 @@ describe('/readyz', () => {
     await until(ask, text => text.startsWith('200'))
 
     expect([before, while_, alive]).toEqual(['200 ready\n', '503 database: no answer in 2 seconds\n', '200 ok\n'])
-    expect(await running.logged('not ready for clients')).toMatchObject({ level: 'warn' })
-    expect(await running.logged('ready for clients again')).toMatchObject({ level: 'info' })
+    expect(await running.logged('readiness.lost')).toMatchObject({ level: 'warn' })
+    expect(await running.logged('readiness.regained')).toMatchObject({ level: 'info' })
   }, 60_000)
 })
 

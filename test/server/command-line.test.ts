@@ -183,12 +183,12 @@ describe('a configuration that was changed while the server runs', () => {
     expect(await home.run('reload'))
       .toEqual(done('reloaded\nnode has changed and needs a restart\nregistration has changed and needs a restart'))
     server.kill('SIGHUP')
-    expect(await server.logged('config and certificates read again'))
+    expect(await server.logged('config.reloaded'))
       .toMatchObject({ needRestart: ['node', 'registration'] })
 
     const peer = await Peer.open(home.direct)
     peer.end('</stream:stream>')
-    expect(await server.logged('stream closed')).toMatchObject({ level: 'debug' })
+    expect(await server.logged('stream.closed')).toMatchObject({ level: 'debug' })
   }, 60_000)
 })
 

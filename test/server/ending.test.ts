@@ -76,7 +76,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)('a %s that comes twice, as it does fro
   server.kill(signal)
   await delay(20)
   server.kill(signal)
-  await server.logged('stopping')
+  await server.logged('server.stopping')
   server.kill(signal)
 
   expect(await Promise.all(clients.map(client => client.streamError()))).toEqual(clients.map(() => 'system-shutdown'))

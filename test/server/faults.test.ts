@@ -18,7 +18,7 @@ test('a promise that rejects, and that nobody waits for, is logged with its stac
   const juliet = await Peer.logIn(home.direct, 'juliet/balcony')
 
   server.kill('SIGUSR2')
-  const line = await server.logged('a fault nobody expected')
+  const line = await server.logged('process.unhandled_rejection')
 
   expect(line).toMatchObject({ level: 'error', err: { message: 'nobody waits for this', stack: expect.stringContaining('at ') } })
   void romeo.send("<message to='juliet@localhost/balcony' type='chat'><body>still here</body></message>")

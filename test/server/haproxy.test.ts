@@ -51,7 +51,7 @@ describe.skipIf(missing !== undefined)('HAProxy', () => {
     for (const peer of [clear, await open({ port: front.tlsPort, isTls: true })]) {
       await peer.authenticate('romeo')
       await peer.bind('')
-      expect(await server.logged('session bound')).toMatchObject({ address: ELSEWHERE })
+      expect(await server.logged('session.bound')).toMatchObject({ address: ELSEWHERE })
     }
   }, 60_000)
 
@@ -81,7 +81,7 @@ describe.skipIf(missing !== undefined)('HAProxy', () => {
     expect(await ask(OPEN)).toMatch(/^<open /)
     await next()
     expect(await ask(BIND)).toContain('romeo@localhost/')
-    expect(await server.logged('session bound')).toMatchObject({ address: '127.0.0.77' })
+    expect(await server.logged('session.bound')).toMatchObject({ address: '127.0.0.77' })
   }, 60_000)
 
   test.each(['/readyz', '/healthz', '/'])('shows nobody outside what is at %s', async path => {

@@ -102,7 +102,7 @@ test('a renewed certificate is shown to the next connection, and those that are 
   const old = await logIn('example.org', 'mercutio/one')
 
   makeCertificate(home.folder, undefined, 'example.org')
-  await server.logged('the renewed certificate is in use')
+  await server.logged('certificate.renewed')
   const fresh = await connect({ host: 'example.org' })
 
   expect(fresh.certificate?.subjectAltName).toBe('DNS:example.org')

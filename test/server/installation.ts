@@ -82,7 +82,7 @@ export class Installation {
   async start (env: Surroundings['env'] = {}): Promise<RunningServer> {
     const server = new RunningServer(this.#spawn('serve', env))
     this.#started.push(server)
-    await server.logged('ready')
+    await server.logged('server.ready')
     return server
   }
 
@@ -133,13 +133,13 @@ export class RunningServer {
     this.#lines = createInterface(child.stdout)[Symbol.asyncIterator]()
   }
 
-  /** The next line of the log whose message begins so, after those that were asked for before. */
-  async logged (message: string): Promise<Line> {
+  /** The next line of the log with this event, after those that were asked for before. */
+  async logged (event: string): Promise<Line> {
     for (;;) {
       const { value, done } = await this.#lines.next()
-      if (done) throw new Error(`the server ended before it said "${message}":\n${this.printed}`)
+      if (done) throw new Error(`the server ended before it logged ${event}:\n${this.printed}`)
       const line = JSON.parse(value) as Line
-      if (String(line['msg']).startsWith(message)) return line
+      if (line['event'] === event) return line
     }
   }
 

@@ -55,7 +55,7 @@ test('when the database is killed it comes back: clients stay, and what they ask
   const underWay = ask(mercutio, 'set', NOTE)
   for (const pid of home.databaseProcesses()) process.kill(pid, 'SIGKILL')
   const answers = [await underWay, await ask(mercutio, 'set', NOTE)]
-  await server.logged('PostgreSQL ended by itself and is started again')
+  await server.logged('database.exited')
 
   for (const answer of answers) expect(['result', 'wait internal-server-error']).toContain(outcomeOf(answer))
   await set(mercutio, NOTE)

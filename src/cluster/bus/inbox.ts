@@ -100,7 +100,7 @@ export class Inbox {
     } catch (error) { // Redis is gone, or refuses
       if (isRefusal(error) && !this.#isRefused) {
         this.#isRefused = true
-        this.#log.error({ err: error }, 'Redis refuses to tell what other nodes have sent')
+        this.#log.error({ event: 'bus.read_refused', err: error }, 'bus: Redis refuses reads of the mailbox')
       }
       // A connection that is about to end still counts as ready.
       if (reader.status === 'ready') await delay(AGAIN_MS)
@@ -120,7 +120,7 @@ export class Inbox {
       try {
         this.#takeOnce(readEntry(bytes))
       } catch (error) { // a mistake, here or there, costs that entry
-        this.#log.error({ err: error }, 'what another node has sent could not be dealt with')
+        this.#log.error({ event: 'bus.entry_failed', err: error }, 'bus: mailbox entry failed')
       }
     }
     if (this.#untrimmedBytes > UNTRIMMED_BYTES) this.trim()

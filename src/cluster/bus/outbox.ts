@@ -155,7 +155,7 @@ export class Outbox {
 
   // A number is left out, so that the other node learns of it too.
   #discardQueue (queue: PeerQueue, reason: string): void {
-    this.#log.error(`what was for node ${queue.node} is thrown away: ${reason}`)
+    this.#log.error({ event: 'bus.queue_dropped', node: queue.node, reason }, 'bus: dropped the queue for a node')
     this.#empty(queue)
     queue.counter++
     this.#events.discarded(queue.node)

@@ -162,7 +162,7 @@ export class RedisBus implements Bus {
       if (!hear) throw new Error('nothing here knows that kind')
       hear(from, header, body)
     } catch (error) { // a mistake of whoever registered it costs this packet only
-      this.#log.error({ err: error, from, kind }, 'what another node told could not be dealt with')
+      this.#log.error({ event: 'bus.packet_failed', err: error, from, kind }, 'bus: packet failed')
     }
   }
 
@@ -182,7 +182,7 @@ export class RedisBus implements Bus {
 
   #refuse (from: NodeId, kind: string, id: number, error: unknown): void {
     if (error instanceof StanzaError) return this.#put(from, REFUSAL, '', id, refusalOf(error))
-    this.#log.error({ err: error, from, kind }, 'what another node asked could not be answered')
+    this.#log.error({ event: 'bus.request_failed', err: error, from, kind }, 'bus: request failed')
     this.#put(from, REFUSAL, '', id, { condition: 'internal-server-error', type: 'wait' } satisfies Refusal)
   }
 
@@ -195,7 +195,7 @@ export class RedisBus implements Bus {
 
   #missed (from: NodeId): void {
     if (this.#gone.has(from)) return
-    this.#log.warn({ from }, 'something that another node told is missing')
+    this.#log.warn({ event: 'bus.sequence_gap', from }, 'bus: sequence gap from node')
     this.#put(from, BROKEN, '', 0, {})
     this.#break(from)
   }
@@ -222,7 +222,7 @@ export class RedisBus implements Bus {
       try {
         handler(node)
       } catch (error) { // a mistake of one part must not keep the others from hearing it
-        this.#log.error({ err: error, node }, 'that a node is gone could not be dealt with')
+        this.#log.error({ event: 'bus.node_gone_handler_failed', err: error, node }, 'bus: node-gone handler failed')
       }
     }
   }

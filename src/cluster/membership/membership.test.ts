@@ -39,7 +39,7 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
     expect(a.membership.id).toMatch(/^a\.[\w-]{20}$/)
     expect(a.membership.nodes).toEqual([a.membership.id, b.membership.id])
     await eventually(() => { expect(b.membership.nodes).toEqual([a.membership.id, b.membership.id]) })
-    expect(b.log.filter(line => line.includes('a node is there'))).toEqual([expect.stringContaining(a.membership.id)])
+    expect(b.log.filter(line => line.includes('cluster.node_joined'))).toEqual([expect.stringContaining(a.membership.id)])
     expect(b.membership.isAlive(a.membership.id)).toBe(true)
     expect(b.membership.isAlive('a')).toBe(false)
   })
@@ -59,7 +59,7 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
     await b.membership.leave()
 
     await eventually(() => { expect(gone).toEqual([b.membership.id]) })
-    expect(a.log.some(line => line.includes('taken for dead'))).toBe(false)
+    expect(a.log.some(line => line.includes('cluster.node_evicted'))).toBe(false)
     expect(a.membership.nodes).toEqual([a.membership.id])
     expect(await a.redis.commands.exists(mailboxOf(b.membership.id))).toBe(0)
     expect([...(await a.membership.status()).keys()]).toEqual([a.membership.id])
@@ -74,7 +74,7 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
     killNode(b)
 
     await eventually(() => { expect(gone).toEqual([b.membership.id]) })
-    expect(a.log.filter(line => line.includes('taken for dead'))).toEqual([expect.stringContaining(b.membership.id)])
+    expect(a.log.filter(line => line.includes('cluster.node_evicted'))).toEqual([expect.stringContaining(b.membership.id)])
     expect(await a.redis.commands.exists(mailboxOf(b.membership.id), mailboxOf(a.membership.id))).toBe(1)
   })
 
@@ -240,7 +240,7 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
       // It can't join: what is to be its mailbox is refused.
       await a.redis.commands.call('ACL', 'SETUSER', 'default', '-xadd')
       await takeOut(a, b)
-      await eventually(() => { expect(a.log.join('')).toContain('Redis refuses') })
+      await eventually(() => { expect(a.log.join('')).toContain('cluster.heartbeat_refused') })
       let hasLease = false
 
       void a.membership.confirmLease()?.then(() => { hasLease = true })

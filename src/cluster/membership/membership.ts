@@ -195,7 +195,7 @@ export class Membership {
       return reply
     } catch (error) { // Redis went away meanwhile, or refuses the script to everybody: its memory is full
       if (!isRefusal(error)) return undefined
-      if (!this.#hasFailed) this.#log.error({ err: error }, 'Redis refuses to note that this node lives')
+      if (!this.#hasFailed) this.#log.error({ event: 'cluster.heartbeat_refused', err: error }, 'cluster: Redis refuses heartbeats')
       this.#hasFailed = true
       this.#extendLease(this.#clock() + this.#ttlMs * 5 / 6)
       return undefined
@@ -217,20 +217,22 @@ export class Membership {
     this.#nodes = reply.nodes
     this.#members = new Set(reply.nodes)
     if (before !== this.#id) {
-      const reason = this.#isForgotten ? 'Redis has lost its data: this node' : 'this node was taken for dead: it'
-      this.#log.warn({ before, id: this.#id }, `${reason} has joined anew`)
+      const reason = this.#isForgotten ? 'Redis has lost its data' : 'evicted by the other nodes'
+      this.#log.warn({ event: 'cluster.lease_lost', before, id: this.#id, reason }, 'cluster: lease lost, rejoined with a new id')
       for (const handler of this.#leaseLost) this.#guard(() => { handler(before, this.#isForgotten) })
     }
     for (const node of reply.evicted) {
-      this.#log.warn({ node }, 'a node was silent for too long: it is taken for dead, and its accounts are others\' now')
+      this.#log.warn({ event: 'cluster.node_evicted', node }, 'cluster: node evicted (heartbeat timeout), its accounts fail over')
     }
     for (const node of known) if (!this.#members.has(node) && node !== before) this.#lose(node)
-    for (const node of this.#nodes) if (!known.has(node) && node !== this.#id) this.#log.info({ node }, 'a node is there')
+    for (const node of this.#nodes) {
+      if (!known.has(node) && node !== this.#id) this.#log.info({ event: 'cluster.node_joined', node }, 'cluster: node joined')
+    }
     if (this.#clock() < this.#leaseUntil) this.#settle()
   }
 
   #lose (node: NodeId): void {
-    this.#log.info({ node }, 'a node is gone')
+    this.#log.info({ event: 'cluster.node_left', node }, 'cluster: node left')
     for (const handler of this.#gone) this.#guard(() => { handler(node) })
   }
 
@@ -239,7 +241,7 @@ export class Membership {
     try {
       run()
     } catch (error) { // a mistake of ours
-      this.#log.error({ err: error }, 'not all was done that follows a change of the nodes')
+      this.#log.error({ event: 'cluster.membership_handler_failed', err: error }, 'cluster: membership handler failed')
     }
   }
 
@@ -250,7 +252,7 @@ export class Membership {
     try {
       if (await this.#isGlobalOutage(this.#id, this.#nodes.filter(node => node !== this.#id))) this.#extendLease(askedAt + OUTAGE_MS)
     } catch (error) { // the database is away too: nothing is known
-      this.#log.debug({ err: error }, 'who else is without Redis could not be asked')
+      this.#log.debug({ event: 'cluster.outage_check_failed', err: error }, 'cluster: outage check failed')
     }
     this.#isAsking = false
   }

@@ -255,7 +255,7 @@ describe.skipIf(!hasRedis())('records', () => {
 
     expect(isKept).toBe(true)
     expect(await records.accountsOf('a')).toEqual([ROMEO])
-    expect(lines).toEqual([expect.stringContaining('Redis refuses the records of sessions')])
+    expect(lines).toEqual([expect.stringContaining('"what":"the records of sessions"')])
   })
 
   test('records of rooms that Redis refused side by side are written once it takes them', async () => {

@@ -177,7 +177,7 @@ export class RedisRecords implements Records, PersistedState {
     } catch (error) { // Redis is away
       for (const account of accounts) this.#dirty.add(account)
       this.#saveIn(RETRY_MS)
-      this.#parts.log.debug({ err: error, accounts: accounts.length }, 'records of sessions were not written')
+      this.#parts.log.debug({ event: 'replication.write_failed', err: error, accounts: accounts.length }, 'replication: session records not written')
     }
   }
 

@@ -51,7 +51,7 @@ export async function forgetLeftOver (forgetting: Forgetting): Promise<void> {
     try {
       await forget(forgetting, row)
     } catch (error) { // a node's, Redis's, the database's, or a mistake of a room's
-      log.warn({ err: error, account: row.jid }, 'a former account could not be forgotten yet')
+      log.warn({ event: 'account.cleanup_delayed', err: error, account: row.jid }, 'account: cleanup of a removed account delayed')
     }
   }
 }

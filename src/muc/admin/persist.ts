@@ -37,7 +37,7 @@ export async function storeConfig (muc: Muc, room: Room, config: Config, changes
 export function accept (muc: Muc, room: Room, { bare }: Jid): Promise<void> | undefined {
   if (room.affiliations.get(bare)?.isUnasked) {
     return keepAcceptance(muc, room, bare).catch((error: unknown) => {
-      muc.log.warn({ err: error, room: room.jid.toString() }, 'that a member has come in could not be kept')
+      muc.log.warn({ event: 'muc.entry_not_stored', err: error, room: room.jid.toString() }, 'muc: entry of a member not stored')
     })
   }
 }

@@ -33,6 +33,6 @@ export function remove (muc: Muc, room: Room, occupant: Occupant, context: Prese
 export function endIfEmpty (muc: Muc, room: Room): void | Promise<void> {
   if (!room.isOpen || room.occupants.size > 0 || (!room.isLocked && room.get(persistent))) return
   return muc.end(room).catch((error: unknown) => {
-    muc.log.error({ err: error, room: room.jid.toString() }, 'a room that is empty could not be removed')
+    muc.log.error({ event: 'muc.empty_room_not_removed', err: error, room: room.jid.toString() }, 'muc: empty room not removed')
   })
 }

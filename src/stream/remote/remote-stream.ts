@@ -120,7 +120,7 @@ export class RemoteStream implements NegotiatedStream {
 
   #fail (error: unknown): void {
     if (error instanceof StreamError) return this.close(error)
-    this.#parts.log.error({ err: error, stream: this.id, edge: this.edge }, 'a stream failed')
+    this.#parts.log.error({ event: 'stream.failed', err: error, stream: this.id, edge: this.edge }, 'stream: failed')
     this.close(new StreamError('internal-server-error'))
   }
 

@@ -77,14 +77,15 @@ export class RemoteStreams {
     const features = request.how === 'complete' ? binder.features(request) : undefined
     stream.bound(link)
     const { id, edge } = stream
-    this.#parts.log.debug({ session: link.jid.toString(), edge, stream: id }, 'a session\'s client is at another node')
+    this.#parts.log.debug({ event: 'session.client_remote', session: link.jid.toString(), edge, stream: id },
+      'session: client connected to another node')
     binder.activate()
     return { isHome: true, elements, jid: link.jid.toString(), isResumed, features }
   }
 
   #streamError (error: unknown, { id, edge }: RemoteStream): StreamError {
     if (error instanceof StreamError) return error
-    this.#parts.log.error({ err: error, stream: id, edge }, 'a stream failed')
+    this.#parts.log.error({ event: 'stream.failed', err: error, stream: id, edge }, 'stream: failed')
     return new StreamError('internal-server-error')
   }
 
