@@ -157,7 +157,7 @@ export class Incoming implements Destination {
     if (verdict) return router.bounce(stanza, verdict)
     let received: Stanza
     try {
-      received = stages.rewriteReceived(stanza, account)
+      received = stages.receive.rewrite(stanza, account)
     } catch (error) {
       if (error instanceof StanzaError) return router.bounce(stanza, error)
       throw error
@@ -177,13 +177,13 @@ export class Incoming implements Destination {
   #guard (stanza: Stanza, account: Account): Verdict {
     const { stages } = this.#parts
     const { author, to } = stanza
-    return stages.guardReceived(stanza, account) ?? (author && stages.guardReceived(stanza.withAddress(author, to), account))
+    return stages.receive.guard(stanza, account) ?? (author && stages.receive.guard(stanza.withAddress(author, to), account))
   }
 
   #receiveMessage (received: Message, account: Account): void | Promise<void> {
     const { stages } = this.#parts
     const message = withoutForgedIds(received, account.jid)
-    const stored = stages.storeReceived(message, account)
+    const stored = stages.receive.store(message, account)
     if (stored?.isRepeat) return stored.committed
     if (!stored && !account.commits.isWaiting) return this.#handOver(message, account, false) // what rooms send to many
     return account.commits.afterCommit(stored?.committed, () => {
@@ -202,13 +202,13 @@ export class Incoming implements Destination {
     const isOwn = from?.bare.equals(account.jid) === true
     if (!isOwn || to?.bare.equals(account.jid)) return this.#handOver(message, account, true)
     const sender = account.session(from.resource)
-    if (sender) this.#parts.stages.fanOutSent(message, sender)
+    if (sender) this.#parts.stages.send.fanout(message, sender)
   }
 
   #handOver (message: Message, account: Account, isStored: boolean): void {
     const { stages, archiveKeys } = this.#parts
     const { to, otherwise } = chooseRecipients(message, account.sessions)
-    stages.fanOutReceived(message, account, to)
+    stages.receive.fanout(message, account, to)
     const isAlone = this.#parts.homes === undefined
     for (const session of to) if (isAlone || session.acceptRoomMessage(message, archiveKeys)) session.deliver(message)
     if (to.length > 0 || isStored) return

@@ -27,7 +27,7 @@ export function liveAccounts (stored: AccountCommands, { accounts, presences, ev
       }
       await stored.remove(jid)
       if (located) await presences.accountRemoved(located.account) // before they forget it
-      await events.accountRemoved(jid.bare)
+      await events.emitAll('account.removed', jid.bare)
       setImmediate(() => { accounts.forget(jid) }) // after the answer to who asked (XEP-0077 §3.2)
     },
   }

@@ -112,7 +112,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const presences = new Presences(rosters, router, events, log, options.presenceBytes)
   const incoming = new Incoming({
     accounts, stages, router, presences, policies, archiveKeys, homes: cluster?.homes,
-    isTaken: (message, account) => events.isRedelivered(message, account),
+    isTaken: (message, account) => events.ask('message.unacked', message, account) === 'taken',
   })
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
   const rooms = createRooms(options, { router, stages, iqs, events, disco, archiveKeys, accounts: knownAccounts(accounts, store) })
@@ -129,7 +129,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
     lost (session, stream, mayResume) {
       if (session.stream !== stream) return // it goes on with another
       session.detach()
-      if (!mayResume || !events.isKept(session)) accounts.end(session)
+      if (!mayResume || events.ask('session.ending', session) !== 'keep') accounts.end(session)
     },
     async unload () { for (const host of [...own, ...loaded].reverse()) await host.unload() },
   }
@@ -144,11 +144,11 @@ function createAccounts (
     stages,
     archiveKeys,
     lifeOf: jid => store.lifeOf(jid),
-    ended: session => { events.ended(session) },
+    ended: session => { events.emit('session.ended', session) },
     cluster: cluster && {
       ...cluster,
-      beforeMove: account => events.beforeAccountMove(account),
-      movedAway: (account, sessions) => { events.accountMovedAway(account, sessions) },
+      beforeMove: account => events.emitAll('account.beforeMove', account),
+      movedAway: (account, sessions) => { events.emit('account.movedAway', account, sessions) },
       restore: async (account, saved) => {
         const goOn = await replicated.restore(account, saved)
         await forgetDirected(account, saved.savedAt ?? 0, hosts, store.lifeOf)

@@ -53,7 +53,7 @@ export class Host implements ExtensionHost {
   }
 
   async readFor<T> (asker: Jid, work: (db: Database) => Promise<T>): Promise<T> {
-    await this.#parts.events.reads(asker)
+    await this.#parts.events.emitAll('account.reads', asker)
     return this.#parts.reading.for(asker, work)
   }
 
@@ -150,7 +150,7 @@ export class Host implements ExtensionHost {
   }
 
   delivered (stanza: Stanza, session: Session): void {
-    this.#parts.events.delivered(stanza, session)
+    this.#parts.events.emit('stanza.delivered', stanza, session)
   }
 
   on<P extends Point, S extends keyof Stages[P]> (point: P, stage: S, handler: Stages[P][S]): void {
@@ -252,7 +252,7 @@ export class Host implements ExtensionHost {
   }
 
   buildPresence (room: Room, occupant: Occupant): Presence {
-    return this.#parts.stages.presentInRoom(makePresence('available', { from: occupant.jid }), room, occupant)
+    return this.#parts.stages.room.present(makePresence('available', { from: occupant.jid }), room, occupant)
   }
 
   acceptMembership (room: Room, account: Jid): Promise<void> {
@@ -264,7 +264,7 @@ export class Host implements ExtensionHost {
     const presence = makePresence('available', { from })
     return jid => {
       const account = accounts.peek(jid)
-      return account === undefined || stages.guardReceived(presence, account) === undefined
+      return account === undefined || stages.receive.guard(presence, account) === undefined
     }
   }
 

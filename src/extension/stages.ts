@@ -3,237 +3,179 @@
  * stanza, an onlooker is skipped, a broken counter ends its session. Errors that are nobody's intention stop here.
  */
 import type { Logger } from '../log.ts'
-import type { Account } from '../session/account.ts'
-import type { Occupant, OccupantSession } from '../muc/room/occupant.ts'
-import type { Room } from '../muc/room/room.ts'
-import type { Session, SessionInfo } from '../session/session.ts'
-import type { Element } from '../xml/element.ts'
+import type { Session } from '../session/session.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
-import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
-import type { AffiliationChange, Point, Stages, Stored, Verdict } from './api.ts'
+import { StanzaOf } from '../xmpp/stanza.ts'
+import type { Point, Stages, Stored, Verdict } from './points.ts'
 
-interface Entry<Handler> { readonly extension: string, readonly run: Handler }
+type AnyHandler = (...args: never[]) => unknown
 
-type Table = { readonly [P in Point]: { readonly [S in keyof Stages[P]]: Entry<Stages[P][S]>[] } }
+// Three parameters: `...args` would be an array per stanza. Handlers take fewer, and the types of Stages say which.
+type Run<Result> = (subject: unknown, second: unknown, third: unknown) => Result
 
-export class StageTable {
-  readonly #table: Table = {
-    read: { arrived: [], handled: [] },
-    send: { guard: [], rewrite: [], store: [], fanout: [] },
-    receive: { guard: [], rewrite: [], store: [], fanout: [] },
-    room: { guard: [], rewrite: [], isDuplicate: [], store: [], fanout: [], changed: [], welcome: [], present: [] },
-    write: { hold: [], track: [] },
-  }
+interface Entry<Result = unknown> { readonly extension: string, readonly run: Run<Result> }
+
+/** Each stage is one function that runs all of its handlers. */
+export class StageTable implements Stages {
   readonly #log: Logger
+  readonly #entries = new Map<string, Entry[]>()
+
+  readonly read: Stages['read'] = {
+    arrived: this.#each('read.arrived'),
+    handled: this.#each('read.handled'),
+  }
+
+  readonly send: Stages['send'] = {
+    guard: this.#firstVerdict('send.guard'),
+    rewrite: this.#pipe('send.rewrite'),
+    store: this.#firstStored('send.store'),
+    fanout: this.#each('send.fanout'),
+  }
+
+  readonly receive: Stages['receive'] = {
+    guard: this.#firstVerdict('receive.guard'),
+    rewrite: this.#pipe('receive.rewrite'),
+    store: this.#firstStored('receive.store'),
+    fanout: this.#each('receive.fanout'),
+  }
+
+  readonly room = {
+    guard: this.#firstVerdict('room.guard'),
+    rewrite: this.#pipe('room.rewrite'),
+    isDuplicate: this.#any('room.isDuplicate'),
+    store: this.#firstStored('room.store'),
+    fanout: this.#each('room.fanout'),
+    changed: this.#joined<Stages['room']['changed']>('room.changed'),
+    welcome: this.#joined<Stages['room']['welcome']>('room.welcome'),
+    present: this.#pipe('room.present', 'skip'),
+  } satisfies Stages['room']
+
+  readonly write: Stages['write'] = {
+    hold: this.#any('write.hold'),
+    track: this.#each('write.track', (_stanza, session) => {
+      (session as Session).close(new StreamError('internal-server-error'))
+    }),
+  }
 
   constructor (log: Logger) {
     this.#log = log
   }
 
   /** Adds a handler behind those of the stage; what is returned takes it away again. */
-  add<P extends Point, S extends keyof Stages[P]> (extension: string, point: P, stage: S, run: Stages[P][S]): () => void {
-    // The type of a table of tables, which TypeScript can't follow through two type parameters.
-    const entries = this.#table[point][stage] as Entry<Stages[P][S]>[]
-    const entry = { extension, run }
+  add<P extends Point, S extends keyof Stages[P]> (
+    extension: string, point: P, stage: S, run: Stages[P][S],
+  ): () => void {
+    const entries = this.#entriesOf(`${point}.${String(stage)}`)
+    const entry = { extension, run: run as Run<unknown> }
     entries.push(entry)
     return () => { entries.splice(entries.indexOf(entry), 1) }
   }
 
-  arrived (session: Session): void {
-    for (const { extension, run } of this.#table.read.arrived) {
-      try { run(session) } catch (error) { this.#report(error, extension, 'read.arrived') }
-    }
-  }
-
-  handled (session: Session): void {
-    for (const { extension, run } of this.#table.read.handled) {
-      try { run(session) } catch (error) { this.#report(error, extension, 'read.handled') }
-    }
-  }
-
-  /** The first verdict that is one. */
-  guardSent (stanza: Stanza, sender: Session): Verdict {
-    for (const { extension, run } of this.#table.send.guard) {
-      try {
-        const verdict = run(stanza, sender)
-        if (verdict) return verdict
-      } catch (error) { return this.#refusal(error, extension, 'send.guard', stanza) }
-    }
-  }
-
-  guardReceived (stanza: Stanza, account: Account): Verdict {
-    for (const { extension, run } of this.#table.receive.guard) {
-      try {
-        const verdict = run(stanza, account)
-        if (verdict) return verdict
-      } catch (error) { return this.#refusal(error, extension, 'receive.guard', stanza) }
-    }
-  }
-
-  /** What all see from here on; throws the StanzaError of a handler that failed. */
-  rewriteSent (stanza: Stanza, sender: Session): Stanza {
-    let rewritten = stanza
-    for (const { extension, run } of this.#table.send.rewrite) {
-      try { rewritten = run(rewritten, sender) } catch (error) {
-        throw this.#refusal(error, extension, 'send.rewrite', stanza)
-      }
-    }
-    return rewritten
-  }
-
-  rewriteReceived (stanza: Stanza, account: Account): Stanza {
-    let rewritten = stanza
-    for (const { extension, run } of this.#table.receive.rewrite) {
-      try { rewritten = run(rewritten, account) } catch (error) {
-        throw this.#refusal(error, extension, 'receive.rewrite', stanza)
-      }
-    }
-    return rewritten
-  }
-
-  /** Where the sender's copy is kept, if it is; throws the StanzaError of a handler that failed. */
-  storeSent (message: Message, sender: Session): Stored | undefined {
-    for (const { extension, run } of this.#table.send.store) {
-      try {
-        const stored = run(message, sender)
-        if (stored) return stored
-      } catch (error) { throw this.#refusal(error, extension, 'send.store', message) }
-    }
-  }
-
-  storeReceived (message: Message, account: Account): Stored | undefined {
-    for (const { extension, run } of this.#table.receive.store) {
-      try {
-        const stored = run(message, account)
-        if (stored) return stored
-      } catch (error) { throw this.#refusal(error, extension, 'receive.store', message) }
-    }
-  }
-
-  fanOutSent (message: Message, sender: Session): void {
-    for (const { extension, run } of this.#table.send.fanout) {
-      try { run(message, sender) } catch (error) { this.#report(error, extension, 'send.fanout', message) }
-    }
-  }
-
-  fanOutReceived (message: Message, account: Account, recipients: readonly SessionInfo[]): void {
-    for (const { extension, run } of this.#table.receive.fanout) {
-      try { run(message, account, recipients) } catch (error) {
-        this.#report(error, extension, 'receive.fanout', message)
-      }
-    }
-  }
-
-  guardInRoom (message: Message, room: Room, sender: Occupant): Verdict {
-    for (const { extension, run } of this.#table.room.guard) {
-      try {
-        const verdict = run(message, room, sender)
-        if (verdict) return verdict
-      } catch (error) { return this.#refusal(error, extension, 'room.guard', message) }
-    }
-  }
-
-  rewriteInRoom (message: Message, room: Room, sender: Occupant): Message {
-    let rewritten = message
-    for (const { extension, run } of this.#table.room.rewrite) {
-      try { rewritten = run(rewritten, room, sender) } catch (error) {
-        throw this.#refusal(error, extension, 'room.rewrite', message)
-      }
-    }
-    return rewritten
-  }
-
-  isKnownInRoom (message: Message, room: Room, sender: Occupant): boolean {
-    for (const { extension, run } of this.#table.room.isDuplicate) {
-      try {
-        if (run(message, room, sender)) return true
-      } catch (error) { this.#report(error, extension, 'room.known', message) }
-    }
-    return false
-  }
-
-  storeInRoom (message: Message, room: Room, sender: Occupant | undefined): Stored | undefined {
-    for (const { extension, run } of this.#table.room.store) {
-      try {
-        const stored = run(message, room, sender)
-        if (stored) return stored
-      } catch (error) { throw this.#refusal(error, extension, 'room.store', message) }
-    }
-  }
-
-  fanOutInRoom (message: Message, room: Room, sender: Occupant | undefined): void {
-    for (const { extension, run } of this.#table.room.fanout) {
-      try { run(message, room, sender) } catch (error) { this.#report(error, extension, 'room.fanout', message) }
-    }
-  }
-
-  /** What stands in the payload that tells of the change. */
-  changedInRoom (change: AffiliationChange, room: Room): string {
-    return this.#written('changed', run => run(change, room))
-  }
-
-  /** What stands in the payload of who comes in. */
-  welcomeInRoom (request: Element | undefined, room: Room, session: OccupantSession): string {
-    return this.#written('welcome', run => run(request, room, session))
-  }
-
-  #written<S extends 'changed' | 'welcome'> (stage: S, ask: (run: Stages['room'][S]) => string | undefined): string {
-    let written = ''
-    for (const { extension, run } of this.#table.room[stage]) {
-      try { written += ask(run) ?? '' } catch (error) { this.#report(error, extension, `room.${stage}`) }
-    }
-    return written
-  }
-
-  presentInRoom (presence: Presence, room: Room, occupant: Occupant): Presence {
-    let presented = presence
-    for (const { extension, run } of this.#table.room.present) {
-      try { presented = run(presented, room, occupant) } catch (error) {
-        this.#report(error, extension, 'room.present', presence)
-      }
-    }
-    return presented
-  }
-
-  /** Whether somebody keeps the stanza back. */
-  isHeld (stanza: Stanza, session: Session): boolean {
-    for (const { extension, run } of this.#table.write.hold) {
-      try {
-        if (run(stanza, session)) return true
-      } catch (error) { this.#report(error, extension, 'write.hold', stanza) }
-    }
-    return false
-  }
-
-  track (stanza: Stanza, session: Session): void {
-    for (const { extension, run } of this.#table.write.track) {
-      try { run(stanza, session) } catch (error) {
-        this.#report(error, extension, 'write.track', stanza)
-        session.close(new StreamError('internal-server-error'))
-      }
-    }
-  }
-
-  /** One line per stage that somebody stands in: `point.stage: extension, extension`. */
+  /** One line per stage: `point.stage: extension, extension`. */
   toString (): string {
-    const lines: string[] = []
-    for (const [point, stages] of Object.entries(this.#table)) {
-      for (const [stage, entries] of Object.entries<readonly Entry<unknown>[]>(stages)) {
-        lines.push(`${point}.${stage}: ${entries.map(e => e.extension).join(', ') || '-'}`)
-      }
-    }
+    const lines = [...this.#entries].map(([stage, entries]) => `${stage}: ${entries.map(e => e.extension).join(', ') || '-'}`)
     return lines.join('\n') + '\n'
   }
 
+  /** All of them; one that throws is skipped, and `failed` called. */
+  #each<F extends AnyHandler> (stage: string, failed?: Run<void>): F {
+    const entries = this.#entriesOf<void>(stage)
+    return this.#typed((a, b, c) => {
+      for (const { extension, run } of entries) {
+        try { run(a, b, c) } catch (error) {
+          this.#report(error, extension, stage, a)
+          failed?.(a, b, c)
+        }
+      }
+    })
+  }
+
+  /** The first verdict that is one; of a handler that throws it is an error. */
+  #firstVerdict<F extends AnyHandler> (stage: string): F {
+    const entries = this.#entriesOf<Verdict>(stage)
+    return this.#typed((a, b, c) => {
+      for (const { extension, run } of entries) {
+        try {
+          const verdict = run(a, b, c)
+          if (verdict) return verdict
+        } catch (error) { return this.#refusal(error, extension, stage, a) }
+      }
+    })
+  }
+
+  /** Where the first that keeps the message keeps it, if one does; throws the StanzaError of a handler that failed. */
+  #firstStored<F extends AnyHandler> (stage: string): F {
+    const entries = this.#entriesOf<Stored | undefined>(stage)
+    return this.#typed((a, b, c) => {
+      for (const { extension, run } of entries) {
+        try {
+          const stored = run(a, b, c)
+          if (stored) return stored
+        } catch (error) { throw this.#refusal(error, extension, stage, a) }
+      }
+    })
+  }
+
+  /** Each gets what the one before it has returned. A handler that fails refuses the stanza, or is skipped. */
+  #pipe<F extends AnyHandler> (stage: string, onError: 'refuse' | 'skip' = 'refuse'): F {
+    const entries = this.#entriesOf(stage)
+    return this.#typed((a, b, c) => {
+      let rewritten = a
+      for (const { extension, run } of entries) {
+        try { rewritten = run(rewritten, b, c) } catch (error) {
+          if (onError === 'refuse') throw this.#refusal(error, extension, stage, a)
+          this.#report(error, extension, stage, a)
+        }
+      }
+      return rewritten
+    })
+  }
+
+  /** Whether one of them returns true; one that throws is skipped. */
+  #any<F extends AnyHandler> (stage: string): F {
+    const entries = this.#entriesOf<boolean>(stage)
+    return this.#typed((a, b, c) => {
+      for (const { extension, run } of entries) {
+        try {
+          if (run(a, b, c)) return true
+        } catch (error) { this.#report(error, extension, stage, a) }
+      }
+      return false
+    })
+  }
+
+  /** Joins what they return; one that throws is skipped. */
+  #joined<F extends AnyHandler> (stage: string): (...args: Parameters<F>) => string {
+    const entries = this.#entriesOf<string | undefined>(stage)
+    return this.#typed((a, b, c) => {
+      let written = ''
+      for (const { extension, run } of entries) {
+        try { written += run(a, b, c) ?? '' } catch (error) { this.#report(error, extension, stage, a) }
+      }
+      return written
+    })
+  }
+
+  #typed<F extends AnyHandler> (run: Run<unknown>): F {
+    return run as AnyHandler as F
+  }
+
+  #entriesOf<Result> (stage: string): Entry<Result>[] {
+    const entries = this.#entries.get(stage) ?? []
+    this.#entries.set(stage, entries)
+    return entries as Entry<Result>[]
+  }
+
   // A guard fails closed: what broke it is logged, and the sender may try again.
-  #refusal (error: unknown, extension: string, stage: string, stanza: Stanza): StanzaError {
+  #refusal (error: unknown, extension: string, stage: string, stanza: unknown): StanzaError {
     if (error instanceof StanzaError) return error
     this.#report(error, extension, stage, stanza)
     return new StanzaError('internal-server-error', undefined, undefined, 'wait')
   }
 
-  #report (error: unknown, extension: string, stage: string, stanza?: Stanza): void {
-    this.#log.error({ event: 'extension.stage_handler_failed', err: error, extension, stage, stanza: stanza?.summary() },
+  #report (error: unknown, extension: string, stage: string, subject: unknown): void {
+    const stanza = subject instanceof StanzaOf ? subject.summary() : undefined
+    this.#log.error({ event: 'extension.stage_handler_failed', err: error, extension, stage, stanza },
       'extension: stage handler failed')
   }
 }

@@ -154,7 +154,7 @@ export class RoomDispatcher {
     const { events, log } = this.#parts
     if (!room.isLocked) await this.#parts.muc.store.remove(room.jid)
     await this.#parts.live.end(room, destroyed)
-    await events.roomEnded(room.jid)
+    await events.emitAll('room.ended', room.jid)
     log.debug({ event: 'muc.room_ended', room: room.jid.toString() }, 'muc: room ended')
   }
 }

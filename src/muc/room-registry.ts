@@ -38,7 +38,7 @@ const HERE: Claimant = { isPlace: false }
 
 export interface RoomRegistryParts {
   readonly store: Pick<RoomStore, 'load'>
-  readonly events: Pick<EventTable, 'roomOpened' | 'beforeRoomMove' | 'roomMovedAway'>
+  readonly events: EventTable
   readonly cluster?: RoomsCluster | undefined
   readonly log: Logger
   readonly archiveKeys: ArchiveKeys
@@ -162,7 +162,7 @@ export class RoomRegistry {
     await Promise.all(this.#slots.map(async slot => { room.setData(slot, await slot.load(room.jid)) }))
     room.archiveIds = this.#parts.archiveKeys.ofRoom(room.jid.toString())
     room.spreadUpTo = positionIn(records)
-    await this.#parts.events.roomOpened(room)
+    await this.#parts.events.emitAll('room.opened', room)
     const { cluster } = this.#parts
     const news = [...pendingPresenceIn(records), ...restoreOccupants(room, records)]
     if (cluster) keepRecords(room, cluster.roomRecords)
@@ -207,12 +207,12 @@ export class RoomRegistry {
     if (!cluster || this.peek(key) !== room) return
     await room.commits.settled()
     await room.sendQueue.settled()
-    await this.#parts.events.beforeRoomMove(room)
+    await this.#parts.events.emitAll('room.beforeMove', room)
     const isSaved = await cluster.roomRecords.save(key).then(() => true, () => false) // Redis is away: it stays here
     if (!isSaved) return
     const isOccupied = room.occupants.size > 0
     this.#forget(room)
-    this.#parts.events.roomMovedAway(room)
+    this.#parts.events.emit('room.movedAway', room)
     this.#release(key, isOccupied)
   }
 
@@ -220,7 +220,7 @@ export class RoomRegistry {
   async #leave (room: Room): Promise<void> {
     const { cluster, events } = this.#parts
     if (!cluster) return
-    await events.beforeRoomMove(room)
+    await events.emitAll('room.beforeMove', room)
     const key = room.jid.toString()
     if (!this.peek(key) && !this.#claimed.has(key)) this.#release(key, false)
   }
@@ -238,7 +238,7 @@ export class RoomRegistry {
     const room = this.peek(key)
     if (!room) return
     this.#forget(room)
-    this.#parts.events.roomMovedAway(room)
+    this.#parts.events.emit('room.movedAway', room)
   }
 
   /** This node has another name now, and the room is still its own. */

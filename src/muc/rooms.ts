@@ -106,8 +106,9 @@ export class Rooms implements Destination {
       invitationRate: new RateLimit(limits.invitationsPerMinute, 60_000), creations: new Creations(),
       underWay: new Shares(MAX_BYTES, MAX_BYTES_OF_ONE),
       countLocked: creator => this.#live.countLocked(creator),
-      affiliated: (room, accounts) => { events.affiliated(room, accounts) },
-      forgotten: (room, account) => events.roomForgotten(room, account), end: (room, destroyed) => this.#dispatcher.end(room, destroyed),
+      affiliated: (room, accounts) => { events.emit('room.affiliated', room, accounts) },
+      forgotten: (room, account) => events.emitStrictly('room.forgotten', room, account),
+      end: (room, destroyed) => this.#dispatcher.end(room, destroyed),
     }
     this.#live = new RoomRegistry({
       store: this.#muc.store, events, cluster, log: parts.log, archiveKeys: parts.archiveKeys, say: (room, message) => { this.broadcast(room, message) },

@@ -90,7 +90,7 @@ export class Presences {
     session.account.touch()
     const sent = this.#inOrder(session.account, this.#broadcast(presence, session, this.#audience(session)))
     if (isInitial) inBackground(this.#log, 'what a session is told when it comes online', this.#greetAfter(sent, session))
-    if (!wasReachable && priority >= 0) this.#events.reachable(session)
+    if (!wasReachable && priority >= 0) this.#events.emit('session.reachable', session)
     return sent
   }
 

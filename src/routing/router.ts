@@ -55,12 +55,12 @@ export class Router {
   /** A session sends: its account's guards, rewrites and copies, then on its way. */
   send (said: Stanza, sender: Session): void | Promise<void> {
     const stanza = withoutForged(said, sender.jid, this.#isServed)
-    const verdict = this.#stages.guardSent(stanza, sender)
+    const verdict = this.#stages.send.guard(stanza, sender)
     if (verdict === 'drop') return
     if (verdict) return this.refuse(stanza, verdict, sender)
     let sent: Stanza
     try {
-      sent = this.#stages.rewriteSent(stanza, sender)
+      sent = this.#stages.send.rewrite(stanza, sender)
     } catch (error) {
       if (error instanceof StanzaError) return this.refuse(stanza, error, sender)
       throw error
@@ -73,11 +73,11 @@ export class Router {
     const { account } = sender
     // RFC 6120 §10.3.1: without a 'to' it is for the sender's own account.
     const addressed = message.to ? message : message.withAddress(message.from, account.jid)
-    const stored = this.#stages.storeSent(addressed, sender)
+    const stored = this.#stages.send.store(addressed, sender)
     const routed = this.#routeStored(addressed) // in the same tick: both copies are in one transaction
     const copied = stored?.isRepeat ? stored.committed : account.commits.afterCommit(stored?.committed, () => {
       const isCopied = stored !== undefined && account.sessions.length > 1
-      this.#stages.fanOutSent(isCopied ? stamp(addressed, account, stored.id) : addressed, sender)
+      this.#stages.send.fanout(isCopied ? stamp(addressed, account, stored.id) : addressed, sender)
     })
     return routed && copied ? this.#both(copied, routed) : copied ?? routed
   }
@@ -120,7 +120,7 @@ export class Router {
 
   /** The same, in order: a promise means that it is not handed over yet. It never rejects. */
   postFor (stanza: Stanza, sender: Session): void | Promise<void> {
-    if (!this.#stages.guardSent(stanza, sender)) return this.postAndWait(stanza)
+    if (!this.#stages.send.guard(stanza, sender)) return this.postAndWait(stanza)
   }
 
   /** Routes what nobody waits for; whatever breaks on its way is logged and costs that stanza. */

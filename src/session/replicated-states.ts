@@ -50,7 +50,7 @@ export class ReplicatedStates {
     return () => {
       // Who holds back what is for sessions comes before who hands it to them.
       for (const state of [...this.#states.values()].reverse()) state.onRestored?.(account)
-      return account.sessions.filter(session => !this.#events.isKept(session))
+      return account.sessions.filter(session => this.#events.ask('session.ending', session) !== 'keep')
     }
   }
 

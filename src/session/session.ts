@@ -102,7 +102,7 @@ export class Session implements SessionInfo {
   }
 
   get inFlight (): InFlight {
-    this.#inFlight ??= new InFlight(() => { this.#stages.handled(this) })
+    this.#inFlight ??= new InFlight(() => { this.#stages.read.handled(this) })
     return this.#inFlight
   }
 
@@ -185,8 +185,8 @@ export class Session implements SessionInfo {
 
   /** Writes a stanza to the client, unless a `hold` handler keeps it back. */
   deliver (stanza: Stanza): void {
-    if (this.#stages.isHeld(stanza, this)) return
-    this.#stages.track(stanza, this)
+    if (this.#stages.write.hold(stanza, this)) return
+    this.#stages.write.track(stanza, this)
     if (this.#behind) this.#behind.push(stanza)
     else this.#stream?.write(stanza)
     if (this.#asked) this.#chargeAnswer(stanza, this.#asked)

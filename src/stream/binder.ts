@@ -76,7 +76,7 @@ export class LocalBinder implements SessionBinder {
   activate (): void {
     const session = this.link?.session
     if (!session) return
-    if (!this.#resumed) return this.#parts.events.bound(session)
+    if (!this.#resumed) return this.#parts.events.emit('session.bound', session)
     session.resume(this.#stream) // not before: what is sent again comes before what is new
     this.#resumed()
   }

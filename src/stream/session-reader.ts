@@ -54,7 +54,7 @@ export class SessionReader implements SessionLink {
   take (frame: Frame): void | Promise<void> {
     const { stages, streams } = this.#parts
     const { session } = this
-    stages.arrived(session)
+    stages.read.arrived(session)
     if (frame.ns === NS_CLIENT && isStanza(frame.name)) return this.#accept(frame, session)
     const handler = streams.nonza(frame.name, frame.ns)
     if (!handler) throw new StreamError('unsupported-stanza-type', `<${frame.name}/> is not known here`)

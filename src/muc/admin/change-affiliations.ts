@@ -60,7 +60,7 @@ export type AppliedChange = NewAffiliation & { readonly before: Affiliation }
 export async function announceChanges (muc: Muc, room: Room, told: readonly AppliedChange[], actor?: string, inviter?: Jid): Promise<void> {
   const fresh: AppliedChange[] = []
   for (const change of told) {
-    const context = { actor, reason: change.reason, extraXml: muc.stages.changedInRoom(change, room) }
+    const context = { actor, reason: change.reason, extraXml: muc.stages.room.changed(change, room) }
     const occupants = change.jid.isDomain
       ? [...room.occupants.values()].filter(({ account }) => account.domain === change.jid.domain)
       : room.occupantsOf(change.jid)

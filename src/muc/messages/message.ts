@@ -25,11 +25,11 @@ export function sendToAll (muc: Muc, room: Room, message: Message): void | Promi
   if (isForSubject) checkSubject(room, occupant.role)
   else if (!hasVoice(occupant.role, room.isModerated)) throw new StanzaError('forbidden')
   const clean = withoutForgedIds(message.withoutPayload(isRoomsOwn), room.jid).withAddress(occupant.jid, room.jid)
-  const rewritten = muc.stages.rewriteInRoom(clean, room, occupant)
-  const isKnown = muc.stages.isKnownInRoom(rewritten, room, occupant)
+  const rewritten = muc.stages.room.rewrite(clean, room, occupant)
+  const isKnown = muc.stages.room.isDuplicate(rewritten, room, occupant)
   if (!isKnown) {
     checkRate(muc, occupant, room)
-    const verdict = muc.stages.guardInRoom(clean, room, occupant)
+    const verdict = muc.stages.room.guard(clean, room, occupant)
     if (verdict === 'drop') return
     if (verdict) throw verdict
   }
@@ -55,7 +55,7 @@ export function checkRate ({ limits: { occupantMessages, roomMessages } }: Muc, 
 }
 
 function store (muc: Muc, room: Room, message: Message, session?: OccupantSession): void | Promise<void> {
-  const stored = muc.stages.storeInRoom(message, room, session?.occupant)
+  const stored = muc.stages.room.store(message, room, session?.occupant)
   let sent: void | Promise<void> = undefined
   const delivered = room.commits.afterCommit(stored?.committed, () => {
     const kept = stored ? stamp(message, room, stored.id) : message
@@ -73,7 +73,7 @@ function reflect (muc: Muc, room: Room, message: Message, session?: OccupantSess
 function spread (
   muc: Muc, room: Room, message: Message, occupant: Occupant | undefined, at = Date.now(),
 ): void | Promise<void> {
-  muc.stages.fanOutInRoom(message, room, occupant)
+  muc.stages.room.fanout(message, room, occupant)
   if (message.has('body', NS_CLIENT)) room.history.add(message, at, room.jid, room.get(muc.options.historyLength))
   return broadcast(muc, room, message)
 }

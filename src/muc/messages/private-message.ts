@@ -22,10 +22,10 @@ export function sendPrivately (muc: Muc, room: Room, message: Message, to: Jid):
   checkRate(muc, sender)
   const clean = message.withoutPayload(({ ns }) => ns === NS_MUC_USER)
     .withWritten('x', NS_MUC_USER, `<x xmlns='${NS_MUC_USER}'/>`).withAddress(sender.jid, recipient.jid)
-  const verdict = muc.stages.guardInRoom(clean, room, sender)
+  const verdict = muc.stages.room.guard(clean, room, sender)
   if (verdict === 'drop') return
   if (verdict) throw verdict
-  deliver(muc, room, muc.stages.rewriteInRoom(clean, room, sender).authoredBy(message.from ?? sender.account), recipient)
+  deliver(muc, room, muc.stages.room.rewrite(clean, room, sender).authoredBy(message.from ?? sender.account), recipient)
 }
 
 /** Who may not write to all may write to those who moderate, unless nobody may. */

@@ -123,7 +123,7 @@ export function announceSessionEnd (muc: Muc, room: Room, session: OccupantSessi
 function availableVariants (muc: Muc, room: Room, occupant: Occupant, context: PresenceContext): Variants {
   const { affiliation, role, main } = occupant
   const base = main?.presence ?? makePresence('available', {})
-  const shown = muc.stages.presentInRoom(base, room, occupant).withAddress(occupant.jid, undefined)
+  const shown = muc.stages.room.present(base, room, occupant).withAddress(occupant.jid, undefined)
   return new Variants(shown, { affiliation, role, jid: main?.jid }, context)
 }
 
@@ -133,7 +133,7 @@ function unavailableVariants (
   // §7.14; §7.6: with a new nick it keeps its role.
   const { affiliation, role, main } = occupant
   const item = { affiliation, role: nick === undefined ? 'none' as const : role, jid: main?.jid, nick }
-  return new Variants(muc.stages.presentInRoom(presence, room, occupant).withAddress(occupant.jid, undefined), item, context)
+  return new Variants(muc.stages.room.present(presence, room, occupant).withAddress(occupant.jid, undefined), item, context)
 }
 
 /** §7.2.18: tells who thinks to be in that it is not, and that nobody meant it. */

@@ -115,7 +115,7 @@ export async function start (extensions: Extensions, cluster?: Cluster, limits: 
 async function enters (core: Core, jid: Jid, isAnonymous: boolean): Promise<Client> {
   const account = await core.accounts.open(jid, isAnonymous)
   const client = new Client(core, stream => core.accounts.bind(account, jid, stream))
-  core.events.bound(client.session)
+  core.events.emit('session.bound', client.session)
   return client
 }
 
