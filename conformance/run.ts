@@ -3,7 +3,7 @@
  * [files…]`.
  * Starts the server, gives each script accounts of its own, prints a line for each and a summary; exit code 1 when
  * a script failed that does not say so itself. With `--nodes`, ours is made of so many, and each client of a script is at
- * the next of them. `--table` writes what came out into README.md.
+ * the next of them. `--table` writes what came out into RESULTS.md.
  */
 import { globSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
@@ -45,7 +45,7 @@ async function run (server: ServerName): Promise<number> {
   const core = scripts.filter(({ script }) => script.needs.length === 0)
   const extensions = scripts.filter(({ script }) => script.needs.length > 0)
   const outcomes = [...await playAll(server, core), ...await playAll(server, extensions)]
-  if (options.table) writeTable(join(HERE, 'README.md'), server, outcomes)
+  if (options.table) writeTable(join(HERE, 'RESULTS.md'), server, outcomes)
   return summarise(server, outcomes)
 }
 

@@ -1,4 +1,4 @@
-/** README.md's table: for each script the rule, and who passes it. One server's column is written at a time. */
+/** RESULTS.md's table: for each script the rule, and who passes it. One server's column is written at a time. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Script } from './runner/script.ts'
