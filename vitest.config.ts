@@ -1,12 +1,47 @@
 import { defineConfig } from 'vitest/config'
 
+/** What opens no database, no Redis and no process (`test/groups.test.ts` checks it): `npm run test:unit`. */
+export const UNIT = [
+  'conformance/runner/**/*.test.ts',
+  'extensions/{extensions,stages}.test.ts',
+  'extensions/archive/options.test.ts',
+  'extensions/message-status/news.test.ts',
+  'extensions/offline/undelivered.test.ts',
+  'extensions/stream-management/ack-queue.test.ts',
+  'src/*.test.ts',
+  'src/{admin,config,net,session,util,xml}/**/*.test.ts',
+  'src/accounts/{credentials,delivery}.test.ts',
+  'src/cluster/bus/packets.test.ts',
+  'src/cluster/membership/rendezvous.test.ts',
+  'src/cluster/state/journal.test.ts',
+  'src/extension/order.test.ts',
+  'src/muc/room/{history,rate,role,send-queue}.test.ts',
+  'src/roster/{limits,subscription}.test.ts',
+  'src/storage/{batches,full-disk}.test.ts',
+  'src/stream/{bind2,unread}.test.ts',
+  'src/stream/sasl/**/*.test.ts',
+  'src/xmpp/{address-list,archive-ids,children,copies,forms,jid,precis}.test.ts',
+  'test/{groups,layers}.test.ts',
+]
+
+/** The database, Redis and several nodes, in the test's own process: `npm run test:integration`. */
+export const INTEGRATION = ['{src,extensions}/**/*.test.ts']
+
+/** Whole processes and other people's clients: `npm run test:e2e`. */
+export const E2E = ['{bench,conformance,test}/**/*.test.ts']
+
+const globalSetup = ['test/support/run/global-setup.ts']
+
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'extensions/**/*.test.ts', 'conformance/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'],
     reporters: ['default', './test/support/run/closing-line.ts'],
-    globalSetup: ['test/support/run/global-setup.ts'],
     maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 20_000,
+    projects: [
+      { extends: true, test: { name: 'unit', include: UNIT } },
+      { extends: true, test: { name: 'integration', include: INTEGRATION, exclude: UNIT, globalSetup } },
+      { extends: true, test: { name: 'e2e', include: E2E, exclude: UNIT, globalSetup } },
+    ],
   },
 })
