@@ -22,6 +22,7 @@ import { Readiness } from '../net/readiness.ts'
 import { Shaper } from '../net/shaper.ts'
 import { TlsServer } from '../net/tls.ts'
 import type { Transport } from '../net/transport.ts'
+import { WriteBarrier } from '../net/write-barrier.ts'
 import { WebSocketEndpoint } from '../net/websocket.ts'
 import { loadedExtensions, openCore } from './bootstrap.ts'
 import type { OpenCore } from './bootstrap.ts'
@@ -112,7 +113,8 @@ class RunningServer implements Server {
     const { listen: at, limits, hosts } = this.#config
     const log = this.#log
     const shared = {
-      log, streams: new AddressLimit(limits.streamsPerAddress), shaper: new Shaper(limits.bytesPerSecond),
+      log, barrier: this.#open.cluster?.barrier ?? new WriteBarrier(),
+      streams: new AddressLimit(limits.streamsPerAddress), shaper: new Shaper(limits.bytesPerSecond),
     }
     const parts = this.#streamParts()
     if (this.#open.cluster) this.#joined(this.#open.cluster, parts)
@@ -154,8 +156,9 @@ class RunningServer implements Server {
   }
 
   /** Lets clients of other nodes come to their sessions here, and the others see how this node is. */
-  #joined ({ bus, membership, redis }: Cluster, parts: StreamParts): void {
-    this.#remote = new RemoteStreams(bus, parts)
+  #joined (cluster: Cluster, parts: StreamParts): void {
+    const { bus, membership, redis } = cluster
+    this.#remote = new RemoteStreams(cluster, parts)
     membership.publish((): NodeLoad => ({
       sessions: this.#core.accounts.sessionCount,
       streams: this.#streams.size,

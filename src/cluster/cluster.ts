@@ -1,6 +1,7 @@
 /** What makes a process one node of many: its connections to Redis, and all that stands on them. */
 import type { Logger } from '../log.ts'
 import type { Others } from '../session/homes.ts'
+import { WriteBarrier } from '../net/write-barrier.ts'
 import type { Database } from '../storage/database.ts'
 import { Membership } from './membership/membership.ts'
 import type { MembershipOptions } from './membership/membership.ts'
@@ -15,6 +16,8 @@ import { databaseOutageCheck } from './membership/outage-check.ts'
 export interface Cluster {
   readonly redis: RedisConnections
   readonly membership: Membership
+  /** For all that this node writes. */
+  readonly barrier: WriteBarrier
   readonly bus: RedisBus
   readonly homes: RedisHomes
   readonly records: RedisRecords
@@ -32,8 +35,9 @@ export async function joinCluster (
   const membership = new Membership(redis, databaseOutageCheck(db), node, log, options)
   const bus = new RedisBus(redis, membership, log)
   await membership.join()
-  const homes = new RedisHomes({ redis: redis.commands, bus, membership })
-  const keeping = { redis: redis.journal, id: () => membership.id, membership, log }
+  const barrier = new WriteBarrier()
+  const homes = new RedisHomes({ redis: redis.commands, bus, membership, barrier })
+  const keeping = { redis: redis.journal, id: () => membership.id, membership, barrier, log }
   const records = new RedisRecords(keeping)
   const roomRecords = new RedisRoomRecords(keeping)
   try {
@@ -45,7 +49,7 @@ export async function joinCluster (
     throw new Error(`sessions: Redis refuses what a node has to keep there: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
   return {
-    redis, membership, bus, homes, records, roomRecords, others: othersOn(bus, membership),
+    redis, membership, barrier, bus, homes, records, roomRecords, others: othersOn(bus, membership),
     async leave () {
       await records.stop()
       await roomRecords.stop()

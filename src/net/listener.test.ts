@@ -7,6 +7,7 @@ import { AddressLimit } from './addresses.ts'
 import { listen } from './listener.ts'
 import type { Listener, ListenOptions } from './listener.ts'
 import type { TcpTransport } from './tcp.ts'
+import { WriteBarrier } from './write-barrier.ts'
 
 const log = await openLog({ level: 'silent' })
 const cleanup: (() => void)[] = []
@@ -17,7 +18,7 @@ async function open (
   addresses: readonly string[], options: Partial<ListenOptions> = {},
   accept: (transport: TcpTransport) => void = () => {},
 ): Promise<Listener> {
-  const listener = await listen(addresses, { key: 'listen.client', log, ...options }, accept)
+  const listener = await listen(addresses, { key: 'listen.client', log, barrier: new WriteBarrier(), ...options }, accept)
   cleanup.push(() => listener.close())
   return listener
 }

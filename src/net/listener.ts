@@ -11,8 +11,10 @@ import { peerAddress } from './proxy-protocol.ts'
 import type { Shaper } from './shaper.ts'
 import { TcpTransport } from './tcp.ts'
 import type { TlsServer } from './tls.ts'
+import type { WriteBarrier } from './write-barrier.ts'
 
 export interface ListenOptions extends PortOptions {
+  readonly barrier: WriteBarrier
   readonly tls?: TlsServer | undefined
   /** TLS from the first byte, for this host where a client names none. */
   readonly directTlsFor?: string | undefined

@@ -20,6 +20,7 @@ import { PRIVATE_NETWORKS } from './networks.ts'
 import { TlsServer } from './tls.ts'
 import type { Transport } from './transport.ts'
 import { WebSocketEndpoint } from './websocket.ts'
+import { WriteBarrier } from './write-barrier.ts'
 
 const HEADERS = [
   ['version 1', textHeaderFrom('192.0.2.7')],
@@ -59,7 +60,7 @@ interface Served {
 async function serve (options: Partial<ListenOptions> = {}, balancers = PRIVATE_NETWORKS): Promise<Served> {
   const accepted: Transport[] = []
   const at = [{ at: '127.0.0.1:0', balancers }]
-  const listener = await listen(at, { key: 'listen.client', log, ...options }, transport => {
+  const listener = await listen(at, { key: 'listen.client', log, barrier: new WriteBarrier(), ...options }, transport => {
     accepted.push(transport)
     transport.onData = chunk => transport.write(chunk)
   })
@@ -69,7 +70,7 @@ async function serve (options: Partial<ListenOptions> = {}, balancers = PRIVATE_
 
 async function serveHttp (streams?: AddressLimit, connections?: AddressLimit): Promise<Served> {
   const accepted: Transport[] = []
-  const endpoint = new WebSocketEndpoint({ maxMessageBytes: 10_000, streams }, transport => accepted.push(transport))
+  const endpoint = new WebSocketEndpoint({ barrier: new WriteBarrier(), maxMessageBytes: 10_000, streams }, transport => accepted.push(transport))
   const listener = await listenHttp([{ at: '127.0.0.1:0', balancers: PRIVATE_NETWORKS }], {
     key: 'listen.http', log, routes: {}, upgrades: { '/ws': endpoint.upgrade }, connections,
   })
@@ -253,7 +254,7 @@ describe('who is behind a balancer', () => {
 
   test('loses nothing where the stream does not read at first', async () => {
     const at = [{ at: '127.0.0.1:0', balancers: PRIVATE_NETWORKS }]
-    const listener = await listen(at, { key: 'listen.client', log }, transport => {
+    const listener = await listen(at, { key: 'listen.client', log, barrier: new WriteBarrier() }, transport => {
       transport.pause()
       transport.onData = chunk => transport.write(chunk)
       setTimeout(() => transport.resume(), 20)

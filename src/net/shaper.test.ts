@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { openLog } from '../log.ts'
 import { listen } from './listener.ts'
 import { Shaper } from './shaper.ts'
+import { WriteBarrier } from './write-barrier.ts'
 
 class Meter {
   paidUntil = 0
@@ -76,7 +77,7 @@ test('a sender beyond the limit is read slower and loses nothing', async () => {
   const end = Promise.withResolvers<void>()
   const shaper = new Shaper(400_000)
   const log = await openLog({ level: 'silent' })
-  const listener = await listen(['127.0.0.1:0'], { key: 'listen.client', log, shaper }, transport => {
+  const listener = await listen(['127.0.0.1:0'], { key: 'listen.client', log, barrier: new WriteBarrier(), shaper }, transport => {
     const pause = transport.pause.bind(transport)
     transport.pause = () => { pauses(); pause() }
     transport.onData = chunk => received.push(chunk)

@@ -3,6 +3,7 @@ import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { TcpTransport } from './tcp.ts'
+import { WriteBarrier } from './write-barrier.ts'
 
 const cleanup: (() => void)[] = []
 
@@ -23,7 +24,7 @@ async function connectPair (): Promise<Pair> {
   const [socket] = await accepted as [Socket]
   await once(peer, 'connect')
   cleanup.push(() => { server.close(); peer.destroy(); socket.destroy() })
-  return { transport: new TcpTransport(socket), socket, peer }
+  return { transport: new TcpTransport(socket, { barrier: new WriteBarrier() }), socket, peer }
 }
 
 async function readAll (peer: Socket): Promise<Buffer> {

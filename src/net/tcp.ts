@@ -10,6 +10,7 @@ import type { Shaped, Shaper } from './shaper.ts'
 import { TlsInfo } from './tls.ts'
 import type { TlsServer } from './tls.ts'
 import type { SecureInfo, Transport } from './transport.ts'
+import type { WriteBarrier } from './write-barrier.ts'
 import { WriteQueue } from './write-queue.ts'
 import type { Outlet, Part } from './write-queue.ts'
 
@@ -24,6 +25,7 @@ interface SecureCarrier extends TLSSocket { readonly [TRANSPORT]: TcpTransport }
 
 /** What the connections of a listener share. */
 export interface TcpOptions {
+  readonly barrier: WriteBarrier
   readonly tls?: TlsServer | undefined
   readonly shaper?: Shaper | undefined
 }
@@ -56,13 +58,14 @@ export class TcpTransport implements Transport, Shaped, Outlet {
   #socket: Socket
   #secure: SecureInfo | undefined
   #handshake: PromiseWithResolvers<void> | undefined
-  readonly #queue = new WriteQueue(this)
+  readonly #queue: WriteQueue
   #pauses = 0
   #isClosing = false
   #reason: Error | undefined
 
-  constructor (socket: Socket, options: TcpOptions = {}) {
+  constructor (socket: Socket, options: TcpOptions) {
     this.#options = options
+    this.#queue = new WriteQueue(this, options.barrier)
     this.#socket = socket
     this.remoteAddress = peerAddress(socket) ?? ''
     this.#listen(socket)

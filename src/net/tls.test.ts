@@ -17,6 +17,7 @@ import { makeSelfSigned } from './self-signed.ts'
 import type { CertificatePair } from './self-signed.ts'
 import type { TcpTransport } from './tcp.ts'
 import { endPointHash, TlsServer } from './tls.ts'
+import { WriteBarrier } from './write-barrier.ts'
 
 let data: string
 let certificates: Certificates
@@ -64,7 +65,7 @@ type Accept = (transport: TcpTransport) => void
 
 async function serve (options: Partial<ListenOptions>, accept: Accept = () => {}): Promise<Port> {
   const accepted: TcpTransport[] = []
-  const listener = await listen(['127.0.0.1:0'], { key: 'listen.client', log, ...options }, transport => {
+  const listener = await listen(['127.0.0.1:0'], { key: 'listen.client', log, barrier: new WriteBarrier(), ...options }, transport => {
     accepted.push(transport)
     accept(transport)
   })

@@ -11,6 +11,7 @@ import { Shaper } from './shaper.ts'
 import type { Transport } from './transport.ts'
 import { WebSocketEndpoint } from './websocket.ts'
 import type { WebSocketOptions } from './websocket.ts'
+import { WriteBarrier } from './write-barrier.ts'
 
 const log = await openLog({ level: 'silent' })
 const cleanup: (() => void)[] = []
@@ -27,7 +28,7 @@ type Accept = (transport: Transport) => void
 
 async function serve (options: Partial<WebSocketOptions> = {}, accept: Accept = echo): Promise<Served> {
   const accepted: Transport[] = []
-  const endpoint = new WebSocketEndpoint({ maxMessageBytes: 10_000, ...options }, transport => {
+  const endpoint = new WebSocketEndpoint({ barrier: new WriteBarrier(), maxMessageBytes: 10_000, ...options }, transport => {
     accepted.push(transport)
     accept(transport)
   })

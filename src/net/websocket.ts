@@ -16,6 +16,7 @@ import { refuseUpgrade } from './http.ts'
 import { isFromBalancer, peerAddress } from './proxy-protocol.ts'
 import type { Shaped, Shaper } from './shaper.ts'
 import type { Transport } from './transport.ts'
+import type { WriteBarrier } from './write-barrier.ts'
 import { WriteQueue } from './write-queue.ts'
 import type { Outlet, Part } from './write-queue.ts'
 
@@ -42,6 +43,7 @@ const ANY_KEY = /^[+/0-9A-Za-z]{22,86}={0,2}$/
 const STAND_IN_KEY = 'AAAAAAAAAAAAAAAAAAAAAA=='
 
 export interface WebSocketOptions {
+  readonly barrier: WriteBarrier
   /** A longer message is a `policy-violation`. */
   readonly maxMessageBytes: number
   readonly streams?: AddressLimit | undefined
@@ -94,7 +96,7 @@ export class WebSocketEndpoint {
     socket.once('close', () => this.#options.streams?.release(address))
     this.#standIn(request)
     this.#server.handleUpgrade(request, socket, head, webSocket =>
-      this.#admit(new WebSocketTransport(webSocket, socket, address, mayBePlain, this.#options.shaper), webSocket))
+      this.#admit(new WebSocketTransport(webSocket, socket, address, mayBePlain, this.#options), webSocket))
   }
 
   /** Whoever is not a page in a browser says no origin. */
@@ -175,7 +177,7 @@ class WebSocketTransport implements Transport, Shaped, Outlet {
   readonly #shaper: Shaper | undefined
   /** Messages that came in one chunk with one that led to a pause, and why there are no more. */
   #unread: (Buffer | XmlError)[] = []
-  readonly #queue = new WriteQueue(this)
+  readonly #queue: WriteQueue
   #pauses = 0
   #isClosing = false
   /** With which code the connection is closed: another than this where it could not be read. */
@@ -184,13 +186,14 @@ class WebSocketTransport implements Transport, Shaped, Outlet {
   #reason: Error | undefined
 
   constructor (
-    webSocket: PatientWebSocket, socket: Duplex, remoteAddress: string, mayBePlain: boolean, shaper: Shaper | undefined,
+    webSocket: PatientWebSocket, socket: Duplex, remoteAddress: string, mayBePlain: boolean, { barrier, shaper }: WebSocketOptions,
   ) {
     this.#webSocket = webSocket
     this.#socket = socket
     this.remoteAddress = remoteAddress
     this.mayBePlain = mayBePlain
     this.#shaper = shaper
+    this.#queue = new WriteQueue(this, barrier)
     webSocket.on('message', (data, isBinary) => this.#take(data, isBinary))
     webSocket.unreadable = code => { this.#fail(code) }
     webSocket.on('pong', () => { this.#isAlive = true })

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { WriteQueue } from './write-queue.ts'
 import type { Outlet, Part } from './write-queue.ts'
+import { WriteBarrier } from './write-barrier.ts'
 
 const PORTION = 65_536
 const ENOUGH = 1024 * 1024
@@ -29,7 +30,7 @@ class Socket implements Outlet {
 function open (room = Infinity): { readonly socket: Socket, readonly queue: WriteQueue, takes (portions: number): void } {
   const socket = new Socket()
   socket.room = room
-  const queue = new WriteQueue(socket)
+  const queue = new WriteQueue(socket, new WriteBarrier())
   return {
     socket, queue,
     takes (portions) {

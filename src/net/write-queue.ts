@@ -3,8 +3,7 @@
  * reads more slowly, the rest waits here as it was given, by reference: what many are sent is in memory once, however
  * many of them do not read it.
  */
-import { clientWrites } from './flush.ts'
-import type { Connection } from './flush.ts'
+import type { Connection, WriteBarrier } from './write-barrier.ts'
 
 /** Bytes, or text that is written as UTF-8. */
 export type Part = Buffer | string
@@ -26,6 +25,7 @@ export const ENOUGH_BYTES = 1024 * 1024
 
 export class WriteQueue implements Connection {
   readonly #outlet: Outlet
+  readonly #barrier: WriteBarrier
   /** What this turn has written. */
   #turn: Part[] | undefined
   /** What earlier turns wrote and may not be sent yet. */
@@ -37,8 +37,9 @@ export class WriteQueue implements Connection {
   #isEnding = false
   #drained: PromiseWithResolvers<void> | undefined
 
-  constructor (outlet: Outlet) {
+  constructor (outlet: Outlet, barrier: WriteBarrier) {
     this.#outlet = outlet
+    this.#barrier = barrier
   }
 
   /** What is written and not yet handed to the outlet; a character of text counts as one byte. */
@@ -69,7 +70,7 @@ export class WriteQueue implements Connection {
       return
     }
     this.#turn = [part]
-    clientWrites(this)
+    this.#barrier.clientWrites(this)
   }
 
   flush (): void {

@@ -1,6 +1,5 @@
 /** Copies of one stanza that go to the same node in a turn of the event loop: its bytes go once. */
-import { afterPersisted } from '../../net/flush.ts'
-import type { Flushable } from '../../net/flush.ts'
+import type { Flushable, WriteBarrier } from '../../net/write-barrier.ts'
 import type { Stanza } from '../../xmpp/stanza.ts'
 
 export class MulticastBatch implements Flushable {
@@ -10,10 +9,12 @@ export class MulticastBatch implements Flushable {
   readonly #moved = Promise.withResolvers<ReadonlySet<number>>()
   #isSent = false
 
-  constructor (first: Stanza, ask: (to: readonly string[]) => Promise<{ readonly moved: readonly number[] }>) {
+  constructor (
+    first: Stanza, barrier: WriteBarrier, ask: (to: readonly string[]) => Promise<{ readonly moved: readonly number[] }>,
+  ) {
     this.#first = first
     this.#ask = ask
-    afterPersisted(this)
+    barrier.afterPersisted(this)
   }
 
   isFor (stanza: Stanza): boolean {

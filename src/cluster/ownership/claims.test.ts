@@ -10,6 +10,7 @@ import { StanzaError } from '../../xmpp/errors.ts'
 import { Jid } from '../../xmpp/jid.ts'
 import { RedisRecords } from '../state/session-records.ts'
 import { RedisHomes } from './redis-homes.ts'
+import { WriteBarrier } from '../../net/write-barrier.ts'
 
 const ROMEO = 'romeo@localhost'
 const NURSE = 'nurse@localhost'
@@ -30,7 +31,7 @@ describe.skipIf(!hasRedis())('homes', () => {
     nodes.push(node)
     const { redis, bus, membership } = node
     bus.open()
-    return { ...node, homes: new RedisHomes({ redis: redis.commands, bus, membership }) }
+    return { ...node, homes: new RedisHomes({ redis: redis.commands, bus, membership, barrier: new WriteBarrier() }) }
   }
 
   async function pair (): Promise<readonly [Member, Member]> {
@@ -79,7 +80,7 @@ describe.skipIf(!hasRedis())('homes', () => {
     await b.membership.leave()
 
     expect(await c.homes.claim(ROMEO)).toEqual({ before })
-    const records = new RedisRecords({ redis: c.redis.journal, id: () => c.homes.incarnation, membership: c.membership, log: pino({ level: 'silent' }) })
+    const records = new RedisRecords({ redis: c.redis.journal, id: () => c.homes.incarnation, membership: c.membership, barrier: new WriteBarrier(), log: pino({ level: 'silent' }) })
     await records.takeOver(before, ROMEO)
     await records.save(new Account(Jid.parse(ROMEO)))
 

@@ -13,6 +13,7 @@ import type { Stanza } from '../../xmpp/stanza.ts'
 import { MEMBERS } from '../membership/heartbeat.ts'
 import type { Bus, NodeId } from '../bus/bus.ts'
 import { CLAIM, FIND, homeOf, RECLAIM, RELEASE, RELEASED, RETURN } from './claims.ts'
+import type { WriteBarrier } from '../../net/write-barrier.ts'
 import { MulticastBatch } from '../bus/multicast.ts'
 import type { Membership } from '../membership/membership.ts'
 import { placeOf } from '../membership/rendezvous.ts'
@@ -40,12 +41,14 @@ export interface HomesParts {
   readonly redis: Redis
   readonly bus: Bus
   readonly membership: Membership
+  readonly barrier: WriteBarrier
 }
 
 export class RedisHomes implements Homes {
   readonly #redis: Scripts
   readonly #bus: Bus
   readonly #membership: Membership
+  readonly #barrier: WriteBarrier
   #isLeaving = false
   #mayClaimAt = 0
   #reclaiming: Promise<void> | undefined
@@ -53,7 +56,7 @@ export class RedisHomes implements Homes {
   readonly #batches = new Map<NodeId, MulticastBatch>()
   readonly #known = new LRUCache<string, NodeId>({ max: MAX_KNOWN })
 
-  constructor ({ redis, bus, membership }: HomesParts) {
+  constructor ({ redis, bus, membership, barrier }: HomesParts) {
     redis.defineCommand('hgClaim', { numberOfKeys: 2, lua: CLAIM })
     redis.defineCommand('hgFind', { numberOfKeys: 2, lua: FIND })
     redis.defineCommand('hgRelease', { numberOfKeys: 1, lua: RELEASE })
@@ -62,6 +65,7 @@ export class RedisHomes implements Homes {
     this.#redis = redis as Redis & Scripts // what `defineCommand` has added
     this.#bus = bus
     this.#membership = membership
+    this.#barrier = barrier
     membership.whenLeaseLost((_before, isForgotten) => {
       if (isForgotten) this.#mayClaimAt = performance.now() + RECLAIM_MS
     })
@@ -176,7 +180,7 @@ export class RedisHomes implements Homes {
   }
 
   #startBatch (node: NodeId, stanza: Stanza): Promise<boolean> {
-    const batch = new MulticastBatch(stanza, to => {
+    const batch = new MulticastBatch(stanza, this.#barrier, to => {
       this.#batches.delete(node)
       return this.#bus.ask(node, 'multicast', { ...headerOf(stanza), dedupKey: undefined, to }, stanza.toBytes())
     })

@@ -4,8 +4,7 @@
  */
 import type { Redis } from 'ioredis'
 import type { Logger } from '../../log.ts'
-import { beforeClientWrites } from '../../net/flush.ts'
-import type { PersistedState } from '../../net/flush.ts'
+import type { PersistedState, WriteBarrier } from '../../net/write-barrier.ts'
 import type { Claim, RoomRecords } from '../../session/homes.ts'
 import { inBackground } from '../../util/background.ts'
 import type { NodeId } from '../bus/bus.ts'
@@ -58,6 +57,7 @@ export interface RoomRecordsParts {
   readonly redis: Redis
   readonly id: () => NodeId
   readonly membership: Pick<Membership, 'hasLease' | 'settledState'>
+  readonly barrier: WriteBarrier
   readonly log: Logger
 }
 
@@ -92,7 +92,7 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
     else this.#changes.set(room, new Map([[session, record]]))
     if (this.#isScheduled) return
     this.#isScheduled = true
-    beforeClientWrites(this)
+    this.#parts.barrier.beforeClientWrites(this)
   }
 
   flush (): Promise<boolean> {

@@ -16,6 +16,7 @@ import { RedisRecords } from './session-records.ts'
 import { RedisRoomRecords } from './room-records.ts'
 import { openRedis } from '../redis.ts'
 import type { RedisConnections } from '../redis.ts'
+import { WriteBarrier } from '../../net/write-barrier.ts'
 
 const log = pino({ level: 'silent' })
 const ROMEO = 'romeo@localhost'
@@ -47,7 +48,7 @@ describe.skipIf(!hasRedis())('records', () => {
 
   async function start (name: string): Promise<Node> {
     const redis = await openRedis(server.url, log)
-    const node: Node = { redis, name, records: new RedisRecords({ redis: redis.journal, id: () => node.name, membership: ALONE, log }) }
+    const node: Node = { redis, name, records: new RedisRecords({ redis: redis.journal, id: () => node.name, membership: ALONE, barrier: new WriteBarrier(), log }) }
     // An account's state is how many times it was asked for.
     let asked = 0
     node.records.start(account => ({
@@ -241,7 +242,8 @@ describe.skipIf(!hasRedis())('records', () => {
     const redis = await openRedis(server.url, log)
     const loud = pino({ level: 'error' }, { write (line) { lines.push(line) } })
     const records = new RedisRecords({
-      redis: redis.journal, id: () => 'a', membership: { hasLease: true, settledState: () => Promise.resolve('active') }, log: loud,
+      redis: redis.journal, id: () => 'a', membership: { hasLease: true, settledState: () => Promise.resolve('active') },
+      barrier: new WriteBarrier(), log: loud,
     })
     records.start(() => ({ sessions: [], states: {} }))
     nodes.push({ redis, records, name: 'a' })
@@ -264,7 +266,8 @@ describe.skipIf(!hasRedis())('records', () => {
     onTestFinished(() => { redis.close() })
     const loud = pino({ level: 'error' }, { write (line) { lines.push(line) } })
     const records = new RedisRoomRecords({
-      redis: redis.journal, id: () => 'a', membership: { hasLease: true, settledState: () => Promise.resolve('active') }, log: loud,
+      redis: redis.journal, id: () => 'a', membership: { hasLease: true, settledState: () => Promise.resolve('active') },
+      barrier: new WriteBarrier(), log: loud,
     })
     await redis.commands.call('ACL', 'SETUSER', 'default', 'resetkeys', '~hg:[^r]*')
     records.put('garden@conference.localhost', ROMEO, 'in')
@@ -324,7 +327,7 @@ describe.skipIf(!hasRedis())('records', () => {
       const time = { now: 0 }
       const node = await redisNode(server.url, 'a', { clock: () => time.now, beatMs: 60_000, ttlMs: 3_000 })
       onTestFinished(() => { killNode(node) })
-      const records = new RedisRecords({ redis: node.redis.journal, id: () => node.membership.id, membership: node.membership, log })
+      const records = new RedisRecords({ redis: node.redis.journal, id: () => node.membership.id, membership: node.membership, barrier: new WriteBarrier(), log })
       records.start(() => ({ sessions: [], states: {} }))
       onTestFinished(() => records.stop())
       const romeo = account({ redis: node.redis, records, name: 'a' })

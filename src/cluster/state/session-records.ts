@@ -4,8 +4,7 @@
  */
 import type { Redis } from 'ioredis'
 import type { Logger } from '../../log.ts'
-import { beforeClientWrites } from '../../net/flush.ts'
-import type { PersistedState } from '../../net/flush.ts'
+import type { PersistedState, WriteBarrier } from '../../net/write-barrier.ts'
 import type { Account } from '../../session/account.ts'
 import type { Claim, Note, Records, SavedAccount, Snapshot } from '../../session/homes.ts'
 import { inBackground } from '../../util/background.ts'
@@ -42,6 +41,7 @@ export interface RecordsParts {
   readonly redis: Redis
   readonly id: () => NodeId
   readonly membership: Pick<Membership, 'hasLease' | 'settledState'>
+  readonly barrier: WriteBarrier
   readonly log: Logger
 }
 
@@ -124,7 +124,7 @@ export class RedisRecords implements Records, PersistedState {
     const entry = { number: this.#number++, account: account.jid.toString(), extension, about, body }
     this.#noted.add(account)
     if (this.#dirty.has(account)) this.#urgent.add(account)
-    if (this.#notes.push(entry) === 1) beforeClientWrites(this)
+    if (this.#notes.push(entry) === 1) this.#parts.barrier.beforeClientWrites(this)
   }
 
   /** Adds what was noted to the journal. */

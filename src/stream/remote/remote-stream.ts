@@ -6,6 +6,7 @@ import type { Bus, NodeId } from '../../cluster/bus/bus.ts'
 import type { EnterRequest } from '../../cluster/bus/protocol.ts'
 import type { Logger } from '../../log.ts'
 import type { Element } from '../../xml/element.ts'
+import type { WriteBarrier } from '../../net/write-barrier.ts'
 import { ENOUGH_BYTES } from '../../net/write-queue.ts'
 import { inNextSlice, isSliceOver } from '../../util/slices.ts'
 import { storedFrame } from '../../xml/stored.ts'
@@ -23,6 +24,7 @@ const TAKEN_STEP_BYTES = 65_536
 
 export interface RemoteStreamParts {
   readonly bus: Bus
+  readonly barrier: WriteBarrier
   readonly edge: NodeId
   readonly log: Logger
   /** Told when the stream is over. */
@@ -53,7 +55,7 @@ export class RemoteStream implements NegotiatedStream {
     this.remoteAddress = remoteAddress
     this.lang = lang
     this.#parts = parts
-    this.#bundle = new Bundle(transport, (bytes, lengths) => {
+    this.#bundle = new Bundle(transport, parts.barrier, (bytes, lengths) => {
       this.#unreadBytes += bytes.length
       parts.bus.tell(parts.edge, 'stream.write', { stream, lengths }, bytes)
     })

@@ -4,6 +4,7 @@
  */
 import type { Bus, NodeId } from '../../cluster/bus/bus.ts'
 import type { EnterAnswer, EnterRequest } from '../../cluster/bus/protocol.ts'
+import type { WriteBarrier } from '../../net/write-barrier.ts'
 import type { Account } from '../../session/account.ts'
 import { parseStored } from '../../xml/stored.ts'
 import type { Element } from '../../xml/element.ts'
@@ -19,14 +20,21 @@ import { RemoteStream } from './remote-stream.ts'
 
 const NOT_HOME: EnterAnswer = { isHome: false, elements: [] }
 
+/** What the streams need of the cluster. */
+export interface RemoteStreamsCluster {
+  readonly bus: Bus
+  readonly barrier: WriteBarrier
+}
+
 /** One for the whole node. */
 export class RemoteStreams {
-  readonly #bus: Bus
+  readonly #cluster: RemoteStreamsCluster
   readonly #parts: BinderParts
   readonly #byEdge = new Map<NodeId, Map<string, RemoteStream>>()
 
-  constructor (bus: Bus, parts: BinderParts) {
-    this.#bus = bus
+  constructor (cluster: RemoteStreamsCluster, parts: BinderParts) {
+    const { bus } = cluster
+    this.#cluster = cluster
     this.#parts = parts
     bus.answer('stream.enter', (edge, request) => this.#enter(edge, request))
     bus.hear('stream.element', (edge, { stream }, element) => { this.#find(edge, stream)?.take(element) })
@@ -63,7 +71,8 @@ export class RemoteStreams {
     const streams = this.#byEdge.get(edge) ?? new Map<string, RemoteStream>()
     this.#byEdge.set(edge, streams)
     const { log } = this.#parts
-    const stream = new RemoteStream(request, { bus: this.#bus, edge, log, closed: stream => { this.#forget(stream) } })
+    const { bus, barrier } = this.#cluster
+    const stream = new RemoteStream(request, { bus, barrier, edge, log, closed: stream => { this.#forget(stream) } })
     streams.set(stream.id, stream)
     return stream
   }

@@ -1,6 +1,5 @@
 /** What is written to a client of another node: all that one turn of the event loop writes is one packet. */
-import { afterPersisted } from '../../net/flush.ts'
-import type { Flushable } from '../../net/flush.ts'
+import type { Flushable, WriteBarrier } from '../../net/write-barrier.ts'
 import type { Transport } from '../../net/transport.ts'
 import type { Element } from '../../xml/element.ts'
 import type { Stanza } from '../../xmpp/stanza.ts'
@@ -14,14 +13,16 @@ export type SendPacket = (bytes: Buffer, lengths: readonly number[] | undefined)
 
 export class Bundle implements Flushable {
   readonly #kind: Transport['kind']
+  readonly #barrier: WriteBarrier
   readonly #send: SendPacket
   #parts: Buffer[] = []
   /** The elements' lengths. */
   #lengths: number[] = []
   #bytes = 0
 
-  constructor (kind: Transport['kind'], send: SendPacket) {
+  constructor (kind: Transport['kind'], barrier: WriteBarrier, send: SendPacket) {
     this.#kind = kind
+    this.#barrier = barrier
     this.#send = send
   }
 
@@ -49,7 +50,7 @@ export class Bundle implements Flushable {
   }
 
   #end (before: number): void {
-    if (this.#lengths.push(this.#bytes - before) === 1) afterPersisted(this)
+    if (this.#lengths.push(this.#bytes - before) === 1) this.#barrier.afterPersisted(this)
   }
 
   /** Sends what there is. */

@@ -10,6 +10,7 @@ import type { Core } from '../../../src/app/core.ts'
 import { openLog } from '../../../src/log.ts'
 import { TcpTransport } from '../../../src/net/tcp.ts'
 import type { Transport } from '../../../src/net/transport.ts'
+import type { WriteBarrier } from '../../../src/net/write-barrier.ts'
 import { WebSocketEndpoint } from '../../../src/net/websocket.ts'
 import type { Homes } from '../../../src/session/homes.ts'
 import { ClientStream } from '../../../src/stream/client-stream.ts'
@@ -19,6 +20,13 @@ import { LoginLimits } from '../../../src/stream/sasl/login-limits.ts'
 import { RemoteStreams } from '../../../src/stream/remote/remote-streams.ts'
 import { StreamError } from '../../../src/xmpp/errors.ts'
 import { WireClient } from '../wire/wire-client.ts'
+
+/** What a node's streams need of its cluster. */
+export interface DoorsCluster {
+  readonly bus: Bus
+  readonly homes: Homes
+  readonly barrier: WriteBarrier
+}
 
 const SECRET = Buffer.alloc(32, 7)
 
@@ -33,17 +41,17 @@ export class Doors {
   readonly streams = new Set<ClientStream>()
   readonly #sockets = new Set<Socket>()
   readonly #core: Core
-  readonly #cluster: { readonly bus: Bus, readonly homes: Homes }
+  readonly #cluster: DoorsCluster
   readonly #doors: { readonly port: number, close (): void }[] = []
   #remote: RemoteStreams | undefined
 
-  private constructor (core: Core, cluster: { readonly bus: Bus, readonly homes: Homes }) {
+  private constructor (core: Core, cluster: DoorsCluster) {
     this.#core = core
     this.#cluster = cluster
   }
 
   static async open (
-    core: Core, cluster: { readonly bus: Bus, readonly homes: Homes }, options: DoorOptions,
+    core: Core, cluster: DoorsCluster, options: DoorOptions,
   ): Promise<Doors> {
     const doors = new Doors(core, cluster)
     await doors.#open(options)
@@ -60,13 +68,13 @@ export class Doors {
       closed: stream => { this.streams.delete(stream) },
       edge: new Edge(this.#cluster),
     }
-    this.#remote = new RemoteStreams(this.#cluster.bus, parts)
+    this.#remote = new RemoteStreams(this.#cluster, parts)
     const accept = (transport: Transport): void => { this.streams.add(new ClientStream(transport, parts, parts.now())) }
     const tcp = createServer({ noDelay: true, allowHalfOpen: true }, socket => {
       this.#sockets.add(socket.once('close', () => { this.#sockets.delete(socket) }))
-      accept(new TcpTransport(socket))
+      accept(new TcpTransport(socket, { barrier: this.#cluster.barrier }))
     })
-    const endpoint = new WebSocketEndpoint({ maxMessageBytes: 262_144 }, accept)
+    const endpoint = new WebSocketEndpoint({ barrier: this.#cluster.barrier, maxMessageBytes: 262_144 }, accept)
     const http = createHttpServer().on('upgrade', endpoint.upgrade)
     for (const server of [tcp, http]) {
       server.listen(0, '127.0.0.1')

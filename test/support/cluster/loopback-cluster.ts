@@ -21,6 +21,7 @@ import { Loopback } from './loopback-bus.ts'
 import type { LoopbackBus } from './loopback-bus.ts'
 import { PASSWORD } from '../wire/wire-client.ts'
 import type { WireClient } from '../wire/wire-client.ts'
+import { WriteBarrier } from '../../../src/net/write-barrier.ts'
 
 const credentials = await deriveCredentials(PASSWORD)
 
@@ -97,7 +98,7 @@ export class TestNode {
     bus.answer('stanza', async (_from, header, body) =>
       taken(await core.router.routeHere(forwardedStanza(body, header))))
     const node = new TestNode(bus, core, homes)
-    node.#doors = await Doors.open(core, { bus, homes }, { limits, resourceConflict, now: () => node.now })
+    node.#doors = await Doors.open(core, { bus, homes, barrier: new WriteBarrier() }, { limits, resourceConflict, now: () => node.now })
     return node
   }
 

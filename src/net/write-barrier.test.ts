@@ -5,13 +5,14 @@ import { connect, createServer } from 'node:net'
 import type { AddressInfo, Server } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { beforeClientWrites, clientWrites } from './flush.ts'
-import type { Connection, PersistedState } from './flush.ts'
 import { TcpTransport } from './tcp.ts'
 import type { Transport } from './transport.ts'
 import { WebSocketEndpoint } from './websocket.ts'
+import { WriteBarrier } from './write-barrier.ts'
+import type { Connection, PersistedState } from './write-barrier.ts'
 
 interface Pair {
+  readonly barrier: WriteBarrier
   readonly transport: Transport
   /** What the client has got so far. */
   read (): string
@@ -33,23 +34,25 @@ async function tcp (): Promise<Pair> {
   let text = ''
   client.on('data', chunk => { text += chunk.toString() })
   const [socket] = await accepted
-  return { transport: new TcpTransport(socket), read: () => text, closed: once(client, 'close') }
+  const barrier = new WriteBarrier()
+  return { barrier, transport: new TcpTransport(socket, { barrier }), read: () => text, closed: once(client, 'close') }
 }
 
 async function webSocket (): Promise<Pair> {
   const accepted = Promise.withResolvers<Transport>()
-  const endpoint = new WebSocketEndpoint({ maxMessageBytes: 1000 }, accepted.resolve)
+  const barrier = new WriteBarrier()
+  const endpoint = new WebSocketEndpoint({ barrier, maxMessageBytes: 1000 }, accepted.resolve)
   onTestFinished(() => { endpoint.close() })
   const port = await listen(createHttpServer().on('upgrade', endpoint.upgrade))
   const client = new WebSocket(`ws://127.0.0.1:${port}`, 'xmpp').on('error', () => {})
   onTestFinished(() => { client.terminate() })
   let text = ''
   client.on('message', data => { text += String(data) })
-  return { transport: await accepted.promise, read: () => text, closed: once(client, 'close') }
+  return { barrier, transport: await accepted.promise, read: () => text, closed: once(client, 'close') }
 }
 
 /** Keeps something in this turn; the first of what is returned resolves when it has begun to, the second ends it. */
-function keep (): { readonly begun: Promise<void>, readonly end: (mayBeSaid: boolean) => void } {
+function keep (barrier: WriteBarrier): { readonly begun: Promise<void>, readonly end: (mayBeSaid: boolean) => void } {
   const begun = Promise.withResolvers<void>()
   const kept = Promise.withResolvers<boolean>()
   const keeper: PersistedState = {
@@ -58,17 +61,17 @@ function keep (): { readonly begun: Promise<void>, readonly end: (mayBeSaid: boo
       return kept.promise
     },
   }
-  beforeClientWrites(keeper)
+  barrier.beforeClientWrites(keeper)
   return { begun: begun.promise, end: kept.resolve }
 }
 
 describe.each([['TCP', tcp], ['WebSocket', webSocket]] as const)('over %s', (_, open) => {
   test('what is written waits for what is kept, and leaves in its order', async () => {
-    const { transport, read } = await open()
-    const first = keep()
+    const { barrier, transport, read } = await open()
+    const first = keep(barrier)
     transport.write('one ')
     await first.begun
-    const second = keep()
+    const second = keep(barrier)
     transport.write('two ')
     await second.begun
 
@@ -82,8 +85,8 @@ describe.each([['TCP', tcp], ['WebSocket', webSocket]] as const)('over %s', (_, 
   })
 
   test('what comes later waits too, where nothing more is kept', async () => {
-    const { transport, read } = await open()
-    const kept = keep()
+    const { barrier, transport, read } = await open()
+    const kept = keep(barrier)
     transport.write('one ')
     await kept.begun
     transport.write('two ')
@@ -98,8 +101,8 @@ describe.each([['TCP', tcp], ['WebSocket', webSocket]] as const)('over %s', (_, 
   })
 
   test('a connection that is closed meanwhile says its last words first', async () => {
-    const { transport, read, closed } = await open()
-    const kept = keep()
+    const { barrier, transport, read, closed } = await open()
+    const kept = keep(barrier)
     transport.write('one ')
     await kept.begun
     transport.write('farewell')
@@ -112,8 +115,8 @@ describe.each([['TCP', tcp], ['WebSocket', webSocket]] as const)('over %s', (_, 
   })
 
   test('what may not be said any more is not said: the connection breaks', async () => {
-    const { transport, read, closed } = await open()
-    const [first, second] = [keep(), keep()]
+    const { barrier, transport, read, closed } = await open()
+    const [first, second] = [keep(barrier), keep(barrier)]
     transport.write('one')
     await second.begun
 
@@ -145,9 +148,10 @@ describe('what one turn writes to many connections', () => {
   const turn = (): Promise<void> => new Promise(resolve => { setImmediate(resolve) })
 
   test('leaves in portions, and others are heard between them', async () => {
+    const barrier = new WriteBarrier()
     const { connections, events } = slow(3)
 
-    for (const connection of connections) clientWrites(connection)
+    for (const connection of connections) barrier.clientWrites(connection)
     for (let number = 0; number < 3; number++) {
       await turn()
       events.push('others')
@@ -157,11 +161,12 @@ describe('what one turn writes to many connections', () => {
   })
 
   test('waits for what is kept between two portions', async () => {
+    const barrier = new WriteBarrier()
     const { connections, events } = slow(3)
 
-    for (const connection of connections) clientWrites(connection)
+    for (const connection of connections) barrier.clientWrites(connection)
     await turn()
-    const { begun, end } = keep()
+    const { begun, end } = keep(barrier)
     await begun
     await turn()
     events.push('kept')
@@ -171,9 +176,10 @@ describe('what one turn writes to many connections', () => {
   })
 
   test('leaves in portions when what it waited for is kept', async () => {
+    const barrier = new WriteBarrier()
     const { connections, events } = slow(3)
-    const { begun, end } = keep()
-    for (const connection of connections) clientWrites(connection)
+    const { begun, end } = keep(barrier)
+    for (const connection of connections) barrier.clientWrites(connection)
     await begun
     events.length = 0
 
