@@ -19,10 +19,10 @@ export const affiliationVersions = extension({
   name: 'affiliation-versions',
   xeps: ['0463@0.2.0'],
   setup (host) {
-    host.feature(NS, 'room') // §4
-    const versions = host.roomData((db, room) => Versions.load(db, room))
+    host.disco.feature(NS, 'room') // §4
+    const versions = host.rooms.data((db, room) => Versions.load(db, room))
     const names = namer(host)
-    host.writeWithAffiliations((db, room, changes) => versions.of(room).write(db, room, changes))
+    host.rooms.writeWithAffiliations((db, room, changes) => versions.of(room).write(db, room, changes))
     host.when('room.forgotten', (room, account) => versions.of(room).forget(host.db, room, account))
     // §5.2.2
     host.on('room', 'changed', ({ jid, affiliation, before }, room) => {
@@ -34,7 +34,7 @@ export const affiliationVersions = extension({
       const asked = request?.getChild('mav', NS)
       if (room.isLocked) return
       if (!maySee(room, session.jid)) {
-        if (asked) host.bounce(message('normal', { from: session.jid, to: room.jid }), new StanzaError('forbidden')) // §5.2.3
+        if (asked) host.messages.bounce(message('normal', { from: session.jid, to: room.jid }), new StanzaError('forbidden')) // §5.2.3
         return
       }
       if (asked) bringUpToDate({ host, names, versions }, room, session, asked)
@@ -60,7 +60,7 @@ interface VersionTokens {
  */
 function namer (host: ExtensionHost): VersionTokens {
   let secret: Buffer | undefined
-  const secrets: RoomData<KeyObject> = host.roomData(async (_db, room) => {
+  const secrets: RoomData<KeyObject> = host.rooms.data(async (_db, room) => {
     secret ??= await host.secret('affiliation-versions')
     return createSecretKey(createHmac('sha256', secret).update(room.toString()).digest())
   })
@@ -98,7 +98,7 @@ function bringUpToDate ({ host, names, versions }: Parts, room: Room, session: O
     const until = names.name(room, ++next === parts.length ? last : part.at(-1)?.version ?? last)
     const one = message('normal', { from: room.jid, to: session.jid }).withWritten('x', NS_ROOM_USER, writePart(part, since, until))
     since = ` since='${until}'`
-    host.route(one)
+    host.messages.route(one)
     return one.weight
   }))
 }

@@ -32,38 +32,38 @@ export const archive = extension({
   config: schema,
   setup (host, options) {
     const writer = new Writer({
-      db: host.messageDb, log: host.log, patienceMs: options.patience * 1000, certain: () => host.confirmLease(),
+      db: host.messageDb, log: host.log, patienceMs: options.patience * 1000, certain: () => host.cluster?.confirmLease(),
       lost: one => { recovery.add(one) },
     })
     const recovery = new Recovery({
       db: host.db, log: host.log,
-      isOurs: ({ owner }) => host.verifyHome(Jid.parse(owner)),
+      isOurs: async ({ owner }) => await host.cluster?.verifyHome(Jid.parse(owner)) ?? true,
       found: ({ owner }, entries) =>
         isOfRoom(owner) ? sendLate(host, owner, entries) : handOver(host, owner, entries, handOverRest),
       reopen: (one, tail, found) => { writer.reopen(one, tail, found) },
     })
-    const isOfRoom = (owner: string): boolean => host.roomDomains.includes(owner.slice(owner.indexOf('@') + 1))
+    const isOfRoom = (owner: string): boolean => host.rooms.domains.includes(owner.slice(owner.indexOf('@') + 1))
     host.atShutdown(() => { recovery.stop() })
     const load = loader(host, writer, owner => isOfRoom(owner) ? BUSY_MS : 0)
-    const archives = host.accountData((_db, account) => load(account.toString()))
+    const archives = host.accounts.data((_db, account) => load(account.toString()))
     keepMessages(host, writer, archives)
     const handOverRest = replicateArchive(host, archives)
     host.when('account.beforeMove', account => archives.of(account).settled())
     host.when('account.movedAway', account => { writer.leave(archives.of(account)) })
 
-    for (const ns of [NS, `${NS}#extended`, `${NS}#groupchat-field`, NS_STANZA_ID]) host.feature(ns, 'account')
+    for (const ns of [NS, `${NS}#extended`, `${NS}#groupchat-field`, NS_STANZA_ID]) host.disco.feature(ns, 'account')
     const maySearch = offerSearch(host, searchable(host.hosts, options))
     answerQueries(host, { maySearch, settled: account => archives.of(account).settled() })
-    host.declarePolicy(NS, { archive: false, carbon: false, push: false }) // what a query finds, of a room too, is kept already
+    host.messages.declarePolicy(NS, { archive: false, carbon: false, push: false }) // what a query finds, of a room too, is kept already
     keepRooms(host, { writer, load, maySearch })
     const retention = retentionOf(host.hosts, options)
-    const roomRetention = new Map(roomRetentionOf(host.hosts, options).map((one, n) => [host.roomDomains[n] ?? '', one]))
+    const roomRetention = new Map(roomRetentionOf(host.hosts, options).map((one, n) => [host.rooms.domains[n] ?? '', one]))
     host.every(CLEANING_MS, async () => {
       await removeOld(host.db, retention, Date.now())
       await removeOld(host.db, roomRetention, Date.now(), 'room')
     })
     host.when('account.removed', async jid => {
-      const account = await host.account(jid)
+      const account = await host.accounts.load(jid)
       if (account) await writer.close(archives.of(account))
       await removeArchive(host.db, jid.toString())
     })
@@ -83,13 +83,13 @@ function loader (
 
 function keepMessages (host: ExtensionHost, writer: Writer, archives: AccountData<Archive>): void {
   const isWanted = keepPreferences(host)
-  const draft = drafter(message => host.archiveWriterFor(message))
+  const draft = drafter(message => host.messages.archiveWriterFor(message))
   const sentToOneself = new WeakMap<Message, Stored>()
   const toDevices = new WeakMap<Buffer, Stored>()
 
   const keep = (message: Message, account: Account, isSent: boolean): Stored | undefined => {
     const other = (isSent ? message.to : message.from) ?? account.jid
-    if (account.isAnonymous || !host.policy(message).archive || !isWanted(account, other)) return
+    if (account.isAnonymous || !host.messages.policy(message).archive || !isWanted(account, other)) return
     return writer.keep(archives.of(account), draft(message, account, isSent))
   }
   host.on('send', 'store', (message, { account }) => {
@@ -112,12 +112,12 @@ async function handOver (
   host: ExtensionHost, owner: string, entries: readonly Entry[], handOverRest?: (account: Account) => Promise<void>,
 ): Promise<void> {
   if (entries.length === 0 && !handOverRest) return
-  const account = await host.account(Jid.parse(owner))
+  const account = await host.accounts.load(Jid.parse(owner))
   if (!account) return
   if (handOverRest) return handOverRest(account)
   for (const { seq, stanza } of entries) {
     const message = storedStanza(stanza)
-    if (message.kind === 'message') host.deliverRecovered(account, String(seq), message)
+    if (message.kind === 'message') host.messages.deliverRecovered(account, String(seq), message)
   }
 }
 
@@ -126,7 +126,7 @@ function offerSearch (host: ExtensionHost, hosts: readonly string[]): (host: str
   let mayBe = false
   provideIndex(host.db, hosts.length > 0).then(() => {
     mayBe = true
-    host.feature(NS_FULL_TEXT, { accountsOf: hosts })
+    host.disco.accountFeature(NS_FULL_TEXT, hosts)
   }, error => {
     host.log.error({ event: 'archive.search_index_failed', err: error }, 'archive: search index not created or dropped')
   })

@@ -40,7 +40,7 @@ export function keepPreferences (host: ExtensionHost): (account: Account, other:
   return (account, other) => {
     const { byDefault, always, never } = preferences.of(account)
     if (lists(never, other)) return false
-    return byDefault === 'always' || lists(always, other) || (byDefault === 'roster' && host.isContact(account, other))
+    return byDefault === 'always' || lists(always, other) || (byDefault === 'roster' && host.accounts.isContact(account, other))
   }
 }
 
@@ -50,7 +50,7 @@ function loadedPreferences (host: ExtensionHost): AccountData<Preferences> {
     return new Map(rows.map(({ owner, by_default: byDefault, always, never }): [string, Preferences] =>
       [owner, { byDefault, always: new Set(always), never: new Set(never) }]))
   })
-  return host.accountData(async (_db, account) => await read(account.toString()) ?? UNSET)
+  return host.accounts.data(async (_db, account) => await read(account.toString()) ?? UNSET)
 }
 
 /** §2.3.1: a listed address with a resource is that resource, one without it is the account. */

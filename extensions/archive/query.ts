@@ -32,7 +32,7 @@ export function answerQueries (host: ExtensionHost, { maySearch, settled }: Quer
     const { messages, fin } = await host.readFor(jid, db => answer(db, account, query))
     for (const kept of messages) {
       // The client has it with that, and need not be sent it again.
-      host.deliver(session, resultOf(kept, query.id, account, jid).withArchiveId(String(kept.seq)))
+      host.messages.deliver(session, resultOf(kept, query.id, account, jid).withArchiveId(String(kept.seq)))
     }
     return fin
   })

@@ -17,7 +17,7 @@ export function replicateArchive (
   host: ExtensionHost, archives: AccountData<Archive>,
 ): ((account: Account) => Promise<void>) | undefined {
   const rests = new WeakMap<Account, Rest>()
-  const note = host.replicate({
+  const note = host.cluster?.replicate({
     save: account => account.isAnonymous ? undefined : archives.of(account).handedOver,
     async restore (account, saved, notes) {
       if (typeof saved !== 'number') return
@@ -31,7 +31,7 @@ export function replicateArchive (
   const handOver = (rest: Rest, account: Account): void => {
     for (const { seq, stanza } of rest) {
       const message = storedStanza(stanza)
-      if (message.kind === 'message') host.deliverRecovered(account, String(seq), message)
+      if (message.kind === 'message') host.messages.deliverRecovered(account, String(seq), message)
     }
   }
   if (!note) return

@@ -31,18 +31,18 @@ export interface RoomArchiveParts {
 /** Keeps what is said in rooms, and answers who may read it. */
 export function keepRooms (host: ExtensionHost, parts: RoomArchiveParts): void {
   const { writer } = parts
-  const archives = host.roomData((_db, room) => parts.load(room.toString()))
-  const isKept = host.roomFlag({
+  const archives = host.rooms.data((_db, room) => parts.load(room.toString()))
+  const isKept = host.rooms.flag({
     name: 'muc#roomconfig_enablearchiving', label: 'Messages are kept, for who may come in to read', initial: true,
     features: isOn => isOn ? [NS, `${NS}#extended`, NS_STANZA_ID] : [],
   })
-  const draft = roomDrafter(message => host.archiveWriterFor(message))
+  const draft = roomDrafter(message => host.messages.archiveWriterFor(message))
   host.on('room', 'isDuplicate', (message, room, { account }) => {
-    if (!room.get(isKept) || !host.roomPolicy(message).archive) return false
+    if (!room.get(isKept) || !host.messages.roomPolicy(message).archive) return false
     return archives.of(room).find(draft(message, account).fingerprint) !== undefined
   })
   host.on('room', 'store', (message, room, sender): Stored | undefined => {
-    if (!room.get(isKept) || !host.roomPolicy(message).archive) return
+    if (!room.get(isKept) || !host.messages.roomPolicy(message).archive) return
     const archive = archives.of(room)
     archive.beginAfter(room.createdAt)
     return writer.keep(archive, draft(message, sender?.account ?? room.jid))
@@ -82,18 +82,18 @@ async function readUnspread (host: ExtensionHost, room: Room, since: number): Pr
 
 /** Sends what is in a room's archive although its senders were told otherwise. */
 export async function sendLate (host: ExtensionHost, owner: string, entries: readonly Entry[]): Promise<void> {
-  const room = entries.length > 0 ? await host.room(Jid.parse(owner)) : undefined
+  const room = entries.length > 0 ? await host.rooms.load(Jid.parse(owner)) : undefined
   if (!room) return
   for (const { seq, stanza, sentAt } of entries) {
     const message = storedStanza(stanza)
-    if (message.kind === 'message') host.broadcastRecovered(room, message, String(seq), sentAt)
+    if (message.kind === 'message') host.rooms.broadcastRecovered(room, message, String(seq), sentAt)
   }
 }
 
 function answerVisitors (host: ExtensionHost, archives: RoomData<Archive>, { maySearch }: RoomArchiveParts): void {
   const route = { to: ['room'], ns: NS } as const
   const extraFields = ({ jid }: Room): readonly string[] =>
-    fieldsOf(maySearch(host.hosts[host.roomDomains.indexOf(jid.domain)] ?? ''))
+    fieldsOf(maySearch(host.hosts[host.rooms.domains.indexOf(jid.domain)] ?? ''))
 
   host.iq({ ...route, type: 'get', name: 'query' }, ({ from }, { room }) => {
     checkReader(room, from)
@@ -104,7 +104,7 @@ function answerVisitors (host: ExtensionHost, archives: RoomData<Archive>, { may
     const query = readQuery(payload, room.archiveIds, extraFields(room), authorIn(room, from))
     await archives.of(room).settled()
     const { messages, fin } = await host.readFor(from, db => answer(db, room, query))
-    for (const kept of messages) host.route(resultOf(asSeenBy(room, from, kept), query.id, room, from))
+    for (const kept of messages) host.messages.route(resultOf(asSeenBy(room, from, kept), query.id, room, from))
     return fin
   })
   host.iq({ ...route, type: 'get', name: 'metadata' }, async ({ from }, { room }) => {

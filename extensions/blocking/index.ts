@@ -26,12 +26,12 @@ export const blocking = extension({
   xeps: ['0191@1.3'],
   setup (host) {
     const store = blockStore(host.db)
-    const lists = host.accountData((_db, account) => store.load(account))
+    const lists = host.accounts.data((_db, account) => store.load(account))
     const parts = { host, store, lists }
     const turns = new Turns()
     const inTurn = ({ jid }: Account, change: () => Promise<void>): void | Promise<void> => turns.inTurn(jid.toString(), change)
 
-    host.feature(NS)
+    host.disco.feature(NS)
     host.on('send', 'guard', (stanza, { account }) => guardSent(stanza, account, lists.of(account)))
     host.on('receive', 'guard', (stanza, account) => guardReceived(stanza, account, lists.of(account)))
 
@@ -152,14 +152,14 @@ async function showPresence (host: ExtensionHost, account: Account, list: BlockL
 function slices (host: ExtensionHost): (stanza: Stanza) => void | Promise<void> {
   let sent = 0
   return stanza => {
-    host.route(stanza)
+    host.messages.route(stanza)
     if (++sent % SLICE === 0) return setImmediate()
   }
 }
 
 /** The subscribers whom a change of the list is about: a resource of one where it names no more than this. */
 function subscribersAmong (host: ExtensionHost, account: Account, changed: readonly Jid[]): readonly Jid[] {
-  const subscribers = host.subscribersOf(account)
+  const subscribers = host.accounts.subscribersOf(account)
   const bare = new Set(subscribers.map(String))
   const names = new Set(changed.map(String))
   return [
@@ -174,7 +174,7 @@ async function push (host: ExtensionHost, account: Account, change: 'block' | 'u
   const command = iq('set', { id: randomId() }, Written.around(el(change, NS), items))
   let bytes = 0
   for (const session of account.sessions.filter(({ flags }) => flags.has(NS))) {
-    host.deliver(session, command.copyFor(session.jid))
+    host.messages.deliver(session, command.copyFor(session.jid))
     bytes += items.length
     if (bytes < SLICE_BYTES) continue
     bytes = 0

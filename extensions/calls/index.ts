@@ -5,6 +5,6 @@ export const calls = extension({
   name: 'calls',
   xeps: ['0353@0.8.0'],
   setup (host) {
-    host.declarePolicy('urn:xmpp:jingle-message:0', { archive: true, carbon: true, push: true })
+    host.messages.declarePolicy('urn:xmpp:jingle-message:0', { archive: true, carbon: true, push: true })
   },
 })

@@ -20,11 +20,11 @@ export const carbons = extension({
   setup (host) {
     const sentIds = new SentIds()
 
-    host.feature(NS)
-    host.feature(NS_RULES)
+    host.disco.feature(NS)
+    host.disco.feature(NS_RULES)
     host.iq({ type: 'set', to: ['own-account'], name: 'enable', ns: NS }, (_request, session) => { session.setFlag(NS, true) })
     host.iq({ type: 'set', to: ['own-account'], name: 'disable', ns: NS }, (_request, session) => { session.setFlag(NS, false) })
-    host.bindSwitch(NS, (element, session) => {
+    host.stream.bindSwitch(NS, (element, session) => {
       session.setFlag(NS, element.getName() === 'enable')
       return undefined
     })
@@ -47,13 +47,13 @@ export const carbons = extension({
 function copy (
   host: ExtensionHost, message: Message, { jid: owner }: Account, direction: Direction, have: readonly SessionInfo[],
 ): void {
-  const targets = host.sessionsOf(owner).filter(session =>
+  const targets = host.accounts.sessionsOf(owner).filter(session =>
     session.flags.has(NS) && !have.some(({ jid }) => jid.equals(session.jid)) && !message.from?.equals(session.jid))
   if (targets.length === 0) return
   const content = forwarded(el(direction, NS), message.toBytes())
   for (const target of targets) {
     const header = { from: owner, to: target.jid, archiveId: message.archiveId }
-    host.deliver(target, messageWith(message.type, header, content))
+    host.messages.deliver(target, messageWith(message.type, header, content))
   }
 }
 
@@ -65,7 +65,7 @@ function isCopied (host: ExtensionHost, message: Message, direction: Direction):
   if (isOfRoom && direction === 'received' && message.from?.isBare === false) return false
   switch (message.type) {
     case 'chat': return true
-    case 'normal': return host.policy(message).carbon || message.has('x', NS_INVITATION) || (isOfRoom && isInvitation(message))
+    case 'normal': return host.messages.policy(message).carbon || message.has('x', NS_INVITATION) || (isOfRoom && isInvitation(message))
     default: return false
   }
 }

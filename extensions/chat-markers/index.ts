@@ -8,6 +8,6 @@ export const chatMarkers = extension({
   name: 'chat-markers',
   xeps: ['0333@1.0.0'],
   setup (host) {
-    host.declarePolicy('urn:xmpp:chat-markers:0', { archive: true, carbon: true, push: false }, { archive: false, carbon: false, push: false })
+    host.messages.declarePolicy('urn:xmpp:chat-markers:0', { archive: true, carbon: true, push: false }, { archive: false, carbon: false, push: false })
   },
 })

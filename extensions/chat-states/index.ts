@@ -5,6 +5,6 @@ export const chatStates = extension({
   name: 'chat-states',
   xeps: ['0085@2.1'],
   setup (host) {
-    host.declarePolicy('http://jabber.org/protocol/chatstates', { archive: false, carbon: true, push: false })
+    host.messages.declarePolicy('http://jabber.org/protocol/chatstates', { archive: false, carbon: true, push: false })
   },
 })

@@ -5,6 +5,6 @@ export const correction = extension({
   name: 'correction',
   xeps: ['0308@1.2.1'],
   setup (host) {
-    host.declarePolicy('urn:xmpp:message-correct:0', { archive: true, carbon: true, push: true })
+    host.messages.declarePolicy('urn:xmpp:message-correct:0', { archive: true, carbon: true, push: true })
   },
 })

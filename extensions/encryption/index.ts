@@ -5,7 +5,7 @@ export const encryption = extension({
   name: 'encryption',
   xeps: ['0384@0.9.1'],
   setup (host) {
-    host.declarePolicy('urn:xmpp:omemo:2', { archive: true, carbon: true, push: true })
-    host.declarePolicy('eu.siacs.conversations.axolotl', { archive: true, carbon: true, push: true })
+    host.messages.declarePolicy('urn:xmpp:omemo:2', { archive: true, carbon: true, push: true })
+    host.messages.declarePolicy('eu.siacs.conversations.axolotl', { archive: true, carbon: true, push: true })
   },
 })

@@ -32,7 +32,7 @@ export const groupStatus = extension({
         throw error
       }
     }
-    host.feature(NS, 'room')
+    host.disco.feature(NS, 'room')
     host.on('room', 'guard', (message, room, sender) => {
       if (message.type !== 'groupchat' || !note(positions, message, room, sender)) return
       return room.sessions.size > most && isNothingElse(message) ? 'drop' : undefined

@@ -24,10 +24,10 @@ export const hats = extension({
   name: 'hats',
   xeps: ['0317@0.3.1'],
   setup (host) {
-    const wardrobes = host.roomData((db, room) => HatStore.load(db, room))
-    host.feature(NS, 'room')
+    const wardrobes = host.rooms.data((db, room) => HatStore.load(db, room))
+    host.disco.feature(NS, 'room')
     // §2
-    host.roomInfo(room => {
+    host.rooms.info(room => {
       const { hash } = wardrobes.of(room)
       return hash === undefined ? [] : [{ name: 'hats#hash', values: [hash], type: 'text-single', label: 'Hats hash' }]
     })
@@ -49,7 +49,7 @@ function isHats ({ ns }: Child): boolean {
 
 /** §3.2 and §3.3. */
 function offerMaking (host: ExtensionHost, wardrobes: RoomData<HatStore>): void {
-  host.roomCommand({
+  host.rooms.command({
     node: `${COMMANDS}:create`,
     name: 'Make a hat',
     form ({ room }, from) {
@@ -70,7 +70,7 @@ function offerMaking (host: ExtensionHost, wardrobes: RoomData<HatStore>): void 
       return `There is a hat ${hat.title}`
     },
   })
-  host.roomCommand({
+  host.rooms.command({
     node: `${COMMANDS}:destroy`,
     name: 'Destroy a hat',
     form ({ room }, from) {
@@ -92,7 +92,7 @@ function offerMaking (host: ExtensionHost, wardrobes: RoomData<HatStore>): void 
 /** §3.5 and §3.6. */
 function offerWearing (host: ExtensionHost, wardrobes: RoomData<HatStore>): void {
   const offer = (verb: string, name: string, done: string, change: (hatStore: HatStore, uri: string, account: Jid) => Promise<void>): void => {
-    host.roomCommand({
+    host.rooms.command({
       node: `${COMMANDS}:${verb}`,
       name,
       form ({ room }, from) {
@@ -122,7 +122,7 @@ function offerWearing (host: ExtensionHost, wardrobes: RoomData<HatStore>): void
 
 /** §3.4 and §3.7. */
 function offerLists (host: ExtensionHost, wardrobes: RoomData<HatStore>): void {
-  host.roomCommand({
+  host.rooms.command({
     node: `${COMMANDS}:list`,
     name: 'Hats that there are',
     report ({ room }, from) {
@@ -131,7 +131,7 @@ function offerLists (host: ExtensionHost, wardrobes: RoomData<HatStore>): void {
         wardrobes.of(room).hats.map(({ title, uri, hue }) => [title, uri, hue]))
     },
   })
-  host.roomCommand({
+  host.rooms.command({
     node: `${COMMANDS}:list-assigned`,
     name: 'Who wears which hat',
     report ({ room }, from) {
@@ -187,10 +187,10 @@ function accountIn (values: Values): Jid {
 
 /** §3.2: the list has changed, and what those wear who have it on. */
 function tell (host: ExtensionHost, room: Room, accounts: readonly string[]): void {
-  host.broadcast(room, message('groupchat', { from: room.jid }, el('x', NS_ROOM_USER, {}, el('status', NS_ROOM_USER, { code: '104' }))))
+  host.rooms.broadcast(room, message('groupchat', { from: room.jid }, el('x', NS_ROOM_USER, {}, el('status', NS_ROOM_USER, { code: '104' }))))
   represent(host, room, accounts)
 }
 
 function represent (host: ExtensionHost, room: Room, accounts: readonly string[]): void {
-  for (const occupant of room.occupants.values()) if (accounts.includes(occupant.account.toString())) host.rebroadcastPresence(room, occupant)
+  for (const occupant of room.occupants.values()) if (accounts.includes(occupant.account.toString())) host.rooms.rebroadcastPresence(room, occupant)
 }

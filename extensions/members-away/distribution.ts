@@ -4,7 +4,7 @@
  * that has said that it has none is not told again before it says that it has.
  */
 import { inBackground, Jid, storedStanza } from '../../src/extension/api.ts'
-import type { ExtensionHost, Message, OtherNodes, Room } from '../../src/extension/api.ts'
+import type { ExtensionHost, Message, ClusterFacet, Room } from '../../src/extension/api.ts'
 import { MembersHere } from './members-here.ts'
 
 /** Stand before what nodes tell each other: a room's message (the body), that there are members of a room, who has changed. */
@@ -16,7 +16,7 @@ const SENDING = 'sending a message to members who are away'
 
 export class Distribution {
   readonly #host: ExtensionHost
-  readonly #others: OtherNodes | undefined
+  readonly #cluster: ClusterFacet | undefined
   readonly #members: MembersHere
   /** Nodes that have no members of a room online, by the room. */
   readonly #without = new Map<string, Set<string>>()
@@ -25,12 +25,12 @@ export class Distribution {
 
   constructor (host: ExtensionHost) {
     this.#host = host
-    this.#others = host.others
+    this.#cluster = host.cluster
     this.#members = new MembersHere({
-      db: host.db, log: host.log, isOnline: account => host.sessionsOf(account).length > 0,
+      db: host.db, log: host.log, isOnline: account => host.accounts.sessionsOf(account).length > 0,
       first: room => { this.#run('telling the home of a room who is online', this.#tellHome(room)) },
     })
-    this.#others?.answer((from, text, body) => this.#answer(from, text, body))
+    this.#cluster?.answer((from, text, body) => this.#answer(from, text, body))
   }
 
   cameOnline (account: Jid): void {
@@ -43,17 +43,17 @@ export class Distribution {
 
   /** Accounts are something else in a room, or want something else of it: their homes look again. */
   changed (accounts: readonly Jid[]): void {
-    const online = accounts.filter(account => this.#host.sessionsOf(account).length > 0)
+    const online = accounts.filter(account => this.#host.accounts.sessionsOf(account).length > 0)
     for (const account of online) this.#lookAt(account)
     const elsewhere = accounts.filter(account => !online.includes(account))
-    if (elsewhere.length > 0) for (const node of this.#others?.nodes ?? []) this.#tell(node, CHANGED + elsewhere.join('\n'))
+    if (elsewhere.length > 0) for (const node of this.#cluster?.nodes ?? []) this.#tell(node, CHANGED + elsewhere.join('\n'))
   }
 
   /** Sends what is said in a room, by that account or by the room itself, to its members. */
   send (room: Room, message: Message, sender: Jid | undefined): void {
     const key = room.jid.toString()
     this.#run(SENDING, this.#inOrder(() => { this.#sendHere(room, key, message, sender) }))
-    const { nodes = [] } = this.#others ?? {}
+    const { nodes = [] } = this.#cluster ?? {}
     if (nodes.length === 0) return
     const without = this.#without.get(key)
     const bytes = message.toBytes()
@@ -70,14 +70,14 @@ export class Distribution {
     const members = this.#willing(this.#members.of(key), sender)
     if (members.length === 0) return
     this.#run(SENDING, room.sendQueue.send(members, account => {
-      this.#host.route(message.copyFor(account))
+      this.#host.messages.route(message.copyFor(account))
       return message.weight
     }))
   }
 
   /** Those who would take something from the sender's own address, which is not the room's to tell (XEP-0191 §3.3). */
   #willing (members: readonly Jid[], sender: Jid | undefined): readonly Jid[] {
-    return sender && members.length > 0 ? members.filter(this.#host.willingToHear(sender)) : members
+    return sender && members.length > 0 ? members.filter(this.#host.accounts.willingToHear(sender)) : members
   }
 
   #lookAt (account: Jid): void {
@@ -89,7 +89,7 @@ export class Distribution {
   }
 
   #tell (node: string, text: string, body?: Buffer, room?: string): void {
-    this.#others?.ask(node, text, body).then(answer => {
+    this.#cluster?.ask(node, text, body).then(answer => {
       if (room === undefined || answer !== NONE) return
       const without = this.#without.get(room)
       if (without) without.add(node)
@@ -109,7 +109,7 @@ export class Distribution {
 
   #look (accounts: readonly string[]): void {
     for (const account of accounts.map(text => Jid.parse(text))) {
-      if (this.#host.sessionsOf(account).length > 0) this.#lookAt(account)
+      if (this.#host.accounts.sessionsOf(account).length > 0) this.#lookAt(account)
     }
   }
 
@@ -118,7 +118,7 @@ export class Distribution {
     await this.#inOrder(() => {
       members = this.#members.of(room)
       const message = members.length > 0 ? storedStanza(body) : undefined
-      if (message?.kind === 'message') for (const account of this.#willing(members, sender)) this.#host.route(message.copyFor(account))
+      if (message?.kind === 'message') for (const account of this.#willing(members, sender)) this.#host.messages.route(message.copyFor(account))
     })
     return String(members.length)
   }
@@ -136,7 +136,7 @@ export class Distribution {
 
   async #tellHome (room: string): Promise<void> {
     try {
-      const home = await this.#others?.homeOf(Jid.parse(room))
+      const home = await this.#cluster?.homeOf(Jid.parse(room))
       if (home !== undefined) this.#tell(home, HERE + room)
     } catch (error) { // Redis is away
       this.#host.log.debug({ event: 'members_away.report_failed', err: error, room }, 'members-away: report to a room\'s owner failed')

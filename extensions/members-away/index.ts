@@ -17,11 +17,11 @@ export const membersAway = extension({
   xeps: ['0050@1.3.0'],
   after: ['blocking'],
   setup (host) {
-    const isOn = host.roomFlag({
+    const isOn = host.rooms.flag({
       name: FIELD, label: 'Members get messages also where they are not in (groups only)', initial: true,
       features: on => on ? [NODE] : [],
     })
-    const unwilling = host.roomData(async (db, room) => {
+    const unwilling = host.rooms.data(async (db, room) => {
       const rows = await db.query<{ readonly account: string }>('select account from room_away_off where room = $1', [room.toString()])
       return new Set(rows.map(({ account }) => account))
     })
@@ -30,7 +30,7 @@ export const membersAway = extension({
     offerChoice(host, unwilling, isOn, account => { distribution.changed([account]) })
     knowWhoIsOnline(host, distribution)
     host.on('room', 'fanout', (message, room, sender) => {
-      if (isGroup(room) && room.get(isOn) && host.roomPolicy(message).archive) distribution.send(room, message, sender?.account)
+      if (isGroup(room) && room.get(isOn) && host.messages.roomPolicy(message).archive) distribution.send(room, message, sender?.account)
     })
     handToDevices(host)
   },
@@ -45,7 +45,7 @@ function knowWhoIsOnline (host: ExtensionHost, distribution: Distribution): void
   host.when('session.reachable', ({ account }) => { distribution.cameOnline(account.jid) })
   host.when('session.ended', ({ account }) => { if (account.sessions.length === 0) distribution.wentOffline(account.jid) })
   host.when('account.movedAway', account => { distribution.wentOffline(account.jid) })
-  host.replicate({ // its sessions go on here
+  host.cluster?.replicate({ // its sessions go on here
     save: () => undefined,
     restore: () => {},
     onRestored: account => { if (account.sessions.length > 0) distribution.cameOnline(account.jid) },
@@ -58,15 +58,15 @@ function knowWhoIsOnline (host: ExtensionHost, distribution: Distribution): void
 function handToDevices (host: ExtensionHost): void {
   host.on('receive', 'guard', (stanza, account) => {
     const { kind, type, from, to } = stanza
-    if (kind !== 'message' || type !== 'groupchat' || !to?.isBare || !from || !host.roomDomains.includes(from.domain)) return
+    if (kind !== 'message' || type !== 'groupchat' || !to?.isBare || !from || !host.rooms.domains.includes(from.domain)) return
     for (const session of account.sessions) {
-      if (session.available && session.priority >= 0 && !isIn(session, from.bare)) host.route(stanza.copyFor(session.jid))
+      if (session.available && session.priority >= 0 && !isIn(session, from.bare)) host.messages.route(stanza.copyFor(session.jid))
     }
     return 'drop'
   })
   // XEP-0045 §7.14 and §8.2: who was told so is not in any more.
   host.on('write', 'track', ({ kind, type, from }, session) => {
-    if (kind === 'presence' && (type === 'unavailable' || type === 'error') && from && host.roomDomains.includes(from.domain)) {
+    if (kind === 'presence' && (type === 'unavailable' || type === 'error') && from && host.rooms.domains.includes(from.domain)) {
       session.directed?.delete(from.toString())
     }
   })
@@ -86,7 +86,7 @@ function offerChoice (
     if (!room.isMemberWithin(from)) throw new StanzaError('forbidden', 'only for members')
     if (!isGroup(room) || !room.get(isOn)) throw new StanzaError('not-allowed', 'this room sends messages only to who is in')
   }
-  host.roomCommand({
+  host.rooms.command({
     node: NODE,
     name: 'Messages while I am not in the room',
     form ({ room }, from) {
@@ -107,7 +107,7 @@ function offerChoice (
         : 'insert into room_away_off (room, account) values ($1, $2) on conflict do nothing', [room.jid.toString(), account])
       if (isWanted) unwilling.of(room).delete(account)
       else unwilling.of(room).add(account)
-      if (isWanted) await host.acceptMembership(room, from.bare)
+      if (isWanted) await host.rooms.acceptMembership(room, from.bare)
       changed(from.bare)
       return isWanted ? 'Messages are sent to you.' : 'Messages are sent to you only where you are in.'
     },

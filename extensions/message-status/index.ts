@@ -28,7 +28,7 @@ export const messageStatus = extension({
       }
     }
 
-    host.feature(NS, 'account')
+    host.disco.feature(NS, 'account')
     host.when('stanza.delivered', (stanza, session) => { noteDelivery(heard, host.hosts, stanza, session) })
     host.on('receive', 'fanout', (message, account) => { noteWord(heard, message, account) })
     host.every(SAVE_MS, save)
@@ -38,7 +38,7 @@ export const messageStatus = extension({
       return removeStatus(host.db, account.toString())
     })
     host.atShutdown(save)
-    host.others?.answer(async () => {
+    host.cluster?.answer(async () => {
       await save()
       return ''
     })
@@ -52,10 +52,10 @@ export const messageStatus = extension({
 })
 
 /** What that account has is known at its home first. */
-async function saveAtHomeOf ({ others, log }: ExtensionHost, account: Jid): Promise<void> {
+async function saveAtHomeOf ({ cluster, log }: ExtensionHost, account: Jid): Promise<void> {
   try {
-    const home = await others?.homeOf(account)
-    if (home !== undefined) await others?.ask(home, '')
+    const home = await cluster?.homeOf(account)
+    if (home !== undefined) await cluster?.ask(home, '')
   } catch (error) { // it is gone, or Redis is: what it had told before has to do
     log.debug({ event: 'message_status.query_failed', err: error }, 'message-status: query to another node failed')
   }

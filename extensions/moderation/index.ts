@@ -13,7 +13,7 @@ export const moderation = extension({
   name: 'moderation',
   xeps: ['0425@0.3.0'],
   setup (host) {
-    host.feature(NS, 'room')
+    host.disco.feature(NS, 'room')
     host.iq({ type: 'set', to: ['room'], name: 'moderate', ns: NS }, async (request, visitor) => {
       await retract(host, request, visitor)
     })
@@ -29,14 +29,14 @@ async function retract (host: ExtensionHost, { payload, from }: IqRequest, visit
   const number = room.archiveIds.decode(id)
   if (number === undefined || !await host.readFor(from, db => isKept(db, room.jid, number))) throw new StanzaError('item-not-found')
   const reason = briefTextIn(payload, 'reason', NS)
-  await host.sayAsRoom(room, message('groupchat', { from: room.jid, id: randomId() },
+  await host.rooms.say(room, message('groupchat', { from: room.jid, id: randomId() },
     el('retract', NS_RETRACT, { id }, moderated(host, room, visitor),
       reason === undefined ? undefined : el('reason', NS_RETRACT, {}, reason))))
 }
 
 /** §3.1: who did it, as the others know him. */
 function moderated (host: ExtensionHost, room: Room, { occupant }: RoomVisitor): Element {
-  const occupantId = occupant && host.buildPresence(room, occupant).payload('occupant-id', NS_OCCUPANT_ID)
+  const occupantId = occupant && host.rooms.buildPresence(room, occupant).payload('occupant-id', NS_OCCUPANT_ID)
   return el('moderated', NS, { by: (occupant?.jid ?? room.jid).toString() }, occupantId)
 }
 

@@ -13,8 +13,8 @@ export const occupantId = extension({
   name: 'occupant-id',
   xeps: ['0421@1.0.1'],
   setup (host) {
-    host.feature(NS, 'room')
-    host.feature(NS, 'rooms') // §4: as it is on for all
+    host.disco.feature(NS, 'room')
+    host.disco.feature(NS, 'rooms') // §4: as it is on for all
     const elementOf = writer(host)
     host.on('room', 'rewrite', (message, room, sender) => message.withoutPayload(isId).withWritten(NAME, NS, elementOf(room, sender)))
     host.on('room', 'present', (presence, room, occupant) => presence.withoutPayload(isId).withWritten(NAME, NS, elementOf(room, occupant)))
@@ -33,7 +33,7 @@ function whoIs ({ account, life }: Occupant): string {
 /** §4.1: made from the account, with a secret that each room has from that of the installation. */
 function writer (host: ExtensionHost): (room: Room, occupant: Occupant) => string {
   let secret: Buffer | undefined
-  const secrets = host.roomData(async (_db, room) => {
+  const secrets = host.rooms.data(async (_db, room) => {
     secret ??= await host.secret('occupant-id')
     return createHmac('sha256', secret).update(room.toString()).digest()
   })

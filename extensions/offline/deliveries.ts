@@ -25,7 +25,7 @@ export class Deliveries {
   constructor (host: ExtensionHost) {
     this.#host = host
     const readPosition = positionReader(host.db)
-    this.#accounts = host.accountData(async (_db, account) => {
+    this.#accounts = host.accounts.data(async (_db, account) => {
       const owner = account.toString()
       const position = await readPosition(owner) ?? NOTHING
       return this.#moved.get(owner) ?? new Undelivered(owner, position)
@@ -40,7 +40,7 @@ export class Deliveries {
   /** A message that is kept is about to be written. */
   given (stanza: Stanza, seq: number, session: Session): void {
     if (session.flags.has(NS_MANAGED)) this.#accounts.of(session.account).give(seq, session)
-    else this.#host.delivered(stanza, session)
+    else this.#host.messages.delivered(stanza, session)
   }
 
   /** A copy of a message that is kept is about to be written. */

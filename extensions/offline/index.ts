@@ -20,7 +20,7 @@ export const offline = extension({
   setup (host) {
     const deliveries = new Deliveries(host)
 
-    host.feature('msgoffline')
+    host.disco.feature('msgoffline')
     host.on('send', 'guard', (stanza, session) => {
       if (stanza.kind === 'iq' && stanza.children[0]?.ns === NS_ARCHIVE) deliveries.asked(session)
       return undefined

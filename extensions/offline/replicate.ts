@@ -10,7 +10,7 @@ interface Saved { readonly replaying: readonly string[], readonly position: numb
 /** Remembers outside of the node which sessions are not up to date yet, and what devices have for sure. */
 export function outliveNodes (host: ExtensionHost, deliveries: Deliveries): void {
   const replaying = new WeakMap<Account, readonly Session[]>()
-  const note = host.replicate({
+  const note = host.cluster?.replicate({
     save: (account): Saved => ({
       replaying: account.sessions.filter(session => deliveries.isReplaying(session)).map(({ jid }) => jid.resource),
       position: deliveries.position(account),

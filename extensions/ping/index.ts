@@ -10,7 +10,7 @@ export const ping = extension({
   name: 'ping',
   xeps: ['0199@2.0.1'],
   setup (host) {
-    for (const target of ['server', 'account', 'rooms', 'room'] as const) host.feature(NS, target)
+    for (const target of ['server', 'account', 'rooms', 'room'] as const) host.disco.feature(NS, target)
     host.iq({ type: 'get', to: ['server', 'own-account', 'rooms', 'room'], name: 'ping', ns: NS }, () => {})
   },
 })

@@ -18,7 +18,7 @@ export const privateStorage = extension({
   setup (host, { bytes: most }) {
     const turns = new Turns()
 
-    host.feature(NS)
+    host.disco.feature(NS)
     host.iq({ type: 'get', to: ['own-account'], name: 'query', ns: NS }, async ({ from, to, written }) => {
       const [wanted] = written.children(1) ?? []
       if (!wanted) throw new StanzaError('bad-request', 'a query names one element')

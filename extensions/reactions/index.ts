@@ -5,6 +5,6 @@ export const reactions = extension({
   name: 'reactions',
   xeps: ['0444@0.2.1'],
   setup (host) {
-    host.declarePolicy('urn:xmpp:reactions:0', { archive: true, carbon: true, push: false })
+    host.messages.declarePolicy('urn:xmpp:reactions:0', { archive: true, carbon: true, push: false })
   },
 })

@@ -8,6 +8,6 @@ export const receipts = extension({
   name: 'receipts',
   xeps: ['0184@1.4.0'],
   setup (host) {
-    host.declarePolicy('urn:xmpp:receipts', { archive: true, carbon: true, push: false }, { archive: false, carbon: false, push: false })
+    host.messages.declarePolicy('urn:xmpp:receipts', { archive: true, carbon: true, push: false }, { archive: false, carbon: false, push: false })
   },
 })

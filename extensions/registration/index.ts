@@ -22,8 +22,8 @@ export const registration = extension<Options>({
     const newAccounts = new RateLimit(perAddress, HOUR)
     const newPasswords = new RateLimit(MAX_NEW_PASSWORDS, HOUR)
 
-    host.feature(NS)
-    if (open) host.streamFeature('before-auth', () => el('register', NS_FEATURE))
+    host.disco.feature(NS)
+    if (open) host.stream.feature('before-auth', () => el('register', NS_FEATURE))
 
     host.iq({ type: 'get', to: ['stream'], name: 'query', ns: NS }, () => {
       checkOpen(open)
@@ -36,7 +36,7 @@ export const registration = extension<Options>({
       const taken = newAccounts.take(networkOf(peer.remoteAddress))
       if (!taken) throw new StanzaError('resource-constraint', 'too many new accounts from this address: try again later')
       try {
-        await host.accounts.add(username, password)
+        await host.accounts.commands.add(username, password)
       } catch (error) { // there is no new account; who hears that a name is taken has learned something
         if (!(error instanceof StanzaError && error.condition === 'conflict')) taken.giveBack()
         throw error
@@ -70,7 +70,7 @@ function checkOwn (from: Jid, to: Jid): void {
 async function change (host: ExtensionHost, query: Element, account: Jid, newPasswords: RateLimit): Promise<void> {
   if (query.getChild('remove', NS)) {
     if (query.getChildElements().length > 1) throw new StanzaError('bad-request', 'remove stands alone')
-    await host.accounts.remove(account)
+    await host.accounts.commands.remove(account)
     host.log.info({ event: 'account.removed', account: account.toString() }, 'account: removed by its owner')
     return
   }
@@ -79,7 +79,7 @@ async function change (host: ExtensionHost, query: Element, account: Jid, newPas
   if (!newPasswords.take(account.toString())) {
     throw new StanzaError('resource-constraint', 'too many new passwords: try again later')
   }
-  await host.accounts.setPassword(account, password)
+  await host.accounts.commands.setPassword(account, password)
 }
 
 /** Both are required, and neither may be empty. */

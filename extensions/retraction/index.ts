@@ -34,13 +34,13 @@ export const retraction = extension({
     })
 
     offerRemoval(host, queue)
-    host.feature(NS)
-    host.feature(NS, 'account')
-    host.feature(`${NS}#tombstone`, 'account')
-    host.feature(NS, 'room')
-    host.feature(`${NS}#tombstone`, 'room')
-    host.declarePolicy(NS, { archive: true, carbon: true, push: false })
-    host.writeWithArchive(NS, awaitRetractions)
+    host.disco.feature(NS)
+    host.disco.feature(NS, 'account')
+    host.disco.feature(`${NS}#tombstone`, 'account')
+    host.disco.feature(NS, 'room')
+    host.disco.feature(`${NS}#tombstone`, 'room')
+    host.messages.declarePolicy(NS, { archive: true, carbon: true, push: false })
+    host.messages.writeWithArchive(NS, awaitRetractions)
     const retract = (message: Message, author: Jid | undefined, owner: Jid): void => {
       if (!author || !message.has('retract', NS)) return
       const place = { owner: owner.toString(), seq: seqOf(message) }
@@ -84,8 +84,8 @@ function seqOf ({ archiveId }: Message): number | undefined {
 }
 
 /** Whose a message is: an account's, or an occupant's. */
-function authorOf ({ roomDomains }: ExtensionHost, { from }: Stanza): Jid | undefined {
-  return from && roomDomains.includes(from.domain) ? from : from?.bare
+function authorOf ({ rooms }: ExtensionHost, { from }: Stanza): Jid | undefined {
+  return from && rooms.domains.includes(from.domain) ? from : from?.bare
 }
 
 /**
@@ -103,7 +103,7 @@ async function inTurn (host: ExtensionHost, queue: FairQueue, author: string, pl
 
 /** Which number of a room's archive an id stands for. */
 function roomNumbers (host: ExtensionHost): NumberOf {
-  return async (room, id) => (await host.roomArchiveIds(Jid.parse(room))).decode(id)
+  return async (room, id) => (await host.rooms.archiveIds(Jid.parse(room))).decode(id)
 }
 
 /** What the end of the server before this one left. */
@@ -122,7 +122,7 @@ async function carryOutAtStart (host: ExtensionHost): Promise<void> {
 /** §5: newcomers to a room are not shown what was taken back. */
 async function forgetInRoom (host: ExtensionHost, { owner, seqs }: Entombed): Promise<void> {
   const jid = Jid.parse(owner)
-  const room = seqs.length > 0 && host.roomDomains.includes(jid.domain) ? await host.room(jid) : undefined
+  const room = seqs.length > 0 && host.rooms.domains.includes(jid.domain) ? await host.rooms.load(jid) : undefined
   room?.history.forget(seqs.map(String))
 }
 

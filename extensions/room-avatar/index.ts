@@ -13,11 +13,11 @@ export const roomAvatar = extension({
   name: 'room-avatar',
   xeps: ['0486@0.1.0', '0054@1.3.0'],
   setup (host) {
-    const hashes = host.roomData(loadHashes)
-    host.feature(NS, 'rooms') // §3.1
-    host.feature(NS, 'room')
+    const hashes = host.rooms.data(loadHashes)
+    host.disco.feature(NS, 'rooms') // §3.1
+    host.disco.feature(NS, 'room')
     // §3.3
-    host.roomInfo(room => hashes.of(room).length === 0 ? []
+    host.rooms.info(room => hashes.of(room).length === 0 ? []
       : [{ name: 'muc#roominfo_avatarhash', values: hashes.of(room), type: 'text-multi', label: 'Avatar hash' }])
     host.iq({ type: 'get', to: ['room'], name: 'vCard', ns: NS }, async ({ from }, { room }) =>
       await vcardOf(host, from, room.jid) ?? el('vCard', NS))
@@ -40,7 +40,7 @@ async function publish (
     [room.jid.toString(), written.xml, found])
   hashes.set(room, found)
   // §3.2, and XEP-0045 §10.2.1.
-  host.broadcast(room, message('groupchat', { from: room.jid }, el('x', NS_ROOM_USER, {}, el('status', NS_ROOM_USER, { code: '104' }))))
+  host.rooms.broadcast(room, message('groupchat', { from: room.jid }, el('x', NS_ROOM_USER, {}, el('status', NS_ROOM_USER, { code: '104' }))))
 }
 
 /** XEP-0153 §3.1: the SHA-1 of each picture (§5.1). */

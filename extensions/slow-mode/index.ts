@@ -13,7 +13,7 @@ export const slowMode = extension({
   xeps: ['0500@0.1.1'],
   setup (host) {
     const rooms = new WeakMap<Room, LastWritten>()
-    const duration = host.roomNumber({
+    const duration = host.rooms.number({
       name: 'muc#roomconfig_slow_mode_duration', // §5.1
       label: 'Seconds that everybody waits between two messages; 0: none',
       initial: 0,

@@ -16,21 +16,21 @@ export function rerouteUnacked (host: ExtensionHost, account: Account, sent: rea
   for (const one of sent) {
     const { stanza } = one
     if (stanza.kind === 'message') rerouteMessage(host, account, stanza, one)
-    else if (stanza.kind === 'iq') host.bounce(stanza, unavailable())
+    else if (stanza.kind === 'iq') host.messages.bounce(stanza, unavailable())
   }
 }
 
 function rerouteMessage (host: ExtensionHost, account: Account, message: Message, sent: Sent): void {
   // What the account sent itself its sessions have, and its archive; the other types are nobody else's.
   if (message.from?.bare.equals(account.jid) || (message.type !== 'chat' && message.type !== 'normal')) return
-  if (message.archiveId === undefined && host.isWorthless(message)) return
+  if (message.archiveId === undefined && host.messages.isWorthless(message)) return
   const others = mayBePassedOn(message) ? account.sessions.filter(isReachable) : []
   const without = others.filter(session => !alreadyHasCopy(session, message, sent))
   const late = delayed(message, sent.at)
   if (message.archiveId === undefined) {
-    if (others.length === 0) return host.bounce(message, unavailable())
-    for (const session of without) host.deliver(session, late)
-  } else if (without.length > 0) host.redeliver(account, late)
+    if (others.length === 0) return host.messages.bounce(message, unavailable())
+    for (const session of without) host.messages.deliver(session, late)
+  } else if (without.length > 0) host.messages.redeliver(account, late)
 }
 
 // RFC 6121 §8.5.3.2.1, and XEP-0334 §4.3.

@@ -46,12 +46,12 @@ export const streamManagement = extension<Options>({
       return managed.enabled()
     }
     enableInNonza(host, sessions, enable)
-    host.bindSwitch(NS, (element, session) => // §9.1
+    host.stream.bindSwitch(NS, (element, session) => // §9.1
       element.getName() === 'enable' && !sessions.has(session) ? enable(element, session) : failed('bad-request'))
-    host.streamFeature('after-auth', (_peer, session) => // §2; what is on is not offered
+    host.stream.feature('after-auth', (_peer, session) => // §2; what is on is not offered
       session && sessions.has(session) ? undefined : el('sm', NS))
-    host.loginFeature(el('sm', NS)) // §9.2
-    host.resumption('resume', NS, (element, account) => options['resume-seconds'] === 0
+    host.stream.loginFeature(el('sm', NS)) // §9.2
+    host.stream.resumption('resume', NS, (element, account) => options['resume-seconds'] === 0
       ? { reply: failed('feature-not-implemented') } // §5
       : resumptions.resume(element, account))
     exchangeCounts(host, sessions)
@@ -65,23 +65,23 @@ type Sessions = Map<Session, ManagedSession>
 function enableInNonza (
   host: ExtensionHost, sessions: Sessions, enable: (element: Element, session: Session) => Element,
 ): void {
-  host.nonza('enable', NS, async (element, session) => {
+  host.stream.nonza('enable', NS, async (element, session) => {
     if (sessions.has(session)) return session.send(failed('unexpected-request'))
     await session.inFlight.settled() // what came before does not count
     session.send(enable(element, session))
   })
-  host.resumption('enable', NS, () => ({ reply: failed('unexpected-request') }))
-  host.nonza('resume', NS, (_element, session) => { session.send(failed('unexpected-request')) })
+  host.stream.resumption('enable', NS, () => ({ reply: failed('unexpected-request') }))
+  host.stream.nonza('resume', NS, (_element, session) => { session.send(failed('unexpected-request')) })
 }
 
 // §4.
 function exchangeCounts (host: ExtensionHost, sessions: Sessions): void {
-  host.nonza('r', NS, (_element, session) => {
+  host.stream.nonza('r', NS, (_element, session) => {
     const managed = sessions.get(session)
     if (managed) managed.answer()
     else session.send(failed('unexpected-request'))
   })
-  host.nonza('a', NS, ({ attrs }, session) => {
+  host.stream.nonza('a', NS, ({ attrs }, session) => {
     const managed = sessions.get(session)
     if (!managed) return session.send(failed('unexpected-request'))
     const h = parseCount(attrs.h)
@@ -93,7 +93,7 @@ function exchangeCounts (host: ExtensionHost, sessions: Sessions): void {
 }
 
 function acknowledge (host: ExtensionHost, managed: ManagedSession, h: number): void {
-  for (const { stanza } of managed.acknowledge(h)) host.delivered(stanza, managed.session)
+  for (const { stanza } of managed.acknowledge(h)) host.messages.delivered(stanza, managed.session)
 }
 
 // §5 and §7: a session outlives its stream for a while, unless the stream was closed.
@@ -124,6 +124,6 @@ function endInTime (host: ExtensionHost, sessions: Sessions, resumptions: Resump
       resumptions.forget(managed)
     }
   })
-  host.every(SWEEP_MS, () => { for (const session of resumptions.late()) host.endSession(session) })
-  host.atShutdown(() => { for (const session of resumptions.waiting) host.endSession(session) })
+  host.every(SWEEP_MS, () => { for (const session of resumptions.late()) host.accounts.endSession(session) })
+  host.atShutdown(() => { for (const session of resumptions.waiting) host.accounts.endSession(session) })
 }

@@ -193,7 +193,7 @@ export class ManagedSession implements Keeper {
   }
 
   giveUp (): void {
-    if (!this.session.stream) return this.#host.endSession(this.session)
+    if (!this.session.stream) return this.#host.accounts.endSession(this.session)
     this.session.close(new StreamError('resource-constraint', 'too many stanzas are not acknowledged'))
   }
 

@@ -25,8 +25,8 @@ export function outliveNodes (
   host: ExtensionHost, sessions: ReadonlyMap<Session, ManagedSession>,
   manage: (session: Session, terms: Terms, counts: Counts) => void,
 ): Noter | undefined {
-  const hear = (session: Session, message: Message): void => { host.hear(session, message) }
-  const note = host.replicate({
+  const hear = (session: Session, message: Message): void => { host.rooms.noteHeard(session, message) }
+  const note = host.cluster?.replicate({
     save: account => account.sessions.flatMap(session => save(session, sessions.get(session))),
     restore: (account, saved, notes) => {
       for (const state of (saved ?? []) as readonly Saved[]) restore(account, state, notes, manage, hear) // as `save` gave it

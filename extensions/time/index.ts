@@ -7,8 +7,8 @@ export const time = extension({
   name: 'time',
   xeps: ['0202@2.0'],
   setup (host) {
-    host.feature(NS)
-    host.feature(NS, 'rooms')
+    host.disco.feature(NS)
+    host.disco.feature(NS, 'rooms')
     host.iq({ type: 'get', to: ['server', 'rooms'], name: 'time', ns: NS }, () => {
       const now = new Date()
       return el('time', NS, {},

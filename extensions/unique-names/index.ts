@@ -8,7 +8,7 @@ export const uniqueNames = extension({
   name: 'unique-names',
   xeps: ['0307@0.1'],
   setup (host) {
-    host.feature(NS, 'rooms')
+    host.disco.feature(NS, 'rooms')
     // §2: a UUID; it stays as it is where names are compared without regard to case.
     host.iq({ type: 'get', to: ['rooms'], name: 'unique', ns: NS }, () => el('unique', NS, {}, randomUUID()))
   },

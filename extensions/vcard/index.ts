@@ -8,8 +8,8 @@ export const vcard = extension({
   name: 'vcard',
   xeps: ['0054@1.3.0'],
   setup (host) {
-    host.feature(NS)
-    host.feature(NS, 'account')
+    host.disco.feature(NS)
+    host.disco.feature(NS, 'account')
     host.iq({ type: 'get', to: ['own-account'], name: 'vCard', ns: NS }, async ({ from, to }) =>
       await vcardOf(host, from, to) ?? el('vCard', NS)) // §3.1: an empty one where there is none
     host.iq({ type: 'get', to: ['account'], name: 'vCard', ns: NS }, async ({ from, to }) => {

@@ -10,8 +10,8 @@ export const version = extension({
   xeps: ['0092@1.1'],
   config: z.strictObject({ os: z.boolean().default(false) }).prefault({}),
   setup (host, config) {
-    host.feature(NS)
-    host.feature(NS, 'rooms')
+    host.disco.feature(NS)
+    host.disco.feature(NS, 'rooms')
     host.iq({ type: 'get', to: ['server', 'rooms'], name: 'query', ns: NS }, () => el('query', NS, {},
       el('name', NS, {}, 'Heliograph'),
       el('version', NS, {}, VERSION),

@@ -2,7 +2,7 @@
  * What an administrator may do with the accounts of a database: the part that a running server and a command beside a
  * stopped one have in common. A running server adds what its sessions and contacts must hear.
  */
-import type { AccountCommands } from '../extension/api.ts'
+import type { AccountCommands } from '../extension/facets/accounts.ts'
 import { FairQueue } from '../util/fair-queue.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'

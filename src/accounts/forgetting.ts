@@ -3,7 +3,7 @@
  * directly. Nobody who has its name later is known to anybody by that.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { ExtensionHost } from '../extension/api.ts'
+import type { ExtensionHost } from '../extension/host.ts'
 import type { Presences } from '../presence/presence.ts'
 import type { Account } from '../session/account.ts'
 import type { Life } from '../xmpp/archive-ids.ts'
@@ -28,14 +28,14 @@ export function forgettingAtNodes (
       })
     }
   }
-  host.others?.answer(async (_node, text) => {
+  host.cluster?.answer(async (_node, text) => {
     await forgetHere(Jid.parse(text))
     return FORGOTTEN
   })
   return async former => {
     await forgetHere(former)
-    await Promise.all((host.others?.nodes ?? []).map(async node => {
-      if (await host.others?.ask(node, former.toString()) === FORGOTTEN) return
+    await Promise.all((host.cluster?.nodes ?? []).map(async node => {
+      if (await host.cluster?.ask(node, former.toString()) === FORGOTTEN) return
       throw new Error(`${node} could not be asked to forget an account`)
     }))
   }

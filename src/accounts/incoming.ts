@@ -3,7 +3,7 @@
  * home, or on its way to the node that is.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Verdict } from '../extension/api.ts'
+import type { Verdict } from '../extension/points.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Presences } from '../presence/presence.ts'
 import type { Destination, Router } from '../routing/router.ts'

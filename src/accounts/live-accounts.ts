@@ -1,5 +1,5 @@
 /** What may be done with accounts while a server runs: the database's part, and what sessions and contacts hear. */
-import type { AccountCommands } from '../extension/api.ts'
+import type { AccountCommands } from '../extension/facets/accounts.ts'
 import type { Presences } from '../presence/presence.ts'
 import type { EventTable } from '../session/events.ts'
 import type { Homes } from '../session/homes.ts'

@@ -1,5 +1,5 @@
 /** The commands of the admin socket, typed at both ends: what a server answers is what a client has asked for. */
-import type { AccountCommands } from '../extension/api.ts'
+import type { AccountCommands } from '../extension/facets/accounts.ts'
 import { Jid } from '../xmpp/jid.ts'
 import type { AdminClient } from './admin-client.ts'
 import type { AdminArguments, AdminServer } from './admin-server.ts'

@@ -10,10 +10,12 @@ import { liveAccounts } from '../accounts/live-accounts.ts'
 import { ServedHost } from '../accounts/served-host.ts'
 import { accountStore } from '../accounts/store.ts'
 import type { AccountStore } from '../accounts/store.ts'
-import type { AccountCommands, Extension, WriteWithArchive } from '../extension/api.ts'
+import type { AccountCommands } from '../extension/facets/accounts.ts'
+import type { Extension } from '../extension/host.ts'
+import type { WriteWithArchive } from '../extension/points.ts'
 import { inOrder } from '../extension/order.ts'
 import { StageTable } from '../extension/stages.ts'
-import { Host } from './extension-host.ts'
+import { Host } from './extension-host/host.ts'
 import type { Logger } from '../log.ts'
 import type { MucLimits } from '../muc/limits.ts'
 import { roomsDomain } from '../muc/context.ts'
@@ -53,7 +55,7 @@ export interface CoreCluster {
   readonly homes: Homes
   readonly records: Records & { start (describe: (account: Account) => Snapshot): void }
   readonly roomRecords: RoomRecords
-  readonly others?: Others | undefined
+  readonly others: Others
 }
 
 export interface CoreOptions {
@@ -118,7 +120,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const rooms = createRooms(options, { router, stages, iqs, events, disco, archiveKeys, accounts: knownAccounts(accounts, store) })
   const parts = {
     rooms, policies, keepWith: new Map<string, WriteWithArchive>(), commandTable: new Commands(disco), hosts, db, messageDb: pools.messages, reading: new Reading(pools.reading), archiveKeys, log, stages, iqs, events, streams,
-    disco, router, rosters, accounts, incoming, replicated, records: cluster?.records, homes: cluster?.homes, others: cluster?.others,
+    disco, router, rosters, accounts, incoming, replicated, cluster,
     answerers: new Map<string, OthersAnswer>(), commands,
   }
   const own = registerOwn(parts, presences, store.lifeOf, options.info)
@@ -184,9 +186,9 @@ function markOf (life: Life | undefined): string {
 
 /** Each host is its accounts' and its rooms', accounts have presence and a roster, and other nodes' extensions an answer. */
 function serve (
-  { hosts, router, accounts, rosters, incoming, rooms, others, answerers, archiveKeys }: Parts, presences: Presences,
+  { hosts, router, accounts, rosters, incoming, rooms, cluster, answerers, archiveKeys }: Parts, presences: Presences,
 ): void {
-  others?.answer((from, extension, text, body) => answerers.get(extension)?.(from, text, body) ?? '')
+  cluster?.others.answer((from, extension, text, body) => answerers.get(extension)?.(from, text, body) ?? '')
   router.setPresenceOutlet(presences)
   accounts.setPresences(presences)
   accounts.addData(rosters.slot)
@@ -208,10 +210,10 @@ function registerOwn (
   registerRosterIq(core, rosters, (session, contact, before) => presences.dropSubscriptions(session, contact, before))
   disco.register(core, (account, from) => from.bare.equals(account.jid) || rosters.isSubscriber(account, from))
   commandTable.register(core)
-  core.streamFeature('before-auth', () => disco.caps())
-  core.streamFeature('after-auth', () => disco.caps())
+  core.stream.feature('before-auth', () => disco.caps())
+  core.stream.feature('after-auth', () => disco.caps())
   core.iq({ type: 'set', to: ['own-account', 'server'], name: 'session', ns: NS_SESSION }, () => {})
-  if (info) core.info(info)
+  if (info) core.disco.info(info)
   const muc = new Host('muc', parts)
   rooms.register(muc, forgettingAtNodes(core, accounts, presences, lifeOf))
   return [core, muc]

@@ -1,7 +1,8 @@
 /** The parts of a server that its extensions reach, each through its host. */
 import type { Accounts } from '../accounts/accounts.ts'
 import type { Incoming } from '../accounts/incoming.ts'
-import type { AccountCommands, WriteWithArchive } from '../extension/api.ts'
+import type { AccountCommands } from '../extension/facets/accounts.ts'
+import type { WriteWithArchive } from '../extension/points.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
 import type { Rooms } from '../muc/rooms.ts'
@@ -21,6 +22,12 @@ import type { MessagePolicies } from '../xmpp/message-policy.ts'
 
 /** What an extension answers the same extension on another node. */
 export type OthersAnswer = (from: string, text: string, body: Buffer) => string | Promise<string>
+
+export interface PartsCluster {
+  readonly homes: Homes
+  readonly records: Records
+  readonly others: Others
+}
 
 export interface Parts {
   readonly hosts: readonly string[]
@@ -44,9 +51,7 @@ export interface Parts {
   readonly replicated: ReplicatedStates
   readonly rooms: Rooms
   /** Where this is one node of many. */
-  readonly records?: Records | undefined
-  readonly homes?: Homes | undefined
-  readonly others?: Others | undefined
+  readonly cluster?: PartsCluster | undefined
   /** By the extensions' names. */
   readonly answerers: Map<string, OthersAnswer>
   readonly commands: AccountCommands

@@ -3,7 +3,7 @@ import { AdminClient } from '../admin/admin-client.ts'
 import { remoteCommands } from '../admin/commands.ts'
 import type { ServerCommands } from '../admin/commands.ts'
 import type { Config } from '../config/config.ts'
-import type { AccountCommands } from '../extension/api.ts'
+import type { AccountCommands } from '../extension/facets/accounts.ts'
 import { openLog } from '../log.ts'
 
 /** Lets `use` ask the running server; undefined when none runs. */

@@ -1,5 +1,5 @@
 /** `heliograph user …`: adds, lists and removes accounts and sets passwords, whether or not the server runs. */
-import type { AccountCommands } from '../extension/api.ts'
+import type { AccountCommands } from '../extension/facets/accounts.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import { CONFIG, UsageError, readArguments } from './command.ts'
 import type { Command } from './command.ts'

@@ -54,7 +54,7 @@ export function misuse (host: ExtensionHost, session: Session, received: Message
   // @ts-expect-error a result is no request
   host.iq({ type: 'result', to: ['server'], name: 'x', ns: 'y' }, () => {})
   // @ts-expect-error others see a session's flags, and don't set them
-  host.sessionsOf(session.jid)[0]?.flags.add('x')
+  host.accounts.sessionsOf(session.jid)[0]?.flags.add('x')
   // @ts-expect-error what was made for one session is of its type
   sessionState(() => 0).of(session).trim()
   // @ts-expect-error an event that tells nothing

@@ -1,5 +1,5 @@
 /** The order of extensions: as they are listed, except where one says what it comes after. */
-import type { Extension } from './api.ts'
+import type { Extension } from './host.ts'
 
 /** The list in the order it runs in. Throws one error that names every missing name and every cycle in `after`. */
 export function inOrder (extensions: readonly Extension[], known: readonly string[]): readonly Extension[] {

@@ -1,5 +1,5 @@
 /** What the parts of Multi-User Chat have in common: what they need of the server, and the service's own settings. */
-import type { WriteWithAffiliations } from '../extension/api.ts'
+import type { WriteWithAffiliations } from '../extension/points.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
 import { inBackground } from '../util/background.ts'

@@ -2,7 +2,7 @@
  * What comes of a stanza at a room, once it is found to be here or not to be: everybody who does what a room does not
  * allow is told so, and whoever comes to a room that is not there makes it (XEP-0045 §10.1).
  */
-import type { RoomVisitor } from '../extension/api.ts'
+import type { RoomVisitor } from '../extension/requests.ts'
 import type { Logger } from '../log.ts'
 import type { IqTable } from '../routing/iq-table.ts'
 import type { Router } from '../routing/router.ts'

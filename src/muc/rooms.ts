@@ -2,7 +2,9 @@
  * The rooms of a host, at conference.HOST (XEP-0045): finds and creates them, sees to it that what happens to a room
  * happens in turn, and takes every stanza to the part that deals with it.
  */
-import type { ExtensionHost, WriteWithAffiliations, OtherNodes } from '../extension/api.ts'
+import type { ClusterFacet } from '../extension/facets/cluster.ts'
+import type { ExtensionHost } from '../extension/host.ts'
+import type { WriteWithAffiliations } from '../extension/points.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
 import type { Disco } from '../routing/disco.ts'
@@ -134,20 +136,20 @@ export class Rooms implements Destination {
 
   #forgetAccounts (host: ExtensionHost, atNodes: ForgetAtNodes): void {
     const { db, log } = this.#parts
-    const forgetting: Forgetting = { db, log, atNodes, inRoom: (room, account) => this.#forgetAt(host.others, room, account) }
+    const forgetting: Forgetting = { db, log, atNodes, inRoom: (room, account) => this.#forgetAt(host.cluster, room, account) }
     host.when('account.removed', account => forgetRemoved(forgetting, account))
     host.when('session.ended', ({ account: { jid, isAnonymous, sessions } }) => {
       if (isAnonymous && sessions.length === 0) inBackground(log, 'an anonymous account in rooms', forgetAnonymous(forgetting, jid))
     })
     host.every(FORGET_MS, () => forgetLeftOver(forgetting))
     host.every(INVITATIONS_MS, () => this.#muc.invitations.removeOld())
-    host.others?.answer(async (_node, text) => {
+    host.cluster?.answer(async (_node, text) => {
       const [room = '', account = ''] = text.split(' ')
       return await this.#forgetHere(Jid.parse(room), Jid.parse(account)) === undefined ? FORGOTTEN : ''
     })
   }
 
-  async #forgetAt (others: OtherNodes | undefined, room: Jid, account: Jid): Promise<void> {
+  async #forgetAt (others: ClusterFacet | undefined, room: Jid, account: Jid): Promise<void> {
     const node = await this.#forgetHere(room, account)
     if (node === undefined || await others?.ask(node, `${room} ${account}`) === FORGOTTEN) return
     this.#parts.cluster?.homes.forget(room.toString()) // it has moved meanwhile

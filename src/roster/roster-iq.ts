@@ -1,5 +1,5 @@
 /** RFC 6121 §2: the roster as a client asks for it and changes it, with versioning (§2.6). */
-import type { ExtensionHost } from '../extension/api.ts'
+import type { ExtensionHost } from '../extension/host.ts'
 import type { Session } from '../session/session.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
@@ -21,8 +21,8 @@ export function registerRosterIq (
   host: ExtensionHost, rosters: Rosters,
   dropSubscriptions: (session: Session, contact: Jid, before: SubscriptionState) => Promise<void>,
 ): void {
-  host.streamFeature('after-auth', () => el('ver', NS_ROSTER_VERSIONING))
-  host.streamFeature('after-auth', () => el('sub', NS_PRE_APPROVAL))
+  host.stream.feature('after-auth', () => el('ver', NS_ROSTER_VERSIONING))
+  host.stream.feature('after-auth', () => el('sub', NS_PRE_APPROVAL))
 
   host.iq({ type: 'get', to: ['own-account'], name: 'query', ns: NS_ROSTER }, ({ payload }, session) => {
     session.isInterested = true

@@ -2,7 +2,8 @@
  * XEP-0050: Ad-Hoc Commands. What a client can have done that has no protocol of its own: it finds the commands among
  * the account's items, fills in one form, and is told what came of it.
  */
-import type { Command, ExtensionHost, IqRequest } from '../extension/api.ts'
+import type { ExtensionHost } from '../extension/host.ts'
+import type { Command, IqRequest } from '../extension/requests.ts'
 import type { Session } from '../session/session.ts'
 import { randomId } from '../util/ids.ts'
 import { el } from '../xml/element.ts'

@@ -19,9 +19,9 @@ const lute: Extension = extension({
   name: 'lute',
   xeps: [],
   setup (host) {
-    host.feature('urn:example:lute')
-    host.feature('urn:example:lute:account', 'account')
-    host.info(form('result', 'urn:example:lute', [{ name: 'strings', values: ['13'] }]))
+    host.disco.feature('urn:example:lute')
+    host.disco.feature('urn:example:lute:account', 'account')
+    host.disco.info(form('result', 'urn:example:lute', [{ name: 'strings', values: ['13'] }]))
   },
 })
 

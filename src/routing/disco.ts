@@ -2,7 +2,8 @@
  * XEP-0030: Service Discovery, XEP-0128: its extensions, and XEP-0115: Entity Capabilities. Answers for the server and
  * for accounts from what was declared, and gives the hash of it for stream features and the account's own use.
  */
-import type { DiscoTarget, ExtensionHost } from '../extension/api.ts'
+import type { DiscoTarget } from '../extension/facets/disco.ts'
+import type { ExtensionHost } from '../extension/host.ts'
 import type { Account } from '../session/account.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
@@ -49,8 +50,16 @@ export class Disco {
   #ver: string | undefined
 
   /** What is returned takes the feature away again. */
-  addFeature (ns: string, of: DiscoTarget | { readonly accountsOf: readonly string[] }): () => void {
-    const lists = typeof of === 'string' ? [this.#entities[of].features] : of.accountsOf.map(host => this.#featuresOn(host))
+  addFeature (ns: string, of: DiscoTarget): () => void {
+    return this.#addTo([this.#entities[of].features], ns)
+  }
+
+  /** A feature of the accounts of these hosts only. */
+  addAccountFeature (ns: string, hosts: readonly string[]): () => void {
+    return this.#addTo(hosts.map(host => this.#featuresOn(host)), ns)
+  }
+
+  #addTo (lists: readonly Set<string>[], ns: string): () => void {
     for (const features of lists) features.add(ns)
     this.#ver = undefined
     return () => {
@@ -105,7 +114,7 @@ export class Disco {
       this.#info('server', payload, [`${CAPS_NODE}#${this.#serverVer()}`]))
     host.iq({ ...info, to: ['own-account'] }, ({ payload, to }) => this.#nodeInfo(payload) ?? accountInfo(payload, to))
     host.iq({ ...info, to: ['account'] }, async ({ to, from, payload }) => {
-      const account = await host.account(to)
+      const account = await host.accounts.load(to)
       if (!account || !mayKnow(account, from)) throw new StanzaError('service-unavailable')
       return accountInfo(payload, to)
     })

@@ -2,7 +2,7 @@
  * Who answers which iq: a table from type, target, name and namespace to a handler. What the handler returns is the
  * result, what it throws is the error (RFC 6120 §8.2.3); a payload that nobody knows is `service-unavailable`.
  */
-import type { IqHandler, IqRequest, IqRoute, IqSender, IqTarget } from '../extension/api.ts'
+import type { IqHandler, IqRequest, IqRoute, IqSender, IqTarget } from '../extension/requests.ts'
 import type { Logger } from '../log.ts'
 import type { Element } from '../xml/element.ts'
 import type { Child } from '../xml/framer.ts'

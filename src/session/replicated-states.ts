@@ -2,7 +2,7 @@
  * What of an account's sessions outlives its node: what the core knows of each, and what extensions save of theirs.
  * From it the account's next home makes the sessions anew, without streams, to wait for their clients.
  */
-import type { ReplicatedState } from '../extension/api.ts'
+import type { ReplicatedState } from '../extension/points.ts'
 import type { StageTable } from '../extension/stages.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { NS_CLIENT } from '../xmpp/ns.ts'

@@ -3,7 +3,7 @@
  * or by going on with a session that lost its stream (XEP-0198 §5). The client is told before anything else is written.
  */
 import type { Accounts } from '../accounts/accounts.ts'
-import type { OfferedStream } from '../extension/api.ts'
+import type { OfferedStream } from '../extension/requests.ts'
 import type { Account } from '../session/account.ts'
 import type { EventTable } from '../session/events.ts'
 import type { Session } from '../session/session.ts'

@@ -1,5 +1,5 @@
 /** Which features a stream offers in which state: RFC 6120 §4.3.2 as a table. */
-import type { OfferedStream } from '../extension/api.ts'
+import type { OfferedStream } from '../extension/requests.ts'
 import type { Session } from '../session/session.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'

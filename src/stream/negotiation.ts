@@ -2,7 +2,7 @@
  * The way from a stream's header to a bound session (RFC 6120 §4.3): TLS, login by either SASL profile, binding by
  * either way. It is gone when the client is in.
  */
-import type { StreamPeer } from '../extension/api.ts'
+import type { StreamPeer } from '../extension/requests.ts'
 import type { Transport } from '../net/transport.ts'
 import type { IqTable } from '../routing/iq-table.ts'
 import { el, parseElement } from '../xml/element.ts'

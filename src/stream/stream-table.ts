@@ -1,7 +1,7 @@
 /**
  * What extensions add to streams: features to the list that a stream offers, handlers for elements that are no stanzas.
  */
-import type { NonzaHandler, OfferedStream, Resumption } from '../extension/api.ts'
+import type { NonzaHandler, OfferedStream, Resumption } from '../extension/requests.ts'
 import type { Session } from '../session/session.ts'
 import type { Element } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'

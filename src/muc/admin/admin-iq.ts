@@ -1,5 +1,6 @@
 /** XEP-0045 §8 and §9: what moderators and admins ask of a room, by muc#admin: its lists, and changes of them. */
-import type { ExtensionHost, IqRequest, RoomVisitor } from '../../extension/api.ts'
+import type { ExtensionHost } from '../../extension/host.ts'
+import type { IqRequest, RoomVisitor } from '../../extension/requests.ts'
 import { el } from '../../xml/element.ts'
 import type { Element } from '../../xml/element.ts'
 import { escapeAttribute, escapeText } from '../../xml/write.ts'

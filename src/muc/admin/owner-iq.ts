@@ -1,7 +1,8 @@
 /**
  * XEP-0045 §10.1, §10.2 and §10.9: what the owners of a room ask of it, by muc#owner: to set it up, or to destroy it.
  */
-import type { ExtensionHost, IqRequest, RoomVisitor } from '../../extension/api.ts'
+import type { ExtensionHost } from '../../extension/host.ts'
+import type { IqRequest, RoomVisitor } from '../../extension/requests.ts'
 import { el } from '../../xml/element.ts'
 import type { Element } from '../../xml/element.ts'
 import { StanzaError } from '../../xmpp/errors.ts'

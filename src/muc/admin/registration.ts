@@ -2,7 +2,8 @@
  * XEP-0045 §7.10 and §9.9: Registering with a Room. Who registers has his nick to himself; where everybody may come in
  * and speak he is a member at once, elsewhere when an admin agrees: what he is then was given to him.
  */
-import type { ExtensionHost, IqRequest, RoomVisitor } from '../../extension/api.ts'
+import type { ExtensionHost } from '../../extension/host.ts'
+import type { IqRequest, RoomVisitor } from '../../extension/requests.ts'
 import { el } from '../../xml/element.ts'
 import type { Element } from '../../xml/element.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
@@ -35,7 +36,7 @@ const requests = new WeakMap<Room, Map<string, Asker>>()
 
 /** Answers those who want to register. */
 export function registerRegistration (host: ExtensionHost, muc: Muc): void {
-  host.feature(NS, 'room')
+  host.disco.feature(NS, 'room')
   const route = { to: ['room'], name: 'query', ns: NS, isInTurn: true } as const
   host.iq({ ...route, type: 'get' }, (request, { room }) => describe(room, request))
   host.iq({ ...route, type: 'set' }, (request, visitor) => register(muc, request, visitor))

@@ -1,5 +1,6 @@
 /** XEP-0050: Ad-Hoc Commands at rooms: what somebody can have done there that has no protocol of its own. */
-import type { ExtensionHost, RoomCommand, RoomVisitor } from '../../extension/api.ts'
+import type { ExtensionHost } from '../../extension/host.ts'
+import type { RoomCommand, RoomVisitor } from '../../extension/requests.ts'
 import { execute, NS_COMMANDS } from '../../routing/commands.ts'
 import type { Executable } from '../../routing/commands.ts'
 import { el } from '../../xml/element.ts'
@@ -20,7 +21,7 @@ export class RoomCommands {
 
   /** Answers requests for commands. */
   register (host: ExtensionHost): void {
-    host.feature(NS_COMMANDS, 'room')
+    host.disco.feature(NS_COMMANDS, 'room')
     host.iq({ type: 'set', to: ['room'], name: 'command', ns: NS_COMMANDS }, ({ payload, from }, visitor) => {
       const command = this.#byNode.get(payload.attrs.node ?? '')
       return execute(payload, command && executable(command, visitor, from))

@@ -2,7 +2,8 @@
  * Service discovery (XEP-0045 §6.3 to §6.6 and §7.12): the list of public rooms, what a room is like, who is in it
  * where that is no secret, and the nick that is somebody's own.
  */
-import type { ExtensionHost, IqRequest } from '../../extension/api.ts'
+import type { ExtensionHost } from '../../extension/host.ts'
+import type { IqRequest } from '../../extension/requests.ts'
 import { NS_COMMANDS } from '../../routing/commands.ts'
 import type { Disco } from '../../routing/disco.ts'
 import { el } from '../../xml/element.ts'
@@ -31,11 +32,11 @@ const PAGE = 200
 /** Answers queries about rooms. */
 export function registerRoomDisco (host: ExtensionHost, disco: Disco, muc: Muc, commands: RoomCommands): void {
   for (const feature of [NS_MUC, `${NS_MUC}#stable_id`, REGISTRATION, ROOM_CONFIG, ROOM_INFO]) { // §16.3
-    host.feature(feature, 'rooms')
-    host.feature(feature, 'room')
+    host.disco.feature(feature, 'rooms')
+    host.disco.feature(feature, 'room')
   }
-  host.feature('http://jabber.org/protocol/muc#self-ping-optimization', 'room') // XEP-0410 §3.3
-  host.feature(NS_RSM, 'rooms')
+  host.disco.feature('http://jabber.org/protocol/muc#self-ping-optimization', 'room') // XEP-0410 §3.3
+  host.disco.feature(NS_RSM, 'rooms')
   const info = { type: 'get', name: 'query', ns: NS_INFO } as const
   const items = { type: 'get', name: 'query', ns: NS_ITEMS } as const
   host.iq({ ...items, to: ['rooms'] }, request => listRooms(muc, request))

@@ -152,7 +152,7 @@ test('a client that leaves while it is let in leaves no session behind', async (
   const slow = extension({
     name: 'slow', xeps: [],
     setup (host) {
-      host.resumption('wait', 'urn:slow', async () => {
+      host.stream.resumption('wait', 'urn:slow', async () => {
         ask()
         await letIn
         return { reply: el('waited', 'urn:slow') }

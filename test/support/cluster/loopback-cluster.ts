@@ -92,7 +92,7 @@ export class TestNode {
     const homes = new TestHomes(bus, claims)
     const { db, extensions = [], limits, resourceConflict } = options
     const core = await createCore({
-      hosts: ['localhost'], db, log: await openLog({ level: 'silent' }), cluster: { homes, records: FORGETFUL, roomRecords: FORGETFUL_OF_ROOMS },
+      hosts: ['localhost'], db, log: await openLog({ level: 'silent' }), cluster: { homes, records: FORGETFUL, roomRecords: FORGETFUL_OF_ROOMS, others: NOBODY },
       extensions: extensions.map(extension => ({ extension, options: extension.config?.parse(undefined) })),
     })
     bus.answer('stanza', async (_from, header, body) =>
@@ -178,4 +178,11 @@ const FORGETFUL: CoreCluster['records'] = {
   takeOver: () => Promise.resolve(undefined),
   save: () => Promise.resolve(),
   discard: () => Promise.resolve(),
+}
+
+/** Extensions have nobody to ask. */
+const NOBODY: CoreCluster['others'] = {
+  nodes: [],
+  ask: () => Promise.reject(new Error('there is no other node')),
+  answer () {},
 }

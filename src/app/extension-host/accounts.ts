@@ -1,0 +1,29 @@
+import type { AccountsFacet } from '../../extension/facets/accounts.ts'
+import { dataOf } from '../../session/account.ts'
+import type { Jid } from '../../xmpp/jid.ts'
+import { presence } from '../../xmpp/stanza.ts'
+import type { Registration } from './registration.ts'
+
+export function accountsFacet ({ name, parts, undo }: Registration): AccountsFacet {
+  const { accounts, rosters, stages, db, commands } = parts
+  return {
+    commands,
+    load: jid => accounts.load(jid),
+    data (load) {
+      const slot = { key: Symbol(name), load: (account: Jid) => load(db, account) }
+      undo.push(accounts.addData(slot))
+      return dataOf(slot)
+    },
+    sessionsOf: account => accounts.peek(account)?.sessions ?? [],
+    endSession (session) { accounts.end(session) },
+    subscribersOf: account => rosters.subscribers(account),
+    isContact: (account, jid) => rosters.item(account, jid)?.isListed === true,
+    willingToHear (from) {
+      const shown = presence('available', { from })
+      return jid => {
+        const account = accounts.peek(jid)
+        return account === undefined || stages.receive.guard(shown, account) === undefined
+      }
+    },
+  }
+}

@@ -1,0 +1,30 @@
+import type { MessagesFacet } from '../../extension/facets/messages.ts'
+import { neverRejects } from '../../util/background.ts'
+import { stamp } from '../../xmpp/stanza-id.ts'
+import type { Registration } from './registration.ts'
+
+export function messagesFacet ({ parts, undo }: Registration): MessagesFacet {
+  const { policies, keepWith, router, accounts, events, incoming } = parts
+  return {
+    declarePolicy (ns, policy, inRoom) { undo.push(policies.add(ns, policy, inRoom)) },
+    policy: message => policies.of(message),
+    roomPolicy: message => policies.inRoom(message),
+    isWorthless: message => policies.isWorthless(message),
+    writeWithArchive (ns, write) {
+      keepWith.set(ns, write)
+      undo.push(() => { keepWith.delete(ns) })
+    },
+    archiveWriterFor ({ children }) {
+      for (const { ns } of children) {
+        const write = keepWith.get(ns)
+        if (write) return write
+      }
+    },
+    route (stanza) { router.post(stanza) },
+    bounce (stanza, error) { neverRejects(router.bounce(stanza, error)) }, // what failed is logged
+    deliver ({ jid }, stanza) { accounts.peek(jid)?.session(jid.resource)?.deliver(stanza) },
+    delivered (stanza, session) { events.emit('stanza.delivered', stanza, session) },
+    redeliver (account, message) { incoming.handOver(message, account) },
+    deliverRecovered (account, id, message) { incoming.handOverLate(stamp(message, account, id), account) },
+  }
+}

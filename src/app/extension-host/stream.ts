@@ -1,0 +1,12 @@
+import type { StreamFacet } from '../../extension/facets/stream.ts'
+import type { Registration } from './registration.ts'
+
+export function streamFacet ({ parts: { streams }, undo }: Registration): StreamFacet {
+  return {
+    feature (when, element) { undo.push(streams.addFeature(when, element)) },
+    loginFeature (element) { undo.push(streams.addLoginFeature(element)) },
+    nonza (name, ns, handler) { undo.push(streams.addNonza(name, ns, handler)) },
+    bindSwitch (ns, switchOn) { undo.push(streams.addSwitch(ns, switchOn)) },
+    resumption (name, ns, resume) { undo.push(streams.addResume(name, ns, resume)) },
+  }
+}
