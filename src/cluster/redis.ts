@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import type { ChainableCommander } from 'ioredis'
 import type { Logger } from '../log.ts'
 
 /** How long a reader may let Redis wait for news (`XREAD BLOCK`): less than what counts as silence. */
@@ -56,6 +57,13 @@ export async function openRedis (url: string, log: Logger, options: RedisOptions
 /** Whether Redis itself said no, other than by being gone. */
 export function isRefusal (error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError'
+}
+
+/** Sends what was put together. Rejects with the first error of its commands, or when Redis is away. */
+export async function execute (batch: ChainableCommander): Promise<void> {
+  const results = await batch.exec()
+  const failed = results?.find(([error]) => error !== null)
+  if (!results || failed) throw failed?.[0] ?? new Error('Redis is away')
 }
 
 /** Tells the administrator, once until it is over, that Redis says no; that it is away is told by the connections. */

@@ -11,7 +11,8 @@ import type { NodeId } from '../bus/bus.ts'
 import { homeOf, RELEASED } from '../ownership/claims.ts'
 import type { Membership } from '../membership/membership.ts'
 import { OWNERS } from './session-records.ts'
-import { Refusals } from '../redis.ts'
+import { execute, Refusals } from '../redis.ts'
+import { persistOrFence } from './persist-or-fence.ts'
 
 /** So long after a failure what was not written is written again. */
 const RETRY_MS = 1000
@@ -78,7 +79,7 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
     this.#scripts = parts.redis as Redis & Scripts // what `defineCommand` has added
   }
 
-  /** As that of records.ts. */
+  /** As that of session-records.ts. */
   async check (): Promise<void> {
     const { redis, id } = this.#parts
     await redis.srem(OWNERS, '')
@@ -97,7 +98,10 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
 
   flush (): Promise<boolean> {
     this.#isScheduled = false
-    if (this.#changes.size > 0) this.#writing = this.#write()
+    const { membership } = this.#parts
+    if (this.#changes.size > 0) {
+      this.#writing = persistOrFence({ membership, refusals: this.#refusals }, () => this.#write())
+    }
     return this.#writing
   }
 
@@ -105,21 +109,16 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
     inBackground(this.#parts.log, 'writing records of rooms', this.flush())
   }
 
-  /** As records.ts, whether clients may be told. */
-  async #write (): Promise<boolean> {
-    const written = this.#changes
+  /** Of two writes that failed side by side the first to try again has the changes of both. */
+  async #write (): Promise<void> {
+    const changes = this.#changes
     this.#changes = new Map()
-    const { membership } = this.#parts
     try {
-      // Of two writes that failed side by side the first to try again has the changes of both.
-      if (written.size > 0) await this.#store(written)
+      if (changes.size > 0) await this.#store(changes)
       this.#refusals.over()
-      return membership.hasLease || await membership.settledState() !== 'fenced' // it may have been frozen
     } catch (error) { // Redis is away, or says no
-      this.#giveBack(written)
-      await this.#refusals.heard(error)
-      const state = await membership.settledState()
-      return state === 'active' ? this.#write() : state === 'redis-outage'
+      this.#giveBack(changes)
+      throw error
     }
   }
 
@@ -135,9 +134,7 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
       }
       if (kept.size > 0) batch.hset(key, kept)
     }
-    const results = await batch.exec()
-    const failed = results?.find(([error]) => error !== null)
-    if (!results || failed) throw failed?.[0] ?? new Error('Redis is away')
+    await execute(batch)
   }
 
   /** What was not written is written later, unless there is something newer. */

@@ -13,7 +13,8 @@ import { homeOf, RECORDS, SETTLE } from '../ownership/claims.ts'
 import { decodeNotes, encodeNotes } from './journal.ts'
 import type { Entry } from './journal.ts'
 import type { Membership } from '../membership/membership.ts'
-import { Refusals } from '../redis.ts'
+import { execute, Refusals } from '../redis.ts'
+import { persistOrFence } from './persist-or-fence.ts'
 
 /** Changes of so long are written together; so long after a failure all is tried again. */
 const SAVE_MS = 20
@@ -62,11 +63,12 @@ export class RedisRecords implements Records, PersistedState {
   #journalBytes = 0
   /** Something was noted that is not in the journal. */
   #hasGap = false
-  #closing: Promise<boolean> | undefined
+  /** Snapshots that are being written. */
+  #cutting: Promise<void> | undefined
   #cutAt = performance.now()
   #lastEntry = '0-0'
   #timer: NodeJS.Timeout | undefined
-  #cutting: NodeJS.Timeout | undefined
+  #cutTimer: NodeJS.Timeout | undefined
 
   constructor (parts: RecordsParts) {
     this.#parts = parts
@@ -84,12 +86,12 @@ export class RedisRecords implements Records, PersistedState {
   /** From now on `describe` says what is to be kept of an account. */
   start (describe: (account: Account) => Snapshot): void {
     this.#describe = describe
-    this.#cutting = setInterval(() => { inBackground(this.#parts.log, 'cutting the journal of sessions', this.#cut()) }, RETRY_MS).unref()
+    this.#cutTimer = setInterval(() => { inBackground(this.#parts.log, 'cutting the journal of sessions', this.#cutIfDue()) }, RETRY_MS).unref()
   }
 
   /** Resolves when all that has changed is written, or can't be. */
   async stop (): Promise<void> {
-    clearInterval(this.#cutting)
+    clearInterval(this.#cutTimer)
     clearTimeout(this.#timer)
     await this.#write([...this.#dirty]).catch(() => {}) // Redis is away
   }
@@ -135,29 +137,26 @@ export class RedisRecords implements Records, PersistedState {
     this.#notes = []
     const bytes = encodeNotes(notes)
     this.#journalBytes += bytes.length
-    const { redis, id, membership } = this.#parts
-    return redis.xadd(journalOf(id()), '*', 'notes', bytes).then(
-      async entry => {
-        this.#lastEntry = entry ?? this.#lastEntry
-        this.#refusals.over()
-        return membership.hasLease || await membership.settledState() !== 'fenced' // it may have been frozen
-      },
-      async error => { // Redis is away, or says no
-        this.#hasGap = true
-        await this.#refusals.heard(error)
-        this.#closing ??= this.#closeGap().finally(() => { this.#closing = undefined })
-        return this.#closing
-      })
+    const { membership } = this.#parts
+    return persistOrFence({ membership, refusals: this.#refusals }, () => this.#appendToJournal(bytes), () => this.#closeGap())
   }
 
-  /** Snapshots will have to do in place of notes, unless nobody can reach Redis and go on from what is there. */
-  async #closeGap (): Promise<boolean> {
-    while (this.#hasGap) {
-      const state = await this.#parts.membership.settledState()
-      if (state !== 'active') return state === 'redis-outage'
-      await this.#cut()
+  async #appendToJournal (notes: Buffer): Promise<void> {
+    const { redis, id } = this.#parts
+    try {
+      this.#lastEntry = await redis.xadd(journalOf(id()), '*', 'notes', notes) ?? this.#lastEntry
+      this.#refusals.over()
+    } catch (error) { // Redis is away, or says no
+      this.#hasGap = true
+      throw error
     }
-    return true
+  }
+
+  /** Snapshots will have to do in place of notes. One that began before these were noted does not have them. */
+  async #closeGap (): Promise<void> {
+    await this.#cutting?.catch(() => {})
+    if (this.#hasGap) await this.#cut()
+    else await this.#cutting
   }
 
   async save (account: Account): Promise<void> {
@@ -193,16 +192,22 @@ export class RedisRecords implements Records, PersistedState {
       const before = this.#inherited.get(key)
       if (before !== undefined) batch.eval(SETTLE, 2, homeOf(key), recordsOf(before), id(), key)
     }
-    const results = await batch.exec()
-    const failed = results?.find(([error]) => error !== null)
-    if (!results || failed) throw failed?.[0] ?? new Error('Redis is away')
+    await execute(batch)
     for (const account of accounts) this.#inherited.delete(account.jid.toString())
   }
 
   /** Snapshots take the place of notes from time to time. */
-  async #cut (): Promise<void> {
+  async #cutIfDue (): Promise<void> {
     const isDue = this.#hasGap || this.#journalBytes > JOURNAL_BYTES || performance.now() - this.#cutAt > JOURNAL_MS
-    if (!isDue) return
+    if (isDue) await this.#cut().catch(error => this.#refusals.heard(error))
+  }
+
+  /** Rejects where Redis is away, or says no. */
+  #cut (): Promise<void> {
+    return this.#cutting ??= this.#writeSnapshots().finally(() => { this.#cutting = undefined })
+  }
+
+  async #writeSnapshots (): Promise<void> {
     this.#hasGap = false
     if (this.#noted.size === 0) return
     const accounts = [...this.#noted]
@@ -215,7 +220,7 @@ export class RedisRecords implements Records, PersistedState {
     } catch (error) { // Redis is away, or says no
       for (const account of accounts) this.#noted.add(account)
       this.#hasGap = true
-      return this.#refusals.heard(error)
+      throw error
     }
     // Notes that stay longer do no harm: a snapshot says which came after it.
     await this.#parts.redis.xtrim(journalOf(this.#parts.id()), 'MINID', upTo).catch(error => this.#refusals.heard(error))
