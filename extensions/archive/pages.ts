@@ -90,7 +90,8 @@ export async function readPage (
   const page = await readBounded(db, owner, bounded ?? range, filter, max, fromEnd)
   if (!bounded || !page.isComplete) return page
   if (page.messages.length === 0 && max > 0) {
-    throw new StanzaError('policy-violation', `none of ${MAX_LOOKED_AT} messages is from or to there: ask for a shorter time`)
+    throw new StanzaError('policy-violation',
+      `none of ${MAX_LOOKED_AT} messages is from or to this address: ask for a shorter period`)
   }
   return { ...page, isComplete: false }
 }

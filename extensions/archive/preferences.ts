@@ -28,7 +28,7 @@ export function keepPreferences (host: ExtensionHost): (account: Account, other:
   host.iq({ type: 'get', to: ['own-account'], name: 'prefs', ns: NS }, (_request, { account }) => describe(preferences.of(account)))
   host.iq({ type: 'set', to: ['own-account'], name: 'prefs', ns: NS }, async ({ payload }, { account }) => {
     const wanted = parse(payload)
-    if (account.isAnonymous) throw new StanzaError('not-allowed', 'nothing is kept')
+    if (account.isAnonymous) throw new StanzaError('not-allowed', 'you have no archive')
     await host.db.query(
       `insert into archive_preference (owner, by_default, always, never) values ($1, $2, $3, $4)
        on conflict (owner) do update set by_default = $2, always = $3, never = $4`,
@@ -68,14 +68,16 @@ function describe ({ byDefault, always, never }: Preferences): Element {
 function parse (prefs: Element): Preferences {
   const byDefault = prefs.attrs.default
   if (byDefault !== 'always' && byDefault !== 'never' && byDefault !== 'roster') {
-    throw new StanzaError('bad-request', 'the default is always, never or roster')
+    throw new StanzaError('bad-request', 'the default must be "always", "never" or "roster"')
   }
   return { byDefault, always: listed(prefs.getChild('always', NS)), never: listed(prefs.getChild('never', NS)) }
 }
 
 function listed (list: Element | undefined): ReadonlySet<string> {
   const jids = list?.getChildren('jid', NS) ?? []
-  if (jids.length > MAX_LISTED) throw new StanzaError('resource-constraint', `a list has ${MAX_LISTED} addresses at most`)
+  if (jids.length > MAX_LISTED) {
+    throw new StanzaError('resource-constraint', `the list is too long: at most ${MAX_LISTED} addresses are allowed`)
+  }
   const texts = jids.map(jid => jid.text())
   checkAddressList(texts)
   try {

@@ -75,7 +75,7 @@ function chooseRanges (
 ): { readonly whole: Range, readonly page: Range } | undefined {
   for (const id of [afterId, beforeId, page.after, page.before, ...ids]) {
     if (id === undefined || (range && id >= range.first && id <= range.last)) continue
-    throw new StanzaError('item-not-found', 'the archive has no such id')
+    throw new StanzaError('item-not-found', 'the archive has no message with this id')
   }
   if (!range) return
   const whole = between(range, afterId, beforeId)

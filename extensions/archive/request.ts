@@ -43,13 +43,15 @@ type Ids = Pick<ArchiveIds, 'decode'>
  * item-not-found where it has an id that is not one of the archive's.
  */
 export function readQuery (query: Element, ids: Ids, extraFields: readonly string[], filterOf: FilterOf = conversationWith): Query {
-  if (query.attrs.node !== undefined) throw new StanzaError('item-not-found', 'there are no nodes here')
+  if (query.attrs.node !== undefined) throw new StanzaError('item-not-found', 'there is no such node')
   const x = query.getChild('x', NS_FORMS)
   const fields = x ? formValues(x) : new Map<string, readonly string[]>()
   if (x && fields.get('FORM_TYPE')?.[0] !== NS) throw new StanzaError('bad-request', 'the form is of another type')
   for (const name of fields.keys()) {
     // §4.1.5.
-    if (!FIELDS.has(name) && !extraFields.includes(name)) throw new StanzaError('feature-not-implemented', `no field ${name}`)
+    if (!FIELDS.has(name) && !extraFields.includes(name)) {
+      throw new StanzaError('feature-not-implemented', `searching by ${name} is not supported`)
+    }
   }
   const value = (name: string): string | undefined => fields.get(name)?.[0] || undefined
   return {
@@ -90,7 +92,8 @@ function peerOf (text: string | undefined, filterOf: FilterOf): Pick<Filter, 'pe
 function wordsOf (text: string | undefined): string | undefined {
   if (text === undefined) return
   if (Buffer.byteLength(text) > MAX_WORDS_BYTES || text.trim().split(/\s+/).length > MAX_WORDS) {
-    throw new StanzaError('policy-violation', `a search is for ${MAX_WORDS} words and ${MAX_WORDS_BYTES} bytes at most`)
+    throw new StanzaError('policy-violation',
+      `a search can have at most ${MAX_WORDS} words and ${MAX_WORDS_BYTES} bytes`)
   }
   return text.replace(/-(?:\s*-)+/g, '-') // not the opposite of the opposite: the database nests them, up to its limit
 }
@@ -101,7 +104,7 @@ const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$
 function timeOf (text: string | undefined): number | undefined {
   if (text === undefined) return
   const time = DATE_TIME.test(text) ? Date.parse(text) : NaN
-  if (Number.isNaN(time)) throw new StanzaError('bad-request', 'that is no date and time')
+  if (Number.isNaN(time)) throw new StanzaError('bad-request', 'the date and time is invalid')
   return time
 }
 
@@ -111,14 +114,18 @@ function optionalId (text: string | undefined, ids: Ids): number | undefined {
 
 function numberOf (id: string, ids: Ids): number {
   const number = ids.decode(id)
-  if (number === undefined) throw new StanzaError('item-not-found', 'the archive has no such id')
+  if (number === undefined) throw new StanzaError('item-not-found', 'the archive has no message with this id')
   return number
 }
 
 function pageOf (set: Element | undefined, ids: Ids): PageRequest {
-  if (set?.getChild('index', NS_RSM)) throw new StanzaError('feature-not-implemented', 'pages are asked for by id')
+  if (set?.getChild('index', NS_RSM)) {
+    throw new StanzaError('feature-not-implemented', 'pages can be requested only by message id')
+  }
   const max = set?.getChildText('max', NS_RSM) ?? undefined
-  if (max !== undefined && !/^\d{1,9}$/.test(max)) throw new StanzaError('bad-request', 'a page has a number of messages')
+  if (max !== undefined && !/^\d{1,9}$/.test(max)) {
+    throw new StanzaError('bad-request', 'the page size must be a number')
+  }
   const before = set?.getChildText('before', NS_RSM) ?? undefined
   const after = set?.getChildText('after', NS_RSM) ?? undefined
   return {

@@ -55,7 +55,9 @@ export class Writer {
       return { id: String(before), committed: archive.pending ?? Promise.resolve(), isRepeat: true }
     }
     const author = draft.isSent ? archive.owner : draft.peer
-    if (!this.#shares.hasRoom(author)) throw new StanzaError('resource-constraint', 'too many messages wait to be kept')
+    if (!this.#shares.hasRoom(author)) {
+      throw new StanzaError('resource-constraint', 'the archive is busy: try again later')
+    }
     const seq = archive.next(draft.fingerprint)
     const committed = this.#group.add({ archive, entry: { ...draft, owner: archive.owner, seq } })
     this.#count(committed, author, draft.stanza.length)
@@ -142,7 +144,7 @@ export class Writer {
 }
 
 function refusal (): StanzaError {
-  return new StanzaError('internal-server-error', 'the message could not be kept: try again', undefined, 'wait')
+  return new StanzaError('internal-server-error', 'the message could not be stored: try again', undefined, 'wait')
 }
 
 /** An attempt that hangs goes on by itself: nobody knows what becomes of it. */

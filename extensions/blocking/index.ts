@@ -41,7 +41,7 @@ export const blocking = extension({
     })
     host.iq({ type: 'set', to: ['own-account'], name: 'block', ns: NS }, ({ payload }, { account }) => {
       const named = itemsOf(payload)
-      if (named.length === 0) throw new StanzaError('bad-request', 'whom?') // §3.3
+      if (named.length === 0) throw new StanzaError('bad-request', 'the request names no address') // §3.3
       return inTurn(account, () => block(parts, account, named))
     })
     host.iq({ type: 'set', to: ['own-account'], name: 'unblock', ns: NS }, ({ payload }, { account }) => {
@@ -58,7 +58,9 @@ async function block ({ host, store, lists }: BlockingParts, account: Account, n
   const fresh = named.filter(jid => !list.has(jid.toString()))
   if (fresh.length === 0) return
   const longer = new Set([...list, ...fresh.map(String)])
-  if (longer.size > MAX_ITEMS || writeItems(longer).length > MAX_BYTES) throw new StanzaError('resource-constraint', 'the list is full')
+  if (longer.size > MAX_ITEMS || writeItems(longer).length > MAX_BYTES) {
+    throw new StanzaError('resource-constraint', 'your block list is full')
+  }
   if (!account.isAnonymous) await store.add(account.jid, fresh.map(String))
   await withdrawPresence(host, account, fresh)
   lists.set(account, longer)
@@ -185,7 +187,7 @@ async function push (host: ExtensionHost, account: Account, change: 'block' | 'u
 function itemsOf (command: Element): readonly Jid[] {
   const items = command.getChildren('item', NS)
   const texts = items.flatMap(item => item.attrs.jid ?? [])
-  if (texts.length < items.length) throw new StanzaError('bad-request', 'an item has no jid')
+  if (texts.length < items.length) throw new StanzaError('bad-request', 'an item has no address')
   checkAddressList(texts)
   return texts.map(text => {
     try {

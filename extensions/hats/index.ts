@@ -64,7 +64,7 @@ function offerMaking (host: ExtensionHost, wardrobes: RoomData<HatStore>): void 
       checkAdmin(room, from)
       const hatStore = wardrobes.of(room)
       const hat = readHat(values)
-      if (!hatStore.hat(hat.uri) && hatStore.hats.length >= MAX_HATS) throw new StanzaError('resource-constraint', 'too many hats')
+      if (!hatStore.hat(hat.uri) && hatStore.hats.length >= MAX_HATS) throw tooManyHats()
       await hatStore.keep(host.db, hat)
       tell(host, room, hatStore.wearers(hat.uri))
       return `There is a hat ${hat.title}`
@@ -113,7 +113,7 @@ function offerWearing (host: ExtensionHost, wardrobes: RoomData<HatStore>): void
   }
   offer('assign', 'Put a hat on somebody', 'wears', (hatStore, uri, account) => {
     if (hatStore.count(account) >= MAX_WORN || [...hatStore.worn()].length >= MAX_WORN_BY_ALL) {
-      throw new StanzaError('resource-constraint', 'too many hats')
+      throw tooManyHats()
     }
     return hatStore.putOn(host.db, uri, account)
   })
@@ -154,13 +154,17 @@ function isAdmin (room: Room, from: Jid): boolean {
 
 function checkAdmin (room: Room, from: Jid): void {
   if (!isAdmin(room, from)) throw new StanzaError('forbidden')
-  if (room.isLocked) throw new StanzaError('unexpected-request', 'the room is not set up yet')
+  if (room.isLocked) throw new StanzaError('unexpected-request', 'the room has not been configured yet')
 }
 
 function readHat (values: Values): Hat {
   const [title = '', uri = '', hue = ''] = ['hats#title', 'hats#uri', 'hats#hue'].map(name => values.get(name)?.[0]?.trim() ?? '')
-  if (title === '' || uri === '' || Math.max(title.length, uri.length) > MAX_LENGTH) throw new StanzaError('bad-request', 'a hat has a title and a URI')
-  if (hue !== '' && !(HUE.test(hue) && Number(hue) <= 360)) throw new StanzaError('bad-request', 'a hue is an angle')
+  if (title === '' || uri === '' || Math.max(title.length, uri.length) > MAX_LENGTH) {
+    throw new StanzaError('bad-request', 'a hat needs a title and a URI')
+  }
+  if (hue !== '' && !(HUE.test(hue) && Number(hue) <= 360)) {
+    throw new StanzaError('bad-request', 'the hue must be an angle')
+  }
   return { title, uri, hue: hue === '' ? undefined : hue }
 }
 
@@ -182,7 +186,7 @@ function accountIn (values: Values): Jid {
   } catch (error) {
     if (!(error instanceof JidError)) throw error
   }
-  throw new StanzaError('bad-request', 'whose head?')
+  throw new StanzaError('bad-request', 'the request names no occupant')
 }
 
 /** §3.2: the list has changed, and what those wear who have it on. */
@@ -193,4 +197,8 @@ function tell (host: ExtensionHost, room: Room, accounts: readonly string[]): vo
 
 function represent (host: ExtensionHost, room: Room, accounts: readonly string[]): void {
   for (const occupant of room.occupants.values()) if (accounts.includes(occupant.account.toString())) host.rooms.rebroadcastPresence(room, occupant)
+}
+
+function tooManyHats (): StanzaError {
+  return new StanzaError('resource-constraint', 'there are too many hats')
 }

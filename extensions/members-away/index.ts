@@ -83,8 +83,10 @@ function offerChoice (
   host: ExtensionHost, unwilling: RoomData<Set<string>>, isOn: RoomOption<boolean>, changed: (account: Jid) => void,
 ): void {
   const check = (room: Room, from: Jid): void => {
-    if (!room.isMemberWithin(from)) throw new StanzaError('forbidden', 'only for members')
-    if (!isGroup(room) || !room.get(isOn)) throw new StanzaError('not-allowed', 'this room sends messages only to who is in')
+    if (!room.isMemberWithin(from)) throw new StanzaError('forbidden', 'only members may do this')
+    if (!isGroup(room) || !room.get(isOn)) {
+      throw new StanzaError('not-allowed', 'this room sends messages only to its occupants')
+    }
   }
   host.rooms.command({
     node: NODE,
@@ -99,7 +101,9 @@ function offerChoice (
     async run (values, { room }, from) {
       check(room, from)
       const [choice = ''] = values.get('deliver') ?? []
-      if (!['0', '1', 'true', 'false'].includes(choice)) throw new StanzaError('bad-request', 'deliver is true or false')
+      if (!['0', '1', 'true', 'false'].includes(choice)) {
+        throw new StanzaError('bad-request', '"deliver" must be true or false')
+      }
       const isWanted = choice === '1' || choice === 'true'
       const account = from.bare.toString()
       await host.db.query(isWanted

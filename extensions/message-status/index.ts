@@ -89,5 +89,5 @@ function addressOf (text: string | undefined): Jid {
     if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
     throw error
   }
-  throw new StanzaError('bad-request', 'with whom?')
+  throw new StanzaError('bad-request', 'the request names no contact')
 }

@@ -23,9 +23,11 @@ export const moderation = extension({
 async function retract (host: ExtensionHost, { payload, from }: IqRequest, visitor: RoomVisitor): Promise<void> {
   const { room } = visitor
   // §3.2: also of an admin who is not in.
-  if (room.roleOf(from) !== 'moderator') throw new StanzaError('forbidden', 'only for moderators')
+  if (room.roleOf(from) !== 'moderator') throw new StanzaError('forbidden', 'only moderators may do this')
   const { id } = payload.attrs
-  if (id === undefined || !payload.getChild('retract', NS_RETRACT)) throw new StanzaError('bad-request', 'nothing to retract')
+  if (id === undefined || !payload.getChild('retract', NS_RETRACT)) {
+    throw new StanzaError('bad-request', 'the request names no message')
+  }
   const number = room.archiveIds.decode(id)
   if (number === undefined || !await host.readFor(from, db => isKept(db, room.jid, number))) throw new StanzaError('item-not-found')
   const reason = briefTextIn(payload, 'reason', NS)

@@ -21,7 +21,7 @@ export const privateStorage = extension({
     host.disco.feature(NS)
     host.iq({ type: 'get', to: ['own-account'], name: 'query', ns: NS }, async ({ from, to, written }) => {
       const [wanted] = written.children(1) ?? []
-      if (!wanted) throw new StanzaError('bad-request', 'a query names one element')
+      if (!wanted) throw new StanzaError('bad-request', 'the request must contain exactly one element')
       const { name, ns } = wanted
       checkNamespace(ns)
       const [row] = await host.readFor(from, db => db.query<{ element: string }>(
@@ -29,10 +29,15 @@ export const privateStorage = extension({
       return row ? Written.around(el('query', NS), Written.kept(name, ns, row.element)) : el('query', NS, {}, el(name, ns))
     })
     host.iq({ type: 'set', to: ['own-account'], name: 'query', ns: NS }, async ({ to, written }, { account }) => {
-      if (account.isAnonymous) throw new StanzaError('not-allowed', 'an anonymous account keeps nothing')
+      if (account.isAnonymous) throw new StanzaError('not-allowed', 'anonymous accounts cannot store data')
       const elements = written.children(MAX_AT_ONCE)
-      if (!elements) throw new StanzaError('policy-violation', `${MAX_AT_ONCE} elements at once, no more`)
-      if (elements.length === 0) throw new StanzaError('not-acceptable', 'there is nothing to keep') // §2.3
+      if (!elements) {
+        throw new StanzaError('policy-violation',
+          `too many elements: at most ${MAX_AT_ONCE} are allowed in one request`)
+      }
+      if (elements.length === 0) {
+        throw new StanzaError('not-acceptable', 'the request contains nothing to store') // §2.3
+      }
       for (const { ns } of elements) checkNamespace(ns)
       // in turn: what is counted together is kept together
       await turns.inTurn(to.toString(), () => host.db.transaction(db => keep(db, to.toString(), elements, most)))
@@ -55,9 +60,11 @@ async function keep (db: Database, owner: string, elements: readonly Written[], 
     [owner, all.map(({ name }) => name), all.map(({ ns }) => ns), all.map(({ xml }) => xml)])
   const [kept] = await db.query<{ readonly bytes: number }>(
     'select sum(octet_length(element)) as bytes from private_element where owner = $1', [owner])
-  if (kept && kept.bytes > most) throw new StanzaError('resource-constraint', `there is room for ${most} bytes`)
+  if (kept && kept.bytes > most) {
+    throw new StanzaError('resource-constraint', `there is no space left: at most ${most} bytes can be stored`)
+  }
 }
 
 function checkNamespace (ns: string): void {
-  if (RESERVED.test(ns)) throw new StanzaError('not-acceptable', 'the namespace is not private')
+  if (RESERVED.test(ns)) throw new StanzaError('not-acceptable', 'data of this namespace cannot be stored here')
 }

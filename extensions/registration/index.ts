@@ -30,7 +30,9 @@ export const registration = extension<Options>({
       return el('query', NS, {}, INSTRUCTIONS, el('username', NS), el('password', NS))
     })
     host.iq({ type: 'set', to: ['stream'], name: 'query', ns: NS }, async ({ payload }, peer) => {
-      if (payload.getChild('remove', NS)) throw new StanzaError('unexpected-request', 'whose account?') // §3.2
+      if (payload.getChild('remove', NS)) {
+        throw new StanzaError('unexpected-request', 'the request needs a user name') // §3.2
+      }
       checkOpen(open)
       const { username, password } = readAccount(payload, peer.host, 'not-acceptable') // §3.1
       const taken = newAccounts.take(networkOf(peer.remoteAddress))
@@ -63,19 +65,19 @@ function checkOpen (open: boolean): void {
 }
 
 function checkOwn (from: Jid, to: Jid): void {
-  if (from.domain !== to.domain) throw new StanzaError('not-allowed', 'accounts are kept by their own server')
+  if (from.domain !== to.domain) throw new StanzaError('not-allowed', 'you can manage only accounts of this server')
 }
 
 /** §3.2 and §3.3: removes the account, or changes its password. */
 async function change (host: ExtensionHost, query: Element, account: Jid, newPasswords: RateLimit): Promise<void> {
   if (query.getChild('remove', NS)) {
-    if (query.getChildElements().length > 1) throw new StanzaError('bad-request', 'remove stands alone')
+    if (query.getChildElements().length > 1) throw new StanzaError('bad-request', '<remove/> must be the only child')
     await host.accounts.commands.remove(account)
     host.log.info({ event: 'account.removed', account: account.toString() }, 'account: removed by its owner')
     return
   }
   const { username, password } = readAccount(query, account.domain, 'bad-request') // §3.3
-  if (!username.equals(account)) throw new StanzaError('not-allowed', 'that is another account')
+  if (!username.equals(account)) throw new StanzaError('not-allowed', 'you can change only your own account')
   if (!newPasswords.take(account.toString())) {
     throw new StanzaError('resource-constraint', 'too many new passwords: try again later')
   }
@@ -92,7 +94,7 @@ function readAccount (
   try {
     return { username: Jid.of(name, host), password }
   } catch (error) {
-    if (error instanceof JidError) throw new StanzaError(refusal, 'that is no user name')
+    if (error instanceof JidError) throw new StanzaError(refusal, 'the user name is invalid')
     throw error
   }
 }

@@ -53,7 +53,7 @@ export const retraction = extension({
     })
     host.on('send', 'guard', (stanza, { account }) => {
       if (stanza.kind !== 'message' || !stanza.has('retract', NS) || !queue.isFull(account.jid.toString())) return
-      return new StanzaError('resource-constraint', 'too many of your retractions wait')
+      return new StanzaError('resource-constraint', 'too many of your retractions are still being carried out')
     })
     host.on('send', 'fanout', (message, { account }) => { retract(message, account.jid, account.jid) })
     host.on('receive', 'fanout', (message, account) => { retract(message, authorOf(host, message), account.jid) })
@@ -138,8 +138,12 @@ function offerRemoval (host: ExtensionHost, queue: FairQueue): void {
     async run (values, { account }) {
       const ids = values.get('ids') ?? []
       const numbers = ids.flatMap(id => account.archiveIds.decode(id) ?? [])
-      if (ids.length > MAX_IDS || numbers.length < ids.length) throw new StanzaError('bad-request', 'these are not ids')
-      if (queue.isFull(account.jid.toString())) throw new StanzaError('resource-constraint', 'too many of your retractions wait')
+      if (ids.length > MAX_IDS || numbers.length < ids.length) {
+        throw new StanzaError('bad-request', 'the request contains invalid message ids')
+      }
+      if (queue.isFull(account.jid.toString())) {
+        throw new StanzaError('resource-constraint', 'too many of your retractions are still being carried out')
+      }
       const count = await queue.run(account.jid.toString(), () => remove(host.db, account.jid, numbers, Date.now()))
       return `${count} deleted`
     },

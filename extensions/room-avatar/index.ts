@@ -23,7 +23,7 @@ export const roomAvatar = extension({
       await vcardOf(host, from, room.jid) ?? el('vCard', NS))
     host.iq({ type: 'set', to: ['room'], name: 'vCard', ns: NS }, (request, { room }) => {
       if (room.affiliationOf(request.from) !== 'owner') throw new StanzaError('forbidden') // §3.2
-      if (room.isLocked) throw new StanzaError('unexpected-request', 'the room is not set up yet')
+      if (room.isLocked) throw new StanzaError('unexpected-request', 'the room has not been configured yet')
       return publish(host, hashes, room, request)
     })
   },

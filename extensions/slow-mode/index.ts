@@ -36,7 +36,8 @@ export const slowMode = extension({
       // §8: by account, whichever device and nick it is; by the occupant where the room was at home elsewhere then.
       const last = written.get(account.toString()) ?? occupant.writtenAt
       if (last !== undefined && now - last < seconds * 1000) {
-        return new StanzaError('policy-violation', `In this room everybody waits ${seconds} seconds between two messages`, undefined, 'wait')
+        return new StanzaError('policy-violation',
+          `in this room you must wait ${seconds} seconds between two messages`, undefined, 'wait')
       }
       written.set(account.toString(), now)
       occupant.writtenAt = now

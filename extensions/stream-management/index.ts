@@ -85,7 +85,7 @@ function exchangeCounts (host: ExtensionHost, sessions: Sessions): void {
     const managed = sessions.get(session)
     if (!managed) return session.send(failed('unexpected-request'))
     const h = parseCount(attrs.h)
-    if (h === undefined) throw new StreamError('bad-format', 'an acknowledgement needs a count')
+    if (h === undefined) throw new StreamError('bad-format', 'an acknowledgement needs a number of stanzas')
     acknowledge(host, managed, h)
   })
   host.on('read', 'handled', session => { sessions.get(session)?.countHandled() })

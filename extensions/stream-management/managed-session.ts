@@ -194,7 +194,7 @@ export class ManagedSession implements Keeper {
 
   giveUp (): void {
     if (!this.session.stream) return this.#host.accounts.endSession(this.session)
-    this.session.close(new StreamError('resource-constraint', 'too many stanzas are not acknowledged'))
+    this.session.close(new StreamError('resource-constraint', 'your client left too many stanzas unacknowledged'))
   }
 
   get #isOverfull (): boolean {
@@ -248,7 +248,7 @@ export function agree ({ attrs: { max, resume } }: Element, { account }: Session
 
 // §6.
 function countTooHigh (h: number, sent: number): StreamError {
-  return new StreamError('undefined-condition', `${h} stanzas were acknowledged, and ${sent} sent`, {
+  return new StreamError('undefined-condition', `your client acknowledged ${h} stanzas, but was sent ${sent}`, {
     name: 'handled-count-too-high', ns: NS, attrs: { 'h': String(h), 'send-count': String(sent) },
   })
 }

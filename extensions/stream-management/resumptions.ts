@@ -95,7 +95,7 @@ export class Resumptions {
     if (!stream) return
     managed.session.detach()
     this.keep(managed)
-    stream.close(new StreamError('conflict', 'the session goes on with another stream'))
+    stream.close(new StreamError('conflict', 'your session was resumed on another connection'))
   }
 
   #unknown (id: string, account: Jid): Element {

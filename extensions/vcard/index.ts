@@ -18,7 +18,7 @@ export const vcard = extension({
       return found
     })
     host.iq({ type: 'set', to: ['own-account'], name: 'vCard', ns: NS }, async ({ to, written }, { account }) => {
-      if (account.isAnonymous) throw new StanzaError('not-allowed', 'an anonymous account keeps nothing')
+      if (account.isAnonymous) throw new StanzaError('not-allowed', 'anonymous accounts cannot store data')
       await host.db.query(
         'insert into vcard (owner, vcard) values ($1, $2) on conflict (owner) do update set vcard = $2',
         [to.toString(), written.xml])

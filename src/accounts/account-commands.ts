@@ -39,7 +39,9 @@ export function accountCommands (store: AccountStore, hosts: readonly string[]):
 }
 
 function requireAddress (jid: Jid, hosts: readonly string[]): void {
-  if (jid.local === '' || !jid.isBare) throw new StanzaError('jid-malformed', 'an account is called NAME@HOST')
+  if (jid.local === '' || !jid.isBare) {
+    throw new StanzaError('jid-malformed', 'an account\'s address must have the form NAME@HOST')
+  }
   if (hosts.includes(jid.domain)) return
   throw new StanzaError('item-not-found', `the host is not served here, the hosts are ${hosts.join(', ')}`)
 }

@@ -240,7 +240,7 @@ describe('an account that is removed', () => {
 
     expect(await romeo.receivedInBrief()).toEqual(['message error service-unavailable from juliet@localhost'])
     await expect(server.core.commands.remove(juliet.session.account.jid)).rejects.toThrow('there is no such account')
-    await expect(server.core.accounts.open(juliet.session.account.jid, false)).rejects.toThrow('the account is gone')
+    await expect(server.core.accounts.open(juliet.session.account.jid, false)).rejects.toThrow('the account no longer exists')
   })
 })
 

@@ -179,7 +179,10 @@ export class Accounts {
     // A search that is shared may have begun before the account was made: one of its own knows.
     const located = await this.locate(jid) ?? await this.locate(jid)
     if (!located) throw gone()
-    if ('node' in located) throw new StanzaError('resource-constraint', 'the account has moved', undefined, 'wait')
+    if ('node' in located) {
+      throw new StanzaError('resource-constraint',
+        'the account is being moved to another node: try again', undefined, 'wait')
+    }
     if (madeAt !== undefined && located.account.life?.madeAt !== madeAt) throw gone()
     return located.account
   }
@@ -290,7 +293,8 @@ export class Accounts {
     const { homes, records } = this.#parts.cluster ?? {}
     if (homes) records?.discard(homes.incarnation, key).catch(() => {}) // Redis is away
     // The error with which clients come back and go on: see the edge's, when a home is gone.
-    for (const stream of streams) stream.close(new StreamError('internal-server-error', 'the session goes on at another node'))
+    const moved = 'your session continues on another node: connect again'
+    for (const stream of streams) stream.close(new StreamError('internal-server-error', moved))
   }
 
   /** Takes the account out of memory as if it had never been there, and gives the streams that are left. */
@@ -323,5 +327,5 @@ export class Accounts {
 }
 
 function gone (): StanzaError {
-  return new StanzaError('item-not-found', 'the account is gone')
+  return new StanzaError('item-not-found', 'the account no longer exists')
 }

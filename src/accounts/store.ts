@@ -61,7 +61,7 @@ export function accountStore (db: Database): AccountStore {
         if (!isNew) throw existing()
         // By a statement of its own: the one above may have waited for the transaction that removed who had the name before.
         const isFormer = await touches('select jid from former_account where jid = $1', jid, undefined, transaction)
-        if (isFormer) throw new StanzaError('resource-constraint', 'who had that name before is still being removed', undefined, 'wait')
+        if (isFormer) throw beingRemoved()
       })
     },
     remove: jid => touches('delete from account where jid = $1 returning jid', jid),
@@ -101,4 +101,9 @@ function keysOf (text: string): ScramKeys {
   const [, iterations = '', salt = '', storedKey = '', serverKey = ''] = text.split(/[$:]/)
   const bytes = (encoded: string): Buffer => Buffer.from(encoded, 'base64')
   return { iterations: Number(iterations), salt: bytes(salt), storedKey: bytes(storedKey), serverKey: bytes(serverKey) }
+}
+
+function beingRemoved (): StanzaError {
+  const text = 'an account of this name is still being removed: try again later'
+  return new StanzaError('resource-constraint', text, undefined, 'wait')
 }

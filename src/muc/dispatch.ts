@@ -116,7 +116,7 @@ export class RoomDispatcher {
   async receiveForMissingRoom (stanza: Stanza, from: Jid, to: Jid, hidden?: Room): Promise<Received> {
     if (stanza.kind === 'presence') {
       if (stanza.type !== 'available') return {}
-      if (to.isBare) throw new StanzaError('jid-malformed', 'a nick is needed')
+      if (to.isBare) throw new StanzaError('jid-malformed', 'a nickname is needed')
       if (stanza.has('x', NS_MUC) && !hidden) return this.#create(stanza, from, to)
       if (stanza.has('x', NS_MUC)) throw new StanzaError('item-not-found') // §7.2.10
       disown(this.#parts.muc, stanza)

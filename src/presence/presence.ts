@@ -57,7 +57,7 @@ export class Presences {
     if (presence.to) return this.#sendDirected(presence, presence.to, sender)
     if (presence.type === 'available') return this.#announce(presence, sender)
     if (presence.type === 'unavailable') return this.#inOrder(sender.account, this.#withdraw(presence, sender))
-    this.#router.refuse(presence, new StanzaError('bad-request', 'this type of presence needs an address'), sender)
+    this.#router.refuse(presence, new StanzaError('bad-request', 'presence of this type needs a "to" address'), sender)
   }
 
   /** RFC 6121 §4.5.2: the stream ended without a word. */
@@ -80,7 +80,8 @@ export class Presences {
   #announce (presence: Presence, session: Session): void | Promise<void> {
     const priority = priorityOf(presence)
     if (priority === undefined) {
-      this.#router.refuse(presence, new StanzaError('bad-request', 'a priority is a number from -128 to 127'), session)
+      this.#router.refuse(presence, new StanzaError('bad-request',
+        'the priority must be a number from -128 to 127'), session)
       return
     }
     const isInitial = !session.available
@@ -173,7 +174,10 @@ export class Presences {
   // RFC 6121 §3, the user's side: stamped with bare addresses.
   async #sendSubscription (presence: Presence, type: SubscriptionType, sender: Session): Promise<void> {
     const contact = presence.to?.bare
-    if (!contact) return this.#router.refuse(presence, new StanzaError('bad-request', 'to whom?'), sender)
+    if (!contact) {
+      return this.#router.refuse(presence, new StanzaError('bad-request',
+        'presence of this type needs a "to" address'), sender)
+    }
     const { account } = sender
     if (contact.equals(account.jid)) return
     const sent = await this.#rosters.sent(account, contact, type).catch(refusal)
@@ -304,7 +308,7 @@ export class Presences {
 
 // RFC 6120 §13.12.
 function tooLarge (most: number): StanzaError {
-  return new StanzaError('policy-violation', `presence may have ${most} bytes`)
+  return new StanzaError('policy-violation', `the presence is too long: at most ${most} bytes are allowed`)
 }
 
 /** Whether the contact sees the user's presence. */

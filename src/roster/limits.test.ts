@@ -27,8 +27,8 @@ test('a full roster takes no more contacts, by set or by request, and lets those
   const { rosters, account } = setUp()
   for (let i = 0; i < MAX_ITEMS; i++) await rosters.set(account, contact(i), undefined, [])
 
-  await expect(rosters.set(account, contact(2), undefined, [])).rejects.toThrow('the roster is full')
-  await expect(rosters.sent(account, contact(2), 'subscribe')).rejects.toThrow('the roster is full')
+  await expect(rosters.set(account, contact(2), undefined, [])).rejects.toThrow('your contact list is full')
+  await expect(rosters.sent(account, contact(2), 'subscribe')).rejects.toThrow('your contact list is full')
   await rosters.set(account, contact(0), 'Romeo', [])
   await rosters.sent(account, contact(1), 'subscribe')
 
@@ -39,8 +39,8 @@ test('a roster takes no more than so many bytes of names and groups, and is ther
   const { rosters, account } = setUp()
   await rosters.set(account, contact(0), 'Romeo', ['a'])
 
-  await expect(rosters.set(account, contact(0), 'Romeo', ['x'.repeat(MAX_BYTES)])).rejects.toThrow('the roster is full')
-  await expect(rosters.set(account, contact(1), 'x'.repeat(MAX_BYTES), [])).rejects.toThrow('the roster is full')
+  await expect(rosters.set(account, contact(0), 'Romeo', ['x'.repeat(MAX_BYTES)])).rejects.toThrow('your contact list is full')
+  await expect(rosters.set(account, contact(1), 'x'.repeat(MAX_BYTES), [])).rejects.toThrow('your contact list is full')
 
   expect([...rosters.of(account).items.values()]).toMatchObject([{ name: 'Romeo', groups: ['a'] }])
 })

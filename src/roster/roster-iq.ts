@@ -32,13 +32,15 @@ export function registerRosterIq (
 
   host.iq({ type: 'set', to: ['own-account'], name: 'query', ns: NS_ROSTER }, async ({ payload }, session) => {
     const { contact, isRemoval, name, groups } = readSet(payload)
-    if (contact.equals(session.account.jid)) throw new StanzaError('not-allowed', 'your own address is no contact')
+    if (contact.equals(session.account.jid)) {
+      throw new StanzaError('not-allowed', 'you cannot add your own address to your contact list')
+    }
     if (!isRemoval) return rosters.set(session.account, contact, name, groups)
     return dropSubscriptions(session, contact, await rosters.remove(session.account, contact))
   })
 
   host.iq({ type: 'set', to: ['address'], name: 'query', ns: NS_ROSTER }, () => {
-    throw new StanzaError('forbidden', 'that is another\'s roster') // RFC 6121 §2.3.3
+    throw new StanzaError('forbidden', 'this is another user\'s contact list') // RFC 6121 §2.3.3
   })
 }
 
@@ -68,15 +70,15 @@ interface RosterSet {
 // RFC 6121 §2.3.3.
 function readSet (query: Element): RosterSet {
   const [item, ...more] = query.getChildren('item', NS_ROSTER)
-  if (!item || more.length > 0) throw new StanzaError('bad-request', 'a roster set has one item')
+  if (!item || more.length > 0) throw new StanzaError('bad-request', 'the request must contain exactly one contact')
   const elements = item.getChildren('group', NS_ROSTER)
   if (elements.length > MAX_GROUPS) throw tooManyGroups()
   const groups = elements.map(group => group.text())
   if (Buffer.byteLength(groups.join('')) > MAX_GROUPS_BYTES) throw tooManyGroups()
-  if (new Set(groups).size < groups.length) throw new StanzaError('bad-request', 'a group is named twice')
+  if (new Set(groups).size < groups.length) throw new StanzaError('bad-request', 'the same group is given twice')
   const name = item.attrs.name
   if (groups.some(group => group === '' || isTooLong(group)) || (name !== undefined && isTooLong(name))) {
-    throw new StanzaError('not-acceptable', `a name has 1 to ${MAX_NAME_BYTES} bytes`)
+    throw new StanzaError('not-acceptable', `names of contacts and groups must have 1 to ${MAX_NAME_BYTES} bytes`)
   }
   return {
     contact: contactOf(item), isRemoval: item.attrs.subscription === 'remove', name: name === '' ? undefined : name,
@@ -85,11 +87,12 @@ function readSet (query: Element): RosterSet {
 }
 
 function tooManyGroups (): StanzaError {
-  return new StanzaError('not-acceptable', `a contact is in ${MAX_GROUPS} groups, of ${MAX_GROUPS_BYTES} bytes together, at most`)
+  return new StanzaError('not-acceptable',
+    `a contact can be in at most ${MAX_GROUPS} groups, whose names have at most ${MAX_GROUPS_BYTES} bytes together`)
 }
 
 function contactOf (item: Element): Jid {
-  if (item.attrs.jid === undefined) throw new StanzaError('bad-request', 'the item has no jid')
+  if (item.attrs.jid === undefined) throw new StanzaError('bad-request', 'the contact has no address')
   try {
     return Jid.parse(item.attrs.jid).bare
   } catch (error) {

@@ -187,8 +187,12 @@ export class Rosters {
     const more = weightOf(after) - weightOf(before)
     if (before?.isListed && more <= 0) return
     const { items, bytes } = totalsOf(this.#of(account))
-    if (items >= this.#limits.items && !before?.isListed) throw new StanzaError('not-allowed', 'the roster is full')
-    if (bytes + more > this.#limits.bytes) throw new StanzaError('not-allowed', 'the roster is full: names and groups are long')
+    if (items >= this.#limits.items && !before?.isListed) {
+      throw new StanzaError('not-allowed', 'your contact list is full')
+    }
+    if (bytes + more > this.#limits.bytes) {
+      throw new StanzaError('not-allowed', 'your contact list is full: shorten names and groups of contacts')
+    }
   }
 
   /**

@@ -115,5 +115,5 @@ export class Forwarding {
 }
 
 function tooMuch (): StanzaError {
-  return new StanzaError('resource-constraint', 'too much waits for other nodes')
+  return new StanzaError('resource-constraint', 'the server is busy: try again later')
 }

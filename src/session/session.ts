@@ -111,7 +111,7 @@ export class Session implements SessionInfo {
     const before = this.#stream
     this.#stream = stream
     this.#behind = undefined
-    before?.close(new StreamError('conflict', 'the session goes on with another stream'))
+    before?.close(new StreamError('conflict', 'your session was resumed on another connection'))
   }
 
   /** Its stream is gone. */

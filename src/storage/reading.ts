@@ -38,8 +38,10 @@ export class Reading {
     try {
       return await this.#queue.run(asker.bare.toString(), () => work(this.#db))
     } catch (error) {
-      if (error instanceof FullError) throw new StanzaError('resource-constraint', 'too many requests of yours wait')
-      if (isTooDear(error)) throw new StanzaError('policy-violation', 'that takes too long to find: ask for less')
+      if (error instanceof FullError) {
+        throw new StanzaError('resource-constraint', 'too many of your requests are still being answered')
+      }
+      if (isTooDear(error)) throw new StanzaError('policy-violation', 'the request takes too long: ask for less')
       throw error
     }
   }

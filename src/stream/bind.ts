@@ -35,8 +35,8 @@ export function chooseResource (bind: Element, account: Account, conflict: Resou
 /** Throws where the account may not have a session at this address besides those it has. */
 export function checkRoom (account: Account, full: Jid, conflict: ResourceConflict): void {
   if (account.session(full.resource)) {
-    if (conflict === 'refuse') throw new StanzaError('conflict', 'the resource is in use') // §7.7.2.2
+    if (conflict === 'refuse') throw new StanzaError('conflict', 'this resource is in use') // §7.7.2.2
   } else if (account.sessions.length >= MAX_SESSIONS) {
-    throw new StanzaError('resource-constraint', 'too many sessions') // §7.6.2.1
+    throw new StanzaError('resource-constraint', 'the account has too many sessions') // §7.6.2.1
   }
 }

@@ -111,7 +111,7 @@ export class LocalBinder implements SessionBinder {
 
   async bind (request: Iq, login: Login): Promise<Stanza> {
     const bind = request.type === 'set' ? request.payload('bind', NS_BIND) : undefined
-    if (!bind) throw new StreamError('not-authorized', 'a resource has to be bound first') // RFC 6120 §7.1
+    if (!bind) throw new StreamError('not-authorized', 'a resource must be bound first') // RFC 6120 §7.1
     try {
       const account = await this.#parts.accounts.open(login.jid, login.anonymous, login.madeAt)
       const { jid } = this.#bind(account, chooseResource(bind, account, this.#parts.resourceConflict))
@@ -142,7 +142,7 @@ export class LocalBinder implements SessionBinder {
 
 /** Nobody is there to be told of a session. */
 export function clientLeft (): StreamError {
-  return new StreamError('connection-timeout', 'the client has left')
+  return new StreamError('connection-timeout', 'your client has disconnected')
 }
 
 /** Logged in, and yet there is no place for a session: a SASL 2 login has no word for it. */

@@ -154,13 +154,15 @@ export class ClientStream implements EdgeStream {
       return this.close()
     }
     if (part.kind === 'start') return this.#open(part)
-    if (!this.#host) throw new StreamError('bad-format', 'there is no stream yet')
+    if (!this.#host) throw new StreamError('bad-format', 'the stream has not been opened')
     return this.#link ? this.#link.take(part) : this.#negotiation?.take(part)
   }
 
   // RFC 6120 §4.7 and §4.8; RFC 7395 §3.4.
   #open (start: StreamStart): void {
-    if (this.#hasHeader && !this.#negotiation?.expectsHeader) throw new StreamError('invalid-xml', 'a second stream')
+    if (this.#hasHeader && !this.#negotiation?.expectsHeader) {
+      throw new StreamError('invalid-xml', 'the stream is already open')
+    }
     const host = this.#parts.hosts.find(host => host === domainOf(start.to))
     const id = this.#hasHeader ? randomId() : this.id // §4.3.3: a stream that begins anew has a new one
     this.#framing.writeHeader({ id, from: host ?? this.#parts.hosts[0], to: start.from })
@@ -244,7 +246,9 @@ export class ClientStream implements EdgeStream {
   #check (now: number): void {
     const { loginSeconds, idleSeconds } = this.#parts.limits
     if (!this.#link) {
-      if (now - this.#startedAt > loginSeconds * 1000) this.close(new StreamError('connection-timeout', 'no login'))
+      if (now - this.#startedAt > loginSeconds * 1000) {
+        this.close(new StreamError('connection-timeout', 'you did not log in in time'))
+      }
       return
     }
     this.#lookAtBacklog(now)
@@ -253,7 +257,7 @@ export class ClientStream implements EdgeStream {
       this.#pingedAt = now
       this.#link.ping()
     } else if (now - this.#pingedAt > Math.min(PATIENCE_MS, idleSeconds * 1000)) {
-      this.close(new StreamError('connection-timeout', 'no sign of life'))
+      this.close(new StreamError('connection-timeout', 'your client did not answer'))
     }
   }
 

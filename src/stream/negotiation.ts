@@ -117,7 +117,7 @@ export class Negotiation {
   }
 
   take (frame: Frame): void | Promise<void> {
-    if (this.expectsHeader) throw new StreamError('bad-format', 'a new stream was to begin') // RFC 6120 §6.4.6
+    if (this.expectsHeader) throw new StreamError('bad-format', 'a new stream was expected') // RFC 6120 §6.4.6
     if (frame.ns === NS_CLIENT) return this.#takeStanza(frame)
     if (this.#login) return this.#takeResume(frame, this.#login)
     if (frame.ns === NS_TLS) return this.#takeStartTls(frame)
@@ -202,7 +202,7 @@ export class Negotiation {
   async #takeResume (frame: Frame, login: Login | undefined): Promise<void> {
     const reply = await this.#binder.resume(parseElement(frame), login)
     if (!reply && !login) throw new StreamError('unsupported-stanza-type')
-    if (!reply) throw new StreamError('not-authorized', 'a resource has to be bound first') // RFC 6120 §7.1
+    if (!reply) throw new StreamError('not-authorized', 'a resource must be bound first') // RFC 6120 §7.1
     this.#framing.writeElement(reply)
     this.#enter()
   }

@@ -57,7 +57,7 @@ export class SessionReader implements SessionLink {
     stages.read.arrived(session)
     if (frame.ns === NS_CLIENT && isStanza(frame.name)) return this.#accept(frame, session)
     const handler = streams.nonza(frame.name, frame.ns)
-    if (!handler) throw new StreamError('unsupported-stanza-type', `<${frame.name}/> is not known here`)
+    if (!handler) throw new StreamError('unsupported-stanza-type', `<${frame.name}/> is not supported`)
     if (frame.inner.length > MAX_NONZA_BYTES) throw new StreamError('policy-violation', `<${frame.name}/> is too large`)
     return handler(parseElement(frame), session)
   }

@@ -34,7 +34,7 @@ export function isStuck ({ since }: Backlog, { bufferedBytes }: Output, now: num
 
 /** What ends a stream that is not read. */
 export function notRead (): StreamError {
-  return new StreamError('resource-constraint', 'what was sent is not being read')
+  return new StreamError('resource-constraint', 'your client does not read what it is sent')
 }
 
 /** A stream among others. */

@@ -14,8 +14,10 @@ const MAX_PREPARED = 5000
 
 /** To be asked before the first of a list is parsed; throws where the list is too long to be dealt with at once. */
 export function checkAddressList (texts: readonly string[]): void {
-  if (texts.length > MAX_LISTED) throw new StanzaError('policy-violation', `${MAX_LISTED} addresses at once, no more`)
+  if (texts.length > MAX_LISTED) {
+    throw new StanzaError('policy-violation', `too many addresses: at most ${MAX_LISTED} are allowed in one request`)
+  }
   let cost = 0
   for (const text of texts) if (Jid.isDear(text)) cost += PREPARATION + text.length
-  if (cost > MAX_PREPARED) throw new StanzaError('policy-violation', 'too many international addresses at once')
+  if (cost > MAX_PREPARED) throw new StanzaError('policy-violation', 'too many international addresses in one request')
 }

@@ -61,7 +61,9 @@ function within ({ least, most }: { readonly least: number, readonly most: numbe
 /** The values of a form's fields by their names. Throws StanzaError not-acceptable where it has more than 200 fields. */
 export function formValues (x: Element): ReadonlyMap<string, readonly string[]> {
   const fields = x.getChildren('field', NS_FORMS)
-  if (fields.length > MAX_FIELDS) throw new StanzaError('not-acceptable', `a form has ${MAX_FIELDS} fields at most`)
+  if (fields.length > MAX_FIELDS) {
+    throw new StanzaError('not-acceptable', `the form has too many fields: at most ${MAX_FIELDS} are allowed`)
+  }
   return new Map(fields.flatMap(field => {
     const name = field.attrs.var
     return name === undefined ? [] : [[name, field.getChildren('value', NS_FORMS).map(value => value.text())]]

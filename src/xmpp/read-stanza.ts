@@ -47,15 +47,19 @@ function messageType (type: string | undefined): MessageType {
 // RFC 6121 §4.7.1.
 function presenceType (type: string | undefined): PresenceType {
   if (type === undefined) return 'available'
-  if (!PRESENCE_TYPES.has(type)) throw new StanzaError('bad-request', 'unknown type of presence')
+  if (!PRESENCE_TYPES.has(type)) throw new StanzaError('bad-request', 'unknown presence type')
   return type as PresenceType
 }
 
 // RFC 6120 §8.2.3: an id, one of four types, and one payload in a request.
 function iqType (frame: Frame): IqType {
-  if (frame.id === undefined) throw new StanzaError('bad-request', 'an iq needs an id')
-  if (frame.type === undefined || !IQ_TYPES.has(frame.type)) throw new StanzaError('bad-request', 'unknown type of iq')
+  if (frame.id === undefined) throw new StanzaError('bad-request', 'the request has no id')
+  if (frame.type === undefined || !IQ_TYPES.has(frame.type)) {
+    throw new StanzaError('bad-request', 'unknown request type')
+  }
   const isRequest = frame.type === 'get' || frame.type === 'set'
-  if (isRequest && frame.children.length !== 1) throw new StanzaError('bad-request', 'a request has one payload')
+  if (isRequest && frame.children.length !== 1) {
+    throw new StanzaError('bad-request', 'the request must contain exactly one element')
+  }
   return frame.type as IqType
 }

@@ -12,6 +12,8 @@ export function briefTextIn (said: Element, name: string, ns: string): string | 
 
 /** The same text; throws policy-violation where it is longer than 4096 bytes. */
 export function brief (text: string): string {
-  if (Buffer.byteLength(text) > MAX_BYTES) throw new StanzaError('policy-violation', `a reason has ${MAX_BYTES} bytes at most`)
+  if (Buffer.byteLength(text) > MAX_BYTES) {
+    throw new StanzaError('policy-violation', `the reason is too long: at most ${MAX_BYTES} bytes are allowed`)
+  }
   return text
 }

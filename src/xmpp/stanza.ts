@@ -131,7 +131,9 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
    */
   tree (child: Child): Element {
     const tree = parseChild(this.#frame, child, MAX_TREE)
-    if (!tree) throw new StanzaError('policy-violation', `the server reads ${MAX_TREE} elements at most`)
+    if (!tree) {
+      throw new StanzaError('policy-violation', `the stanza has too many elements: at most ${MAX_TREE} are allowed`)
+    }
     return tree
   }
 

@@ -109,7 +109,9 @@ export class RedisBus implements Bus {
     return new Promise((resolve, reject) => {
       if (this.#gone.has(node)) return reject(gone(node))
       const isPatient = PATIENT.has(kind)
-      if (this.#outbox.isFull && !isPatient) return reject(new StanzaError('resource-constraint', 'other nodes can not be reached now'))
+      if (this.#outbox.isFull && !isPatient) {
+        return reject(new StanzaError('resource-constraint', 'the server is busy: try again later'))
+      }
       const id = this.#nextId()
       this.#pending.set(id, { node, until: isPatient ? Infinity : performance.now() + this.#patienceMs, resolve, reject })
       this.#put(node, ASK, kind, id, header, body)
@@ -241,7 +243,7 @@ export class RedisBus implements Bus {
     for (const [id, { node, until, reject }] of this.#pending) {
       if (until > now) continue
       this.#pending.delete(id)
-      reject(new StanzaError('remote-server-timeout', `node ${node} has not answered`))
+      reject(new StanzaError('remote-server-timeout', `node ${node} did not answer in time`))
     }
   }
 }

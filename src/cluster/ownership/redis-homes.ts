@@ -126,7 +126,7 @@ export class RedisHomes implements Homes {
       if (home !== '' && home !== 'lapsed') this.#known.set(account, home)
       return answer
     } catch { // Redis is away
-      throw new StanzaError('remote-server-timeout', 'nobody can tell now where that account is')
+      throw new StanzaError('remote-server-timeout', 'the account cannot be reached now: try again later')
     }
   }
 
@@ -170,7 +170,7 @@ export class RedisHomes implements Homes {
   }
 
   async forward (node: NodeId, stanza: Stanza): Promise<boolean> {
-    if (node === NOBODY) throw new StanzaError('remote-server-timeout', 'this node is leaving')
+    if (node === NOBODY) throw new StanzaError('remote-server-timeout', 'the server is shutting down: connect again')
     const batch = this.#batches.get(node)
     if (batch?.isFor(stanza)) return batch.add(stanza)
     batch?.flush() // nothing overtakes

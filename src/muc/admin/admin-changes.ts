@@ -23,14 +23,16 @@ export interface Changes { readonly roles: readonly NewRole[], readonly affiliat
 /** All that is asked for; throws where some of it may not be. */
 export function readChanges (muc: Muc, room: Room, actor: Jid, query: Element): Changes {
   const items = query.getChildren('item', NS_MUC_ADMIN)
-  if (items.length === 0) throw new StanzaError('bad-request', 'nothing to change')
-  if (items.length > MAX_ITEMS) throw new StanzaError('policy-violation', 'too many items')
+  if (items.length === 0) throw new StanzaError('bad-request', 'the request contains no change')
+  if (items.length > MAX_ITEMS) throw new StanzaError('policy-violation', 'too many changes in one request')
   checkAddressList(items.flatMap(item => item.attrs['jid'] ?? []))
   const roles = new Map<Occupant, NewRole>()
   const affiliations = new Map<string, NewAffiliation>()
   for (const item of items) {
     const { role, affiliation } = item.attrs
-    if (role !== undefined && affiliation !== undefined) throw new StanzaError('bad-request', 'one of role and affiliation') // §17.4
+    if (role !== undefined && affiliation !== undefined) {
+      throw new StanzaError('bad-request', 'each change must have either a role or an affiliation') // §17.4
+    }
     if (affiliation !== undefined) {
       const change = readAffiliation(room, actor, item)
       affiliations.set(change.jid.toString(), change)
@@ -46,7 +48,7 @@ export function readChanges (muc: Muc, room: Room, actor: Jid, query: Element): 
 function readRole (room: Room, from: Jid, item: Element): NewRole {
   const { role: name, nick } = item.attrs
   const role = roleOf(name)
-  if (!role || nick === undefined) throw new StanzaError('bad-request', 'an item has a nick and a role')
+  if (!role || nick === undefined) throw new StanzaError('bad-request', 'a change of role needs a nickname and a role')
   const actor = { affiliation: room.givenTo(from), role: room.roleOf(from) }
   if (actor.role !== 'moderator') throw new StanzaError('forbidden')
   const occupant = room.occupant(nick)
@@ -60,9 +62,11 @@ function readAffiliation (room: Room, from: Jid, item: Element): NewAffiliation 
   const { affiliation: name, jid: address, nick } = item.attrs
   const affiliation = affiliationOf(name)
   const jid = address === undefined ? room.occupant(nick ?? '')?.account : addressOf(address)
-  if (!affiliation) throw new StanzaError('bad-request', 'no such affiliation')
+  if (!affiliation) throw new StanzaError('bad-request', 'there is no such affiliation')
   if (!jid) throw new StanzaError(nick === undefined ? 'bad-request' : 'item-not-found')
-  if (affiliation !== 'outcast' && affiliation !== 'none' && jid.local === '') throw new StanzaError('not-acceptable', 'domains can only be banned')
+  if (affiliation !== 'outcast' && affiliation !== 'none' && jid.local === '') {
+    throw new StanzaError('not-acceptable', 'a domain can be banned, but cannot have other affiliations')
+  }
   const before = room.affiliationOf(jid)
   if (affiliation === 'outcast' && jid.equals(from.bare)) throw new StanzaError('conflict') // §9.1
   const refusal = refuseAffiliation(room.affiliationOf(from), before, affiliation)
@@ -80,7 +84,7 @@ export function checkOwners ({ hosts }: Muc, room: Room, changes: readonly NewAf
   }
   const isLocal = (jid: Jid): boolean => hosts.includes(jid.domain)
   const isOwnerless = owners.size === 0 || (before.some(isLocal) && ![...owners.values()].some(isLocal))
-  if (isOwnerless) throw new StanzaError('conflict', 'a room has an owner')
+  if (isOwnerless) throw new StanzaError('conflict', 'a room must have an owner')
 }
 
 /** Throws item-not-found where somebody is to be an owner whose account is not there, or does not last. */

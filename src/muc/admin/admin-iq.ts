@@ -33,7 +33,7 @@ function list (room: Room, { from, payload }: IqRequest): Element | Written {
   const role = roleOf(roleName)
   if (affiliation && affiliation !== 'none') return listAffiliation(room, from, affiliation)
   if (role && role !== 'none') return listRole(room, actor, role)
-  throw new StanzaError('bad-request', 'which list?')
+  throw new StanzaError('bad-request', 'the request must name a role or an affiliation')
 }
 
 /** As text: a list may be long, and a tree of it is many times as much work. */

@@ -59,5 +59,5 @@ function addressOf (text: string): Jid {
   } catch (error) {
     if (!(error instanceof JidError)) throw error
   }
-  throw new StanzaError('not-acceptable', 'the address of a person is needed')
+  throw new StanzaError('not-acceptable', 'the address of an account is needed')
 }

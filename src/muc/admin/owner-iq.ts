@@ -38,13 +38,13 @@ function change (muc: Muc, request: IqRequest, visitor: RoomVisitor): void | Pro
   if (x?.attrs['type'] === 'submit') return submit(muc, request, visitor, x)
   // §10.1.3: a room that is not to be set up is not to be.
   if (x?.attrs['type'] === 'cancel') return room.isLocked ? destroy(muc, room, x) : undefined
-  throw new StanzaError('bad-request', 'a form is needed')
+  throw new StanzaError('bad-request', 'the request must contain a form')
 }
 
 async function submit (muc: Muc, { from }: IqRequest, { room, afterwards }: RoomVisitor, x: Element): Promise<void> {
   const values = formValues(x)
   const type = values.get('FORM_TYPE')?.[0]
-  if (type !== undefined && type !== ROOM_CONFIG) throw new StanzaError('bad-request', 'another form is needed')
+  if (type !== undefined && type !== ROOM_CONFIG) throw new StanzaError('bad-request', 'the form is of another type')
   const submitted = readConfig(muc, room, values)
   await checkNewOwners(muc, submitted.affiliations)
   const tell = await applyConfig(muc, room, submitted, from)

@@ -77,11 +77,11 @@ function rowsOf (room: Room, changes: readonly NewAffiliation[]): Parameters<Muc
 function checkChanges ({ limits }: Muc, room: Room, changes: readonly NewAffiliation[]): void {
   const added = changes.filter(({ jid, affiliation }) => affiliation !== 'none' && !room.affiliations.get(jid))
   if (added.length > 0 && room.affiliations.size + added.length > limits.members) {
-    throw new StanzaError('resource-constraint', 'too many affiliations')
+    throw new StanzaError('resource-constraint', 'the room has too many affiliations')
   }
   for (const { jid, nick } of changes) {
     if (nick === undefined || nick === '') continue
     const owner = room.affiliations.ownerOfNick(nick)?.jid ?? room.lookalike(nick)?.account
-    if (owner && !owner.equals(jid)) throw new StanzaError('conflict', 'the nick is somebody else\'s')
+    if (owner && !owner.equals(jid)) throw new StanzaError('conflict', 'this nickname belongs to somebody else')
   }
 }

@@ -67,7 +67,9 @@ async function register (muc: Muc, { from, payload }: IqRequest, { room, afterwa
   }
   const x = payload.getChild('x', NS_FORMS)
   const values = x && formValues(x)
-  if (!values || values.get('FORM_TYPE')?.[0] !== REGISTRATION) throw new StanzaError('bad-request', 'a form is needed')
+  if (!values || values.get('FORM_TYPE')?.[0] !== REGISTRATION) {
+    throw new StanzaError('bad-request', 'the request must contain a form')
+  }
   const nick = nickIn(room, values)
   await checkLasting(muc, from)
   if (!before && isClosed(room)) return ask(muc, room, { jid: from.bare, life: await muc.accounts.lifeOf(from) }, nick)
@@ -82,12 +84,14 @@ function isClosed (room: Room): boolean {
 
 /** An anonymous account ends with its stream: what it were in a room would be nobody's. */
 async function checkLasting ({ hosts, accounts }: Muc, { bare }: Jid): Promise<void> {
-  if (hosts.includes(bare.domain) && !await accounts.lasts(bare)) throw new StanzaError('not-allowed', 'only accounts that last')
+  if (hosts.includes(bare.domain) && !await accounts.lasts(bare)) {
+    throw new StanzaError('not-allowed', 'anonymous accounts cannot register with a room')
+  }
 }
 
 function nickIn (room: Room, values: Values): string {
   const nick = nickOf(room, values.get(NICK)?.[0]?.trim())
-  if (nick === undefined || nick === '') throw new StanzaError('bad-request', 'a nick is needed')
+  if (nick === undefined || nick === '') throw new StanzaError('bad-request', 'a nickname is needed')
   return nick
 }
 
@@ -104,7 +108,9 @@ function ask (muc: Muc, room: Room, asker: Asker, nick: string): void {
   const waiting = requests.get(room) ?? new Map<string, Asker>()
   requests.set(room, waiting)
   if (![who.toString(), undefined].includes(waiting.get(nick)?.jid.toString())) throw new StanzaError('conflict')
-  if (!muc.invitationRate.take(who.toString())) throw new StanzaError('resource-constraint', 'too many requests')
+  if (!muc.invitationRate.take(who.toString())) {
+    throw new StanzaError('resource-constraint', 'too many registration requests: try again later')
+  }
   for (const [other, { jid }] of waiting) if (jid.equals(who)) waiting.delete(other)
   waiting.set(nick, asker)
   const [oldest] = waiting.keys()
@@ -128,7 +134,9 @@ export async function receiveRegistrationForm (muc: Muc, room: Room, x: Element,
   requests.get(room)?.delete(nick)
   const { jid: who, life } = asker
   const isThere = !muc.hosts.includes(who.domain) || await muc.accounts.lasts(who)
-  if (!isThere || await muc.accounts.lifeOf(who) !== life) throw new StanzaError('item-not-found', 'who asked is gone')
+  if (!isThere || await muc.accounts.lifeOf(who) !== life) {
+    throw new StanzaError('item-not-found', 'the account that asked no longer exists')
+  }
   if (flagIn(values, ALLOW) !== true || room.affiliationOf(who) !== 'none') return
   const changed = { jid: who, affiliation: 'member', nick, by: 'request' } as const
   await storeAffiliations(muc, room, [changed])

@@ -92,7 +92,7 @@ async function listRooms ({ store }: Muc, { to, payload }: IqRequest): Promise<E
   if (payload.attrs['node'] !== undefined) throw new StanzaError('item-not-found')
   const set = payload.getChild('set', NS_RSM)
   const max = set?.getChildText('max', NS_RSM) ?? String(PAGE)
-  if (!/^\d{1,9}$/.test(max)) throw new StanzaError('bad-request', 'a page has a number of rooms')
+  if (!/^\d{1,9}$/.test(max)) throw new StanzaError('bad-request', 'the page size must be a number')
   const most = Math.min(PAGE, Number(max))
   const after = set?.getChildText('after', NS_RSM) ?? ''
   const rooms = await store.listPublic(to.domain, after, most + 1)

@@ -26,11 +26,13 @@ const MAX_INVITES = 50
 export async function invite (muc: Muc, room: Room, message: Message, x: Element, from: Jid): Promise<void> {
   checkInviter(room, from)
   const invites = x.getChildren('invite', NS_MUC_USER)
-  if (invites.length > MAX_INVITES) throw new StanzaError('policy-violation', 'too many at once')
+  if (invites.length > MAX_INVITES) throw new StanzaError('policy-violation', 'too many invitations in one message')
   checkAddressList(invites.flatMap(child => child.attrs['to'] ?? []))
   const invitees = invites.map(child => ({ passed: passedOn(child, 'reason', 'continue'), to: addressIn(child.attrs['to']) }))
   for (const { to } of invitees) {
-    if (!muc.invitationRate.take(from.bare.toString())) throw new StanzaError('resource-constraint', 'too many invitations')
+    if (!muc.invitationRate.take(from.bare.toString())) {
+      throw new StanzaError('resource-constraint', 'too many invitations: try again later')
+    }
     await checkInvitee(muc, to)
   }
   for (const { to } of invitees) await admit(muc, room, to, from)
@@ -45,7 +47,9 @@ export async function invite (muc: Muc, room: Room, message: Message, x: Element
  * Throws unless somebody may invite others: who is in, and where the room is for members who may add to them (§9.5).
  */
 function checkInviter (room: Room, from: Jid): void {
-  if (!room.session(from) && !isAtLeast(room.affiliationOf(from), 'admin')) throw new StanzaError('not-acceptable', 'only for occupants')
+  if (!room.session(from) && !isAtLeast(room.affiliationOf(from), 'admin')) {
+    throw new StanzaError('not-acceptable', 'you are not in this room')
+  }
   if (room.isLocked) throw new StanzaError('item-not-found')
   if (room.isMembersOnly && !mayAdmit(room, from)) throw new StanzaError('forbidden')
 }
@@ -78,7 +82,9 @@ export async function decline (muc: Muc, room: Room, message: Message, x: Elemen
   const answer = x.getChild('decline', NS_MUC_USER)
   const passed = passedOn(answer, 'reason')
   const to = addressIn(answer?.attrs['to'])
-  if (!await muc.invitations.take(room.jid, from.bare, to.bare)) throw new StanzaError('item-not-found', 'there is no invitation')
+  if (!await muc.invitations.take(room.jid, from.bare, to.bare)) {
+    throw new StanzaError('item-not-found', 'there is no such invitation')
+  }
   const sessions = room.occupantsOf(to).flatMap(inviter => inviter.sessions)
   const targets = sessions.length > 0 ? sessions.map(({ jid }) => jid) : [to.bare]
   const payload = el('x', NS_MUC_USER, {},
@@ -89,7 +95,7 @@ export async function decline (muc: Muc, room: Room, message: Message, x: Elemen
 }
 
 function addressIn (text: string | undefined): Jid {
-  if (text === undefined) throw new StanzaError('bad-request', 'whom?')
+  if (text === undefined) throw new StanzaError('bad-request', 'the request names nobody to invite')
   try {
     return Jid.parse(text)
   } catch (error) {

@@ -19,7 +19,7 @@ import { checkSubject, isSubject, keepSubject } from './subject.ts'
 export function sendToAll (muc: Muc, room: Room, message: Message): void | Promise<void> {
   if (room.isLocked) throw new StanzaError('item-not-found') // §17.2
   const session = room.session(message.from)
-  if (!session) throw new StanzaError('not-acceptable', 'only for occupants')
+  if (!session) throw new StanzaError('not-acceptable', 'you are not in this room')
   const { occupant } = session
   const isForSubject = message.children.length > 0 && isSubject(message)
   if (isForSubject) checkSubject(room, occupant.role)
@@ -51,7 +51,7 @@ function isRoomsOwn ({ ns }: { readonly ns: string }): boolean {
 export function checkRate ({ limits: { occupantMessages, roomMessages } }: Muc, occupant: Occupant, room?: Room): void {
   const now = performance.now()
   const isTooMuch = !occupant.rate.take(occupantMessages, now) || room?.rate.take(roomMessages, now) === false
-  if (isTooMuch) throw new StanzaError('resource-constraint', 'too many messages')
+  if (isTooMuch) throw new StanzaError('resource-constraint', 'the room is busy: try again later')
 }
 
 function store (muc: Muc, room: Room, message: Message, session?: OccupantSession): void | Promise<void> {

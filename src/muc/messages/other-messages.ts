@@ -26,5 +26,5 @@ export function receiveForRoom (muc: Muc, room: Room, message: Message, from: Ji
     case VOICE_REQUEST: return form && receiveVoiceForm(muc, room, form, from)
     case REGISTRATION: return form && receiveRegistrationForm(muc, room, form, from)
   }
-  throw new StanzaError('bad-request', 'a message to a room is of type groupchat') // §17.2
+  throw new StanzaError('bad-request', 'a message to a room must be of type groupchat') // §17.2
 }

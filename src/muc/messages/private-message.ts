@@ -14,8 +14,8 @@ import type { Room } from '../room/room.ts'
 export function sendPrivately (muc: Muc, room: Room, message: Message, to: Jid): void {
   if (room.isLocked) throw new StanzaError('item-not-found')
   const sender = room.session(message.from)?.occupant
-  if (!sender) throw new StanzaError('not-acceptable', 'only for occupants')
-  if (message.type === 'groupchat') throw new StanzaError('bad-request', 'a message to one is not of this type')
+  if (!sender) throw new StanzaError('not-acceptable', 'you are not in this room')
+  if (message.type === 'groupchat') throw new StanzaError('bad-request', 'a private message cannot be of this type')
   const recipient = room.occupant(to.resource)
   if (!recipient) throw new StanzaError('item-not-found')
   if (!mayWrite(room, sender, recipient)) throw new StanzaError('forbidden')

@@ -19,11 +19,11 @@ const askedAt = new WeakMap<Occupant, number>()
 /** A form of that type from an occupant: a request, or a moderator's answer to one. */
 export function receiveVoiceForm (muc: Muc, room: Room, x: Element, from: Jid): void {
   const session = room.session(from)
-  if (!session) throw new StanzaError('not-acceptable', 'only for occupants')
+  if (!session) throw new StanzaError('not-acceptable', 'you are not in this room')
   const values = formValues(x)
   if (values.has('muc#request_allow')) grant(muc, room, session.occupant, values)
   else if (values.get('muc#role')?.[0] === 'participant') ask(muc, room, session.occupant)
-  else throw new StanzaError('bad-request', 'only voice can be asked for')
+  else throw new StanzaError('bad-request', 'you can ask only for the role of a participant')
 }
 
 function ask (muc: Muc, room: Room, occupant: Occupant): void {
@@ -31,7 +31,9 @@ function ask (muc: Muc, room: Room, occupant: Occupant): void {
   if (occupant.role !== 'visitor') return
   const now = performance.now()
   const last = askedAt.get(occupant)
-  if (last !== undefined && now - last < room.get(voiceInterval) * 1000) throw new StanzaError('resource-constraint', 'not so often')
+  if (last !== undefined && now - last < room.get(voiceInterval) * 1000) {
+    throw new StanzaError('resource-constraint', 'you have asked too often: try again later')
+  }
   askedAt.set(occupant, now)
   const request = form('form', VOICE_REQUEST, [
     { name: 'muc#role', values: ['participant'], type: 'list-single', label: 'Requested role', choices: [{ value: 'participant', label: 'Participant' }] },

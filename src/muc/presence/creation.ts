@@ -45,7 +45,7 @@ export class Creations {
 export async function beginRoom (muc: Muc, { bare }: Jid): Promise<() => void> {
   const { limits: { roomsPerOwner, rooms }, store, creations } = muc
   const creator = bare.toString()
-  if (!await mayCreate(muc, bare)) throw new StanzaError('not-allowed', 'rooms are not for everybody to make')
+  if (!await mayCreate(muc, bare)) throw new StanzaError('not-allowed', 'you are not allowed to create rooms')
   if (rooms > 0 && await creations.total(() => store.count()) >= rooms) throw new StanzaError('resource-constraint', 'too many rooms')
   const unkept = muc.countLocked(creator) + creations.of(creator)
   const end = creations.begin(creator)

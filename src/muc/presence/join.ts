@@ -48,10 +48,12 @@ export function join (
  * other's (RFC 8266).
  */
 export function checkNick (room: Room, { bare }: Jid, { resource: nick }: Jid): void {
-  if (nick.trim() === '') throw new StanzaError('jid-malformed', 'a nick can be seen')
+  if (nick.trim() === '') throw new StanzaError('jid-malformed', 'the nickname must contain a visible character')
   const holder = (room.occupant(nick) ?? room.lookalike(nick))?.account
   const owner = room.affiliations.get(bare)?.nick === nick ? bare : room.affiliations.ownerOfNick(nick)?.jid
-  if ([holder, owner].some(jid => jid && !jid.equals(bare))) throw new StanzaError('conflict', 'the nick is taken, or looks like one that is')
+  if ([holder, owner].some(jid => jid && !jid.equals(bare))) {
+    throw new StanzaError('conflict', 'this nickname is in use, or looks like one in use')
+  }
 }
 
 // §7.2.9: admins and owners may also enter a room that is full, as long as the service lets anybody.

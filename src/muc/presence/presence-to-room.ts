@@ -26,7 +26,7 @@ export function receivePresence (
   switch (presence.type) {
     case 'available': {
       if (session) return acceptFirst(muc, room, from, () => ({ handedOver: change(muc, room, session, presence, to) }))
-      if (to.isBare) throw new StanzaError('jid-malformed', 'a nick is needed') // §7.2.1
+      if (to.isBare) throw new StanzaError('jid-malformed', 'a nickname is needed') // §7.2.1
       if (!presence.has('x', NS_MUC)) return disown(muc, presence)
       const life = muc.accounts.lifeOf(from)
       if (typeof life === 'string') return join(muc, room, presence, from, to, life)
@@ -41,7 +41,7 @@ export function receivePresence (
 function change (
   muc: Muc, room: Room, session: OccupantSession, presence: Presence, to: Jid,
 ): Promise<unknown> | undefined {
-  if (to.isBare) throw new StanzaError('jid-malformed', 'a nick is needed')
+  if (to.isBare) throw new StanzaError('jid-malformed', 'a nickname is needed')
   const { occupant } = session
   if (!to.equals(occupant.jid)) {
     changeNick(muc, room, session, presence, to)

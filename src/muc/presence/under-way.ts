@@ -44,5 +44,7 @@ export class UnderWay {
 /** Throws where too much waits already. Who leaves may leave, and an answer makes room. */
 export function checkRoomLeft (shares: Shares, room: Room, { type }: Stanza): void {
   if (type === 'unavailable' || type === 'error' || type === 'result' || type === 'get') return
-  if (!shares.hasRoom(room.jid.toString())) throw new StanzaError('resource-constraint', 'too much waits for other nodes')
+  if (!shares.hasRoom(room.jid.toString())) {
+    throw new StanzaError('resource-constraint', 'the server is busy: try again later')
+  }
 }

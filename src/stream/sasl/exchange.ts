@@ -55,7 +55,7 @@ export function accountNamed (context: LoginContext, name: string): Jid {
   if (!account) throw new SaslError('not-authorized')
   // RFC 6120 §6.4.6 for every login, XEP-0388 §2.3 for one with an authorization identity
   if (context.offer.isEncrypted && context.from && !context.from.bare.equals(account)) {
-    throw new SaslError('invalid-authzid', 'The stream header is from another address')
+    throw new SaslError('invalid-authzid', 'The account is not the one in the stream header')
   }
   return account
 }

@@ -48,7 +48,7 @@ export function flagIn (values: Values, name: string): boolean | undefined {
   if (text === undefined) return
   if (text === '1' || text === 'true') return true
   if (text === '0' || text === 'false') return false
-  throw new StanzaError('not-acceptable', `${name} is true or false`)
+  throw new StanzaError('not-acceptable', `${name} must be true or false`)
 }
 
 /** An option that is a line of text, or where `isLong` several. */
@@ -77,7 +77,7 @@ export function choiceOption<const T extends string> ({ name, label, choices, ..
       const text = values.get(name)?.[0]
       if (text === undefined) return before
       const choice = choices.find(({ value }) => value === text)
-      if (!choice) throw new StanzaError('not-acceptable', `${name} can't be that`)
+      if (!choice) throw new StanzaError('not-acceptable', `${name} does not have this value`)
       return choice.value
     },
   }
@@ -97,7 +97,9 @@ export function rolesOption ({ name, label }: Pick<Described<unknown>, 'name' | 
       const given = values.get(name)
       if (given === undefined) return before
       const known = ROLES.filter(({ value }) => given.includes(value))
-      if (known.length < new Set(given).size) throw new StanzaError('not-acceptable', `${name} can't be that`)
+      if (known.length < new Set(given).size) {
+        throw new StanzaError('not-acceptable', `${name} does not have this value`)
+      }
       return known.map(({ value }) => value)
     },
   }
@@ -121,7 +123,9 @@ export function numberOption ({ name, label, least, most, suggested, ...rest }: 
       const text = values.get(name)?.[0]
       if (text === undefined) return before
       const number = /^\d{1,9}$/.test(text) ? Number(text) : NaN
-      if (!(number >= least && number <= most)) throw new StanzaError('not-acceptable', `${name} is from ${least} to ${most}`)
+      if (!(number >= least && number <= most)) {
+        throw new StanzaError('not-acceptable', `${name} must be from ${least} to ${most}`)
+      }
       return number
     },
     restore (values) {
