@@ -1,4 +1,4 @@
-/** What makes a process one node of many: its connections to Redis, and all that stands on them. */
+/** Builds the cluster services of a node: Redis connections, membership, bus, ownership, replicated state. */
 import type { Logger } from '../log.ts'
 import type { Others } from '../session/homes.ts'
 import { WriteBarrier } from '../net/write-barrier.ts'
@@ -23,11 +23,11 @@ export interface Cluster {
   readonly records: RedisRecords
   readonly roomRecords: RedisRoomRecords
   readonly others: Others
-  /** This node is none any more, and the others need not wait until they notice. */
+  /** Leaves the cluster at once, so that others need not wait for the timeout. */
   leave (): Promise<void>
 }
 
-/** Joins the nodes that have that database; rejects with a sentence for the administrator when Redis can't be had. */
+/** Joins the nodes of that database; rejects with a sentence for the administrator when Redis can't be used. */
 export async function joinCluster (
   url: string, db: Database, node: string, log: Logger, options?: MembershipOptions,
 ): Promise<Cluster> {

@@ -1,43 +1,49 @@
 /**
- * The connections to Redis that a node of a cluster holds. They come back by themselves; a command that finds Redis
- * gone, or was under way when it went, rejects at once: whoever sent it knows what that means for it.
+ * A node's connections to Redis. They reconnect by themselves; a command that is in flight when the connection breaks,
+ * or sent while it is down, rejects at once: its caller decides what follows.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { ChainableCommander } from 'ioredis'
 import type { Logger } from '../log.ts'
 
-/** How long a reader may let Redis wait for news (`XREAD BLOCK`): less than what counts as silence. */
+/**
+ * The longest time for which a read waits for new entries (`XREAD BLOCK`): less than the timeout of a silent
+ * connection.
+ */
 export const READ_WAIT_MS = 1_000
 const SILENCE_MS = 1_500
 const CONNECT_MS = 1_500
-/** How long what Redis has refused waits until it is tried again. */
+/** Pause before a refused command is tried again. */
 const AGAIN_MS = 200
 const RETRY_MS = [50, 100, 200, 500]
 // XADD NOMKSTREAM and XTRIM MINID.
 const LEAST_VERSION = [6, 2]
 
 export interface RedisOptions {
-  /** Redis has to answer something in this time, or is taken for dead and connected to anew. */
+  /** Without an answer for this time the connection is given up and made anew. */
   readonly silenceMs?: number
 }
 
 export interface RedisConnections {
-  /** For whatever is asked: what one tick sends leaves in one write. */
+  /** For requests: those of one tick leave in one write. */
   readonly commands: Redis
-  /** For reads that wait. */
+  /** For blocking reads. */
   readonly reader: Redis
-  /** What it is given leaves at once, in order. */
+  /** Writes at once, in order. */
   readonly journal: Redis
-  /** Whether Redis could be asked when last heard of. */
+  /** Whether Redis was reachable the last time. */
   readonly isUp: boolean
-  /** Redis can be asked again. */
+  /** Redis is reachable again. */
   whenUp (handler: () => void): void
-  /** Ends the connections, whatever is under way. */
+  /** Closes the connections, whatever is in flight. */
   close (): void
 }
 
-/** Connects; rejects with a sentence for the administrator when Redis can't be had or is not what is needed. */
+/**
+ * Connects; rejects with a sentence for the administrator when Redis can't be reached or does not meet the
+ * requirements.
+ */
 export async function openRedis (url: string, log: Logger, options: RedisOptions = {}): Promise<RedisConnections> {
   const { host, pathname } = new URL(url)
   const where = host + pathname
@@ -54,7 +60,7 @@ export async function openRedis (url: string, log: Logger, options: RedisOptions
   }
 }
 
-/** Whether Redis itself said no, other than by being gone. */
+/** Whether Redis itself answered with an error, rather than being gone. */
 export function isRefusal (error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError'
 }
@@ -66,19 +72,19 @@ export async function execute (batch: ChainableCommander): Promise<void> {
   if (!results || failed) throw failed?.[0] ?? new Error('Redis is away')
 }
 
-/** Tells the administrator, once until it is over, that Redis says no; that it is away is told by the connections. */
+/** Logs, once per series, that Redis answers with errors; outages are logged by the connections. */
 export class Refusals {
   readonly #log: Logger
   readonly #what: string
   #isRefused = false
 
-  /** `what` as in `Redis refuses WHAT`. */
+  /** `what` names the writes in the log. */
   constructor (log: Logger, what: string) {
     this.#log = log
     this.#what = what
   }
 
-  /** Resolves when it can be tried again: at once, unless Redis was there and said no. */
+  /** Resolves when it can be tried again: at once, unless Redis answered with an error. */
   async heard (error: unknown): Promise<void> {
     const isNew = isRefusal(error) && !this.#isRefused
     if (isNew) this.#log.error({ event: 'redis.write_refused', err: error, what: this.#what }, 'redis: refused a write, clients wait for it')
@@ -112,7 +118,7 @@ class Connections implements RedisConnections {
     this.commands = connection(url, silenceMs, true)
     this.reader = connection(url, silenceMs, false)
     this.journal = connection(url, silenceMs, false)
-    // One connection's fate is told for all three.
+    // The state of one connection is logged for all three.
     for (const one of [this.commands, this.reader, this.journal]) {
       one.on('error', (error: Error) => { this.#reason = error.message })
     }
@@ -187,7 +193,7 @@ function connection (url: string, silenceMs: number, isPipelined: boolean): Redi
     enableAutoPipelining: isPipelined,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0, // what was under way rejects as soon as the connection breaks
+    maxRetriesPerRequest: 0, // commands in flight reject as soon as the connection breaks
     connectTimeout: CONNECT_MS,
     socketTimeout: silenceMs,
     retryStrategy: attempt => RETRY_MS[Math.min(attempt, RETRY_MS.length) - 1] ?? 0,

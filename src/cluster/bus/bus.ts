@@ -1,28 +1,31 @@
-/** What a node needs of whatever carries news between the nodes of a cluster. */
+/** The interface of the bus between the nodes of a cluster. */
 import type { Asks, Tells } from './protocol.ts'
 
-/** One run of a node: another after it had to join anew. */
+/** One incarnation of a node: it gets another id when it has to rejoin. */
 export type NodeId = string
 
 export interface Bus {
   /** This node. */
   readonly id: NodeId
-  /** In order with everything else that is told or asked of that node; lost when the node dies. */
+  /** Delivered in the order of all packets and requests to that node; lost when the node dies. */
   tell<K extends keyof Tells> (node: NodeId, kind: K, header: Tells[K], body?: Buffer): void
   /**
-   * Resolves with the answer. Rejects with the StanzaError that the other node threw, with NodeGone when what was asked
-   * or the answer may be lost, with remote-server-timeout (wait) when neither came for long. What is spread among many is
-   * waited for until one or the other is known.
+   * Resolves with the answer. Rejects with the StanzaError that the other node threw, with NodeGone when request or
+   * answer may be lost, with remote-server-timeout (wait) when neither came in time. A multicast has no timeout: it
+   * settles when the answer arrives or the node is gone.
    */
   ask<K extends keyof Asks> (node: NodeId, kind: K, header: Asks[K]['header'], body?: Buffer): Promise<Asks[K]['answer']>
-  /** Handlers are called in the order in which things were told and asked. */
+  /** Handlers are called in the order in which packets and requests were sent. */
   hear<K extends keyof Tells> (kind: K, handler: (from: NodeId, header: Tells[K], body: Buffer) => void): void
   answer<K extends keyof Asks> (
     kind: K, handler: (from: NodeId, header: Asks[K]['header'], body: Buffer) => Asks[K]['answer'] | Promise<Asks[K]['answer']>,
   ): void
-  /** What was under way to or from that node is lost: it is gone, or the bus has a hole. What it was asked is rejected before. */
+  /**
+   * The node is gone, or its packets have a gap: everything in flight to or from it is lost. Pending requests to it are
+   * rejected before.
+   */
   whenBroken (handler: (node: NodeId) => void): void
 }
 
-/** The node that was asked is gone, or continuity with it is: nobody knows what became of it. */
+/** The node that was asked is gone, or packets were lost: whether it handled the request is unknown. */
 export class NodeGone extends Error {}

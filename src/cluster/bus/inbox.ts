@@ -1,6 +1,6 @@
 /**
- * What other nodes tell this one: its mailbox in Redis, read in order. Of what comes again after Redis was away each
- * entry is taken once; one that is missing is noticed.
+ * Reads this node's mailbox in Redis, in order. Entries that are sent again after a Redis outage are taken once; a
+ * missing entry is reported as a gap.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '../../log.ts'
@@ -18,10 +18,10 @@ const AGAIN_MS = 50
 const FIRST = '0-0'
 
 export interface InboxEvents {
-  /** Resolves when it is known that the mailbox still is this node's. */
+  /** Resolves when this node is known to own the mailbox still. */
   confirmLease (): Promise<void> | undefined
   take (entry: Entry): void
-  /** Something is missing that this node had told before. */
+  /** A packet that was sent before is missing. */
   gap (from: NodeId): void
 }
 
@@ -45,7 +45,7 @@ export class Inbox {
     this.#events = events
   }
 
-  /** Reads what that node, which is this one, is told, and nothing of what was read before. */
+  /** Reads the mailbox of this node's id from its beginning. */
   open (node: NodeId): void {
     const isReading = this.#mailbox !== undefined
     this.#mailbox = mailboxOf(node)
@@ -62,17 +62,17 @@ export class Inbox {
     this.#counters.delete(node)
   }
 
-  /** Who has told anything. */
+  /** Nodes that have sent an entry. */
   nodes (): Iterable<NodeId> {
     return this.#counters.keys()
   }
 
-  /** How long the last that was read had waited, by Redis's clock, which is `aheadMs` ahead of this machine's. */
+  /** The time that the entry read last had waited, by Redis's clock, which is `aheadMs` ahead of this machine's. */
   lagMs (aheadMs: number): number {
     return Math.max(0, this.#lagMs + aheadMs)
   }
 
-  /** Lets Redis forget what has been read. */
+  /** Lets Redis drop the entries that were read. */
   trim (): void {
     if (this.#mailbox === undefined || this.#trimmed === this.#last) return
     this.#trimmed = this.#last
@@ -85,7 +85,7 @@ export class Inbox {
       const mailbox = this.#mailbox
       const entries = await this.#next(mailbox)
       if (entries.length === 0) continue
-      // A node that was frozen may have been taken for dead, and what it was told is told to another.
+      // A process that was frozen may have been evicted meanwhile; its mailbox is then void.
       await this.#events.confirmLease()
       if (this.#mailbox === mailbox) this.#take(entries)
     }
@@ -119,7 +119,7 @@ export class Inbox {
       this.#untrimmedBytes += bytes.length
       try {
         this.#takeOnce(readEntry(bytes))
-      } catch (error) { // a mistake, here or there, costs that entry
+      } catch (error) { // a bug, here or there, costs that entry
         this.#log.error({ event: 'bus.entry_failed', err: error }, 'bus: mailbox entry failed')
       }
     }

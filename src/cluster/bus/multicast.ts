@@ -1,4 +1,4 @@
-/** Copies of one stanza that go to the same node in a turn of the event loop: its bytes go once. */
+/** A stanza with many recipients at one node, in one turn of the event loop: its bytes are sent once. */
 import type { Flushable, WriteBarrier } from '../../net/write-barrier.ts'
 import type { Stanza } from '../../xmpp/stanza.ts'
 
@@ -26,7 +26,7 @@ export class MulticastBatch implements Flushable {
     return !(await this.#moved.promise).has(place)
   }
 
-  /** Sends them: nothing else goes with these. */
+  /** Sends the batch. */
   flush (): void {
     if (this.#isSent) return
     this.#isSent = true

@@ -1,7 +1,8 @@
 /**
- * What a node tells the others: all that one turn tells one node is one entry of its mailbox; while Redis has one to
- * confirm, what comes is for the next: the more there is to tell, the more an entry holds. An entry is kept until it is
- * confirmed, and sent again after Redis was away; its number tells the other node what is a repeat, and what is missing.
+ * Batches packets per peer: everything queued for a node during one turn of the event loop becomes one entry of its
+ * mailbox. Only one unconfirmed entry is in flight; later packets accumulate in the next, so batches grow under load.
+ * Entries are kept until Redis confirms them and sent again after an outage; their numbers show the receiver repeats
+ * and gaps.
  */
 import type { Logger } from '../../log.ts'
 import { mailboxOf } from '../membership/heartbeat.ts'
@@ -12,7 +13,7 @@ import type { RedisConnections } from '../redis.ts'
 
 const ENTRY_BYTES = 1_048_576
 
-/** What is for one node. */
+/** The packets for one node. */
 interface PeerQueue {
   readonly node: NodeId
   readonly mailbox: string
@@ -25,9 +26,9 @@ interface PeerQueue {
 }
 
 export interface OutboxEvents {
-  /** Nothing that was put for that node since it was last confirmed can be known to arrive. */
+  /** Packets for that node since its last confirmation may be lost. */
   discarded (node: NodeId): void
-  /** That node is no member any more. */
+  /** That node has left the cluster. */
   gone (node: NodeId): void
 }
 
@@ -43,7 +44,7 @@ export class Outbox {
   #queuedBytes = 0
   #isUp = true
 
-  /** Of what waits for Redis there may be `maxBytes`; who has no use for an error may put twice as much. */
+  /** `maxBytes` bounds the bytes that wait for Redis; senders that can't handle a refusal may use twice as much. */
   constructor (from: NodeId, redis: RedisConnections, log: Logger, maxBytes: number, events: OutboxEvents) {
     this.#from = from
     this.#redis = redis
@@ -54,7 +55,7 @@ export class Outbox {
     redis.journal.on('ready', () => { this.#sendAgain() })
   }
 
-  /** Redis has been away or slow for so long that nothing should be added that may as well be refused. */
+  /** Redis has been away or slow for so long that optional requests should be refused. */
   get isFull (): boolean {
     return this.#queuedBytes > this.#maxBytes
   }
@@ -63,7 +64,7 @@ export class Outbox {
     return this.#queuedBytes
   }
 
-  /** Leaves at the end of this turn, or when what left before is confirmed, after everything put before. */
+  /** Sent at the end of this turn, or once the entry before is confirmed; in the order of `put`. */
   put (node: NodeId, type: number, kind: string, id: number, header: string, body: Buffer | undefined): void {
     const queue = this.#queues.get(node) ?? this.#add(node)
     if (queue.isFlushed) {
@@ -77,7 +78,7 @@ export class Outbox {
     if (this.#queuedBytes > 2 * this.#maxBytes) this.#discardQueue(queue, `${this.#queuedBytes} bytes wait for Redis`)
   }
 
-  /** Sends what this turn has put. */
+  /** Sends the packets of this turn. */
   flush (): void {
     const queues = this.#unflushed
     this.#unflushed = []
@@ -91,7 +92,7 @@ export class Outbox {
     if (queue.packets.length > 0) this.#seal(queue)
   }
 
-  /** Resolves when all that was put has reached Redis, or Redis is gone. */
+  /** Resolves when Redis has everything that was put, or is gone. */
   async drain (): Promise<void> {
     for (const queue of this.#queues.values()) this.#sealPending(queue)
     // Redis answers a connection in order.
@@ -104,13 +105,13 @@ export class Outbox {
     this.#queues.delete(node)
   }
 
-  /** This node is another now, and has told nobody anything. */
+  /** After a rejoin: another id, and no packets in flight. */
   restart (from: NodeId): void {
     for (const node of this.#queues.keys()) this.forget(node)
     this.#from = from
   }
 
-  /** Whom anything was put for. */
+  /** Nodes with a queue. */
   nodes (): Iterable<NodeId> {
     return this.#queues.keys()
   }
@@ -147,13 +148,13 @@ export class Outbox {
     else if (queue.isFlushed && queue.unconfirmed.size === 0) this.#sealPending(queue)
   }
 
-  // When the connection broke the entries wait for the next one.
+  // After a connection error the entries wait for the next connection.
   #refuse (queue: PeerQueue, error: unknown): void {
     if (!isRefusal(error) || error.message.startsWith('READONLY')) return
     if (this.#queues.get(queue.node) === queue && queue.unconfirmed.size > 0) this.#discardQueue(queue, error.message)
   }
 
-  // A number is left out, so that the other node learns of it too.
+  // Skips a number, so that the receiver notices the gap.
   #discardQueue (queue: PeerQueue, reason: string): void {
     this.#log.error({ event: 'bus.queue_dropped', node: queue.node, reason }, 'bus: dropped the queue for a node')
     this.#empty(queue)
@@ -171,7 +172,7 @@ export class Outbox {
   #sendAgain (): void {
     this.#isUp = true
     for (const queue of this.#queues.values()) {
-      // With nothing to send again, an empty entry: if Redis has lost the ones before, the other node learns it now.
+      // An empty entry if there is none to repeat: should Redis have lost earlier ones, the receiver notices it now.
       if (queue.unconfirmed.size === 0) this.#seal(queue)
       else for (const [counter, entry] of queue.unconfirmed) this.#send(queue, counter, entry)
     }

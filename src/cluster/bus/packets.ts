@@ -1,6 +1,6 @@
 /**
- * How what nodes tell each other is written: an entry of a mailbox is its sender, a number that counts what this sender
- * has put there, and packets, each `type, kind, id, header as JSON, body`. A header that says nothing is not written.
+ * The wire format of the bus: an entry of a mailbox is its sender, a number that counts this sender's entries there,
+ * and packets, each `type, kind, id, header as JSON, body`. An empty header is left out.
  */
 import type { StanzaErrorCondition, StanzaErrorType } from '../../xmpp/errors.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
@@ -10,20 +10,20 @@ import type { ErrorRecord } from './protocol.ts'
 export const TELL = 0
 export const ASK = 1
 export const ANSWER = 2
-/** An error in place of an answer. */
+/** An error as the answer. */
 export const REFUSAL = 3
-/** Something that was told or asked before has not arrived. */
+/** An earlier packet or request was lost. */
 export const BROKEN = 4
 
 const FIRST_BYTES = 4_096
 const COUNTER_BYTES = 6
-/** Of a packet, besides its texts and its body. */
+/** Bytes of a packet besides its texts and body. */
 const FIXED_BYTES = 14
 /** A UTF-16 unit takes no more in UTF-8. */
 const MAX_CHARACTER_BYTES = 3
 const NOTHING = {}
 
-/** Packets on their way into one entry. */
+/** Collects packets for one entry. */
 export class PacketWriter {
   #bytes = Buffer.allocUnsafe(FIRST_BYTES)
   #length = 0
@@ -47,7 +47,7 @@ export class PacketWriter {
     this.#length = at
   }
 
-  /** The entry that these packets make; the next ones begin another. */
+  /** The entry of the packets so far; the next ones begin another. */
   take (from: NodeId, counter: number): Buffer {
     const entry = Buffer.allocUnsafe(1 + from.length + COUNTER_BYTES + this.#length)
     entry[0] = from.length
@@ -60,7 +60,7 @@ export class PacketWriter {
 
   drop (): void {
     this.#length = 0
-    // One large packet must not cost its size for ever.
+    // One large packet must not keep a large buffer forever.
     if (this.#bytes.length > 16 * FIRST_BYTES) this.#bytes = Buffer.allocUnsafe(FIRST_BYTES)
   }
 
@@ -90,7 +90,7 @@ export function readEntry (bytes: Buffer): Entry {
   }
 }
 
-/** The header is what the sender of this kind has given; the body is part of the entry's bytes. */
+/** The header is what the sender of this kind gave; the body is a view of the entry's bytes. */
 export type PacketVisitor = (from: NodeId, type: number, kind: string, id: number, header: never, body: Buffer) => void
 
 /** Visits the packets in order. */
@@ -102,7 +102,7 @@ export function readPackets ({ from, packets }: Entry, visit: PacketVisitor): vo
     const headerEnd = headerStart + packets.readUInt32BE(kindEnd + 4)
     const bodyStart = headerEnd + 4
     const end = bodyStart + packets.readUInt32BE(headerEnd)
-    // What each kind's header is, both nodes know from protocol.ts.
+    // Both nodes know each kind's header from protocol.ts.
     const header = (headerStart === headerEnd ? NOTHING : JSON.parse(packets.toString('utf8', headerStart, headerEnd))) as never
     visit(from, type, packets.toString('latin1', at + 2, kindEnd), packets.readUInt32BE(kindEnd), header,
       packets.subarray(bodyStart, end))

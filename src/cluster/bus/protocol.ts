@@ -1,4 +1,4 @@
-/** All that the nodes of a cluster say to each other: what is told, what is asked, and what is answered. */
+/** The protocol between nodes: packets, requests and their answers. */
 import type { ErrorDetail, StreamErrorCondition } from '../../xmpp/errors.ts'
 
 /** An element's error, as it crosses the bus. */
@@ -16,62 +16,62 @@ export interface StreamErrorRecord {
   readonly detail?: ErrorDetail | undefined
 }
 
-/** What is known of a stanza that is forwarded, and does not stand in it: see `Header`. */
+/** Properties of a forwarded stanza that its XML does not have: see `Header`. */
 export interface StanzaHeader {
   readonly dedupKey?: string | undefined
   readonly isRedelivery?: true | undefined
   readonly author?: string | undefined
 }
 
-/** What needs no answer. A stream is named by its edge's own id for it. */
+/** Packets without an answer. A stream is named by its edge's id. */
 export interface Tells {
-  /** From the edge: the client has sent an element, the body. */
+  /** From the edge: an element of the client, in the body. */
   'stream.element': { readonly stream: string }
-  /** From the edge: the client has taken so many bytes of what was written. */
+  /** From the edge: bytes that the client has read of what was written. */
   'stream.read': { readonly stream: string, readonly bytes: number }
-  /** From the edge: the client is silent, and is to be asked whether it is there. */
+  /** From the edge: the client is silent and should be pinged. */
   'stream.ping': { readonly stream: string }
   /** From the edge: the client's connection is gone. */
   'stream.lost': { readonly stream: string, readonly mayResume: boolean, readonly isClosed?: boolean }
-  /** From the home: bytes for the client, the body; on a WebSocket, messages of these lengths. */
+  /** From the owner: bytes for the client, in the body; on a WebSocket, messages of these lengths. */
   'stream.write': { readonly stream: string, readonly lengths?: readonly number[] | undefined }
-  /** From the home: what the client asked for was so large: so many bytes count as if they had been read from it. */
+  /** From the owner: an answer was large; its bytes count against the client's read rate. */
   'stream.charge': { readonly stream: string, readonly bytes: number }
-  /** From the home: so many of the client's elements have been taken, and as many more may come. */
+  /** From the owner: elements that were processed, which opens the flow-control window by as many. */
   'stream.taken': { readonly stream: string, readonly count: number }
-  /** From the home: the stream ends, with an error or without. */
+  /** From the owner: the stream ends, with or without an error. */
   'stream.close': { readonly stream: string, readonly error?: StreamErrorRecord | undefined }
 }
 
-/** What is answered. */
+/** Requests with an answer. */
 export interface Asks {
   /**
-   * A stanza for an account, the body; answered when it is stored, or was refused and its sender told. `isElsewhere`
-   * where that account's home is not (any more): the stanza was not taken.
+   * A stanza for an account, in the body; answered when it is stored, or refused with an error to its sender.
+   * `isElsewhere`: this node does not own the account (any more), and did not take the stanza.
    */
   'stanza': {
     readonly header: StanzaHeader
     readonly answer: { readonly isElsewhere?: true }
   }
   /**
-   * A stanza, the body, for many accounts; answered when all have it. `moved` are those whose home is not there (any
-   * more), by their places in `to`: they have not got it.
+   * A stanza, in the body, for many accounts; answered when it is delivered. `moved` are the indexes in `to` of
+   * accounts that this node does not own (any more), which have not received it.
    */
   'multicast': {
     readonly header: StanzaHeader & { readonly to: readonly string[] }
     readonly answer: { readonly moved: readonly number[] }
   }
-  /** The way in of a client that has logged in at the edge: `complete` a SASL 2 login, `bind` a resource, `resume`. */
+  /** Binding of a client that has logged in at the edge: `complete` a SASL 2 login, `bind` a resource, `resume`. */
   'stream.enter': {
     readonly header: EnterRequest
     readonly answer: EnterAnswer
   }
-  /** Something between an extension here and the same there, which alone know what it means. */
+  /** A request between two instances of one extension, which defines its content. */
   'extension': {
     readonly header: { readonly extension: string, readonly text: string }
     readonly answer: { readonly text: string }
   }
-  /** The account is to be removed. */
+  /** Removal of the account. */
   'account.remove': {
     readonly header: { readonly account: string }
     readonly answer: { readonly isHome: boolean }
@@ -81,14 +81,14 @@ export interface Asks {
 export interface EnterRequest {
   readonly stream: string
   readonly account: string
-  /** When the account was made that was logged in to: see `Life`. */
+  /** The creation time of the account that was logged in to: see `Life`. */
   readonly madeAt?: string | undefined
   readonly isAnonymous: boolean
   readonly remoteAddress: string
   readonly host: string
   readonly isSecure: boolean
   readonly transport: 'tcp' | 'websocket'
-  /** What the stream's header said (RFC 6120 §4.7.4). */
+  /** The language of the stream header (RFC 6120 §4.7.4). */
   readonly lang?: string | undefined
   readonly how: 'complete' | 'bind' | 'resume'
   /** Elements as XML with their namespaces: the inline requests of a login, the iq that binds, `<resume/>`. */
@@ -99,15 +99,15 @@ export interface EnterRequest {
 }
 
 export interface EnterAnswer {
-  /** False where the account's home is not (any more): to be looked up again. */
+  /** False where this node does not own the account (any more): look up its owner again. */
   readonly isHome: boolean
-  /** XML of what the client is to be told, in order. */
+  /** XML for the client, in order. */
   readonly elements: readonly string[]
   /** The full address that was bound or resumed, if one was. */
   readonly jid?: string | undefined
   readonly isResumed?: boolean | undefined
-  /** The features that extensions offer on this session's stream, as XML. */
+  /** The features of extensions on this session's stream, as XML. */
   readonly features?: string | undefined
-  /** The stream is to end: what went wrong. */
+  /** The error that ends the stream. */
   readonly error?: StreamErrorRecord | undefined
 }

@@ -1,6 +1,6 @@
 /**
- * The bus over Redis Streams: each node reads its mailbox, and writes those of the others (outbox.ts, inbox.ts). Here
- * is what is asked and answered, and what becomes of it when a node is gone or something is missing.
+ * The bus over Redis Streams: each node reads its own mailbox and writes those of others (outbox.ts, inbox.ts). This
+ * file matches answers to requests, and handles lost packets and nodes.
  */
 import type { Logger } from '../../log.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
@@ -15,16 +15,16 @@ import type { Asks, Tells } from './protocol.ts'
 import type { RedisConnections } from '../redis.ts'
 
 const PATIENCE_MS = 10_000
-/** What nobody says again waits for as long as the other node lives: it arrives in order, or else that is known. */
+/** Requests that are not repeated have no timeout: they settle when the answer arrives or the node is gone. */
 const PATIENT: ReadonlySet<keyof Asks> = new Set(['multicast'])
 const SWEEP_MS = 1_000
 const QUEUE_BYTES = 67_108_864
 const MAX_ID = 0xffffffff
 
 export interface RedisBusOptions {
-  /** So long an answer is waited for, at least. */
+  /** The least time that an answer is waited for. */
   readonly patienceMs?: number
-  /** So much may wait for Redis before what is asked is refused. */
+  /** Bytes that may wait for Redis before requests are refused. */
   readonly queueBytes?: number
 }
 
@@ -38,7 +38,7 @@ interface Pending {
 type Hearer = (from: NodeId, header: never, body: Buffer) => void
 type Answerer = (from: NodeId, header: never, body: Buffer) => object | Promise<object>
 
-/** Register handlers first, then open it: `membership` has joined by then. */
+/** Register handlers first, then open it, after `membership` has joined. */
 export class RedisBus implements Bus {
   readonly #membership: Membership
   readonly #log: Logger
@@ -48,9 +48,9 @@ export class RedisBus implements Bus {
   readonly #hearers = new Map<string, Hearer>()
   readonly #answerers = new Map<string, Answerer>()
   readonly #broken: ((node: NodeId) => void)[] = []
-  /** By the id of what was asked, the oldest first. */
+  /** By request id, oldest first. */
   readonly #pending = new Map<number, Pending>()
-  /** Who never comes back under that id. */
+  /** Ids that never come back. */
   readonly #gone = new Set<NodeId>()
   readonly #visit: PacketVisitor = (from, type, kind, id, header, body) => { this.#packet(from, type, kind, id, header, body) }
   #lastId = 0
@@ -82,18 +82,18 @@ export class RedisBus implements Bus {
     return this.#outbox.queuedBytes
   }
 
-  /** How long the last that was read had waited in Redis. */
+  /** The time that the entry read last had waited in Redis. */
   get lagMs (): number {
     return this.#inbox.lagMs(this.#membership.aheadMs)
   }
 
-  /** Begins to read. */
+  /** Begins to read the mailbox. */
   open (): void {
     this.#inbox.open(this.id)
     this.#sweeper = setInterval(() => { this.#sweep() }, Math.min(SWEEP_MS, this.#patienceMs))
   }
 
-  /** Resolves when what was told has reached Redis, or Redis is gone; what was asked is rejected, nothing more is read. */
+  /** Resolves when Redis has all packets, or is gone; pending requests are rejected, and reading ends. */
   async close (): Promise<void> {
     clearInterval(this.#sweeper)
     this.#inbox.close()
@@ -146,7 +146,7 @@ export class RedisBus implements Bus {
   }
 
   #take (entry: Entry): void {
-    if (this.#gone.has(entry.from)) return // what was under way from it has been said to be lost
+    if (this.#gone.has(entry.from)) return // its packets in flight were reported as lost
     readPackets(entry, this.#visit)
   }
 
@@ -163,7 +163,7 @@ export class RedisBus implements Bus {
       const hear = this.#hearers.get(kind)
       if (!hear) throw new Error('nothing here knows that kind')
       hear(from, header, body)
-    } catch (error) { // a mistake of whoever registered it costs this packet only
+    } catch (error) { // a handler's bug costs this packet only
       this.#log.error({ event: 'bus.packet_failed', err: error, from, kind }, 'bus: packet failed')
     }
   }
@@ -177,7 +177,7 @@ export class RedisBus implements Bus {
         answer.then(later => { this.#put(from, ANSWER, '', id, later) })
           .catch((error: unknown) => { this.#refuse(from, kind, id, error) })
       } else this.#put(from, ANSWER, '', id, answer)
-    } catch (error) { // an answer too, or a mistake of whoever registered it
+    } catch (error) { // a refusal, or a handler's bug
       this.#refuse(from, kind, id, error)
     }
   }
@@ -190,7 +190,7 @@ export class RedisBus implements Bus {
 
   #settle (from: NodeId, id: number): Pending | undefined {
     const pending = this.#pending.get(id)
-    if (pending?.node !== from) return undefined // too late, or for the node that this one was before
+    if (pending?.node !== from) return undefined // too late, or for an earlier incarnation of this node
     this.#pending.delete(id)
     return pending
   }
@@ -223,7 +223,7 @@ export class RedisBus implements Bus {
     for (const handler of this.#broken) {
       try {
         handler(node)
-      } catch (error) { // a mistake of one part must not keep the others from hearing it
+      } catch (error) { // one handler's bug must not affect the others
         this.#log.error({ event: 'bus.node_gone_handler_failed', err: error, node }, 'bus: node-gone handler failed')
       }
     }

@@ -1,14 +1,14 @@
-/** A beat: a node tells Redis that it lives, and hears who else does; in one script, by Redis's own clock. */
+/** The heartbeat: renews a node's lease in Redis and returns the members, in one script, by Redis's clock. */
 import type { Redis } from 'ioredis'
 import type { NodeId } from '../bus/bus.ts'
 
-/** Sorted set: a node is a member as long as its id is in it; the score, when it is to be taken out, is the beats' own business. */
+/** Sorted set of members; the score is the time at which the lease expires. */
 export const MEMBERS = 'hg:nodes'
 export const STATUSES = 'hg:node-status'
 const DATA = 'hg:data'
 const MAILBOX = 'hg:bus:'
 
-/** The stream of what that node is told. */
+/** The stream that is that node's mailbox. */
 export function mailboxOf (node: NodeId): string {
   return MAILBOX + node
 }
@@ -49,11 +49,11 @@ type BeatAnswer = [isMember: number, beats: number, now: number, nodes: NodeId[]
 
 export interface HeartbeatReply {
   readonly isMember: boolean
-  /** Of all nodes together, ever: Redis that has less of them than before has data from before. */
+  /** Counted over all nodes, ever: fewer than before means that Redis has lost data. */
   readonly beats: number
   readonly now: number
   readonly nodes: readonly NodeId[]
-  /** Whom this beat took out. */
+  /** Nodes that this heartbeat evicted. */
   readonly evicted: readonly NodeId[]
 }
 
@@ -61,14 +61,14 @@ export interface Beat {
   readonly id: NodeId
   readonly ttlMs: number
   readonly beatMs: number
-  /** What the node tells of itself. */
+  /** The status that the node publishes. */
   readonly status: object | null
   readonly isJoining: boolean
-  /** The id that it had before it joined anew. */
+  /** The id before it rejoined. */
   readonly before: NodeId | ''
 }
 
-/** Sends a beat; rejects when Redis is gone or refuses it. */
+/** Sends a heartbeat; rejects when Redis is gone or refuses it. */
 export async function beat (redis: Redis, { id, ttlMs, beatMs, status, isJoining, before }: Beat): Promise<HeartbeatReply> {
   const answer = await redis.eval(BEAT, 3, MEMBERS, STATUSES, DATA,
     id, ttlMs, beatMs, JSON.stringify(status), isJoining ? '1' : '0', before)

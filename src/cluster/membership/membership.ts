@@ -1,9 +1,9 @@
 /**
- * Which nodes the cluster has: each tells Redis every second that it lives, in one script that uses Redis's own clock,
- * and hears who else does. A node is a member until the beat of another finds that its time is over and takes it out,
- * or it leaves; its mailbox (the stream of redis-bus.ts) exists exactly as long. Who was taken out joins anew, as
- * another node. Time in which nobody's beat reached Redis (it was frozen, restarted, cut off) is nobody's fault: it
- * does not count. Who can't reach Redis asks a outageCheck whether anybody can.
+ * The members of the cluster. Each node renews its lease in Redis every second, by one script that uses Redis's clock
+ * and returns the members. A node is a member until another node's heartbeat finds its lease expired and evicts it, or
+ * it leaves; its mailbox (the stream of redis-bus.ts) exists exactly as long. An evicted node rejoins under a new id.
+ * If no heartbeat from any node reached Redis (Redis down or frozen), all deadlines are extended by that gap. A node
+ * that can't reach Redis checks whether any node can (outage-check.ts).
  */
 import type { Logger } from '../../log.ts'
 import { inBackground } from '../../util/background.ts'
@@ -15,22 +15,22 @@ import { isRefusal } from '../redis.ts'
 import type { RedisConnections } from '../redis.ts'
 import type { OutageCheck } from './outage-check.ts'
 
-/** How often a node without Redis asks who else is, and how long the answer holds that all are. */
+/** How often a node without Redis runs the outage check, and how long a positive result is valid. */
 const OUTAGE_CHECK_MS = 300
 const OUTAGE_MS = 600
 
-/** How it stands with a node: others live with it, or it is as good as alone, since nobody can reach Redis; or it was taken for dead. */
+/** `redis-outage`: no node can reach Redis, so nobody can be evicted; `fenced`: this node was evicted. */
 export type NodeState = 'active' | 'redis-outage' | 'fenced'
 
 export interface MembershipOptions {
   readonly beatMs?: number
-  /** So long after its last beat a node is taken for dead. */
+  /** The lease: a node without a heartbeat for this time is evicted. */
   readonly ttlMs?: number
-  /** Milliseconds that never go back. */
+  /** Milliseconds of a monotonic clock. */
   readonly clock?: () => number
 }
 
-/** This node among the others. Handlers of one event are called in the order in which they were given. */
+/** This node's membership. Handlers of one event are called in the order in which they were added. */
 export class Membership {
   readonly #redis: RedisConnections
   readonly #isGlobalOutage: OutageCheck
@@ -43,10 +43,10 @@ export class Membership {
   readonly #leaseLost: ((before: NodeId, isForgotten: boolean) => void)[] = []
   readonly #waiters: (() => void)[] = []
   #id: NodeId
-  /** Under which this node is to join anew, while Redis has not answered that it has. */
+  /** The id for the rejoin, until Redis has confirmed it. */
   #nextId: NodeId | undefined
   #isForgotten = false
-  /** How often it was taken for dead. */
+  /** How often this node was evicted. */
   #evictions = 0
   #nodes: readonly NodeId[] = []
   #members: ReadonlySet<NodeId> = new Set()
@@ -73,12 +73,12 @@ export class Membership {
     this.#id = `${node}.${randomId()}`
   }
 
-  /** This run of this node: another one after it had to join anew. */
+  /** The id of this incarnation of the node: a new one after a rejoin. */
   get id (): NodeId {
     return this.#id
   }
 
-  /** All that live, this one included, sorted. */
+  /** All members, this one included, sorted. */
   get nodes (): readonly NodeId[] {
     return this.#nodes
   }
@@ -92,7 +92,7 @@ export class Membership {
     return this.#members.has(node)
   }
 
-  /** What `status()` tells of this node on any other, asked at each beat. */
+  /** The status of this node that `status()` returns on every node, asked at each heartbeat. */
   publish (describe: () => object): void {
     this.#describe = describe
   }
@@ -103,8 +103,8 @@ export class Membership {
   }
 
   /**
-   * This node was taken for dead, or Redis has lost its data, and with it who was home to whom (`isForgotten`): it has
-   * joined anew, `id` is another already.
+   * This node was evicted, or Redis has lost its data, and with it all ownership (`isForgotten`). It has rejoined: `id`
+   * is the new one.
    */
   whenLeaseLost (handler: (before: NodeId, isForgotten: boolean) => void): void {
     this.#leaseLost.push(handler)
@@ -119,7 +119,7 @@ export class Membership {
     this.#asking = setInterval(() => { inBackground(this.#log, 'asking who else is without Redis', this.#askOthers()) }, OUTAGE_CHECK_MS)
   }
 
-  /** The others need not wait until this node's time is over, unless Redis is gone. */
+  /** Others need not wait for the lease to expire, unless Redis is gone. */
   async leave (): Promise<void> {
     this.#hasLeft = true
     clearInterval(this.#timer)
@@ -130,14 +130,14 @@ export class Membership {
   }
 
   /**
-   * Nothing while no other node can have taken this one for dead. A promise when it may (the process was frozen), which
-   * resolves when that is known: `id` tells.
+   * Undefined while the lease is valid. Otherwise (the process was frozen, for instance) resolves once it is renewed or
+   * lost: `id` tells which.
    */
   confirmLease (): Promise<void> | undefined {
     return this.hasLease ? undefined : this.#whenSettled()
   }
 
-  /** No other node can have taken this one for dead, at this moment. */
+  /** No other node can have evicted this one at this moment. */
   get hasLease (): boolean {
     return this.#clock() < this.#leaseUntil || this.#hasLeft
   }
@@ -147,7 +147,7 @@ export class Membership {
     return new Promise(resolve => { this.#waiters.push(resolve) })
   }
 
-  /** What became of this node since Redis failed it or it was frozen, when that is known. */
+  /** The state of this node after an error of Redis or a freeze, once it is known. */
   async settledState (): Promise<NodeState> {
     if (this.#isRedisOutage) return 'redis-outage'
     const deaths = this.#evictions
@@ -160,7 +160,7 @@ export class Membership {
     return this.#hasLeft || this.#clock() < this.#outageUntil
   }
 
-  /** What each live node has published, null where that is nothing yet. Rejects when Redis can't be asked. */
+  /** The published status of each member, null where there is none yet. Rejects when Redis can't be reached. */
   async status (): Promise<ReadonlyMap<NodeId, unknown>> {
     const all = await this.#redis.commands.hgetall(STATUSES)
     return new Map(Object.entries(all).map(([node, status]): [NodeId, unknown] => [node, JSON.parse(status)]))
@@ -173,7 +173,7 @@ export class Membership {
   async #heartbeat (): Promise<void> {
     if (this.#isBeating || this.#hasLeft || !this.#redis.isUp) return
     this.#isBeating = true
-    // What counts is when it was sent: an answer may have waited here while the process was frozen.
+    // The lease counts from when the heartbeat was sent: its answer may have waited here while the process was frozen.
     const sentAt = this.#clock()
     const reply = await this.#sendHeartbeat()
     this.#isBeating = false
@@ -211,7 +211,7 @@ export class Membership {
     if (this.#nextId !== undefined) [this.#id, this.#nextId] = [this.#nextId, undefined]
     this.#beats = reply.beats
     this.#aheadMs = reply.now - Date.now()
-    // A sixth is for what is done in this certainty.
+    // A sixth is the margin for work that relies on the lease.
     this.#leaseUntil = sentAt + this.#ttlMs * 5 / 6
     const known = this.#members
     this.#nodes = reply.nodes
@@ -236,11 +236,11 @@ export class Membership {
     for (const handler of this.#gone) this.#guard(() => { handler(node) })
   }
 
-  /** What one handler gets wrong is not the others'. */
+  /** One handler's bug must not affect the others. */
   #guard (run: () => void): void {
     try {
       run()
-    } catch (error) { // a mistake of ours
+    } catch (error) { // a bug of ours
       this.#log.error({ event: 'cluster.membership_handler_failed', err: error }, 'cluster: membership handler failed')
     }
   }
@@ -257,7 +257,7 @@ export class Membership {
     this.#isAsking = false
   }
 
-  // Redis answers nobody: no other node can have taken this one for dead, unless it is known already that one has.
+  // Redis answers nobody, so no other node can have evicted this one, unless an eviction is known already.
   #extendLease (until: number): void {
     if (this.#nextId !== undefined) return
     this.#outageUntil = Math.max(this.#outageUntil, until)

@@ -1,12 +1,12 @@
 /**
- * Whether Redis is gone for everybody, or only for this node: who can't reach it says so in the database, and looks
- * whether all others do. Where all do nobody can be taken for dead, and work goes on; where not, another node may soon
- * be home to what is at home here.
+ * Tells an outage of Redis from a fault of this node's network: a node that can't reach Redis notes that in the
+ * database, and looks whether all others have. If so nobody can be evicted, and work goes on; if not, another node may
+ * soon own this one's accounts.
  */
 import type { Database } from '../../storage/database.ts'
 import type { NodeId } from '../bus/bus.ts'
 
-/** Says that `node` can't reach Redis; resolves to whether all the others have said the same just now. */
+/** Notes that `node` can't reach Redis; resolves to whether all the others have noted the same just now. */
 export type OutageCheck = (node: NodeId, others: readonly NodeId[]) => Promise<boolean>
 
 const REPORT = `

@@ -1,10 +1,10 @@
 /**
- * Where something lives that no node has a reason to have: rendezvous hashing. Every node finds the same place without
- * asking, and when a node comes or goes only its share moves.
+ * The owner of a key that no node owns yet, by rendezvous hashing: every node computes the same without asking, and a
+ * change of members moves only the share of the node that came or went.
  */
 import type { NodeId } from '../bus/bus.ts'
 
-/** The one of these nodes that is the key's place. */
+/** The node of these that should own the key. */
 export function placeOf (key: string, nodes: readonly NodeId[]): NodeId | undefined {
   const keyHash = hash(key)
   let best: NodeId | undefined

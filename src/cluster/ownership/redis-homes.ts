@@ -1,6 +1,6 @@
 /**
- * Homes by claims: an account's home is the node that has written its name to `hg:home:<account>`. A claim of a node
- * that is gone is void: whoever needs the account next takes it, and with it what the node left.
+ * Ownership by claims: an account's owner is the node whose id is in `hg:home:<account>`. A claim of a dead node is
+ * void: the next node that needs the account takes it, with the state that the node left.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
@@ -19,14 +19,14 @@ import type { Membership } from '../membership/membership.ts'
 import { placeOf } from '../membership/rendezvous.ts'
 import type { StanzaHeader } from '../bus/protocol.ts'
 
-/** Homes of others that a node remembers. */
+/** Owners at other nodes that are cached. */
 const MAX_KNOWN = 100_000
 
-/** In place of a node's name where there is none but this one, which leaves. */
+/** In place of a node's id where this node is the only one, and leaves. */
 const NOBODY = ''
 
 const RETRY_MS = 100
-/** When Redis has lost its data, nodes claim again what they have in memory: for so long nobody claims anything else. */
+/** When Redis has lost its data nodes reclaim what they have in memory; for this time nothing else is claimed. */
 const RECLAIM_MS = 2_000
 
 interface Scripts {
@@ -52,7 +52,7 @@ export class RedisHomes implements Homes {
   #isLeaving = false
   #mayClaimAt = 0
   #reclaiming: Promise<void> | undefined
-  /** What is on its way to each node at the end of this turn of the event loop. */
+  /** The batch for each node, sent at the end of this turn of the event loop. */
   readonly #batches = new Map<NodeId, MulticastBatch>()
   readonly #known = new LRUCache<string, NodeId>({ max: MAX_KNOWN })
 
@@ -82,7 +82,7 @@ export class RedisHomes implements Homes {
     return this.#known.get(account)
   }
 
-  /** From now on this node becomes nobody's home. */
+  /** From now on this node claims nothing. */
   leave (): void {
     this.#isLeaving = true
   }
@@ -101,14 +101,14 @@ export class RedisHomes implements Homes {
     }
   }
 
-  /** The node that is home, or that is to be: whoever is asked for an account that nobody has claims it. */
+  /** The owner, or the node that should be: if nobody owns the account, the node that is asked claims it. */
   async #another (account: string): Promise<NodeId> {
-    this.#redis.hgReturn(homeOf(account), this.incarnation).catch(() => {}) // what it claimed, and has not in memory
+    this.#redis.hgReturn(homeOf(account), this.incarnation).catch(() => {}) // claimed, and not loaded
     const { node } = await this.find(account)
     return node ?? placeOf(account, this.#membership.nodes.filter(one => one !== this.incarnation)) ?? NOBODY
   }
 
-  /** A node that leaves is a place for nothing, unless there is no other. */
+  /** A node that leaves is nothing's place, unless it is the only one. */
   place (key: string): NodeId {
     const { nodes } = this.#membership
     return placeOf(key, this.#isLeaving ? nodes.filter(one => one !== this.incarnation) : nodes) ?? this.incarnation
@@ -136,11 +136,11 @@ export class RedisHomes implements Homes {
 
   release (account: string, hasRecord: boolean, heir?: NodeId): void {
     const released = hasRecord ? RELEASED + this.incarnation : ''
-    // Redis is away: it will be another's when it is needed, as this node answers that it is not home.
+    // Redis is away: another node claims it when it is needed, as this node answers that it does not own it.
     this.#redis.hgRelease(homeOf(account), this.incarnation, heir === undefined ? released : `${released || RELEASED}\n${heir}`).catch(() => {})
   }
 
-  /** After a lapse: claims accounts again, and tells of each whether it is ours; others are home to the rest by now. */
+  /** After a lost lease: claims accounts again, and reports for each whether it is ours; others own the rest by now. */
   reclaim (accounts: readonly string[], before: NodeId, tell: (account: string, isOurs: boolean) => void): void {
     const reclaiming = this.#reclaimAll(accounts, before, tell).finally(() => {
       if (this.#reclaiming === reclaiming) this.#reclaiming = undefined
@@ -153,7 +153,7 @@ export class RedisHomes implements Homes {
     await Promise.all(accounts.map(async account => {
       try {
         tell(account, await this.#redis.hgReclaim(homeOf(account), run, before) === 1)
-      } catch { // Redis is away again: when it is back this node may have lapsed again
+      } catch { // Redis is away again: when it is back the lease may be lost again
         if (this.incarnation === run) tell(account, false)
       }
     }))
@@ -164,7 +164,7 @@ export class RedisHomes implements Homes {
     return isHome
   }
 
-  /** Nothing while this node's claims are its own for sure; or else when that is known. */
+  /** Undefined while this node's claims are valid for sure; otherwise resolves once that is known. */
   confirmLease (): Promise<void> | undefined {
     return this.#reclaiming ?? this.#membership.confirmLease()?.then(() => this.#reclaiming)
   }
@@ -173,7 +173,7 @@ export class RedisHomes implements Homes {
     if (node === NOBODY) throw new StanzaError('remote-server-timeout', 'the server is shutting down: connect again')
     const batch = this.#batches.get(node)
     if (batch?.isFor(stanza)) return batch.add(stanza)
-    batch?.flush() // nothing overtakes
+    batch?.flush() // keeps the order of packets
     if (stanza.isMulticast && stanza.to) return this.#startBatch(node, stanza)
     const { isElsewhere } = await this.#bus.ask(node, 'stanza', headerOf(stanza), stanza.toBytes())
     return !isElsewhere
@@ -189,12 +189,12 @@ export class RedisHomes implements Homes {
   }
 }
 
-/** What goes over the bus besides the stanza itself. */
+/** The properties of a stanza that cross the bus beside its XML. */
 export function headerOf ({ dedupKey, isRedelivery, author }: Stanza): StanzaHeader {
   return { dedupKey, isRedelivery: isRedelivery || undefined, author: author?.toString() }
 }
 
-/** What another node has forwarded. */
+/** A stanza that another node has forwarded. */
 export function forwardedStanza (bytes: Buffer, { dedupKey, isRedelivery, author }: StanzaHeader): Stanza {
   let stanza = storedStanza(bytes)
   if (dedupKey !== undefined) stanza = stanza.withDedupKey(dedupKey)

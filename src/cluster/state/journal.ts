@@ -1,6 +1,8 @@
-/** The notes of one turn of the event loop as one entry of a Redis stream, in binary: each field behind its length. */
+/**
+ * The wire format of a journal entry: the notes of one turn of the event loop, in binary, each field after its length.
+ */
 
-/** Something that happened to an account's sessions after they were saved last. */
+/** A change of an account's sessions since their last snapshot. */
 export interface Entry {
   /** Counted over all notes of the node. */
   readonly number: number
@@ -31,7 +33,7 @@ export function encodeNotes (notes: readonly Entry[]): Buffer {
   return bytes
 }
 
-/** What `encodeNotes` was given. */
+/** The notes that `encodeNotes` was given. */
 export function * decodeNotes (bytes: Buffer): Iterable<Entry> {
   let number = bytes.readUIntBE(0, 6)
   let at = 6

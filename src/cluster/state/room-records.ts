@@ -1,6 +1,6 @@
 /**
- * The records from which another node goes on with a room: who is in, a field for each session, in a hash of the room's
- * home. Written before clients are sent what they are about, a room's changes of one turn of the event loop together.
+ * Replicated state of rooms, from which another node continues them: a hash of the owner with a field per session in
+ * the room. The changes of one turn of the event loop are written together, before dependent bytes are sent to clients.
  */
 import type { Redis } from 'ioredis'
 import type { Logger } from '../../log.ts'
@@ -14,10 +14,10 @@ import { OWNERS } from './session-records.ts'
 import { execute, Refusals } from '../redis.ts'
 import { persistOrFence } from './persist-or-fence.ts'
 
-/** So long after a failure what was not written is written again. */
+/** Pause after a failed write. */
 const RETRY_MS = 1000
 
-/** Nothing in place of a record: the session is not in any more. */
+/** Undefined in place of a record: the session has left. */
 type Changes = Map<string, string | undefined>
 
 function recordOf (node: NodeId, room: string): string { return `hg:room:${node}:${room}` }
@@ -25,8 +25,8 @@ function recordOf (node: NodeId, room: string): string { return `hg:room:${node}
 function roomsOf (node: NodeId): string { return `hg:rooms:${node}` }
 
 /**
- * Takes a room's record over from another node; what is there of it under the new name already stays. With that the
- * claim is settled: who is home after this node finds the record under its name.
+ * Takes a room's record over from another node; fields that exist under the new owner stay. This settles the claim: the
+ * next owner finds the record under this node's id.
  */
 const TAKE_OVER = `
   redis.call('srem', KEYS[3], ARGV[1])
@@ -39,7 +39,7 @@ const TAKE_OVER = `
   if claim and string.match(claim, '\\n(.+)$') == ARGV[2] then redis.call('set', KEYS[6], ARGV[2]) end
   return redis.call('hgetall', KEYS[2])`
 
-/** Throws away what a node has left of a room, unless somebody is about to take it over. */
+/** Deletes a node's record of a room, unless another node is about to take it over. */
 const DISCARD = `
   local claim = redis.call('get', KEYS[3])
   if claim and string.match(claim, '^%${RELEASED}?([^\\n]*)') == ARGV[2] then return 0 end
@@ -109,7 +109,7 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
     inBackground(this.#parts.log, 'writing records of rooms', this.flush())
   }
 
-  /** Of two writes that failed side by side the first to try again has the changes of both. */
+  /** Of two failed writes the first that is repeated has the changes of both. */
   async #write (): Promise<void> {
     const changes = this.#changes
     this.#changes = new Map()
@@ -137,7 +137,7 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
     await execute(batch)
   }
 
-  /** What was not written is written later, unless there is something newer. */
+  /** Changes that were not written are written later, unless newer ones replace them. */
   #giveBack (written: ReadonlyMap<string, Changes>): void {
     for (const [room, changes] of written) this.#changes.set(room, new Map([...changes, ...this.#changes.get(room) ?? []]))
     this.#retry ??= setTimeout(() => {
@@ -171,17 +171,17 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
     this.#changes.delete(room)
   }
 
-  /** The rooms of which a node has left records. */
+  /** The rooms of which a dead node left records. */
   roomsOf (node: NodeId): Promise<string[]> {
     return this.#parts.redis.smembers(roomsOf(node))
   }
 
-  /** Nobody needs any more what a node that is gone has left of the room. */
+  /** Deletes the record of the room that a dead node left. */
   async discard (node: NodeId, room: string): Promise<void> {
     await this.#scripts.hgDiscardRoom(recordOf(node, room), roomsOf(node), homeOf(room), room, node)
   }
 
-  /** Resolves when all that has changed is written, or can't be. */
+  /** Resolves when all changes are written, or can't be. */
   async stop (): Promise<void> {
     clearTimeout(this.#retry)
     this.#flushInBackground()

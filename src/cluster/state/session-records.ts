@@ -1,6 +1,6 @@
 /**
- * The records from which another node goes on with an account's sessions: a snapshot of each account that has any, and
- * a journal of what happened since. Written behind, and yet before clients are sent what it is about.
+ * Replicated state of accounts, from which another node continues their sessions: a snapshot of each account with
+ * sessions, and a journal of changes since. Written behind, and yet before dependent bytes are sent to clients.
  */
 import type { Redis } from 'ioredis'
 import type { Logger } from '../../log.ts'
@@ -16,22 +16,22 @@ import type { Membership } from '../membership/membership.ts'
 import { execute, Refusals } from '../redis.ts'
 import { persistOrFence } from './persist-or-fence.ts'
 
-/** Changes of so long are written together; so long after a failure all is tried again. */
+/** Changes within this time are written together; after a failure all is retried after the second. */
 const SAVE_MS = 20
 const RETRY_MS = 1000
-/** The journal is cut when it has grown by so much, or is so old. */
+/** The journal is trimmed at this size or age. */
 const JOURNAL_BYTES = 8 * 1024 * 1024
 const JOURNAL_MS = 10_000
-/** What a node has left is kept for so long when it is gone: sessions do not wait longer than that. */
+/** Time to live of a dead node's records: no session waits longer for its resumption. */
 const RECORDS_TTL_SECONDS = 7 * 86_400
 const NOTHING = Buffer.alloc(0)
 
 interface Row extends Snapshot {
-  /** The number of the first note that is not in it. */
+  /** The number of the first note that the snapshot does not include. */
   readonly next: number
 }
 
-/** Nodes that have records, or left some. */
+/** Nodes with records, dead or alive. */
 export const OWNERS = 'hg:owners'
 
 function recordsOf (node: NodeId): string { return RECORDS + node }
@@ -52,16 +52,18 @@ export class RedisRecords implements Records, PersistedState {
   #describe: (account: Account) => Snapshot = () => ({ sessions: [], states: {} })
   readonly #dirty = new Set<Account>()
   readonly #noted = new Set<Account>()
-  /** Dirty ones of which something was noted in this tick: a note alone does not say enough of them. */
+  /** Dirty accounts with notes in this tick, for which the journal alone is not enough. */
   readonly #urgent = new Set<Account>()
   readonly #forgotten = new WeakSet<Account>()
-  /** Whose record is still another node's, or that of this one under another name: it goes when there is a new one. */
+  /**
+   * Accounts whose record is still under another node's id, or this node's old one: deleted once there is a new one.
+   */
   readonly #inherited = new Map<string, NodeId>()
   readonly #journals = new Map<NodeId, Promise<ReadonlyMap<string, readonly Entry[]>>>()
   #notes: Entry[] = []
   #number = 0
   #journalBytes = 0
-  /** Something was noted that is not in the journal. */
+  /** A note is missing from the journal. */
   #hasGap = false
   /** Snapshots that are being written. */
   #cutting: Promise<void> | undefined
@@ -75,7 +77,7 @@ export class RedisRecords implements Records, PersistedState {
     this.#refusals = new Refusals(parts.log, 'the records of sessions')
   }
 
-  /** Rejects where Redis refuses what will be written, before any client waits for it. Nothing is changed by it. */
+  /** Rejects where Redis refuses the writes, before any client waits for them. Changes nothing. */
   async check (): Promise<void> {
     const { redis, id } = this.#parts
     await redis.xadd(journalOf(id()), 'NOMKSTREAM', '*', 'notes', NOTHING)
@@ -83,13 +85,13 @@ export class RedisRecords implements Records, PersistedState {
     await redis.hdel(recordsOf(id()), '')
   }
 
-  /** From now on `describe` says what is to be kept of an account. */
+  /** From now on `describe` gives the snapshot of an account. */
   start (describe: (account: Account) => Snapshot): void {
     this.#describe = describe
     this.#cutTimer = setInterval(() => { inBackground(this.#parts.log, 'cutting the journal of sessions', this.#cutIfDue()) }, RETRY_MS).unref()
   }
 
-  /** Resolves when all that has changed is written, or can't be. */
+  /** Resolves when all changes are written, or can't be. */
   async stop (): Promise<void> {
     clearInterval(this.#cutTimer)
     clearTimeout(this.#timer)
@@ -108,7 +110,7 @@ export class RedisRecords implements Records, PersistedState {
     }, ms)
   }
 
-  /** This node has another name now, and the account is still its own. */
+  /** This node has a new id, and still owns the account. */
   renamed (account: Account, before: NodeId): void {
     this.#inherited.set(account.jid.toString(), before)
     this.touch(account)
@@ -129,7 +131,7 @@ export class RedisRecords implements Records, PersistedState {
     if (this.#notes.push(entry) === 1) this.#parts.barrier.beforeClientWrites(this)
   }
 
-  /** Adds what was noted to the journal. */
+  /** Appends the notes to the journal. */
   flush (): Promise<boolean> {
     if (this.#urgent.size > 0) this.#saveInBackground(this.#urgent)
     this.#urgent.clear()
@@ -196,7 +198,7 @@ export class RedisRecords implements Records, PersistedState {
     for (const account of accounts) this.#inherited.delete(account.jid.toString())
   }
 
-  /** Snapshots take the place of notes from time to time. */
+  /** Replaces the journal by snapshots from time to time. */
   async #cutIfDue (): Promise<void> {
     const isDue = this.#hasGap || this.#journalBytes > JOURNAL_BYTES || performance.now() - this.#cutAt > JOURNAL_MS
     if (isDue) await this.#cut().catch(error => this.#refusals.heard(error))
@@ -222,7 +224,7 @@ export class RedisRecords implements Records, PersistedState {
       this.#hasGap = true
       throw error
     }
-    // Notes that stay longer do no harm: a snapshot says which came after it.
+    // Older notes do no harm: a snapshot says which follow it.
     await this.#parts.redis.xtrim(journalOf(this.#parts.id()), 'MINID', upTo).catch(error => this.#refusals.heard(error))
   }
 
@@ -240,7 +242,7 @@ export class RedisRecords implements Records, PersistedState {
     return { ...snapshot, notes }
   }
 
-  /** What a node that is gone has noted, read once. */
+  /** The journal of a dead node, read once. */
   #journalLeftBy (node: NodeId): Promise<ReadonlyMap<string, readonly Entry[]>> {
     let journal = this.#journals.get(node)
     if (!journal) {
@@ -274,7 +276,7 @@ export class RedisRecords implements Records, PersistedState {
     await this.#parts.redis.hdel(recordsOf(node), account)
   }
 
-  /** The accounts of which a node has left records. */
+  /** The accounts of which a dead node left records. */
   accountsOf (node: NodeId): Promise<string[]> {
     return this.#parts.redis.hkeys(recordsOf(node))
   }
@@ -284,7 +286,7 @@ export class RedisRecords implements Records, PersistedState {
     return this.#parts.redis.smembers(OWNERS)
   }
 
-  /** Nobody needs any more what the node has left. */
+  /** Deletes all records of a dead node. */
   async expireNode (node: NodeId): Promise<void> {
     await this.#parts.redis.pipeline()
       .expire(recordsOf(node), RECORDS_TTL_SECONDS).del(journalOf(node)).srem(OWNERS, node).exec()
