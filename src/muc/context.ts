@@ -1,4 +1,4 @@
-/** What the parts of Multi-User Chat have in common: what they need of the server, and the service's own settings. */
+/** The context of Multi-User Chat: the services it uses, and its settings. */
 import type { WriteWithAffiliations } from '../extension/points.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
@@ -16,15 +16,15 @@ import type { Room } from './room/room.ts'
 import type { RoomStore } from './store.ts'
 import { UnderWay } from './presence/under-way.ts'
 
-/** What rooms need to know of the accounts of the hosts. */
+/** What rooms need to know about accounts. */
 export interface RoomAccounts {
-  /** Whether there is such an account now. */
+  /** Whether the account exists. */
   isThere (jid: Jid): Promise<boolean>
-  /** Whether it will be there when its streams have ended: anonymous ones will not. */
+  /** Whether the account outlives its streams: anonymous ones do not. */
   lasts (jid: Jid): Promise<boolean>
   /**
-   * What tells an account from others that have had its name, or will: the same for as long as it lasts. At once where it
-   * is in memory here; '' where none lasts.
+   * The generation of an account: it differs from other accounts of the same name, before or later. At once where the
+   * account is in memory; '' for anonymous ones.
    */
   lifeOf (jid: Jid): string | Promise<string>
 }
@@ -37,38 +37,38 @@ export interface Muc {
   readonly limits: MucLimits
   /** The hosts whose accounts are local. */
   readonly hosts: readonly string[]
-  /** Somebody is something else in the room: it is kept. */
+  /** Affiliations changed, and are stored. */
   affiliated (room: Room, accounts: readonly Jid[]): void
-  /** An account is no more: what extensions know of it in the room goes. */
+  /** An account was removed: extensions drop its data of this room. */
   forgotten (room: Room, account: Jid): Promise<void>
-  /** What extensions write with changes of who is what. */
+  /** Writers of extensions for the transaction that stores affiliations. */
   readonly keptWith: ReadonlySet<WriteWithAffiliations>
   readonly log: Logger
   readonly accounts: RoomAccounts
   readonly invitations: InvitationStore
-  /** How much each account has rooms send to people who did not ask for it, whichever rooms they are. */
+  /** Rate of unsolicited stanzas (invitations, requests) per account, over all rooms. */
   readonly invitationRate: RateLimit
   readonly creations: Creations
-  /** What rooms have sent and the homes of their occupants have not taken yet, by the room. */
+  /** Bytes that rooms have sent and that occupants' owner nodes have not confirmed, per room. */
   readonly underWay: Shares
-  /** How many rooms here somebody has made and is yet to set up. */
+  /** The rooms of a creator that are still locked (not configured). */
   countLocked (creator: string): number
-  /** The room is no more: out of memory and out of the database. Who is in is told `destroyed`, which is `<destroy/>` as XML. */
+  /** Removes the room from memory and database. Occupants are sent `destroyed`, which is `<destroy/>` as XML. */
   end (room: Room, destroyed?: string): Promise<void>
 }
 
-/** What came of a stanza, once the room's turn may end: what its sender has to wait for besides. */
+/** The result of a stanza once the room's turn may end: its sender waits for the rest. */
 export interface Received { readonly handedOver?: Promise<unknown> | undefined }
 
-/** Sends what a room has to say to one address; nothing waits for it. Returns how many bytes it has (outbox.ts). */
+/** Sends a stanza of the room to one address, without waiting. Returns its size in bytes (send-queue.ts). */
 export function post (muc: Muc, stanza: Stanza): number {
   muc.router.post(stanza)
   return stanza.weight
 }
 
 /**
- * Sends each of them what there is for it: `sent` when all is under way, `arrived` when it has reached the homes of all;
- * nothing where that is now. What has not arrived counts as the room's (under-way.ts).
+ * Sends each recipient its stanza. `sent` resolves when all are in flight, `arrived` when the recipients' owner nodes
+ * have them; undefined where that is now. Until then they count against the room's limit (under-way.ts).
  */
 export function postEach<T> (
   muc: Muc, room: Room, recipients: readonly T[], stanzaFor: (recipient: T) => Stanza | undefined,
@@ -89,7 +89,7 @@ async function afterwards (sent: Promise<void>, arrived: () => Promise<unknown> 
   try { await sent } finally { await arrived() }
 }
 
-/** The same where nobody waits for it. `task` says in the log what has failed. */
+/** The same without waiting; `task` names it in the log where it fails. */
 export function postInBackground<T> (
   muc: Muc, room: Room, task: string, recipients: readonly T[], stanzaFor: (recipient: T) => Stanza | undefined,
 ): void {

@@ -1,7 +1,7 @@
 /**
- * The rooms whose home is here: those with somebody in are in memory, and of the others some. In a cluster each room
- * has its place (rendezvous hashing), and the node that is there claims it when it is first needed: then it loads the
- * room, with the occupants that its home before has left.
+ * The rooms that this node owns: in memory are those with occupants, and some others. In a cluster the node at a room's
+ * place (rendezvous hashing) claims it when it is first needed, and loads it with the occupants that the previous owner
+ * left.
  */
 import { LRUCache } from 'lru-cache'
 import type { Logger } from '../log.ts'
@@ -18,19 +18,19 @@ import { Room } from './room/room.ts'
 import { destroyedIn, destroyedRoom, keepDestroyed, keepRecords, lockedRoomIn, positionIn, restoreOccupants } from './failover/room-record.ts'
 import type { RoomStore } from './store.ts'
 
-/** Rooms with nobody in that stay in memory, so that who comes next needs no database. */
+/** Rooms without occupants that stay in memory. */
 const MAX_IDLE = 1000
 
-/** What there is besides where this is one node of many. */
+/** The cluster's services for rooms. */
 export interface RoomsCluster {
   readonly homes: Homes
   readonly roomRecords: RoomRecords
 }
 
-/** Where a room is: in memory here, or at home on another node; nothing where there is no such room. */
+/** A room in memory here, or its owner node; undefined where there is no such room. */
 export type LocatedRoom = { readonly room: Room } | { readonly node: string } | undefined
 
-/** Who is to be a room's home that has none: the node whose place it is, or this one. */
+/** Which node claims a room without an owner: the one at its place, or this one. */
 export type Claimant = { readonly isPlace: true, readonly refusedBy?: string | undefined } | { readonly isPlace: false }
 
 const NONE: ReadonlyMap<string, string> = new Map()
@@ -42,11 +42,11 @@ export interface RoomRegistryParts {
   readonly cluster?: RoomsCluster | undefined
   readonly log: Logger
   readonly archiveKeys: ArchiveKeys
-  /** Sends a message to all who are in. */
+  /** Sends a message to all occupants. */
   readonly say: (room: Room, message: Message) => void
-  /** Tells all who are in what may not have reached them of each other. */
+  /** Sends all occupants presence that may not have reached them. */
   readonly tellAgain: (room: Room, news: readonly PendingPresence[]) => void
-  /** Takes all out who are in; `destroyed` is `<destroy/>` as XML. Resolves when all have heard of it, or can't. */
+  /** Removes all occupants; `destroyed` is `<destroy/>` as XML. Resolves when all were notified, or can't be. */
   readonly tellDestroyed: (room: Room, destroyed: string) => Promise<void>
 }
 
@@ -61,14 +61,14 @@ export class RoomRegistry {
     },
   })
   readonly #slots: DataSlot<unknown>[] = []
-  /** Claimed, and not in memory yet; with what is to be taken up: the claim tells it once, and the database may be away. */
+  /** Claimed and not loaded yet, with the state to take over: a claim returns it once, and the database may be away. */
   readonly #claimed = new Map<string, Claim['before']>()
 
   constructor (parts: RoomRegistryParts) {
     this.#parts = parts
   }
 
-  /** What is to be loaded with every room from now on; what is returned ends that. */
+  /** State to load with every room from now on, until the function that is returned is called. */
   addData (slot: DataSlot<unknown>): () => void {
     this.#slots.push(slot)
     return () => { this.#slots.splice(this.#slots.indexOf(slot), 1) }
@@ -79,7 +79,7 @@ export class RoomRegistry {
     return this.#occupied
   }
 
-  /** How many rooms somebody has made that are yet to be set up. */
+  /** The rooms of a creator that are still locked. */
   countLocked (creator: string): number {
     let count = 0
     for (const room of this.#occupied.values()) if (room.isLocked && room.creator === creator) count++
@@ -97,18 +97,18 @@ export class RoomRegistry {
     return this.#occupied.get(key) ?? this.#idle.get(key)
   }
 
-  /** The other node that was the room's home when last asked. */
+  /** The room's owner at the last look-up, if it is another node. */
   elsewhere (key: string): string | undefined {
     return this.#parts.cluster?.homes.elsewhere(key)
   }
 
-  /** Whether a room is nobody's, and nobody has left who was in: not for sure, as long as this node has not claimed it. */
+  /** Whether a room has no owner and no orphaned state; a hint only while this node has not claimed it. */
   async isAbandoned (key: string): Promise<boolean> {
     const found = await this.#parts.cluster?.homes.find(key)
     return found?.node === undefined && found?.hasOrphanedState !== true
   }
 
-  /** In the room's turn: where it is, in memory from now on if that is here. */
+  /** In the room's turn: where the room is; if here, it is loaded. */
   async locate (jid: Jid, claimant: Claimant = HERE): Promise<LocatedRoom> {
     const key = jid.toString()
     const room = this.peek(key)
@@ -122,7 +122,7 @@ export class RoomRegistry {
     return node === undefined ? this.#inherit(cluster, jid, key) : { node }
   }
 
-  /** The node that is home, or is to be; nothing where it is this one. */
+  /** The owner or the node that should claim it; undefined where it is this one. */
   async #claim ({ homes }: RoomsCluster, key: string, claimant: Claimant): Promise<string | undefined> {
     const place = homes.place(key)
     if (claimant.isPlace && place !== homes.incarnation && place !== claimant.refusedBy && !this.#claimed.has(key)) {
@@ -141,7 +141,7 @@ export class RoomRegistry {
     const [saved, records] = await Promise.all([
       this.#parts.store.load(jid), before ? roomRecords.takeOver(before, key) : NONE,
     ])
-    if (homes.incarnation !== run) return this.locate(jid) // it was taken for dead: that claim is void
+    if (homes.incarnation !== run) return this.locate(jid) // the lease was lost: that claim is void
     const room = saved ? new Room(jid, saved) : lockedRoomIn(jid, records)
     if (!room) {
       if (records.size > 0) await this.#finishEnd(cluster, jid, records)
@@ -151,13 +151,13 @@ export class RoomRegistry {
     return { room: await this.open(room, records) }
   }
 
-  /** The home before has removed the room, and may have told nobody. */
+  /** The previous owner has destroyed the room, and may have notified nobody. */
   async #finishEnd ({ roomRecords }: RoomsCluster, jid: Jid, records: ReadonlyMap<string, string>): Promise<void> {
     await this.#parts.tellDestroyed(destroyedRoom(jid, records), destroyedIn(records) ?? '<destroy/>')
     await roomRecords.remove(jid.toString())
   }
 
-  /** Takes a room into memory, with all that belongs to it, and those who were in at its home before. */
+  /** Loads a room with its data, and the occupants of its previous owner. */
   async open (room: Room, records: ReadonlyMap<string, string> = NONE): Promise<Room> {
     await Promise.all(this.#slots.map(async slot => { room.setData(slot, await slot.load(room.jid)) }))
     room.archiveIds = this.#parts.archiveKeys.ofRoom(room.jid.toString())
@@ -173,7 +173,7 @@ export class RoomRegistry {
     return room
   }
 
-  /** A room with somebody in stays in memory; of the others some do. */
+  /** Rooms with occupants stay in memory, and some others. */
   place (room: Room): void {
     const key = room.jid.toString()
     if (!room.isOpen) return
@@ -183,12 +183,12 @@ export class RoomRegistry {
     this.#claimed.delete(key)
   }
 
-  /** After the room's turn: where it is not in memory, and nothing is left to be taken up, anybody may be its home. */
+  /** After the room's turn: releases a room that is not in memory and has no state to take over. */
   settle (key: string): void {
     if (this.#claimed.has(key) && !this.#claimed.get(key) && !this.peek(key)) this.#release(key, false)
   }
 
-  /** The room is no more. Who is in, by what is kept, is told `destroyed` by another node if this one dies before that. */
+  /** Removes the room. If this node dies meanwhile another sends the recorded occupants `destroyed`. */
   async end (room: Room, destroyed?: string): Promise<void> {
     const key = room.jid.toString()
     this.#forget(room)
@@ -200,7 +200,7 @@ export class RoomRegistry {
     this.#release(key, false)
   }
 
-  /** In the room's turn: lets another node be its home, with all who are in. */
+  /** In the room's turn: hands the room over, with its occupants. */
   async giveUp (room: Room): Promise<void> {
     const { cluster } = this.#parts
     const key = room.jid.toString()
@@ -216,7 +216,7 @@ export class RoomRegistry {
     this.#release(key, isOccupied)
   }
 
-  /** The room is out of memory: whoever needs it next may be its home. */
+  /** The room is out of memory: the next node that needs it may claim it. */
   async #leave (room: Room): Promise<void> {
     const { cluster, events } = this.#parts
     if (!cluster) return
@@ -225,7 +225,7 @@ export class RoomRegistry {
     if (!this.peek(key) && !this.#claimed.has(key)) this.#release(key, false)
   }
 
-  /** Whether this is the room's home for sure; where another node is, it is over here. */
+  /** Whether this node owns the room for sure; if another does, the room is dropped here. */
   async verify (key: string): Promise<boolean> {
     const found = await this.#parts.cluster?.homes.find(key).catch(() => undefined) // Redis is away: for everybody
     if (found?.node === undefined) return true
@@ -233,7 +233,7 @@ export class RoomRegistry {
     return false
   }
 
-  /** Another node is the room's home: here it is over at once, and nobody is told. */
+  /** Another node owns the room: it is dropped at once, without notice. */
   drop (key: string): void {
     const room = this.peek(key)
     if (!room) return
@@ -241,7 +241,7 @@ export class RoomRegistry {
     this.#parts.events.emit('room.movedAway', room)
   }
 
-  /** This node has another name now, and the room is still its own. */
+  /** This node has a new id, and still owns the room. */
   async renamed (key: string, before: string): Promise<void> {
     const room = this.peek(key)
     const { cluster } = this.#parts

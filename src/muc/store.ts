@@ -34,17 +34,17 @@ interface AffiliationRow {
 /** A room in the list of a service's rooms. */
 export interface ListedRoom { readonly jid: string, readonly name: string }
 
-/** Somebody's affiliation from now on; nothing takes it away. */
+/** A new affiliation; undefined deletes the entry. */
 export interface AffiliationRowChange { readonly jid: Jid, readonly affiliate: Affiliate | undefined }
 
-/** What is written in the same transaction. */
+/** Statements of the same transaction. */
 export type Besides = (db: Database) => Promise<void>
 
 export interface RoomStore {
   load (room: Jid): Promise<SavedRoom | undefined>
   /**
-   * A new room with its affiliations, or what an old one is set to from now on; and those of them that change. Throws
-   * StanzaError not-allowed where who made it has more than `most` then; 0: no limit.
+   * Inserts a room with its affiliations, or updates its configuration and changed affiliations. Throws StanzaError
+   * not-allowed where its creator has more than `most` rooms then; 0: no limit.
    */
   store (room: Room, config: Config, changes: readonly AffiliationRowChange[], besides: Besides, most: number): Promise<void>
   storeAffiliations (room: Jid, changes: readonly AffiliationRowChange[], besides: Besides): Promise<void>
@@ -53,12 +53,15 @@ export interface RoomStore {
   remove (room: Jid): Promise<void>
   /** At most so many public rooms, in the order of their addresses, after one of them. */
   listPublic (service: string, after: string, most: number): Promise<readonly ListedRoom[]>
-  /** Who was longest an admin of a room, or else a member by others' doing: one of these hosts who has agreed, and not that one. */
+  /**
+   * The heir of a room without `former`: who was an admin longest, or else a member that others appointed, of these
+   * hosts, and who has accepted.
+   */
   findHeir (room: Jid, former: Jid, hosts: readonly string[]): Promise<Jid | undefined>
   countMadeBy (creator: Jid): Promise<number>
   /** All rooms, of whichever service. */
   count (): Promise<number>
-  /** Forgets the rooms that had ended if their server had not ended first. */
+  /** Deletes temporary rooms that a stopped server left. */
   removeTemporary (service: string): Promise<void>
   /** The rooms that end with their last occupant, also those with somebody in. */
   listTemporary (service: string): Promise<readonly Jid[]>
@@ -132,14 +135,14 @@ async function countMadeBy (db: Database, creator: string): Promise<number> {
   return row?.count ?? 0
 }
 
-/** One of his rooms after the other, at whichever nodes they are. */
+/** One room of a creator at a time, over all nodes. */
 async function checkCount (db: Database, { creator }: Room, most: number): Promise<void> {
   if (creator === undefined) return
   await db.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [creator])
   if (await countMadeBy(db, creator) > most) throw new StanzaError('not-allowed', 'too many rooms')
 }
 
-/** With that an invitation is answered. */
+/** This answers a pending invitation. */
 async function storeAcceptance (db: Database, room: Jid, account: Jid): Promise<void> {
   await db.query(
     `with answered as (delete from room_invitation where room = $1 and invitee = $2)
@@ -160,7 +163,7 @@ async function storeChanges (db: Database, room: Jid, changes: readonly Affiliat
   const gone = changes.filter(({ affiliate }) => !affiliate)
   const addresses = (list: readonly { readonly jid: Jid }[]): readonly string[] => list.map(({ jid }) => jid.toString())
   if (gone.length > 0) await db.query('delete from room_affiliation where room = $1 and jid = any($2)', [room.toString(), addresses(gone)])
-  // So that a nick can pass from one to another.
+  // So that a nick can pass from one user to another.
   await db.query('update room_affiliation set nick = null where room = $1 and jid = any($2) and nick is not null', [room.toString(), addresses(kept)])
   await db.query(
     `insert into room_affiliation as before (room, jid, affiliation, nick, reason, is_own, is_unasked)

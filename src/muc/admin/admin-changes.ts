@@ -1,6 +1,4 @@
-/**
- * What the items of a muc#admin request ask for (XEP-0045 §8.2 to §8.5, §9, §10.3 to §10.8), and whether that may be.
- */
+/** Parses and checks the items of a muc#admin request (XEP-0045 §8.2 to §8.5, §9, §10.3 to §10.8). */
 import type { Element } from '../../xml/element.ts'
 import { checkAddressList } from '../../xmpp/address-list.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
@@ -15,12 +13,12 @@ import type { Occupant } from '../room/occupant.ts'
 import { refuseRole, roleOf } from '../room/role.ts'
 import type { Room } from '../room/room.ts'
 
-/** What one request may change at most. */
+/** The most items in one request. */
 const MAX_ITEMS = 1000
 
 export interface Changes { readonly roles: readonly NewRole[], readonly affiliations: readonly NewAffiliation[] }
 
-/** All that is asked for; throws where some of it may not be. */
+/** All changes of the request; throws where one of them is not allowed. */
 export function readChanges (muc: Muc, room: Room, actor: Jid, query: Element): Changes {
   const items = query.getChildren('item', NS_MUC_ADMIN)
   if (items.length === 0) throw new StanzaError('bad-request', 'the request contains no change')
@@ -87,7 +85,7 @@ export function checkOwners ({ hosts }: Muc, room: Room, changes: readonly NewAf
   if (isOwnerless) throw new StanzaError('conflict', 'a room must have an owner')
 }
 
-/** Throws item-not-found where somebody is to be an owner whose account is not there, or does not last. */
+/** Throws item-not-found where a new owner's account does not exist, or is anonymous. */
 export async function checkNewOwners ({ hosts, accounts }: Muc, changes: readonly NewAffiliation[]): Promise<void> {
   for (const { jid, affiliation } of changes) {
     if (affiliation !== 'owner' || !hosts.includes(jid.domain) || await accounts.lasts(jid)) continue
@@ -95,7 +93,7 @@ export async function checkNewOwners ({ hosts, accounts }: Muc, changes: readonl
   }
 }
 
-// §10.3: bare, whatever was said.
+// §10.3: always the bare address.
 function addressOf (text: string): Jid {
   try {
     return Jid.parse(text).bare
@@ -105,7 +103,7 @@ function addressOf (text: string): Jid {
   }
 }
 
-/** A nick as it is compared; empty where it is given up. */
+/** The nick in the form that is compared; empty where it is given up. */
 export function nickOf (room: Room, text: string | undefined): string | undefined {
   if (text === undefined || text === '') return text
   try {

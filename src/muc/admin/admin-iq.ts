@@ -1,4 +1,7 @@
-/** XEP-0045 §8 and §9: what moderators and admins ask of a room, by muc#admin: its lists, and changes of them. */
+/**
+ * XEP-0045 §8 and §9: requests of moderators and admins (muc#admin): lists of affiliations and roles, and changes of
+ * them.
+ */
 import type { ExtensionHost } from '../../extension/host.ts'
 import type { IqRequest, RoomVisitor } from '../../extension/requests.ts'
 import { el } from '../../xml/element.ts'
@@ -19,7 +22,7 @@ import { roleOf } from '../room/role.ts'
 import type { OccupantRole, Standing } from '../room/role.ts'
 import type { Room } from '../room/room.ts'
 
-/** Answers requests about who is what in a room. */
+/** Answers muc#admin requests. */
 export function registerAdminIq (host: ExtensionHost, muc: Muc): void {
   const route = { to: ['room'], name: 'query', ns: NS_MUC_ADMIN, isInTurn: true } as const
   host.iq({ ...route, type: 'get' }, (request, { room }) => list(room, request))
@@ -36,7 +39,7 @@ function list (room: Room, { from, payload }: IqRequest): Element | Written {
   throw new StanzaError('bad-request', 'the request must name a role or an affiliation')
 }
 
-/** As text: a list may be long, and a tree of it is many times as much work. */
+/** Written as text: a list may be long, and an element tree would cost many times as much. */
 function listAffiliation (room: Room, from: Jid, affiliation: Affiliation): Written {
   if (!room.mayList(from, affiliation)) throw new StanzaError('forbidden')
   let items = ''
@@ -57,7 +60,7 @@ function listRole (room: Room, actor: Standing, role: OccupantRole): Element {
     el('item', NS_MUC_ADMIN, { affiliation, role, nick, jid: main?.jid.toString() })))
 }
 
-/** All of the items are in order, or nothing changes (§9.2). */
+/** All items are valid, or nothing changes (§9.2). */
 async function change (muc: Muc, { from, payload }: IqRequest, { room, afterwards }: RoomVisitor): Promise<void> {
   const { roles, affiliations } = readChanges(muc, room, from, payload)
   await checkNewOwners(muc, affiliations)

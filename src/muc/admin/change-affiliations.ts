@@ -1,6 +1,6 @@
 /**
- * What follows when people become something else in a room (XEP-0045 §9.1, §9.3 to §9.5, §10.3 to §10.8): it is kept,
- * and those who are in are told, or removed.
+ * Changes of affiliations (XEP-0045 §9.1, §9.3 to §9.5, §10.3 to §10.8): stores them, and notifies or removes
+ * occupants.
  */
 import { el } from '../../xml/element.ts'
 import type { Jid } from '../../xmpp/jid.ts'
@@ -19,7 +19,7 @@ import type { Room } from '../room/room.ts'
 import { STATUS, writeUserPayload } from '../presence/user-payload.ts'
 import type { PresenceContext } from '../presence/user-payload.ts'
 
-/** Somebody is to be something from now on. */
+/** A requested affiliation. */
 export interface NewAffiliation {
   /** Bare, or a domain. */
   readonly jid: Jid
@@ -27,14 +27,14 @@ export interface NewAffiliation {
   /** Empty where it is given up; absent where it stays. */
   readonly nick?: string | undefined
   readonly reason?: string | undefined
-  /** He takes it himself, or others agree to what he asked for. */
+  /** `self`: registered without approval; `request`: others approved a registration. */
   readonly by?: 'self' | 'request' | undefined
 }
 
-/** The entry that a change makes in the room's lists; nothing where it takes somebody off them. */
+/** The entry of the room's lists after the change; undefined where it is removed. */
 export function entryOf (room: Room, { jid, affiliation, nick, reason, by }: NewAffiliation): Affiliate | undefined {
   if (affiliation === 'none') return
-  if (affiliation === 'outcast') return { jid, affiliation, reason } // §9.1: nor has he a nick of his own any more
+  if (affiliation === 'outcast') return { jid, affiliation, reason } // §9.1: a banned user loses the reserved nick
   const before = room.affiliations.get(jid)
   const own = nick ?? before?.nick
   const wasAsked = before && before.affiliation !== 'outcast' ? !before.isUnasked : room.occupantsOf(jid).length > 0
@@ -44,7 +44,7 @@ export function entryOf (room: Room, { jid, affiliation, nick, reason, by }: New
   }
 }
 
-/** What is kept is in force; who is in hears of it by `tellChanges`, whose part the answer gives. */
+/** Applies stored changes in memory. Pass the result to `announceChanges` to notify occupants. */
 export function applyChanges (room: Room, changes: readonly NewAffiliation[]): readonly AppliedChange[] {
   const told = changes.map(change => ({ ...change, before: room.affiliationOf(change.jid) }))
   const entries = changes.map(change => entryOf(room, change))
@@ -53,10 +53,13 @@ export function applyChanges (room: Room, changes: readonly NewAffiliation[]): r
   return told
 }
 
-/** A change, and what somebody was before. */
+/** A change, with the affiliation before it. */
 export type AppliedChange = NewAffiliation & { readonly before: Affiliation }
 
-/** Tells those who are in, and who was added; `actor` is the nick of who did it, and `inviter` who that is. */
+/**
+ * Notifies the occupants, and users who were added; `actor` is the nick of who made the change, `inviter` their
+ * address.
+ */
 export async function announceChanges (muc: Muc, room: Room, told: readonly AppliedChange[], actor?: string, inviter?: Jid): Promise<void> {
   const fresh: AppliedChange[] = []
   for (const change of told) {
@@ -84,7 +87,7 @@ function tellOccupants (muc: Muc, room: Room, occupant: Occupant, context: Prese
   broadcastPresence(muc, room, occupant, context, role)
 }
 
-/** §10.3 and §10.6, for every affiliation: to those who may know real addresses. */
+/** §10.3 and §10.6, for every affiliation: sent to those who may see real addresses. */
 function tellOfAbsent (muc: Muc, room: Room, { jid, affiliation, before }: AppliedChange, context: PresenceContext): void {
   if (affiliation === before) return
   const news = makeMessage('groupchat', { from: room.jid })
@@ -93,7 +96,10 @@ function tellOfAbsent (muc: Muc, room: Room, { jid, affiliation, before }: Appli
     session.isIn && room.seesAddresses(session.occupant) ? news.copyFor(session.jid) : undefined)
 }
 
-/** §9.5: each once, until he answers, and as many as somebody may invite: the others are members all the same. */
+/**
+ * §9.5: once each until they answer, within the inviter's rate limit; beyond it they become members without an
+ * invitation.
+ */
 async function inviteMembers (muc: Muc, room: Room, members: readonly AppliedChange[], { bare: inviter }: Jid): Promise<void> {
   const chosen = members.filter(() => muc.invitationRate.take(inviter.toString()) !== undefined)
   const invited = new Set((await muc.invitations.keep(room.jid, inviter, chosen.map(({ jid }) => jid))).map(String))

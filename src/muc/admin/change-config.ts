@@ -1,4 +1,4 @@
-/** XEP-0045 §10.2: what follows when a room is set to something else: it is kept, and those who are in are told. */
+/** XEP-0045 §10.2: a new configuration: stores it, and notifies or removes occupants. */
 import { inBackground } from '../../util/background.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import { message as makeMessage } from '../../xmpp/stanza.ts'
@@ -18,7 +18,7 @@ import type { Config } from '../room/room-options.ts'
 import type { Room } from '../room/room.ts'
 import { STATUS, writeStatuses } from '../presence/user-payload.ts'
 
-/** The room is as submitted, and there for all; what is returned tells those who are in. */
+/** The configuration is stored and in force; the function that is returned notifies the occupants. */
 export async function applyConfig (muc: Muc, room: Room, { config, affiliations }: Submitted, actor: Jid): Promise<() => Promise<void>> {
   await storeConfig(muc, room, config, affiliations)
   const before = room.config
@@ -36,7 +36,7 @@ export async function applyConfig (muc: Muc, room: Room, { config, affiliations 
   }
 }
 
-/** Before all else, which is told as the room is set to now. */
+/** Before everything else, which uses the new configuration. */
 function tellVisibility (muc: Muc, room: Room, before: Config): void {
   const shown = valueIn(before, presenceBroadcast)
   for (const occupant of room.occupants.values()) {
@@ -44,7 +44,7 @@ function tellVisibility (muc: Muc, room: Room, before: Config): void {
   }
 }
 
-/** §10.2: who is no member leaves a room that has become members-only. */
+/** §10.2: non-members leave a room that has become members-only. */
 function removeStrangers (muc: Muc, room: Room): void {
   if (!room.isMembersOnly) return
   for (const occupant of room.occupants.values()) {
@@ -52,7 +52,7 @@ function removeStrangers (muc: Muc, room: Room): void {
   }
 }
 
-/** §10.2.1: also who has just set the room up, if that is not as it was made. */
+/** §10.2.1: the owner who configures a new room is notified too, where the configuration is not the default. */
 function tellOccupants (muc: Muc, room: Room, before: Config, isNew: boolean): void {
   const codes: number[] = []
   if (room.get(logging) !== valueIn(before, logging)) codes.push(room.get(logging) ? STATUS.logged : STATUS.loggedNoMore)
@@ -61,6 +61,6 @@ function tellOccupants (muc: Muc, room: Room, before: Config, isNew: boolean): v
   const xml = `<x xmlns='${NS_MUC_USER}'>${writeStatuses(codes.length > 0 ? codes : [STATUS.configured])}</x>`
   const message = makeMessage('groupchat', { from: room.jid }).withWritten('x', NS_MUC_USER, xml)
   inBackground(muc.log, 'telling of a new configuration', broadcast(muc, room, message))
-  // No client asks for addresses that it was not told: they come with presence, or not until it enters again.
+  // Clients don't ask for addresses that they have not been told: presence has them, sent again now.
   if (codes.includes(STATUS.nowNonAnonymous)) for (const occupant of room.occupants.values()) discloseAddress(muc, room, occupant)
 }

@@ -1,6 +1,4 @@
-/**
- * What follows when occupants get another role (XEP-0045 §8.2 to §8.5, §9.6 and §9.7): all are told, or one is removed.
- */
+/** Changes of roles (XEP-0045 §8.2 to §8.5, §9.6 and §9.7): notifies all occupants, or removes one. */
 import type { Muc } from '../context.ts'
 import type { Occupant } from '../room/occupant.ts'
 import { broadcastPresence, announceEnd, sendOccupants } from '../presence/occupant-presence.ts'
@@ -14,7 +12,7 @@ export interface NewRole {
   readonly reason?: string | undefined
 }
 
-/** The roles hold from now on; what is returned tells those who are in. */
+/** The roles are in force; the function that is returned notifies the occupants. */
 export function changeRoles (muc: Muc, room: Room, changes: readonly NewRole[], actor: string | undefined): () => void {
   const news = changes.map(({ occupant, role, reason }) => {
     const before = occupant.role
@@ -32,7 +30,7 @@ export function changeRoles (muc: Muc, room: Room, changes: readonly NewRole[], 
   return () => { for (const tell of news) tell() }
 }
 
-/** §7.2.4: who moderates knows the real addresses, also of those who were there before. */
+/** §7.2.4: a new moderator learns the real addresses of the occupants who are there. */
 export function showAddresses (muc: Muc, room: Room, occupant: Occupant): void {
   if (room.isNonAnonymous) return
   for (const session of occupant.sessions) sendOccupants(muc, room, session)

@@ -1,6 +1,4 @@
-/**
- * XEP-0045 §10.1.3 and §16.5.3: the form by which an owner sets up a room, made from the options, and what one says.
- */
+/** XEP-0045 §10.1.3 and §16.5.3: the owner's configuration form, built from the options, and the submitted one. */
 import type { Element } from '../../xml/element.ts'
 import { checkAddressList } from '../../xmpp/address-list.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
@@ -21,7 +19,7 @@ const ADMINS = 'muc#roomconfig_roomadmins'
 /** What a form sets a room to. */
 export interface Submitted { readonly config: Config, readonly affiliations: readonly NewAffiliation[] }
 
-/** The form, filled in as the room is. */
+/** The form with the room's current values. */
 export function configForm ({ options }: Muc, room: Room): Element {
   const listed = (affiliation: Affiliation): readonly string[] => room.affiliations.listed(affiliation).map(({ jid }) => jid.toString())
   return form('form', ROOM_CONFIG, [
@@ -31,7 +29,7 @@ export function configForm ({ options }: Muc, room: Room): Element {
   ], `Configuration of ${room.jid}`)
 }
 
-/** What a filled-in form asks for; throws where that can't be. */
+/** The changes that a submitted form makes; throws where one is not possible. */
 export function readConfig (muc: Muc, room: Room, values: Values): Submitted {
   checkAddressList([...values.get(ADMINS) ?? [], ...values.get(OWNERS) ?? []])
   const affiliations = [...readList(room, 'admin', values.get(ADMINS)), ...readList(room, 'owner', values.get(OWNERS))]
@@ -43,7 +41,7 @@ export function readConfig (muc: Muc, room: Room, values: Values): Submitted {
   return { config: muc.options.parse(values, room.config), affiliations: changes }
 }
 
-/** §10.5: a list in the form is the whole list: who is not on it becomes a member. */
+/** §10.5: a list in the form is complete: users it does not have any more become members. */
 function readList (room: Room, affiliation: 'admin' | 'owner', texts: readonly string[] | undefined): readonly NewAffiliation[] {
   if (!texts) return []
   const listed = texts.filter(text => text.trim() !== '').map(addressOf)

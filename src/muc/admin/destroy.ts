@@ -1,4 +1,4 @@
-/** XEP-0045 §10.9: a room is destroyed: each occupant hears of it, once, and where others may go instead. */
+/** XEP-0045 §10.9: a room is destroyed: each occupant is notified once, with the alternate room. */
 import { el } from '../../xml/element.ts'
 import type { Element } from '../../xml/element.ts'
 import { brief, briefTextIn } from '../../xmpp/reason.ts'
@@ -10,7 +10,7 @@ import type { Room } from '../room/room.ts'
 import { STATUS, writeUserPayload } from '../presence/user-payload.ts'
 import type { PresenceContext } from '../presence/user-payload.ts'
 
-/** What the owner said about it, as the occupants get it. */
+/** The owner's reason and alternate room, as occupants get them. */
 function destroyPayload (said: Element): Element {
   const ns = said.getNS() ?? NS_MUC_OWNER
   const texts = ['reason', 'password'].flatMap(name => {
@@ -21,17 +21,17 @@ function destroyPayload (said: Element): Element {
   return el('destroy', NS_MUC_USER, { jid: jid === undefined ? undefined : brief(jid) }, texts)
 }
 
-/** Ends the room, and takes everybody out, without a word to the others. */
+/** Ends the room and removes all occupants, without presence to the others. */
 export async function destroy (muc: Muc, room: Room, said: Element): Promise<void> {
   await muc.end(room, destroyPayload(said).toString(NS_MUC_USER))
 }
 
-/** Takes everybody out; `destroyed` is `<destroy/>` as XML. Resolves when all have heard of it, or can't. */
+/** Removes all occupants; `destroyed` is `<destroy/>` as XML. Resolves when all were notified, or can't be. */
 export async function tellDestroyed (muc: Muc, room: Room, destroyed: string): Promise<void> {
   await dismiss(muc, room, { extraXml: destroyed }).arrived?.catch(() => {}) // what failed is logged where it is sent
 }
 
-/** §11.2: takes everybody out because the server ends; the room remains. */
+/** §11.2: removes all occupants because the server stops; the room remains. */
 export function shutDown (muc: Muc, room: Room): void | Promise<void> {
   return dismiss(muc, room, { statuses: [STATUS.shutdown] }).sent
 }

@@ -1,8 +1,7 @@
 /**
- * Accounts that are no more: nobody who has their names later is anything by that, in a room or to anybody. The database
- * notes each, with its rooms, in the transaction that removes it (the table `former_account`), and the name is nobody's
- * until each of the rooms has forgotten it, at its home and in its turn, and so has each node; what can't be done at once
- * is tried again.
+ * Removed accounts: a later owner of the name inherits nothing in any room. The database notes each removed account
+ * with its rooms in the transaction that removes it (table `former_account`); the name is blocked until each room, at
+ * its owner and in its turn, and each node has forgotten the account. Failed steps are retried.
  */
 import type { Logger } from '../../log.ts'
 import type { Database } from '../../storage/database.ts'
@@ -18,32 +17,32 @@ import type { Room } from '../room/room.ts'
 
 interface Row { readonly jid: string, readonly rooms: readonly string[] }
 
-/** Lets all nodes forget an account that they have something of in memory; rejects where one can't now. */
+/** Makes all nodes drop an account from memory; rejects where one can't now. */
 export type ForgetAtNodes = (account: Jid) => Promise<void>
 
 export interface Forgetting {
   readonly db: Database
   readonly log: Logger
   readonly atNodes: ForgetAtNodes
-  /** Lets a room forget an account, wherever its home is; rejects where that can't be now. */
+  /** Makes a room forget an account, at whichever node owns the room; rejects where that fails now. */
   readonly inRoom: (room: Jid, account: Jid) => Promise<void>
 }
 
-/** Lets all forget an account that was removed; rejects where one can't now. */
+/** Makes all rooms and nodes forget a removed account; rejects where one can't now. */
 export async function forgetRemoved (forgetting: Forgetting, account: Jid): Promise<void> {
   const [row] = await forgetting.db.query<Row>('select jid, rooms from former_account where jid = $1', [account.toString()])
   if (row) await forget(forgetting, row)
 }
 
-/** The same for an account that no database knew. */
+/** The same for an anonymous account, which the database does not have. */
 export async function forgetAnonymous (forgetting: Forgetting, account: Jid): Promise<void> {
   await forgetting.db.query('select forget_account($1)', [account.toString()])
   await forgetRemoved(forgetting, account)
 }
 
 /**
- * The same for all that are left over, by a node that has ended, or because something was away. One that can't be
- * forgotten now keeps none of the others: it is logged, and left over for the next time.
+ * The same for all accounts that a dead node or an outage has left. A failure affects that account only: it is logged,
+ * and retried the next time.
  */
 export async function forgetLeftOver (forgetting: Forgetting): Promise<void> {
   const { db, log } = forgetting
@@ -63,7 +62,7 @@ async function forget ({ db, atNodes, inRoom }: Forgetting, { jid, rooms }: Row)
   await db.query('delete from former_account where jid = $1', [jid])
 }
 
-/** In the turn of a room that is at home here. */
+/** In the turn of a room that this node owns. */
 export async function forgetAccount (muc: Muc, room: Room, account: Jid): Promise<void> {
   const { affiliation } = room.affiliations.get(account) ?? {}
   if (affiliation) {
@@ -73,13 +72,13 @@ export async function forgetAccount (muc: Muc, room: Room, account: Jid): Promis
     await announceChanges(muc, room, applyChanges(room, changes))
   }
   await muc.forgotten(room, account)
-  // Nobody could ever change it again.
+  // Without an owner nobody could change it any more.
   if (affiliation === 'owner' && room.isOpen && room.isPersistent && room.affiliations.listed('owner').length === 0) {
     await destroy(muc, room, el('destroy', NS_MUC_OWNER, {}, el('reason', NS_MUC_OWNER, {}, 'The room has no owner any more.')))
   }
 }
 
-/** Who owns the room when its last owner is gone: who was longest an admin, or else a member by others' doing. */
+/** The heir of a room whose last owner is removed: who was an admin longest, or else a member that others appointed. */
 async function nextOwner ({ store, hosts }: Muc, room: Room, account: Jid): Promise<NewAffiliation | undefined> {
   if (room.affiliations.listed('owner').some(({ jid }) => !jid.equals(account))) return
   const jid = await store.findHeir(room.jid, account, hosts)

@@ -1,6 +1,4 @@
-/**
- * XEP-0045 §10.1, §10.2 and §10.9: what the owners of a room ask of it, by muc#owner: to set it up, or to destroy it.
- */
+/** XEP-0045 §10.1, §10.2 and §10.9: requests of owners (muc#owner): configuration and destruction. */
 import type { ExtensionHost } from '../../extension/host.ts'
 import type { IqRequest, RoomVisitor } from '../../extension/requests.ts'
 import { el } from '../../xml/element.ts'
@@ -15,7 +13,7 @@ import type { Muc } from '../context.ts'
 import { NS_MUC_OWNER, ROOM_CONFIG } from '../ns.ts'
 import type { Room } from '../room/room.ts'
 
-/** Answers the requests of owners. */
+/** Answers muc#owner requests. */
 export function registerOwnerIq (host: ExtensionHost, muc: Muc): void {
   const route = { to: ['room'], name: 'query', ns: NS_MUC_OWNER, isInTurn: true } as const
   host.iq({ ...route, type: 'get' }, (request, { room }) => {
@@ -36,7 +34,7 @@ function change (muc: Muc, request: IqRequest, visitor: RoomVisitor): void | Pro
   if (said) return destroy(muc, room, said)
   const x = request.payload.getChild('x', NS_FORMS)
   if (x?.attrs['type'] === 'submit') return submit(muc, request, visitor, x)
-  // §10.1.3: a room that is not to be set up is not to be.
+  // §10.1.3: cancelling the first configuration destroys the room.
   if (x?.attrs['type'] === 'cancel') return room.isLocked ? destroy(muc, room, x) : undefined
   throw new StanzaError('bad-request', 'the request must contain a form')
 }

@@ -1,4 +1,4 @@
-/** What of a room is kept, and when: a room that its owner has not configured yet has nothing to keep. */
+/** Stores rooms. A room that its owner has not configured yet is not stored. */
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import { entryOf } from './change-affiliations.ts'
@@ -18,7 +18,7 @@ export async function storeAffiliations (muc: Muc, room: Room, changes: readonly
   muc.affiliated(room, changes.map(({ jid }) => jid))
 }
 
-/** Resolves when what the room is set to is on disk, with the changes; a room that was locked is all written. */
+/** Resolves when the configuration and the changes are on disk; a room that was locked is stored completely. */
 export async function storeConfig (muc: Muc, room: Room, config: Config, changes: readonly NewAffiliation[]): Promise<void> {
   checkChanges(muc, room, changes)
   const all = room.isLocked
@@ -31,8 +31,8 @@ export async function storeConfig (muc: Muc, room: Room, config: Config, changes
 }
 
 /**
- * Whoever comes in, or asks for it, accepts what others have made of him. Resolves when that is kept, or could not be:
- * then when he does so the next time; nothing where it is known.
+ * A user who enters or asks for a group's messages accepts the affiliation that others gave. Resolves when that is
+ * stored, or failed: it is then stored the next time. Undefined where nothing changes.
  */
 export function accept (muc: Muc, room: Room, { bare }: Jid): Promise<void> | undefined {
   if (room.affiliations.get(bare)?.isUnasked) {
@@ -43,8 +43,8 @@ export function accept (muc: Muc, room: Room, { bare }: Jid): Promise<void> | un
 }
 
 /**
- * In the room's turn: does what lets somebody know that he is in, once it is kept that he has accepted. What is said in
- * a group from then on is for all his devices; who is not told comes in again, at the next home.
+ * In the room's turn: runs the task, which tells the user that they have entered, after the acceptance is stored.
+ * Messages of a group then go to all the user's devices from that point on.
  */
 export function acceptFirst<T> (muc: Muc, room: Room, from: Jid, enter: () => T): T | Promise<T> {
   return accept(muc, room, from)?.then(enter) ?? enter()
@@ -57,7 +57,7 @@ async function keepAcceptance (muc: Muc, room: Room, account: Jid): Promise<void
   muc.affiliated(room, [account])
 }
 
-/** Stores, and with it what extensions write: as much as really changes. */
+/** Stores the effective changes, and extensions' rows, in one transaction. */
 async function keepWith (
   { keptWith }: Muc, room: Room, changes: readonly NewAffiliation[], store: (besides: Besides) => Promise<void>,
 ): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * XEP-0045 §7.10 and §9.9: Registering with a Room. Who registers has his nick to himself; where everybody may come in
- * and speak he is a member at once, elsewhere when an admin agrees: what he is then was given to him.
+ * XEP-0045 §7.10 and §9.9: registration with a room. It reserves a nick; in an open room the user becomes a member at
+ * once, elsewhere when an admin approves, which counts as given by others.
  */
 import type { ExtensionHost } from '../../extension/host.ts'
 import type { IqRequest, RoomVisitor } from '../../extension/requests.ts'
@@ -25,16 +25,16 @@ import type { Room } from '../room/room.ts'
 const NS = 'jabber:iq:register'
 const NICK = 'muc#register_roomnick'
 const ALLOW = 'muc#register_allow'
-/** Requests of one room that wait for an admin; an older one is forgotten. */
+/** Pending requests of one room; older ones are dropped. */
 const MAX_REQUESTS = 100
 
-/** Who asks: who has the account's name later has not asked. */
+/** A pending request's account; a later owner of the name has not asked. */
 interface Asker { readonly jid: Jid, readonly life: string }
 
-/** Who wants to register, by the nick that he wants. */
+/** Pending requests by nick. */
 const requests = new WeakMap<Room, Map<string, Asker>>()
 
-/** Answers those who want to register. */
+/** Answers registration requests. */
 export function registerRegistration (host: ExtensionHost, muc: Muc): void {
   host.disco.feature(NS, 'room')
   const route = { to: ['room'], name: 'query', ns: NS, isInTurn: true } as const
@@ -77,12 +77,12 @@ async function register (muc: Muc, { from, payload }: IqRequest, { room, afterwa
   return afterwards(await change(muc, room, { jid: from.bare, affiliation, nick, by: isOwn ? 'self' : 'request' }))
 }
 
-/** Whether members have what others have not: the right to come in, or to speak. */
+/** Whether members have a privilege: to enter, or to speak. */
 function isClosed (room: Room): boolean {
   return room.isMembersOnly || room.hasPassword || room.isModerated
 }
 
-/** An anonymous account ends with its stream: what it were in a room would be nobody's. */
+/** An anonymous account ends with its stream: its affiliation would be nobody's. */
 async function checkLasting ({ hosts, accounts }: Muc, { bare }: Jid): Promise<void> {
   if (hosts.includes(bare.domain) && !await accounts.lasts(bare)) {
     throw new StanzaError('not-allowed', 'anonymous accounts cannot register with a room')
@@ -95,7 +95,7 @@ function nickIn (room: Room, values: Values): string {
   return nick
 }
 
-/** The change holds; what is returned tells those who are in. */
+/** The change is in force; the function that is returned notifies the occupants. */
 async function change (muc: Muc, room: Room, to: NewAffiliation): Promise<() => Promise<void>> {
   await storeAffiliations(muc, room, [to])
   const told = applyChanges(room, [to])

@@ -1,6 +1,6 @@
 /**
- * Requests from one occupant to another (XEP-0045 §17.4): they go to one of its sessions, or to its account for what
- * accounts answer, and the answers come back under the nicks. A ping to oneself the room answers (XEP-0410).
+ * Requests between occupants (XEP-0045 §17.4): forwarded to one of the occupant's sessions, or to its account for what
+ * accounts answer; answers come back under the nicks. The room itself answers a self-ping (XEP-0410).
  */
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
@@ -14,10 +14,10 @@ import type { Room } from '../room/room.ts'
 const NS_PING = 'urn:xmpp:ping'
 const NS_DISCO_INFO = 'http://jabber.org/protocol/disco#info'
 const NS_DISCO_ITEMS = 'http://jabber.org/protocol/disco#items'
-/** What a user's account answers, whichever of its sessions is in the room: XEP-0054, and XEP-0084 by XEP-0163. */
+/** Namespaces that the user's account answers, whichever session is in the room: XEP-0054, and XEP-0084 by XEP-0163. */
 const OF_ACCOUNTS: ReadonlySet<string> = new Set(['vcard-temp', 'http://jabber.org/protocol/pubsub'])
 
-/** Throws why the request goes nowhere. */
+/** Throws where the request is refused. */
 export function forwardIq (muc: Muc, room: Room, iq: Iq, to: Jid): void {
   if (iq.type !== 'get' && iq.type !== 'set') return returnAnswer(muc, room, iq, to)
   const session = room.session(iq.from)
@@ -33,13 +33,13 @@ export function forwardIq (muc: Muc, room: Room, iq: Iq, to: Jid): void {
   post(muc, iq.withId(`${session.token}.${target.token}.${iq.id}`).withAddress(session.occupant.jid, address).authoredBy(session.jid))
 }
 
-/** XEP-0410 §3.2, and XEP-0045 §6.6 for what is not an occupant's to answer. */
+/** XEP-0410 §3.2, and XEP-0045 §6.6 for requests that an occupant does not answer. */
 export function refusal (iq: Iq): StanzaError {
   const isDisco = iq.has('query', NS_DISCO_INFO) || iq.has('query', NS_DISCO_ITEMS)
   return new StanzaError(isDisco ? 'bad-request' : 'not-acceptable', 'only for occupants', undefined, 'cancel')
 }
 
-/** The answer goes to the session that asked, under the nick of who was asked. */
+/** The answer goes to the session that asked, under the nick that was asked. */
 function returnAnswer (muc: Muc, room: Room, answer: Iq, to: Jid): void {
   const [asker, asked, id] = split(answer.id ?? '')
   const session = room.occupant(to.resource)?.sessions.find(({ token }) => token === asker)
@@ -53,7 +53,7 @@ function split (id: string): readonly [string, string, string] {
   return [id.slice(0, first), id.slice(first + 1, second), id.slice(second + 1)]
 }
 
-/** Whose answer it is: a session's own, or that of its account. */
+/** The session that answers: by its own address, or its account's. */
 function sessionOf (room: Room, from: Jid, asked: string): OccupantSession | undefined {
   const sessions = from.isBare ? room.occupantsOf(from).flatMap(({ sessions }) => sessions) : [room.session(from)]
   return sessions.find(session => session?.token === asked)

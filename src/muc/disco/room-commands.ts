@@ -1,4 +1,4 @@
-/** XEP-0050: Ad-Hoc Commands at rooms: what somebody can have done there that has no protocol of its own. */
+/** XEP-0050: ad-hoc commands of rooms. */
 import type { ExtensionHost } from '../../extension/host.ts'
 import type { RoomCommand, RoomVisitor } from '../../extension/requests.ts'
 import { execute, NS_COMMANDS } from '../../routing/commands.ts'
@@ -28,13 +28,13 @@ export class RoomCommands {
     })
   }
 
-  /** What is returned takes the command away again. */
+  /** The function that is returned removes the command. */
   add (command: RoomCommand): () => void {
     this.#byNode.set(command.node, command)
     return () => { this.#byNode.delete(command.node) }
   }
 
-  /** §2.2: what the list is, and each of the commands; nothing for another node. */
+  /** §2.2: disco#info of the list or of one command; undefined for another node. */
   info (node: string): Element | undefined {
     const name = this.#byNode.get(node)?.name
     if (node !== NS_COMMANDS && name === undefined) return

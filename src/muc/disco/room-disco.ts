@@ -1,6 +1,5 @@
 /**
- * Service discovery (XEP-0045 §6.3 to §6.6 and §7.12): the list of public rooms, what a room is like, who is in it
- * where that is no secret, and the nick that is somebody's own.
+ * Service discovery (XEP-0045 §6.3 to §6.6 and §7.12): public rooms, a room's features and occupants, a reserved nick.
  */
 import type { ExtensionHost } from '../../extension/host.ts'
 import type { IqRequest } from '../../extension/requests.ts'
@@ -57,7 +56,7 @@ export function registerRoomDisco (host: ExtensionHost, disco: Disco, muc: Muc, 
 }
 
 function describe (disco: Disco, { options }: Muc, room: Room, from: Jid): Element {
-  // §14.4: what goes on in a room that is not public is for those who belong to it.
+  // §14.4: activity of a room that is not public is for its members.
   const mayKnow = room.get(publicRoom) || room.isInsider(from)
   const live: readonly Field[] = mayKnow ? [
     { name: 'muc#roominfo_subject', values: [subjectText(room)], type: 'text-single', label: 'Subject' },
@@ -69,7 +68,7 @@ function describe (disco: Disco, { options }: Muc, room: Room, from: Jid): Eleme
     [form('result', ROOM_INFO, [...options.info(room), ...contacts(room, from), ...live])])
 }
 
-/** §16.5.4: the owners, for those who may have their real addresses. */
+/** §16.5.4: the owners, for those who may see real addresses. */
 function contacts (room: Room, from: Jid): readonly Field[] {
   if (!room.mayList(from, 'owner')) return []
   const values = room.affiliations.listed('owner').map(({ jid }) => jid.toString())
@@ -87,7 +86,7 @@ function listOccupants (room: Room): Element {
   return el('query', NS_ITEMS, {}, shown.map(({ jid }) => el('item', NS_ITEMS, { jid: jid.toString() })))
 }
 
-/** §6.3: a page of the list, which XEP-0059 goes through forwards. */
+/** §6.3: a page of the list; XEP-0059, forwards only. */
 async function listRooms ({ store }: Muc, { to, payload }: IqRequest): Promise<Element> {
   if (payload.attrs['node'] !== undefined) throw new StanzaError('item-not-found')
   const set = payload.getChild('set', NS_RSM)

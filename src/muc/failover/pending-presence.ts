@@ -1,6 +1,6 @@
 /**
- * What has become of occupants lately and may not have reached all (XEP-0045 §7.2.2, §7.6, §7.14): kept with the room's
- * records until it has, so that another home can say it again, as it is then.
+ * Presence changes that may not have reached all occupants (XEP-0045 §7.2.2, §7.6, §7.14): part of the room's records
+ * until they have, so that the next owner can send the current state again.
  */
 import { Jid } from '../../xmpp/jid.ts'
 import { presence as makePresence } from '../../xmpp/stanza.ts'
@@ -13,33 +13,33 @@ import type { Room } from '../room/room.ts'
 import { STATUS } from '../presence/user-payload.ts'
 import type { PresenceContext } from '../presence/user-payload.ts'
 
-/** What may not have reached all of an occupant. */
+/** A presence change of one nick. */
 export interface PendingPresence {
   readonly nick: string
-  /** The role in which the others saw it, if any did. */
+  /** The role in which the others saw the occupant, if they did. */
   readonly role: OccupantRole
-  /** The addresses that have the nick no more. */
+  /** The sessions that no longer have the nick. */
   readonly gone: readonly string[]
-  /** What has happened to the last `count` of `gone`: a kick or a ban, and why. */
+  /** The reason, a kick or ban, of the last `count` sessions in `gone`. */
   readonly end?: { readonly count: number, readonly context: PresenceContext } | undefined
-  /** The others have seen it, and do no more, though it is in. */
+  /** The others saw the occupant and no longer do, though it is in the room. */
   readonly isHidden?: boolean | undefined
-  /** Of the account that has it no more, as the occupant's. */
+  /** The account that no longer has the nick, as in `Occupant`. */
   readonly life?: string | undefined
-  /** The address of a session that knows, or asks again: it has just come in. */
+  /** A session that is not sent the change: it has just entered. */
   readonly exceptSession?: string | undefined
 }
 
-/** Stands before a nick where sessions' addresses do. */
+/** Prefix of a nick among the record's fields, whose other keys are sessions' addresses. */
 const NEWS = '/nick/'
 
-/** When all that was sent is answered for, it stays for so long: what need not be answered for is on its way then. */
+/** After the last confirmation a change is kept for this time, for copies that are not confirmed. */
 const SPREAD_MS = 100
 
-/** Of one nick's former sessions so many are told again. */
+/** The most sessions per nick that are reported again. */
 const MAX_GONE = 50
 
-/** Keeps from now on what may not have reached all. */
+/** From now on keeps presence changes that may not have reached all. */
 export function keepPendingPresence (room: Room, put: (field: string, record: string | undefined) => void): void {
   const all = new Map<string, { news: PendingPresence, underWay: number }>()
   room.changed = ({ nick, life }, { before, gone = [], context, isHidden = false, told }, arrived) => {
@@ -62,7 +62,7 @@ export function keepPendingPresence (room: Room, put: (field: string, record: st
       put(NEWS + nick, undefined)
     }
     const forgetSoon = (): void => { setTimeout(forget, SPREAD_MS).unref() }
-    if (arrived) arrived.then(forgetSoon, forgetSoon) // who sends it hears what failed
+    if (arrived) arrived.then(forgetSoon, forgetSoon) // the sender handles the failure
     else forgetSoon()
   }
   function forgetAll (): void {
@@ -71,12 +71,12 @@ export function keepPendingPresence (room: Room, put: (field: string, record: st
   }
 }
 
-/** What may not have reached all when the records were written. */
+/** The pending presence in records of a room. */
 export function pendingPresenceIn (records: ReadonlyMap<string, string>): readonly PendingPresence[] {
   return [...records].filter(([field]) => field.startsWith(NEWS)).map(([, text]) => JSON.parse(text) as PendingPresence) // `keepNews` wrote it
 }
 
-/** Tells all who are in what has become of these, as it is now: first of nicks that are nobody's any more. */
+/** Sends all occupants the current state of these nicks, first of those that are no longer in use. */
 export function resendPresence (muc: Muc, room: Room, news: readonly PendingPresence[]): void {
   for (const one of news) tellEnd(muc, room, one)
   for (const { nick, role, isHidden = false, exceptSession: knows } of news) {
@@ -97,7 +97,7 @@ function tellEnd (muc: Muc, room: Room, { nick, role, gone, end, life = '' }: Pe
   const absent = addresses.filter(address => !room.session(address))
     .map(address => new OccupantSession(address, former, makePresence('unavailable', {}), ''))
   for (const session of absent) former.add(session)
-  room.touch(absent) // who is out by what the database says now may have a record
+  room.touch(absent) // an occupant who may not be in by the database's state may have a record
   const isLast = (session: OccupantSession): boolean => !end || gone.lastIndexOf(session.jid.toString()) >= gone.length - end.count
   const context = end?.context ?? {}
   if (room.occupant(nick)) {
@@ -106,7 +106,7 @@ function tellEnd (muc: Muc, room: Room, { nick, role, gone, end, life = '' }: Pe
   }
   const heirs = addresses.flatMap(address => room.session(address) ?? [])
   const heir = absent.length === 0 ? heirs[0]?.occupant : undefined
-  // §7.6: all of its sessions are in with another nick.
+  // §7.6: all of its sessions have another nick.
   if (heir) return announceEnd(muc, room, former, heirs, { statuses: [STATUS.newNick] }, undefined, heir.nick)
   for (const session of absent) if (!isLast(session)) announceSessionEnd(muc, room, session, {})
   announceEnd(muc, room, former, absent.filter(isLast), context)

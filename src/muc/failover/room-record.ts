@@ -1,6 +1,7 @@
 /**
- * What of a room outlives its home: a record of each session that is in, how far all have been sent what was said, and
- * what they may not have been told of each other. Another node brings the occupants back, and sends them that again.
+ * The replicated state of a room: a record for each session in the room, the archive id up to which every occupant has
+ * been sent messages, and presence changes not yet delivered to all. From it the next owner restores the occupants, and
+ * sends them the rest.
  */
 import { Jid } from '../../xmpp/jid.ts'
 import { NS_CLIENT } from '../../xmpp/ns.ts'
@@ -25,33 +26,33 @@ interface SessionRecord {
   readonly role: OccupantRole
   readonly affiliation: Affiliation
   readonly token: string
-  /** Older nodes have not known it. */
+  /** Missing in records of older versions. */
   readonly life?: string | undefined
   readonly presence: string
   readonly writtenAt?: number | undefined
 }
 
-/** What there is of a room that the database does not know yet. */
+/** A room that is not in the database yet. */
 interface LockedRecord {
   readonly createdAt: number
   readonly creator?: string | undefined
   readonly affiliations: readonly (Omit<Affiliate, 'jid'> & { readonly jid: string })[]
 }
 
-/** Stands where sessions' addresses do, which begin otherwise. */
+/** Among the record's fields, whose other keys are sessions' addresses. */
 const POSITION = ''
 const LOCKED = '/'
 const DESTROYED = '/destroyed'
 
-/** After so long what was sent to all is on its way for sure. */
+/** After this time a message that was sent to all is certainly on its way. */
 const SPREAD_MS = 100
 
-/** Keeps the room's records from now on. */
+/** Writes the room's records from now on. */
 export function keepRecords (room: Room, records: RoomRecords): void {
   const key = room.jid.toString()
   const put = (field: string, record: string | undefined): void => {
-    if (!room.isOpen) return // by now another node may have them
-    // Where nobody is in nothing is kept.
+    if (!room.isOpen) return // another node may have them by now
+    // A room without occupants has no records.
     records.put(key, field, room.sessions.size > 0 ? record : undefined)
   }
   const position = keepPosition(room, latest => { put(POSITION, latest) })
@@ -66,7 +67,7 @@ export function keepRecords (room: Room, records: RoomRecords): void {
   }
 }
 
-/** How far all have got what was said is noted a while later; gives how far that is. */
+/** Writes the position a while after the message; returns the position. */
 function keepPosition (room: Room, put: (position: string) => void): () => string {
   const onTheWay: { readonly id: string, hasArrived: boolean }[] = []
   let latest = String(room.spreadUpTo ?? 0)
@@ -81,7 +82,7 @@ function keepPosition (room: Room, put: (position: string) => void): () => strin
       const last = onTheWay.splice(0, first < 0 ? onTheWay.length : first).at(-1)
       if (last) noteSoon(last.id)
     }
-    arrived?.then(over, over) // who sends it hears what failed: nothing is to come of it any more
+    arrived?.then(over, over) // the sender handles the failure
   }
   function noteSoon (id: string): void {
     latest = id
@@ -94,7 +95,7 @@ function keepPosition (room: Room, put: (position: string) => void): () => strin
   return () => latest
 }
 
-/** Up to which number all that was said has reached all who were in at the home before. */
+/** The archive id up to which all occupants had received messages at the previous owner. */
 export function positionIn (records: ReadonlyMap<string, string>): number | undefined {
   const position = records.get(POSITION)
   return position === undefined ? undefined : Number(position)
@@ -109,7 +110,7 @@ function lockedRecordOf ({ createdAt, creator, affiliations }: Room): string {
   return JSON.stringify({ createdAt, creator, affiliations: all } satisfies LockedRecord)
 }
 
-/** A room that its owner had not configured yet at its home before (§10.1), as it was made there. */
+/** A room that was still locked (§10.1) at its previous owner. */
 export function lockedRoomIn (jid: Jid, records: ReadonlyMap<string, string>): Room | undefined {
   const text = records.get(LOCKED)
   if (text === undefined || records.has(DESTROYED)) return
@@ -118,32 +119,32 @@ export function lockedRoomIn (jid: Jid, records: ReadonlyMap<string, string>): R
   return new Room(jid, { config: new Map(), affiliations: new Affiliations(all), createdAt, creator }, true)
 }
 
-/** The room was destroyed (XEP-0045 §10.9), and who is in may not have heard of it; `destroyed` is `<destroy/>` as XML. */
+/** The room was destroyed (XEP-0045 §10.9), and occupants may not know it yet; `destroyed` is `<destroy/>` as XML. */
 export function keepDestroyed ({ jid }: Room, records: RoomRecords, destroyed: string): void {
   records.put(jid.toString(), DESTROYED, destroyed)
 }
 
-/** What those who were in are to hear of the end of a room that was destroyed. */
+/** The `<destroy/>` for the occupants of a destroyed room. */
 export function destroyedIn (records: ReadonlyMap<string, string>): string | undefined {
   return records.get(DESTROYED)
 }
 
-/** A room that was removed at its home before, with all who were in. */
+/** A room that its previous owner destroyed, with its occupants. */
 export function destroyedRoom (jid: Jid, records: ReadonlyMap<string, string>): Room {
   const room = new Room(jid, { config: new Map(), affiliations: new Affiliations() })
   restoreOccupants(room, records)
   return room
 }
 
-/** XEP-0045 §9.1, §9.4, §10.2: why somebody may not be in any more who was that. */
+/** XEP-0045 §9.1, §9.4, §10.2: why an occupant may no longer be in the room. */
 function removalOf (room: Room, jid: Jid, before: Affiliation): PresenceContext {
   if (room.affiliationOf(jid) === 'outcast') return { statuses: [STATUS.banned], reason: room.affiliations.get(jid)?.reason }
   return { statuses: [before === 'none' ? STATUS.nowMembersOnly : STATUS.affiliationLost] }
 }
 
 /**
- * Brings the occupants back, in the order in which they came, and gives whose affiliation was another when they were
- * told of it last.
+ * Restores the occupants in the order in which they came; returns those whose affiliation has changed since they were
+ * last notified.
  */
 export function restoreOccupants (room: Room, records: ReadonlyMap<string, string>): readonly PendingPresence[] {
   const all = [...records].filter(([field]) => !field.startsWith(LOCKED) && field !== POSITION).map(([address, text]) => ({ jid: Jid.kept(address), record: JSON.parse(text) as SessionRecord })) // `recordOf` wrote it

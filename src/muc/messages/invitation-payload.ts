@@ -1,4 +1,4 @@
-/** XEP-0045 §7.8.2: an invitation as the room sends it. */
+/** XEP-0045 §7.8.2: invitations in the form in which the room forwards them. */
 import { el } from '../../xml/element.ts'
 import type { Element } from '../../xml/element.ts'
 import type { Jid } from '../../xmpp/jid.ts'
@@ -8,8 +8,8 @@ import { password } from '../room/options/password.ts'
 import type { Room } from '../room/room.ts'
 
 /**
- * What is passed on of an invitation, or of the answer to one: the first of each of these. Throws policy-violation where
- * one is too long.
+ * The parts of an invitation, or of the answer to one, that are forwarded: the first of each kind. Throws
+ * policy-violation where one is too long.
  */
 export function passedOn (written: Element | undefined, ...names: readonly ('reason' | 'continue')[]): readonly Element[] {
   const passed = names.flatMap(name => written?.getChild(name, NS_MUC_USER) ?? [])
@@ -17,7 +17,7 @@ export function passedOn (written: Element | undefined, ...names: readonly ('rea
   return passed
 }
 
-/** With what is passed on of what the inviter wrote. */
+/** Contains the forwarded parts of the inviter's request. */
 export function invitationTo (room: Room, inviter: Jid, passed: readonly Element[]): Element {
   const secret = room.get(password)
   return el('x', NS_MUC_USER, {},

@@ -1,21 +1,21 @@
 /**
- * The SQL of invitations that rooms have passed on: so many of each room, and for so long. Where there are too many, who
- * has passed on most loses his oldest: nobody shuts others out.
+ * The SQL of pending invitations, with a limit per room and a lifetime. Beyond the limit the inviter with the most
+ * invitations loses the oldest, so that nobody shuts others out.
  */
 import type { Database } from '../../storage/database.ts'
 import { Jid } from '../../xmpp/jid.ts'
 
-/** Of one room; an older one can't be answered any more. */
+/** Per room; older ones can no longer be answered. */
 const MOST = 1000
 const DAYS = 30
 const REMOVE_OLD = `delete from room_invitation where at < now() - interval '${DAYS} days'`
 
 export interface InvitationStore {
-  /** Keeps who invited them; gives those who have none from before that is not answered yet. */
+  /** Stores the inviter; returns the invitees who had no pending invitation. */
   keep (room: Jid, inviter: Jid, invitees: readonly Jid[]): Promise<readonly Jid[]>
-  /** Whether somebody was invited by that one; he is not any more. */
+  /** Removes the invitation of that inviter; whether there was one. */
   take (room: Jid, invitee: Jid, inviter: Jid): Promise<boolean>
-  /** Forgets those that can't be answered any more, also in rooms that invite nobody else. */
+  /** Deletes expired invitations, in all rooms. */
   removeOld (): Promise<void>
 }
 

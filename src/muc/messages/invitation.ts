@@ -1,6 +1,6 @@
 /**
- * XEP-0045 §7.8: invitations that go through the room, and answers to them; who invites to a members-only room makes
- * members by that. One that goes past the room (XEP-0249) is a message as any other: who sends it adds the member first.
+ * XEP-0045 §7.8: mediated invitations, and answers to them; an invitation to a members-only room makes its recipient a
+ * member. A direct one (XEP-0249) is an ordinary message: its sender adds the member first.
  */
 import { el } from '../../xml/element.ts'
 import type { Element } from '../../xml/element.ts'
@@ -19,10 +19,10 @@ import { storeAffiliations } from '../admin/persist.ts'
 import { allowInvites } from '../room/options/allow-invites.ts'
 import type { Room } from '../room/room.ts'
 
-/** So many can be invited by one message. */
+/** The most invitations in one message. */
 const MAX_INVITES = 50
 
-/** §7.8.2: passes on each `<invite/>`, or throws why none is. */
+/** §7.8.2: forwards each `<invite/>`, or throws where one is refused. */
 export async function invite (muc: Muc, room: Room, message: Message, x: Element, from: Jid): Promise<void> {
   checkInviter(room, from)
   const invites = x.getChildren('invite', NS_MUC_USER)
@@ -43,9 +43,7 @@ export async function invite (muc: Muc, room: Room, message: Message, x: Element
   }
 }
 
-/**
- * Throws unless somebody may invite others: who is in, and where the room is for members who may add to them (§9.5).
- */
+/** Throws unless the sender may invite: an occupant, who in a members-only room may also add members (§9.5). */
 function checkInviter (room: Room, from: Jid): void {
   if (!room.session(from) && !isAtLeast(room.affiliationOf(from), 'admin')) {
     throw new StanzaError('not-acceptable', 'you are not in this room')
@@ -59,13 +57,13 @@ function mayAdmit (room: Room, inviter: Jid): boolean {
   return isAtLeast(affiliation, 'admin') || (affiliation === 'member' && room.get(allowInvites))
 }
 
-/** §7.8.2: throws where there is nobody to invite, as far as one can know. */
+/** §7.8.2: throws where the invited account is known not to exist. */
 async function checkInvitee ({ hosts, accounts }: Muc, { bare }: Jid): Promise<void> {
   if (!hosts.includes(bare.domain)) return
   if (bare.local === '' || !await accounts.isThere(bare)) throw new StanzaError('item-not-found', 'there is no such account')
 }
 
-/** Makes a member of somebody who is invited to a members-only room. */
+/** Makes the recipient of an invitation to a members-only room a member. */
 async function admit (muc: Muc, room: Room, { bare }: Jid, inviter: Jid): Promise<void> {
   if (!room.isMembersOnly || room.affiliationOf(bare) !== 'none') return
   const changes = [{ jid: bare, affiliation: 'member' as const }]
@@ -74,8 +72,8 @@ async function admit (muc: Muc, room: Room, { bare }: Jid, inviter: Jid): Promis
 }
 
 /**
- * §7.8.2: tells who invited that the invitation is declined, once for each. Who was not invited by that one learns no more
- * of anybody than that.
+ * §7.8.2: tells the inviter that the invitation was declined, once each. A sender without an invitation learns nothing
+ * about anybody.
  */
 export async function decline (muc: Muc, room: Room, message: Message, x: Element, from: Jid): Promise<void> {
   if (room.affiliationOf(from) === 'outcast') throw new StanzaError('forbidden')

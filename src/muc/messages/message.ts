@@ -1,6 +1,5 @@
 /**
- * XEP-0045 §7.4: a message for all who are in: checked, kept, and sent to everybody as it came, under the sender's
- * nick.
+ * XEP-0045 §7.4: a groupchat message: checked, archived, and sent unchanged to all occupants under the sender's nick.
  */
 import { inBackground } from '../../util/background.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
@@ -15,7 +14,7 @@ import { hasVoice } from '../room/role.ts'
 import type { Room } from '../room/room.ts'
 import { checkSubject, isSubject, keepSubject } from './subject.ts'
 
-/** A promise means: not handed over yet. Throws why the message goes nowhere. */
+/** A promise means that it is not delivered yet. Throws where the message is refused. */
 export function sendToAll (muc: Muc, room: Room, message: Message): void | Promise<void> {
   if (room.isLocked) throw new StanzaError('item-not-found') // §17.2
   const session = room.session(message.from)
@@ -37,17 +36,17 @@ export function sendToAll (muc: Muc, room: Room, message: Message): void | Promi
   return store(muc, room, rewritten, session)
 }
 
-/** What the room itself says to all who are in: kept as what occupants say is. */
+/** A message of the room itself to all occupants: archived like theirs. */
 export function announceToAll (muc: Muc, room: Room, message: Message): void | Promise<void> {
   return store(muc, room, message.withAddress(room.jid, room.jid))
 }
 
-/** What only the room says to its occupants. */
+/** Payloads that only the room may send. */
 function isRoomsOwn ({ ns }: { readonly ns: string }): boolean {
   return ns === NS_MUC_USER
 }
 
-/** Throws where an occupant writes too much, or all of a room do. */
+/** Throws where an occupant, or the whole room, exceeds the rate limit. */
 export function checkRate ({ limits: { occupantMessages, roomMessages } }: Muc, occupant: Occupant, room?: Room): void {
   const now = performance.now()
   const isTooMuch = !occupant.rate.take(occupantMessages, now) || room?.rate.take(roomMessages, now) === false
@@ -64,7 +63,7 @@ function store (muc: Muc, room: Room, message: Message, session?: OccupantSessio
   return delivered ? delivered.then(() => sent) : sent
 }
 
-/** What comes again goes no further: it was its reflection that its sender missed. */
+/** A duplicate goes back to its sender only, who missed the reflection. */
 function reflect (muc: Muc, room: Room, message: Message, session?: OccupantSession): void | Promise<void> {
   if (!session) return
   return room.sendQueue.send([session], ({ isIn, jid }) => isIn ? post(muc, message.withAddress(message.from, jid)) : 0)
@@ -78,16 +77,18 @@ function spread (
   return broadcast(muc, room, message)
 }
 
-/** What turned out to be kept, although its sender was told otherwise, reaches whoever gets what is said. */
+/** Delivers a message that was committed although its sender had been told otherwise. */
 export function spreadLate (muc: Muc, room: Room, message: Message, id: string, at: number): void {
-  room.history.forget([id]) // a room that has just come into memory found it in its archive
+  room.history.forget([id]) // a room that was just loaded found it in its archive
   const task = 'spreading what was kept late'
   inBackground(muc.log, task, room.commits.afterCommit(undefined, () => {
     inBackground(muc.log, task, spread(muc, room, stamp(message, room, id).asRedelivery(), undefined, at))
   }))
 }
 
-/** Sends a message to all who are in; the room is told when it has reached the homes of all, where the room keeps it. */
+/**
+ * Sends a message to all occupants; where the room is replicated, records when it has reached all their owner nodes.
+ */
 export function broadcast (muc: Muc, room: Room, message: Message): void | Promise<void> {
   const { sent, arrived } = postEach(muc, room, room.recipients,
     session => session.isIn ? message.copyFor(session.jid) : undefined)

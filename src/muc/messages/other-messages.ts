@@ -1,4 +1,7 @@
-/** Messages to a room or an occupant that are no message to all: a new subject, what the room is asked, and errors. */
+/**
+ * Messages to a room or an occupant other than groupchat: subjects, voice requests, invitations, private messages,
+ * errors.
+ */
 import { StanzaError } from '../../xmpp/errors.ts'
 import { formValues, NS_FORMS } from '../../xmpp/forms.ts'
 import type { Jid } from '../../xmpp/jid.ts'
@@ -13,7 +16,7 @@ import { removeUnreachable } from '../presence/removed-by-error.ts'
 import type { Room } from '../room/room.ts'
 import { receiveVoiceForm } from './voice.ts'
 
-/** Throws why the message goes nowhere. */
+/** Throws where the message is refused. */
 export function receiveForRoom (muc: Muc, room: Room, message: Message, from: Jid, to: Jid): void | Promise<void> {
   if (message.type === 'error') return to.isBare ? removeUnreachable(muc, room, message) : returnError(muc, room, message, to)
   if (!to.isBare) return sendPrivately(muc, room, message, to)

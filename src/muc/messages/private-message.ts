@@ -1,4 +1,4 @@
-/** XEP-0045 §7.5: a message from one occupant to another, whose sessions all get it. */
+/** XEP-0045 §7.5: a private message from one occupant to all sessions of another. */
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import type { Message } from '../../xmpp/stanza.ts'
@@ -10,7 +10,7 @@ import type { Occupant } from '../room/occupant.ts'
 import { allowPrivateMessages } from '../room/options/allow-private-messages.ts'
 import type { Room } from '../room/room.ts'
 
-/** Throws why the message goes nowhere. */
+/** Throws where the message is refused. */
 export function sendPrivately (muc: Muc, room: Room, message: Message, to: Jid): void {
   if (room.isLocked) throw new StanzaError('item-not-found')
   const sender = room.session(message.from)?.occupant
@@ -28,7 +28,7 @@ export function sendPrivately (muc: Muc, room: Room, message: Message, to: Jid):
   deliver(muc, room, muc.stages.room.rewrite(clean, room, sender).authoredBy(message.from ?? sender.account), recipient)
 }
 
-/** Who may not write to all may write to those who moderate, unless nobody may. */
+/** An occupant without voice may still write to moderators, unless private messages are off. */
 function mayWrite (room: Room, { role }: Occupant, recipient: Occupant): boolean {
   switch (room.get(allowPrivateMessages)) {
     case 'anyone': return true
@@ -38,9 +38,7 @@ function mayWrite (room: Room, { role }: Occupant, recipient: Occupant): boolean
   }
 }
 
-/**
- * An error that comes back from somebody to whom a private message went goes to who sent it, under the other's nick.
- */
+/** An error from a recipient of a private message goes to its sender, under the recipient's nick. */
 export function returnError (muc: Muc, room: Room, error: Message, to: Jid): void {
   const from = room.session(error.from)?.occupant
   const sender = room.occupant(to.resource)

@@ -1,4 +1,4 @@
-/** XEP-0045 §8.1 and §7.2.15: who may change the subject, and what newcomers are told it is. */
+/** XEP-0045 §8.1 and §7.2.15: the subject: who may change it, and how new occupants learn it. */
 import { el } from '../../xml/element.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import { delay } from '../../xmpp/forward.ts'
@@ -22,14 +22,14 @@ export function checkSubject (room: Room, role: Role): void {
   if (!mayChange) throw new StanzaError('forbidden')
 }
 
-/** The new subject is kept, and then it holds. */
+/** The new subject is stored, and then in force. */
 export async function keepSubject (muc: Muc, room: Room, message: Message): Promise<void> {
   const subject = { message: message.copy(), at: Date.now() }
   if (!room.isLocked) await muc.store.storeSubject(room.jid, subject)
   room.subject = subject
 }
 
-/** §7.2.15: the last change, with its time, or that there never was a subject. */
+/** §7.2.15: the last change with its time, or an empty subject. */
 export function subjectFor ({ jid, subject }: Room): Message {
   if (!subject) return makeMessage('groupchat', { from: jid }, el('subject', NS_CLIENT))
   return subject.message.withPayload(delay(subject.at, jid.toString()))

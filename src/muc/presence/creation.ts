@@ -3,21 +3,21 @@ import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import type { Muc } from '../context.ts'
 
-/** So long what all rooms are together need not be counted anew, in milliseconds. */
+/** For how long the count of all rooms is reused, in milliseconds. */
 const COUNT_MS = 10_000
 
-/** The rooms that are being made, and how many there are. */
+/** Counts the rooms that are being created. */
 export class Creations {
   readonly #underWay = new Map<string, number>()
   #count = 0
   #countedAt = -Infinity
 
-  /** How many rooms somebody is making now. */
+  /** Rooms that this creator is creating now. */
   of (creator: string): number {
     return this.#underWay.get(creator) ?? 0
   }
 
-  /** One more is being made, until what is returned is called. */
+  /** One more is being created, until the function that is returned is called. */
   begin (creator: string): () => void {
     this.#underWay.set(creator, this.of(creator) + 1)
     this.#count++
@@ -28,7 +28,7 @@ export class Creations {
     }
   }
 
-  /** About how many rooms there are: as many as there were lately, and what was made here since. */
+  /** An estimate of the number of rooms: the last count, and those created here since. */
   async total (count: () => Promise<number>): Promise<number> {
     if (performance.now() - this.#countedAt > COUNT_MS) {
       this.#countedAt = performance.now()
@@ -39,8 +39,8 @@ export class Creations {
 }
 
 /**
- * Counts one more room for who makes it, before there is one: until what is returned is called, by when it counts as one
- * that is there. Throws not-allowed where somebody may not make one more, resource-constraint where nobody may.
+ * Counts a room against its creator's limit before it exists, until the function that is returned is called, when it
+ * exists. Throws not-allowed where the creator has reached the limit, resource-constraint where the service has.
  */
 export async function beginRoom (muc: Muc, { bare }: Jid): Promise<() => void> {
   const { limits: { roomsPerOwner, rooms }, store, creations } = muc
@@ -58,7 +58,7 @@ export async function beginRoom (muc: Muc, { bare }: Jid): Promise<() => void> {
   return end
 }
 
-/** An anonymous account is another each time: no limit would hold, and what it left would be nobody's. */
+/** An anonymous account is a new one each time: a limit would not hold, and its rooms would be nobody's. */
 async function mayCreate ({ limits: { create }, hosts, accounts }: Muc, account: Jid): Promise<boolean> {
   if (create === 'local') return hosts.includes(account.domain) && accounts.lasts(account)
   return create === 'anyone'

@@ -1,4 +1,4 @@
-/** XEP-0045 §7.2: who may come in, and what somebody who does is told, in the order of §7.1. */
+/** XEP-0045 §7.2: entering a room: the checks, and what the new occupant is sent, in the order of §7.1. */
 import type { Element } from '../../xml/element.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
@@ -22,7 +22,10 @@ import type { Room } from '../room/room.ts'
 import { subjectFor } from '../messages/subject.ts'
 import { STATUS } from './user-payload.ts'
 
-/** In the room's turn: lets somebody in as `nick`, or throws why not. `handedOver`: when the newcomer has heard what it is told. */
+/**
+ * In the room's turn: lets a session in as `nick`, or throws. `handedOver` resolves when the new occupant has been sent
+ * everything.
+ */
 export function join (
   muc: Muc, room: Room, presence: Presence, from: Jid, nick: Jid, life: string,
 ): Received | Promise<Received> {
@@ -44,8 +47,8 @@ export function join (
 }
 
 /**
- * §7.2.8, §7.6 and §17.1: throws unless that nick is free, or somebody's own; one that looks like another's is the
- * other's (RFC 8266).
+ * §7.2.8, §7.6 and §17.1: throws unless the nick is free or the sender's own; nicks that look alike count as the same
+ * (RFC 8266).
  */
 export function checkNick (room: Room, { bare }: Jid, { resource: nick }: Jid): void {
   if (nick.trim() === '') throw new StanzaError('jid-malformed', 'the nickname must contain a visible character')
@@ -62,7 +65,7 @@ function checkSize ({ limits, options }: Muc, room: Room, affiliation: Affiliati
   if (isFull || room.sessions.size >= limits.occupants) throw new StanzaError('service-unavailable', 'the room is full', undefined, 'wait')
 }
 
-/** §7.1: the others, oneself, what was said, the subject. A promise until that has reached the session's home. */
+/** §7.1: occupants, self-presence, history, subject. A promise until the session's owner node has them. */
 export function welcome (
   muc: Muc, room: Room, session: OccupantSession, request: Element | undefined, limits: HistoryLimits,
 ): Promise<unknown> | undefined {
@@ -70,7 +73,7 @@ export function welcome (
   sendOccupants(muc, room, session)
   announceSelf(muc, room, session, { extraXml, statuses: [
     ...room.isNonAnonymous ? [STATUS.nonAnonymous] : [], ...room.get(logging) ? [STATUS.logged] : [],
-    ...room.isLocked ? [STATUS.created] : []] }) // §10.1.1: its owner is to set it up
+    ...room.isLocked ? [STATUS.created] : []] }) // §10.1.1: its owner has to configure it
   const { jid } = session
   const asked = limits.messages ?? (isUnlimited(limits) ? room.get(muc.options.defaultHistory) : Infinity)
   const most = Math.min(asked, room.get(muc.options.historyLength))
@@ -79,7 +82,7 @@ export function welcome (
   return postEach(muc, room, [subjectFor(room)], subject => subject.withAddress(subject.from, jid)).arrived
 }
 
-/** Tells the others, unless they see no difference: a second device of who is in already. */
+/** Notifies the others, unless nothing changes for them: a second session of an occupant. */
 function announceNewcomer (muc: Muc, room: Room, session: OccupantSession): void {
   if (session.occupant.main === session) broadcastPresence(muc, room, session.occupant, {}, session.occupant.role, session)
 }

@@ -7,7 +7,7 @@ import { persistent } from '../room/options/persistent.ts'
 import type { Room } from '../room/room.ts'
 import type { PresenceContext } from './user-payload.ts'
 
-/** A session says goodbye, or is found to be gone. */
+/** A session leaves, or is found to be gone. */
 export function leave (muc: Muc, room: Room, session: OccupantSession, presence?: Presence, context: PresenceContext = {}): void | Promise<void> {
   const { occupant } = session
   const farewell = presence && cleaned(presence)
@@ -21,14 +21,14 @@ export function leave (muc: Muc, room: Room, session: OccupantSession, presence?
   if (main === session) broadcastPresence(muc, room, occupant)
 }
 
-/** An occupant is removed, with all sessions. */
+/** Removes an occupant with all sessions. */
 export function remove (muc: Muc, room: Room, occupant: Occupant, context: PresenceContext): void {
   announceEnd(muc, room, occupant, room.leaveWhole(occupant), context)
 }
 
 /**
- * §7.14: a room that is not persistent ends with its last occupant. Where the database is away it is there still, and
- * ends with who is the last in it then; nobody's request fails by that.
+ * §7.14: a temporary room ends with its last occupant. If the database is away it remains, and ends with its next last
+ * occupant; no request fails because of that.
  */
 export function endIfEmpty (muc: Muc, room: Room): void | Promise<void> {
   if (!room.isOpen || room.occupants.size > 0 || (!room.isLocked && room.get(persistent))) return

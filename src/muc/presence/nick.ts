@@ -1,4 +1,4 @@
-/** XEP-0045 §7.6: a new nick for somebody who is in, with all of its sessions. */
+/** XEP-0045 §7.6: an occupant changes its nick, with all of its sessions. */
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import type { Presence } from '../../xmpp/stanza.ts'
@@ -10,11 +10,11 @@ import { visitorNick } from '../room/options/visitor-nick.ts'
 import type { Room } from '../room/room.ts'
 import { STATUS } from './user-payload.ts'
 
-/** Throws why somebody may not be called that. */
+/** Throws where the nick is refused. */
 export function changeNick (muc: Muc, room: Room, session: OccupantSession, presence: Presence, nick: Jid): void {
   const { occupant } = session
   checkNick(room, occupant.account, nick)
-  // Two nicks of one account don't become one: each is somebody to the others.
+  // Two nicks of one account are not merged: the others see two occupants.
   if (room.occupant(nick.resource)) throw new StanzaError('conflict')
   if (occupant.role === 'visitor' && !room.get(visitorNick)) throw new StanzaError('not-allowed')
   announceEnd(muc, room, occupant, occupant.sessions, { statuses: [STATUS.newNick] }, undefined, nick.resource)

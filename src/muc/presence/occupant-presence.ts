@@ -1,4 +1,4 @@
-/** XEP-0045 §7.2.2 and §7.7: an occupant's presence, as the others and its own sessions get it. */
+/** XEP-0045 §7.2.2 and §7.7: an occupant's presence, in the variants for the others and for its own sessions. */
 import { presence as makePresence } from '../../xmpp/stanza.ts'
 import type { Presence } from '../../xmpp/stanza.ts'
 import { post, postEach, postInBackground } from '../context.ts'
@@ -10,12 +10,12 @@ import type { Room } from '../room/room.ts'
 import { STATUS, writeUserPayload } from './user-payload.ts'
 import type { PresenceContext, Item } from './user-payload.ts'
 
-/** What a client may say in its presence: all but what the room says of it. */
+/** A client's presence without the payloads that only the room may send. */
 export function cleaned (presence: Presence): Presence {
   return presence.withoutPayload(({ ns }) => ns === NS_MUC || ns.startsWith(`${NS_MUC}#`)).copy()
 }
 
-/** A stanza that some see with the real address, and some know to be about themselves: made at most once for each. */
+/** The variants of a stanza, with or without real address and self-presence codes: each built at most once. */
 class Variants {
   readonly #made: (Presence | undefined)[] = []
   readonly #base: Presence
@@ -35,10 +35,7 @@ class Variants {
   }
 }
 
-/**
- * Tells all of an occupant who is in: what it is, and what has happened to it; `before` is its role if it was another,
- * and `told` a session that knows.
- */
+/** Sends all an occupant's presence; `before` is its role if it has changed, `told` a session that is left out. */
 export function broadcastPresence (
   muc: Muc, room: Room, occupant: Occupant, context: PresenceContext = {}, before: OccupantRole = occupant.role, told?: OccupantSession,
 ): void {
@@ -55,7 +52,7 @@ export function broadcastPresence (
   room.changed(occupant, { before, told }, arrived)
 }
 
-/** §10.2: tells the others that they see an occupant from now on, or no more: the room shows other roles than before. */
+/** §10.2: the room's configuration shows or hides the occupant's role from now on. */
 export function announceVisibility (muc: Muc, room: Room, occupant: Occupant): void {
   const isShown = room.shows(occupant.role)
   const variants = isShown ? availableVariants(muc, room, occupant, {}) : unavailableVariants(muc, room, occupant, {})
@@ -66,14 +63,14 @@ export function announceVisibility (muc: Muc, room: Room, occupant: Occupant): v
   room.changed(occupant, { before: occupant.role, isHidden: !isShown }, arrived)
 }
 
-/** Tells one session of its own occupant, which ends the list of all (§7.2.2). */
+/** Sends one session its own presence, which ends the list of occupants (§7.2.2). */
 export function announceSelf (muc: Muc, room: Room, session: OccupantSession, context: PresenceContext): void {
   const { occupant, jid } = session
   const self = availableVariants(muc, room, occupant, context).of(room.seesAddresses(occupant), true)
   postInBackground(muc, room, 'telling a newcomer that it is in', [session], () => self.copyFor(jid))
 }
 
-/** Tells one session of all others who are in. */
+/** Sends one session the presence of all other occupants. */
 export function sendOccupants (muc: Muc, room: Room, session: OccupantSession): void {
   const others = [...room.occupants.values()].filter(occupant => occupant !== session.occupant)
   postInBackground(muc, room, 'sending the presence of who is in', others, occupant => {
@@ -82,7 +79,7 @@ export function sendOccupants (muc: Muc, room: Room, session: OccupantSession): 
   })
 }
 
-/** Tells those who may know it only now, in a room that has become non-anonymous, what an occupant's real address is. */
+/** Sends an occupant's real address to those who may see it since the room became non-anonymous. */
 export function discloseAddress (muc: Muc, room: Room, occupant: Occupant): void {
   postInBackground(muc, room, 'telling real addresses', room.recipients, session => {
     if (!session.isIn || session.occupant === occupant || session.occupant.role === 'moderator') return
@@ -97,7 +94,7 @@ function shownAs (muc: Muc, room: Room, occupant: Occupant, isOpen: boolean): Pr
   return isOpen ? shown.open ??= make() : shown.anonymous ??= make()
 }
 
-/** Tells those who are still in, and `gone`, that an occupant is not in any more, or not with that nick. */
+/** Tells the remaining occupants, and `gone`, that an occupant has left or lost the nick. */
 export function announceEnd (
   muc: Muc, room: Room, occupant: Occupant, gone: readonly OccupantSession[], context: PresenceContext, presence?: Presence, newNick?: string,
 ): void {
@@ -112,7 +109,7 @@ export function announceEnd (
   room.changed(occupant, { before: occupant.role, gone, context: newNick === undefined ? context : undefined }, arrived)
 }
 
-/** §7.14: tells one session that it is not in any more, where its occupant still is. */
+/** §7.14: tells one session that it has left, while its occupant remains. */
 export function announceSessionEnd (muc: Muc, room: Room, session: OccupantSession, context: PresenceContext, presence?: Presence): void {
   const { occupant, jid } = session
   const gone = unavailableVariants(muc, room, occupant, context, presence).of(room.seesAddresses(occupant), true)
@@ -136,7 +133,7 @@ function unavailableVariants (
   return new Variants(muc.stages.room.present(presence, room, occupant).withAddress(occupant.jid, undefined), item, context)
 }
 
-/** §7.2.18: tells who thinks to be in that it is not, and that nobody meant it. */
+/** §7.2.18: tells a session that takes itself for an occupant that it is none, with the code for a technical reason. */
 export function disown (muc: Muc, { from, to }: Presence): void {
   if (!from || !to) return
   const item = writeUserPayload(

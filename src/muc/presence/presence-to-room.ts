@@ -1,7 +1,4 @@
-/**
- * Presence that is sent to a room or an occupant of it (XEP-0045 §7.2, §7.6, §7.7 and §7.14): somebody comes in, is
- * called otherwise, is away, or leaves.
- */
+/** Presence to a room or occupant (XEP-0045 §7.2, §7.6, §7.7 and §7.14): entering, changing nick or status, leaving. */
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import type { Presence } from '../../xmpp/stanza.ts'
@@ -18,7 +15,7 @@ import { visitorStatus } from '../room/options/visitor-status.ts'
 import type { Room } from '../room/room.ts'
 import { STATUS } from './user-payload.ts'
 
-/** Throws what the sender is told when that can't be. */
+/** Throws the refusal for the sender. */
 export function receivePresence (
   muc: Muc, room: Room, presence: Presence, from: Jid, to: Jid,
 ): void | Promise<void | Received> | Received {
@@ -33,7 +30,7 @@ export function receivePresence (
       return life.then(known => join(muc, room, presence, from, to, known))
     }
     case 'unavailable': return session && leave(muc, room, session, presence)
-    // §11.1: the others are told that nobody meant it.
+    // §11.1: the others get the code for a technical reason.
     case 'error': return session && leave(muc, room, session, undefined, { statuses: [STATUS.technical] })
   }
 }
@@ -47,7 +44,7 @@ function change (
     changeNick(muc, room, session, presence, to)
     return
   }
-  // §7.2.1 and §17.3: it has lost track, and is told everything again.
+  // §7.2.1 and §17.3: the client lost its state, and is sent everything again.
   const request = presence.payload('x', NS_MUC)
   const heard = request && welcome(muc, room, session, request, readLimits(request.getChild('history', NS_MUC), Date.now()))
   if (occupant.role === 'visitor' && !room.get(visitorStatus)) return heard

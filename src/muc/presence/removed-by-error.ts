@@ -1,7 +1,4 @@
-/**
- * XEP-0045 §11.1: an error that says that somebody can't be reached takes him out of the room: nobody is in who is
- * gone.
- */
+/** XEP-0045 §11.1: an error that says that an occupant is unreachable removes it from the room. */
 import type { Message } from '../../xmpp/stanza.ts'
 import { NS_CLIENT, NS_STANZA_ERRORS } from '../../xmpp/ns.ts'
 import { leave } from './leave.ts'
@@ -9,13 +6,13 @@ import type { Muc } from '../context.ts'
 import type { Room } from '../room/room.ts'
 import { STATUS } from './user-payload.ts'
 
-/** What can be said of somebody who is not there; the rest a client may say of a message that it doesn't like. */
+/** Conditions that mean an unreachable occupant; clients may send the others about any message. */
 const UNREACHABLE: ReadonlySet<string> = new Set([
   'gone', 'item-not-found', 'jid-malformed', 'recipient-unavailable', 'redirect', 'remote-server-not-found',
   'remote-server-timeout', 'service-unavailable',
 ])
 
-/** Takes the sender of such an error out of the room. */
+/** Removes the sender of such an error from the room. */
 export function removeUnreachable (muc: Muc, room: Room, error: Message): void | Promise<void> {
   const session = room.session(error.from)
   const said = error.payload('error', NS_CLIENT)

@@ -1,19 +1,19 @@
 /**
- * What a room has sent to those who are in, and their homes have not taken yet: where a node does not answer, that waits
- * for it until it does, or is gone. Meanwhile a room takes nothing more of which it would have to tell all.
+ * The limit on stanzas of rooms in flight to other nodes: they wait while a node does not answer, until it does or is
+ * gone. Beyond the limit a room refuses stanzas that it would have to send to all.
  */
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Stanza } from '../../xmpp/stanza.ts'
 import type { Portion, Shares } from '../../util/shares.ts'
 import type { Room } from '../room/room.ts'
 
-/** What may wait of all rooms together, and of one. */
+/** Limits of all rooms together and of one. */
 export const MAX_BYTES = 256 * 1024 * 1024
 export const MAX_BYTES_OF_ONE = 32 * 1024 * 1024
-/** What a copy takes besides its content, which it has in common with the others. */
+/** The overhead of one copy, whose content is shared with the others. */
 const COPY_BYTES = 1024
 
-/** What one room sends to many at once. */
+/** One room's stanza in flight to many. */
 export class UnderWay {
   readonly #shares: Shares
   readonly #room: string
@@ -34,14 +34,14 @@ export class UnderWay {
     this.#arriving.push(done)
   }
 
-  /** To be called once, when there is no more to add. */
+  /** Called once, when all copies are added. */
   async arrived (): Promise<void> {
     await Promise.all(this.#arriving)
     this.#shares.remove(this.#portion)
   }
 }
 
-/** Throws where too much waits already. Who leaves may leave, and an answer makes room. */
+/** Throws beyond the limit. Leaving is always possible, and answers make room. */
 export function checkRoomLeft (shares: Shares, room: Room, { type }: Stanza): void {
   if (type === 'unavailable' || type === 'error' || type === 'result' || type === 'get') return
   if (!shares.hasRoom(room.jid.toString())) {

@@ -1,4 +1,4 @@
-/** XEP-0045 §7.2.2: `<x/>` of muc#user, which says in each presence who an occupant is and what has happened. */
+/** XEP-0045 §7.2.2: `<x/>` of muc#user: an occupant's affiliation and role, and status codes. */
 import { escapeAttribute, escapeText } from '../../xml/write.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import type { Affiliation } from '../room/affiliation.ts'
@@ -32,13 +32,13 @@ export interface Item {
   readonly nick?: string | undefined
 }
 
-/** What has happened to an occupant, and by whom. */
+/** Why an occupant's presence changed, and by whom. */
 export interface PresenceContext {
   readonly statuses?: readonly number[]
   /** The nick of who did it. */
   readonly actor?: string | undefined
   readonly reason?: string | undefined
-  /** What goes in besides, written already. */
+  /** Additional XML inside. */
   readonly extraXml?: string
 }
 

@@ -1,4 +1,4 @@
-/** XEP-0045 §5.2: affiliations, which last, and who may change them: the section's tables as functions. */
+/** XEP-0045 §5.2: affiliations, and who may change them: the section's tables as functions. */
 import type { StanzaErrorCondition } from '../../xmpp/errors.ts'
 
 export type Affiliation = 'outcast' | 'none' | 'member' | 'admin' | 'owner'
@@ -6,17 +6,17 @@ export type Affiliation = 'outcast' | 'none' | 'member' | 'admin' | 'owner'
 /** From the least to the most. */
 export const AFFILIATIONS: readonly Affiliation[] = ['outcast', 'none', 'member', 'admin', 'owner']
 
-/** The affiliation that a text names. */
+/** The affiliation with this name. */
 export function affiliationOf (text: string | undefined): Affiliation | undefined {
   return AFFILIATIONS.find(affiliation => affiliation === text)
 }
 
-/** Whether one is another or has more privileges (§5.2.1). */
+/** Whether one affiliation equals another or has more privileges (§5.2.1). */
 export function isAtLeast (affiliation: Affiliation, least: Affiliation): boolean {
   return AFFILIATIONS.indexOf(affiliation) >= AFFILIATIONS.indexOf(least)
 }
 
-/** §5.2.2: why an actor may not change somebody's affiliation; nothing when he may. */
+/** §5.2.2: why an actor may not change an affiliation; undefined where allowed. */
 export function refuseAffiliation (actor: Affiliation, from: Affiliation, to: Affiliation): StanzaErrorCondition | undefined {
   if (actor === 'owner') return
   if (actor !== 'admin') return 'forbidden'

@@ -1,26 +1,24 @@
-/**
- * Who is what in one room, by bare address or domain, and the nicks that are theirs alone (XEP-0045 §5.2 and §7.12).
- */
+/** The affiliations of one room, by bare address or domain, and reserved nicks (XEP-0045 §5.2 and §7.12). */
 import type { Jid } from '../../xmpp/jid.ts'
 import { comparedAsNickname } from '../../xmpp/precis.ts'
 import type { Affiliation } from './affiliation.ts'
 
-/** One entry of a list: whoever is not in it has no affiliation. */
+/** An entry of the lists; users without one have no affiliation. */
 export interface Affiliate {
   readonly jid: Jid
   readonly affiliation: Exclude<Affiliation, 'none'>
   /** Nobody else may use it. */
   readonly nick?: string | undefined
   readonly reason?: string | undefined
-  /** He made himself a member, by registering where nobody had to agree (XEP-0045 §7.10). */
+  /** Became a member by registering without approval (XEP-0045 §7.10). */
   readonly isOwn?: true | undefined
-  /** Others have made him that, and he has neither come in since nor asked for it. */
+  /** Given by others, and not accepted yet by entering or asking for it. */
   readonly isUnasked?: true | undefined
 }
 
 export class Affiliations {
   readonly #byJid = new Map<string, Affiliate>()
-  /** By what is compared of their nicks. */
+  /** By nick in the form that is compared. */
   readonly #byNick = new Map<string, Affiliate>()
   #revision = 0
 
@@ -32,24 +30,24 @@ export class Affiliations {
     return this.#byJid.size
   }
 
-  /** Another number after every change. */
+  /** Changes with every change. */
   get revision (): number {
     return this.#revision
   }
 
-  /** The entry of exactly that address. */
+  /** The entry of exactly this address. */
   get ({ bare }: Jid): Affiliate | undefined {
     return this.#byJid.get(bare.toString())
   }
 
-  /** What somebody is; a domain may be banned as a whole (§9.2). */
+  /** The affiliation of an address; a ban of its domain counts (§9.2). */
   of (jid: Jid): Affiliation {
     const own = this.get(jid)
     if (own) return own.affiliation
     return this.#byJid.get(jid.domain)?.affiliation === 'outcast' ? 'outcast' : 'none'
   }
 
-  /** Whose alone a nick is, or one that looks like it. */
+  /** The owner of a reserved nick, or of one that looks like it. */
   ownerOfNick (nick: string): Affiliate | undefined {
     return this.#byNick.get(comparedAsNickname(nick))
   }

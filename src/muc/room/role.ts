@@ -3,11 +3,11 @@ import type { StanzaErrorCondition } from '../../xmpp/errors.ts'
 import { isAtLeast } from './affiliation.ts'
 import type { Affiliation } from './affiliation.ts'
 
-/** Of somebody who is in; who is not has none. */
+/** The role of an occupant; others have none. */
 export type OccupantRole = 'visitor' | 'participant' | 'moderator'
 export type Role = 'none' | OccupantRole
 
-/** What the rules of §5 need to know of a person. */
+/** Role and affiliation, as the rules of §5 need them. */
 export interface Standing { readonly role: Role, readonly affiliation: Affiliation }
 
 /** From the least to the most. */
@@ -18,7 +18,7 @@ export function roleOf (text: string | undefined): Role | undefined {
   return text === 'none' ? text : OCCUPANT_ROLES.find(role => role === text)
 }
 
-/** §5.1.2: the role of somebody who comes in. */
+/** §5.1.2: the initial role of an occupant. */
 export function defaultRole (affiliation: Affiliation, isModerated: boolean): OccupantRole {
   if (isAtLeast(affiliation, 'admin')) return 'moderator'
   return isModerated && affiliation === 'none' ? 'visitor' : 'participant'
@@ -39,14 +39,14 @@ export function hasVoice (role: Role, isModerated: boolean): boolean {
   return role === 'participant' || role === 'moderator' || (role === 'visitor' && !isModerated)
 }
 
-/** §5.1.3: why an actor may not change an occupant's role; nothing when he may. */
+/** §5.1.3: why an actor may not change an occupant's role; undefined where allowed. */
 export function refuseRole (actor: Standing, subject: Standing, to: Role): StanzaErrorCondition | undefined {
   if (actor.role !== 'moderator') return 'forbidden'
   if (to === 'none') return refuseKick(actor, subject)
   if (to === 'moderator') return isAtLeast(actor.affiliation, 'admin') ? undefined : 'forbidden' // §9.6
   if (isAtLeast(subject.affiliation, 'admin')) return 'not-allowed' // §8.4 and §9.7
   if (subject.role === 'moderator') return isAtLeast(actor.affiliation, 'admin') ? undefined : 'forbidden' // §9.7
-  // §8.4: not from one who is as much as the actor himself; having no affiliation is not being anything.
+  // §8.4: not from an equal of the actor; two users without affiliation don't count as equals.
   const isRevoked = to === 'visitor' && subject.affiliation !== 'none' && isAtLeast(subject.affiliation, actor.affiliation)
   return isRevoked ? 'not-allowed' : undefined
 }

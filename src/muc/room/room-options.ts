@@ -1,4 +1,4 @@
-/** The options that rooms have: the core's, in the order of the owner's form, and those that extensions bring. */
+/** The options of rooms: the core's, in the order of the owner's form, and those of extensions. */
 import type { Field } from '../../xmpp/forms.ts'
 import { allowInvites } from './options/allow-invites.ts'
 import { allowPrivateMessages } from './options/allow-private-messages.ts'
@@ -26,10 +26,10 @@ import { voiceInterval, voiceRequests } from './options/voice-requests.ts'
 import { whois } from './options/whois.ts'
 import type { Room } from './room.ts'
 
-/** What `muc#roominfo` says of a room beside what it is set to. */
+/** Fields of `muc#roominfo` beside the options. */
 export type RoomFacts = (room: Room) => readonly Field[]
 
-/** What a room is set to; what is not in it is as in a new room. */
+/** Values of options; others have the default. */
 export type Config = ReadonlyMap<RoomOption<unknown>, unknown>
 
 export class RoomOptions {
@@ -51,24 +51,24 @@ export class RoomOptions {
     ]
   }
 
-  /** What is returned takes the option away again. */
+  /** The function that is returned removes the option. */
   add<T> (option: RoomOption<T>): () => void {
     this.#all.push(option)
     return () => { this.#all.splice(this.#all.indexOf(option), 1) }
   }
 
-  /** What is returned takes them away again. */
+  /** The function that is returned removes them. */
   addFacts (facts: RoomFacts): () => void {
     this.#facts.push(facts)
     return () => { this.#facts.splice(this.#facts.indexOf(facts), 1) }
   }
 
-  /** What a form sets a room to that was set otherwise before; throws StanzaError not-acceptable. */
+  /** The values that a form changes; throws StanzaError not-acceptable. */
   parse (values: Values, before: Config): Config {
     return new Map(this.#all.map(option => [option, option.parse(values, valueIn(before, option))]))
   }
 
-  /** What a room was set to that is kept as the fields of a form. */
+  /** The configuration that is stored as fields of a form. */
   restore (values: Values): Config {
     return new Map(this.#all.map(option => [option, option.restore?.(values) ?? option.parse(values, option.initial)]))
   }

@@ -1,4 +1,4 @@
-/** A room: who is in, who is what, and what it is set to. No XML: what is said of it is said elsewhere. */
+/** A room: occupants, affiliations and configuration. Stanzas are built elsewhere. */
 import type { DataSlot } from '../../session/account.ts'
 import { CommitQueue } from '../../util/commit-queue.ts'
 import { NO_ARCHIVE } from '../../xmpp/archive-ids.ts'
@@ -27,7 +27,7 @@ import type { Config } from './room-options.ts'
 import type { OccupantRole, Role } from './role.ts'
 import type { PresenceContext } from '../presence/user-payload.ts'
 
-/** The last change of the subject, as the message that made it (XEP-0045 §8.1). */
+/** The last subject change, as the message that made it (XEP-0045 §8.1). */
 export interface Subject { readonly message: Message, readonly at: number }
 
 /** What is kept of a room. */
@@ -41,15 +41,15 @@ export interface SavedRoom {
   readonly creator?: string | undefined
 }
 
-/** What has become of an occupant. */
+/** A change of an occupant. */
 export interface Change {
   /** The role that it had. */
   readonly before: OccupantRole
-  /** The sessions that have its nick no more. */
+  /** The sessions that no longer have its nick. */
   readonly gone?: readonly OccupantSession[]
   /** What has happened to these. */
   readonly context?: PresenceContext | undefined
-  /** The others have seen it, and do no more, though it is in. */
+  /** The others saw the occupant and no longer do, though it is in the room. */
   readonly isHidden?: boolean
   /** The session that knows. */
   readonly told?: OccupantSession | undefined
@@ -67,12 +67,12 @@ export class Room {
   readonly affiliations: Affiliations
   config: Config
   subject: Subject | undefined
-  /** It is new, and its owner has not said yet what it is to be (§10.1): to all others it is not there. */
+  /** New and not configured by its owner (§10.1): hidden from all others. */
   isLocked: boolean
   /** False once it was destroyed, or ended with its last occupant. */
   isOpen = true
   readonly history = new History()
-  /** How the numbers of its archive are told to others. */
+  /** Encodes archive numbers as the ids that clients see. */
   archiveIds = NO_ARCHIVE
   /** Deliveries in the order of the room's archive. */
   readonly commits = new CommitQueue()
@@ -80,22 +80,22 @@ export class Room {
   /** How many messages it takes. */
   readonly rate = new Rate()
   readonly #occupants = new Map<string, Occupant>()
-  /** By what is compared of their nicks. */
+  /** By nick in the form that is compared. */
   readonly #byLook = new Map<string, Occupant>()
   readonly #byAccount = new Map<string, readonly Occupant[]>()
   readonly #sessions = new Map<string, OccupantSession>()
   #recipients: readonly OccupantSession[] = []
   readonly #data = new Map<symbol, unknown>()
   #nextToken = 0
-  /** Called when all who are in are sent the message that the archive keeps under that id, in order; `arrived`: once they have it. */
+  /** Called when the archived message `id` is sent to all occupants, in order; `arrived` resolves once they have it. */
   spread: (id: string, arrived: Promise<unknown> | undefined) => void = ignore
-  /** Under which number the last message is kept that had reached all when the room came into memory. */
+  /** The archive number up to which all had received messages when the room was loaded. */
   spreadUpTo: number | undefined
-  /** What is kept behind that: it may not have reached all. */
+  /** Archived messages after that, which may not have reached all. */
   unspread: readonly Message[] = []
-  /** Called when all who are in are sent what has become of an occupant; `arrived`: once they have it. */
+  /** Called when all occupants are sent a change of an occupant; `arrived` resolves once they have it. */
   changed: (occupant: Occupant, change: Change, arrived: Promise<unknown> | undefined) => void = ignore
-  /** Called when other nodes must know something else of these sessions to go on with the room. */
+  /** Called when the records of these sessions have changed. */
   touch: (sessions: readonly OccupantSession[]) => void = ignore
 
   constructor (jid: Jid, { config, subject, affiliations, createdAt = Date.now(), creator }: SavedRoom, isLocked = false) {
@@ -121,7 +121,7 @@ export class Room {
     return this.get(membersOnly)
   }
 
-  /** Whether it stays when nobody is in. */
+  /** Whether it stays without occupants. */
   get isPersistent (): boolean {
     return this.get(persistent)
   }
@@ -150,7 +150,7 @@ export class Room {
     return this.#recipients
   }
 
-  /** The session that a full address has in the room. */
+  /** The session of a full address in the room. */
   session (jid: Jid | undefined): OccupantSession | undefined {
     return jid && this.#sessions.get(jid.toString())
   }
@@ -159,49 +159,52 @@ export class Room {
     return this.#occupants.get(nick)
   }
 
-  /** Who is in under a nick that looks like this one to people. */
+  /** The occupant whose nick looks like this one. */
   lookalike (nick: string): Occupant | undefined {
     return this.#byLook.get(comparedAsNickname(nick))
   }
 
-  /** The occupants that somebody is, by one nick or several. */
+  /** The occupants of an account, with one nick or several. */
   occupantsOf ({ bare }: Jid): readonly Occupant[] {
     return this.#byAccount.get(bare.toString()) ?? NOBODY
   }
 
-  /** What somebody is; where a domain is banned, so is who comes from it. */
+  /** The affiliation of an address; a ban of its domain counts. */
   affiliationOf (jid: Jid): Affiliation {
     return this.affiliations.of(jid)
   }
 
-  /** What others have made of somebody: a membership that he took himself, by registering (§7.10), is none of it. */
+  /** The affiliation that others gave: not a membership by registration (§7.10). */
   givenTo (jid: Jid): Affiliation {
     return this.affiliations.get(jid)?.isOwn ? 'none' : this.affiliationOf(jid)
   }
 
-  /** Whether somebody is in or has the right to be: of who was given an affiliation, the room asks no password. */
+  /**
+   * Whether an address is in the room or has the right to enter: no password is asked of users with a given
+   * affiliation.
+   */
   mayEnter (jid: Jid): boolean {
     return this.occupantsOf(jid).length > 0 || !refuseVisitor(this, jid, this.givenTo(jid) !== 'none')
   }
 
-  /** Whether somebody is a member, or more, and may come in. */
+  /** Whether an address is a member, or more, who may enter. */
   isMemberWithin (jid: Jid): boolean {
     return isAtLeast(this.affiliationOf(jid), 'member') && this.mayEnter(jid)
   }
 
-  /** Whether somebody is in, or a member, or more, who may come in. */
+  /** Whether an address is in the room, or is a member, or more, who may enter. */
   isInsider (jid: Jid): boolean {
     return this.occupantsOf(jid).length > 0 || this.isMemberWithin(jid)
   }
 
-  /** What somebody may do: as an occupant, or as an admin from outside. */
+  /** The role of an address: as an occupant, or as an admin from outside. */
   roleOf (jid: Jid): Role {
     const session = this.session(jid)
     if (session) return session.occupant.role
     return isAtLeast(this.affiliationOf(jid), 'admin') ? 'moderator' : 'none'
   }
 
-  /** Whether somebody may have a list: §5.2.1, and what §9.2, §9.5, §10.5 and §10.8 say where real addresses are no secret. */
+  /** Whether an address may get a list: §5.2.1, and §9.2, §9.5, §10.5 and §10.8 where real addresses are public. */
   mayList (jid: Jid, list: Affiliation): boolean {
     const affiliation = this.affiliationOf(jid)
     if (affiliation === 'owner') return true
@@ -217,12 +220,12 @@ export class Room {
     return role === 'moderator' || this.isNonAnonymous
   }
 
-  /** Whether the others see those who have that role (§7.2.2). */
+  /** Whether the others see occupants of that role (§7.2.2). */
   shows (role: Role): boolean {
     return role !== 'none' && this.get(presenceBroadcast).includes(role)
   }
 
-  /** A session comes in, as one more of an occupant who is in, or with an occupant that is new. */
+  /** A session enters, for an occupant in the room or for a new one. */
   enter (occupant: Occupant, jid: Jid, presence: Presence, token = this.#nextToken.toString(36)): OccupantSession {
     const session = new OccupantSession(jid, occupant, presence, token)
     this.#nextToken = Math.max(this.#nextToken, parseInt(token, 36) + 1)
@@ -245,7 +248,7 @@ export class Room {
     this.#forget([session])
   }
 
-  /** An occupant goes, with all sessions, which are returned. */
+  /** Removes an occupant with all sessions, which are returned. */
   leaveWhole (occupant: Occupant): readonly OccupantSession[] {
     this.#unname(occupant)
     const account = occupant.account.toString()
@@ -287,7 +290,7 @@ export class Room {
     else this.#byLook.delete(look)
   }
 
-  /** What an extension keeps with the room. */
+  /** State of an extension for this room. */
   data<T> (slot: DataSlot<T>): T {
     return this.#data.get(slot.key) as T // put in under the same slot
   }

@@ -1,9 +1,9 @@
 /**
- * What a room sends, in order and so much at a time: a flood of presence takes turns with everything else that the
- * server does, and nothing that a room sends overtakes anything else that it sends.
+ * The send queue of a room: stanzas in order, a slice per turn of the event loop, so that a flood of presence does not
+ * block the server, and nothing overtakes.
  */
 
-/** What a room sends before others have their turn: stanzas, each of which counts once more for so many bytes. */
+/** The size of a slice: stanzas, each of which counts once more for every so many bytes. */
 const SLICE = 2000
 const BYTES = 2048
 
@@ -20,8 +20,8 @@ export class SendQueue {
   #isScheduled = false
 
   /**
-   * Calls `deliver` with each of `recipients`, whose list must not change; it returns how many bytes it has sent. A
-   * promise where that takes more than now.
+   * Calls `deliver` for each of `recipients`, whose list must not change; it returns the bytes it has sent. A promise
+   * where one slice is not enough.
    */
   send<T> (recipients: readonly T[], deliver: (recipient: T) => number): void | Promise<void> {
     const isNext = this.#jobs.length === 0
@@ -33,12 +33,12 @@ export class SendQueue {
     return done.promise
   }
 
-  /** When all is sent that there is to send; nothing when it is already. */
+  /** Resolves when the queue is empty; undefined where it is. */
   settled (): Promise<void> | undefined {
-    return this.#jobs.at(-1)?.done.promise.catch(() => {}) // whoever wanted it sent hears what failed
+    return this.#jobs.at(-1)?.done.promise.catch(() => {}) // the caller of `send` handles the failure
   }
 
-  /** Delivers from there on until the slice is full; returns up to where. */
+  /** Delivers from an index on until the slice is full; returns the next index. */
   #deliver<T> (recipients: readonly T[], from: number, deliver: (recipient: T) => number): number {
     let at = from
     for (; at < recipients.length && this.#sentInTick < SLICE; at++) {
@@ -59,7 +59,7 @@ export class SendQueue {
     for (let job = this.#jobs[0]; job; job = this.#jobs[0]) {
       try {
         job.at = this.#deliver(job.recipients as readonly never[], job.at, job.deliver)
-      } catch (error) { // whoever wanted it sent hears of it, and what is behind it goes on
+      } catch (error) { // the caller of `send` gets it, and the queue goes on
         this.#jobs.shift()
         job.done.reject(error)
         continue
