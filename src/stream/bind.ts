@@ -8,17 +8,17 @@ import { JidError } from '../xmpp/jid.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { NS_BIND, NS_SESSION } from '../xmpp/ns.ts'
 
-/** More sessions than that on one account are somebody's mistake. */
+/** The most sessions of one account. */
 const MAX_SESSIONS = 100
 
 export type ResourceConflict = 'replace' | 'refuse'
 
-/** What is offered to a client that has logged in and not bound. */
+/** Features for a client that has logged in and not bound. */
 export function bindFeatures (): readonly Element[] {
   return [el('bind', NS_BIND), el('session', NS_SESSION, {}, el('optional', NS_SESSION))]
 }
 
-/** The full address that `<bind/>` asks for, or one of the server's making; throws what RFC 6120 §7.7.2 names. */
+/** The full address that `<bind/>` asks for, or a generated one; throws the errors of RFC 6120 §7.7.2. */
 export function chooseResource (bind: Element, account: Account, conflict: ResourceConflict): Jid {
   const wanted = bind.getChildText('resource', NS_BIND) ?? ''
   let full: Jid
@@ -32,7 +32,7 @@ export function chooseResource (bind: Element, account: Account, conflict: Resou
   return full
 }
 
-/** Throws where the account may not have a session at this address besides those it has. */
+/** Throws where the account may have no further session at this address. */
 export function checkRoom (account: Account, full: Jid, conflict: ResourceConflict): void {
   if (account.session(full.resource)) {
     if (conflict === 'refuse') throw new StanzaError('conflict', 'this resource is in use') // §7.7.2.2

@@ -1,6 +1,6 @@
 /**
- * XEP-0386: Bind 2. Binds within the login, to a resource that begins with the client's tag and is the same whenever
- * the same installation of a client asks, so that a session which was left behind is replaced.
+ * XEP-0386: Bind 2. Binds within the login. The resource begins with the client's tag and is the same for each
+ * installation of a client, so that its next login replaces a session left behind.
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import { JidError } from '../xmpp/jid.ts'
@@ -13,13 +13,13 @@ export const NS_BIND2 = 'urn:xmpp:bind:0'
 const ID_LENGTH = 12
 
 export interface BindRequest {
-  /** What the client calls itself, in public. */
+  /** The client's name, which others see. */
   readonly tag: string | undefined
-  /** What shall be on from the start: elements of other namespaces. */
+  /** Features to enable at once, as elements of their namespaces. */
   readonly features: readonly Element[]
 }
 
-/** What stands in the inline part of SASL 2's feature; `features` can be asked for in the bind request. */
+/** The inline part of SASL 2's feature; `features` are those that a bind request may enable. */
 export function bindFeature (features: readonly string[]): Element {
   if (features.length === 0) return el('bind', NS_BIND2)
   return el('bind', NS_BIND2, {},
@@ -35,8 +35,8 @@ export function parseBind (element: Element): BindRequest {
 }
 
 /**
- * XEP-0386 §3.2.1: `tag/id`. The id is made from the client's own id, which it does not show, and the server's secret;
- * it is random for a client without one. A tag that can't stand in a resource is left out.
+ * XEP-0386 §3.2.1: `tag/id`. The id is derived from the client's own id, which it does not reveal, and the server's
+ * secret; random for a client without an id. A tag that no resource may contain is left out.
  */
 export function chooseAddress (
   secret: Buffer, account: Jid, tag: string | undefined, clientId: string | undefined,
@@ -50,7 +50,7 @@ export function chooseAddress (
   }
 }
 
-/** What `<success/>` says of the binding; `results` are what the requested features answer. */
+/** The part of `<success/>` about the binding; `results` are the answers of the enabled features. */
 export function bound (results: readonly Element[]): Element {
   return el('bound', NS_BIND2, {}, results)
 }

@@ -1,6 +1,6 @@
 /**
- * How who has logged in comes to a session: by binding a resource (RFC 6120 §7), by binding within the login (XEP-0386)
- * or by going on with a session that lost its stream (XEP-0198 §5). The client is told before anything else is written.
+ * Binds a session to an authenticated stream: by resource binding (RFC 6120 §7), by binding within the login (XEP-0386)
+ * or by resuming a session (XEP-0198 §5). The client gets the answer before anything else is written.
  */
 import type { Accounts } from '../accounts/accounts.ts'
 import type { OfferedStream } from '../extension/requests.ts'
@@ -35,25 +35,28 @@ export interface BinderParts extends ReaderParts {
   readonly limits: AdvertisedLimits
 }
 
-/** How a stream that was logged in to comes to a link. */
+/** Resource binding and resumption for one stream. */
 export interface SessionBinder {
-  /** What the client is about to be told of. */
+  /** The link to the bound session, of which the client has not been told yet. */
   readonly link: SessionLink | undefined
-  /** Whether the link's session is an old one. */
+  /** Whether the session was resumed. */
   readonly isResumed: boolean
-  /** SASL 2: resumes or binds as the login asked, and says so in the success. */
+  /** SASL 2: resumes or binds as the login asks, for the success. */
   complete (login: Login, request: LoginRequest): Promise<LoginResult>
-  /** RFC 6120 §7.6: what answers the request. */
+  /** RFC 6120 §7.6: the answer to the request. */
   bind (request: Iq, login: Login): Promise<Stanza>
-  /** XEP-0198 §5: what answers a request to resume, which may come before the login; nothing where it is none. */
+  /**
+   * XEP-0198 §5: the answer to a request to resume, which may come before the login; undefined where the element is no
+   * such request.
+   */
   resume (element: Element, login: Login | undefined): Promise<Element | undefined>
-  /** What the stream offers after the login, as XML. */
+  /** The features after the login, as XML. */
   features (stream: OfferedStream): string
   /** The client has been told. */
   activate (): void
 }
 
-/** The way in where the account's home is. */
+/** The binder at the account's owner node. */
 export class LocalBinder implements SessionBinder {
   readonly #parts: BinderParts
   readonly #stream: NegotiatedStream
@@ -77,7 +80,7 @@ export class LocalBinder implements SessionBinder {
     const session = this.link?.session
     if (!session) return
     if (!this.#resumed) return this.#parts.events.emit('session.bound', session)
-    session.resume(this.#stream) // not before: what is sent again comes before what is new
+    session.resume(this.#stream) // not before: repeated stanzas come before new ones
     this.#resumed()
   }
 
@@ -104,7 +107,7 @@ export class LocalBinder implements SessionBinder {
     }
   }
 
-  /** XEP-0386 §3.2.2: what shall be on from the start. */
+  /** XEP-0386 §3.2.2: enables the requested features. */
   #switchOn (request: BindRequest, session: Session): readonly Element[] {
     return request.features.flatMap(element => this.#parts.streams.switchOn(element, session) ?? [])
   }
@@ -140,12 +143,12 @@ export class LocalBinder implements SessionBinder {
   }
 }
 
-/** Nobody is there to be told of a session. */
+/** The client disconnected before it had a session. */
 export function clientLeft (): StreamError {
   return new StreamError('connection-timeout', 'your client has disconnected')
 }
 
-/** Logged in, and yet there is no place for a session: a SASL 2 login has no word for it. */
+/** Authenticated, but without a session: SASL 2 has no error for that. */
 export function noPlace (error: unknown): unknown {
   return error instanceof StanzaError ? new StreamError('resource-constraint', error.text) : error
 }

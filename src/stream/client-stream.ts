@@ -1,6 +1,6 @@
 /**
- * A client's stream from header to close (RFC 6120 §4, RFC 7395): takes one element at a time, in the order they came,
- * leaves the way in to `Negotiation`, and hands what a bound client sends to its link.
+ * A client's stream from header to close (RFC 6120 §4, RFC 7395): takes one element at a time, in order, leaves the
+ * negotiation to `Negotiation`, and hands a bound client's elements to its session link.
  */
 import type { Transport } from '../net/transport.ts'
 import type { Element } from '../xml/element.ts'
@@ -24,21 +24,21 @@ import { isStuck, notRead, observe } from './unread.ts'
 import type { Backlog } from './unread.ts'
 
 export interface StreamParts extends NegotiationParts {
-  /** Told when a stream is over, after its session was dealt with. */
+  /** Called when a stream is over, after its session was handled. */
   readonly closed: (stream: ClientStream) => void
 }
 
-/** Before the login nobody may send more than this, whatever the config says (RFC 6120 §13.12). */
+/** The limit on elements before the login, whatever the configuration says (RFC 6120 §13.12). */
 const UNKNOWN_CLIENT_BYTES = 10_000
-/** Nor leave more than this unread of the answers. */
+/** The limit on unread answers before the login. */
 const UNKNOWN_CLIENT_UNREAD_BYTES = 262_144
-/** What a client may send ahead while one of its elements is being dealt with. */
+/** Bytes that are read ahead while an element is being processed. */
 const READ_AHEAD_BYTES = 65_536
-/** How long a client has to answer a ping, unless it may not even be silent for so long. */
+/** The time for the answer to a ping, unless the idle timeout is shorter. */
 const PATIENCE_MS = 30_000
 
 export class ClientStream implements EdgeStream {
-  /** The first stream's: by it the logs know the connection. */
+  /** The id of the connection's first stream, by which logs identify it. */
   readonly id = randomId()
   readonly #transport: Transport
   readonly #framing: Framing
@@ -50,11 +50,11 @@ export class ClientStream implements EdgeStream {
   #lang: string | undefined
   #hasHeader = false
   #isClosed = false
-  /** The connection is gone; what came by it may be still to be dealt with. */
+  /** The connection is closed; elements from it may still be processed. */
   #isGone = false
-  /** What was to be written before the client knew that it is bound. */
+  /** Stanzas written before the client knew that it is bound. */
   readonly #early: (Stanza | Element)[] = []
-  /** Why nothing comes any more after what is yet to be taken. */
+  /** The error after the elements that are still to be processed. */
   #fault: XmlError | undefined
   #isBusy = false
   #isPaused = false
@@ -69,7 +69,7 @@ export class ClientStream implements EdgeStream {
     this.#framing = transport.kind === 'tcp'
       ? new TcpFraming(transport, UNKNOWN_CLIENT_BYTES)
       : new WebSocketFraming(transport, UNKNOWN_CLIENT_BYTES)
-    // Nothing that a client does is anybody's but this stream's to fail by.
+    // An error in here ends this stream only.
     transport.onData = chunk => { try { this.#read(chunk) } catch (error) { this.#fail(error) } }
     transport.onFault = fault => { this.#stumble(fault) }
     transport.onClose = reason => { try { this.#ended(reason) } catch (error) { this.#fail(error) } }
@@ -77,7 +77,7 @@ export class ClientStream implements EdgeStream {
 
   get remoteAddress (): string { return this.#transport.remoteAddress }
   get bufferedBytes (): number { return this.#transport.bufferedBytes }
-  /** Where the client has much to read, as of the last check. */
+  /** The unread bytes at the last check, where there are many. */
   get backlog (): Backlog | undefined { return this.#backlog }
   get lang (): string | undefined { return this.#lang }
   get kind (): Transport['kind'] { return this.#transport.kind }
@@ -98,15 +98,15 @@ export class ClientStream implements EdgeStream {
     }
   }
 
-  /** The transport can't read on: that is an error of the stream, as if its own parser had found it, and in its turn. */
+  /** The transport can't read on: a stream error, as from the parser, in its place after the elements before it. */
   #stumble (fault: XmlError): void {
     this.#fault = fault
     if (!this.#isBusy) this.#pump()
   }
 
   /**
-   * Takes what is whole, until something has to be waited for: also its turn, where the client has sent much at once. Who
-   * does not read answers is not asked for more.
+   * Processes complete elements until one takes time, or the slice of this turn of the event loop is over. A client
+   * that does not read its answers is not read from.
    */
   #pump (): void {
     try {
@@ -130,7 +130,7 @@ export class ClientStream implements EdgeStream {
     }
   }
 
-  /** Whether what the client has sent ahead waits for another turn of the event loop: this one has had enough of it. */
+  /** Whether the rest of what the client sent waits for another turn of the event loop. */
   #waitsInLine (): boolean {
     if (this.#framing.buffered === 0 || !isSliceOver()) return false
     this.#isBusy = true
@@ -164,7 +164,7 @@ export class ClientStream implements EdgeStream {
       throw new StreamError('invalid-xml', 'the stream is already open')
     }
     const host = this.#parts.hosts.find(host => host === domainOf(start.to))
-    const id = this.#hasHeader ? randomId() : this.id // §4.3.3: a stream that begins anew has a new one
+    const id = this.#hasHeader ? randomId() : this.id // §4.3.3: a restarted stream has a new id
     this.#framing.writeHeader({ id, from: host ?? this.#parts.hosts[0], to: start.from })
     this.#hasHeader = true
     if (start.contentNs !== NS_CLIENT) throw new StreamError('invalid-namespace') // §4.8.5
@@ -206,7 +206,7 @@ export class ClientStream implements EdgeStream {
     else this.#early.push(element)
   }
 
-  /** Writes what the session's node has made ready for this transport. */
+  /** Writes bytes that the session's node has serialized for this transport. */
   relay (bytes: Buffer): void {
     if (this.#isClosed) return
     this.#transport.write(bytes)
@@ -219,14 +219,14 @@ export class ClientStream implements EdgeStream {
     return this.#isClosed ? undefined : this.#transport.drained()
   }
 
-  /** Whether the client left too much unread; its stream is over then. */
+  /** Whether the client exceeded the limit of unread bytes, which ends its stream. */
   #isUnread (): boolean {
     if (this.#transport.bufferedBytes <= (this.#link ? MAX_UNREAD_BYTES : UNKNOWN_CLIENT_UNREAD_BYTES)) return false
     this.close(notRead())
     return true
   }
 
-  /** Says why when there is a reason, ends the stream, and the connection when all was written (RFC 6120 §4.4). */
+  /** Sends the error, if any, ends the stream, and closes the connection once all is written (RFC 6120 §4.4). */
   close (error?: StreamError): void {
     if (this.#isClosed) return
     if (!this.#hasHeader) this.#framing.writeHeader({ id: this.id, from: this.#parts.hosts[0], to: undefined }) // §4.9.1.2
@@ -238,7 +238,7 @@ export class ClientStream implements EdgeStream {
     if (this.#isGone) this.#finish()
   }
 
-  /** Looks whether the client is late: with its login, with reading, or with any sign of life. */
+  /** Checks the timeouts: login, reading, idle. */
   check (now: number): void {
     try { this.#check(now) } catch (error) { this.#fail(error) }
   }
@@ -265,7 +265,7 @@ export class ClientStream implements EdgeStream {
     const before = this.#backlog
     const backlog = this.#backlog = observe(before, this.#transport, now)
     if (backlog && isStuck(backlog, this.#transport, now)) return this.close(notRead())
-    if (before && backlog !== before) this.#heardAt = now // who reads is alive, be he not heard meanwhile
+    if (before && backlog !== before) this.#heardAt = now // a client that reads is alive, even if it sends nothing
   }
 
   #fail (error: unknown): void {
@@ -279,7 +279,7 @@ export class ClientStream implements EdgeStream {
     this.#isGone = true
     const session = this.#link?.jid.toString()
     this.#parts.log.debug({ event: 'stream.closed', stream: this.id, session, reason: reason?.message }, 'stream: closed')
-    // What the client sent before it left is dealt with in its turn.
+    // Elements that the client sent before it disconnected are processed in their turn.
     if (!this.#isBusy || !this.#link) this.#finish()
   }
 

@@ -1,4 +1,4 @@
-/** Which features a stream offers in which state: RFC 6120 §4.3.2 as a table. */
+/** The features of a stream in each state: RFC 6120 §4.3.2 as a table. */
 import type { OfferedStream } from '../extension/requests.ts'
 import type { Session } from '../session/session.ts'
 import { el } from '../xml/element.ts'
@@ -14,7 +14,7 @@ import type { StreamTable } from './stream-table.ts'
 
 const NS_LIMITS = 'urn:xmpp:stream-limits:0'
 
-/** The numbers that XEP-0478 tells the client; 0: no limit, which is told by leaving it out. */
+/** The limits of XEP-0478; 0: no limit, which is advertised by leaving it out. */
 export interface AdvertisedLimits { readonly stanzaBytes: number, readonly idleSeconds: number }
 
 export interface BeforeLogin {
@@ -25,7 +25,7 @@ export interface BeforeLogin {
   readonly limits: AdvertisedLimits
 }
 
-/** Before the login. Where TLS is required and not there yet, it is all there is (RFC 6120 §5.3.1). */
+/** Before the login. Where TLS is required and not active yet, it is the only feature (RFC 6120 §5.3.1). */
 export function featuresBeforeLogin (state: BeforeLogin, table: StreamTable): string {
   const { host, isSecure } = state.stream
   const key = [host, isSecure, state.mayStartTls, ...state.offer.mechanisms, ...state.offer.bindings].join(' ')
@@ -46,7 +46,7 @@ function listBeforeLogin (state: BeforeLogin, table: StreamTable): readonly Elem
   ]
 }
 
-/** After the login; a resource is to be bound unless the login came to a session (XEP-0386). */
+/** After the login; with binding, unless the login had one (XEP-0386). */
 export function featuresAfterLogin (
   session: Session | undefined, stream: OfferedStream, limits: AdvertisedLimits, table: StreamTable,
 ): string {

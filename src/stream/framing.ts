@@ -1,6 +1,6 @@
 /**
- * How a stream's parts are written and read on each transport: as one document on TCP (RFC 6120 §4), as one message
- * per element on WebSocket (RFC 7395 §3).
+ * Reads and writes the parts of a stream on each transport: one document on TCP (RFC 6120 §4), one message per element
+ * on WebSocket (RFC 7395 §3).
  */
 import type { Transport } from '../net/transport.ts'
 import type { Element } from '../xml/element.ts'
@@ -17,12 +17,12 @@ export interface HeaderAttributes {
 }
 
 export interface Framing {
-  /** Bytes that were read and not yet taken. */
+  /** Bytes read and not yet returned by `next`. */
   readonly buffered: number
   push (chunk: Buffer): void
-  /** The next thing that is whole, if one is; throws XmlError. */
+  /** The next complete part, if there is one; throws XmlError. */
   next (): Frame | StreamStart | StreamEnd | undefined
-  /** Reads a new stream from here on. */
+  /** A new stream begins here. */
   reset (): void
   limit (stanzaBytes: number): void
   writeHeader (attributes: HeaderAttributes): void
@@ -33,7 +33,7 @@ export interface Framing {
   writeEnd (): void
 }
 
-/** What a message costs while it waits, be it empty. */
+/** The memory overhead of a waiting message, even an empty one. */
 const WAITING_MESSAGE_BYTES = 100
 
 const LIMITS = { depth: 64, attributes: 64, nameBytes: 256, elements: 16_384 }
@@ -76,10 +76,10 @@ export class TcpFraming implements Framing {
 
 const CLOSING_TAGS = { message: '</message>', presence: '</presence>', iq: '</iq>' } as const
 
-/** Whatever bytes and text go to. */
+/** The destination of bytes and text. */
 type Outlet = Pick<Transport, 'write'>
 
-/** Writes a stanza as it stands in a stream on TCP. */
+/** Writes a stanza as a child of the stream on TCP. */
 export function writeInStream (stanza: Stanza, to: Outlet): void {
   const { commonBytes } = stanza
   if (commonBytes && stanza.to) {

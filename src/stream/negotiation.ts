@@ -1,6 +1,6 @@
 /**
- * The way from a stream's header to a bound session (RFC 6120 §4.3): TLS, login by either SASL profile, binding by
- * either way. It is gone when the client is in.
+ * Stream negotiation, from the header to a bound session (RFC 6120 §4.3): TLS, login by either SASL profile, binding in
+ * either way. Discarded once the client is bound.
  */
 import type { StreamPeer } from '../extension/requests.ts'
 import type { Transport } from '../net/transport.ts'
@@ -37,9 +37,9 @@ export interface NegotiationParts extends BinderParts {
   readonly requireTls: boolean
   readonly allowsAnonymous: boolean
   readonly limits: AdvertisedLimits & { readonly loginSeconds: number }
-  /** The way to sessions on other nodes, where there are any. */
+  /** Access to sessions on other nodes, in a cluster. */
   readonly edge?: Edge | undefined
-  /** Milliseconds of a clock that only goes forward. */
+  /** Milliseconds of a monotonic clock. */
   readonly now: () => number
 }
 
@@ -54,7 +54,7 @@ export class Negotiation {
   #sasl: { readonly old: Sasl, readonly new: Sasl2 } | undefined
   #login: Login | undefined
   readonly #binder: SessionBinder
-  /** Whether the client has to begin its stream anew: at first, after TLS, and after a SASL login. */
+  /** Whether the client has to restart its stream: at first, after TLS, and after a SASL login. */
   expectsHeader = true
 
   constructor (
@@ -71,7 +71,7 @@ export class Negotiation {
     this.#binder = parts.edge ? new RemoteBinder(binder, parts, parts.edge, stream, () => this.#peer) : binder
   }
 
-  /** What was come to, where the client was not told of it yet. */
+  /** The session link, while the client has not been told of it. */
   get link (): SessionLink | undefined {
     return this.#binder.link
   }
@@ -84,7 +84,7 @@ export class Negotiation {
     return { host: this.#host, remoteAddress: this.#transport.remoteAddress, isSecure: this.#isEncrypted }
   }
 
-  /** A header came: offers what is possible now. */
+  /** A stream header: offers the features of this state. */
   opened (from: string | undefined): void {
     this.expectsHeader = false
     this.#from = from === undefined ? undefined : parseJid(from)
@@ -129,14 +129,14 @@ export class Negotiation {
   #takeStartTls (frame: Frame): void | Promise<void> {
     const { startTls, secure } = this.#transport
     if (frame.name !== 'starttls' || !startTls || secure || this.#framing.buffered > 0) {
-      this.#framing.writeElement(el('failure', NS_TLS)) // §5.4.2.2; bytes behind it would be somebody else's (§5.4.3.3)
+      this.#framing.writeElement(el('failure', NS_TLS)) // §5.4.2.2; later bytes could be an attacker's (§5.4.3.3)
       return this.#stream.close()
     }
     this.#framing.writeElement(el('proceed', NS_TLS))
     return startTls.call(this.#transport, this.#host).then(() => {
       this.#framing.reset()
       this.expectsHeader = true
-    }, () => { this.#stream.close() }) // the client's mistake, and the end of its connection
+    }, () => { this.#stream.close() }) // the client's mistake, which ends its connection
   }
 
   async #takeSasl (frame: Frame): Promise<void> {
@@ -170,7 +170,7 @@ export class Negotiation {
       this.expectsHeader = true // RFC 6120 §6.4.6
       return
     }
-    // XEP-0388 §2.6.3; XEP-0198 §9.2: none where a session goes on.
+    // XEP-0388 §2.6.3; XEP-0198 §9.2: none after a resumption.
     if (!this.#binder.isResumed) this.#offerAfterLogin()
     this.#enter()
   }
@@ -183,7 +183,7 @@ export class Negotiation {
     return login ? this.#takeBind(request, login) : this.#takeBeforeLogin(request)
   }
 
-  /** What may be asked for before the login, such as an account. */
+  /** Requests before the login, such as registration. */
   #takeBeforeLogin (request: Iq): void | Promise<void> {
     const { iqs, requireTls } = this.#parts
     if (!iqs.has(request, 'stream') || (requireTls && !this.#isEncrypted)) throw new StreamError('not-authorized')
@@ -207,7 +207,7 @@ export class Negotiation {
     this.#enter()
   }
 
-  /** The client has been told of its session, if it has come to one. */
+  /** The client has been told of its session, if there is one. */
   #enter (): void {
     const { link, isResumed } = this.#binder
     if (!link) return

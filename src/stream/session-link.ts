@@ -1,43 +1,39 @@
 /**
- * What a client's stream is bound to, and what its link needs of it. The link is a session's reader, or the way to
- * the node where the session is.
+ * The link between a bound client's stream and its session: a reader at the session's node, or a relay to that node.
  */
 import type { SessionStream } from '../session/session.ts'
 import type { Frame } from '../xml/framer.ts'
 import type { StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 
-/**
- * What a client may leave unread at most. No burst of the server's own making is so large: it waits for the client to
- * read.
- */
+/** The most unread bytes of a client. The server's own bursts stay below it: they wait for the client to read. */
 export const MAX_UNREAD_BYTES = 128 * 1024 * 1024
 
-/** Where a bound client's elements go. */
+/** The recipient of a bound client's elements. */
 export interface SessionLink {
-  /** The full address that is bound. */
+  /** The bound full address. */
   readonly jid: Jid
-  /** Takes the client's next element. A promise means: not yet another one. */
+  /** Takes the client's next element. A promise means that it can't take another one yet. */
   take (frame: Frame): void | Promise<void>
-  /** Asks a client that is silent whether it is there. */
+  /** Pings a silent client. */
   ping (): void
-  /** The client closes its stream in good order; `lost` follows. */
+  /** The client closes its stream properly; `lost` follows. */
   closed (): void
   /** The stream is gone. */
   lost (mayResume: boolean): void
 }
 
-/** A stream on its way to a link: it may be over while something is waited for. */
+/** A stream during negotiation: it may be over after every wait. */
 export interface NegotiatedStream extends SessionStream {
-  /** By it the logs know the stream. */
+  /** The id in the log. */
   readonly id: string
-  /** What the client's stream header says (RFC 6120 §4.7.4). */
+  /** The language of the stream header (RFC 6120 §4.7.4). */
   readonly lang: string | undefined
   readonly isClosed: boolean
 }
 
-/** Whether a client whose stream was ended with that error, or without one, may come back to its session. */
+/** Whether the session may be resumed after a stream that ended with this error, or without one. */
 export function isUnfinished (error: StreamError | undefined): boolean {
-  // XEP-0198 §7: the client has not closed its stream. At a shutdown another node may go on with its session.
+  // XEP-0198 §7: the client has not closed its stream. After a shutdown another node may resume the session.
   return error?.condition === 'connection-timeout' || error?.condition === 'system-shutdown'
 }

@@ -1,6 +1,4 @@
-/**
- * What extensions add to streams: features to the list that a stream offers, handlers for elements that are no stanzas.
- */
+/** Extensions' stream features, and their handlers for top-level elements that are no stanzas (nonzas). */
 import type { NonzaHandler, OfferedStream, Resumption } from '../extension/requests.ts'
 import type { Session } from '../session/session.ts'
 import type { Element } from '../xml/element.ts'
@@ -20,7 +18,7 @@ export class StreamTable {
   readonly #loginFeatures: Element[] = []
   readonly #resumes = new Map<string, Resume>()
 
-  /** What is returned takes the feature away again. */
+  /** The function that is returned removes the feature. */
   addFeature (when: FeatureState, feature: Feature): () => void {
     const features = this.#features[when]
     features.push(feature)
@@ -31,10 +29,7 @@ export class StreamTable {
     }
   }
 
-  /**
-   * The list of features for streams that are alike in everything that `key` says: made once, since logins come in
-   * storms.
-   */
+  /** The features of streams with the same `key`: built once, since logins come in storms. */
   list (key: string, make: () => readonly Element[]): string {
     let list = this.#lists.get(key)
     if (list === undefined) {
@@ -48,7 +43,7 @@ export class StreamTable {
     return this.#features[when].flatMap(feature => feature(stream, session) ?? [])
   }
 
-  /** What is returned takes the handler away again. */
+  /** The function that is returned removes the handler. */
   addNonza (name: string, ns: string, handler: NonzaHandler): () => void {
     const key = `${name} ${ns}`
     if (this.#nonzas.has(key)) throw new Error(`<${name} xmlns='${ns}'/> has a handler already`)
@@ -60,7 +55,7 @@ export class StreamTable {
     return this.#nonzas.get(`${name} ${ns}`)
   }
 
-  /** What a client may ask for within Bind 2, by the namespace that stands in the feature. */
+  /** A feature that clients may enable within Bind 2, by its namespace. */
   addSwitch (ns: string, switchOn: SwitchOn): () => void {
     this.#switches.set(ns, switchOn)
     this.#lists.clear()
@@ -74,12 +69,12 @@ export class StreamTable {
     return [...this.#switches.keys()]
   }
 
-  /** What the request in that namespace answers, if it answers. */
+  /** The answer of the feature that the request enables, if it has one. */
   switchOn (element: Element, session: Session): Element | undefined {
     return this.#switches.get(element.getNS() ?? '')?.(element, session)
   }
 
-  /** What stands in the inline part of SASL 2's feature, besides Bind 2. */
+  /** Inline features of SASL 2 besides Bind 2. */
   addLoginFeature (element: Element): () => void {
     this.#loginFeatures.push(element)
     this.#lists.clear()
@@ -93,7 +88,7 @@ export class StreamTable {
     return this.#loginFeatures
   }
 
-  /** Who resumes sessions: asked for after a login, or within a SASL 2 login; too early before it. */
+  /** The handler of resumption requests, after a login or within a SASL 2 login; too early before it. */
   addResume (name: string, ns: string, resume: Resume): () => void {
     const key = `${name} ${ns}`
     this.#resumes.set(key, resume)

@@ -1,14 +1,14 @@
 /**
- * Clients that do not read what they are sent. How much is unread says nothing by itself, for it may have been written
- * in this very moment: a client is stuck when it takes nothing for a while.
+ * Clients that do not read. The number of unread bytes alone says nothing, as they may just have been written: a client
+ * is stalled when it reads nothing for a while.
  */
 import { PORTION_BYTES } from '../net/write-queue.ts'
 import { StreamError } from '../xmpp/errors.ts'
 
-/** What may wait for a client that is stuck, and how long. */
+/** The limit on unread bytes of a stalled client, and the time after which it counts as gone. */
 const STUCK_BYTES = 16 * 1024 * 1024
 const STUCK_MS = 10_000
-/** For so long a client takes nothing before it may be ended so that others have room. */
+/** The time without reading after which a client may be disconnected to free memory for others. */
 const PAUSE_MS = 4_000
 
 /** What waits for a client. */
@@ -18,21 +18,21 @@ export interface Output {
   readonly sentBytes: number
 }
 
-/** How much had been sent when a client was last seen to take something, and when that was. */
+/** The bytes sent when the client was last seen to read, and that time. */
 export interface Backlog { readonly sent: number, readonly since: number }
 
-/** What is known of the client's backlog now, at `now` in milliseconds; nothing where it has little to read. */
+/** The backlog at `now`, in milliseconds; undefined where the client has little to read. */
 export function observe (before: Backlog | undefined, { bufferedBytes, sentBytes }: Output, now: number): Backlog | undefined {
   if (bufferedBytes <= PORTION_BYTES) return
   return before?.sent === sentBytes ? before : { sent: sentBytes, since: now }
 }
 
-/** Whether a client that has that backlog counts as gone. */
+/** Whether a client with that backlog counts as gone. */
 export function isStuck ({ since }: Backlog, { bufferedBytes }: Output, now: number): boolean {
   return bufferedBytes > STUCK_BYTES && now - since >= STUCK_MS
 }
 
-/** What ends a stream that is not read. */
+/** The error for a client that does not read. */
 export function notRead (): StreamError {
   return new StreamError('resource-constraint', 'your client does not read what it is sent')
 }
@@ -45,8 +45,8 @@ export interface UnreadStream extends Pick<Output, 'bufferedBytes'> {
 }
 
 /**
- * Ends streams until what all clients together have not read is no more than `most` bytes (0: no limit). Those go first
- * whose clients have taken nothing for the longest time; who reads stays, however slowly.
+ * Ends streams until all clients together have at most `most` unread bytes (0: no limit). Clients that have read
+ * nothing for the longest time go first; clients that read stay, however slow.
  */
 export function limitUnread (streams: Iterable<UnreadStream>, most: number, now: number): void {
   if (most === 0) return

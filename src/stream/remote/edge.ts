@@ -1,6 +1,6 @@
 /**
- * The streams of this node's clients whose sessions are on other nodes: each link relays the client's elements to the
- * session's home, and what that writes to the client.
+ * The edge: streams of this node's clients whose sessions are on other nodes. Each link relays the client's elements to
+ * the session's owner node, and the owner's output to the client.
  */
 import type { Bus, NodeId } from '../../cluster/bus/bus.ts'
 import type { Transport } from '../../net/transport.ts'
@@ -11,17 +11,20 @@ import type { Jid } from '../../xmpp/jid.ts'
 import { frameBytes, streamError } from './wire-format.ts'
 import type { NegotiatedStream, SessionLink } from '../session-link.ts'
 
-/** What a client may be ahead of its session: so much is on its way, or waits at the home. */
+/** Flow-control window: elements sent to the owner and not yet processed. */
 const MAX_AHEAD = 64
 const MAX_AHEAD_BYTES = 262_144
-/** What the client has read is told in steps of so much, and looked at so often while there is more to read. */
+/**
+ * The step, in bytes, in which read progress is reported to the owner, and how often it is checked while the client is
+ * behind.
+ */
 const READ_STEP_BYTES = 65_536
 const LOOK_MS = 50
 
-/** A client's stream, whose session may be on another node. */
+/** A client's stream, as the edge needs it. */
 export interface EdgeStream extends NegotiatedStream {
   readonly kind: Transport['kind']
-  /** Writes what is made ready for its transport: on a WebSocket, one message. */
+  /** Writes serialized bytes: on a WebSocket, one message. */
   relay (bytes: Buffer): void
 }
 
@@ -36,7 +39,7 @@ export class Edge {
   readonly bus: Bus
   readonly #homes: Pick<Homes, 'forget'>
   readonly #links = new Map<string, RemoteSessionLink>()
-  /** Those whose clients have more to read than their homes know of. */
+  /** Links whose clients have unread bytes that the owner does not know to be read. */
   readonly #slow = new Set<RemoteSessionLink>()
   #looking: NodeJS.Timeout | undefined
   #last = 0
@@ -51,7 +54,7 @@ export class Edge {
     bus.whenBroken(home => { this.#broken(home) })
   }
 
-  /** The way to `home` for a stream; to be left with `lost` or `leave`. */
+  /** The link to `home` for a stream; ends with `lost` or `leave`. */
   link (home: NodeId, stream: EdgeStream): RemoteSessionLink {
     const id = (this.#last++).toString(36)
     const link = new RemoteSessionLink(this, home, id, stream)
@@ -59,7 +62,7 @@ export class Edge {
     return link
   }
 
-  /** The account's home is not where it was thought to be. */
+  /** The account's owner is not the cached one. */
   forget (account: Jid): void {
     this.#homes.forget(account.toString())
   }
@@ -73,13 +76,13 @@ export class Edge {
     for (const link of this.#links.values()) if (link.home === home) link.broken()
   }
 
-  /** For its links: from now on nothing is heard for that one. */
+  /** For links: removes one that is over. */
   remove (link: RemoteSessionLink): void {
     this.#links.delete(link.id)
     this.#slow.delete(link)
   }
 
-  /** For its links: looks now and then how much the client has read. */
+  /** For links: checks the client's read progress periodically. */
   watch (link: RemoteSessionLink): void {
     this.#slow.add(link)
     this.#looking ??= setInterval(() => { this.#look() }, LOOK_MS).unref()
@@ -93,23 +96,23 @@ export class Edge {
   }
 }
 
-/** The way to a session on another node. */
+/** The link to a session on another node. */
 export class RemoteSessionLink implements SessionLink {
   readonly home: NodeId
-  /** By it both nodes know the stream. */
+  /** The stream's id at both nodes. */
   readonly id: string
   readonly #edge: Edge
   readonly #stream: EdgeStream
   #isClosed = false
   #jid: Jid | undefined
-  /** What was to be written before the client knew that it is bound. */
+  /** Output from before the client knew that it is bound. */
   #early: (() => void)[] | undefined = []
   #isLeft = false
-  /** How long the elements are that the home has not taken. */
+  /** The lengths of elements that the owner has not processed. */
   readonly #ahead: number[] = []
   #aheadBytes = 0
   #room: PromiseWithResolvers<void> | undefined
-  /** Bytes that came for the client, and those of them of which the home knows that they were read. */
+  /** Bytes written to the client, and how many of them are reported as read. */
   #written = 0
   #told = 0
 
@@ -125,7 +128,7 @@ export class RemoteSessionLink implements SessionLink {
     return this.#jid
   }
 
-  /** The home has bound or resumed this address. */
+  /** The owner has bound or resumed this address. */
   bound (jid: Jid): void {
     this.#jid = jid
   }
@@ -151,12 +154,12 @@ export class RemoteSessionLink implements SessionLink {
     return this.#ahead.length < MAX_AHEAD && this.#aheadBytes < MAX_AHEAD_BYTES
   }
 
-  /** The home says that what the client asked for was so large. */
+  /** The owner charges the client for a large answer. */
   charge (bytes: number): void {
     this.#stream.charge(bytes)
   }
 
-  /** The home has taken so many elements more. */
+  /** The owner has processed more elements. */
   taken (count: number): void {
     for (const length of this.#ahead.splice(0, count)) this.#aheadBytes -= length
     if (this.#mayTake) this.#makeRoom()
@@ -171,7 +174,7 @@ export class RemoteSessionLink implements SessionLink {
     this.#edge.bus.tell(this.home, 'stream.ping', { stream: this.id })
   }
 
-  /** The home has written to the client. */
+  /** The owner has output for the client. */
   write (bytes: Buffer, lengths: readonly number[] | undefined): void {
     if (this.#early) {
       this.#early.push(() => { this.write(bytes, lengths) })
@@ -187,7 +190,7 @@ export class RemoteSessionLink implements SessionLink {
     if (!this.#isLeft && !this.tellRead()) this.#edge.watch(this)
   }
 
-  /** Tells the home what the client has read since, when it is worth a word; whether there is little more to read. */
+  /** Reports read progress to the owner, in steps; returns whether the client has little left to read. */
   tellRead (): boolean {
     const read = this.#written - this.#stream.bufferedBytes
     if (read - this.#told >= READ_STEP_BYTES) {
@@ -197,17 +200,18 @@ export class RemoteSessionLink implements SessionLink {
     return this.#written - this.#told < READ_STEP_BYTES
   }
 
-  /** The home has ended the stream. */
+  /** The owner has ended the stream. */
   close (error: StreamError | undefined): void {
     this.leave()
     this.#stream.close(error)
   }
 
   /**
-   * The home is gone, and its sessions go on elsewhere, for clients that come back. That is <internal-server-error/>:
-   * by RFC 6120 §4.9.3.15 it is what is said of faults within the service, and <reset/> is about keys and features.
-   * slixmpp, @xmpp/client and Conversations keep the session's id at this error and try to resume it when they are
-   * back; they would change their resource after <conflict/> and give up after <policy-violation/> or <host-unknown/>.
+   * The owner is gone, and its sessions are resumed at another node by clients that reconnect. The error is
+   * <internal-server-error/>: by RFC 6120 §4.9.3.15 it stands for faults within the service, and <reset/> is about keys
+   * and features. slixmpp, @xmpp/client and Conversations keep the session's id after this error and resume when they
+   * reconnect; they would change their resource after <conflict/> and give up after <policy-violation/> or
+   * <host-unknown/>.
    */
   broken (): void {
     if (this.#jid) this.close(new StreamError('internal-server-error', 'the session\'s node is gone: come back and go on'))
@@ -217,14 +221,14 @@ export class RemoteSessionLink implements SessionLink {
     this.#isClosed = true
   }
 
-  /** The client's stream is gone, and the home hears of it after what the client sent. */
+  /** The client disconnected; the owner is told after the client's elements. */
   lost (mayResume: boolean): void {
     if (this.#isLeft) return
     this.leave()
     this.#edge.bus.tell(this.home, 'stream.lost', { stream: this.id, mayResume, isClosed: this.#isClosed })
   }
 
-  /** There is nothing to be relayed any more, and the home knows. */
+  /** Nothing is relayed from now on, and the owner knows. */
   leave (): void {
     this.#isLeft = true
     this.#edge.remove(this)

@@ -1,6 +1,6 @@
 /**
- * The way in by an edge: asks where the account's home is and has the way in gone there, wherever that is. What the
- * client is told is what it would be told if the home were here.
+ * The binder at an edge: asks the account's owner, wherever it is, to bind or resume there. The client gets the same
+ * answers as from a local binder.
  */
 import { setTimeout } from 'node:timers/promises'
 import { NodeGone } from '../../cluster/bus/bus.ts'
@@ -23,7 +23,7 @@ import { streamError } from './wire-format.ts'
 import type { LoginRequest, LoginResult } from '../sasl/sasl2.ts'
 import type { SessionLink } from '../session-link.ts'
 
-/** How long a home is looked for: a dead node's claims expire within that time. */
+/** The timeout for finding the owner: a dead node's claims expire within that time. */
 const PATIENCE_MS = 8_000
 const LOOK_AGAIN_MS = 200
 
@@ -39,7 +39,7 @@ export class RemoteBinder implements SessionBinder {
   #link: RemoteSessionLink | undefined
   #answer: EnterAnswer | undefined
 
-  /** `here` is the way in for accounts whose home is here. */
+  /** `here` is the binder for accounts that this node owns. */
   constructor (
     here: LocalBinder, parts: Pick<BinderParts, 'accounts'>, edge: Edge, stream: EdgeStream, peer: () => StreamPeer,
   ) {
@@ -63,7 +63,7 @@ export class RemoteBinder implements SessionBinder {
   }
 
   activate (): void {
-    if (this.#link) this.#link.goOn() // the home has gone on by itself
+    if (this.#link) this.#link.goOn() // the owner activates the session by itself
     else this.#here.activate()
   }
 
@@ -104,27 +104,27 @@ export class RemoteBinder implements SessionBinder {
     }
   }
 
-  /** What the account's home answers; nothing where that is here. */
+  /** The owner's answer; undefined where that is this node. */
   async #ask (login: Login, request: Request): Promise<EnterAnswer | undefined> {
     if (login.anonymous) return
     const until = performance.now() + PATIENCE_MS
     let isRetry = false
     for (;;) {
       const located = await this.#parts.accounts.locate(login.jid)
-      // Not before: what another node has just given up for this client must not be nobody's.
+      // Not before: an account that another node has just handed over for this client needs an owner.
       if (this.#stream.isClosed) throw clientLeft()
       if (!located || 'account' in located) return
       const answer = await this.#enter(located.node, login, request)
       if (answer) return answer
-      // RFC 6120 §4.9.3.15: not <remote-connection-failed/>, which is about what is not ours.
+      // RFC 6120 §4.9.3.15: not <remote-connection-failed/>, which is about other services.
       if (performance.now() > until) throw new StreamError('internal-server-error', 'the account\'s home can not be reached')
       this.#edge.forget(login.jid)
       if (isRetry) await setTimeout(LOOK_AGAIN_MS)
-      isRetry = true // at first it was given up a moment ago
+      isRetry = true // the first time it was released a moment ago
     }
   }
 
-  /** What that node answers; nothing where it is not the account's home, or is gone. */
+  /** The node's answer; undefined where it does not own the account, or is gone. */
   async #enter (home: NodeId, login: Login, request: Request): Promise<EnterAnswer | undefined> {
     const link = this.#edge.link(home, this.#stream)
     let answer: EnterAnswer

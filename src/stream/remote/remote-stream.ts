@@ -1,6 +1,6 @@
 /**
- * A client's stream at the home of its session, when the client is connected to another node (its edge): what the
- * session writes leaves over the bus, and what the client sent comes by it, one element at a time and in order.
+ * The stream of a session whose client is connected to another node (its edge): output leaves over the bus, and the
+ * client's elements arrive by it, one at a time and in order.
  */
 import type { Bus, NodeId } from '../../cluster/bus/bus.ts'
 import type { EnterRequest } from '../../cluster/bus/protocol.ts'
@@ -18,7 +18,7 @@ import { isUnfinished, MAX_UNREAD_BYTES } from '../session-link.ts'
 import type { NegotiatedStream, SessionLink } from '../session-link.ts'
 import { notRead } from '../unread.ts'
 
-/** What was taken is told in steps: well below what an edge may send ahead. */
+/** The step in which processed elements are reported: well below the edge's window. */
 const TAKEN_STEP = 16
 const TAKEN_STEP_BYTES = 65_536
 
@@ -27,7 +27,7 @@ export interface RemoteStreamParts {
   readonly barrier: WriteBarrier
   readonly edge: NodeId
   readonly log: Logger
-  /** Told when the stream is over. */
+  /** Called when the stream is over. */
   readonly closed: (stream: RemoteStream) => void
 }
 
@@ -40,13 +40,13 @@ export class RemoteStream implements NegotiatedStream {
   readonly #bundle: Bundle
   #link: SessionLink | undefined
   #isClosed = false
-  /** The client's connection is gone; what came by it may be still to be dealt with. */
+  /** The client disconnected; elements from it may still be processed. */
   #loss: { readonly mayResume: boolean } | undefined
   readonly #elements: Buffer[] = []
   #isBusy = false
   #taken = 0
   #takenBytes = 0
-  /** What went to the edge and was not read, as far as is known. */
+  /** Bytes sent to the edge and not reported as read. */
   #unreadBytes = 0
   #drained: PromiseWithResolvers<void> | undefined
 
@@ -67,7 +67,7 @@ export class RemoteStream implements NegotiatedStream {
 
   // ——— in
 
-  /** The client's elements are for that link. */
+  /** The client's elements go to that link. */
   bound (link: SessionLink): void {
     if (this.#isClosed) return link.lost(true)
     this.#link = link
@@ -98,7 +98,7 @@ export class RemoteStream implements NegotiatedStream {
     }
   }
 
-  /** As of a client that is connected here: what has come and was not taken may wait for another turn of the event loop. */
+  /** As for a local client: elements may wait for another turn of the event loop. */
   #waitsInLine (): boolean {
     if (this.#elements.length === 0 || !isSliceOver()) return false
     this.#isBusy = true
@@ -130,7 +130,7 @@ export class RemoteStream implements NegotiatedStream {
     this.#link?.ping()
   }
 
-  /** The client has read so many bytes more. */
+  /** The client has read more bytes. */
   read (bytes: number): void {
     this.#unreadBytes -= bytes
     if (this.bufferedBytes <= ENOUGH_BYTES) this.#wake()
@@ -151,7 +151,7 @@ export class RemoteStream implements NegotiatedStream {
     this.#drained = undefined
   }
 
-  /** The client's connection is gone. What it had sent is dealt with first. */
+  /** The client disconnected. Elements from it are processed first. */
   lost (mayResume: boolean, isClosed = false): void {
     if (this.#isClosed) return
     if (isClosed) this.#link?.closed()

@@ -1,6 +1,6 @@
 /**
- * The streams of sessions at home here whose clients are connected to other nodes: answers the edges that ask for a
- * way in, and hands each stream what is told about it.
+ * The streams of this node's sessions whose clients are connected to other nodes: handles the edges' requests to bind
+ * or resume, and hands each stream its packets.
  */
 import type { Bus, NodeId } from '../../cluster/bus/bus.ts'
 import type { EnterAnswer, EnterRequest } from '../../cluster/bus/protocol.ts'
@@ -51,7 +51,7 @@ export class RemoteStreams {
     try {
       const located = await this.#parts.accounts.locate(login.jid)
       if (!located || 'node' in located) return NOT_HOME
-      // Homes follow their clients: a session that comes here alone goes on where its client is.
+      // Ownership follows the client: an account without other streams here moves to the client's node.
       if (!hasStream(located.account)) {
         await this.#parts.accounts.giveUp(located.account, edge)
         if (this.#parts.accounts.peek(login.jid) === undefined) return NOT_HOME
@@ -60,7 +60,7 @@ export class RemoteStreams {
     } catch (error) {
       binder.link?.lost(true)
       stream.lost(true)
-      if (error instanceof StanzaError) throw error // the bus brings it to whom it concerns
+      if (error instanceof StanzaError) throw error // the bus returns it to the edge
       return { isHome: true, elements: [], error: errorRecord(this.#streamError(error, stream)) }
     } finally {
       if (!binder.link) this.#forget(stream)
@@ -77,7 +77,7 @@ export class RemoteStreams {
     return stream
   }
 
-  /** The answer; the session begins, since its edge holds back what it writes until the client was told. */
+  /** The answer. The session is active at once, as its edge holds back output until the client has the answer. */
   #admit (
     stream: RemoteStream, binder: LocalBinder, request: EnterRequest, elements: readonly string[],
   ): EnterAnswer {
@@ -98,7 +98,7 @@ export class RemoteStreams {
     return new StreamError('internal-server-error')
   }
 
-  /** Ends all streams, whose sessions go on elsewhere. */
+  /** Ends all streams, whose sessions continue elsewhere. */
   close (error: StreamError): void {
     for (const streams of this.#byEdge.values()) for (const stream of streams.values()) stream.close(error)
   }
@@ -118,7 +118,7 @@ function hasStream ({ sessions }: Account): boolean {
   return sessions.some(({ stream }) => stream !== undefined)
 }
 
-/** Goes in as the edge asks, and gives what the client is to be told. */
+/** Binds or resumes as the edge asks; returns the answers for the client. */
 async function goIn (binder: LocalBinder, request: EnterRequest, login: Login): Promise<readonly string[]> {
   const [first = ''] = request.elements
   switch (request.how) {

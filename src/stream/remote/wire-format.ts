@@ -1,10 +1,10 @@
-/** What an edge and a home say to each other of a stream, in a form that both can read. */
+/** The wire format between an edge and an owner: elements and errors of a stream. */
 import type { StreamErrorRecord } from '../../cluster/bus/protocol.ts'
 import type { Frame } from '../../xml/framer.ts'
 import { escapeAttribute } from '../../xml/write.ts'
 import { StreamError } from '../../xmpp/errors.ts'
 
-/** An element as XML on its own, to be read with `storedFrame`. */
+/** An element as standalone XML, to be read with `storedFrame`. */
 export function frameBytes ({ name, ns, to, from, id, type, lang, attributes, inner }: Frame): Buffer {
   const opening = `<${name}${attribute('xmlns', ns)}${attribute('to', to)}${attribute('from', from)}` +
     `${attribute('id', id)}${attribute('type', type)}${attribute('xml:lang', lang)}${attributes}`
@@ -21,12 +21,12 @@ function attribute (name: string, value: string | undefined): string {
   return value === undefined ? '' : ` ${name}='${escapeAttribute(value)}'`
 }
 
-/** A stream's error, to be told to another node. */
+/** A stream error for another node. */
 export function errorRecord ({ condition, text, detail }: StreamError): StreamErrorRecord {
   return { condition, text, detail }
 }
 
-/** A stream's error that another node told. */
+/** A stream error from another node. */
 export function streamError ({ condition, text, detail }: StreamErrorRecord): StreamError {
   return new StreamError(condition, text, detail)
 }

@@ -1,14 +1,14 @@
-/** What is written to a client of another node: all that one turn of the event loop writes is one packet. */
+/** Batches the output for a client of another node: one packet per turn of the event loop. */
 import type { Flushable, WriteBarrier } from '../../net/write-barrier.ts'
 import type { Transport } from '../../net/transport.ts'
 import type { Element } from '../../xml/element.ts'
 import type { Stanza } from '../../xmpp/stanza.ts'
 import { writeAlone, writeInStream } from '../framing.ts'
 
-/** A larger one is cut, between two elements. */
+/** Larger packets are split between two elements. */
 const MAX_BYTES = 65_536
 
-/** Takes a packet; on a WebSocket with the lengths of its messages. */
+/** Sends a packet; on a WebSocket with the lengths of its messages. */
 export type SendPacket = (bytes: Buffer, lengths: readonly number[] | undefined) => void
 
 export class Bundle implements Flushable {
@@ -26,7 +26,7 @@ export class Bundle implements Flushable {
     this.#send = send
   }
 
-  /** What is written and not sent. */
+  /** Bytes that wait to be sent. */
   get bytes (): number { return this.#bytes }
 
   writeStanza (stanza: Stanza): void {
