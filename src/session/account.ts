@@ -12,15 +12,17 @@ export class Account {
   readonly jid: Jid
   /** An anonymous account is gone with its last session and keeps nothing. */
   readonly isAnonymous: boolean
-  /** What tells it from others that have had its name, or will; nothing where it is anonymous. */
+  /**
+   * The account's generation, which tells it from others of its name, before or later; undefined for an anonymous one.
+   */
   life: Life | undefined
-  /** How the numbers of its archive are told to others. */
+  /** Encodes archive numbers as the ids that clients see. */
   archiveIds = NO_ARCHIVE
   /** Deliveries in the order of the account's archive. */
   readonly commits = new CommitQueue()
   #sessions: readonly Session[] = []
   readonly #data = new Map<symbol, unknown>()
-  /** Called when something of its sessions changes that other nodes must know to go on with them. */
+  /** Called when replicated state of its sessions has changed. */
   touch: () => void = ignore
 
   constructor (jid: Jid, isAnonymous = false) {
@@ -28,7 +30,7 @@ export class Account {
     this.isAnonymous = isAnonymous
   }
 
-  /** In the order in which they were bound; a new list after every change. */
+  /** In binding order; a new list after every change. */
   get sessions (): readonly Session[] {
     return this.#sessions
   }
@@ -49,7 +51,7 @@ export class Account {
     return wasThere
   }
 
-  /** Takes all sessions out: they go on elsewhere. */
+  /** Removes all sessions, which continue elsewhere. */
   clear (): readonly Session[] {
     const sessions = this.#sessions
     this.#sessions = []
@@ -65,13 +67,13 @@ export class Account {
   }
 }
 
-/** A loader that runs when an account comes into memory, and the typed access to what it gave. */
+/** A loader that runs when an account is loaded, and typed access to its result. */
 export interface DataSlot<T> {
   readonly key: symbol
   load (account: Jid): Promise<T>
 }
 
-/** Reads and replaces one slot's value; an account without it is a mistake of ours. */
+/** Reads and replaces one slot's value; an account without it is a bug. */
 export function dataOf<T> (slot: DataSlot<T>): { of (account: Account): T, set (account: Account, value: T): void } {
   return {
     of: account => account.data(slot.key) as T,

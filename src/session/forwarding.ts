@@ -1,6 +1,6 @@
 /**
- * Stanzas for accounts and rooms whose home is another node: handed to it in order, and again where the home turns out
- * to be elsewhere. A message is in flight until its recipient's home has stored it.
+ * Forwards stanzas to accounts and rooms of other nodes: in order, and again where ownership has moved. A message is in
+ * flight until the recipient's owner node has stored it.
  */
 import type { Homes } from './homes.ts'
 import { Shares } from '../util/shares.ts'
@@ -8,10 +8,10 @@ import type { Portion } from '../util/shares.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 
-/** Finds the home anew, where that node has said that it is not, or else is gone. */
+/** Looks the owner up again, where that node does not own the recipient, or is gone. */
 type Again = (stanza: Stanza, refusedBy: string | undefined) => void | Promise<void>
 
-/** What waits at most, of all and of what one sends; who sends more is told to try again. */
+/** Limits of waiting stanzas, of all and per sender; beyond them the sender is told to try again. */
 const MAX_BYTES = 128 * 1024 * 1024
 const MAX_BYTES_OF_ONE = 8 * 1024 * 1024
 
@@ -31,7 +31,7 @@ export class Forwarding {
   readonly #underWay = new Map<string, Forwarded[]>()
   readonly #shares: Shares
 
-  /** `failed` tells the sender of what can't be handed over. */
+  /** `failed` tells the sender of a stanza that was not delivered. */
   constructor (
     homes: Ways, again: Again, failed: (stanza: Stanza, error: StanzaError) => void | Promise<void>,
     most = MAX_BYTES, each = MAX_BYTES_OF_ONE,
@@ -42,13 +42,15 @@ export class Forwarding {
     this.#failed = failed
   }
 
-  /** Sends the stanza after what is under way to that home, which it must not overtake; nothing where nothing is. */
+  /**
+   * Sends the stanza behind those in flight to that owner, which it must not overtake; undefined where there are none.
+   */
   behind (home: string, stanza: Stanza): Promise<void> | undefined {
     const last = this.#underWay.get(home)?.at(-1)
     return last && this.send(last.node, home, stanza)
   }
 
-  /** Resolves when that home has dealt with the stanza, or the sender was told that it can't. */
+  /** Resolves when that owner has handled the stanza, or the sender was told of the failure. */
   send (node: string, home: string, stanza: Stanza): Promise<void> {
     const one: Forwarded = { stanza: this.#named(stanza), node, done: Promise.withResolvers(), bytes: 0 }
     if (!this.#counts(one)) return Promise.resolve(this.#failed(stanza, tooMuch()))
@@ -59,14 +61,14 @@ export class Forwarding {
       isHome => { if (isHome) this.#settle(home, one); else this.#lookAgain(home, one, node) },
       error => {
         if (error instanceof StanzaError) this.#settle(home, one, error)
-        else this.#lookAgain(home, one) // that node is gone, or the way to it was
+        else this.#lookAgain(home, one) // that node is gone, or the bus broke
       })
     return one.done.promise
   }
 
   /**
-   * False where there is no room. What a room says to all takes none, since nobody says it again: its copies share what
-   * they say. Nor is a farewell refused, without which a contact would stay online.
+   * False beyond the limit. Messages of rooms to all don't count, as nobody repeats them and their copies share their
+   * content. Unavailable presence is not refused, as a contact would otherwise stay online.
    */
   #counts (one: Forwarded): boolean {
     const { stanza } = one
@@ -77,7 +79,10 @@ export class Forwarding {
     return true
   }
 
-  /** A message to which its client gave no id, nor its stream a count, gets one: it may have to go again. */
+  /**
+   * A message without an id, of a stream that does not count stanzas, gets a key for deduplication, as it may be sent
+   * twice.
+   */
   #named (stanza: Stanza): Stanza {
     if (stanza.kind !== 'message' || stanza.dedupKey !== undefined || stanza.isMulticast) return stanza
     return stanza.withDedupKey(`${this.#homes.incarnation}/${this.#count++}`)
@@ -89,7 +94,7 @@ export class Forwarding {
     else one.done.resolve()
   }
 
-  /** Whatever went after it goes again as well, behind it: nothing overtakes. */
+  /** Later stanzas to the owner are sent again as well, in order. */
   #lookAgain (home: string, one: Forwarded, refusedBy?: string): void {
     if (!this.#underWay.get(home)?.includes(one)) return
     this.#homes.forget(home)
@@ -98,7 +103,7 @@ export class Forwarding {
     for (const one of all) {
       const { stanza, done } = one
       this.#shares.remove(one)
-      // Who refused has not dealt with it; who is gone may have.
+      // A node that refused has not handled it; a node that is gone may have.
       done.resolve(this.#again(refusedBy === undefined ? stanza.asRedelivery() : stanza, refusedBy))
     }
   }

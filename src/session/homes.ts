@@ -1,91 +1,96 @@
 /**
- * Homes: the one node that thinks for an account has it in memory, with all its sessions, and numbers its archive.
- * Alone, a server is everybody's home, and there is none of this.
+ * Ownership: an account's home is the single node that keeps it in memory with its sessions, and assigns its archive
+ * ids. A server without a cluster owns all accounts, and has none of this.
  */
 import type { Account } from './account.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 
-/** Where an account is: in memory here, or at home on another node; nothing where there is no such account. */
+/** An account in memory here, or its owner node; undefined where there is no such account. */
 export type Located = { readonly account: Account } | { readonly node: string } | undefined
 
 /** What came of a claim. */
 export interface Claim {
-  /** The other node that is home already. */
+  /** Another node that owns it already. */
   readonly node?: string | undefined
-  /** The node that was home before, and has left records of the account's sessions: in good order, or as they were. */
+  /** The previous owner, which left records of the account's sessions: complete, or as of its death. */
   readonly before?: { readonly node: string, readonly isInOrder: boolean } | undefined
 }
 
-/** What is known of an account's home. */
+/** An account's ownership. */
 export interface Found {
   /** The other node that is home. */
   readonly node?: string | undefined
-  /** None is, and one that was has left sessions, for whoever claims the account. */
+  /** No node owns it, and a dead one left sessions for the next owner. */
   readonly hasOrphanedState?: boolean | undefined
 }
 
 export interface Homes {
-  /** This run of this node: another one after it was taken for dead, when all is to be claimed again. */
+  /**
+   * The id of this incarnation of the node: after a lost lease there is a new one, under which all is claimed again.
+   */
   readonly incarnation: string
-  /** The other node that was the account's home when last asked. */
+  /** The account's owner at the last look-up, if it is another node. */
   elsewhere (account: string): string | undefined
-  /** Makes this node the account's home unless another is. Rejects with a StanzaError (wait) when nobody can tell. */
+  /**
+   * Makes this node the account's owner unless another is. Rejects with a StanzaError (wait) when ownership can't be
+   * determined.
+   */
   claim (account: string): Promise<Claim>
-  /** Where something lives that no node has a reason to have: this node, or another. */
+  /** The node that should own a key without an owner: this one, or another. */
   place (key: string): string
-  /** Looks who is the account's home; claims nothing. Rejects as `claim` does. */
+  /** Looks up the account's owner without a claim. Rejects as `claim` does. */
   find (account: string): Promise<Found>
-  /** That node is not the account's home, or is no more. */
+  /** That node does not own the account, or is gone. */
   forget (account: string): void
-  /** The account is not in memory here any more: its home is `heir` while that lives, or whoever needs it next. */
+  /** The account is out of memory here: its owner is `heir` while that is alive, or the next node that needs it. */
   release (account: string, hasRecord: boolean, heir?: string): void
-  /** Removes an account at its home: false where that is not its home. */
+  /** Removes an account at its owner: false where that node does not own it. */
   removeAt (node: string, account: string): Promise<boolean>
-  /** Nothing while this node's homes are its own for sure; or else when that is known. */
+  /** Undefined while this node's ownership is valid for sure; otherwise resolves once that is known. */
   confirmLease (): Promise<void> | undefined
   /**
-   * Hands a stanza to the home of whom it is for: false where that is not its home. Rejects when it can't be known, or
-   * in time.
+   * Forwards a stanza to its recipient's owner: false where that node is not. Rejects when the result is unknown, or
+   * after the timeout.
    */
   forward (node: string, stanza: Stanza): Promise<boolean>
 }
 
-/** The other nodes, for what extensions there and here have to say to each other. */
+/** The other nodes, for extensions. */
 export interface Others {
   /** All that live. */
   readonly nodes: readonly string[]
-  /** In order with all else that is asked of that node. Rejects as a bus does. */
+  /** In the order of all requests to that node. Rejects as a bus does. */
   ask (node: string, extension: string, text: string, body?: Buffer): Promise<string>
-  /** Who answers what extensions are asked. */
+  /** The handler of other nodes' requests to extensions. */
   answer (handler: (from: string, extension: string, text: string, body: Buffer) => string | Promise<string>): void
 }
 
-/** Keeps what other nodes need to go on with a room: a text for each session that is in, by its address. */
+/** Replicated state of rooms: a text for each session in the room, by its address. */
 export interface RoomRecords {
-  /** Kept before clients are sent what is written after this; nothing for a session that is not in any more. */
+  /** Written before clients are sent bytes that follow; undefined for a session that has left. */
   put (room: string, session: string, record: string | undefined): void
-  /** What the node that was home before has left, which is this node's own from now on. */
+  /** The previous owner's record, which is this node's own from now on. */
   takeOver (before: NonNullable<Claim['before']>, room: string): Promise<ReadonlyMap<string, string>>
-  /** Resolves when all that is known of the room is kept. */
+  /** Resolves when the room's state is written. */
   save (room: string): Promise<void>
   /** Nobody is in any more. */
   remove (room: string): Promise<void>
-  /** It is not at home here any more: nothing is written of it from now on. */
+  /** Another node owns it now: nothing more is written. */
   forget (room: string): void
 }
 
-/** An account's sessions as they are kept outside of its home. */
+/** An account's sessions, as replicated. */
 export interface Snapshot {
   /** As the account's `life` has it. */
   readonly madeAt?: string | undefined
-  /** When it was made, in milliseconds since 1970. */
+  /** The time of the snapshot, in milliseconds since 1970. */
   readonly savedAt?: number | undefined
   readonly sessions: readonly SavedSession[]
-  /** What extensions saved, by the extension's name. */
+  /** State of extensions, by the extension's name. */
   readonly states: Readonly<Record<string, unknown>>
 }
 
-/** The last snapshot, and what was noted since, by the extension's name. */
+/** The last snapshot, and the notes since, by the extension's name. */
 export interface SavedAccount extends Snapshot {
   readonly notes: Readonly<Record<string, readonly Note[]>>
 }
@@ -101,20 +106,20 @@ export interface SavedSession {
   readonly heard?: readonly (readonly [string, number])[] | undefined
 }
 
-/** Something that happened to a session since all was saved. */
+/** A change of a session since the last snapshot. */
 export interface Note { readonly about: string, readonly body: Buffer }
 
-/** Keeps what other nodes need to go on with an account's sessions. */
+/** Replicated state of accounts. */
 export interface Records {
   /** The account's sessions have changed. */
   touch (account: Account): void
   append (account: Account, extension: string, about: string, body: Buffer | undefined): void
-  /** What the node that was home before has left. */
+  /** The previous owner's record. */
   takeOver (before: NonNullable<Claim['before']>, account: string): Promise<SavedAccount | undefined>
-  /** Nobody goes on with what that node has left of the account. */
+  /** Deletes that node's record of the account. */
   discard (node: string, account: string): Promise<void>
-  /** Resolves when all that is known of the account now is kept. */
+  /** Resolves when the account's state is written. */
   save (account: Account): Promise<void>
-  /** It is not at home here any more: nothing is written of it from now on. */
+  /** Another node owns it now: nothing more is written. */
   forget (account: Account): void
 }

@@ -1,16 +1,16 @@
 /**
- * The stanzas of a session that were taken and are not dealt with yet: they count as handled in the order they came.
+ * A session's stanzas that were taken and are not handled yet: they count as handled in the order in which they came.
  */
 import type { Stanza } from '../xmpp/stanza.ts'
 
-/** More than that, and the client's stream is read no further. */
+/** Beyond this the client's stream is not read. */
 const LIMIT = 64
 const MAX_BYTES = 1024 * 1024
 
-/** Told of a stanza on whose way something broke. */
+/** Called with a stanza that failed. */
 export type Failed = (error: unknown, stanza: Stanza) => void
 
-/** Stanzas one after the other that wait for the same; as good as done where there is nothing to wait for. */
+/** Consecutive stanzas that wait for the same promise; without one they are already complete. */
 interface Entry {
   readonly done: Promise<void> | undefined
   readonly stanzas: (Stanza | undefined)[]
@@ -30,7 +30,7 @@ export class InFlight {
   }
 
   /**
-   * Counts a stanza that is dealt with when `done` resolves or rejects, or is already; `failed` is told of a rejection.
+   * Counts a stanza, which is handled when `done` resolves or rejects, or at once; `failed` is called on a rejection.
    */
   track (done: void | Promise<void>, stanza?: Stanza, failed?: Failed): void {
     const last = this.#entries.at(-1)
@@ -53,7 +53,7 @@ export class InFlight {
     return this.#size
   }
 
-  /** Resolves when another may be taken; nothing when it may be at once. */
+  /** Resolves when another may be taken; undefined when it may be now. */
   room (): Promise<void> | undefined {
     return this.#isFull ? this.#wait() : undefined
   }
@@ -62,7 +62,7 @@ export class InFlight {
     return this.#size >= LIMIT || this.#bytes >= MAX_BYTES
   }
 
-  /** Resolves when none is left; nothing when that is now. */
+  /** Resolves when none is left; undefined when that is now. */
   settled (): Promise<void> | undefined {
     return this.#size === 0 ? undefined : this.#wait().then(() => this.settled())
   }

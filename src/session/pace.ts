@@ -1,13 +1,13 @@
-/** Bursts of the server's own making: what one client is to be sent because of one thing that it did. */
+/** Paces bursts of the server: the stanzas that one client is sent because of one request. */
 import { isSliceOver, nextSlice } from '../util/slices.ts'
 import type { Session } from './session.ts'
 
-/** So many steps may be under way that are not dealt with at once. */
+/** The most steps in flight. */
 const MAX_UNDER_WAY = 64
 
 /**
- * Takes one step after the other, each of which sends the session something, in slices, and waits while its client has
- * enough to read. A step may be a promise until what it sends has arrived. Nothing returned where all is done by now.
+ * Runs the steps, each of which sends the session something, in slices, and pauses while the client has a backlog. A
+ * step may return a promise until its stanzas have arrived. Returns undefined where all are done.
  */
 export function pace (session: Session, steps: Iterator<void | Promise<void>>): void | Promise<void> {
   const underWay: Promise<void>[] = []

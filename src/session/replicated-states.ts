@@ -1,6 +1,6 @@
 /**
- * What of an account's sessions outlives its node: what the core knows of each, and what extensions save of theirs.
- * From it the account's next home makes the sessions anew, without streams, to wait for their clients.
+ * The replicated state of an account's sessions: the core's and that of extensions. From it the next owner restores the
+ * sessions, without streams, to wait for resumption.
  */
 import type { ReplicatedState } from '../extension/points.ts'
 import type { StageTable } from '../extension/stages.ts'
@@ -22,13 +22,13 @@ export class ReplicatedStates {
     this.#events = events
   }
 
-  /** What is returned takes the state away again. */
+  /** The function that is returned removes the state. */
   add (extension: string, state: ReplicatedState): () => void {
     this.#states.set(extension, state)
     return () => { this.#states.delete(extension) }
   }
 
-  /** The account's sessions as they are now. */
+  /** The current state of the account's sessions. */
   snapshot (account: Account): Snapshot {
     const states: Record<string, unknown> = {}
     for (const [extension, state] of this.#states) {
@@ -39,8 +39,8 @@ export class ReplicatedStates {
   }
 
   /**
-   * Brings the sessions back. What is returned is to be called once the account is in memory, before anything comes for
-   * it, and gives those that nobody can go on with.
+   * Restores the sessions. The function that is returned is called once the account is in memory, before any stanza for
+   * it, and returns sessions that can't be resumed.
    */
   async restore (account: Account, saved: SavedAccount): Promise<() => readonly Session[]> {
     for (const one of saved.sessions) account.add(this.#session(account, one))
@@ -48,7 +48,7 @@ export class ReplicatedStates {
       await state.restore(account, saved.states[extension], saved.notes[extension] ?? [])
     }
     return () => {
-      // Who holds back what is for sessions comes before who hands it to them.
+      // States that hold back stanzas for sessions are restored before those that deliver any.
       for (const state of [...this.#states.values()].reverse()) state.onRestored?.(account)
       return account.sessions.filter(session => this.#events.ask('session.ending', session) !== 'keep')
     }

@@ -1,6 +1,6 @@
 /**
- * A session: a bound resource (RFC 6120 §7). It outlives its stream while something keeps it for a resumption, and
- * is the one place from which a client is written to.
+ * A session: a bound resource (RFC 6120 §7). It outlives its stream while it waits for a resumption, and is the only
+ * place that writes to a client.
  */
 import type { StageTable } from '../extension/stages.ts'
 import type { Element } from '../xml/element.ts'
@@ -14,10 +14,10 @@ import type { Account } from './account.ts'
 import { InFlight } from './in-flight.ts'
 import { pace } from './pace.ts'
 
-/** What others may know of a session, wherever it is. */
+/** The public view of a session, wherever it is. */
 export interface SessionInfo {
   readonly jid: Jid
-  /** What extensions marked it with, by namespace. */
+  /** Marks of extensions, by namespace. */
   readonly flags: ReadonlySet<string>
   /** Whether it sent initial presence and no unavailable after it. */
   readonly available: boolean
@@ -25,14 +25,14 @@ export interface SessionInfo {
   readonly priority: number
 }
 
-/** What a session needs of its stream. */
+/** The stream, as a session needs it. */
 export interface SessionStream {
   readonly remoteAddress: string
-  /** Written and not yet taken by the client. */
+  /** Bytes written and not yet read by the client. */
   readonly bufferedBytes: number
-  /** Resolves when the client has read most of it, or never will; nothing returned where that is so now. */
+  /** Resolves when the client has read most of it, or never will; undefined where that is so now. */
   drained (): Promise<void> | undefined
-  /** What its client asked for was so large: counts so many bytes as if they had been read from it. */
+  /** Counts bytes of a large answer as if they had been read from the client. */
   charge (bytes: number): void
   write (stanza: Stanza): void
   writeElement (element: Element): void
@@ -48,15 +48,18 @@ const NEW_NICK = '303'
 /** XEP-0313 §4.2: what comes before the answer of an archive. */
 const NS_ARCHIVE = 'urn:xmpp:mam:2'
 
-/** To send something that is kept costs the server a tenth of what it costs to read as much; most answers are small. */
+/**
+ * The share of an answer's bytes that counts: sending stored data costs a tenth of reading as much, and most answers
+ * are small.
+ */
 const ANSWER_SHARE = 10
 const FREE_ANSWER_BYTES = 10_000
-/** Of so many requests it is known that they wait for an answer; most of them are answered at once. */
+/** The most requests that are tracked until their answer; most are answered at once. */
 const MAX_ASKED = 100
-/** No client has longer ids; of those that are, the length will do. */
+/** No client has longer ids; of longer ones the length is compared. */
 const MAX_ID = 256
 
-/** Of so many rooms it is known how far they were heard; others decide which rooms speak to a session. */
+/** The most rooms whose position is tracked; which rooms send to a session is for others to decide. */
 const MAX_HEARD = 1000
 
 const NO_FLAGS: ReadonlySet<string> = new Set()
@@ -69,20 +72,20 @@ export class Session implements SessionInfo {
   priority = 0
   /** RFC 6121 §2.2: it asked for the roster, and is pushed its changes. */
   isInterested = false
-  /** Its client has closed the stream in good order, and takes what was written before (RFC 6120 §4.4). */
+  /** Its client has closed the stream properly, and is still written earlier stanzas (RFC 6120 §4.4). */
   isClosed = false
-  /** Whom it sent presence directly (RFC 6121 §4.6), by full or bare address. */
+  /** Recipients of directed presence (RFC 6121 §4.6), by full or bare address. */
   directed: Map<string, Jid> | undefined
-  /** Where it can go on at another node: what its client's stanzas are counted from, and how many were taken. */
+  /** For resumption at another node: the id and the number of stanzas taken from the client (XEP-0198). */
   smInbound: { readonly id: string, taken: number } | undefined
-  /** How far it has heard each room, by the numbers of the room's archive. */
+  /** The last message of each room, by the room's archive numbers. */
   lastRoomSeq: Map<string, number> | undefined
-  /** The requests that wait for an answer. */
+  /** Requests that wait for an answer. */
   #asked: Set<string> | undefined
   #flags = NO_FLAGS
   #inFlight: InFlight | undefined
   #stream: SessionStream | undefined
-  /** What it is given while it is written what it was given before. */
+  /** Stanzas behind those of `writeAgain`. */
   #behind: Stanza[] | undefined
   readonly #stages: StageTable
 
@@ -106,7 +109,7 @@ export class Session implements SessionInfo {
     return this.#inFlight
   }
 
-  /** Goes on with another stream; the one that it had, if any, is over. */
+  /** Continues with another stream; the previous one is over. */
   resume (stream: SessionStream): void {
     const before = this.#stream
     this.#stream = stream
@@ -119,7 +122,7 @@ export class Session implements SessionInfo {
     this.#stream = this.#behind = undefined
   }
 
-  /** Nothing while the session waits for a resumption. */
+  /** Undefined while the session waits for a resumption. */
   get stream (): SessionStream | undefined {
     return this.#stream
   }
@@ -133,8 +136,8 @@ export class Session implements SessionInfo {
   }
 
   /**
-   * Takes note of what a room has said; false where it comes again, after the room's home has died, and was heard
-   * before. What the room itself says is of the past (XEP-0045 §7.2.13) is not said now.
+   * Records a room's message; false for a duplicate, after the room has moved to another node. A message of the room
+   * itself that is history (XEP-0045 §7.2.13) is no new one.
    */
   acceptRoomMessage (message: Message, keys: ArchiveKeys): boolean {
     const room = message.type === 'groupchat' ? message.from?.bare : undefined
@@ -154,7 +157,7 @@ export class Session implements SessionInfo {
     if (first !== undefined) heard.delete(first)
   }
 
-  /** Forgets how far it has heard a room that tells it that it is not in any more. */
+  /** Drops the position of a room that tells the session that it has left. */
   forgetLeftRoom (presence: Presence): void {
     if (!this.lastRoomSeq || presence.type !== 'unavailable' || !presence.from) return
     const codes = presence.payload('x', NS_ROOM_USER)?.getChildren('status').map(status => status.attrs['code']) ?? []
@@ -193,8 +196,8 @@ export class Session implements SessionInfo {
   }
 
   /**
-   * Writes what was delivered before, as fast as the client reads; what is delivered meanwhile comes behind it. Where the
-   * stream goes, the rest is not written: whoever gave it has it still. Nothing returned where all is written by now.
+   * Writes earlier stanzas again, as fast as the client reads; stanzas delivered meanwhile follow. If the stream is
+   * lost, the rest is not written: the caller still has it. Returns undefined where all are written.
    */
   writeAgain (stanzas: Iterable<Stanza>): void | Promise<void> {
     return pace(this, this.#writeFirst(stanzas, this.#behind = [], this.#stream))
@@ -219,14 +222,14 @@ export class Session implements SessionInfo {
   }
 
   /**
-   * When the client may be sent more of what can wait: bursts of the server's own making wait for it, so that no client
-   * is ever sent more than it can read. Nothing returned: now.
+   * Resolves when the client may be sent more of a burst: bursts of the server wait for it, so that no client is sent
+   * more than it can read. Undefined: now.
    */
   drained (): Promise<void> | undefined {
     return this.#stream?.drained()
   }
 
-  /** Ends the session's stream with the error; what ends with the stream follows from its closing. */
+  /** Ends the session's stream with the error; everything else follows from the close. */
   close (error: StreamError): void {
     this.#stream?.close(error)
   }
