@@ -1,6 +1,6 @@
 /**
- * What an administrator may do with the accounts of a database: the part that a running server and a command beside a
- * stopped one have in common. A running server adds what its sessions and contacts must hear.
+ * The administration commands for accounts in the database, shared by a running server and the offline command line. A
+ * running server also notifies sessions and contacts.
  */
 import type { AccountCommands } from '../extension/facets/accounts.ts'
 import { FairQueue } from '../util/fair-queue.ts'
@@ -12,8 +12,8 @@ import { existing } from './store.ts'
 import type { AccountStore } from './store.ts'
 
 /**
- * The commands over a store; only accounts of `hosts` can be made. Keys are derived for whom there is a use for them, and
- * for one at a time: it takes a thread of those that logins need, too.
+ * The commands over a store; accounts are created only for `hosts`. Keys are derived one at a time and only where they
+ * are needed: it takes a thread that logins need, too.
  */
 export function accountCommands (store: AccountStore, hosts: readonly string[]): AccountCommands {
   const deriving = new FairQueue({ atOnce: 1, waitingEach: Infinity })
@@ -22,7 +22,7 @@ export function accountCommands (store: AccountStore, hosts: readonly string[]):
   return {
     async add (jid, password) {
       requireAddress(jid, hosts)
-      requirePassword(password) // first, so that what is wrong with it does not depend on whether there is the account
+      requirePassword(password) // first, so that the error does not depend on whether the account exists
       if (await store.exists(jid)) throw existing()
       await store.create(jid, await derive(jid, password))
     },

@@ -1,6 +1,6 @@
 /**
- * What is kept in place of a password: the SCRAM keys of RFC 5802 §3 for each hash that is offered. Here they are
- * derived, and a password or a proof is checked against them in constant time.
+ * Stored credentials: the SCRAM keys of RFC 5802 §3 for each offered hash; derives them, and verifies passwords and
+ * proofs in constant time.
  */
 import { createHmac, createSecretKey, hash as digest, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
@@ -18,7 +18,7 @@ export interface ScramKeys {
 
 export type Credentials = Readonly<Record<ScramHash, ScramKeys>>
 
-/** A password that is not taken; the message says to its owner what is wrong with it. */
+/** A password that is not accepted; the message tells its owner why. */
 export class PasswordError extends Error {
   constructor (message: string, options?: ErrorOptions) {
     super(message, options)
@@ -47,8 +47,8 @@ const NOBODYS_KEY = randomBytes(64)
 const stretch = promisify(pbkdf2)
 
 /**
- * The keys to keep for a new password, each with a salt of its own; throws a PasswordError. One after the other, so that
- * it takes one thread of Node's four, which logins with PLAIN need, too.
+ * The keys for a new password, each with its own salt; throws a PasswordError. Derived one after the other, so that it
+ * takes one of Node's four threads, which logins with PLAIN need, too.
  */
 export async function deriveCredentials (password: string): Promise<Credentials> {
   const prepared = preparePassword(password)
@@ -67,8 +67,8 @@ export async function deriveKeys (
 }
 
 /**
- * What a missing account answers with: the same salts whenever it is asked, as an account has, and keys that no
- * password matches. Making them is one HMAC, so that it can be done for accounts that exist too.
+ * Credentials for a missing account: stable salts, as an account has, and keys that no password matches. Costs one
+ * HMAC, so that it can be computed for existing accounts too.
  */
 export function decoyCredentials (secret: Buffer, jid: string): Credentials {
   const salts = hmac('SHA-512', secret, `decoy salts\0${jid}`)

@@ -1,17 +1,17 @@
 /**
- * RFC 6121 §8.5: which of an account's sessions a stanza goes to, and what becomes of it when it goes to none. Where
- * the RFC leaves the choice, a message for the account goes to all its sessions of non-negative priority.
+ * RFC 6121 §8.5: the sessions that a stanza for an account goes to, and the fallback where there are none. Where the
+ * RFC leaves the choice, a message for the account goes to all sessions of non-negative priority.
  */
 import type { Jid } from '../xmpp/jid.ts'
 import type { Iq, Message, Presence } from '../xmpp/stanza.ts'
 
-/** What the choice needs to know of a stanza. */
+/** A stanza, as the choice needs it. */
 export type Incoming =
   | Pick<Message, 'kind' | 'type' | 'to'>
   | Pick<Presence, 'kind' | 'type' | 'to'>
   | Pick<Iq, 'kind' | 'type' | 'to'>
 
-/** What the choice needs to know of a session; one that is not available is merely connected. */
+/** A session, as the choice needs it; one that is not available is merely connected. */
 export interface Recipient {
   readonly jid: Jid
   readonly available: boolean
@@ -19,9 +19,9 @@ export interface Recipient {
 }
 
 export interface Delivery<S extends Recipient> {
-  /** May be the very list of sessions that was given. */
+  /** May be the given list itself. */
   readonly to: readonly S[]
-  /** What to do when `to` is empty: keep it or else answer, answer service-unavailable, or nothing. */
+  /** What to do when `to` is empty: store or else answer, answer service-unavailable, or ignore. */
   readonly otherwise: 'offline' | 'error' | 'ignore' | undefined
 }
 
@@ -29,7 +29,7 @@ const KEPT: Delivery<never> = { to: [], otherwise: 'offline' }
 const REFUSED: Delivery<never> = { to: [], otherwise: 'error' }
 const IGNORED: Delivery<never> = { to: [], otherwise: 'ignore' }
 
-/** Chooses for a stanza to an account that exists, or to a resource of it, from among the account's sessions. */
+/** Chooses recipients among the sessions of an existing account. */
 export function chooseRecipients<S extends Recipient> (stanza: Incoming, sessions: readonly S[]): Delivery<S> {
   const resource = stanza.to?.resource ?? ''
   const isForAccount = resource === ''
@@ -39,11 +39,11 @@ export function chooseRecipients<S extends Recipient> (stanza: Incoming, session
         ? messageToAccount(stanza.type, sessions)
         : toResource(resource, sessions) ?? messageToMissing(stanza.type, sessions)
     case 'presence':
-      // RFC 6121 §8.5.2.1.2 and §8.5.3.1: §3 and §4.3 say what becomes of subscriptions and probes.
+      // RFC 6121 §8.5.2.1.2 and §8.5.3.1: §3 and §4.3 govern subscriptions and probes.
       if (stanza.type !== 'available' && stanza.type !== 'unavailable' && stanza.type !== 'error') return IGNORED
       return isForAccount ? toAll(sessions, isAvailable, IGNORED) : toResource(resource, sessions) ?? IGNORED
     case 'iq': {
-      // RFC 6121 §8.5.2.1.3: the server answers for the account; what it has no answer to is refused.
+      // RFC 6121 §8.5.2.1.3: the server answers for the account, or refuses.
       const delivery = isForAccount ? undefined : toResource(resource, sessions)
       // RFC 6121 §8.5.3.2.3, but RFC 6120 §8.2.3: nothing answers a result or an error.
       return delivery ?? (stanza.type === 'get' || stanza.type === 'set' ? REFUSED : IGNORED)
@@ -80,7 +80,7 @@ function toResource<S extends Recipient> (resource: string, sessions: readonly S
   }
 }
 
-/** All sessions that are as wanted; where all are, the list itself, since that is the commonest case. */
+/** The matching sessions; the given list itself where all match, which is the commonest case. */
 function toAll<S extends Recipient> (
   sessions: readonly S[], isWanted: (session: Recipient) => boolean, orElse: Delivery<never>,
 ): Delivery<S> {

@@ -1,6 +1,6 @@
 /**
- * What nodes have in memory of an account that is no more: contacts' subscriptions, and that sessions sent it presence
- * directly. Nobody who has its name later is known to anybody by that.
+ * Drops a removed account from every node's memory: contacts' subscriptions, and recipients of directed presence. A
+ * later owner of the name inherits nothing.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ExtensionHost } from '../extension/host.ts'
@@ -12,11 +12,11 @@ import type { Accounts } from './accounts.ts'
 
 type LifeOf = (account: Jid) => Promise<Life | undefined>
 
-/** Accounts that are looked through at a time. */
+/** Accounts that are searched at a time. */
 const AT_ONCE = 500
 const FORGOTTEN = 'forgotten'
 
-/** Lets every node forget an account; what is returned rejects where one can't now. */
+/** Makes every node forget an account; the function that is returned rejects where one can't now. */
 export function forgettingAtNodes (
   host: ExtensionHost, accounts: Accounts, presences: Presences, lifeOf: LifeOf,
 ): (former: Jid) => Promise<void> {
@@ -41,10 +41,7 @@ export function forgettingAtNodes (
   }
 }
 
-/**
- * The same for sessions that were in no node's memory meanwhile, but saved at `savedAt` (ms): an account that is not as
- * old as that is not who was sent presence.
- */
+/** The same for sessions restored from a record of `savedAt` (ms): an account that is younger was not sent presence. */
 export async function forgetDirected (
   { sessions }: Account, savedAt: number, hosts: readonly string[], lifeOf: LifeOf,
 ): Promise<void> {

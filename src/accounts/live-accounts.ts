@@ -1,4 +1,6 @@
-/** What may be done with accounts while a server runs: the database's part, and what sessions and contacts hear. */
+/**
+ * The administration commands of a running server: those of the database, and notifications of sessions and contacts.
+ */
 import type { AccountCommands } from '../extension/facets/accounts.ts'
 import type { Presences } from '../presence/presence.ts'
 import type { EventTable } from '../session/events.ts'
@@ -14,7 +16,7 @@ export interface LiveParts {
   readonly homes?: Homes | undefined
 }
 
-/** The commands over those of the database. An account is removed at its home. */
+/** Wraps the commands of the database. An account is removed at its owner node. */
 export function liveAccounts (stored: AccountCommands, { accounts, presences, events, homes }: LiveParts): AccountCommands {
   return {
     ...stored,

@@ -6,12 +6,15 @@ import type { Life } from '../xmpp/archive-ids.ts'
 import { Jid } from '../xmpp/jid.ts'
 import type { Credentials, ScramHash, ScramKeys } from './credentials.ts'
 
-/** With what tells the account from others of its name: see `Life`. */
+/** With the account's generation: see `Life`. */
 export type StoredCredentials = Credentials & Pick<Life, 'madeAt'>
 
-/** Addresses are bare: a resource that one has is not looked at. */
+/** Addresses are bare; a resource is ignored. */
 export interface AccountStore {
-  /** Throws StanzaError conflict when there is one already, resource-constraint while somebody knows who had the name before. */
+  /**
+   * Throws StanzaError conflict when the account exists, resource-constraint while an earlier one of this name is still
+   * being removed.
+   */
   create (jid: Jid, credentials: Credentials): Promise<void>
   /** Whether there was one. */
   remove (jid: Jid): Promise<boolean>
@@ -59,7 +62,8 @@ export function accountStore (db: Database): AccountStore {
           `insert into account (jid, scram_sha_1, scram_sha_256, scram_sha_512) values ($1, $2, $3, $4)
            on conflict do nothing returning jid`, jid, credentials, transaction)
         if (!isNew) throw existing()
-        // By a statement of its own: the one above may have waited for the transaction that removed who had the name before.
+        // In a statement of its own: the one above may have waited for the transaction that removed the earlier account
+        // of this name.
         const isFormer = await touches('select jid from former_account where jid = $1', jid, undefined, transaction)
         if (isFormer) throw beingRemoved()
       })
@@ -78,7 +82,7 @@ export function accountStore (db: Database): AccountStore {
   }
 }
 
-/** What hears who wants an account whose name is taken. */
+/** The error for a name that is taken. */
 export function existing (): StanzaError {
   return new StanzaError('conflict', 'the account exists already')
 }
