@@ -21,7 +21,8 @@ export const UNIT = [
   'src/stream/{bind2,unread}.test.ts',
   'src/stream/sasl/**/*.test.ts',
   'src/xmpp/{address-list,archive-ids,children,copies,forms,jid,precis}.test.ts',
-  'test/{groups,layers}.test.ts',
+  'test/{groups,layers,logging}.test.ts',
+  'test/text-limit/page.test.ts',
 ]
 
 /** The database, Redis and several nodes, in the test's own process: `npm run test:integration`. */
