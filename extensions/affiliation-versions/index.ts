@@ -4,13 +4,12 @@
  */
 import { createHmac, createSecretKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { extension, inBackground, message, StanzaError } from '../../src/extension/api.ts'
+import { extension, inBackground, message, NS_MUC_USER, StanzaError } from '../../src/extension/api.ts'
 import type { Element, ExtensionHost, Jid, OccupantSession, Room, RoomData } from '../../src/extension/api.ts'
 import { Versions } from './versions.ts'
 import type { Versioned } from './versions.ts'
 
 const NS = 'urn:xmpp:muc:affiliations:1'
-const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
 
 /** What one message tells, or a little more. */
 const MAX_ITEMS = 500
@@ -96,7 +95,7 @@ function bringUpToDate ({ host, names, versions }: Parts, room: Room, session: O
   // each is written when it is its turn
   inBackground(host.log, 'telling of affiliations', room.sendQueue.send(parts, part => {
     const until = names.name(room, ++next === parts.length ? last : part.at(-1)?.version ?? last)
-    const one = message('normal', { from: room.jid, to: session.jid }).withWritten('x', NS_ROOM_USER, writePart(part, since, until))
+    const one = message('normal', { from: room.jid, to: session.jid }).withWritten('x', NS_MUC_USER, writePart(part, since, until))
     since = ` since='${until}'`
     host.messages.route(one)
     return one.weight
@@ -107,7 +106,7 @@ function bringUpToDate ({ host, names, versions }: Parts, room: Room, session: O
 function writePart (part: readonly Versioned[], since: string, until: string): string {
   let items = ''
   for (const { jid, affiliation } of part) items += `<item jid='${jid.attribute}' affiliation='${affiliation}'/>`
-  return `<x xmlns='${NS_ROOM_USER}'><mav xmlns='${NS}'${since} until='${until}'/>${items}</x>`
+  return `<x xmlns='${NS_MUC_USER}'><mav xmlns='${NS}'${since} until='${until}'/>${items}</x>`
 }
 
 /** Each ends with a version, so that one can go on from there; one at least. */

@@ -4,7 +4,7 @@
  * again, and answers who may read it: by page (XEP-0059: Result Set Management), by preference (XEP-0441: Message
  * Archive Management Preferences), by word (XEP-0431: Full Text Search in MAM).
  */
-import { batchedRead, extension, Jid, storedStanza } from '../../src/extension/api.ts'
+import { batchedRead, extension, Jid, NS_MUC_USER, storedStanza } from '../../src/extension/api.ts'
 import type { Account, AccountData, ExtensionHost, Message, Stored } from '../../src/extension/api.ts'
 import { Archive } from './archive.ts'
 import { drafter } from './draft.ts'
@@ -21,7 +21,6 @@ import { BUSY_MS, EMPTY, loadTails, removeArchive } from './store.ts'
 import type { Entry } from './store.ts'
 import { Writer } from './writer.ts'
 
-const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
 const NS_STANZA_ID = 'urn:xmpp:sid:0'
 const NS_FULL_TEXT = 'urn:xmpp:fulltext:0'
 const CLEANING_MS = 600_000
@@ -100,7 +99,7 @@ function keepMessages (host: ExtensionHost, writer: Writer, archives: AccountDat
   host.on('receive', 'store', (message, account) => {
     if (message.from?.bare.equals(account.jid)) return sentToOneself.get(message)
     // XEP-0045 §7.5: what an occupant says to another reaches each of his devices that are in, and is one message.
-    if (!message.has('x', NS_ROOM_USER) || message.to?.isBare) return keep(message, account, false)
+    if (!message.has('x', NS_MUC_USER) || message.to?.isBare) return keep(message, account, false)
     const stored = toDevices.get(message.inner) ?? keep(message, account, false)
     if (stored) toDevices.set(message.inner, stored)
     return stored

@@ -2,7 +2,7 @@
  * XEP-0313 §6.1.2: the archives of rooms. What is said to all is kept once, before anybody gets it; whoever may come in
  * may read it, and who wrote it only who may know that. The history that newcomers are shown comes from there, too.
  */
-import { delay, el, escapeAttribute, Jid, stamp, StanzaError, storedStanza } from '../../src/extension/api.ts'
+import { delay, el, escapeAttribute, Jid, NS_CLIENT, NS_MUC_USER, stamp, StanzaError, storedStanza } from '../../src/extension/api.ts'
 import type { ExtensionHost, Message, Room, RoomData, Stored } from '../../src/extension/api.ts'
 import type { Archive } from './archive.ts'
 import { peerKey, roomDrafter } from './draft.ts'
@@ -15,7 +15,6 @@ import { readBehind, removeArchive } from './store.ts'
 import type { Entry } from './store.ts'
 import type { Writer } from './writer.ts'
 
-const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
 const NS_STANZA_ID = 'urn:xmpp:sid:0'
 
 /** As far back as a room that comes into memory looks for what newcomers are to be shown. */
@@ -67,7 +66,7 @@ async function remember (host: ExtensionHost, room: Room, archives: RoomData<Arc
     host.db, room.jid.toString(), { first: 0, last: Number.MAX_SAFE_INTEGER }, {}, HISTORY, true)
   room.history.replace(messages.flatMap(({ seq, sentAt, stanza }) => {
     const message = stanza === '' ? undefined : storedStanza(stanza)
-    if (message?.kind !== 'message' || !message.has('body', 'jabber:client')) return []
+    if (message?.kind !== 'message' || !message.has('body', NS_CLIENT)) return []
     return { message: stamp(message, room, String(seq)).withPayload(delay(sentAt, room.jid.toString())), at: sentAt }
   }))
 }
@@ -138,6 +137,6 @@ function asSeenBy (room: Room, from: Jid, kept: Kept): Kept {
   const closing = '</message>'
   // A key that stands for an address that is too long has no @.
   if (!peer.includes('@') || peer === room.jid.toString() || !stanza.endsWith(closing) || !seesAddresses(room, from)) return kept
-  const item = el('item', NS_ROOM_USER, { affiliation: room.affiliationOf(Jid.parse(peer)), jid: peer })
-  return { ...kept, stanza: stanza.slice(0, -closing.length) + el('x', NS_ROOM_USER, {}, item).toString() + closing }
+  const item = el('item', NS_MUC_USER, { affiliation: room.affiliationOf(Jid.parse(peer)), jid: peer })
+  return { ...kept, stanza: stanza.slice(0, -closing.length) + el('x', NS_MUC_USER, {}, item).toString() + closing }
 }

@@ -6,12 +6,12 @@ import { setImmediate } from 'node:timers/promises'
 import {
   checkAddressList, el, escapeAttribute, extension, iq, Jid, JidError, presence, randomId, StanzaError, Turns, Written,
 } from '../../src/extension/api.ts'
+import { NS_MUC_USER } from '../../src/extension/api.ts'
 import type { Account, AccountData, Element, ExtensionHost, Stanza, Verdict } from '../../src/extension/api.ts'
 import { blockStore } from './store.ts'
 import type { BlockList, BlockStore } from './store.ts'
 
 const NS = 'urn:xmpp:blocking'
-const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
 const NS_ERRORS = 'urn:xmpp:blocking:errors'
 
 /** What is on one list at most. */
@@ -116,9 +116,9 @@ function guardReceived (stanza: Stanza, account: Account, list: BlockList): Verd
 
 /** XEP-0045 §7.8.2: what a room passes on is of who invites, or declines; the room's own address says nothing of that. */
 function isFromBlockedInviter (stanza: Stanza, list: BlockList): boolean {
-  if (stanza.kind !== 'message' || !stanza.has('x', NS_ROOM_USER)) return false
-  const x = stanza.payload('x', NS_ROOM_USER)
-  const from = (x?.getChild('invite', NS_ROOM_USER) ?? x?.getChild('decline', NS_ROOM_USER))?.attrs.from
+  if (stanza.kind !== 'message' || !stanza.has('x', NS_MUC_USER)) return false
+  const x = stanza.payload('x', NS_MUC_USER)
+  const from = (x?.getChild('invite', NS_MUC_USER) ?? x?.getChild('decline', NS_MUC_USER))?.attrs.from
   const inviter = from === undefined ? undefined : Jid.asWritten(from)
   return inviter !== undefined && isBlocked(list, inviter)
 }

@@ -2,7 +2,7 @@
  * XEP-0280: Message Carbons. Copies a user's chats to those of the user's sessions that asked for them, so that every
  * device shows both halves of a conversation. Its §6.1 is followed to the letter, which the server announces.
  */
-import { el, extension, forwarded, messageWith } from '../../src/extension/api.ts'
+import { el, extension, forwarded, messageWith, NS_MUC_USER } from '../../src/extension/api.ts'
 import type { Account, ExtensionHost, Message, SessionInfo } from '../../src/extension/api.ts'
 import { SentIds } from './sent-ids.ts'
 
@@ -10,7 +10,6 @@ const NS = 'urn:xmpp:carbons:2'
 const NS_RULES = 'urn:xmpp:carbons:rules:0'
 const NS_HINTS = 'urn:xmpp:hints'
 const NS_INVITATION = 'jabber:x:conference'
-const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
 
 type Direction = 'sent' | 'received'
 
@@ -60,7 +59,7 @@ function copy (
 /** §6.1, errors aside. §8: the mark of a private message stays on it, for its recipient to see. */
 function isCopied (host: ExtensionHost, message: Message, direction: Direction): boolean {
   if (message.has('private', NS) || message.has('no-copy', NS_HINTS)) return false
-  const isOfRoom = message.has('x', NS_ROOM_USER)
+  const isOfRoom = message.has('x', NS_MUC_USER)
   // What comes from somebody in a room, the room sends to each of the devices that are in it.
   if (isOfRoom && direction === 'received' && message.from?.isBare === false) return false
   switch (message.type) {
@@ -72,5 +71,5 @@ function isCopied (host: ExtensionHost, message: Message, direction: Direction):
 
 /** XEP-0045 §7.8.2: the room invites, or is asked to. */
 function isInvitation (message: Message): boolean {
-  return message.payload('x', NS_ROOM_USER)?.getChild('invite', NS_ROOM_USER) !== undefined
+  return message.payload('x', NS_MUC_USER)?.getChild('invite', NS_MUC_USER) !== undefined
 }

@@ -3,7 +3,7 @@
  * the word of his client (XEP-0184: Message Delivery Receipts, XEP-0333: Displayed Markers). See docs/groups.md.
  */
 import { z } from 'zod'
-import { el, extension, StanzaError } from '../../src/extension/api.ts'
+import { el, extension, NS_CLIENT, StanzaError } from '../../src/extension/api.ts'
 import type { Element, ExtensionHost, Message, Occupant, Room } from '../../src/extension/api.ts'
 import { Positions } from './positions.ts'
 import { countAt, removePosition, savePositions } from './store.ts'
@@ -65,7 +65,7 @@ function idIn (message: Message, name: string, ns: string): string | undefined {
 }
 
 function isNothingElse (message: Message): boolean {
-  return !message.has('body', 'jabber:client')
+  return !message.has('body', NS_CLIENT)
 }
 
 function answer (host: ExtensionHost, save: () => Promise<void>): void {

@@ -2,14 +2,13 @@
  * XEP-0317: Hats. What people are in a room beside their affiliations: admins make hats and put them on people, by
  * commands, and all see in presence who wears which.
  */
-import { el, extension, form, Jid, JidError, message, StanzaError, table } from '../../src/extension/api.ts'
+import { el, extension, form, Jid, JidError, message, NS_MUC_USER, StanzaError, table } from '../../src/extension/api.ts'
 import type { Child, ExtensionHost, Room, RoomData } from '../../src/extension/api.ts'
 import { HatStore } from './hat-store.ts'
 import type { Hat } from './hat-store.ts'
 
 const NS = 'urn:xmpp:hats:0'
 const COMMANDS = 'urn:xmpp:hats:commands'
-const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
 
 const MAX_HATS = 100
 const MAX_WORN = 20
@@ -191,7 +190,7 @@ function accountIn (values: Values): Jid {
 
 /** §3.2: the list has changed, and what those wear who have it on. */
 function tell (host: ExtensionHost, room: Room, accounts: readonly string[]): void {
-  host.rooms.broadcast(room, message('groupchat', { from: room.jid }, el('x', NS_ROOM_USER, {}, el('status', NS_ROOM_USER, { code: '104' }))))
+  host.rooms.broadcast(room, message('groupchat', { from: room.jid }, el('x', NS_MUC_USER, {}, el('status', NS_MUC_USER, { code: '104' }))))
   represent(host, room, accounts)
 }
 

@@ -1,11 +1,10 @@
 /** The SQL of tombstones: finds what is retracted in one archive, and puts something else in its place. */
-import { el, escapeAttribute, int8Array, message as makeMessage, randomId, storedStanza, textArray } from '../../src/extension/api.ts'
+import { el, escapeAttribute, int8Array, message as makeMessage, NS_MUC_USER, randomId, storedStanza, textArray } from '../../src/extension/api.ts'
 import type { Database, Element, Jid, Message } from '../../src/extension/api.ts'
 
 const NS = 'urn:xmpp:message-retract:1'
 const NS_CORRECTION = 'urn:xmpp:message-correct:0'
 const NS_OCCUPANT_ID = 'urn:xmpp:occupant-id:0'
-const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
 
 /** How far back in a conversation a message can be retracted. */
 const MAX_BACK = 5000
@@ -210,7 +209,7 @@ async function replace (db: Database, owner: string, seq: number, message: Messa
 function isOfSameAuthor (message: Message, { isSent, message: retraction }: Retraction): boolean {
   if (isSent || retraction.type === 'groupchat') return true
   if (!message.from || !retraction.from?.bare.equals(message.from.bare)) return false
-  const isFromRoom = message.has('x', NS_ROOM_USER) || retraction.has('x', NS_ROOM_USER)
+  const isFromRoom = message.has('x', NS_MUC_USER) || retraction.has('x', NS_MUC_USER)
   if (!isFromRoom) return true
   const occupant = occupantIdOf(message)
   return occupant !== undefined && occupant === occupantIdOf(retraction)

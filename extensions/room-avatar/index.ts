@@ -3,11 +3,10 @@
  * read it, and service discovery tells by the hashes whether it has changed.
  */
 import { createHash } from 'node:crypto'
-import { el, extension, message, StanzaError, Written } from '../../src/extension/api.ts'
+import { el, extension, message, NS_MUC_USER, StanzaError, Written } from '../../src/extension/api.ts'
 import type { Database, Element, ExtensionHost, IqRequest, Jid, Room, RoomData } from '../../src/extension/api.ts'
 
 const NS = 'vcard-temp'
-const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
 
 export const roomAvatar = extension({
   name: 'room-avatar',
@@ -40,7 +39,7 @@ async function publish (
     [room.jid.toString(), written.xml, found])
   hashes.set(room, found)
   // §3.2, and XEP-0045 §10.2.1.
-  host.rooms.broadcast(room, message('groupchat', { from: room.jid }, el('x', NS_ROOM_USER, {}, el('status', NS_ROOM_USER, { code: '104' }))))
+  host.rooms.broadcast(room, message('groupchat', { from: room.jid }, el('x', NS_MUC_USER, {}, el('status', NS_MUC_USER, { code: '104' }))))
 }
 
 /** XEP-0153 §3.1: the SHA-1 of each picture (§5.1). */

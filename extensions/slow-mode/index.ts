@@ -1,5 +1,5 @@
 /** XEP-0500: MUC Slow Mode. Where the owner says so, everybody waits between two messages; admins and owners do not. */
-import { extension, StanzaError } from '../../src/extension/api.ts'
+import { extension, NS_CLIENT, StanzaError } from '../../src/extension/api.ts'
 import type { Room } from '../../src/extension/api.ts'
 
 /** What a room can be set to at most, in seconds. */
@@ -27,7 +27,7 @@ export const slowMode = extension({
       const seconds = room.get(duration)
       const { account, affiliation } = occupant
       // §6: what has no text does not count, and admins and owners are free.
-      if (seconds === 0 || message.type !== 'groupchat' || !message.has('body', 'jabber:client')) return
+      if (seconds === 0 || message.type !== 'groupchat' || !message.has('body', NS_CLIENT)) return
       if (affiliation === 'admin' || affiliation === 'owner') return
       const written = rooms.get(room) ?? new Map<string, number>()
       rooms.set(room, written)

@@ -1,10 +1,9 @@
 /** XEP-0045 §16: the namespaces, form types and feature names of Multi-User Chat that more than one file knows. */
 import { NS_MUC } from '../xmpp/ns.ts'
 
-export { NS_MUC } from '../xmpp/ns.ts'
+export { NS_MUC, NS_MUC_USER } from '../xmpp/ns.ts'
 
 /** §16.1. */
-export const NS_MUC_USER = `${NS_MUC}#user`
 export const NS_MUC_ADMIN = `${NS_MUC}#admin`
 export const NS_MUC_OWNER = `${NS_MUC}#owner`
 

@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { ignore } from '../util/ignore.ts'
 import { Deadlines } from './deadlines.ts'
 import { peerAddress } from './proxy-protocol.ts'
 import type { Shaped, Shaper } from './shaper.ts'
@@ -29,8 +30,6 @@ export interface TcpOptions {
   readonly tls?: TlsServer | undefined
   readonly shaper?: Shaper | undefined
 }
-
-function ignore (): void {}
 
 /** A connection. A peer that ends its side is answered what it had asked in the same turn. */
 export class TcpTransport implements Transport, Shaped, Outlet {

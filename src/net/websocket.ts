@@ -8,6 +8,7 @@ import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Server } from 'ws'
+import { ignore } from '../util/ignore.ts'
 import { XmlError } from '../xml/xml-error.ts'
 import type { XmlErrorCondition } from '../xml/xml-error.ts'
 import { isLoopback, plainAddress } from './addresses.ts'
@@ -142,8 +143,6 @@ function offersXmpp (request: IncomingMessage): boolean {
   const offered = request.headers['sec-websocket-protocol'] ?? ''
   return offered.split(',').some(protocol => protocol.trim() === SUBPROTOCOL)
 }
-
-function ignore (): void {}
 
 /** Where `ws` can't read on it would close the connection at once: this one leaves that to whoever has still to speak. */
 class PatientWebSocket extends WebSocket {

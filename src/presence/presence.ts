@@ -16,6 +16,7 @@ import { inSlices } from '../util/slices.ts'
 import { Turns } from '../util/turns.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
+import { NS_CLIENT } from '../xmpp/ns.ts'
 import { storedStanza } from '../xmpp/read-stanza.ts'
 import { presence as makePresence } from '../xmpp/stanza.ts'
 import type { Presence } from '../xmpp/stanza.ts'
@@ -343,7 +344,7 @@ function subscriptionType ({ type }: Presence): SubscriptionType | undefined {
 
 /** RFC 6121 §4.7.2.3: 0 when there is none; nothing when it is not one. */
 function priorityOf (presence: Presence): number | undefined {
-  const text = presence.payload('priority', 'jabber:client')?.text().trim()
+  const text = presence.payload('priority', NS_CLIENT)?.text().trim()
   if (text === undefined) return 0
   const priority = /^[+-]?[0-9]{1,3}$/.test(text) ? Number(text) : NaN
   return priority >= -128 && priority <= 127 ? priority : undefined

@@ -1,11 +1,10 @@
 /** An account in memory: a local user with the sessions that are bound here and the data that was loaded with it. */
 import { CommitQueue } from '../util/commit-queue.ts'
+import { ignore } from '../util/ignore.ts'
 import { NO_ARCHIVE } from '../xmpp/archive-ids.ts'
 import type { Life } from '../xmpp/archive-ids.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Session } from './session.ts'
-
-function ignore (): void {}
 
 export class Account {
   /** Bare. */

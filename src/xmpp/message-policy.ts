@@ -3,13 +3,12 @@
  * sends to somebody is kept unless it is known to be worth nothing; of what is said in a room only what is known to be
  * worth something is. Who knows a payload declares what it is worth; hints (XEP-0334) overrule that.
  */
-import { NS_CLIENT } from './ns.ts'
+import { NS_CLIENT, NS_MUC_USER } from './ns.ts'
 import type { Message } from './stanza.ts'
 
 export interface MessagePolicy { readonly archive: boolean, readonly carbon: boolean, readonly push: boolean }
 
 const NS_HINTS = 'urn:xmpp:hints'
-const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
 /** What stands beside what a message is about, and is nothing without it; and what means nothing later (XEP-0047). */
 const BESIDES: ReadonlySet<string> = new Set([
   'urn:xmpp:sid:0', 'urn:xmpp:delay', 'jabber:x:delay', 'urn:xmpp:occupant-id:0', 'urn:xmpp:carbons:2', 'urn:xmpp:eme:0',
@@ -58,7 +57,7 @@ export class MessagePolicies {
     return message.children.some(({ name, ns }) => {
       if (ns === NS_CLIENT) return name !== 'thread'
       // What a room says besides is how it is just now.
-      if (ns === NS_ROOM_USER) return isInvitation(message)
+      if (ns === NS_MUC_USER) return isInvitation(message)
       return ns !== NS_HINTS && !BESIDES.has(ns) && !this.#payloads.has(ns)
     })
   }
@@ -100,6 +99,6 @@ function worthOfOwn (name: string, where: 'alone' | 'inRoom'): MessagePolicy | u
 /** XEP-0045 §7.8: an invitation, or what answers it. Most of what rooms say holds neither word. */
 function isInvitation (message: Message): boolean {
   if (!message.inner.includes('invite') && !message.inner.includes('decline')) return false
-  const said = message.payload('x', NS_ROOM_USER)
-  return said?.getChild('invite', NS_ROOM_USER) !== undefined || said?.getChild('decline', NS_ROOM_USER) !== undefined
+  const said = message.payload('x', NS_MUC_USER)
+  return said?.getChild('invite', NS_MUC_USER) !== undefined || said?.getChild('decline', NS_MUC_USER) !== undefined
 }

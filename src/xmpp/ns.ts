@@ -22,3 +22,4 @@ export const NS_FRAMING = 'urn:ietf:params:xml:ns:xmpp-framing'
 
 /** XEP-0045 §16.1: what an entry to a room, and an error that answers one, is known by. */
 export const NS_MUC = 'http://jabber.org/protocol/muc'
+export const NS_MUC_USER = `${NS_MUC}#user`

@@ -1,11 +1,11 @@
 /** Who is in a room: a nick, whose it is, and the sessions that share it (XEP-0045 §7.2.8). */
+import { ignore } from '../../util/ignore.ts'
 import type { Jid } from '../../xmpp/jid.ts'
+import { NS_CLIENT } from '../../xmpp/ns.ts'
 import type { Presence } from '../../xmpp/stanza.ts'
 import type { Affiliation } from './affiliation.ts'
 import { Rate } from './rate.ts'
 import type { OccupantRole } from './role.ts'
-
-function ignore (): void {}
 
 /** One device in the room. */
 export class OccupantSession {
@@ -97,5 +97,5 @@ export class Occupant {
 }
 
 function priorityOf ({ presence }: OccupantSession): number {
-  return Number(presence.payload('priority', 'jabber:client')?.text() ?? 0) || 0
+  return Number(presence.payload('priority', NS_CLIENT)?.text() ?? 0) || 0
 }

@@ -1,6 +1,7 @@
 /** A room: occupants, affiliations and configuration. Stanzas are built elsewhere. */
 import type { DataSlot } from '../../session/account.ts'
 import { CommitQueue } from '../../util/commit-queue.ts'
+import { ignore } from '../../util/ignore.ts'
 import { NO_ARCHIVE } from '../../xmpp/archive-ids.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import { comparedAsNickname } from '../../xmpp/precis.ts'
@@ -56,8 +57,6 @@ export interface Change {
 }
 
 const NOBODY: readonly Occupant[] = []
-
-function ignore (): void {}
 
 export class Room {
   /** Bare. */
