@@ -10,12 +10,14 @@ import type { Destination, Router } from '../routing/router.ts'
 import type { Account } from '../session/account.ts'
 import { Forwarding } from '../session/forwarding.ts'
 import type { Homes, Located } from '../session/homes.ts'
+import type { Session } from '../session/session.ts'
 import { neverRejects } from '../util/background.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
+import { roomLeft } from '../xmpp/room-status.ts'
 import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
-import type { Iq, Message, Stanza } from '../xmpp/stanza.ts'
+import type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import type { MessagePolicies } from '../xmpp/message-policy.ts'
 import type { Accounts } from './accounts.ts'
 import { chooseRecipients } from './delivery.ts'
@@ -238,7 +240,7 @@ export class Incoming implements Destination {
     return account.commits.afterCommit(undefined, () => {
       const { to, otherwise } = chooseRecipients(stanza, account.sessions)
       for (const session of to) {
-        if (stanza.kind === 'presence') session.forgetLeftRoom(stanza)
+        if (stanza.kind === 'presence') forgetRoomSeq(session, stanza)
         session.deliver(stanza)
       }
       if (to.length === 0) neverRejects(this.#undelivered(stanza, otherwise)) // what failed is logged
@@ -254,4 +256,10 @@ export class Incoming implements Destination {
 function isForSessionsOnly (stanza: Stanza): boolean {
   const { kind, type } = stanza
   return kind === 'presence' && (type === 'available' || type === 'unavailable' || type === 'error')
+}
+
+/** A session that comes into a room again may hear its last messages again. */
+function forgetRoomSeq ({ lastRoomSeq }: Session, presence: Presence): void {
+  const room = lastRoomSeq && roomLeft(presence)
+  if (room) lastRoomSeq.delete(room.toString())
 }

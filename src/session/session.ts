@@ -39,12 +39,6 @@ export interface SessionStream {
   close (error?: StreamError): void
 }
 
-const NS_ROOM_USER = 'http://jabber.org/protocol/muc#user'
-
-/** XEP-0045 §16.6.2: it is about the occupant who gets it; and who goes on with another nick. */
-const OWN = '110'
-const NEW_NICK = '303'
-
 /** XEP-0313 §4.2: what comes before the answer of an archive. */
 const NS_ARCHIVE = 'urn:xmpp:mam:2'
 
@@ -155,13 +149,6 @@ export class Session implements SessionInfo {
   #forgetFirst (heard: Map<string, number>): void {
     const [first] = heard.keys()
     if (first !== undefined) heard.delete(first)
-  }
-
-  /** Drops the position of a room that tells the session that it has left. */
-  forgetLeftRoom (presence: Presence): void {
-    if (!this.lastRoomSeq || presence.type !== 'unavailable' || !presence.from) return
-    const codes = presence.payload('x', NS_ROOM_USER)?.getChildren('status').map(status => status.attrs['code']) ?? []
-    if (codes.includes(OWN) && !codes.includes(NEW_NICK)) this.lastRoomSeq.delete(presence.from.bare.toString())
   }
 
   /** The client has sent a request of that id: the answer counts against its rate. */

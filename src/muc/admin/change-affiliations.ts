@@ -4,6 +4,7 @@
  */
 import { el } from '../../xml/element.ts'
 import type { Jid } from '../../xmpp/jid.ts'
+import { STATUS } from '../../xmpp/room-status.ts'
 import { message as makeMessage } from '../../xmpp/stanza.ts'
 import type { Affiliation } from '../room/affiliation.ts'
 import type { Affiliate } from '../room/affiliations.ts'
@@ -16,7 +17,7 @@ import type { Occupant } from '../room/occupant.ts'
 import { broadcastPresence } from '../presence/occupant-presence.ts'
 import { roleAfter } from '../room/role.ts'
 import type { Room } from '../room/room.ts'
-import { STATUS, writeUserPayload } from '../presence/user-payload.ts'
+import { writeUserPayload } from '../presence/user-payload.ts'
 import type { PresenceContext } from '../presence/user-payload.ts'
 
 /** A requested affiliation. */

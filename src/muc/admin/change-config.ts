@@ -1,6 +1,7 @@
 /** XEP-0045 §10.2: a new configuration: stores it, and notifies or removes occupants. */
 import { inBackground } from '../../util/background.ts'
 import type { Jid } from '../../xmpp/jid.ts'
+import { STATUS } from '../../xmpp/room-status.ts'
 import { message as makeMessage } from '../../xmpp/stanza.ts'
 import { applyChanges, announceChanges } from './change-affiliations.ts'
 import type { Submitted } from './config-form.ts'
@@ -16,7 +17,7 @@ import { whois } from '../room/options/whois.ts'
 import { valueIn } from '../room/room-options.ts'
 import type { Config } from '../room/room-options.ts'
 import type { Room } from '../room/room.ts'
-import { STATUS, writeStatuses } from '../presence/user-payload.ts'
+import { writeStatuses } from '../presence/user-payload.ts'
 
 /** The configuration is stored and in force; the function that is returned notifies the occupants. */
 export async function applyConfig (muc: Muc, room: Room, { config, affiliations }: Submitted, actor: Jid): Promise<() => Promise<void>> {

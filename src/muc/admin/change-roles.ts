@@ -4,7 +4,7 @@ import type { Occupant } from '../room/occupant.ts'
 import { broadcastPresence, announceEnd, sendOccupants } from '../presence/occupant-presence.ts'
 import type { Role } from '../room/role.ts'
 import type { Room } from '../room/room.ts'
-import { STATUS } from '../presence/user-payload.ts'
+import { STATUS } from '../../xmpp/room-status.ts'
 
 export interface NewRole {
   readonly occupant: Occupant

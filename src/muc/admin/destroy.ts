@@ -2,12 +2,13 @@
 import { el } from '../../xml/element.ts'
 import type { Element } from '../../xml/element.ts'
 import { brief, briefTextIn } from '../../xmpp/reason.ts'
+import { STATUS } from '../../xmpp/room-status.ts'
 import { presence as makePresence } from '../../xmpp/stanza.ts'
 import { postEach } from '../context.ts'
 import type { Muc } from '../context.ts'
 import { NS_MUC_OWNER, NS_MUC_USER } from '../ns.ts'
 import type { Room } from '../room/room.ts'
-import { STATUS, writeUserPayload } from '../presence/user-payload.ts'
+import { writeUserPayload } from '../presence/user-payload.ts'
 import type { PresenceContext } from '../presence/user-payload.ts'
 
 /** The owner's reason and alternate room, as occupants get them. */

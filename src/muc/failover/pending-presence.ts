@@ -3,6 +3,7 @@
  * until they have, so that the next owner can send the current state again.
  */
 import { Jid } from '../../xmpp/jid.ts'
+import { STATUS } from '../../xmpp/room-status.ts'
 import { presence as makePresence } from '../../xmpp/stanza.ts'
 import { showAddresses } from '../admin/change-roles.ts'
 import type { Muc } from '../context.ts'
@@ -10,7 +11,6 @@ import { Occupant, OccupantSession } from '../room/occupant.ts'
 import { broadcastPresence, announceEnd, announceSessionEnd, announceVisibility } from '../presence/occupant-presence.ts'
 import type { OccupantRole } from '../room/role.ts'
 import type { Room } from '../room/room.ts'
-import { STATUS } from '../presence/user-payload.ts'
 import type { PresenceContext } from '../presence/user-payload.ts'
 
 /** A presence change of one nick. */

@@ -6,6 +6,7 @@
 import { Jid } from '../../xmpp/jid.ts'
 import { NS_CLIENT } from '../../xmpp/ns.ts'
 import { storedStanza } from '../../xmpp/read-stanza.ts'
+import { STATUS } from '../../xmpp/room-status.ts'
 import type { RoomRecords } from '../../session/homes.ts'
 import type { Affiliation } from '../room/affiliation.ts'
 import { Affiliations } from '../room/affiliations.ts'
@@ -17,7 +18,6 @@ import type { OccupantRole } from '../room/role.ts'
 import { keepPendingPresence } from './pending-presence.ts'
 import type { PendingPresence } from './pending-presence.ts'
 import { Room } from '../room/room.ts'
-import { STATUS } from '../presence/user-payload.ts'
 import type { PresenceContext } from '../presence/user-payload.ts'
 
 /** A session's record; its key is the session's address. */

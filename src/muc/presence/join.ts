@@ -2,6 +2,7 @@
 import type { Element } from '../../xml/element.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
+import { STATUS } from '../../xmpp/room-status.ts'
 import type { Presence } from '../../xmpp/stanza.ts'
 import { isAtLeast } from '../room/affiliation.ts'
 import type { Affiliation } from '../room/affiliation.ts'
@@ -20,7 +21,6 @@ import { password } from '../room/options/password.ts'
 import { defaultRole } from '../room/role.ts'
 import type { Room } from '../room/room.ts'
 import { subjectFor } from '../messages/subject.ts'
-import { STATUS } from './user-payload.ts'
 
 /**
  * In the room's turn: lets a session in as `nick`, or throws. `handedOver` resolves when the new occupant has been sent

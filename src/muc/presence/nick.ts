@@ -1,6 +1,7 @@
 /** XEP-0045 §7.6: an occupant changes its nick, with all of its sessions. */
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
+import { STATUS } from '../../xmpp/room-status.ts'
 import type { Presence } from '../../xmpp/stanza.ts'
 import { checkNick } from './join.ts'
 import type { Muc } from '../context.ts'
@@ -8,7 +9,6 @@ import type { OccupantSession } from '../room/occupant.ts'
 import { broadcastPresence, announceEnd, cleaned } from './occupant-presence.ts'
 import { visitorNick } from '../room/options/visitor-nick.ts'
 import type { Room } from '../room/room.ts'
-import { STATUS } from './user-payload.ts'
 
 /** Throws where the nick is refused. */
 export function changeNick (muc: Muc, room: Room, session: OccupantSession, presence: Presence, nick: Jid): void {

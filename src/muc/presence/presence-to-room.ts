@@ -1,6 +1,7 @@
 /** Presence to a room or occupant (XEP-0045 §7.2, §7.6, §7.7 and §7.14): entering, changing nick or status, leaving. */
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
+import { STATUS } from '../../xmpp/room-status.ts'
 import type { Presence } from '../../xmpp/stanza.ts'
 import { readLimits } from '../room/history.ts'
 import { join, welcome } from './join.ts'
@@ -13,7 +14,6 @@ import type { OccupantSession } from '../room/occupant.ts'
 import { broadcastPresence, cleaned, disown } from './occupant-presence.ts'
 import { visitorStatus } from '../room/options/visitor-status.ts'
 import type { Room } from '../room/room.ts'
-import { STATUS } from './user-payload.ts'
 
 /** Throws the refusal for the sender. */
 export function receivePresence (

@@ -1,10 +1,10 @@
 /** XEP-0045 §11.1: an error that says that an occupant is unreachable removes it from the room. */
 import type { Message } from '../../xmpp/stanza.ts'
 import { NS_CLIENT, NS_STANZA_ERRORS } from '../../xmpp/ns.ts'
+import { STATUS } from '../../xmpp/room-status.ts'
 import { leave } from './leave.ts'
 import type { Muc } from '../context.ts'
 import type { Room } from '../room/room.ts'
-import { STATUS } from './user-payload.ts'
 
 /** Conditions that mean an unreachable occupant; clients may send the others about any message. */
 const UNREACHABLE: ReadonlySet<string> = new Set([

@@ -1,28 +1,10 @@
 /** XEP-0045 §7.2.2: `<x/>` of muc#user: an occupant's affiliation and role, and status codes. */
 import { escapeAttribute, escapeText } from '../../xml/write.ts'
 import type { Jid } from '../../xmpp/jid.ts'
+import { STATUS } from '../../xmpp/room-status.ts'
 import type { Affiliation } from '../room/affiliation.ts'
 import { NS_MUC_USER } from '../ns.ts'
 import type { Role } from '../room/role.ts'
-
-/** XEP-0045 §16.6.2. */
-export const STATUS = {
-  nonAnonymous: 100,
-  configured: 104,
-  self: 110,
-  logged: 170,
-  loggedNoMore: 171,
-  nowNonAnonymous: 172,
-  nowSemiAnonymous: 173,
-  created: 201,
-  banned: 301,
-  newNick: 303,
-  kicked: 307,
-  affiliationLost: 321,
-  nowMembersOnly: 322,
-  shutdown: 332,
-  technical: 333,
-} as const
 
 export interface Item {
   readonly affiliation: Affiliation
