@@ -2,7 +2,7 @@
  * XEP-0313 §4 and §5: what an archive answers: results one message each, in order, and then what page they are; and
  * what the owner of an account's archive may ask. Nobody else is answered.
  */
-import { el, form, forwarded, messageWith, StanzaError } from '../../src/extension/api.ts'
+import { el, form, forwarded, messageWith, SESSION_FLAGS, StanzaError } from '../../src/extension/api.ts'
 import type { Account, ArchiveIds, Database, Element, ExtensionHost, Jid, Keeper, Message, Session } from '../../src/extension/api.ts'
 import { countMessages, narrowToTimes, readEnds, readPage, readRange } from './pages.ts'
 import type { Kept, Page, Range } from './pages.ts'
@@ -19,7 +19,9 @@ export interface QueryParts {
 export function answerQueries (host: ExtensionHost, { maySearch, settled }: QueryParts): void {
   const own = { to: ['own-account'], ns: NS } as const
   // What waits for a client that comes for it is not sent to it besides (§6.1.1).
-  const comesForIt = (session: Session): void => { if (!session.flags.has(NS)) session.setFlag(NS, true) }
+  const comesForIt = (session: Session): void => {
+    if (!session.flags.has(SESSION_FLAGS.archive)) session.setFlag(SESSION_FLAGS.archive, true)
+  }
   const extraFields = ({ account: { jid } }: Session): readonly string[] => fieldsOf(maySearch(jid.domain))
 
   host.iq({ ...own, type: 'get', name: 'query' }, (_request, session) => describeForm(extraFields(session)))

@@ -2,11 +2,12 @@
  * XEP-0280: Message Carbons. Copies a user's chats to those of the user's sessions that asked for them, so that every
  * device shows both halves of a conversation. Its §6.1 is followed to the letter, which the server announces.
  */
-import { el, extension, forwarded, messageWith, NS_MUC_USER } from '../../src/extension/api.ts'
+import { el, extension, forwarded, messageWith, NS_MUC_USER, SESSION_FLAGS } from '../../src/extension/api.ts'
 import type { Account, ExtensionHost, Message, SessionInfo } from '../../src/extension/api.ts'
 import { SentIds } from './sent-ids.ts'
 
 const NS = 'urn:xmpp:carbons:2'
+const FLAG = SESSION_FLAGS.carbons
 const NS_RULES = 'urn:xmpp:carbons:rules:0'
 const NS_HINTS = 'urn:xmpp:hints'
 const NS_INVITATION = 'jabber:x:conference'
@@ -21,10 +22,10 @@ export const carbons = extension({
 
     host.disco.feature(NS)
     host.disco.feature(NS_RULES)
-    host.iq({ type: 'set', to: ['own-account'], name: 'enable', ns: NS }, (_request, session) => { session.setFlag(NS, true) })
-    host.iq({ type: 'set', to: ['own-account'], name: 'disable', ns: NS }, (_request, session) => { session.setFlag(NS, false) })
+    host.iq({ type: 'set', to: ['own-account'], name: 'enable', ns: NS }, (_request, session) => { session.setFlag(FLAG, true) })
+    host.iq({ type: 'set', to: ['own-account'], name: 'disable', ns: NS }, (_request, session) => { session.setFlag(FLAG, false) })
     host.stream.bindSwitch(NS, (element, session) => {
-      session.setFlag(NS, element.getName() === 'enable')
+      session.setFlag(FLAG, element.getName() === 'enable')
       return undefined
     })
     host.on('send', 'fanout', (message, sender) => {
@@ -47,7 +48,7 @@ function copy (
   host: ExtensionHost, message: Message, { jid: owner }: Account, direction: Direction, have: readonly SessionInfo[],
 ): void {
   const targets = host.accounts.sessionsOf(owner).filter(session =>
-    session.flags.has(NS) && !have.some(({ jid }) => jid.equals(session.jid)) && !message.from?.equals(session.jid))
+    session.flags.has(FLAG) && !have.some(({ jid }) => jid.equals(session.jid)) && !message.from?.equals(session.jid))
   if (targets.length === 0) return
   const content = forwarded(el(direction, NS), message.toBytes())
   for (const target of targets) {

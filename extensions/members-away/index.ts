@@ -60,7 +60,7 @@ function handToDevices (host: ExtensionHost): void {
     const { kind, type, from, to } = stanza
     if (kind !== 'message' || type !== 'groupchat' || !to?.isBare || !from || !host.rooms.domains.includes(from.domain)) return
     for (const session of account.sessions) {
-      if (session.available && session.priority >= 0 && !isIn(session, from.bare)) host.messages.route(stanza.copyFor(session.jid))
+      if (session.isReachable && !isIn(session, from.bare)) host.messages.route(stanza.copyFor(session.jid))
     }
     return 'drop'
   })

@@ -1,12 +1,10 @@
 /** What every account's devices have and lack, in memory with the account, and the replays that are under way. */
-import { inBackground } from '../../src/extension/api.ts'
+import { inBackground, SESSION_FLAGS } from '../../src/extension/api.ts'
 import type { Account, ExtensionHost, Jid, Session, Stanza } from '../../src/extension/api.ts'
 import { Replay } from './replay.ts'
 import { positionReader, readWaiting, savePositions } from './store.ts'
 import { Undelivered } from './undelivered.ts'
 
-const NS_MANAGED = 'urn:xmpp:sm:3'
-const NS_ARCHIVE = 'urn:xmpp:mam:2'
 const NOTHING = { delivered: 0, last: 0 }
 
 export class Deliveries {
@@ -39,7 +37,7 @@ export class Deliveries {
 
   /** A message that is kept is about to be written. */
   given (stanza: Stanza, seq: number, session: Session): void {
-    if (session.flags.has(NS_MANAGED)) this.#accounts.of(session.account).give(seq, session)
+    if (session.flags.has(SESSION_FLAGS.acks)) this.#accounts.of(session.account).give(seq, session)
     else this.#host.messages.delivered(stanza, session)
   }
 
@@ -104,12 +102,12 @@ export class Deliveries {
     const undelivered = this.#accounts.of(account)
     if (undelivered.isEmpty) return
     // What it has not acknowledged it could read behind its farewell (RFC 6120 §4.4), and else finds in the archive.
-    if (session.isClosed && session.flags.has(NS_ARCHIVE)) {
+    if (session.isClosed && session.flags.has(SESSION_FLAGS.archive)) {
       undelivered.confirmAllOf(session)
       this.#moved.set(undelivered.owner, undelivered)
     }
     undelivered.takeFrom(session)
-    const next = account.sessions.find(isReachable)
+    const next = account.sessions.find(session => session.isReachable)
     if (next) this.#giveInBackground(next, true)
   }
 
@@ -131,7 +129,7 @@ export class Deliveries {
     if (!replay) return
     this.#replays.delete(session)
     for (const stanza of replay.end()) {
-      if (stanza.archiveId === undefined && session.flags.has(NS_MANAGED)) session.deliver(stanza)
+      if (stanza.archiveId === undefined && session.flags.has(SESSION_FLAGS.acks)) session.deliver(stanza)
     }
   }
 
@@ -174,9 +172,4 @@ export class Deliveries {
   forget (account: Jid): void {
     this.#moved.delete(account.toString())
   }
-}
-
-/** Whether it gets what is for the account. */
-function isReachable ({ available, priority }: Session): boolean {
-  return available && priority >= 0
 }

@@ -4,12 +4,11 @@
  * with the time when it was sent (XEP-0203: Delayed Delivery).
  */
 import { z } from 'zod'
-import { extension } from '../../src/extension/api.ts'
+import { extension, SESSION_FLAGS } from '../../src/extension/api.ts'
 import { Deliveries } from './deliveries.ts'
 import { outliveNodes } from './replicate.ts'
 import { isCopy, isOwn } from './own.ts'
 
-const NS_ARCHIVE = 'urn:xmpp:mam:2'
 const SAVE_MS = 200
 
 export const offline = extension({
@@ -22,7 +21,7 @@ export const offline = extension({
 
     host.disco.feature('msgoffline')
     host.on('send', 'guard', (stanza, session) => {
-      if (stanza.kind === 'iq' && stanza.children[0]?.ns === NS_ARCHIVE) deliveries.asked(session)
+      if (stanza.kind === 'iq' && stanza.children[0]?.ns === SESSION_FLAGS.archive) deliveries.asked(session)
       return undefined
     })
     host.on('receive', 'fanout', (message, account) => {
@@ -40,7 +39,7 @@ export const offline = extension({
     })
 
     host.when('session.reachable', session => {
-      if (session.flags.has(NS_ARCHIVE)) deliveries.skip(session)
+      if (session.flags.has(SESSION_FLAGS.archive)) deliveries.skip(session)
       deliveries.replay(session)
     })
     host.when('session.ended', session => { deliveries.ended(session) })

@@ -12,12 +12,13 @@ const HOUR = 3_600_000
 const MAX_NEW_PASSWORDS = 20
 const INSTRUCTIONS = el('instructions', NS, {}, 'Choose a user name and a password.')
 
-/** What stands under `registration` in the config, which is older than extensions' keys and not one of them. */
+/** What stands under `registration` in the config, a section that is older than extensions' keys. */
 interface Options { readonly open: boolean, readonly perAddress: number }
 
 export const registration = extension<Options>({
   name: 'registration',
   xeps: ['0077@2.4'],
+  section: 'registration',
   setup (host, { open, perAddress }) {
     const newAccounts = new RateLimit(perAddress, HOUR)
     const newPasswords = new RateLimit(MAX_NEW_PASSWORDS, HOUR)

@@ -3,12 +3,11 @@
  * there (RFC 6121 §8.5.3.2): it goes to the account's other sessions, waits in the archive, or goes back. What is worth
  * nothing so late, as a chat state, ends here.
  */
-import { StanzaError } from '../../src/extension/api.ts'
+import { SESSION_FLAGS, StanzaError } from '../../src/extension/api.ts'
 import type { Account, ExtensionHost, Message, Session } from '../../src/extension/api.ts'
 import { delayed } from './ack-queue.ts'
 import type { Sent } from './ack-queue.ts'
 
-const NS_CARBONS = 'urn:xmpp:carbons:2'
 const NS_HINTS = 'urn:xmpp:hints'
 
 /** Finds another place for what was sent to a session of the account and never acknowledged. */
@@ -24,7 +23,7 @@ function rerouteMessage (host: ExtensionHost, account: Account, message: Message
   // What the account sent itself its sessions have, and its archive; the other types are nobody else's.
   if (message.from?.bare.equals(account.jid) || (message.type !== 'chat' && message.type !== 'normal')) return
   if (message.archiveId === undefined && host.messages.isWorthless(message)) return
-  const others = mayBePassedOn(message) ? account.sessions.filter(isReachable) : []
+  const others = mayBePassedOn(message) ? account.sessions.filter(session => session.isReachable) : []
   const without = others.filter(session => !alreadyHasCopy(session, message, sent))
   const late = delayed(message, sent.at)
   if (message.archiveId === undefined) {
@@ -38,13 +37,9 @@ function mayBePassedOn (message: Message): boolean {
   return !message.to?.resource || (message.type === 'chat' && !message.has('no-copy', NS_HINTS))
 }
 
-function isReachable ({ available, priority }: Session): boolean {
-  return available && priority >= 0
-}
-
 /** Whether it was given the message when the session that is over was: as one to the account, or as a carbon. */
 function alreadyHasCopy (session: Session, { to }: Message, { siblingSessions: beside }: Sent): boolean {
-  return beside.includes(session) && (!to?.resource || session.flags.has(NS_CARBONS))
+  return beside.includes(session) && (!to?.resource || session.flags.has(SESSION_FLAGS.carbons))
 }
 
 function unavailable (): StanzaError {

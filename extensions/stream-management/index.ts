@@ -3,7 +3,7 @@
  * acknowledged, and lets them go on with a session whose stream broke, on any transport.
  */
 import { z } from 'zod'
-import { el, extension, inBackground, StreamError } from '../../src/extension/api.ts'
+import { el, extension, inBackground, SESSION_FLAGS, StreamError } from '../../src/extension/api.ts'
 import type { Element, ExtensionHost, Session } from '../../src/extension/api.ts'
 import { parseCount } from './ack-queue.ts'
 import { rerouteUnacked } from './give-back.ts'
@@ -42,7 +42,7 @@ export const streamManagement = extension<Options>({
     const enable = (element: Element, session: Session): Element => {
       const managed = new ManagedSession(surroundings, session, agree(element, session, options))
       manage(managed)
-      session.setFlag(NS, true) // others know: what was written is not delivered yet
+      session.setFlag(SESSION_FLAGS.acks, true)
       return managed.enabled()
     }
     enableInNonza(host, sessions, enable)

@@ -122,9 +122,9 @@ function negative (): readonly Recipient[] {
 }
 
 function available (jid: Jid, priority: number): Recipient {
-  return { jid, available: true, priority }
+  return { jid, available: true, isReachable: priority >= 0 }
 }
 
 function connected (jid: Jid): Recipient {
-  return { jid, available: false, priority: 0 }
+  return { jid, available: false, isReachable: false }
 }

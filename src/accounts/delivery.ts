@@ -15,7 +15,8 @@ export type Incoming =
 export interface Recipient {
   readonly jid: Jid
   readonly available: boolean
-  readonly priority: number
+  /** RFC 6121 §8.5.2.1.1: never of negative priority. */
+  readonly isReachable: boolean
 }
 
 export interface Delivery<S extends Recipient> {
@@ -92,7 +93,6 @@ function isAvailable (session: Recipient): boolean {
   return session.available
 }
 
-// RFC 6121 §8.5.2.1.1: never to a negative priority.
 function isReachable (session: Recipient): boolean {
-  return session.available && session.priority >= 0
+  return session.isReachable
 }

@@ -258,7 +258,7 @@ function isForSessionsOnly (stanza: Stanza): boolean {
   return kind === 'presence' && (type === 'available' || type === 'unavailable' || type === 'error')
 }
 
-/** A session that comes into a room again may hear its last messages again. */
+/** Drops the position of a room that the session has left: it may come in again, and hear the last messages. */
 function forgetRoomSeq ({ lastRoomSeq }: Session, presence: Presence): void {
   const room = lastRoomSeq && roomLeft(presence)
   if (room) lastRoomSeq.delete(room.toString())

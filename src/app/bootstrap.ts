@@ -86,9 +86,11 @@ async function connect (url: string, options: PostgresOptions): Promise<Postgres
 
 /** The extensions that are on, with their options. */
 export function loadedExtensions (config: Config): readonly Loaded[] {
+  const sections: Readonly<Record<string, unknown>> = { ...config }
   return extensions.flatMap(extension => {
     const options = config.extensions[extension.name]
     if (options === false) return []
-    return [{ extension, options: extension.name === 'registration' ? config.registration : options }]
+    const { section } = extension
+    return [{ extension, options: section === undefined ? options : sections[section] }]
   })
 }

@@ -19,6 +19,8 @@ export interface Extension<Config = unknown> {
   readonly xeps: readonly string[]
   /** What its key in the config file may hold, with the defaults in it. */
   readonly config?: z.ZodType<Config>
+  /** The section of the server's config that holds its options; its own key only switches it on and off then. */
+  readonly section?: string
   /** Extensions that come before this one in every stage, where both are on. */
   readonly after?: readonly string[]
   // A method, not a property: so that an Extension<X> may stand in a list of Extension.

@@ -23,6 +23,8 @@ export interface SessionInfo {
   readonly available: boolean
   /** RFC 6121 §4.7.2.3: −128 to 127. */
   readonly priority: number
+  /** Whether it gets what is for the account: available, and not of negative priority (RFC 6121 §8.5.2.1.1). */
+  readonly isReachable: boolean
 }
 
 /** The stream, as a session needs it. */
@@ -92,6 +94,10 @@ export class Session implements SessionInfo {
 
   get available (): boolean {
     return this.presence !== undefined
+  }
+
+  get isReachable (): boolean {
+    return this.available && this.priority >= 0
   }
 
   get flags (): ReadonlySet<string> {
