@@ -1,27 +1,29 @@
-/** An archive in memory, with its account: its last number, and what came lately. */
+/** An archive in memory, with its account or room: its last number, and recent messages for deduplication. */
 import { BUSY_MESSAGES, RECENT_MESSAGES } from './store.ts'
 import type { Entry, Tail } from './store.ts'
 
 export class Archive {
   readonly owner: string
-  /** For so long every message is recent, however many there are. */
+  /** For this time every message counts as recent, however many there are. */
   readonly reachMs: number
   /**
-   * While it is `lost`, something could not be written, and nobody knows where it ends. Of a `closed` one there is no
-   * account. One that has `left` is numbered by another node.
+   * `lost`: a write failed, and the archive's end is unknown. `closed`: its account is gone. `left`: another node
+   * numbers it.
    */
   state: 'open' | 'lost' | 'closed' | 'left' = 'open'
-  /** The commit that the last number waits for. */
+  /** The commit of the last number. */
   pending: Promise<void> | undefined
-  /** What was refused and may be written all the same, until its number is another's. */
+  /** Entries that were refused and may be committed all the same, until their numbers are reused. */
   doubtful: readonly Entry[] = []
-  /** All up to there has been handed to who was there for it. */
+  /** The archive number up to which sessions have been given everything. */
   handedOver: number
   #last: number
-  /** Numbers by fingerprints. The oldest go all at once: a map that loses its first entry over and over is slow. */
+  /**
+   * Numbers by fingerprint. The oldest are dropped together: a map that loses its first entry over and over is slow.
+   */
   #recent: Map<string, number>
   #older: ReadonlyMap<string, number> = new Map()
-  /** When the first of `#recent` came, by the clock of this process. */
+  /** The time of the first entry of `#recent`, by the clock of this process. */
   #since = performance.now()
 
   constructor (owner: string, { last, recent }: Tail, reachMs = 0) {
@@ -36,24 +38,24 @@ export class Archive {
     return this.#last
   }
 
-  /** Whether there never was anything in it. */
+  /** Whether the archive has never had an entry. */
   get isEmpty (): boolean {
     return this.#last === 0
   }
 
-  /** The first number that is given out is the one after that, where none was yet. */
+  /** The number after which an empty archive begins. */
   beginAfter (seq: number): void {
     if (this.isEmpty) this.#last = seq
   }
 
-  /** The next number, from now on that of a message with this fingerprint. */
+  /** The next number, recorded for a message with this fingerprint. */
   next (fingerprint: string | undefined): number {
     const seq = ++this.#last
     if (fingerprint !== undefined) this.#remember(fingerprint, seq)
     return seq
   }
 
-  /** When what is on its way to the database is there, or was refused. */
+  /** Resolves when all writes in flight are committed or refused. */
   async settled (): Promise<void> {
     await this.pending?.catch(() => {}) // whoever sent it heard of it
   }
@@ -63,7 +65,7 @@ export class Archive {
     return fingerprint === undefined ? undefined : this.#recent.get(fingerprint) ?? this.#older.get(fingerprint)
   }
 
-  /** Goes on from where it ends in the database, where these of the doubtful entries were found. */
+  /** Continues from the archive's end in the database, in which these of the doubtful entries were found. */
   reopen ({ last, recent }: Tail, found: readonly Entry[]): void {
     this.#last = found.reduce((end, entry) => Math.max(end, entry.seq), last)
     this.#recent = new Map(recent)

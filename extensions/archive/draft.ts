@@ -1,4 +1,4 @@
-/** What an archive keeps of a message, and how it tells one that comes again. */
+/** The archived form of a message, and the fingerprint by which a duplicate is recognised. */
 import { hash } from 'node:crypto'
 import { originId } from '../../src/extension/api.ts'
 import type { Account, Jid, WriteWithArchive, Message } from '../../src/extension/api.ts'
@@ -8,16 +8,16 @@ export type Draft = Omit<Entry, 'owner' | 'seq'>
 
 type KeptWith = (message: Message) => WriteWithArchive | undefined
 
-/** An entry of an index holds no more than 2700 bytes, of which the owner's address may take most. */
+/** An index entry has at most 2700 bytes, of which the owner's address may take most. */
 const MAX_PEER_BYTES = 600
 
-/** What stands for the other side's account in the archive. */
+/** The key of the peer's account in the archive. */
 export function peerKey ({ bare }: Jid): string {
   const text = bare.toString()
   return Buffer.byteLength(text) <= MAX_PEER_BYTES ? text : hash('sha256', text, 'base64')
 }
 
-/** Makes drafts. Both archives of a message ask one after the other, and share what takes time. */
+/** Makes drafts. Both archives of a message ask one after the other, and share the expensive parts. */
 export function drafter (
   keptWith: KeptWith,
 ): (message: Message, account: Account, isSent: boolean) => Draft {
@@ -38,8 +38,8 @@ export function drafter (
 }
 
 /**
- * Makes drafts of what a room's archive keeps: whose it is, and the message as all get it. XEP-0313 §6.1.2: to nobody in
- * particular. Whether it is known is asked just before.
+ * Makes drafts for rooms' archives: the author, and the message as all get it. XEP-0313 §6.1.2: without a recipient.
+ * `isDuplicate` is asked just before.
  */
 export function roomDrafter (keptWith: KeptWith): (message: Message, author: Jid) => Draft {
   let last: { readonly message: Message, readonly draft: Draft } | undefined
@@ -55,8 +55,8 @@ export function roomDrafter (keptWith: KeptWith): (message: Message, author: Jid
 }
 
 /**
- * Who, to whom, under which id, what: where the client gave an id. A delay that it added since does not count. Where it
- * gave none its stream's count may tell, since it sends again what was not acknowledged.
+ * Sender, recipient, id and content, where the client gave an id; a delay that it added since does not count. Without
+ * an id the stream's stanza count may tell, as unacknowledged stanzas are sent again.
  */
 function fingerprintOf (message: Message, author: Jid | undefined): string | undefined {
   const id = originId(message)

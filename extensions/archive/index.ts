@@ -1,8 +1,8 @@
 /**
- * XEP-0313: Message Archive Management. Keeps what passes an account's way, or a room's, before anybody gets it,
- * numbers it without gaps (others are told ids in their place, XEP-0359: Unique and Stable Stanza IDs), recognises what comes
- * again, and answers who may read it: by page (XEP-0059: Result Set Management), by preference (XEP-0441: Message
- * Archive Management Preferences), by word (XEP-0431: Full Text Search in MAM).
+ * XEP-0313: Message Archive Management. Archives messages of accounts and rooms before they are delivered, numbered
+ * without gaps (clients see ids instead, XEP-0359: Unique and Stable Stanza IDs), recognises duplicates, and answers
+ * queries: by page (XEP-0059: Result Set Management), by preference (XEP-0441: Message Archive Management Preferences),
+ * by word (XEP-0431: Full Text Search in MAM).
  */
 import { batchedRead, extension, Jid, NS_MUC_USER, storedStanza } from '../../src/extension/api.ts'
 import type { Account, AccountData, ExtensionHost, Message, Stored } from '../../src/extension/api.ts'
@@ -53,7 +53,7 @@ export const archive = extension({
     for (const ns of [NS, `${NS}#extended`, `${NS}#groupchat-field`, NS_STANZA_ID]) host.disco.feature(ns, 'account')
     const maySearch = offerSearch(host, searchable(host.hosts, options))
     answerQueries(host, { maySearch, settled: account => archives.of(account).settled() })
-    host.messages.declarePolicy(NS, { archive: false, carbon: false, push: false }) // what a query finds, of a room too, is kept already
+    host.messages.declarePolicy(NS, { archive: false, carbon: false, push: false }) // results are archived already
     keepRooms(host, { writer, load, maySearch })
     const retention = retentionOf(host.hosts, options)
     const roomRetention = new Map(roomRetentionOf(host.hosts, options).map((one, n) => [host.rooms.domains[n] ?? '', one]))
@@ -69,7 +69,7 @@ export const archive = extension({
   },
 })
 
-/** Gives an archive as it is in memory, or in the database. */
+/** Finds an archive in memory, or loads it from the database. */
 function loader (
   host: ExtensionHost, writer: Writer, reachOf: (owner: string) => number,
 ): (owner: string) => Promise<Archive> {
@@ -98,7 +98,7 @@ function keepMessages (host: ExtensionHost, writer: Writer, archives: AccountDat
   })
   host.on('receive', 'store', (message, account) => {
     if (message.from?.bare.equals(account.jid)) return sentToOneself.get(message)
-    // XEP-0045 §7.5: what an occupant says to another reaches each of his devices that are in, and is one message.
+    // XEP-0045 §7.5: a private message reaches each of the recipient's sessions in the room, and is archived once.
     if (!message.has('x', NS_MUC_USER) || message.to?.isBare) return keep(message, account, false)
     const stored = toDevices.get(message.inner) ?? keep(message, account, false)
     if (stored) toDevices.set(message.inner, stored)
@@ -106,7 +106,7 @@ function keepMessages (host: ExtensionHost, writer: Writer, archives: AccountDat
   })
 }
 
-/** What was written although its senders were told otherwise, and what another node has written. */
+/** Messages committed although we had reported failure, or committed by another node. */
 async function handOver (
   host: ExtensionHost, owner: string, entries: readonly Entry[], handOverRest?: (account: Account) => Promise<void>,
 ): Promise<void> {
@@ -120,7 +120,7 @@ async function handOver (
   }
 }
 
-/** Whether a host's messages can be searched: on these hosts, and not before the index is made. */
+/** Whether a host's messages can be searched: on these hosts, once the index exists. */
 function offerSearch (host: ExtensionHost, hosts: readonly string[]): (host: string) => boolean {
   let mayBe = false
   provideIndex(host.db, hosts.length > 0).then(() => {

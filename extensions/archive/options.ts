@@ -1,4 +1,4 @@
-/** What an administrator sets of the archives of all hosts, and differently for some. */
+/** The archive's configuration, for all hosts and per host. */
 import { z } from 'zod'
 import { Jid, JidError } from '../../src/extension/api.ts'
 import type { Retention } from './retention.ts'
@@ -25,13 +25,13 @@ const hostName = z.string().transform((name, context) => {
 })
 
 export const schema = z.strictObject({
-  /** How long messages are kept: for ever, `N days`, or until a device has them. */
+  /** Retention of messages: for ever, `N days`, or until a device has them. */
   retention: retention.default('forever'),
-  /** How long those of rooms are: for ever, or `N days`. */
+  /** Retention of rooms' messages: for ever, or `N days`. */
   rooms: roomRetention.default('forever'),
   /** Whether users can search the text of their messages. */
   search: z.boolean().default(false),
-  /** How many seconds messages wait for the database before their senders are told to try again. */
+  /** Seconds for which messages wait for the database before their senders get an error. */
   patience: z.number().min(1).default(10),
   /** What holds instead for some hosts. */
   hosts: z.record(hostName, z.strictObject({

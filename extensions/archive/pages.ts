@@ -1,6 +1,6 @@
 /**
- * The archive's SQL for what is read. An archive's numbers have no holes, so that a page is a range of them, whether an
- * id is there is a comparison, and how many there are is mostly a subtraction; times are found by halving.
+ * The archive's SQL for queries. Numbers have no gaps, so that a page is a range of them, a look-up of an id a
+ * comparison, and a count mostly a subtraction; times are found by binary search.
  */
 import { StanzaError } from '../../src/extension/api.ts'
 import type { Database } from '../../src/extension/api.ts'
@@ -8,11 +8,11 @@ import type { Database } from '../../src/extension/api.ts'
 /** The numbers of what an archive holds. */
 export interface Range { readonly first: number, readonly last: number }
 
-/** Which messages are wanted, besides where in the archive. */
+/** The conditions of a query, besides its range. */
 export interface Filter {
   /** As `peerKey` gives it. */
   readonly peer?: string | undefined
-  /** The full address of the peer, where that matters, as it stands in an attribute. */
+  /** The peer's full address, where it matters, escaped as in an attribute. */
   readonly resource?: string | undefined
   /** Milliseconds since 1970, both ends included. */
   readonly start?: number | undefined
@@ -28,29 +28,29 @@ export interface Kept { readonly seq: number, readonly peer: string, readonly se
 export interface Page {
   /** In the archive's order. */
   readonly messages: readonly Kept[]
-  /** Whether there is no more in the direction in which the page was read. */
+  /** Whether the page reaches the end in its direction. */
   readonly isComplete: boolean
 }
 
-/** A page that is larger is cut, so that some of them can be under way to a client that reads slowly. */
+/** Larger pages are cut, so that several fit a client's buffer limit. */
 const MAX_PAGE_BYTES = 512 * 1024
 
-/** As far as a scan of an index is worth while that nobody asked for. */
+/** The most rows of an index that are counted for an optional result. */
 const MAX_COUNTED = 5000
 
 /**
- * Messages that are looked at one by one, where no index leads to those that are wanted. A query that finds some of what
- * it wants there gives those; one that finds none has to be narrower.
+ * The most messages that are filtered one by one, without an index. A query that matches some of them returns those; a
+ * query without a match among them has to be narrower.
  */
 export const MAX_LOOKED_AT = 5000
 
-/** Characters in which two addresses have room, be they as long as they may and full of what is escaped. */
+/** The most characters that two addresses can take, escaped. */
 const MAX_HEADER = 16_384
 
-/** By how much a clock may have been set back: messages are looked for so much before and after the times. */
+/** The largest step back of a clock that is tolerated: time ranges are extended by it on both sides. */
 const CLOCK_STEP_MS = 3_600_000
 
-/** What the archive holds, if anything. Messages that were emptied are the oldest. */
+/** The archive's range, if it has one. Emptied messages are the oldest. */
 export async function readRange (db: Database, owner: string): Promise<Range | undefined> {
   const [range] = await db.query<{ readonly first: number | null, readonly last: number | null }>(`
     select (select seq from archive_message where owner = $1 and stanza <> '' order by seq limit 1) as first,
@@ -58,14 +58,14 @@ export async function readRange (db: Database, owner: string): Promise<Range | u
   return range?.first == null || range.last === null ? undefined : { first: range.first, last: range.last }
 }
 
-/** The part of the range in which all that the filter's times let through is; it may be empty. */
+/** The part of the range that contains everything within the filter's times; may be empty. */
 export async function narrowToTimes (db: Database, owner: string, range: Range, { start, end }: Filter): Promise<Range> {
   const first = start === undefined ? range.first : await findTime(db, owner, range, start - CLOCK_STEP_MS)
   const last = end === undefined ? range.last : await findTime(db, owner, range, end + CLOCK_STEP_MS + 1) - 1
   return { first, last }
 }
 
-/** The first number whose message was sent at that time or later, where clocks only go forward. */
+/** The first number sent at that time or later, if clocks only go forward. */
 async function findTime (db: Database, owner: string, { first, last }: Range, time: number): Promise<number> {
   const [found] = await db.query<{ readonly seq: number }>(`
     with recursive half (low, high) as (
@@ -80,8 +80,8 @@ async function findTime (db: Database, owner: string, { first, last }: Range, ti
 }
 
 /**
- * The first messages of the range that pass the filter, or the last, `max` at most. Throws StanzaError policy-violation
- * when none of many that were looked at one by one do, and there are more.
+ * The first or last `max` messages of the range that match the filter. Throws StanzaError policy-violation when none of
+ * many that were filtered one by one match, and there are more.
  */
 export async function readPage (
   db: Database, owner: string, range: Range, filter: Filter, max: number, fromEnd: boolean,
@@ -96,7 +96,7 @@ export async function readPage (
   return { ...page, isComplete: false }
 }
 
-/** The part of the range that may be looked at one by one, where that is not all of it. */
+/** The part of the range that may be filtered one by one, where that is not all of it. */
 async function boundRange (
   db: Database, owner: string, range: Range, filter: Filter, fromEnd: boolean,
 ): Promise<Range | undefined> {
@@ -123,13 +123,13 @@ async function readBounded (
   return { messages: fromEnd ? messages.reverse() : messages, isComplete }
 }
 
-/** How many messages of the range pass the filter; nothing where counting them takes long. */
+/** The number of matching messages; undefined where counting is expensive. */
 export async function countMessages (
   db: Database, owner: string, range: Range, filter: Filter,
 ): Promise<number | undefined> {
   const { first, last } = range
   if (Object.values(filter).every(condition => condition === undefined)) return Math.max(0, last - first + 1)
-  if (await boundRange(db, owner, range, filter, false)) return // XEP-0059 §2.2: it may be left out where it is dear
+  if (await boundRange(db, owner, range, filter, false)) return // XEP-0059 §2.2: optional where expensive
   const { where, values } = conditions(owner, first, last, filter)
   const [counted] = await db.query<{ readonly count: number }>(`
     select count(*) from (select from archive_message where ${where} limit $${values.length + 1}) as found`,

@@ -1,6 +1,6 @@
 /**
- * XEP-0441: Message Archive Management Preferences. Which conversations a user wants kept: all, none, those with the
- * roster, and whom to except from that. They are in memory with the account, so that each message is judged at once.
+ * XEP-0441: Message Archive Management Preferences: which conversations a user archives: all, none or those with
+ * contacts, with exceptions. In memory with the account, so that each message is decided at once.
  */
 import { batchedRead, checkAddressList, el, Jid, JidError, StanzaError } from '../../src/extension/api.ts'
 import type { Account, AccountData, Element, ExtensionHost } from '../../src/extension/api.ts'
@@ -21,7 +21,10 @@ interface Row { readonly owner: string, readonly by_default: Default, readonly a
 const NONE: ReadonlySet<string> = new Set()
 const UNSET: Preferences = { byDefault: 'always', always: NONE, never: NONE }
 
-/** Answers for the preferences; what is returned says whether a message to or from the address is to be kept. */
+/**
+ * Answers preference requests; the function that is returned decides whether a message to or from an address is
+ * archived.
+ */
 export function keepPreferences (host: ExtensionHost): (account: Account, other: Jid) => boolean {
   const preferences = loadedPreferences(host)
 

@@ -1,6 +1,6 @@
 /**
- * XEP-0313 §4 and §5: what an archive answers: results one message each, in order, and then what page they are; and
- * what the owner of an account's archive may ask. Nobody else is answered.
+ * XEP-0313 §4 and §5: answers queries: one message per result, in order, and then the page's description. Queries to an
+ * account's archive are answered only to its owner.
  */
 import { el, form, forwarded, messageWith, SESSION_FLAGS, StanzaError } from '../../src/extension/api.ts'
 import type { Account, ArchiveIds, Database, Element, ExtensionHost, Jid, Keeper, Message, Session } from '../../src/extension/api.ts'
@@ -10,15 +10,15 @@ import { FULL_TEXT, NS, NS_RSM, readQuery } from './request.ts'
 import type { Query } from './request.ts'
 
 export interface QueryParts {
-  /** Whether the text of messages can be searched by now, on that host. */
+  /** Whether the host's messages can be searched yet. */
   readonly maySearch: (host: string) => boolean
-  /** When what is being kept for the account is there, or will not be. */
+  /** Resolves when the account's writes in flight are committed or refused. */
   readonly settled: (account: Account) => Promise<void>
 }
 
 export function answerQueries (host: ExtensionHost, { maySearch, settled }: QueryParts): void {
   const own = { to: ['own-account'], ns: NS } as const
-  // What waits for a client that comes for it is not sent to it besides (§6.1.1).
+  // A session that queries the archive is not sent waiting messages besides (§6.1.1).
   const comesForIt = (session: Session): void => {
     if (!session.flags.has(SESSION_FLAGS.archive)) session.setFlag(SESSION_FLAGS.archive, true)
   }
@@ -29,11 +29,11 @@ export function answerQueries (host: ExtensionHost, { maySearch, settled }: Quer
     const query = readQuery(payload, session.account.archiveIds, extraFields(session))
     comesForIt(session)
     const { account, jid } = session
-    await settled(account) // RFC 6120 §10.1: what the client sent before its query comes before it
+    await settled(account) // RFC 6120 §10.1: stanzas that the client sent before the query count
     await session.drained()
     const { messages, fin } = await host.readFor(jid, db => answer(db, account, query))
     for (const kept of messages) {
-      // The client has it with that, and need not be sent it again.
+      // This delivers the message: it need not be sent again.
       host.messages.deliver(session, resultOf(kept, query.id, account, jid).withArchiveId(String(kept.seq)))
     }
     return fin
@@ -48,15 +48,15 @@ export function answerQueries (host: ExtensionHost, { maySearch, settled }: Quer
   }
 }
 
-/** What a query may hold besides what every archive knows. */
+/** The optional fields of a query. */
 export function fieldsOf (maySearch: boolean): readonly string[] {
   return maySearch ? [FULL_TEXT] : []
 }
 
-/** What a query gives: results in the order in which they are sent, and what is sent after them. */
+/** The result of a query: messages in the order in which they are sent, and the final element. */
 export interface Answer { readonly messages: readonly Kept[], readonly fin: Element }
 
-/** Reads what a query asks for, one statement after the other. */
+/** Reads the results of a query, one statement after the other. */
 export async function answer (db: Database, { jid, archiveIds }: Keeper, query: Query): Promise<Answer> {
   const owner = jid.toString()
   const { filter, page: { max, fromEnd } } = query
@@ -69,8 +69,7 @@ export async function answer (db: Database, { jid, archiveIds }: Keeper, query: 
 }
 
 /**
- * What a query is about, and where in it its page is; an id that is not in the archive is item-not-found (§4.1.3,
- * §4.3.2).
+ * The range that a query searches, and its page; item-not-found for an id that is not in the archive (§4.1.3, §4.3.2).
  */
 function chooseRanges (
   range: Range | undefined, { filter: { ids = [] }, afterId, beforeId, page }: Query,
@@ -93,19 +92,19 @@ function common (one: Range, other: Range): Range {
   return { first: Math.max(one.first, other.first), last: Math.min(one.last, other.last) }
 }
 
-/** A result of the query of that id, from an archive to who asked. */
+/** A result message of a query, from an archive to who asked. */
 export function resultOf ({ seq, sentAt, stanza }: Kept, queryid: string | undefined, { jid: from, archiveIds }: Keeper, to: Jid): Message {
   const result = el('result', NS, { queryid, id: archiveIds.encode(seq) })
   return messageWith('normal', { from, to }, forwarded(result, Buffer.from(stanza), sentAt))
 }
 
-/** §5: the oldest message that an archive holds, and the newest. */
+/** §5: the oldest and the newest message of an archive. */
 export async function describeEnds (db: Database, { jid, archiveIds }: Keeper): Promise<Element> {
   const ends = await readEnds(db, jid.toString())
   return el('metadata', NS, {}, ends && describe('start', ends.first, archiveIds), ends && describe('end', ends.last, archiveIds))
 }
 
-// §4.3.2, and XEP-0059 §2.2: the ends of the page are those of the archive's order, also where it was sent flipped.
+// §4.3.2, and XEP-0059 §2.2: first and last in the archive's order, even if the page was sent flipped.
 function describePage ({ messages, isComplete }: Page, count: number | undefined, ids: ArchiveIds): Element {
   const id = (name: string, message: Kept | undefined): Element | undefined =>
     message && el(name, undefined, {}, ids.encode(message.seq))

@@ -1,6 +1,6 @@
 /**
- * Finds the ends of lost archives as soon as the database answers. What turns out to be written although it was refused
- * is handed over then, so that what is in an archive reaches its owner's sessions all the same.
+ * Reopens lost archives once the database answers. Refused messages that turn out to be committed are delivered then,
+ * so that the owner's sessions get everything that the archive has.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inBackground } from '../../src/extension/api.ts'
@@ -15,9 +15,9 @@ const BATCH = 500
 export interface RecoveryOptions {
   readonly db: Database
   readonly log: Logger
-  /** Whether this node is to number it still: another may have written to it. */
+  /** Whether this node still owns the archive: another may have written to it. */
   readonly isOurs: (archive: Archive) => Promise<boolean>
-  /** Hands over, in their order, messages of an archive that are there although they were refused. */
+  /** Delivers, in order, messages of an archive that were refused and are committed. */
   readonly found: (archive: Archive, entries: readonly Entry[]) => Promise<void>
   /** Told where each archive ends. */
   readonly reopen: (archive: Archive, tail: Tail, found: readonly Entry[]) => void
@@ -26,7 +26,7 @@ export interface RecoveryOptions {
 export class Recovery {
   readonly #options: RecoveryOptions
   readonly #lost = new Set<Archive>()
-  /** Those that failed by themselves, of which an administrator has read. */
+  /** Archives with an error of their own that was logged. */
   readonly #reported = new WeakSet<Archive>()
   #isRunning = false
   #isStopped = false
@@ -35,7 +35,7 @@ export class Recovery {
     this.#options = options
   }
 
-  /** Opens the archive again when its end is known. */
+  /** Reopens the archive when its end is known. */
   add (archive: Archive): void {
     this.#lost.add(archive)
     if (!this.#isRunning) inBackground(this.#options.log, 'opening archives again', this.#run())
@@ -58,7 +58,7 @@ export class Recovery {
     this.#isRunning = false
   }
 
-  /** Each in its turn, and behind them those that have just failed. Whether one has. */
+  /** In turn; archives that have just failed come last. Returns whether one has failed. */
   async #recoverAll (): Promise<boolean> {
     const { db, log } = this.#options
     const archives = [...this.#lost].slice(0, BATCH)
@@ -70,7 +70,7 @@ export class Recovery {
         await this.#recover(archive, tails.get(archive.owner) ?? EMPTY)
         this.#reported.delete(archive)
         this.#lost.delete(archive)
-      } catch (error) { // the database's, or what is wrong is in this archive, and the others go on
+      } catch (error) { // the database's, or this archive's own error, and the others go on
         await db.query('select 1')
         hasFailed = true
         this.#lost.delete(archive)

@@ -1,6 +1,6 @@
 /**
- * An archive on many nodes: what was kept when its owner's home died, and had not been handed to the owner's sessions,
- * is handed to them at the next home.
+ * Archives in a cluster: messages that were archived when the owner node died, and had not been delivered to the
+ * sessions, are delivered by the next owner.
  */
 import { storedStanza } from '../../src/extension/api.ts'
 import type { Account, AccountData, ExtensionHost, Message } from '../../src/extension/api.ts'
@@ -10,8 +10,8 @@ import { readBehind } from './store.ts'
 type Rest = Awaited<ReturnType<typeof readBehind>>
 
 /**
- * Remembers outside of the node how far each archive was handed over, and goes on from there. What it returns hands
- * over what is in an archive behind that; nothing where there are no other nodes.
+ * Replicates each archive's delivered position. The function that is returned delivers what follows it; undefined on a
+ * single node.
  */
 export function replicateArchive (
   host: ExtensionHost, archives: AccountData<Archive>,

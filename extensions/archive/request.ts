@@ -1,4 +1,4 @@
-/** A query as a client writes it (XEP-0313 §4): the form with its filters, the page (XEP-0059), and how it is sent. */
+/** Parses a query (XEP-0313 §4): the form with its filters, the page (XEP-0059), and the order. */
 import { escapeAttribute, formValues, Jid, JidError, StanzaError } from '../../src/extension/api.ts'
 import type { ArchiveIds, Element } from '../../src/extension/api.ts'
 import { peerKey } from './draft.ts'
@@ -11,11 +11,11 @@ const NS_FORMS = 'jabber:x:data'
 
 const DEFAULT_PAGE = 100
 const MAX_PAGE = 250
-/** What somebody may search for: a sentence. */
+/** The most words of a search. */
 const MAX_WORDS = 32
 const MAX_WORDS_BYTES = 512
 
-/** What is asked for; ids are the numbers of the archive by now. */
+/** A parsed query; ids are decoded to archive numbers. */
 export interface Query {
   readonly id: string | undefined
   readonly filter: Filter
@@ -29,18 +29,18 @@ export interface PageRequest {
   readonly max: number
   readonly after: number | undefined
   readonly before: number | undefined
-  /** Whether it is the last messages that are wanted. */
+  /** Whether the last page is requested. */
   readonly fromEnd: boolean
 }
 
-/** What of an archive has to do with that address. */
+/** The filter for messages with that address. */
 export type FilterOf = (jid: Jid) => Pick<Filter, 'peer' | 'resource'>
 
 type Ids = Pick<ArchiveIds, 'decode'>
 
 /**
- * Reads a query whose form may have these fields besides those that every archive knows. Throws StanzaError
- * item-not-found where it has an id that is not one of the archive's.
+ * Parses a query whose form may have these fields besides the standard ones. Throws StanzaError item-not-found for an
+ * id that is not one of the archive's.
  */
 export function readQuery (query: Element, ids: Ids, extraFields: readonly string[], filterOf: FilterOf = conversationWith): Query {
   if (query.attrs.node !== undefined) throw new StanzaError('item-not-found', 'there is no such node')
@@ -95,7 +95,7 @@ function wordsOf (text: string | undefined): string | undefined {
     throw new StanzaError('policy-violation',
       `a search can have at most ${MAX_WORDS} words and ${MAX_WORDS_BYTES} bytes`)
   }
-  return text.replace(/-(?:\s*-)+/g, '-') // not the opposite of the opposite: the database nests them, up to its limit
+  return text.replace(/-(?:\s*-)+/g, '-') // no double negation: the database would nest it up to its limit
 }
 
 const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/
@@ -132,6 +132,6 @@ function pageOf (set: Element | undefined, ids: Ids): PageRequest {
     max: Math.min(MAX_PAGE, max === undefined ? DEFAULT_PAGE : Number(max)),
     after: optionalId(after || undefined, ids),
     before: optionalId(before || undefined, ids),
-    fromEnd: before !== undefined, // XEP-0059 §2.5: an empty one asks for the last page
+    fromEnd: before !== undefined, // XEP-0059 §2.5: an empty one requests the last page
   }
 }

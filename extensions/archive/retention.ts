@@ -1,6 +1,6 @@
 /**
- * Removes what is not to be kept any longer (XEP-0313 §3.2): the oldest messages of an archive, a few archives and a
- * few messages at a time, and never a number. What came again within a day is recognised all the same.
+ * Deletes expired messages (XEP-0313 §3.2): the oldest of an archive, a few archives and messages at a time; numbers
+ * are never reused. Duplicates are recognised for a day nevertheless.
  */
 import type { Database } from '../../src/extension/api.ts'
 import { RECENT_MS } from './store.ts'
@@ -15,7 +15,7 @@ const DAY_MS = 86_400_000
 /** Whose the archives are: the table of their owners. */
 type Owners = 'account' | 'room'
 
-/** Removes what is not to be kept any longer, archive by archive, on the hosts for which there is a rule. */
+/** Deletes expired messages, archive by archive, on hosts with a limited retention. */
 export async function removeOld (
   db: Database, rules: ReadonlyMap<string, Retention>, now: number, owners: Owners = 'account',
 ): Promise<void> {
@@ -25,7 +25,7 @@ export async function removeOld (
   if (limits.length > 0) await walk((from, step) => removeBefore(db, owners, from, step, limits))
 }
 
-/** Until when a host's messages are removed, and whether it is only those that are empty by now. */
+/** The time before which a host's messages are deleted, and whether only those that are emptied already. */
 interface Limit { readonly host: string, readonly time: number, readonly onlyEmpty: boolean }
 
 function limitOf (host: string, retention: Retention, now: number): Limit | undefined {
@@ -34,10 +34,10 @@ function limitOf (host: string, retention: Retention, now: number): Limit | unde
   return { host, time: now - retention.days * DAY_MS, onlyEmpty: false }
 }
 
-/** What a step has looked at, and how much it has done. */
+/** The progress of a step. */
 interface Step { readonly upTo: string | null, readonly count: number }
 
-/** Takes step after step, each `ARCHIVES` archives from an address on, and again where there was something to do. */
+/** Runs steps of `ARCHIVES` archives each, and repeats those that had something to do. */
 async function walk (take: (from: string, archives: number) => Promise<Step>): Promise<void> {
   for (let from = ''; ;) {
     const { upTo, count } = await take(from, ARCHIVES)
@@ -46,7 +46,7 @@ async function walk (take: (from: string, archives: number) => Promise<Step>): P
   }
 }
 
-/** Removes the messages before the first that is younger, or else holds something where it should not. */
+/** Deletes the messages before the first that is younger, or must not be deleted yet. */
 async function removeBefore (db: Database, owners: Owners, from: string, archives: number, limits: readonly Limit[]): Promise<Step> {
   const [step] = await db.query<Step>(`
     with batch as (
@@ -75,8 +75,8 @@ async function removeBefore (db: Database, owners: Owners, from: string, archive
 }
 
 /**
- * Empties the messages before the first that waits for a device: what tells whether one comes again remains for a day.
- * What the owner sent waits for nobody.
+ * Empties the messages before the first that waits for a device; their fingerprints remain for a day. Messages that the
+ * owner sent wait for nobody.
  */
 async function emptyDelivered (db: Database, from: string, archives: number, hosts: readonly string[]): Promise<Step> {
   const [step] = await db.query<Step>(`

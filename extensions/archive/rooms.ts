@@ -1,6 +1,6 @@
 /**
- * XEP-0313 §6.1.2: the archives of rooms. What is said to all is kept once, before anybody gets it; whoever may come in
- * may read it, and who wrote it only who may know that. The history that newcomers are shown comes from there, too.
+ * XEP-0313 §6.1.2: archives of rooms. A groupchat message is archived once, before it is delivered; users who may enter
+ * may read it, and see real addresses only where they may. The history for new occupants comes from the archive, too.
  */
 import { delay, el, escapeAttribute, Jid, NS_CLIENT, NS_MUC_USER, stamp, StanzaError, storedStanza } from '../../src/extension/api.ts'
 import type { ExtensionHost, Message, Room, RoomData, Stored } from '../../src/extension/api.ts'
@@ -17,7 +17,7 @@ import type { Writer } from './writer.ts'
 
 const NS_STANZA_ID = 'urn:xmpp:sid:0'
 
-/** As far back as a room that comes into memory looks for what newcomers are to be shown. */
+/** The most messages that a loaded room reads for its history. */
 const HISTORY = 250
 
 export interface RoomArchiveParts {
@@ -27,7 +27,7 @@ export interface RoomArchiveParts {
   readonly maySearch: (host: string) => boolean
 }
 
-/** Keeps what is said in rooms, and answers who may read it. */
+/** Archives rooms' messages, and answers queries. */
 export function keepRooms (host: ExtensionHost, parts: RoomArchiveParts): void {
   const { writer } = parts
   const archives = host.rooms.data((_db, room) => parts.load(room.toString()))
@@ -57,7 +57,10 @@ export function keepRooms (host: ExtensionHost, parts: RoomArchiveParts): void {
   answerVisitors(host, archives, parts)
 }
 
-/** XEP-0045 §7.2.13: what was said before the room came into memory, and what of that its home before may not have sent to all. */
+/**
+ * XEP-0045 §7.2.13: the history from before the room was loaded, and messages of it that the previous owner may not
+ * have sent to all.
+ */
 async function remember (host: ExtensionHost, room: Room, archives: RoomData<Archive>): Promise<void> {
   if (archives.of(room).isEmpty) return
   if (room.spreadUpTo === undefined) room.spreadUpTo = archives.of(room).last
@@ -79,7 +82,7 @@ async function readUnspread (host: ExtensionHost, room: Room, since: number): Pr
   })
 }
 
-/** Sends what is in a room's archive although its senders were told otherwise. */
+/** Sends messages of a room's archive that were committed although we had reported failure. */
 export async function sendLate (host: ExtensionHost, owner: string, entries: readonly Entry[]): Promise<void> {
   const room = entries.length > 0 ? await host.rooms.load(Jid.parse(owner)) : undefined
   if (!room) return
@@ -113,7 +116,7 @@ function answerVisitors (host: ExtensionHost, archives: RoomData<Archive>, { may
   })
 }
 
-/** §6.1.2: only who has the right to come in. */
+/** §6.1.2: only for users with the right to enter. */
 function checkReader (room: Room, from: Jid): void {
   if (!room.mayEnter(from)) throw new StanzaError('forbidden')
 }
@@ -122,7 +125,7 @@ function seesAddresses (room: Room, from: Jid): boolean {
   return room.isNonAnonymous || room.roleOf(from) === 'moderator'
 }
 
-/** §4.1.1: by nick, or by the real address for who may know whose a nick was. */
+/** §4.1.1: by nick, or by real address for users who may see it. */
 function authorIn (room: Room, from: Jid): FilterOf {
   return author => {
     if (author.bare.equals(room.jid)) return author.isBare ? {} : { resource: escapeAttribute(author.toString()) }
@@ -131,11 +134,11 @@ function authorIn (room: Room, from: Jid): FilterOf {
   }
 }
 
-/** With the author's real address, for who may know it. */
+/** With the author's real address, for users who may see it. */
 function asSeenBy (room: Room, from: Jid, kept: Kept): Kept {
   const { peer, stanza } = kept
   const closing = '</message>'
-  // A key that stands for an address that is too long has no @.
+  // The key of an address that is too long has no @.
   if (!peer.includes('@') || peer === room.jid.toString() || !stanza.endsWith(closing) || !seesAddresses(room, from)) return kept
   const item = el('item', NS_MUC_USER, { affiliation: room.affiliationOf(Jid.parse(peer)), jid: peer })
   return { ...kept, stanza: stanza.slice(0, -closing.length) + el('x', NS_MUC_USER, {}, item).toString() + closing }

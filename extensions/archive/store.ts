@@ -1,4 +1,4 @@
-/** The archive's SQL for what comes in: appending in groups, and where an archive ends. */
+/** The archive's SQL for writes: appending in groups, and reading where an archive ends. */
 import { int8Array, textArray } from '../../src/extension/api.ts'
 import type { Database, WriteWithArchive } from '../../src/extension/api.ts'
 
@@ -18,38 +18,38 @@ export interface Entry {
   readonly keepWith?: WriteWithArchive | undefined
 }
 
-/** What is known of an archive while its account is in memory. */
+/** The end of an archive, which is in memory with its account. */
 export interface Tail {
-  /** The last number that was given out; 0 for an empty archive. */
+  /** The last number; 0 for an empty archive. */
   readonly last: number
-  /** The numbers of recent messages by their fingerprints, the oldest first. */
+  /** Numbers of recent messages by fingerprint, oldest first. */
   readonly recent: ReadonlyMap<string, number>
 }
 
 export const EMPTY: Tail = { last: 0, recent: new Map() }
 
-/** How far back a message that comes again is recognised: so many messages of the archive, of a day. */
+/** The window in which duplicates are recognised: this number of messages, and this age. */
 export const RECENT_MS = 24 * 3_600_000
 export const RECENT_MESSAGES = 1000
-/** In a room, where others say much meanwhile, also as long as a session waits for its client (XEP-0198 §5), and a little more. */
+/** In a busy room also the time for which sessions wait for resumption (XEP-0198 §5), and a little more. */
 export const BUSY_MS = 15 * 60_000
 /** But no more than that. */
 export const BUSY_MESSAGES = 50_000
 const PAGE = 5000
 
-// Side by side in the list, the arrays are not put down as a table first.
+// The arrays in one unnest, so that they are not materialised as a table first.
 const APPEND = `
   insert into archive_message (owner, seq, peer, is_sent, sent_at, fingerprint, stanza)
   select unnest($1::text[]), unnest($2::int8[]), unnest($3::text[]), unnest($4::int8[]) <> 0, unnest($5::int8[]),
     unnest($6::text[]), unnest($7::text[])`
-/** After a broken connection an attempt may meet the rows of the one before. */
+/** After a broken connection the rows of the previous attempt may be there. */
 const APPEND_AGAIN = `${APPEND}
   on conflict (owner, seq) do update set seq = excluded.seq where archive_message.stanza = excluded.stanza returning seq`
 
-/** Somebody else has numbered the same archive. */
+/** Another node has assigned numbers in the same archive. */
 export class FencedError extends Error {}
 
-/** Commits the entries, whole or not at all; `isRetry` when they may be there already. */
+/** Commits the entries, all or none; `isRetry` when they may be there already. */
 export async function append (db: Database, entries: readonly Entry[], isRetry: boolean): Promise<void> {
   const values = [
     textArray(entries.map(e => e.owner)),
@@ -87,7 +87,7 @@ export async function findEntries (db: Database, entries: readonly Entry[]): Pro
 interface TailRow {
   readonly owner: string
   readonly last: number
-  /** Where the messages that were looked at begin, and when; nothing where they are all. */
+  /** The first number of the recent window and its time; null where the window has all. */
   readonly first: number | null
   readonly since: number | null
   readonly seqs: readonly string[] | null
@@ -95,8 +95,8 @@ interface TailRow {
 }
 
 /**
- * The tails of the archives in which there is, or was, something. `reachOf` tells for how many milliseconds messages
- * are recent in one, however many they are.
+ * The ends of the archives that have, or had, entries. `reachOf` gives the time in milliseconds for which all messages
+ * of an archive are recent.
  */
 export async function loadTails (
   db: Database, owners: readonly string[], reachOf: (owner: string) => number = () => 0,
@@ -125,7 +125,7 @@ const PRINTS = `
   array_agg(seq order by seq) filter (where fingerprint is not null and sent_at > $2) as seqs,
   array_agg(fingerprint order by seq) filter (where fingerprint is not null and sent_at > $2) as fingerprints`
 
-/** By number, the oldest first: page by page, since nothing but the numbers leads to a time. */
+/** By number, oldest first, page by page: no index leads to times. */
 async function printsOf (db: Database, row: TailRow, until: number): Promise<readonly (readonly [string, number])[]> {
   const pages: (readonly (readonly [string, number])[])[] = []
   for (let page: TailRow | undefined = row, count = RECENT_MESSAGES; page; count += PAGE) {
@@ -141,7 +141,7 @@ async function printsOf (db: Database, row: TailRow, until: number): Promise<rea
   return pages.flat()
 }
 
-/** What an archive holds behind a number, in order. */
+/** The entries after a number, in order. */
 export async function readBehind (
   db: Database, owner: string, seq: number,
 ): Promise<readonly { readonly seq: number, readonly stanza: string }[]> {
@@ -149,7 +149,7 @@ export async function readBehind (
     select seq, stanza from archive_message where owner = $1 and seq > $2 and stanza <> '' order by seq`, [owner, seq])
 }
 
-/** Takes away what an account that is no more was still sent. */
+/** Deletes the archive of a removed account, with entries that came later. */
 export async function removeArchive (db: Database, owner: string): Promise<void> {
   await db.query('delete from archive_message where owner = $1', [owner])
 }

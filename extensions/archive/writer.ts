@@ -1,6 +1,6 @@
 /**
- * Appends to archives: numbers are given at once, rows are committed in groups. When the database is away a group is
- * tried again for a while; what could not be written is refused, and its archive is lost until its end is found again.
+ * Appends to archives: numbers are assigned at once, rows are committed in groups. When the database is away a group is
+ * retried for a while; then its messages are refused, and the archive is lost until its end is read again.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { GroupWriter, Shares, StanzaError } from '../../src/extension/api.ts'
@@ -11,7 +11,7 @@ import type { Entry, Tail } from './store.ts'
 
 const RETRY_MS = 200
 
-/** What waits for the database at most, of all and of what one has said; who says more is told to try again. */
+/** The most bytes that wait for the database, of all and per sender; beyond it senders are told to try again. */
 const MAX_WAITING_BYTES = 256 * 1024 * 1024
 const MAX_WAITING_BYTES_OF_ONE = 16 * 1024 * 1024
 
@@ -20,11 +20,11 @@ interface Row { readonly archive: Archive, readonly entry: Entry }
 export interface WriterOptions {
   readonly db: Database
   readonly log: Logger
-  /** After so long without a database what waits is refused. */
+  /** The time without a database after which waiting messages are refused. */
   readonly patienceMs: number
-  /** Nothing while the archives are this node's to number for sure; or else when that is known. */
+  /** Undefined while this node owns the archives for sure; otherwise resolves once that is known. */
   readonly certain: () => Promise<void> | undefined
-  /** Told of each archive whose end is not known any more. */
+  /** Called with each archive whose end is unknown. */
   readonly lost: (archive: Archive) => void
 }
 
@@ -41,12 +41,12 @@ export class Writer {
     this.#group = new GroupWriter(rows => this.#commit(rows))
   }
 
-  /** The archive of that owner as long as the database knows less of it than memory does. */
+  /** The owner's archive while memory is ahead of the database. */
   active (owner: string): Archive | undefined {
     return this.#active.get(owner)
   }
 
-  /** Keeps the message, unless it comes again; throws when the archive's end is not known. */
+  /** Appends the message, unless it is a duplicate; throws when the archive's end is unknown. */
   keep (archive: Archive, draft: Omit<Entry, 'owner' | 'seq'>): Stored {
     if (archive.state === 'closed') throw new StanzaError('service-unavailable')
     if (archive.state === 'lost' || archive.state === 'left') throw refusal()
@@ -65,13 +65,13 @@ export class Writer {
     return { id: String(seq), committed }
   }
 
-  /** Lets a lost archive go on from where it ends; `found` of what was refused is there. */
+  /** Reopens a lost archive at its end; `found` are refused entries that are committed. */
   reopen (archive: Archive, tail: Tail, found: readonly Entry[]): void {
     archive.reopen(tail, found)
     if (archive.doubtful.length === 0) this.#settle(archive)
   }
 
-  /** Nothing more is kept in it; resolves when what was to be written is, or failed. */
+  /** Stops appending; resolves when its writes are committed or failed. */
   async close (archive: Archive): Promise<void> {
     archive.state = 'closed'
     await archive.settled()
@@ -126,7 +126,7 @@ export class Writer {
     for (let attempt = 0; ; attempt++) {
       try {
         return await within(until, append(db, entries, attempt > 0))
-      } catch (error) { // the database's: it is away or slow, or somebody else wrote
+      } catch (error) { // the database's: away, slow, or another writer
         if (attempt === 0 && codeOf(error) === UNIQUE_VIOLATION) continue // with what this one wrote, perhaps
         isDoubtful ||= !isAnswer(error)
         const isHopeless = isFinal(error) || performance.now() + RETRY_MS >= until
@@ -147,7 +147,7 @@ function refusal (): StanzaError {
   return new StanzaError('internal-server-error', 'the message could not be stored: try again', undefined, 'wait')
 }
 
-/** An attempt that hangs goes on by itself: nobody knows what becomes of it. */
+/** An attempt that times out goes on: whether it commits is unknown. */
 async function within (until: number, attempt: Promise<void>): Promise<void> {
   const late = Promise.withResolvers<void>()
   const timer = setTimeout(() => { late.reject(new Error('the database does not answer')) }, until - performance.now())
@@ -159,20 +159,20 @@ async function within (until: number, attempt: Promise<void>): Promise<void> {
 }
 
 const UNIQUE_VIOLATION = '23505'
-/** Data, constraints, access, limits: as it is now, so it will be in a while. */
+/** Errors of data, constraints, access and limits: a retry would fail the same way. */
 const FINAL_CLASSES: ReadonlySet<string> = new Set(['22', '23', '42', '54'])
 
 function isFinal (error: unknown): boolean {
   return error instanceof FencedError || FINAL_CLASSES.has(codeOf(error)?.slice(0, 2) ?? '')
 }
 
-/** Whether the database itself says that nothing was written: not where it is interrupted, or the connection is. */
+/** Whether the database itself says that nothing was written: not after an interruption or a broken connection. */
 function isAnswer (error: unknown): boolean {
   const code = codeOf(error)
   return error instanceof FencedError || (code !== undefined && !code.startsWith('57'))
 }
 
-/** The database's own code for what went wrong (SQLSTATE). */
+/** The SQLSTATE of a database error. */
 function codeOf (error: unknown): string | undefined {
   if (!(error instanceof Error) || !('severity' in error)) return
   return 'code' in error && typeof error.code === 'string' ? error.code : undefined
