@@ -1,4 +1,4 @@
-/** What every account's devices have and lack, in memory with the account, and the replays that are under way. */
+/** The delivery state of every account in memory, and the replays in progress. */
 import { inBackground, SESSION_FLAGS } from '../../src/extension/api.ts'
 import type { Account, ExtensionHost, Jid, Session, Stanza } from '../../src/extension/api.ts'
 import { Replay } from './replay.ts'
@@ -11,13 +11,13 @@ export class Deliveries {
   readonly #host: ExtensionHost
   readonly #accounts: { of (account: Account): Undelivered }
   readonly #replays = new Map<Session, Replay>()
-  /** Where the archive ended when a session asked it first. */
+  /** The archive's end at a session's first query. */
   readonly #asked = new WeakMap<Session, number>()
-  /** Told when a session begins to be given what was waiting, and when it has it. */
+  /** Called when a session's replay begins, and when it is complete. */
   whenReplaying: (session: Session, isOn: boolean) => void = () => {}
-  /** Told when a device of the account has something more. */
+  /** Called when a device of the account has confirmed more. */
   whenConfirmed: (account: Account) => void = () => {}
-  /** What may have moved since the database was told. */
+  /** Accounts whose position may have changed since it was saved. */
   readonly #moved = new Map<string, Undelivered>()
 
   constructor (host: ExtensionHost) {
@@ -30,18 +30,18 @@ export class Deliveries {
     })
   }
 
-  /** A message for the account has been kept. */
+  /** A message for the account was archived. */
   add (account: Account, seq: number): void {
     this.#accounts.of(account).add(seq)
   }
 
-  /** A message that is kept is about to be written. */
+  /** An archived message is about to be written. */
   given (stanza: Stanza, seq: number, session: Session): void {
     if (session.flags.has(SESSION_FLAGS.acks)) this.#accounts.of(session.account).give(seq, session)
     else this.#host.messages.delivered(stanza, session)
   }
 
-  /** A copy of a message that is kept is about to be written. */
+  /** A copy of an archived message is about to be written. */
   copied (seq: number, session: Session): void {
     this.#accounts.of(session.account).copy(seq, session)
   }
@@ -55,14 +55,14 @@ export class Deliveries {
     this.#replays.get(session)?.confirmed(seq)
   }
 
-  /** All of the account's archive up to there is with a device. */
+  /** The number up to which all messages are with a device. */
   position (account: Account): number {
     return this.#accounts.of(account).position
   }
 
   /**
-   * The account comes from another node, where a device had everything up to there. What it has sent itself since then
-   * would never be acknowledged, and what comes behind that be taken for undelivered.
+   * The account comes from another node, where a device had everything up to there. Messages that the account has sent
+   * since are never acknowledged, and would make later ones count as undelivered.
    */
   async takeOver (account: Account, position: number): Promise<void> {
     const undelivered = this.#accounts.of(account)
@@ -74,17 +74,17 @@ export class Deliveries {
     undelivered.found(from, upTo, seqs)
   }
 
-  /** Gives the session what no device has for sure. */
+  /** Replays to the session everything that no device has for sure. */
   replay (session: Session): void {
     if (!this.#accounts.of(session.account).isEmpty) this.#giveInBackground(session, false)
   }
 
-  /** The session's client is about to get what the archive holds by now. */
+  /** The session's client is about to get the archive up to now by a query. */
   asked (session: Session): void {
     if (!this.#asked.has(session)) this.#asked.set(session, this.#accounts.of(session.account).last)
   }
 
-  /** The session's client has what the archive held when it asked first. */
+  /** The session's client has the archive up to its first query. */
   skip (session: Session): void {
     const undelivered = this.#accounts.of(session.account)
     undelivered.confirmUpTo(this.#asked.get(session) ?? undelivered.last)
@@ -95,13 +95,13 @@ export class Deliveries {
     return this.#replays.get(session)?.keeps(stanza) ?? false
   }
 
-  /** The session is over: what nobody else was given goes to another that is there. */
+  /** The session has ended: messages that only it was given go to another session. */
   ended (session: Session): void {
     this.#stopReplay(session)
     const { account } = session
     const undelivered = this.#accounts.of(account)
     if (undelivered.isEmpty) return
-    // What it has not acknowledged it could read behind its farewell (RFC 6120 §4.4), and else finds in the archive.
+    // Unacknowledged stanzas could be read after its close (RFC 6120 §4.4), and are in the archive otherwise.
     if (session.isClosed && session.flags.has(SESSION_FLAGS.archive)) {
       undelivered.confirmAllOf(session)
       this.#moved.set(undelivered.owner, undelivered)
@@ -123,7 +123,7 @@ export class Deliveries {
     return this.#replays.has(session)
   }
 
-  // What was kept back and is in no archive is left to who manages the session's stream.
+  // Held-back stanzas that are in no archive are left to stream management.
   #stopReplay (session: Session): void {
     const replay = this.#replays.get(session)
     if (!replay) return
@@ -147,7 +147,7 @@ export class Deliveries {
     try {
       do await replay.run()
       while (replay.hasMore)
-    } finally { // also where it fails: what was not given stays where it is, and what was kept back must not
+    } finally { // on a failure, too: the rest stays in the archive, and nothing may stay held back
       const undelivered = this.#accounts.of(session.account)
       this.#moved.set(undelivered.owner, undelivered) // there may have been nothing
       if (this.#replays.delete(session)) {
@@ -157,7 +157,7 @@ export class Deliveries {
     }
   }
 
-  /** Tells the database where the positions are. */
+  /** Saves the positions. */
   async save (): Promise<void> {
     const moved = [...this.#moved.values()]
     const positions = new Map(moved.filter(one => one.hasMoved).map(one => [one.owner, one.position]))
@@ -168,7 +168,7 @@ export class Deliveries {
     }
   }
 
-  /** The account is gone, and its archive and position with it. */
+  /** The account was removed, with its archive and position. */
   forget (account: Jid): void {
     this.#moved.delete(account.toString())
   }

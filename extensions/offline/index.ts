@@ -1,7 +1,7 @@
 /**
- * XEP-0160: Best Practices for Handling Offline Messages. What no device has yet is a position in the archive, not a
- * second copy: it comes to the next session that is available and does not use the archive itself, the oldest first,
- * with the time when it was sent (XEP-0203: Delayed Delivery).
+ * XEP-0160: Best Practices for Handling Offline Messages. The offline queue is a position in the archive, not a second
+ * copy: undelivered messages go to the next available session that does not query the archive itself, oldest first,
+ * with their original time (XEP-0203: Delayed Delivery).
  */
 import { z } from 'zod'
 import { extension, SESSION_FLAGS } from '../../src/extension/api.ts'
@@ -14,7 +14,8 @@ const SAVE_MS = 200
 export const offline = extension({
   name: 'offline',
   xeps: ['0160@1.0.1', '0203@2.0'],
-  // COMPAT(config files of 0.1.0): a limit of messages that wait is accepted; a position in the archive needs none.
+  // COMPAT(config files of 0.1.0): a limit on offline messages is accepted and ignored; a position in the archive needs
+  // none.
   config: z.strictObject({ limit: z.int().min(0).optional() }).prefault({}),
   setup (host) {
     const deliveries = new Deliveries(host)

@@ -1,9 +1,9 @@
-/** What an account's sessions are sent that comes from the account itself. */
+/** Stanzas that an account's sessions get from the account itself. */
 import type { Account, Stanza } from '../../src/extension/api.ts'
 
 const NS_CARBONS = 'urn:xmpp:carbons:2'
 
-/** What one of its sessions sent, a copy of what another one was sent, a result of a query. */
+/** Sent by one of its sessions, a carbon, or a result of a query. */
 export function isOwn ({ from }: Stanza, { jid }: Account): boolean {
   return from?.bare.equals(jid) ?? false
 }

@@ -1,6 +1,6 @@
 /**
- * A session that is being given what was waiting for its account: page by page, so that neither its queue nor its
- * socket is flooded, and before anything that comes meanwhile, which is kept back until the end.
+ * The replay of offline messages to a session: page by page, so that neither its queue nor its socket is flooded, and
+ * before newer stanzas, which are held back until the end.
  */
 import { setTimeout } from 'node:timers/promises'
 import { delay, stamp, storedStanza } from '../../src/extension/api.ts'
@@ -12,17 +12,17 @@ import type { Stretch, Undelivered } from './undelivered.ts'
 
 const RETRY_MS = 200
 /**
- * What comes when so much was kept back is given from the archive in its turn, or, where the archive does not have it,
- * at once: it may overtake what waits, which is all that it loses.
+ * Beyond this number newer stanzas are read from the archive in their turn, or, if not archived, sent at once: they may
+ * overtake.
  */
 const MAX_KEPT = 1000
 const MAX_KEPT_BYTES = 1024 * 1024
 
-/** What of the archive is to be given: behind one number and up to another. */
+/** A range of the archive to replay, first excluded, last included. */
 interface Part {
   after: number
   upTo: number
-  /** Only what was given to no session that is still there. */
+  /** Only messages that were given to no session that still exists. */
   readonly isAbandoned: boolean
 }
 
@@ -33,11 +33,11 @@ export class Replay {
   readonly #parts: Part[] = []
   readonly #kept: Stanza[] = []
   #keptBytes = 0
-  /** What came meanwhile and has its turn, by its number. */
+  /** Held-back stanzas whose turn has come, by number. */
   readonly #due = new Map<number, Stanza>()
   #isPassing = false
   #isOver = false
-  /** The last of the page that the client has yet to acknowledge. */
+  /** The last message of the page that the client has to acknowledge. */
   #awaited: number | undefined
   #goOn: (() => void) | undefined
 
@@ -47,10 +47,10 @@ export class Replay {
     this.#undelivered = undelivered
   }
 
-  /** What it is to be given besides, of what there is by now. */
+  /** Another range, up to the archive's present end. */
   add (isAbandoned: boolean): void {
     this.#parts.push({ after: 0, upTo: this.#undelivered.last, isAbandoned })
-    // What was kept back until now comes with it, and not a second time at the end.
+    // Stanzas held back until now are part of it, and not repeated at the end.
     for (const stanza of this.#kept.splice(0)) {
       const seq = this.#numberOf(stanza)
       if (seq === undefined) this.#kept.push(stanza)
@@ -75,7 +75,7 @@ export class Replay {
     }
   }
 
-  /** While the session can wait, so do we: nothing else would bring it what could not be read. */
+  /** A session that can wait is worth retrying for: nothing else would bring it the messages. */
   async #read (stretches: readonly Stretch[]): ReturnType<typeof readPage> {
     for (;;) {
       try {
@@ -115,7 +115,7 @@ export class Replay {
     if (drained) await Promise.race([drained, new Promise<void>(resolve => { this.#goOn = resolve })])
   }
 
-  /** Whether something was added that it was not given yet. */
+  /** Whether ranges were added that are not replayed yet. */
   get hasMore (): boolean {
     return this.#parts.length > 0 && !this.#isOver
   }
@@ -135,8 +135,8 @@ export class Replay {
   }
 
   /**
-   * Whether the stanza is to wait. What a room says to all was not waiting; and what comes from the account itself, copies
-   * aside, is no part of a conversation: results of a query, notifications.
+   * Whether the stanza has to wait. Messages of rooms to all don't; nor do stanzas of the account itself other than
+   * copies, such as results of a query.
    */
   keeps (stanza: Stanza): boolean {
     const { account } = this.#session
@@ -150,7 +150,7 @@ export class Replay {
     return true
   }
 
-  /** Under which the archive has what waits; a copy is given as the copy that it is. */
+  /** The archive number of a stanza that waits; a copy is delivered as a copy. */
   #numberOf (stanza: Stanza): number | undefined {
     return stanza.archiveId === undefined || isCopy(stanza, this.#session.account) ? undefined : Number(stanza.archiveId)
   }
@@ -160,7 +160,7 @@ export class Replay {
     this.#keptBytes += stanza.inner.length
   }
 
-  /** Gives what has just come, and all that was kept back before it, from the archive, as far as that has it. */
+  /** Replays this stanza and everything held back before it from the archive, as far as it is archived. */
   #leaveToArchive (upTo: number): void {
     let first = upTo
     for (const stanza of this.#kept.splice(0)) {
@@ -177,7 +177,7 @@ export class Replay {
     else this.#parts.push({ after: first - 1, upTo, isAbandoned: false })
   }
 
-  /** No more is given: what was kept back is what comes next. */
+  /** The replay ends: held-back stanzas come next. */
   end (): readonly Stanza[] {
     this.#isOver = true
     this.#release()
@@ -187,7 +187,7 @@ export class Replay {
   }
 }
 
-/** As many of the stretches as one query may look at. */
+/** As much of the ranges as one query may read. */
 function within (stretches: readonly Stretch[]): readonly Stretch[] {
   let left = MAX_LOOKED_AT
   return stretches.flatMap(({ from, to }) => {

@@ -1,13 +1,13 @@
 /**
- * Offline delivery on many nodes: a session that was being given what was waiting is given the rest at the next home,
- * and nobody is given again what a device has acknowledged, though the database was not told yet.
+ * Offline delivery in a cluster: the next owner completes a replay in progress, and repeats nothing that a device has
+ * acknowledged, even if the position was not saved yet.
  */
 import type { Account, ExtensionHost, Session } from '../../src/extension/api.ts'
 import type { Deliveries } from './deliveries.ts'
 
 interface Saved { readonly replaying: readonly string[], readonly position: number }
 
-/** Remembers outside of the node which sessions are not up to date yet, and what devices have for sure. */
+/** Replicates which sessions have a replay in progress, and what devices have confirmed. */
 export function outliveNodes (host: ExtensionHost, deliveries: Deliveries): void {
   const replaying = new WeakMap<Account, readonly Session[]>()
   const note = host.cluster?.replicate({

@@ -1,17 +1,17 @@
-/** The SQL of offline delivery: how far an account's archive was delivered, and what was not. */
+/** The SQL of offline delivery: an account's position in its archive, and undelivered messages. */
 import { batchedRead, int8Array, textArray } from '../../src/extension/api.ts'
 import type { Database } from '../../src/extension/api.ts'
 import type { Stretch } from './undelivered.ts'
 
-/** What an account's devices have and lack. */
+/** The delivery state of an account. */
 export interface Position {
-  /** All up to here was delivered, or was nothing to deliver. */
+  /** Everything up to here was delivered, or not meant for delivery. */
   readonly delivered: number
   /** The last number of the archive. */
   readonly last: number
 }
 
-/** A reader of positions that gathers what is asked for at the same time. */
+/** A reader of positions that batches concurrent look-ups. */
 export function positionReader (db: Database): (owner: string) => Promise<Position | undefined> {
   return batchedRead(async owners => {
     const rows = await db.query<Position & { readonly owner: string }>(`
@@ -36,10 +36,10 @@ export interface Kept { readonly seq: number, readonly sentAt: number, readonly 
 /** So many at a time. */
 export const PAGE = 50
 
-/** As many of an archive's numbers one query may look at: all of them may be of what the account sent. */
+/** The most numbers that one query may read: all may be messages that the account sent. */
 export const MAX_LOOKED_AT = 5000
 
-/** The oldest messages in these stretches of an archive that came for its owner; whether there are no more in them. */
+/** The oldest messages for the owner in these ranges of an archive, and whether the ranges have no more. */
 export async function readPage (
   db: Database, owner: string, stretches: readonly { readonly from: number, readonly to: number }[],
 ): Promise<{ readonly messages: readonly Kept[], readonly isWhole: boolean }> {
@@ -53,10 +53,10 @@ export async function readPage (
   return { messages, isWhole: messages.length < PAGE }
 }
 
-/** As many numbers of an archive are read before its owner's sessions go on at another node. */
+/** The most numbers that are read before an account's sessions continue at another node. */
 const MAX_WAITING = 250
 
-/** Which numbers, from the first on, are messages that came for the archive's owner; they are all up to `upTo`. */
+/** The numbers, from the first on, of messages for the archive's owner; complete up to `upTo`. */
 export async function readWaiting (db: Database, owner: string, { from, to }: Stretch): Promise<{ readonly seqs: readonly number[], readonly upTo: number }> {
   const end = Math.min(to, from + MAX_LOOKED_AT - 1)
   const rows = await db.query<{ readonly seq: number }>(`
