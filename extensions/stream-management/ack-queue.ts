@@ -1,5 +1,5 @@
 /**
- * XEP-0198 §4: what was sent and is not acknowledged, in order, and the arithmetic of `h`, which goes from 2³²−1 to 0.
+ * XEP-0198 §4: the queue of unacknowledged stanzas, in order, and the arithmetic of `h`, which wraps from 2³²−1 to 0.
  */
 import { delay } from '../../src/extension/api.ts'
 import type { Message, Session, Stanza } from '../../src/extension/api.ts'
@@ -13,7 +13,7 @@ export interface Sent {
 }
 
 const HALF = 2 ** 31
-/** What a stanza takes besides what its sender chose. */
+/** A stanza's overhead in memory. */
 const STANZA_BYTES = 200
 const NONE: readonly Sent[] = []
 
@@ -22,7 +22,7 @@ export class AckQueue {
   #acknowledged: number
   #bytes = 0
 
-  /** As if so many had been sent and acknowledged. */
+  /** Starts as if this number had been sent and acknowledged. */
   constructor (acknowledged = 0) {
     this.#acknowledged = acknowledged
   }
@@ -36,12 +36,12 @@ export class AckQueue {
     return this.#acknowledged
   }
 
-  /** What the stanzas take, those that others keep as well included. */
+  /** The bytes of the stanzas, including those shared with others. */
   get bytes (): number {
     return this.#bytes
   }
 
-  /** The count of all that was ever sent: the highest `h` that can come. */
+  /** The number of stanzas ever sent: the highest valid `h`. */
   get sent (): number {
     return (this.#acknowledged + this.#waiting.length) >>> 0
   }
@@ -59,7 +59,10 @@ export class AckQueue {
     return bytes
   }
 
-  /** Takes out what the client says that it has; nothing when it can't have so many. An older `h` is no news. */
+  /**
+   * Removes the stanzas that the client acknowledges; undefined when it can't have got that many. An older `h` changes
+   * nothing.
+   */
   acknowledge (h: number): readonly Sent[] | undefined {
     const count = (h - this.#acknowledged) >>> 0
     if (count === 0 || count >= HALF) return NONE
@@ -70,7 +73,7 @@ export class AckQueue {
     return acknowledged
   }
 
-  /** Puts the stanzas into memory of their own: they may have to wait for long. */
+  /** Copies the stanzas into memory of their own, since they may wait for long. */
   settle (): void {
     this.#waiting = this.#waiting.map(entry => ({ ...entry, stanza: entry.stanza.copy() }))
   }
@@ -80,7 +83,7 @@ function sizeOf ({ stanza }: Sent): number {
   return STANZA_BYTES + stanza.weight
 }
 
-/** What was sent as it is sent again: with the time when it was sent first (§4). */
+/** The stanza as it is sent again: with its original time (§4). */
 export function delayed (stanza: Message, at: number): Message
 export function delayed (stanza: Stanza, at: number): Stanza
 export function delayed (stanza: Stanza, at: number): Stanza {
@@ -88,7 +91,7 @@ export function delayed (stanza: Stanza, at: number): Stanza {
   return stanza.withPayload(delay(at, stanza.to?.domain))
 }
 
-/** An `h` or another unsigned integer of 32 bits; nothing where it is none. */
+/** An `h` or another unsigned 32-bit integer; undefined where it is none. */
 export function parseCount (text: string | undefined): number | undefined {
   if (text === undefined || !/^[0-9]{1,10}$/.test(text)) return
   const count = Number(text)

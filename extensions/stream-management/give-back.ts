@@ -1,7 +1,7 @@
 /**
- * XEP-0198 §4: what a session that is over left unacknowledged is treated as if it had come for a resource that is not
- * there (RFC 6121 §8.5.3.2): it goes to the account's other sessions, waits in the archive, or goes back. What is worth
- * nothing so late, as a chat state, ends here.
+ * XEP-0198 §4: reroutes what an ended session left unacknowledged, as if it had come for a resource that does not exist
+ * (RFC 6121 §8.5.3.2): to the account's other sessions, to the archive, or back. Ephemeral messages, such as chat
+ * states, are dropped.
  */
 import { SESSION_FLAGS, StanzaError } from '../../src/extension/api.ts'
 import type { Account, ExtensionHost, Message, Session } from '../../src/extension/api.ts'
@@ -10,7 +10,7 @@ import type { Sent } from './ack-queue.ts'
 
 const NS_HINTS = 'urn:xmpp:hints'
 
-/** Finds another place for what was sent to a session of the account and never acknowledged. */
+/** Reroutes stanzas that a session of the account never acknowledged. */
 export function rerouteUnacked (host: ExtensionHost, account: Account, sent: readonly Sent[]): void {
   for (const one of sent) {
     const { stanza } = one
@@ -20,7 +20,7 @@ export function rerouteUnacked (host: ExtensionHost, account: Account, sent: rea
 }
 
 function rerouteMessage (host: ExtensionHost, account: Account, message: Message, sent: Sent): void {
-  // What the account sent itself its sessions have, and its archive; the other types are nobody else's.
+  // Messages of the account itself are with its sessions and in its archive; other types are for nobody else.
   if (message.from?.bare.equals(account.jid) || (message.type !== 'chat' && message.type !== 'normal')) return
   if (message.archiveId === undefined && host.messages.isWorthless(message)) return
   const others = mayBePassedOn(message) ? account.sessions.filter(session => session.isReachable) : []
@@ -37,7 +37,7 @@ function mayBePassedOn (message: Message): boolean {
   return !message.to?.resource || (message.type === 'chat' && !message.has('no-copy', NS_HINTS))
 }
 
-/** Whether it was given the message when the session that is over was: as one to the account, or as a carbon. */
+/** Whether the session got the message at the same time as the ended one: directly, or as a carbon. */
 function alreadyHasCopy (session: Session, { to }: Message, { siblingSessions: beside }: Sent): boolean {
   return beside.includes(session) && (!to?.resource || session.flags.has(SESSION_FLAGS.carbons))
 }

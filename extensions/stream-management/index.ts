@@ -1,6 +1,6 @@
 /**
- * XEP-0198: Stream Management. Tells clients which of their stanzas are dealt with, for good, keeps what they have not
- * acknowledged, and lets them go on with a session whose stream broke, on any transport.
+ * XEP-0198: Stream Management. Acknowledges stanzas once they are handled for good, queues what clients have not
+ * acknowledged, and lets clients resume a session whose stream broke, on any transport.
  */
 import { z } from 'zod'
 import { el, extension, inBackground, SESSION_FLAGS, StreamError } from '../../src/extension/api.ts'
@@ -13,18 +13,18 @@ import { agree, ManagedSession, NS } from './managed-session.ts'
 import type { Options, Surroundings } from './managed-session.ts'
 import { failed, Resumptions } from './resumptions.ts'
 
-/** How often the server looks for sessions that nobody came back to. */
+/** How often expired sessions are looked for. */
 const SWEEP_MS = 1000
 
 export const streamManagement = extension<Options>({
   name: 'stream-management',
   xeps: ['0198@1.6.3'],
   config: z.strictObject({
-    /** How long a session waits for its client after its stream broke; 0: not at all. */
+    /** How long a session waits for resumption after its stream broke; 0: not at all. */
     'resume-seconds': z.number().int().min(0).max(604_800).default(600),
-    /** A client that leaves more stanzas unacknowledged loses its session. */
+    /** A client with more unacknowledged stanzas loses its session. */
     'queue': z.number().int().min(100).default(5000),
-    /** What all clients together may leave unacknowledged, in bytes; 0: no limit. */
+    /** The most unacknowledged bytes of all clients together; 0: no limit. */
     'total-bytes': z.number().int().min(0).default(536_870_912),
   }).prefault({}),
   setup (host, options) {
@@ -61,7 +61,7 @@ export const streamManagement = extension<Options>({
 
 type Sessions = Map<Session, ManagedSession>
 
-// §3: once, and on a bound session. Clients ask twice, and the section's own example forgives them what its text does not.
+// §3: once, and on a bound session. Clients enable twice, which the section's example allows, though its text does not.
 function enableInNonza (
   host: ExtensionHost, sessions: Sessions, enable: (element: Element, session: Session) => Element,
 ): void {
@@ -111,7 +111,7 @@ function endInTime (host: ExtensionHost, sessions: Sessions, resumptions: Resump
     managed.leave()
     rerouteUnacked(host, session.account, managed.queue.waiting)
     inBackground(host.log, 'forgetting a session', Promise.resolve(session.inFlight.settled()).then(() => {
-      sessions.delete(session) // what was still being dealt with has counted
+      sessions.delete(session) // stanzas that were still in flight have counted
       resumptions.remove(managed)
     }))
   })

@@ -1,19 +1,19 @@
 /**
- * How much is kept of what clients have not acknowledged, and whose sessions end where that is too much: an account's
- * own, before it takes the room of others.
+ * Limits of unacknowledged bytes, and which sessions end beyond them: those of the account itself before those of
+ * others.
  */
 import type { Account } from '../../src/extension/api.ts'
 
 /** For all sessions of an account together. */
 const MAX_ACCOUNT_BYTES = 64 * 1024 * 1024
-/** Sessions of an account that wait for their clients. */
+/** Sessions of an account that wait for resumption. */
 const MAX_ASLEEP = 20
 
 /** A session as far as it matters here. */
 export interface Keeper {
   /** What it keeps. */
   readonly bytes: number
-  /** Since when it has waited for its client; nothing while it has one. */
+  /** When it began to wait for resumption; undefined while it has a stream. */
   readonly asleepSince: number | undefined
   /** Ends the session. */
   giveUp (): void
@@ -38,7 +38,7 @@ export class Kept {
     return share
   }
 
-  /** The session is over, and keeps nothing. */
+  /** The session has ended, and queues nothing. */
   leave (account: Account, keeper: Keeper): void {
     const share = this.#shares.get(account)
     if (!share?.keepers.delete(keeper)) return
@@ -77,7 +77,7 @@ export class Share {
     return this.bytes > MAX_ACCOUNT_BYTES || this.#all.isTooMuch
   }
 
-  /** Ends sessions until what is left is within the limits: who has slept longest first, or else who keeps most. */
+  /** Ends sessions until the rest is within the limits: the longest waiting first, or else the largest. */
   makeRoom (): void {
     while (this.bytes > MAX_ACCOUNT_BYTES && this.#giveUpOne()) {}
     for (let largest = this.#all.largest; this.#all.isTooMuch && largest; largest = this.#all.largest) {
@@ -85,7 +85,7 @@ export class Share {
     }
   }
 
-  /** Ends sessions that have slept longest, where there are too many of them. */
+  /** Ends the longest waiting sessions of an account beyond the limit. */
   limitAsleep (): void {
     const asleep = [...this.keepers].filter(({ asleepSince }) => asleepSince !== undefined).sort(byAge)
     for (const keeper of asleep.slice(0, Math.max(0, asleep.length - MAX_ASLEEP))) keeper.giveUp()

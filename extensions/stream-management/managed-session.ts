@@ -1,6 +1,6 @@
 /**
- * XEP-0198 §4: a session whose stream is managed: it counts what it handled of the client's stanzas and keeps what the
- * client has not acknowledged. What it asks and answers leaves once a turn, behind the stanzas of the turn.
+ * XEP-0198 §4: a session with stream management: counts the client's handled stanzas, and queues unacknowledged ones.
+ * Its requests and answers are sent once per turn of the event loop, after the turn's stanzas.
  */
 import { el, inBackground, randomId, StreamError } from '../../src/extension/api.ts'
 import type { Element, ExtensionHost, Session, Stanza } from '../../src/extension/api.ts'
@@ -10,9 +10,9 @@ import type { Keeper, Kept, Share } from './kept.ts'
 
 export const NS = 'urn:xmpp:sm:3'
 
-/** As many stanzas without a message among them are worth a question. */
+/** The number of stanzas without a message after which an acknowledgement is requested. */
 const ASK_AT = 20
-/** As many may point into what came from the network, and hold all that came with them. */
+/** The number of queued stanzas that may reference received buffers, and so keep them in memory. */
 const MAX_BORROWED = 50
 const MAX_BYTES = 16 * 1024 * 1024
 
@@ -20,7 +20,7 @@ const REQUEST = el('r', NS)
 
 let due: ManagedSession[] = []
 
-/** Calls `flush` once, when all is dealt with that has come or was committed by now. */
+/** Calls `flush` once, when all that has come or was committed by now is handled. */
 function flushSoon (session: ManagedSession): void {
   if (due.push(session) === 1) process.nextTick(flushAll)
 }
@@ -37,7 +37,7 @@ export interface Options { readonly 'resume-seconds': number, readonly 'queue': 
 /** What managed sessions have in common. */
 export interface Surroundings {
   readonly host: ExtensionHost
-  /** How many stanzas may wait for an acknowledgement. */
+  /** The most unacknowledged stanzas. */
   readonly limit: number
   readonly kept: Kept
   /** Where there are other nodes. */
@@ -46,7 +46,7 @@ export interface Surroundings {
 
 /** What was agreed on with the client. */
 export interface Terms {
-  /** Under which the session may be resumed; nothing where it may not. */
+  /** The id for resumption; undefined where it is not allowed. */
   readonly id: string | undefined
   /** How long it waits for that. */
   readonly seconds: number
@@ -60,7 +60,7 @@ export interface Counts {
   readonly acknowledged: number
 }
 
-/** Notes what another node needs to go on with the session: what was written, and what was told and heard of counts. */
+/** Replicates a change of the session: stanzas written, and counts sent or received. */
 export type Noter = (session: Session, what: 'w' | 'a' | 'h', value: string, body?: Buffer) => void
 
 export class ManagedSession implements Keeper {
@@ -78,12 +78,12 @@ export class ManagedSession implements Keeper {
   /** It can't be resumed any more. */
   isEnded = false
   #handled: number
-  /** How much is to be handled before the client's next question is answered, and before its last one is. */
+  /** The handled count at which the next request of the client is answered, and its last one. */
   #nextAnswer: number | undefined
   #lastAnswer = 0
   /** Whether the client has yet to answer. */
   #isAsked = false
-  /** Whether a message was sent since it was asked. */
+  /** Whether a message was sent since the last request. */
   #hasNews = false
   #isDue = false
 
@@ -114,13 +114,13 @@ export class ManagedSession implements Keeper {
     return this.queue.bytes
   }
 
-  /** It is over, or goes on at another node: what it kept finds its place elsewhere. */
+  /** It has ended, or continues at another node: its queue is rerouted elsewhere. */
   leave (): void {
     this.#hasLeft = true
     this.#kept.leave(this.session.account, this)
   }
 
-  /** Its stream is gone: it waits for the next one, from `now` on. */
+  /** Its stream broke: it waits for the next one, from `now` on. */
   sleep (now: number): void {
     this.queue.settle()
     this.asleepSince = now
@@ -149,7 +149,7 @@ export class ManagedSession implements Keeper {
     if (this.#handled === this.#nextAnswer) this.#flushSoon()
   }
 
-  /** Answers the client's `<r/>` when what it sent before is handled. */
+  /** Answers the client's `<r/>` when its earlier stanzas are handled. */
   answer (): void {
     const { size } = this.session.inFlight
     this.#lastAnswer = (this.#handled + size) >>> 0
@@ -157,7 +157,7 @@ export class ManagedSession implements Keeper {
     else this.#nextAnswer ??= this.#lastAnswer
   }
 
-  /** Takes the client's `h`: what it has now. Throws the end of the stream when that was never sent (§6). */
+  /** Processes the client's `h`; returns what it acknowledges. Throws a stream error when that was never sent (§6). */
   acknowledge (h: number): readonly Sent[] {
     const before = this.queue.bytes
     const acknowledged = this.queue.acknowledge(h)
@@ -169,7 +169,7 @@ export class ManagedSession implements Keeper {
     return acknowledged
   }
 
-  /** Writes to a new stream what the client does not have. */
+  /** Writes unacknowledged stanzas to a new stream. */
   sendAgain (): void {
     this.#isAsked = false
     this.asleepSince = undefined
@@ -226,7 +226,7 @@ export class ManagedSession implements Keeper {
     this.session.send(el('a', NS, { h: String(this.tellHandled()) }))
   }
 
-  /** The `h` that the client is about to be told, and will believe from then on. */
+  /** The `h` for the client, which is final once it is sent. */
   tellHandled (): number {
     this.#note?.(this.session, 'h', String(this.#handled))
     return this.#handled
@@ -238,7 +238,8 @@ function * again (waiting: readonly Sent[]): Generator<Stanza> {
 }
 
 /**
- * What `<enable/>` asks for as far as the server allows it (§3). Nobody logs in twice as the same anonymous account.
+ * Grants what `<enable/>` requests within the server's limits (§3). Anonymous accounts can't log in again, and so can't
+ * resume.
  */
 export function agree ({ attrs: { max, resume } }: Element, { account }: Session, options: Options): Terms {
   const seconds = Math.min(parseCount(max) || Infinity, options['resume-seconds'])

@@ -1,6 +1,6 @@
 /**
- * XEP-0198 §5 on many nodes: what another node needs to go on with a session, also when this one was killed: what the
- * client was sent and has not acknowledged, and the counts of both sides.
+ * XEP-0198 §5 in a cluster: replicates what another node needs for a resumption, even after a crash: unacknowledged
+ * stanzas, and the counts of both sides.
  */
 import { storedStanza } from '../../src/extension/api.ts'
 import type { Account, ExtensionHost, Message, Note, Session } from '../../src/extension/api.ts'
@@ -18,8 +18,8 @@ interface Saved extends Counts {
 }
 
 /**
- * Saves the sessions that may be resumed; `manage` makes one anew. What it returns takes notes; nothing where there are
- * no other nodes.
+ * Saves the sessions that may be resumed; `manage` restores one. The function that is returned takes notes; undefined
+ * on a single node.
  */
 export function outliveNodes (
   host: ExtensionHost, sessions: ReadonlyMap<Session, ManagedSession>,
@@ -32,7 +32,7 @@ export function outliveNodes (
       for (const state of (saved ?? []) as readonly Saved[]) restore(account, state, notes, manage, hear) // as `save` gave it
     },
   })
-  // A resource may hold anything but what ends the words before it.
+  // A resource may contain anything but the separator.
   return note && ((session, what, value, body) => { note(session.account, `${what} ${value}\n${session.jid.resource}`, body) })
 }
 
@@ -45,7 +45,7 @@ function save (session: Session, managed: ManagedSession | undefined): readonly 
   return [{ resource: session.jid.resource, id, seconds, handled, acknowledged: queue.acknowledged, waiting }]
 }
 
-/** The session as it was when its node died, waiting for its client. */
+/** The session as of its node's death, waiting for resumption. */
 function restore (
   account: Account, saved: Saved, notes: readonly Note[],
   manage: (session: Session, terms: Terms, counts: Counts) => void, hear: (session: Session, message: Message) => void,

@@ -1,6 +1,6 @@
 /**
- * XEP-0198 §5: resumption. Keeps sessions whose stream is gone for a while, lets their clients go on with them, and
- * remembers for longer what of a client's stanzas was handled, so that nothing has to be sent on suspicion.
+ * XEP-0198 §5: resumption. Sessions without a stream wait for a while for their clients; for longer the count of
+ * handled stanzas is remembered, so that clients need not send anything twice.
  */
 import { LRUCache } from 'lru-cache'
 import { el, StreamError } from '../../src/extension/api.ts'
@@ -11,23 +11,23 @@ import type { ManagedSession } from './managed-session.ts'
 
 const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
 
-/** Of how many accounts, and how many sessions of each, it is remembered what was handled, and for how long. */
+/** The number of accounts, and of sessions of each, whose counts are remembered, and for how long. */
 const MAX_ACCOUNTS = 20_000
 const MAX_ENDED = 20
 const ENDED_MS = 24 * 3_600_000
 
-/** What is left of a session: how many stanzas of the client were handled. */
+/** The remembered count of handled stanzas of an ended session. */
 interface Ended { readonly id: string, readonly handled: number }
 
 export class Resumptions {
   readonly #byId = new Map<string, ManagedSession>()
-  /** Those without a stream, and until when they may be resumed. */
+  /** Sessions without a stream, and when they expire. */
   readonly #waiting = new Map<ManagedSession, number>()
-  /** By account, the last one last: nobody's sessions push out those of others. */
+  /** By account, newest last: one account's sessions do not displace those of others. */
   readonly #ended = new LRUCache<string, readonly Ended[]>({ max: MAX_ACCOUNTS, ttl: ENDED_MS })
   readonly #acknowledge: (managed: ManagedSession, h: number) => void
 
-  /** `acknowledge` is told what clients have when they come back. */
+  /** `acknowledge` is called with what clients have when they resume. */
   constructor (acknowledge: (managed: ManagedSession, h: number) => void) {
     this.#acknowledge = acknowledge
   }
@@ -43,7 +43,7 @@ export class Resumptions {
     managed.sleep(now)
   }
 
-  /** The sessions for which nobody came in time. */
+  /** Sessions that were not resumed in time. */
   late (): readonly Session[] {
     const now = performance.now()
     return [...this.#waiting].filter(([, until]) => until <= now).map(([{ session }]) => session)
@@ -68,7 +68,7 @@ export class Resumptions {
     if (managed.id !== undefined) this.#byId.delete(managed.id)
   }
 
-  /** Answers `<resume/>`; without an account it came too early. */
+  /** Answers `<resume/>`; without an account it is too early. */
   async resume ({ attrs }: Element, account: Jid | undefined): Promise<Resumption> {
     if (!account) return { reply: failed('unexpected-request') } // §3
     const h = parseCount(attrs.h)
@@ -89,7 +89,7 @@ export class Resumptions {
     }
   }
 
-  // §5: an old stream that is still there ends now, lest it bring more.
+  // §5: an old stream that is still open ends first, so that nothing more comes from it.
   #takeOver (managed: ManagedSession): void {
     const { stream } = managed.session
     if (!stream) return
