@@ -1,13 +1,15 @@
 /**
- * A group's message on its way to the members who are not in: once to each node on which members are online, which are
- * known there (members-here.ts), and from there to their accounts, whose homes know which devices are not in. A node
- * that has said that it has none is not told again before it says that it has.
+ * Distributes a group's messages to members who are not in the room: once to each node with online members, which knows
+ * them (members-here.ts), and from there to their accounts, whose owner nodes know which sessions are not in the room.
+ * A node that has reported no members is skipped until it reports some.
  */
 import { inBackground, Jid, storedStanza } from '../../src/extension/api.ts'
 import type { ExtensionHost, Message, ClusterFacet, Room } from '../../src/extension/api.ts'
 import { MembersHere } from './members-here.ts'
 
-/** Stand before what nodes tell each other: a room's message (the body), that there are members of a room, who has changed. */
+/**
+ * Prefixes of the requests between nodes: a room's message (the body), that a room has members here, changed accounts.
+ */
 const SAID = 'said '
 const HERE = 'here '
 const CHANGED = 'changed '
@@ -18,7 +20,7 @@ export class Distribution {
   readonly #host: ExtensionHost
   readonly #cluster: ClusterFacet | undefined
   readonly #members: MembersHere
-  /** Nodes that have no members of a room online, by the room. */
+  /** Nodes without online members of a room, by room. */
   readonly #without = new Map<string, Set<string>>()
 
   #last: Promise<void> | undefined
@@ -41,7 +43,7 @@ export class Distribution {
     this.#members.remove(account)
   }
 
-  /** Accounts are something else in a room, or want something else of it: their homes look again. */
+  /** Affiliations or preferences of accounts have changed: their owner nodes look them up again. */
   changed (accounts: readonly Jid[]): void {
     const online = accounts.filter(account => this.#host.accounts.sessionsOf(account).length > 0)
     for (const account of online) this.#lookAt(account)
@@ -49,7 +51,7 @@ export class Distribution {
     if (elsewhere.length > 0) for (const node of this.#cluster?.nodes ?? []) this.#tell(node, CHANGED + elsewhere.join('\n'))
   }
 
-  /** Sends what is said in a room, by that account or by the room itself, to its members. */
+  /** Sends a message of a room, by that account or by the room itself, to its members. */
   send (room: Room, message: Message, sender: Jid | undefined): void {
     const key = room.jid.toString()
     this.#run(SENDING, this.#inOrder(() => { this.#sendHere(room, key, message, sender) }))
@@ -75,7 +77,7 @@ export class Distribution {
     }))
   }
 
-  /** Those who would take something from the sender's own address, which is not the room's to tell (XEP-0191 §3.3). */
+  /** Members who have not blocked the sender's real address, which the room does not reveal (XEP-0191 §3.3). */
   #willing (members: readonly Jid[], sender: Jid | undefined): readonly Jid[] {
     return sender && members.length > 0 ? members.filter(this.#host.accounts.willingToHear(sender)) : members
   }
@@ -94,7 +96,7 @@ export class Distribution {
       const without = this.#without.get(room)
       if (without) without.add(node)
       else this.#without.set(room, new Set([node]))
-    }, () => {}) // that node is gone, and who was online there is not
+    }, () => {}) // that node is gone, with its online members
   }
 
   async #answer (from: string, text: string, body: Buffer): Promise<string> {
@@ -123,7 +125,7 @@ export class Distribution {
     return String(members.length)
   }
 
-  /** At once, or when all who have come online by now are looked up, behind what waits for that already. */
+  /** At once, or behind pending look-ups and tasks. */
   #inOrder (task: () => void): void | Promise<void> {
     const settled = this.#members.settled()
     if (!settled && !this.#last) return task()

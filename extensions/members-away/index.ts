@@ -1,8 +1,7 @@
 /**
- * A group's members get its messages also on devices that are not in: those that are online, as a message of the room's,
- * which is what clients show that did nothing for it; a member turns it off by a command (XEP-0050: Ad-Hoc Commands). Each
- * node knows the rooms of who is online there; a message goes to each such node once. The others find what they missed
- * in the room's archive. See docs/groups.md.
+ * Group members get messages on sessions that are not in the room, too: as messages of the room, which clients without
+ * support show; a member can turn that off by a command (XEP-0050: Ad-Hoc Commands). Each node knows the rooms of its
+ * online members, and gets each message once. Offline members find messages in the room's archive. See docs/groups.md.
  */
 import { extension, form, StanzaError } from '../../src/extension/api.ts'
 import type { ExtensionHost, Jid, Room, RoomData, RoomOption, Session } from '../../src/extension/api.ts'
@@ -36,7 +35,7 @@ export const membersAway = extension({
   },
 })
 
-/** Rooms come and go; this is for those that stay, and whose members are known. */
+/** Only persistent, members-only rooms are groups. */
 function isGroup (room: Room): boolean {
   return room.isMembersOnly && room.isPersistent
 }
@@ -54,7 +53,7 @@ function knowWhoIsOnline (host: ExtensionHost, distribution: Distribution): void
   host.when('room.movedAway', room => { distribution.forget(room) })
 }
 
-/** What a room sends to an account is for each device that is online, and not in. */
+/** A room's message to an account is delivered to each online session that is not in the room. */
 function handToDevices (host: ExtensionHost): void {
   host.on('receive', 'guard', (stanza, account) => {
     const { kind, type, from, to } = stanza
@@ -64,7 +63,7 @@ function handToDevices (host: ExtensionHost): void {
     }
     return 'drop'
   })
-  // XEP-0045 §7.14 and §8.2: who was told so is not in any more.
+  // XEP-0045 §7.14 and §8.2: a session that is told so has left the room.
   host.on('write', 'track', ({ kind, type, from }, session) => {
     if (kind === 'presence' && (type === 'unavailable' || type === 'error') && from && host.rooms.domains.includes(from.domain)) {
       session.directed?.delete(from.toString())
@@ -72,13 +71,13 @@ function handToDevices (host: ExtensionHost): void {
   })
 }
 
-/** It has said that it comes in, and not that it goes. */
+/** It has sent presence to enter, and none to leave. */
 function isIn ({ directed }: Session, room: Jid): boolean {
   for (const jid of directed?.values() ?? []) if (jid.bare.equals(room)) return true
   return false
 }
 
-/** A command (XEP-0050) by which a member turns it off for himself, and on again. */
+/** A command (XEP-0050) by which members turn this off and on for themselves. */
 function offerChoice (
   host: ExtensionHost, unwilling: RoomData<Set<string>>, isOn: RoomOption<boolean>, changed: (account: Jid) => void,
 ): void {

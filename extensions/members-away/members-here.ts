@@ -1,6 +1,6 @@
 /**
- * Which accounts that are online here belong to which rooms. Each account is looked up when it comes online, many of them
- * together, and again when it becomes something else in a room: a message looks nothing up and asks nobody.
+ * The rooms of accounts that are online at this node. Looked up in batches when accounts come online or their
+ * affiliations change, so that a message needs no look-up.
  */
 import { batchedRead } from '../../src/extension/api.ts'
 import type { Database, Jid, Logger } from '../../src/extension/api.ts'
@@ -10,9 +10,9 @@ interface Row { readonly jid: string, readonly room: string }
 export interface MembersHereParts {
   readonly db: Database
   readonly log: Logger
-  /** Whether the account is at home here and has a session. */
+  /** Whether this node owns the account and it has a session. */
   readonly isOnline: (account: Jid) => boolean
-  /** Told of each room of which the first member is here now. */
+  /** Called with each room whose first member is here now. */
   readonly first: (room: string) => void
 }
 
@@ -31,14 +31,14 @@ export class MembersHere {
     this.#read = batchedRead(accounts => readRooms(parts.db, accounts))
   }
 
-  /** An account has come online, or is something else in a room than before. */
+  /** An account has come online, or its affiliations have changed. */
   async look (account: Jid): Promise<void> {
     this.#underWay++
     try {
       const rooms = await this.#read(account.toString()) ?? []
       this.remove(account)
       if (this.#parts.isOnline(account)) this.#add(account, rooms)
-    } catch (error) { // the database's: at the next login, then
+    } catch (error) { // the database's: retried at the next login
       this.#parts.log.debug({ event: 'members_away.lookup_failed', err: error }, 'members-away: lookup of an account\'s rooms failed')
     }
     if (--this.#underWay > 0) return
@@ -46,7 +46,7 @@ export class MembersHere {
     this.#settled = undefined
   }
 
-  /** When all who have come by now are looked up; nothing when they are. */
+  /** Resolves when all pending look-ups are done; undefined when there are none. */
   settled (): Promise<void> | undefined {
     if (this.#underWay > 0) return (this.#settled ??= Promise.withResolvers()).promise
   }
@@ -62,7 +62,7 @@ export class MembersHere {
     this.#rooms.delete(key)
   }
 
-  /** Who of a room's members is online here, and wants to be told. */
+  /** Members of a room who are online here and want its messages. */
   of (room: string): readonly Jid[] {
     const members = this.#byRoom.get(room)
     return members ? [...members.values()] : NOBODY
