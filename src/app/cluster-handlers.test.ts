@@ -106,7 +106,8 @@ describe.skipIf(!hasRedis())('an account that its home gives up', () => {
     again.leaves()
     await dies(a, b)
 
-    await b.returns('romeo@localhost/orchard', resume(id, 0))
+    const elsewhere = await b.returns('romeo@localhost/orchard', resume(id, 0))
+    expect(elsewhere.session.account).toBe(b.core.accounts.peek(ROMEO))
   })
 
   test('loses nothing of what comes meanwhile', async () => {

@@ -186,12 +186,12 @@ test('a renewed certificate is taken over, written in place or by a rename', asy
   const first = certificates.contextFor('example.org')
 
   await writePair(data, 'live', 'example.org')
-  const second = await vi.waitFor(() => changed(certificates, first), 5000)
+  const second = await expectRenewed(certificates, first)
   const renewed = await writePair(data, 'next', 'example.org')
   await rename(renewed.certificate, files.certificate)
   await rename(renewed.key, files.key)
 
-  await vi.waitFor(() => changed(certificates, second), 5000)
+  await expectRenewed(certificates, second)
 })
 
 test('a renewed certificate is taken over when a symlink is swapped', async () => {
@@ -209,10 +209,10 @@ test('a renewed certificate is taken over when a symlink is swapped', async () =
 
   await symlink('../v2', join(data, 'live/next'))
   await rename(join(data, 'live/next'), join(data, 'live/current'))
-  const second = await vi.waitFor(() => changed(certificates, first), 5000)
+  const second = await expectRenewed(certificates, first)
   await writePair(join(data, 'v2'), 'tls', 'example.org')
 
-  await vi.waitFor(() => changed(certificates, second), 5000)
+  await expectRenewed(certificates, second)
 })
 
 test('a renewed certificate is taken over when its folder is replaced, again and again, and in place afterwards', async () => {
@@ -227,15 +227,15 @@ test('a renewed certificate is taken over when its folder is replaced, again and
     await writePair(join(data, 'tls/next'), 'tls', 'example.org')
     await rename(live, join(data, 'tls', round))
     await rename(join(data, 'tls/next'), live)
-    last = await vi.waitFor(() => changed(certificates, last), 5000)
+    last = await expectRenewed(certificates, last)
   }
   await writePair(live, 'tls', 'example.org')
-  last = await vi.waitFor(() => changed(certificates, last), 5000)
+  last = await expectRenewed(certificates, last)
   await rename(join(data, 'tls'), join(data, 'old'))
   await mkdir(live, { recursive: true })
   await writePair(live, 'tls', 'example.org')
 
-  await vi.waitFor(() => changed(certificates, last), 5000)
+  await expectRenewed(certificates, last)
 })
 
 test('files that did not change change nothing', async () => {
@@ -268,8 +268,9 @@ test('the old certificate serves while the new files are missing or do not fit t
   expect(certificates.contextFor('example.org')).not.toBe(first)
 })
 
-function changed (certificates: Certificates, old: SecureContext): SecureContext {
-  const now = certificates.contextFor('example.org')
-  if (now === old) throw new Error('the certificate is still the old one')
-  return now
+/** Gives the new one. */
+async function expectRenewed (certificates: Certificates, old: SecureContext): Promise<SecureContext> {
+  const current = (): SecureContext => certificates.contextFor('example.org')
+  await expect.poll(current, { timeout: 5000 }).not.toBe(old)
+  return current()
 }

@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -76,6 +76,7 @@ test('a folder is free again when its process was killed, though its pid is in u
 
   const data = await lockDataFolder(folder)
 
+  expect(await readFile(join(folder, 'heliograph.pid'), 'utf8')).toBe(`${process.pid}\n`)
   await data.release()
 })
 
