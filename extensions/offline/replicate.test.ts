@@ -46,7 +46,7 @@ test.skipIf(!hasRedis())('all that waited comes at the next node, in order and o
   await juliet.comesOnline()
   await expect.poll(async () => (await juliet.received()).join('')).toContain('<body>50</body>')
   await nurse.says('juliet@localhost', '121')
-  await new Promise(resolve => { setTimeout(resolve, 100) }) // what outlives the node is written behind
+  await b.persists()
   const before = (await juliet.received()).filter(xml => xml.includes('<body>'))
 
   b.dies()
@@ -79,7 +79,7 @@ test.skipIf(!hasRedis())('what was acknowledged is delivered, though the account
   await expect.poll(async () => (await nurse.received()).join('')).toContain('<body>2</body>')
   await nurse.says('juliet@localhost', '3')
   await expect.poll(async () => (await juliet.received()).join('')).toContain('<body>3</body>')
-  await new Promise(resolve => { setTimeout(resolve, 100) }) // what outlives the node is written behind
+  await b.persists()
 
   b.dies()
   await eventually(() => { expect(a.cluster.membership.isAlive(b.cluster.homes.incarnation)).toBe(false) })

@@ -59,7 +59,7 @@ test('a session goes on at another node when its own has died, with what it had 
   const id = /id='([^']*)'/.exec((await juliet.received()).join(''))?.[1] ?? ''
   await romeo.says('juliet@localhost', 'one')
   await hears(juliet, '<body>one</body>')
-  await new Promise(resolve => { setTimeout(resolve, 100) })
+  await b.persists()
 
   b.dies()
   const said = romeo.says('juliet@localhost', 'two')

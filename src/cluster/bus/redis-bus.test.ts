@@ -238,11 +238,10 @@ describe.skipIf(!hasRedis())('the bus', () => {
       const heard = heardBy(b)
       const broken = brokenFor(b)
       const mailbox = mailboxOf(b.bus.id)
-      for (const stream of ['1', '2']) {
-        a.bus.tell(b.bus.id, ELEMENT, { stream })
-        await new Promise(resolve => { setTimeout(resolve, 5) })
+      for (const stream of [1, 2]) {
+        a.bus.tell(b.bus.id, ELEMENT, { stream: String(stream) })
+        await eventually(async () => { expect(await b.redis.commands.xlen(mailbox)).toBe(1 + stream) })
       }
-      await eventually(async () => { expect(await b.redis.commands.xlen(mailbox)).toBe(3) })
       for (const [, fields] of (await b.redis.commands.xrangeBuffer(mailbox, '-', '+')).slice(1)) {
         await b.redis.commands.xadd(mailbox, '*', ...fields)
       }

@@ -19,6 +19,8 @@ export interface Node extends World {
   readonly cluster: Cluster
   /** Listens; the clients' connections end with the node, and there are no others then. */
   doors (): Promise<Doors>
+  /** Resolves when what another node would go on from is written, which else is done soon; nothing more is then. */
+  persists (): Promise<void>
   /** It is gone for the others, and does not know. */
   dies (): void
 }
@@ -59,6 +61,11 @@ export class RedisNodes {
       async doors () {
         if (isDead) throw new Error('nobody listens there')
         return doors ??= Doors.open(world.core, cluster, {})
+      },
+      async persists () {
+        await world.idle()
+        await cluster.records.flush()
+        await cluster.records.stop()
       },
       dies () {
         isDead = true
