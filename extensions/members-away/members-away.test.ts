@@ -1,8 +1,7 @@
 /** Members of a group who are not in it: see docs/groups.md. */
-import { setTimeout } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { changes, comesOnce, COVEN, configures, enters, hears as hearsNow, leaves, owner, says } from '../../test/support/world/rooms.ts'
-import { settled, world } from '../../test/support/world/world.ts'
+import { changes, comesOnce, COVEN, configures, enters, hears, leaves, owner, says } from '../../test/support/world/rooms.ts'
+import { world } from '../../test/support/world/world.ts'
 import type { Client, World } from '../../test/support/world/world.ts'
 import { archive } from '../archive/index.ts'
 import { blocking } from '../blocking/index.ts'
@@ -25,7 +24,6 @@ beforeEach(async () => {
   phone = await online(`${HAG}/phone`)
   await changes(crone, [{ jid: HAG, affiliation: 'member' }])
   await comesOnce(phone, 'thirdwitch')
-  await lookedUp()
   await phone.received()
   await crone.received()
 })
@@ -33,22 +31,8 @@ beforeEach(async () => {
 async function online (jid: string, priority = 0): Promise<Client> {
   const client = await server.client(jid)
   await client.sends(`<presence><priority>${priority}</priority></presence>`)
-  await lookedUp()
   await client.received()
   return client
-}
-
-/** Members are looked up some milliseconds later, and messages wait for that; timers that were set before come first. */
-async function lookedUp (): Promise<void> {
-  for (let lookups = 0; lookups < 3; lookups++) {
-    await setTimeout(6)
-    await settled()
-  }
-}
-
-async function hears (client: Client): Promise<readonly string[]> {
-  await lookedUp()
-  return hearsNow(client)
 }
 
 /** Tells the room whether to send messages. */
@@ -61,7 +45,6 @@ describe('a member who is online and not in', () => {
   test('gets what is said as all others do: from the occupant, with the room\'s id', async () => {
     await crone.sends(`<message to='${COVEN}' type='groupchat' id='m1'><body>hail</body></message>`)
 
-    await lookedUp()
     const [message = '', ...rest] = await phone.received()
     expect(rest).toEqual([])
     expect(message.replace(`to='${HAG}/phone'`, "to='crone1@localhost/desktop'")).toBe((await crone.received())[0])
@@ -103,7 +86,7 @@ describe('a member who is online and not in', () => {
 
     await phone.sends("<presence type='unavailable'/>")
     await says(crone, 'two')
-    await lookedUp()
+    await server.idle()
     await phone.sends('<presence/>')
     await says(crone, 'three')
 
@@ -124,7 +107,7 @@ describe('a member who is online and not in', () => {
 test('who comes online later is told what is said from then on, also in a room that was loaded since', async () => {
   phone.leaves(false)
   await says(crone, 'one')
-  await lookedUp()
+  await server.idle()
   const tablet = await online(`${HAG}/tablet`)
   await says(crone, 'two')
   expect(await hears(tablet)).toEqual(['firstwitch: two'])
@@ -140,10 +123,10 @@ test('who comes online later is told what is said from then on, also in a room t
 test('who is made a member is told, and who is none any more is not', async () => {
   const stranger = await online('stranger@localhost/x')
   await says(crone, 'one')
-  await lookedUp()
+  await server.idle()
   await changes(crone, [{ jid: 'stranger@localhost', affiliation: 'admin' }, { jid: HAG, affiliation: 'none' }])
   await comesOnce(stranger, 'stranger')
-  await lookedUp()
+  await server.idle()
 
   await says(crone, 'two')
 
@@ -190,7 +173,7 @@ describe('who was made a member, and never came nor asked for it,', () => {
   test('gets it once he has come in, and when he was made something else meanwhile', async () => {
     await comesOnce(stranger, 'stranger')
     await changes(crone, [{ jid: 'stranger@localhost', affiliation: 'admin' }])
-    await lookedUp()
+    await server.idle()
 
     await says(crone, 'hail')
 
@@ -199,7 +182,7 @@ describe('who was made a member, and never came nor asked for it,', () => {
 
   test('gets it once he has asked for it', async () => {
     await chooses(stranger, '1')
-    await lookedUp()
+    await server.idle()
 
     await says(crone, 'hail')
 
@@ -224,7 +207,7 @@ test('a member who has blocked somebody is told nothing of his where he is not i
   const other = await server.client('crone2@localhost/x')
   await changes(crone, [{ jid: 'crone2@localhost', affiliation: 'member' }])
   await enters(other, 'secondwitch')
-  await lookedUp()
+  await server.idle()
 
   await says(crone, 'from whom he has blocked')
   await says(other, 'from another')
@@ -237,16 +220,16 @@ describe('a member\'s own command (XEP-0050)', () => {
     const other = await online('crone2@localhost/x')
     await changes(crone, [{ jid: 'crone2@localhost', affiliation: 'member' }])
     await comesOnce(other, 'secondwitch')
-    await lookedUp()
+    await server.idle()
     const list = await phone.asks('get', "<query xmlns='http://jabber.org/protocol/disco#items' node='http://jabber.org/protocol/commands'/>", COVEN)
     expect(String(list)).toContain(`node='${NODE}'`)
     const shown = await phone.asks('set', `<command xmlns='http://jabber.org/protocol/commands' node='${NODE}' action='execute'/>`, COVEN)
     expect(String(shown)).toMatch(/var='deliver'.*>1<\/value>/)
 
     await says(crone, 'one')
-    await lookedUp()
+    await server.idle()
     await chooses(phone, '0')
-    await lookedUp()
+    await server.idle()
     await says(crone, 'two')
     expect(await hears(phone)).toEqual(['firstwitch: one'])
     expect(await hears(other)).toEqual(['firstwitch: one', 'firstwitch: two'])

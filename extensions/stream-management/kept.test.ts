@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Jid, message } from '../../src/extension/api.ts'
 import { online } from '../../test/support/world/online.ts'
-import { settled, world } from '../../test/support/world/world.ts'
+import { world } from '../../test/support/world/world.ts'
 import type { Client, World } from '../../test/support/world/world.ts'
 import { AckQueue } from './ack-queue.ts'
 import { enables, resume } from '../../test/support/wire/stream-management.ts'
@@ -76,7 +76,7 @@ describe('of an account\'s sessions that wait for their clients', () => {
     const sleepers = await asleep(server, 'juliet@localhost', 8)
 
     for (let count = 0; count < 10; count++) await romeo.says('juliet@localhost', MEGABYTE)
-    await settled()
+    await server.idle()
 
     const left = await alive(sleepers)
     expect(left).toEqual([1, 2, 3, 4, 5, 6, 7])
@@ -95,7 +95,7 @@ test('where all accounts together keep too much, the one that keeps most gives w
   const others = await asleep(server, 'nurse@localhost', 2)
 
   for (let count = 0; count < 3; count++) await romeo.says('nurse@localhost', MEGABYTE)
-  await settled()
+  await server.idle()
 
   expect(juliet && await alive([juliet])).toEqual([0])
   expect(await alive(others)).toEqual([1])
@@ -113,7 +113,7 @@ test('who is told very much of others when he comes online, and is gone, keeps n
 
   juliet.leaves()
   await juliet.sends('<presence/>')
-  await settled()
+  await server.idle()
 
   expect(await alive([{ client: juliet, id }])).toEqual([])
   expect(await alive(sleepers)).toEqual([0])
@@ -129,7 +129,7 @@ test('what is acknowledged makes room again', async () => {
     await romeo.says('juliet@localhost', MEGABYTE)
     await juliet.sendsNonza(`<a xmlns='urn:xmpp:sm:3' h='${count}'/>`)
   }
-  await settled()
+  await server.idle()
 
   expect(juliet.ended).toBeUndefined()
 })

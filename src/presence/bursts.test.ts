@@ -1,7 +1,7 @@
 /** How much somebody is told because of one thing that he did, and how fast. */
 import { describe, expect, test } from 'vitest'
 import { online, subscribes } from '../../test/support/world/online.ts'
-import { settled, world } from '../../test/support/world/world.ts'
+import { world } from '../../test/support/world/world.ts'
 
 const JULIET = 'juliet@localhost/balcony'
 
@@ -58,7 +58,7 @@ describe('who comes online', () => {
     await again.sends('<presence/>')
     const early = await again.receivedInBrief()
     readsOn()
-    await settled()
+    await server.idle()
 
     expect(early).toEqual([`available from ${JULIET}`, 'available from romeo@localhost/here'])
     expect(await again.receivedInBrief()).toEqual(['available from nurse@localhost/here', 'available from paris@localhost/here'])

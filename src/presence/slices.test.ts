@@ -4,7 +4,7 @@ import { extension } from '../extension/api.ts'
 import { manyDevices } from '../../test/support/world/many-devices.ts'
 import type { Device } from '../../test/support/world/many-devices.ts'
 import { online, subscribes } from '../../test/support/world/online.ts'
-import { settled, world } from '../../test/support/world/world.ts'
+import { world } from '../../test/support/world/world.ts'
 import { presence } from '../xmpp/stanza.ts'
 
 const DEVICES = 30
@@ -39,10 +39,6 @@ function written (devices: readonly Device[]): readonly (readonly string[])[] {
   return devices.map(({ written }) => written.map(({ kind, type, from }) => `${kind} ${type} from ${from}`))
 }
 
-async function until (isSo: () => boolean): Promise<void> {
-  while (!isSo()) await settled()
-}
-
 test('a broadcast to many sessions is sent in many turns, and a later one does not overtake it', async () => {
   const hard = hardWork()
   const server = await world(hard.extension)
@@ -54,7 +50,7 @@ test('a broadcast to many sessions is sent in many turns, and a later one does n
   const first = juliet.sends('<presence><show>away</show></presence>')
   juliet.leaves()
   await first
-  await until(() => devices.every(({ written }) => written.length >= 2))
+  await server.idle()
 
   const from = 'from juliet@localhost/balcony'
   expect(new Set(written(devices).flat())).toEqual(new Set([`presence available ${from}`, `presence unavailable ${from}`]))
@@ -74,7 +70,7 @@ test('presence for one does not overtake presence for many', async () => {
   const all = juliet.sends('<presence/>')
   const one = juliet.sends("<presence to='romeo@localhost' type='unavailable'/>")
   await Promise.all([all, one])
-  await settled()
+  await server.idle()
 
   expect(await romeo.receivedInBrief()).toEqual(['available from juliet@localhost/balcony', 'unavailable from juliet@localhost/balcony'])
 })
@@ -91,7 +87,7 @@ test('who is not to see somebody any more hears of the end of those who were jus
   const announced = juliet.sends('<presence/>')
   const ended = server.client('juliet@localhost/chamber').then(client => client.sends("<presence to='romeo@localhost' type='unsubscribed'/>"))
   await Promise.all([announced, ended])
-  await settled()
+  await server.idle()
 
   const heard = (await romeo.receivedInBrief()).filter(one => one.includes('juliet@localhost/balcony'))
   expect(heard).toEqual(['available from juliet@localhost/balcony', 'unavailable from juliet@localhost/balcony'])

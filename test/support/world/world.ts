@@ -27,6 +27,7 @@ import { stanzaOf } from '../../../src/xmpp/read-stanza.ts'
 import type { Stanza } from '../../../src/xmpp/stanza.ts'
 import { brief } from './brief.ts'
 import { testDatabase } from '../run/database.ts'
+import { hasNoTimer } from './timers.ts'
 
 const NEVER = (): Promise<never> => new Promise(() => {})
 const AWAY = (): Promise<never> => Promise.reject(new Error('connect ECONNREFUSED'))
@@ -41,6 +42,8 @@ export interface World {
   guest (jid: string): Promise<Client>
   /** The server ends in its own way, and another one starts on the same database. */
   restarts (limits?: Partial<MucLimits>): Promise<World>
+  /** Resolves when nothing is under way any more: turns, slices, queries, and timers that are due soon. */
+  idle (): Promise<void>
   /** Nothing comes of what it does from now on: its database does not answer it any more. */
   freezes (): void
   /** While it is away, whatever is asked of the database fails. */
@@ -88,7 +91,7 @@ export async function start (extensions: Extensions, cluster?: Cluster, limits: 
   if (!cluster) await core.rooms.removeTemporary()
   const stop = async (): Promise<void> => {
     if (!isUp) return
-    await settled()
+    await idle()
     await core.unload()
     isUp = false
   }
@@ -96,6 +99,7 @@ export async function start (extensions: Extensions, cluster?: Cluster, limits: 
   return {
     core,
     db: postgres,
+    idle,
     freezes () { isUp = false },
     databaseIs (state) { isAway = state === 'away' },
     async restarts (others = limits) {
@@ -159,9 +163,9 @@ function counted (db: Database, instead: () => (() => Promise<never>) | undefine
   }
 }
 
-/** When nothing is under way any more: what waits, waits for the database or has its turn in this very tick, or the next slice. */
-export async function settled (): Promise<void> {
-  for (let quiet = 0; quiet < 2; quiet = queries === 0 && isLineEmpty() ? quiet + 1 : 0) {
+/** What waits, waits for the database, for a timer, for the next slice, or has its turn in this very tick. */
+async function idle (): Promise<void> {
+  for (let quiet = 0; quiet < 2; quiet = queries === 0 && isLineEmpty() && hasNoTimer() ? quiet + 1 : 0) {
     await new Promise(resolve => { setImmediate(resolve) })
   }
 }
@@ -298,13 +302,13 @@ export class Client {
 
   /** What came since the last look, answers to `asks` aside, once everything that is under way has arrived. */
   async received (): Promise<readonly string[]> {
-    await settled()
+    await idle()
     return this.#received.splice(0).map(part => 'kind' in part ? part.toXml() : part.toString())
   }
 
   /** The same, each stanza in a few words. */
   async receivedInBrief (): Promise<readonly string[]> {
-    await settled()
+    await idle()
     return this.#received.splice(0).map(part => 'kind' in part ? brief(part) : part.toString())
   }
 }
