@@ -26,7 +26,7 @@ async function group (): Promise<{ readonly nodes: readonly [Node, Node, Node], 
 }
 
 /** What is said in the room and comes until that does. */
-async function heardUntil (client: Client, last: string): Promise<readonly string[]> {
+async function expectHeard (client: Client, last: string): Promise<readonly string[]> {
   const all: string[] = []
   await expect.poll(async () => {
     all.push(...(await hears(client)).filter(line => line.includes('witch: ')))
@@ -41,7 +41,7 @@ async function addMembers ({ db }: Node, ...accounts: readonly string[]): Promis
 }
 
 /** Resolves when the room's home has heard that a member is online: he hears what is said. */
-async function isKnown (client: Client, speaker: Client): Promise<void> {
+async function expectKnown (client: Client, speaker: Client): Promise<void> {
   await expect.poll(async () => {
     await says(speaker, 'anybody there?', ROOM)
     return hears(client)
@@ -68,7 +68,7 @@ describe.skipIf(!hasRedis())('members on several nodes', () => {
     await says(crone, 'two', ROOM)
 
     for (const client of [hag, wiccan, early, pad]) {
-      expect(await heardUntil(client, 'two')).toEqual(['firstwitch: one', 'firstwitch: two'])
+      expect(await expectHeard(client, 'two')).toEqual(['firstwitch: one', 'firstwitch: two'])
     }
   })
 
@@ -76,7 +76,7 @@ describe.skipIf(!hasRedis())('members on several nodes', () => {
     const { nodes: [a, b, c], crone } = await group()
     await addMembers(a, 'blocker1@localhost', 'blocker2@localhost')
     const [hag, wiccan] = [await online(b, 'blocker1@localhost/pda'), await online(c, 'blocker2@localhost/laptop')]
-    for (const client of [hag, wiccan]) await isKnown(client, crone)
+    for (const client of [hag, wiccan]) await expectKnown(client, crone)
     for (const client of [hag, wiccan]) await client.asks('set', "<block xmlns='urn:xmpp:blocking'><item jid='crone1@localhost'/></block>")
     await addMembers(a, 'hecate2@localhost')
     const hecate = await online(a, 'hecate2@localhost/broom')
@@ -100,16 +100,16 @@ describe.skipIf(!hasRedis())('members on several nodes', () => {
     await addMembers(a, 'hag66@localhost', 'wiccarocks@localhost')
     await says(crone, 'before', ROOM)
     const [hag, wiccan] = [await online(b, 'hag66@localhost/pda'), await online(c, 'wiccarocks@localhost/laptop')]
-    for (const client of [hag, wiccan]) await isKnown(client, crone)
+    for (const client of [hag, wiccan]) await expectKnown(client, crone)
     await says(crone, 'one', ROOM)
-    expect((await heardUntil(hag, 'one')).at(-1)).toBe('firstwitch: one')
+    expect((await expectHeard(hag, 'one')).at(-1)).toBe('firstwitch: one')
 
     await changes(crone, [{ jid: 'hag66@localhost', affiliation: 'none' }], ROOM)
     await says(crone, 'two', ROOM)
 
-    expect((await heardUntil(wiccan, 'two')).slice(-2)).toEqual(['firstwitch: one', 'firstwitch: two'])
+    expect((await expectHeard(wiccan, 'two')).slice(-2)).toEqual(['firstwitch: one', 'firstwitch: two'])
     await says(crone, 'three', ROOM)
-    await heardUntil(wiccan, 'three')
+    await expectHeard(wiccan, 'three')
     expect((await hears(hag)).filter(line => line.includes('two'))).toEqual([])
   })
 
@@ -119,13 +119,13 @@ describe.skipIf(!hasRedis())('members on several nodes', () => {
     const at = nodes.find(({ core }) => core.rooms.atHome().includes(ROOM)) ?? expect.fail('no home')
     const there = nodes.find(node => node !== at) ?? expect.fail('no other')
     const few = [await online(there, 'member1@localhost/a'), await online(there, 'member2@localhost/b'), await online(there, 'member3@localhost/c')]
-    for (const client of few) await isKnown(client, crone)
+    for (const client of few) await expectKnown(client, crone)
     await says(crone, 'first', ROOM)
-    for (const client of few) await heardUntil(client, 'first')
+    for (const client of few) await expectHeard(client, 'first')
     const told = vi.spyOn(at.cluster.others, 'ask')
 
     for (let number = 1; number <= 10; number++) await says(crone, `${number}`, ROOM)
-    for (const client of few) expect(await heardUntil(client, '10')).toHaveLength(10)
+    for (const client of few) expect(await expectHeard(client, '10')).toHaveLength(10)
 
     expect(told.mock.calls.map(([node]) => node)).toEqual(Array.from({ length: 10 }, () => there.cluster.membership.id))
   })

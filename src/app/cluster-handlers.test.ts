@@ -53,7 +53,7 @@ async function dies (node: Node, others: Node): Promise<void> {
 function resume (id: string, h: number): string { return `<resume xmlns='${SM}' previd='${id}' h='${h}'/>` }
 
 /** What it hears until the text is among it. */
-async function hears (client: Client, text: string): Promise<readonly string[]> {
+async function expectHeard (client: Client, text: string): Promise<readonly string[]> {
   const heard: string[] = []
   await expect.poll(async () => {
     heard.push(...await client.receivedInBrief())
@@ -133,14 +133,14 @@ describe.skipIf(!hasRedis())('what a dead node has left', () => {
     const [juliet] = await resumable(b, 'juliet@localhost/balcony')
     await subscribes(romeo, juliet)
     await juliet.sends('<presence/>')
-    await hears(romeo, 'available from juliet@localhost/balcony')
+    await expectHeard(romeo, 'available from juliet@localhost/balcony')
     await b.cluster.records.save(juliet.session.account)
     await romeo.received() // an answer to his probe, perhaps
 
     b.dies()
     await eventually(() => { expect(a.core.accounts.peek(JULIET)?.sessions).toHaveLength(1) })
     const early = await romeo.receivedInBrief()
-    const heard = await hears(romeo, 'unavailable from juliet@localhost/balcony')
+    const heard = await expectHeard(romeo, 'unavailable from juliet@localhost/balcony')
 
     expect(early).toEqual([])
     expect(heard).toHaveLength(1)
@@ -168,7 +168,7 @@ describe.skipIf(!hasRedis())('what a dead node has left', () => {
 
     b.dies()
 
-    const heard = await hears(romeo, 'unavailable from juliet@localhost/balcony')
+    const heard = await expectHeard(romeo, 'unavailable from juliet@localhost/balcony')
     expect(heard.filter(one => one.includes('unavailable from juliet@localhost/balcony'))).toHaveLength(1)
     expect(a.core.accounts.peek(JULIET)?.sessions).toEqual([])
   })
@@ -216,7 +216,7 @@ describe.skipIf(!hasRedis())('what a dead node has left', () => {
     const [juliet, id] = await resumable(b, 'juliet@localhost/balcony')
     await subscribes(juliet, romeo)
     await romeo.sends('<presence/>')
-    await hears(juliet, 'available from romeo@localhost/orchard')
+    await expectHeard(juliet, 'available from romeo@localhost/orchard')
     await b.cluster.records.save(juliet.session.account)
     await dies(b, a)
 

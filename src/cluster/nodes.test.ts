@@ -17,7 +17,7 @@ async function pair (): Promise<[Node, Node]> {
   return [a, b]
 }
 
-async function hears (client: Client, text: string): Promise<string> {
+async function expectHeard (client: Client, text: string): Promise<string> {
   return expect.poll(async () => (await client.received()).join(''), { timeout: 8000 }).toContain(text).then(() => text)
 }
 
@@ -29,7 +29,7 @@ test('a message comes to an account whose home is another node, and both archive
 
   await romeo.says('juliet@localhost', 'hello')
 
-  await hears(juliet, '<body>hello</body>')
+  await expectHeard(juliet, '<body>hello</body>')
   const rows = await a.db.query("select owner from archive_message where stanza like '%hello%' order by owner")
   expect(rows).toEqual([{ owner: 'juliet@localhost' }, { owner: 'romeo@localhost' }])
 })
@@ -41,13 +41,13 @@ test('contacts on two nodes see each other come and go', async () => {
   await romeo.comesOnline()
   await juliet.comesOnline()
   await romeo.sends("<presence type='subscribe' to='juliet@localhost'/>")
-  await hears(juliet, "type='subscribe'")
+  await expectHeard(juliet, "type='subscribe'")
   await juliet.sends("<presence type='subscribed' to='romeo@localhost'/>")
-  await hears(romeo, "from='juliet@localhost/balcony'")
+  await expectHeard(romeo, "from='juliet@localhost/balcony'")
 
   await juliet.sends("<presence type='unavailable'/>")
 
-  await hears(romeo, "type='unavailable'")
+  await expectHeard(romeo, "type='unavailable'")
 })
 
 test('a session goes on at another node when its own has died, with what it had not acknowledged', async () => {
@@ -58,7 +58,7 @@ test('a session goes on at another node when its own has died, with what it had 
   await juliet.sendsNonza(`<enable xmlns='${SM}' resume='true'/>`)
   const id = /id='([^']*)'/.exec((await juliet.received()).join(''))?.[1] ?? ''
   await romeo.says('juliet@localhost', 'one')
-  await hears(juliet, '<body>one</body>')
+  await expectHeard(juliet, '<body>one</body>')
   await b.persists()
 
   b.dies()

@@ -4,7 +4,7 @@ import { archive } from '../../extensions/archive/index.ts'
 import { streamManagement } from '../../extensions/stream-management/index.ts'
 import { RedisNodes } from '../../test/support/cluster/redis-cluster.ts'
 import type { Node } from '../../test/support/cluster/redis-cluster.ts'
-import { heardUntil, PATIENCE, takesOver, threeNodes, witches } from '../../test/support/cluster/room-nodes.ts'
+import { expectHeard, PATIENCE, takesOver, threeNodes, witches } from '../../test/support/cluster/room-nodes.ts'
 import { configures, enters, leaves, says } from '../../test/support/world/rooms.ts'
 
 const PING = "<ping xmlns='urn:xmpp:ping'/>"
@@ -16,8 +16,8 @@ test('a room has one home, which is its place, for all who are in', async () => 
   await says(first, 'hello', cluster.room)
   await says(second, 'good day', cluster.room)
 
-  expect(await heardUntil(first, 'secondwitch: good day')).toEqual(['firstwitch: hello', 'secondwitch: good day'])
-  expect(await heardUntil(second, 'secondwitch: good day')).toEqual(['firstwitch: hello', 'secondwitch: good day'])
+  expect(await expectHeard(first, 'secondwitch: good day')).toEqual(['firstwitch: hello', 'secondwitch: good day'])
+  expect(await expectHeard(second, 'secondwitch: good day')).toEqual(['firstwitch: hello', 'secondwitch: good day'])
   expect([cluster.a, cluster.b, cluster.c].map(({ core }) => core.rooms.atHome())).toEqual([[], [], [cluster.room]])
 })
 
@@ -49,13 +49,13 @@ test('how far a room was heard is remembered as long as one is in, whatever the 
   const [first, second] = await witches(cluster)
   const remembered = (): readonly string[] => [...second.session.lastRoomSeq?.keys() ?? []]
   await says(first, 'hello', room)
-  await heardUntil(second, 'firstwitch: hello')
+  await expectHeard(second, 'firstwitch: hello')
 
   await second.sends(`<presence to='${room}/otherwitch'/>`)
-  await heardUntil(second, 'otherwitch none/participant 110')
+  await expectHeard(second, 'otherwitch none/participant 110')
   const within = remembered()
   await leaves(second, 'otherwitch', room)
-  await heardUntil(second, 'gone otherwitch none/none 110')
+  await expectHeard(second, 'gone otherwitch none/none 110')
 
   expect(within).toEqual([room])
   expect(remembered()).toEqual([])
@@ -67,13 +67,13 @@ test('a private message reaches each device of who is at home elsewhere, and is 
   const [first, laptop] = await witches(cluster)
   const phone = await b.client('wiccarocks@localhost/phone')
   await enters(phone, 'secondwitch', '', room)
-  await heardUntil(phone, `subject "" by ${room}`)
+  await expectHeard(phone, `subject "" by ${room}`)
 
   await first.sends(`<message to='${room}/secondwitch' type='chat' id='1'><body>hush</body>` +
     "<origin-id xmlns='urn:xmpp:sid:0' id='1'/></message>")
 
   const HUSH = 'privately firstwitch: hush'
-  expect([await heardUntil(laptop, HUSH), await heardUntil(phone, HUSH)].map(all => all.filter(heard => heard === HUSH))).toEqual([[HUSH], [HUSH]])
+  expect([await expectHeard(laptop, HUSH), await expectHeard(phone, HUSH)].map(all => all.filter(heard => heard === HUSH))).toEqual([[HUSH], [HUSH]])
   const kept = await b.db.query<{ count: number }>("select count(*)::int as count from archive_message where owner = 'wiccarocks@localhost'")
   expect(kept).toEqual([{ count: 1 }])
 })
@@ -88,9 +88,9 @@ test('who is blocked by his own address does not reach by a room who is at home 
   const asked = first.asks('get', "<query xmlns='jabber:iq:version'/>", `${room}/secondwitch`)
 
   await expect(asked).rejects.toThrow('service-unavailable')
-  expect(await heardUntil(first, 'error service-unavailable')).toEqual(['error service-unavailable'])
+  expect(await expectHeard(first, 'error service-unavailable')).toEqual(['error service-unavailable'])
   await says(first, 'hello all', room)
-  expect((await heardUntil(second, 'firstwitch: hello all')).join()).not.toMatch(/psst|version/)
+  expect((await expectHeard(second, 'firstwitch: hello all')).join()).not.toMatch(/psst|version/)
 })
 
 test('a room that is not there is nobody\'s home afterwards', async () => {
@@ -109,20 +109,20 @@ test('a room goes on at another node when its own has died, with who is in, what
   await first.asks('set', `<query xmlns='http://jabber.org/protocol/muc#admin'><item nick='secondwitch' role='moderator'/></query>`, room)
   await second.sends(`<presence to='${room}/secondwitch'><show>away</show></presence>`)
   await says(first, 'before', room)
-  await heardUntil(first, 'firstwitch: before')
-  await heardUntil(second, 'firstwitch: before')
+  await expectHeard(first, 'firstwitch: before')
+  await expectHeard(second, 'firstwitch: before')
 
   c.dies()
 
   await expect(second.asks('get', PING, `${room}/secondwitch`)).resolves.toBeUndefined()
   await says(second, 'after', room)
   for (const witch of [first, second]) {
-    const heard = await heardUntil(witch, 'secondwitch: after')
+    const heard = await expectHeard(witch, 'secondwitch: after')
     expect(heard.filter(one => one.includes(': '))).toEqual(['secondwitch: after'])
   }
   const third = await a.client('hag66@localhost/pda')
   await enters(third, 'thirdwitch', '', room)
-  const welcome = await heardUntil(third, `subject "" by ${room}`)
+  const welcome = await expectHeard(third, `subject "" by ${room}`)
   expect(welcome.slice(0, 2)).toEqual(['firstwitch owner/moderator', 'secondwitch none/moderator'])
 })
 
@@ -149,7 +149,7 @@ test('who left while the room had no home is not in any more', async () => {
   c.dies()
   await leaves(second, 'secondwitch', room)
 
-  expect((await heardUntil(first, 'gone secondwitch none/none wiccarocks@localhost/laptop')).at(-1)).toMatch(/^gone/)
+  expect((await expectHeard(first, 'gone secondwitch none/none wiccarocks@localhost/laptop')).at(-1)).toMatch(/^gone/)
 })
 
 test('who was at home where the room was, and does not come back, is taken out', async () => {
@@ -158,12 +158,12 @@ test('who was at home where the room was, and does not come back, is taken out',
   const [first] = await witches(cluster)
   const third = await c.client('hag66@localhost/pda')
   await enters(third, 'thirdwitch', '', room)
-  await heardUntil(first, 'thirdwitch none/participant hag66@localhost/pda')
+  await expectHeard(first, 'thirdwitch none/participant hag66@localhost/pda')
   await expect.poll(() => c.cluster.records.accountsOf(c.cluster.membership.id)).toContain('hag66@localhost')
 
   c.dies()
 
-  await heardUntil(first, 'gone thirdwitch none/none hag66@localhost/pda')
+  await expectHeard(first, 'gone thirdwitch none/none hag66@localhost/pda')
 })
 
 test('a node that leaves hands its rooms over, with who is in', async () => {
@@ -175,7 +175,7 @@ test('a node that leaves hands its rooms over, with who is in', async () => {
   await c.core.rooms.giveUp(room)
   await says(first, 'still here', room)
 
-  await heardUntil(second, 'firstwitch: still here')
+  await expectHeard(second, 'firstwitch: still here')
   expect([a, b, c].flatMap(({ core }) => core.rooms.atHome())).toEqual([room])
   expect(c.core.rooms.atHome()).toEqual([])
 })
@@ -184,7 +184,7 @@ test('a room that its owner has yet to configure is handed over as it is, and go
   const { a, b, c, room } = await threeNodes()
   const first = await a.client('crone1@localhost/desktop')
   await enters(first, 'firstwitch', '', room)
-  await heardUntil(first, `subject "" by ${room}`)
+  await expectHeard(first, `subject "" by ${room}`)
 
   c.cluster.homes.leave()
   await takesOver(b, room, [a, c])
@@ -194,7 +194,7 @@ test('a room that its owner has yet to configure is handed over as it is, and go
   await expect(first.asks('get', PING, `${room}/firstwitch`)).resolves.toBeUndefined()
   const stranger = await a.client('hag66@localhost/pda')
   await enters(stranger, 'thirdwitch', '', room)
-  expect(await heardUntil(stranger, 'error item-not-found')).toEqual(['error item-not-found'])
+  expect(await expectHeard(stranger, 'error item-not-found')).toEqual(['error item-not-found'])
   await configures(first, {}, room)
 })
 
@@ -204,12 +204,12 @@ test('how long somebody has to wait until he may write again holds at the next h
   const [first, second] = await witches(cluster)
   await configures(first, { 'muc#roomconfig_slow_mode_duration': '600' }, room)
   await says(second, 'one', room)
-  await heardUntil(first, 'secondwitch: one')
+  await expectHeard(first, 'secondwitch: one')
 
   c.dies()
   await says(second, 'two', room)
 
-  await heardUntil(second, 'error policy-violation')
+  await expectHeard(second, 'error policy-violation')
 })
 
 test('nothing is kept of a room that was destroyed when all who were in have heard of it (§10.9)', async () => {
@@ -219,11 +219,11 @@ test('nothing is kept of a room that was destroyed when all who were in have hea
 
   await first.asks('set', "<query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query>", room)
 
-  await heardUntil(first, 'gone firstwitch none/none 110 destroyed')
-  await heardUntil(second, 'gone secondwitch none/none 110 destroyed')
+  await expectHeard(first, 'gone firstwitch none/none 110 destroyed')
+  await expectHeard(second, 'gone secondwitch none/none 110 destroyed')
   expect(await c.cluster.redis.commands.exists(`hg:room:${c.cluster.membership.id}:${room}`)).toBe(0)
   await enters(second, 'secondwitch', '', room)
-  expect(await heardUntil(second, `subject "" by ${room}`)).toContain('secondwitch owner/moderator wiccarocks@localhost/laptop 110 201')
+  expect(await expectHeard(second, `subject "" by ${room}`)).toContain('secondwitch owner/moderator wiccarocks@localhost/laptop 110 201')
 })
 
 test('who is in a room that is destroyed as its home dies hears of it all the same, and why (§10.9)', async () => {
@@ -237,10 +237,10 @@ test('who is in a room that is destroyed as its home dies hears of it all the sa
   await expect.poll(recordOf, PATIENCE).not.toBeNull()
   c.dies()
 
-  expect((await heardUntil(first, 'gone firstwitch none/none 110 destroyed hags@conference.localhost Macbeth doth come.')).filter(line => line.startsWith('gone'))).toHaveLength(1)
-  expect((await heardUntil(second, 'gone secondwitch none/none 110 destroyed hags@conference.localhost Macbeth doth come.')).filter(line => line.startsWith('gone'))).toHaveLength(1)
+  expect((await expectHeard(first, 'gone firstwitch none/none 110 destroyed hags@conference.localhost Macbeth doth come.')).filter(line => line.startsWith('gone'))).toHaveLength(1)
+  expect((await expectHeard(second, 'gone secondwitch none/none 110 destroyed hags@conference.localhost Macbeth doth come.')).filter(line => line.startsWith('gone'))).toHaveLength(1)
   await says(second, 'hail', room)
-  await heardUntil(second, 'error item-not-found')
+  await expectHeard(second, 'error item-not-found')
 })
 
 test('who is in a room that is no more when its home has died hears that it was destroyed (§10.9)', async () => {
@@ -252,8 +252,8 @@ test('who is in a room that is no more when its home has died hears that it was 
   await c.db.query('delete from room')
   c.dies()
 
-  await heardUntil(first, 'gone firstwitch none/none 110 destroyed')
-  await heardUntil(second, 'gone secondwitch none/none 110 destroyed')
+  await expectHeard(first, 'gone firstwitch none/none 110 destroyed')
+  await expectHeard(second, 'gone secondwitch none/none 110 destroyed')
 })
 
 test('who has given a room up keeps nothing of it any more', async () => {
@@ -263,7 +263,7 @@ test('who has given a room up keeps nothing of it any more', async () => {
   const recordAt = ({ cluster: { membership } }: Node): string => `hg:room:${membership.id}:${room}`
   const [first, second] = await witches(cluster)
   await says(first, 'one', room)
-  await heardUntil(second, 'firstwitch: one')
+  await expectHeard(second, 'firstwitch: one')
 
   await takesOver(a, room, [b, c])
 

@@ -54,7 +54,7 @@ describe.each(['here', 'elsewhere'] as const)('for a client whose session is %s'
     client.send(stanza)
 
     const [kind = ''] = /[a-z]+/.exec(stanza) ?? []
-    const heard = await client.until(`</${kind}>`)
+    const heard = await client.expectHeard(`</${kind}>`)
     expect(heard).toContain(`<${kind} from='${from}' `)
     expect(heard.includes(" id='e'")).toBe(stanza.includes(" id='e'"))
     expect(heard).toContain('<jid-malformed ')

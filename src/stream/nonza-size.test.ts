@@ -18,5 +18,5 @@ test('an element that is no stanza, and as large as one, ends the stream', async
 
   romeo.send(`<r xmlns='urn:xmpp:sm:3'>${'<a/>'.repeat(5_000)}</r>`)
 
-  expect(await romeo.until('</stream:stream>')).toContain('<policy-violation')
+  expect(await romeo.expectHeard('</stream:stream>')).toContain('<policy-violation')
 })

@@ -40,7 +40,7 @@ test('what a client sends at once is dealt with in many turns when it is much wo
   turns.length = 0
 
   romeo.send(Array.from({ length: 40 }, (_, id) => `<iq type='get' id='${id}' to='localhost'><x xmlns='x'/></iq>`).join(''))
-  const answers = await romeo.until("id='39'")
+  const answers = await romeo.expectHeard("id='39'")
 
   expect([...answers.matchAll(/ id='(\d+)'/g)].map(([, id]) => Number(id))).toEqual([...Array(40).keys()])
   expect(Math.max(...turns)).toBeLessThan(10)
@@ -56,7 +56,7 @@ test('the same holds where each thing has to be waited for, though not for long'
 
   // What changes nothing of the roster is a promise that waits for nothing.
   benvolio.send("<presence type='unsubscribed' to='juliet@localhost'/>".repeat(40) + "<iq type='get' id='last' to='localhost'><x xmlns='x'/></iq>")
-  await benvolio.until("id='last'")
+  await benvolio.expectHeard("id='last'")
 
   expect(turns.reduce((sum, count) => sum + count)).toBe(41)
   expect(Math.max(...turns)).toBeLessThan(10)
@@ -71,7 +71,7 @@ test('what many clients send is dealt with in many turns', async () => {
   turns.length = 0
 
   for (const client of clients) client.send(Array.from({ length: 10 }, (_, id) => `<iq type='get' id='${id}' to='localhost'><x xmlns='x'/></iq>`).join(''))
-  await Promise.all(clients.map(client => client.until("id='9'")))
+  await Promise.all(clients.map(client => client.expectHeard("id='9'")))
 
   expect(turns.reduce((sum, count) => sum + count)).toBe(200)
   expect(Math.max(...turns.slice(1))).toBeLessThan(30)

@@ -46,7 +46,7 @@ async function managed (way: Way, place: Place): Promise<Managed> {
   await client.logsIn(user)
   await client.binds('street')
   client.send(`<enable xmlns='${NS}' resume='true'/>`)
-  const id = /id='([^']*)'/.exec(await client.until('/>'))?.[1] ?? ''
+  const id = /id='([^']*)'/.exec(await client.expectHeard('/>'))?.[1] ?? ''
   return { node, user, anchor, client, id }
 }
 
@@ -55,7 +55,7 @@ async function resumes ({ node, user, id }: Managed, way: Way): Promise<string> 
   const client = await connect(node, way)
   await client.logsIn(user)
   client.send(`<resume xmlns='${NS}' previd='${id}' h='0'/>`)
-  return client.until('>')
+  return client.expectHeard('>')
 }
 
 const END: Readonly<Record<Way, string>> = {
@@ -83,7 +83,7 @@ describe.each(['here', 'elsewhere'] as const)('where the session is %s', place =
     const heard = await client.untilClosed()
     expect(heard).toMatch(new RegExp(`<stream:error[^>]*><${condition} `))
     expect(heard.endsWith(END[way])).toBe(true)
-    await anchor.until("id='before'")
+    await anchor.expectHeard("id='before'")
     await expect.poll(() => resumes(session, way)).toContain('<failed ')
   })
 

@@ -193,17 +193,17 @@ const STREAMS: readonly Case[] = [
 
 for (const [condition, what, xml] of STANZAS) {
   test(`${what}: ${condition}, wherever the bytes are cut`, () => {
-    refuses(condition, Buffer.concat([Buffer.from(HEADER), Buffer.from(xml)]), HEADER.length)
+    expectRefused(condition, Buffer.concat([Buffer.from(HEADER), Buffer.from(xml)]), HEADER.length)
   })
 }
 
 for (const [condition, what, xml] of STREAMS) {
   test(`a stream that begins with ${what}: ${condition}, wherever the bytes are cut`, () => {
-    refuses(condition, Buffer.from(xml), 0)
+    expectRefused(condition, Buffer.from(xml), 0)
   })
 }
 
-function refuses (condition: string, bytes: Buffer, after: number): void {
+function expectRefused (condition: string, bytes: Buffer, after: number): void {
   const whole = frameAll([bytes])
 
   expect(whole.fault).toBe(condition)

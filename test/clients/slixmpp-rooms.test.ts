@@ -24,7 +24,7 @@ describe.skipIf(missing !== undefined)('slixmpp in rooms', () => {
   async function login (name: string): Promise<Slixmpp> {
     const client = new Slixmpp(meeting, name)
     clients.push(client)
-    await client.sees('presence', { jid: `${client.jid}/slixmpp` })
+    await client.expectSeen('presence', { jid: `${client.jid}/slixmpp` })
     return client
   }
 
@@ -53,9 +53,9 @@ describe.skipIf(missing !== undefined)('slixmpp in rooms', () => {
     const [romeo, juliet] = await meetIn(room)
 
     await juliet.does('say', { room, body: 'Art thou not <Romeo> & a Montague?' })
-    await romeo.sees('message', { jid: `${room}/Juliet`, type: 'groupchat', body: 'Art thou not <Romeo> & a Montague?' })
+    await romeo.expectSeen('message', { jid: `${room}/Juliet`, type: 'groupchat', body: 'Art thou not <Romeo> & a Montague?' })
     await romeo.does('change_subject', { room, subject: 'Parting' })
-    await juliet.sees('subject', { subject: 'Parting' })
+    await juliet.expectSeen('subject', { subject: 'Parting' })
     const nurse = await login('nurse')
 
     expect(await nurse.does('enter', { room, nick: 'Nurse' })).toEqual({
@@ -74,7 +74,7 @@ describe.skipIf(missing !== undefined)('slixmpp in rooms', () => {
     if (way === 'invite_directly') await romeo.does('set_affiliation', { room, jid: JULIET, affiliation: 'member' })
     await romeo.does(way, { room, to: JULIET, reason: 'A feast' })
 
-    expect((await juliet.sees('invitation', { room, reason: 'A feast' }))['by']).toMatch(new RegExp(`^${ROMEO}`))
+    expect((await juliet.expectSeen('invitation', { room, reason: 'A feast' }))['by']).toMatch(new RegExp(`^${ROMEO}`))
     expect(await juliet.does('enter', { room, nick: 'Juliet' })).toMatchObject({ occupants: ['Juliet', 'Romeo'] })
     expect(await romeo.does('affiliated', { room, affiliation: 'member' })).toEqual([JULIET])
   })
@@ -85,18 +85,18 @@ describe.skipIf(missing !== undefined)('slixmpp in rooms', () => {
     const me = `${room}/Juliet`
 
     await juliet.does('say', { room, body: 'May I speak?' })
-    await juliet.sees('message', { jid: room, type: 'error' })
+    await juliet.expectSeen('message', { jid: room, type: 'error' })
     await romeo.does('set_role', { room, nick: 'Juliet', role: 'participant' })
-    await juliet.sees('presence', { jid: me, role: 'participant' })
+    await juliet.expectSeen('presence', { jid: me, role: 'participant' })
     await juliet.does('say', { room, body: 'I may' })
-    await romeo.sees('message', { jid: me, body: 'I may' })
+    await romeo.expectSeen('message', { jid: me, body: 'I may' })
     expect(await juliet.does('set_role', { room, nick: 'Romeo', role: 'none' })).toBe('forbidden')
 
     await romeo.does('set_role', { room, nick: 'Juliet', role: 'none' })
-    expect((await juliet.sees('presence', { jid: me, type: 'unavailable' }))['codes']).toEqual([110, 307])
+    expect((await juliet.expectSeen('presence', { jid: me, type: 'unavailable' }))['codes']).toEqual([110, 307])
     await juliet.does('enter', { room, nick: 'Juliet' })
     await romeo.does('set_affiliation', { room, jid: JULIET, affiliation: 'outcast' })
-    expect((await juliet.sees('presence', { jid: me, type: 'unavailable' }))['codes']).toEqual([110, 301])
+    expect((await juliet.expectSeen('presence', { jid: me, type: 'unavailable' }))['codes']).toEqual([110, 301])
     expect(await juliet.does('enter', { room, nick: 'Juliet' })).toBe('forbidden')
   })
 
@@ -112,6 +112,6 @@ describe.skipIf(missing !== undefined)('slixmpp in rooms', () => {
 
     await juliet.does('leave', { room, nick: 'Juliet' })
 
-    await romeo.sees('presence', { jid: `${room}/Juliet`, type: 'unavailable', role: 'none' })
+    await romeo.expectSeen('presence', { jid: `${room}/Juliet`, type: 'unavailable', role: 'none' })
   })
 })

@@ -29,19 +29,19 @@ describe.skipIf(missing !== undefined)('slixmpp', () => {
 
   async function loginBoth (): Promise<readonly [Slixmpp, Slixmpp]> {
     const both = [start('romeo'), start('juliet')] as const
-    await Promise.all(both.map(client => client.sees('presence', { jid: `${client.jid}/slixmpp` })))
+    await Promise.all(both.map(client => client.expectSeen('presence', { jid: `${client.jid}/slixmpp` })))
     return both
   }
 
   test('it logs in bound to its channel of TLS, by its own choice', async () => {
-    const session = await start('romeo').sees('session')
+    const session = await start('romeo').expectSeen('session')
 
     expect(session).toMatchObject({ jid: 'romeo@localhost/slixmpp', tls: 'TLSv1.3' })
     expect(session['mechanism']).toMatch(/^SCRAM-SHA-.*-PLUS$/)
   })
 
   test('a wrong password is refused', async () => {
-    await start('romeo', 'Montague').sees('refused', { condition: 'not-authorized' })
+    await start('romeo', 'Montague').expectSeen('refused', { condition: 'not-authorized' })
   })
 
   test('two become contacts by one request, and see each other come, change and go', async () => {
@@ -50,15 +50,15 @@ describe.skipIf(missing !== undefined)('slixmpp', () => {
     // It grants what it is asked for, and asks in turn.
     await romeo.does('subscribe', { to: JULIET })
     await Promise.all([
-      romeo.sees('presence', { jid: `${JULIET}/slixmpp` }), juliet.sees('presence', { jid: `${ROMEO}/slixmpp` }),
+      romeo.expectSeen('presence', { jid: `${JULIET}/slixmpp` }), juliet.expectSeen('presence', { jid: `${ROMEO}/slixmpp` }),
     ])
     await romeo.does('show', { status: 'in the orchard' })
-    await juliet.sees('presence', { jid: `${ROMEO}/slixmpp`, status: 'in the orchard' })
+    await juliet.expectSeen('presence', { jid: `${ROMEO}/slixmpp`, status: 'in the orchard' })
 
     expect(await romeo.does('roster')).toEqual({ [JULIET]: 'both' })
     expect(await juliet.does('roster')).toEqual({ [ROMEO]: 'both' })
     await juliet.stop()
-    await romeo.sees('presence', { jid: `${JULIET}/slixmpp`, type: 'unavailable' })
+    await romeo.expectSeen('presence', { jid: `${JULIET}/slixmpp`, type: 'unavailable' })
   })
 
   test('two chat', async () => {
@@ -67,8 +67,8 @@ describe.skipIf(missing !== undefined)('slixmpp', () => {
     await romeo.does('chat', { to: JULIET, body: 'Soft, what light ☀?' })
     await juliet.does('chat', { to: `${ROMEO}/slixmpp`, body: 'Art thou not <Romeo> & a Montague?' })
 
-    await juliet.sees('message', { jid: `${ROMEO}/slixmpp`, type: 'chat', body: 'Soft, what light ☀?' })
-    await romeo.sees('message', { jid: `${JULIET}/slixmpp`, body: 'Art thou not <Romeo> & a Montague?' })
+    await juliet.expectSeen('message', { jid: `${ROMEO}/slixmpp`, type: 'chat', body: 'Soft, what light ☀?' })
+    await romeo.expectSeen('message', { jid: `${JULIET}/slixmpp`, body: 'Art thou not <Romeo> & a Montague?' })
   })
 
   test('the server answers ping, version and time, and a contact what it is asked', async () => {
@@ -107,12 +107,12 @@ describe.skipIf(missing !== undefined)('slixmpp', () => {
 
     await juliet.does('block', { jid: ROMEO })
     await romeo.does('chat', { to: JULIET, body: 'blocked' })
-    await romeo.sees('message', { jid: JULIET, type: 'error' })
+    await romeo.expectSeen('message', { jid: JULIET, type: 'error' })
     expect(await juliet.does('blocked')).toEqual([ROMEO])
     await juliet.does('unblock', { jid: ROMEO })
     await romeo.does('chat', { to: JULIET, body: 'unblocked' })
 
-    expect(await juliet.sees('message')).toMatchObject({ jid: `${ROMEO}/slixmpp`, body: 'unblocked' })
+    expect(await juliet.expectSeen('message')).toMatchObject({ jid: `${ROMEO}/slixmpp`, body: 'unblocked' })
     expect(await juliet.does('blocked')).toEqual([])
   })
 
@@ -120,27 +120,27 @@ describe.skipIf(missing !== undefined)('slixmpp', () => {
     const [romeo, juliet] = await loginBoth()
 
     await juliet.does('lose_connection')
-    await juliet.sees('disconnected')
+    await juliet.expectSeen('disconnected')
     await romeo.does('chat', { to: `${JULIET}/slixmpp`, body: 'O, wilt thou leave me so unsatisfied?' })
     await juliet.does('come_back')
 
-    await juliet.sees('resumed')
-    await juliet.sees('message', { body: 'O, wilt thou leave me so unsatisfied?' })
+    await juliet.expectSeen('resumed')
+    await juliet.expectSeen('message', { body: 'O, wilt thou leave me so unsatisfied?' })
   })
 
   test.each(TRANSPORTS)('it and @xmpp/client over %s see each other and chat', async (transport) => {
     const romeo = start('romeo')
-    await romeo.sees('presence', { jid: `${ROMEO}/slixmpp` })
+    await romeo.expectSeen('presence', { jid: `${ROMEO}/slixmpp` })
     const nurse = await XmppClient.login(meeting, 'nurse', transport)
     clients.push(nurse)
 
     await nurse.send('presence', { to: ROMEO, type: 'subscribed' })
     await nurse.send('presence', { to: ROMEO, type: 'subscribe' })
-    await Promise.all([nurse.sees('presence', ROMEO), romeo.sees('presence', { jid: nurse.fullJid, type: 'available' })])
+    await Promise.all([nurse.expectSeen('presence', ROMEO), romeo.expectSeen('presence', { jid: nurse.fullJid, type: 'available' })])
     await nurse.chat(ROMEO, 'Sir, my mistress…')
     await romeo.does('chat', { to: nurse.jid, body: 'Bid her devise' })
 
-    await romeo.sees('message', { jid: nurse.fullJid, body: 'Sir, my mistress…' })
-    expect((await nurse.sees('message', ROMEO, 'chat')).getChildText('body')).toBe('Bid her devise')
+    await romeo.expectSeen('message', { jid: nurse.fullJid, body: 'Sir, my mistress…' })
+    expect((await nurse.expectSeen('message', ROMEO, 'chat')).getChildText('body')).toBe('Bid her devise')
   })
 })

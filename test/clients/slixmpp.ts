@@ -40,7 +40,7 @@ export class Slixmpp {
   }
 
   /** The first line, seen or still to be seen, that holds all of `expected`. */
-  async sees (kind: string, expected: Seen = {}): Promise<Seen> {
+  async expectSeen (kind: string, expected: Seen = {}): Promise<Seen> {
     const wanted = Object.entries({ kind, ...expected })
     const line = await this.#inbox.take(`${this.jid}: ${JSON.stringify(wanted)}`, line => {
       const seen = JSON.parse(line) as Seen
@@ -53,7 +53,7 @@ export class Slixmpp {
   async does (what: string, values: Seen = {}): Promise<unknown> {
     const id = ++this.#lastId
     this.#process.stdin?.write(`${JSON.stringify({ 'id': id, 'do': what, 'with': values })}\n`)
-    const { result, error } = await this.sees('answer', { id })
+    const { result, error } = await this.expectSeen('answer', { id })
     return error ?? result
   }
 
@@ -65,7 +65,7 @@ export class Slixmpp {
 
   async #stop (): Promise<void> {
     this.#process.stdin?.end()
-    await this.sees('disconnected').catch(() => {}) // it was never connected, or has ended by itself
+    await this.expectSeen('disconnected').catch(() => {}) // it was never connected, or has ended by itself
     await endProgram(this.#process)
   }
 }

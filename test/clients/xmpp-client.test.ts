@@ -29,7 +29,7 @@ async function befriend (one: XmppClient, other: XmppClient): Promise<void> {
     await from.send('presence', { to: to.jid, type: 'subscribed' })
     await to.send('presence', { to: from.jid, type: 'subscribe' })
   }
-  await Promise.all([one.sees('presence', other.jid), other.sees('presence', one.jid)])
+  await Promise.all([one.expectSeen('presence', other.jid), other.expectSeen('presence', one.jid)])
 }
 
 describe.each(TRANSPORTS)('over %s', (transport) => {
@@ -45,11 +45,11 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     await romeo.chat(JULIET, 'Soft, what light ☀?')
     await juliet.chat(ROMEO, 'Art thou not <Romeo> & a Montague?')
 
-    expect((await juliet.sees('message', ROMEO, 'chat')).getChildText('body')).toBe('Soft, what light ☀?')
-    expect((await romeo.sees('message', JULIET, 'chat')).getChildText('body'))
+    expect((await juliet.expectSeen('message', ROMEO, 'chat')).getChildText('body')).toBe('Soft, what light ☀?')
+    expect((await romeo.expectSeen('message', JULIET, 'chat')).getChildText('body'))
       .toBe('Art thou not <Romeo> & a Montague?')
     await juliet.send('presence', { type: 'unavailable' })
-    await romeo.sees('presence', JULIET, 'unavailable')
+    await romeo.expectSeen('presence', JULIET, 'unavailable')
     expect(await romeo.roster()).toEqual({ [JULIET]: 'both' })
   })
 
@@ -92,7 +92,7 @@ test('a message goes from each transport to each', async () => {
 
       await romeo.chat(JULIET, `from ${from} to ${to}`)
 
-      expect((await juliet.sees('message', ROMEO, 'chat')).getChildText('body')).toBe(`from ${from} to ${to}`)
+      expect((await juliet.expectSeen('message', ROMEO, 'chat')).getChildText('body')).toBe(`from ${from} to ${to}`)
       await Promise.all([romeo.stop(), juliet.stop()])
     }
   }

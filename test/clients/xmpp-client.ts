@@ -57,7 +57,7 @@ export class XmppClient {
   }
 
   /** The first stanza of that kind, seen or still to be seen. */
-  async sees (name: 'message' | 'presence', from: string, type?: string): Promise<Element> {
+  async expectSeen (name: 'message' | 'presence', from: string, type?: string): Promise<Element> {
     return this.#inbox.take(`${this.jid}: ${type ?? 'plain'} ${name} of ${from}`, ({ name: kind, attrs }) =>
       kind === name && attrs['type'] === type && String(attrs['from']).split('/')[0] === from)
   }

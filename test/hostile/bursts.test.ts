@@ -40,20 +40,20 @@ async function sessions (local: string, count: number): Promise<readonly Peer[]>
 }
 
 /** Waits for so many large stanzas, and for the answer to a ping behind them. */
-async function hears (peer: Peer, name: string, count: number, length = LARGE): Promise<void> {
+async function expectHeard (peer: Peer, name: string, count: number, length = LARGE): Promise<void> {
   for (let heard = 0; heard < count;) {
     const element = await peer.next()
     if (element.name !== name) continue
     if (element.children.some(({ text }) => text.length === length)) heard++
   }
-  await peer.ping()
+  await peer.expectPong()
 }
 
 async function allow (asker: Peer, asked: Peer, local: string): Promise<void> {
   void asker.send(`<presence/><presence type='subscribe' to='${local}@localhost'/>`)
-  await asker.ping()
+  await asker.expectPong()
   void asked.send(`<presence/><presence type='subscribed' to='alice@localhost'/>`)
-  await asked.ping()
+  await asked.expectPong()
 }
 
 const LARGE_STATUS = `<priority>-1</priority><status>${'s'.repeat(LARGE)}</status>`
@@ -66,13 +66,13 @@ test('who logs in hears of all sessions of a contact, however much they say, and
     peer.ignore()
     void peer.send(`<presence>${LARGE_STATUS}</presence>`)
   }
-  await hears(before, 'presence', SESSIONS)
+  await expectHeard(before, 'presence', SESSIONS)
   before.destroy()
 
   const alice = await Peer.logIn(target, 'alice/phone', false)
   void alice.send('<presence/>')
 
-  await hears(alice, 'presence', SESSIONS)
+  await expectHeard(alice, 'presence', SESSIONS)
   alice.destroy()
 }, 120_000)
 
@@ -101,12 +101,12 @@ test('who comes into a room hears of all who are in, however much they say, and 
     peer.ignore()
     void peer.send(`<presence to='${room}/dave${index}'>${LARGE_STATUS}</presence>`)
   }
-  await hears(before, 'presence', SESSIONS)
+  await expectHeard(before, 'presence', SESSIONS)
 
   const bob = await Peer.logIn(target, 'bob/phone', false)
   void bob.send(`<presence to='${room}/bob'>${MUC}</presence>`)
 
-  await hears(bob, 'presence', SESSIONS)
+  await expectHeard(bob, 'presence', SESSIONS)
   bob.destroy()
   before.destroy()
 }, 120_000)
@@ -128,7 +128,7 @@ test('who comes into a room is shown of its history what fits into a mebibyte, a
   const frank = await Peer.logIn(target, 'frank/phone', false)
   void frank.send(`<presence to='${room}/frank'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='100'/></x></presence>`)
 
-  await hears(frank, 'message', 4, LONG)
+  await expectHeard(frank, 'message', 4, LONG)
   frank.destroy()
   watcher.destroy()
 }, 120_000)

@@ -15,7 +15,7 @@ test('who answers no ping is gone, and his contacts hear of it; who answers stay
   void juliet.send('<presence/>')
   await juliet.expect('presence')
   void juliet.send("<presence type='subscribed' to='romeo@localhost'/><presence type='subscribe' to='romeo@localhost'/>")
-  await juliet.ping()
+  await juliet.expectPong()
   void romeo.send("<presence/><presence type='subscribed' to='juliet@localhost'/><presence type='subscribe' to='juliet@localhost'/>")
   romeo.stopReading()
 
@@ -29,5 +29,5 @@ test('who answers no ping is gone, and his contacts hear of it; who answers stay
 
   expect(states).toEqual([undefined, 'unavailable'])
   expect(await romeo.streamError()).toBe('connection-timeout')
-  await juliet.ping()
+  await juliet.expectPong()
 })

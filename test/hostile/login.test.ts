@@ -183,7 +183,7 @@ describe('TLS', () => {
     void mallory.send(Buffer.concat([Buffer.from(`<starttls xmlns='${NS_TLS}'/>`), Buffer.from(behind)]))
 
     expect(await mallory.next()).toMatchObject({ name: 'failure', ns: NS_TLS }) // RFC 6120 §5.4.2.2
-    await mallory.closed()
+    await mallory.expectClosed()
   })
 
   test('there is no second TLS within the first', async () => {
@@ -194,7 +194,7 @@ describe('TLS', () => {
     void mallory.send(`<starttls xmlns='${NS_TLS}'/>`)
 
     expect(await mallory.next()).toMatchObject({ name: 'failure', ns: NS_TLS })
-    await mallory.closed()
+    await mallory.expectClosed()
   })
 
   test('what is no handshake ends the connection', async () => {
@@ -204,7 +204,7 @@ describe('TLS', () => {
 
     void mallory.send(header())
 
-    await mallory.closed()
+    await mallory.expectClosed()
   })
 
   test('garbage on the port for TLS costs its own connections, and they are not counted for ever', async () => {
@@ -212,7 +212,7 @@ describe('TLS', () => {
     for (let round = 0; round < 5; round++) {
       const peers = await Promise.all(Array.from({ length: 60 }, () => Peer.connect(address)))
       await Promise.all(peers.map(peer => peer.send(round % 2 === 0 ? header() : Buffer.alloc(2000, 0x16))))
-      await Promise.all(peers.map(peer => peer.closed()))
+      await Promise.all(peers.map(peer => peer.expectClosed()))
       for (const peer of peers) peer.destroy()
     }
 
@@ -265,7 +265,7 @@ describe('who leaves in the middle', () => {
       mallory = await Peer.connect(target)
       if (round % 2 === 0) {
         mallory.end(bytes)
-        await mallory.closed()
+        await mallory.expectClosed()
       } else await mallory.send(bytes)
       mallory.destroy()
     }
@@ -290,7 +290,7 @@ describe('who leaves in the middle', () => {
       return peer
     }))
     for (const peer of peers) peer.end(BIND)
-    await Promise.all(peers.map(peer => peer.closed()))
+    await Promise.all(peers.map(peer => peer.expectClosed()))
 
     mallory = await Peer.logIn(target, 'mallory/watch', false)
 
@@ -311,7 +311,7 @@ describe('who leaves in the middle', () => {
       mallory = await Peer.connect(address)
       await mallory.open()
       mallory.end(login)
-      await mallory.closed()
+      await mallory.expectClosed()
       mallory.destroy()
     }
 

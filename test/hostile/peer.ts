@@ -124,7 +124,7 @@ export class Peer {
   }
 
   /** Answered, so everything that was sent before has been dealt with. */
-  async ping (): Promise<void> {
+  async expectPong (): Promise<void> {
     const id = `ping-${Math.random()}`
     void this.send(`<iq type='get' id='${id}' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>`)
     for (;;) if ((await this.next()).attributes.get('id') === id) return
@@ -156,13 +156,13 @@ export class Peer {
       if (element.name !== 'error' || element.ns !== 'http://etherx.jabber.org/streams') continue
       while (!this.#isOver && !this.#isClosed) await this.#news()
       if (!this.#isOver) throw new Error('the stream was not closed')
-      await this.closed()
+      await this.expectClosed()
       return element.children.find(({ ns, name }) => ns === 'urn:ietf:params:xml:ns:xmpp-streams' && name !== 'text')?.name
     }
   }
 
   /** The server has closed its side of the connection. */
-  async closed (): Promise<void> {
+  async expectClosed (): Promise<void> {
     while (!this.#isClosed) await this.#news()
   }
 

@@ -71,7 +71,7 @@ describe('an address that is none', () => {
     const answer = await mallory.expect('message', 'error')
 
     expect(answer.children.find(({ name }) => name === 'error')?.children[0]?.name).toBe('jid-malformed')
-    await mallory.ping()
+    await mallory.expectPong()
   })
 
   test.each([[1023, 'result'], [1024, 'error'], [9000, 'error']])('a resource of %i bytes is bound or refused: %s', async (length, type) => {
@@ -83,7 +83,7 @@ describe('an address that is none', () => {
     await mallory.expect('iq', type)
     if (type === 'error') await mallory.bind('laptop')
 
-    await mallory.ping()
+    await mallory.expectPong()
   })
 })
 
@@ -173,7 +173,7 @@ describe('a flood', () => {
 
     void mallory.send('<presence><show>away</show></presence>'.repeat(20_000))
 
-    await mallory.ping()
+    await mallory.expectPong()
   })
 
   test('of presence to thousands of addresses still ends when the stream does', async () => {
@@ -209,7 +209,7 @@ describe('a flood', () => {
 
     await mallory.send(' '.repeat(5_000 * KILOBYTE))
 
-    await mallory.ping()
+    await mallory.expectPong()
   })
 })
 

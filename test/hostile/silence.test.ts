@@ -46,13 +46,13 @@ test.concurrent('who wishes for TLS and says nothing more is cut', async () => {
   void peer.send(`<starttls xmlns='${NS_TLS}'/>`)
   await peer.expect('proceed')
 
-  await peer.closed()
+  await peer.expectClosed()
 })
 
 test.concurrent('who comes to the TLS port and says nothing is cut', async () => {
   const peer = await Peer.connect({ port: target.tlsPort, from: ELSEWHERE })
 
-  await peer.closed()
+  await peer.expectClosed()
 }, 40_000)
 
 test.concurrent.each([
@@ -63,7 +63,7 @@ test.concurrent.each([
   peer.ignore()
   await peer.send(bytes)
 
-  await peer.closed()
+  await peer.expectClosed()
 }, 40_000)
 
 test.concurrent('a thousand silent connections disturb nobody, and are gone in the end', async () => {

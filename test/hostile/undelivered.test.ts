@@ -30,7 +30,7 @@ test('an account with very many undelivered messages logs in again and again, an
     const first = await until(() => juliet.next(), ({ name }) => name === 'message')
     expect(first.children[0]?.text).toBe('1')
     juliet.destroy()
-    await nurse.ping()
+    await nurse.expectPong()
   }
 
   server.kill('SIGTERM')

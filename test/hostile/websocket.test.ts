@@ -63,7 +63,7 @@ describe('a message', () => {
   ])('%s ends the open stream', async (_name, text, condition) => {
     mallory = await WebSocketPeer.connect(target)
     mallory.send(OPEN)
-    await mallory.until('</stream:features>')
+    await mallory.expectHeard('</stream:features>')
 
     mallory.send(text)
 
@@ -102,12 +102,12 @@ describe('a frame', () => {
   test('without a word costs memory as others do while it waits', async () => {
     mallory = await WebSocketPeer.connect(target)
     mallory.send(OPEN)
-    await mallory.until('</stream:features>')
+    await mallory.expectHeard('</stream:features>')
     for (let guess = 1; guess <= 2; guess++) {
       mallory.send(auth('SCRAM-SHA-1', 'n,,n=nobody,r=x'))
-      await mallory.until('</challenge>', guess)
+      await mallory.expectHeard('</challenge>', guess)
       mallory.send(response(`c=biws,r=${mallory.nonce()},p=${Buffer.alloc(20).toString('base64')}`))
-      if (guess === 1) await mallory.until('</failure>')
+      if (guess === 1) await mallory.expectHeard('</failure>')
     }
 
     for (let count = 0; count < 600; count++) mallory.write(many(10_000, frame(TEXT, Buffer.alloc(0))))
@@ -136,7 +136,7 @@ describe('HTTP', () => {
 
     mallory.write(Buffer.from(bytes))
 
-    await mallory.closed()
+    await mallory.expectClosed()
   })
 })
 
@@ -188,7 +188,7 @@ class WebSocketPeer {
     const peer = await WebSocketPeer.dial(target)
     peer.write(Buffer.from(`${method} /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
       `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n${line}\r\n\r\n`))
-    await peer.until('\r\n\r\n')
+    await peer.expectHeard('\r\n\r\n')
     peer.status = peer.#received
     peer.#received = ''
     return peer
@@ -202,7 +202,7 @@ class WebSocketPeer {
     this.#socket.write(bytes)
   }
 
-  async until (text: string, times = 1): Promise<void> {
+  async expectHeard (text: string, times = 1): Promise<void> {
     while (this.#received.split(text).length <= times) {
       if (this.#isClosed) throw new Error(`closed before ${text}: ${this.#received}`)
       await this.#news()
@@ -222,20 +222,20 @@ class WebSocketPeer {
 
   /** The condition by which the server ends the stream, and then the WebSocket. */
   async streamError (): Promise<string> {
-    await this.until("<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'")
+    await this.expectHeard("<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'")
     await this.closeCode()
     return /<stream:error[^>]*><([a-z-]+) /.exec(this.#received)?.[1] ?? this.#received
   }
 
   /** What the closing frame says, which is the last. */
   async closeCode (): Promise<number> {
-    await this.until('\x88\x02')
-    await this.closed()
+    await this.expectHeard('\x88\x02')
+    await this.expectClosed()
     const at = this.#received.lastIndexOf('\x88\x02')
     return Buffer.from(this.#received.slice(at + 2, at + 4), 'latin1').readUInt16BE()
   }
 
-  async closed (): Promise<void> {
+  async expectClosed (): Promise<void> {
     if (this.#isClosed) return
     // The closing handshake; whoever broke the framing is not heard any more, and is cut.
     this.write(frame(0x8, Buffer.alloc(0)))

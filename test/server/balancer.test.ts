@@ -62,7 +62,7 @@ describe('who connects through a balancer', () => {
     for (let count = 0; count < PER_ADDRESS; count++) await (await from('198.51.100.3')).open()
 
     const beyond = await from('198.51.100.3')
-    await beyond.closed()
+    await beyond.expectClosed()
     const other = await from('198.51.100.4')
 
     await expect(beyond.next()).rejects.toThrow('the stream is over')
@@ -90,7 +90,7 @@ describe('who connects through a balancer', () => {
   test('who comes by another way is let go without a word, and the log says who it was', async () => {
     const stranger = await connect({ port: home.port, from: '127.0.0.67', preface: header('198.51.100.7') })
 
-    await stranger.closed()
+    await stranger.expectClosed()
 
     expect(await server.logged('listener.connection_refused')).toMatchObject({
       level: 'warn', key: 'listen.client', address: '127.0.0.67',

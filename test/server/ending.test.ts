@@ -43,17 +43,17 @@ test('who is in a room hears with status 332 that the server ends, before the st
   const server = await home.start()
   const [balthasar, abram] = [await Peer.logIn(home.direct, 'balthasar/street'), await Peer.logIn(home.direct, 'abram/street')]
   await balthasar.send(`<presence to='${SQUARE}/balthasar'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
-  await hears(balthasar, 'subject')
+  await expectHeard(balthasar, 'subject')
   await balthasar.send(`<iq type='set' id='instant' to='${SQUARE}'><query xmlns='http://jabber.org/protocol/muc#owner'>` +
     "<x xmlns='jabber:x:data' type='submit'/></query></iq>")
-  await hears(balthasar, "id='instant'")
+  await expectHeard(balthasar, "id='instant'")
   await abram.send(`<presence to='${SQUARE}/abram'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
-  await hears(abram, 'subject')
+  await expectHeard(abram, 'subject')
 
   server.kill('SIGTERM')
 
-  expect(await hears(balthasar, "type='unavailable'")).toMatch(/from='square@conference\.localhost\/balthasar'[^]*<status code='332'\/>/)
-  expect(await hears(abram, "type='unavailable'")).toMatch(/from='square@conference\.localhost\/abram'[^]*<status code='332'\/>/)
+  expect(await expectHeard(balthasar, "type='unavailable'")).toMatch(/from='square@conference\.localhost\/balthasar'[^]*<status code='332'\/>/)
+  expect(await expectHeard(abram, "type='unavailable'")).toMatch(/from='square@conference\.localhost\/abram'[^]*<status code='332'\/>/)
   expect(await Promise.all([balthasar, abram].map(peer => peer.streamError()))).toEqual(['system-shutdown', 'system-shutdown'])
   expect(await server.ended()).toBe(0)
 }, 60_000)
@@ -106,7 +106,7 @@ test('a second start in the same data folder is refused with the process that ru
 
   expect(code).toBe(1)
   expect(messages(out)).toEqual([`${home.data} is in use by another Heliograph, process ${server.pid}`])
-  await tybalt.ping()
+  await tybalt.expectPong()
 }, 60_000)
 
 test('a port in use is said with its key, and nothing is left behind', async () => {
@@ -122,7 +122,7 @@ test('a port in use is said with its key, and nothing is left behind', async () 
 }, 60_000)
 
 /** What comes up to a stanza with that in it, which is given. */
-async function hears (peer: Peer, part: string): Promise<string> {
+async function expectHeard (peer: Peer, part: string): Promise<string> {
   for (;;) {
     const heard = formatXml(await peer.next())
     if (heard.includes(part)) return heard

@@ -63,7 +63,7 @@ describe('users of two hosts', () => {
     void here.send("<message to='benvolio@example.org/one'><body>who are you?</body></message>")
 
     expect((await there.expect('message')).attributes.get('from')).toBe('benvolio@localhost/one')
-    await here.ping()
+    await here.expectPong()
   })
 
   test('are not known at the other', async () => {
@@ -107,7 +107,7 @@ test('a renewed certificate is shown to the next connection, and those that are 
 
   expect(fresh.certificate?.subjectAltName).toBe('DNS:example.org')
   expect(fresh.certificate?.serialNumber).not.toBe(old.certificate?.serialNumber)
-  await old.ping()
+  await old.expectPong()
 })
 
 /** Makes each see the other. */
@@ -115,7 +115,7 @@ async function befriend (one: Peer, oneJid: string, other: Peer, otherJid: strin
   const both = [[one, otherJid], [other, oneJid]] as const
   for (const [peer, to] of both) {
     void peer.send(`<presence type='subscribed' to='${to}'/>`)
-    await peer.ping()
+    await peer.expectPong()
   }
   for (const [peer, to] of both) void peer.send(`<presence type='subscribe' to='${to}'/>`)
   for (const [peer, to] of both) {

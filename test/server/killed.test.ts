@@ -21,7 +21,7 @@ test('a server that was killed leaves its database running, and the next has eve
   await set(romeo, "<query xmlns='jabber:iq:roster'><item jid='juliet@localhost' name='Juliet'/></query>")
   server.kill('SIGKILL')
   await server.ended()
-  await Promise.all([romeo.closed(), juliet.closed()])
+  await Promise.all([romeo.expectClosed(), juliet.expectClosed()])
   const orphans = home.databaseProcesses()
 
   await home.start()

@@ -90,7 +90,7 @@ describe('where the configuration says nothing', () => {
     const after = await logIn('romeo', 'orchard', false)
 
     expect(await before.streamError()).toBe('conflict')
-    await after.ping()
+    await after.expectPong()
   })
 })
 
@@ -145,7 +145,7 @@ describe('where it opens the door', () => {
     expect((await romeo.expect('message')).attributes.get('from')).toBe(own)
     expect((await peer.expect('message')).children[0]?.text).toBe('who?')
     peer.end('</stream:stream>')
-    await peer.closed()
+    await peer.expectClosed()
     void romeo.send(`<message to='${own}'><body>still there?</body></message>`)
     expect(conditions(await romeo.expect('message', 'error'))).toContain('service-unavailable')
     expect((await home.run('user list')).out).not.toContain(own.split('/')[0])
@@ -159,8 +159,8 @@ describe('where it opens the door', () => {
     await expect(peer.bind('balcony')).rejects.toThrow('conflict')
     await peer.bind('garden')
 
-    await before.ping()
-    await peer.ping()
+    await before.expectPong()
+    await peer.expectPong()
   })
 })
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { MEMBERS } from '../../cluster/membership/heartbeat.ts'
 import type { Node } from '../../../test/support/cluster/redis-cluster.ts'
-import { heardUntil, PATIENCE, threeNodes, witches } from '../../../test/support/cluster/room-nodes.ts'
+import { expectHeard, PATIENCE, threeNodes, witches } from '../../../test/support/cluster/room-nodes.ts'
 import type { Cluster } from '../../../test/support/cluster/room-nodes.ts'
 import { enters, says } from '../../../test/support/world/rooms.ts'
 import { Jid } from '../../xmpp/jid.ts'
@@ -40,14 +40,14 @@ test('the room has one home, which may be the one it had, under its new name; an
   await says(first, 'still here', room)
 
   for (const client of [first, second]) {
-    expect((await heardUntil(client, 'firstwitch: still here')).filter(line => line.includes(': '))).toEqual(['firstwitch: still here'])
+    expect((await expectHeard(client, 'firstwitch: still here')).filter(line => line.includes(': '))).toEqual(['firstwitch: still here'])
   }
   const [home, ...others] = homesOf(cluster)
   expect([home?.core.rooms.atHome(), others]).toEqual([[room], []])
   if (home === c) c.dies()
   await expect(second.asks('get', PING, `${room}/secondwitch`)).resolves.toBeUndefined()
   await says(second, 'and now', room)
-  expect((await heardUntil(first, 'secondwitch: and now')).filter(line => line.includes(': '))).toEqual(['secondwitch: and now'])
+  expect((await expectHeard(first, 'secondwitch: and now')).filter(line => line.includes(': '))).toEqual(['secondwitch: and now'])
 })
 
 test('of two homes one remains; what both let in is in one history, and comes once', async () => {
@@ -56,9 +56,9 @@ test('of two homes one remains; what both let in is in one history, and comes on
   const [first, second] = await witches(cluster)
   const third = await c.client('hag66@localhost/pda')
   await enters(third, 'thirdwitch', '', room)
-  await heardUntil(third, `subject "" by ${room}`)
-  await heardUntil(first, 'thirdwitch none/participant hag66@localhost/pda')
-  await heardUntil(second, 'thirdwitch none/participant')
+  await expectHeard(third, `subject "" by ${room}`)
+  await expectHeard(first, 'thirdwitch none/participant hag66@localhost/pda')
+  await expectHeard(second, 'thirdwitch none/participant')
   const before = c.cluster.membership.id
 
   await isTakenForDead(c)
@@ -76,7 +76,7 @@ test('of two homes one remains; what both let in is in one history, and comes on
   const history = await archived(cluster)
   expect(history).toEqual([...new Set(history)])
   for (const client of [first, second]) {
-    expect((await heardUntil(client, 'secondwitch: last')).filter(line => line.includes(': '))).toEqual(history)
+    expect((await expectHeard(client, 'secondwitch: last')).filter(line => line.includes(': '))).toEqual(history)
   }
   for (const [client, nick] of [[first, 'firstwitch'], [second, 'secondwitch']] as const) {
     await expect(client.asks('get', PING, `${room}/${nick}`)).resolves.toBeUndefined()

@@ -17,20 +17,20 @@ afterAll(() => db.close())
 
 async function enters (client: WireClient, nick: string, room = ROOM): Promise<void> {
   client.send(`<presence to='${room}/${nick}'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
-  await client.until('<subject')
+  await client.expectHeard('<subject')
 }
 
 async function opens (client: WireClient, room: string): Promise<void> {
   await enters(client, 'romeo', room)
   client.send(`<iq type='set' id='open' to='${room}'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>`)
-  await client.until("id='open'")
+  await client.expectHeard("id='open'")
 }
 
 /** Says it to all, and gives what comes back to that. */
 async function says (client: WireClient, id: string, body: string, room = ROOM): Promise<string> {
   client.send(`<message type='groupchat' id='${id}' to='${room}'><body>${body}</body></message>`)
-  await client.until(` id='${id}'`)
-  return client.until('</message>')
+  await client.expectHeard(` id='${id}'`)
+  return client.expectHeard('</message>')
 }
 
 /** Romeo and the nurse are in a room at their own node, and Juliet's node does not answer from now on. */
@@ -42,7 +42,7 @@ async function stage () {
   await opens(romeo, ROOM)
   await enters(nurse, 'nurse')
   await enters(juliet, 'juliet')
-  await romeo.until('/juliet')
+  await romeo.expectHeard('/juliet')
   b.bus.answer('stanza', () => new Promise(() => {}))
   return { nodes, romeo, nurse }
 }
@@ -61,10 +61,10 @@ test('a room takes no more for all than may wait for a node that does not answer
   const count = await fills(romeo)
   const late = await says(romeo, 'late', 'late')
   romeo.send(`<presence to='${ROOM}/romeo'><show>away</show></presence>`)
-  const away = await romeo.until('</presence>')
+  const away = await romeo.expectHeard('</presence>')
   const elsewhere = await says(romeo, 'other', 'hail', 'hall@conference.localhost')
   nurse.send(`<presence type='unavailable' to='${ROOM}/nurse'/>`)
-  await nurse.until("type='unavailable'")
+  await nurse.expectHeard("type='unavailable'")
   nodes.end('b')
 
   expect(count).toBeLessThanOrEqual(MOST)

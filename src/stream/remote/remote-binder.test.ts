@@ -65,7 +65,7 @@ test('a SASL 2 login binds at the home, switches on what it asks for, and is off
   const client = await edge.connectWebSocket()
 
   const success = await client.authenticates(user, BIND2_WITH_SM)
-  const features = await client.until('</stream:features>')
+  const features = await client.expectHeard('</stream:features>')
 
   const [resource = ''] = boundAt(home, user)
   expect(resource).toMatch(/^phone\//)
@@ -80,7 +80,7 @@ test('a SASL 2 login without more is bound afterwards', async () => {
   const client = await edge.connectWebSocket()
 
   const success = await client.authenticates(user, '')
-  const features = await client.until('</stream:features>')
+  const features = await client.expectHeard('</stream:features>')
   await client.binds('orchard')
 
   expect(success).toContain(`<authorization-identifier>${user}@localhost</authorization-identifier>`)
@@ -97,7 +97,7 @@ test('the same resource from another edge replaces the session, and the first cl
 
   expect(await first.untilClosed()).toContain('<conflict ')
   second.send(`<message to='${user}@localhost/orchard' id='m1'/>`)
-  expect(await second.until('/>')).toContain("id='m1'")
+  expect(await second.expectHeard('/>')).toContain("id='m1'")
   expect(boundAt(home, user)).toHaveLength(1)
 })
 
@@ -177,7 +177,7 @@ test('an anonymous account\'s home is the node that it logs in at', async () => 
   const client = await edge.connectTcp()
   await client.opens()
   client.send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'>=</auth>")
-  await client.until('<success')
+  await client.expectHeard('<success')
   await client.opens()
 
   await client.binds('guest')

@@ -40,7 +40,7 @@ async function managed (...extensions: readonly Extension[]): Promise<Managed> {
   await home.client(user, 'anchor')
   const client = await edge.client(user, 'street')
   client.send(`<enable xmlns='${NS}' resume='true'/>`)
-  const id = /id='([^']*)'/.exec(await client.until('/>'))?.[1] ?? ''
+  const id = /id='([^']*)'/.exec(await client.expectHeard('/>'))?.[1] ?? ''
   return { nodes, edge, home, user, client, id, session: sessionOf(home, user) }
 }
 
@@ -55,33 +55,33 @@ async function resumes (node: TestNode, user: string, id: string, h: number): Pr
   const client = await node.connectTcp()
   await client.logsIn(user)
   client.send(`<resume xmlns='${NS}' previd='${id}' h='${h}'/>`)
-  return { client, answer: await client.until('>') }
+  return { client, answer: await client.expectHeard('>') }
 }
 
 async function counted (client: WireClient): Promise<string> {
   client.send(`<r xmlns='${NS}'/>`)
-  await client.until('<a ')
-  return /h='(\d+)'/.exec(await client.until('/>'))?.[1] ?? ''
+  await client.expectHeard('<a ')
+  return /h='(\d+)'/.exec(await client.expectHeard('/>'))?.[1] ?? ''
 }
 
 test('a session goes on by another edge, with what came meanwhile, and every stanza counts once', async () => {
   const { nodes, client, user, id, session } = await managed()
   const other = await nodes.start('other')
   client.send("<presence/>" + PING)
-  await client.until("id='ping'")
+  await client.expectHeard("id='ping'")
   client.destroy()
   await expect.poll(() => session.stream).toBe(undefined)
   const friend = await other.client(user, 'elsewhere')
   friend.send(`<message to='${user}@localhost/street' id='m1'/><message to='${user}@localhost/street' id='m2'/>${PING}`)
-  await friend.until("id='ping'")
+  await friend.expectHeard("id='ping'")
 
   const { client: again, answer } = await resumes(other, user, id, 2) // its own presence, and the ping's result
 
   expect(answer).toBe(`<resumed xmlns='${NS}' previd='${id}' h='2'/>`)
-  const sentAgain = await again.until('<r ')
+  const sentAgain = await again.expectHeard('<r ')
   expect([...sentAgain.matchAll(/ id='(m\d)'/g)].map(match => match[1])).toEqual(['m1', 'm2'])
   again.send(`<a xmlns='${NS}' h='4'/>${PING}`)
-  await again.until("id='ping'")
+  await again.expectHeard("id='ping'")
   expect(await counted(again)).toBe('3')
   expect(sessionOf(nodes.node('home'), user)).toBe(session)
 })
@@ -97,20 +97,20 @@ test('a session is resumed within a SASL 2 login', async () => {
 
   expect(success).toContain(`<authorization-identifier>${user}@localhost/street</authorization-identifier><resumed `)
   again.send(PING)
-  expect(await again.until("id='ping'")).not.toContain('features')
+  expect(await again.expectHeard("id='ping'")).not.toContain('features')
 })
 
 test('who resumes while the old stream is open ends it, and only what it brought before counts', async () => {
   const { home, client, user, id } = await managed()
   client.send(PING)
-  await client.until("id='ping'")
+  await client.expectHeard("id='ping'")
 
   const { client: again, answer } = await resumes(home, user, id, 1)
 
   expect(answer).toContain("h='1'")
   expect(await client.untilClosed()).toContain('<conflict ')
   again.send(PING)
-  await again.until("id='ping'")
+  await again.expectHeard("id='ping'")
 })
 
 test('a session that cannot be resumed is bound anew on the same stream', async () => {
@@ -154,7 +154,7 @@ test('what is handled is counted in order, at the home, and told by way of the e
   const { client, user, session } = await managed()
 
   client.send(`<message to='${user}@localhost/street'/>`.repeat(300) + "<message to='@'/>" + PING)
-  await client.until("id='ping'")
+  await client.expectHeard("id='ping'")
 
   client.send(`<a xmlns='${NS}' h='301'/>`)
   expect(await counted(client)).toBe('302')

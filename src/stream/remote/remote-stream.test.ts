@@ -65,7 +65,7 @@ test('10 000 messages there and back keep their order', async () => {
   client.send(ids.map(id => `<message to='${user}@localhost/balcony' id='${id}'><body>${id}</body></message>`).join(''))
   client.send(PING)
 
-  const heard = await client.until("id='end'")
+  const heard = await client.expectHeard("id='end'")
   expect([...heard.matchAll(/<body>(.*?)<\/body>/g)].map(match => match[1])).toEqual(ids)
 }, 60_000)
 
@@ -73,12 +73,12 @@ test('each element is a message of its own on a WebSocket', async () => {
   const { edge, user, session } = await away()
   const client = await edge.connectWebSocket()
   await client.authenticates(user, "<bind xmlns='urn:xmpp:bind:0'/>")
-  await client.until('</stream:features>')
+  await client.expectHeard('</stream:features>')
   const own = session.account.sessions.at(-1)
 
   for (let index = 0; index < 3; index++) own?.deliver(message('chat', { id: `m${index}` }, el('body', 'jabber:client', {}, 'hi')))
 
-  const heard = await client.until("id='m2'")
+  const heard = await client.expectHeard("id='m2'")
   expect(heard.match(/^<message xmlns='jabber:client'/gm)).toHaveLength(3)
 })
 
@@ -88,7 +88,7 @@ test('a stanza arrives as it was sent, with the prefixes and the language of its
   client.send(`<message to='${user}@localhost/balcony' id='a&amp;&apos;b' type='chat' foo:bar='1' xmlns:foo='urn:foo'>` +
     "<body>ü &lt;</body><foo:x/><stream:y/></message>")
 
-  const heard = await client.until('</message>')
+  const heard = await client.expectHeard('</message>')
   expect(heard).toContain(`from='${user}@localhost/balcony'`)
   expect(heard).toContain("id='a&amp;&apos;b' type='chat' xml:lang='en'")
   expect(heard).toMatch(/<body>ü &lt;<\/body><foo:x *\/><stream:y *\/><\/message>/)
@@ -116,7 +116,7 @@ test('a client that sends more than its home can take is not read on, and loses 
   await new Promise(resolve => { setTimeout(resolve, 100) })
   const relayed = edge.bus.told.get('stream.element')
   goOn()
-  await client.until("id='end'")
+  await client.expectHeard("id='end'")
 
   expect(relayed).toBe(16 + 64)
   expect(requests).toEqual(ids)
@@ -137,7 +137,7 @@ test('large elements are not sent far ahead either', async () => {
   const relayed = edge.bus.told.get('stream.element')
   goOn()
   client.send(PING)
-  await client.until("id='end'")
+  await client.expectHeard("id='end'")
 
   expect(relayed).toBe(16 + 3)
   expect(edge.bus.told.get('stream.element')).toBe(41)
@@ -153,7 +153,7 @@ test('the home knows what a slow client has left unread, and when it has read it
   await expect.poll(() => session.stream?.bufferedBytes).toBeGreaterThan(1_000_000)
   const waiting = session.drained()
   client.readOn()
-  await client.until("id='m79'")
+  await client.expectHeard("id='m79'")
 
   expect(waiting).toBeInstanceOf(Promise)
   await waiting
@@ -184,7 +184,7 @@ test('a silent client is pinged by its home, and cut when it does not answer', a
   const [stream] = edge.streams
 
   stream?.check(edge.now = 100_001)
-  await client.until('urn:xmpp:ping')
+  await client.expectHeard('urn:xmpp:ping')
   stream?.check(edge.now += 30_001)
 
   expect(written).toEqual(['iq'])
@@ -206,7 +206,7 @@ test('what the home refuses is answered', async () => {
 
   client.send("<message to='@' id='m1'/><iq type='get' id='i1'/>")
 
-  const heard = await client.until("id='i1'") + await client.until('</iq>')
+  const heard = await client.expectHeard("id='i1'") + await client.expectHeard('</iq>')
   expect(heard).toContain('<jid-malformed ')
   expect(heard).toContain('<bad-request ')
 })
@@ -257,6 +257,6 @@ test('clients of other nodes do not notice when one is gone', async () => {
 
   for (const client of [elsewhere, here]) {
     client.send(PING)
-    await client.until("id='end'")
+    await client.expectHeard("id='end'")
   }
 })

@@ -33,7 +33,7 @@ export function roomAt (node: Node, all: readonly Node[]): string {
 }
 
 /** All that is said from now on until that comes. */
-export async function heardUntil (client: Client, last: string): Promise<readonly string[]> {
+export async function expectHeard (client: Client, last: string): Promise<readonly string[]> {
   const all: string[] = []
   await expect.poll(async () => {
     all.push(...await hears(client))
@@ -48,8 +48,8 @@ export async function witches ({ a, b, room }: Cluster & { readonly room: string
   await configures(first, {}, room)
   const second = await b.client('wiccarocks@localhost/laptop')
   await enters(second, 'secondwitch', '', room)
-  await heardUntil(second, `subject "" by ${room}`)
-  await heardUntil(first, 'secondwitch none/participant wiccarocks@localhost/laptop')
+  await expectHeard(second, `subject "" by ${room}`)
+  await expectHeard(first, 'secondwitch none/participant wiccarocks@localhost/laptop')
   return [first, second]
 }
 

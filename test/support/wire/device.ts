@@ -65,7 +65,7 @@ export class Device {
   async #live (first: Framer): Promise<void> {
     for (let framer: Framer | undefined = first; framer; framer = await this.#comesBack()) {
       try {
-        for (;;) this.#read(framer, await this.#client?.until('>') ?? '')
+        for (;;) this.#read(framer, await this.#client?.expectHeard('>') ?? '')
       } catch { // the connection is closed
         this.#client?.destroy()
         this.#client = undefined
@@ -104,9 +104,9 @@ export class Device {
   async #begin (client: WireClient): Promise<void> {
     await client.binds(this.jid.resource)
     client.send(`<iq xmlns='jabber:client' type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>`)
-    await client.until('/>')
+    await client.expectHeard('/>')
     client.send(`<enable xmlns='${NS_MANAGED}' resume='true'/>`)
-    this.#session = / id='([^']*)'/.exec(await client.until('/>'))?.[1]
+    this.#session = / id='([^']*)'/.exec(await client.expectHeard('/>'))?.[1]
     this.#unacknowledged.push("<presence xmlns='jabber:client'/>")
     this.#goOn(client)
   }
@@ -119,7 +119,7 @@ export class Device {
 
   async #resume (client: WireClient, id: string): Promise<void> {
     client.send(`<resume xmlns='${NS_MANAGED}' previd='${id}' h='${this.#handled}'/>`)
-    const answer = await client.until('>')
+    const answer = await client.expectHeard('>')
     if (answer.includes('<failed')) this.faults.push(`not resumed: ${answer}`)
     if (!answer.includes('<resumed')) throw new Error(`not now: ${answer}`)
     this.#acknowledge(Number(/ h='(\d+)'/.exec(answer)?.[1]))

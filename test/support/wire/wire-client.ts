@@ -87,7 +87,7 @@ export class WireClient {
   destroy (): void { this.#wire.destroy() }
 
   /** What came up to and with this text; rejects when the connection closes without it. */
-  async until (text: string): Promise<string> {
+  async expectHeard (text: string): Promise<string> {
     let at = this.#unread.indexOf(text)
     while (at < 0) {
       if (this.#isClosed) throw new Error(`closed before ${text}: ${this.#unread.slice(-500)}`)
@@ -108,7 +108,7 @@ export class WireClient {
 
   async opens (): Promise<string> {
     this.send(this.#wire.header)
-    return this.until('</stream:features>')
+    return this.expectHeard('</stream:features>')
   }
 
   /** RFC 6120 §6, up to the features of the stream after it. */
@@ -116,10 +116,10 @@ export class WireClient {
     await this.opens()
     const scram = new ScramClient({ digest: 'sha1', user, password: PASSWORD, nonce: 'abcdefgh' })
     this.send(`<auth xmlns='${NS_SASL}' mechanism='SCRAM-SHA-1'>${scram.first().toString('base64')}</auth>`)
-    const challenge = /<challenge[^>]*>([^<]*)</.exec(await this.until('</challenge>'))?.[1] ?? ''
+    const challenge = /<challenge[^>]*>([^<]*)</.exec(await this.expectHeard('</challenge>'))?.[1] ?? ''
     const final = scram.final(Buffer.from(challenge, 'base64')).toString('base64')
     this.send(`<response xmlns='${NS_SASL}'>${final}</response>`)
-    await this.until('</success>')
+    await this.expectHeard('</success>')
     return this.opens()
   }
 
@@ -127,7 +127,7 @@ export class WireClient {
   async binds (resource: string): Promise<string> {
     this.send(`<iq type='set' id='bind' xmlns='jabber:client'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>` +
       `<resource>${resource}</resource></bind></iq>`)
-    return this.until('</iq>')
+    return this.expectHeard('</iq>')
   }
 
   /**
@@ -139,6 +139,6 @@ export class WireClient {
     const initial = Buffer.from(`\0${user}\0${PASSWORD}`).toString('base64')
     this.send(`<authenticate xmlns='${NS_SASL2}' mechanism='PLAIN'><initial-response>${initial}</initial-response>` +
       `<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'/>${inline}</authenticate>`)
-    return this.until('</success>')
+    return this.expectHeard('</success>')
   }
 }
