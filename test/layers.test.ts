@@ -56,15 +56,13 @@ function place (file: string): { layer: number, column: number, folder: string }
   throw new Error(`${file} stands in no layer`)
 }
 
-function isAllowed ({ from, to, isType }: Import): boolean {
+function isAllowed ({ from, to }: Import): boolean {
   if (!to.startsWith('src/') && !to.startsWith('extensions/')) return true
   const [importer, imported] = [place(from), place(to)]
   if (to === 'src/extension/api.ts' && from.startsWith('src/')) return false // it is for extensions
   if (importer.folder === 'extensions/') {
     return to === 'src/extension/api.ts' || dirname(to).startsWith(dirname(from).split('/').slice(0, 2).join('/'))
   }
-  // The API's types name what a session, an account and a room are.
-  if (importer.folder === 'src/extension') return imported.layer <= importer.layer || (isType && ['src/session', 'src/muc'].includes(imported.folder))
   return imported.layer < importer.layer || (imported.layer === importer.layer && imported.column <= importer.column)
 }
 

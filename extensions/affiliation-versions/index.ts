@@ -5,7 +5,7 @@
 import { createHmac, createSecretKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { extension, inBackground, message, NS_MUC_USER, StanzaError } from '../../src/extension/api.ts'
-import type { Element, ExtensionHost, Jid, OccupantSession, Room, RoomData } from '../../src/extension/api.ts'
+import type { Element, ExtensionHost, Jid, OccupantSessionView, RoomView, RoomData } from '../../src/extension/api.ts'
 import { Versions } from './versions.ts'
 import type { Versioned } from './versions.ts'
 
@@ -43,14 +43,14 @@ export const affiliationVersions = extension({
 })
 
 /** §5.2.3: as for requests for the lists. Outcasts are a list apart, which others see less of. */
-function maySee (room: Room, jid: Jid): boolean {
+function maySee (room: RoomView, jid: Jid): boolean {
   return (['owner', 'admin', 'member'] as const).every(list => room.mayList(jid, list))
 }
 
 interface VersionTokens {
-  readonly name: (room: Room, version: number) => string
+  readonly name: (room: RoomView, version: number) => string
   /** Nothing for what was never told to anybody. */
-  readonly read: (room: Room, name: string) => number | undefined
+  readonly read: (room: RoomView, name: string) => number | undefined
 }
 
 /**
@@ -63,7 +63,7 @@ function namer (host: ExtensionHost): VersionTokens {
     secret ??= await host.secret('affiliation-versions')
     return createSecretKey(createHmac('sha256', secret).update(room.toString()).digest())
   })
-  const name = (room: Room, version: number): string => {
+  const name = (room: RoomView, version: number): string => {
     const proof = createHmac('sha256', secrets.of(room)).update(String(version)).digest('base64url').slice(0, 16)
     return `${version.toString(36)}.${proof}`
   }
@@ -79,7 +79,7 @@ function namer (host: ExtensionHost): VersionTokens {
 interface Parts { readonly host: ExtensionHost, readonly names: VersionTokens, readonly versions: RoomData<Versions> }
 
 /** §5.2.1: before he is told of anybody who is in. */
-function bringUpToDate ({ host, names, versions }: Parts, room: Room, session: OccupantSession, asked: Element): void {
+function bringUpToDate ({ host, names, versions }: Parts, room: RoomView, session: OccupantSessionView, asked: Element): void {
   const all = versions.of(room)
   const last = all.last(room)
   const known = names.read(room, asked.attrs['since'] ?? '')
@@ -93,7 +93,7 @@ function bringUpToDate ({ host, names, versions }: Parts, room: Room, session: O
   let next = 0
   let since = changed && known !== undefined ? ` since='${names.name(room, known)}'` : ''
   // each is written when it is its turn
-  inBackground(host.log, 'telling of affiliations', room.sendQueue.send(parts, part => {
+  inBackground(host.log, 'telling of affiliations', host.rooms.sendInOrder(room, parts, part => {
     const until = names.name(room, ++next === parts.length ? last : part.at(-1)?.version ?? last)
     const one = message('normal', { from: room.jid, to: session.jid }).withWritten('x', NS_MUC_USER, writePart(part, since, until))
     since = ` since='${until}'`

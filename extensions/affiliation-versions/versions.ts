@@ -1,6 +1,6 @@
 /** When who is what in one room changed: a number for each account, in memory as in the database. */
 import { int8Array, Jid, textArray } from '../../src/extension/api.ts'
-import type { AffiliationChange, Affiliation, Database, Room } from '../../src/extension/api.ts'
+import type { AffiliationChange, Affiliation, Database, RoomView } from '../../src/extension/api.ts'
 
 /** Of so many who are nothing any more it is known when they ceased to be. */
 const MAX_GONE = 1000
@@ -28,7 +28,7 @@ export class Versions {
   }
 
   /** The version now. A room's first is when it was made: one that is made anew under the same name has none of its versions. */
-  last ({ createdAt }: Room): number {
+  last ({ createdAt }: RoomView): number {
     return Math.max(this.#last, createdAt)
   }
 
@@ -38,7 +38,7 @@ export class Versions {
   }
 
   /** All that has changed since a version, the latest last; nothing where that is not known. */
-  since (version: number, room: Room): readonly Versioned[] | undefined {
+  since (version: number, room: RoomView): readonly Versioned[] | undefined {
     if (version < Math.max(this.#horizon, room.createdAt) || version > this.last(room)) return
     return [...this.#byJid].filter(([, at]) => at > version).map(([text, at]) => {
       const jid = Jid.kept(text)
@@ -47,14 +47,14 @@ export class Versions {
   }
 
   /** All who are something, the latest last. */
-  all (room: Room): readonly Versioned[] {
+  all (room: RoomView): readonly Versioned[] {
     return [...room.affiliations].map(({ jid, affiliation }) => ({
       jid, affiliation, version: this.of(jid) ?? room.createdAt,
     })).sort((a, b) => a.version - b.version)
   }
 
   /** Writes down the changes, each of which makes a version; what is returned is for when they are kept. */
-  async write (db: Database, room: Room, changes: readonly AffiliationChange[]): Promise<() => void> {
+  async write (db: Database, room: RoomView, changes: readonly AffiliationChange[]): Promise<() => void> {
     const before = this.last(room)
     const changed = changes.map(({ jid }) => jid.toString())
     const forgotten = this.#tooMany(room).filter(([jid]) => !changed.includes(jid))
@@ -72,7 +72,7 @@ export class Versions {
   }
 
   /** An account is no more, and its name goes: what changed until now is not known any more, so that all is told instead. */
-  async forget (db: Database, room: Room, account: Jid): Promise<void> {
+  async forget (db: Database, room: RoomView, account: Jid): Promise<void> {
     const version = this.last(room) + 1
     await db.query(
       `with forgotten as (delete from room_affiliation_version where room = $1 and account = $2)
@@ -95,7 +95,7 @@ export class Versions {
   }
 
   /** The older half of those who are nothing any more, where there are too many. */
-  #tooMany (room: Room): readonly (readonly [string, number])[] {
+  #tooMany (room: RoomView): readonly (readonly [string, number])[] {
     if (this.#byJid.size <= room.affiliations.size + MAX_GONE) return []
     const gone = [...this.#byJid].filter(([jid]) => !room.affiliations.get(Jid.kept(jid)))
     return gone.length > MAX_GONE ? gone.slice(0, gone.length - MAX_GONE / 2) : []

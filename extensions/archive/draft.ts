@@ -1,7 +1,7 @@
 /** The archived form of a message, and the fingerprint by which a duplicate is recognised. */
 import { hash } from 'node:crypto'
 import { originId } from '../../src/extension/api.ts'
-import type { Account, Jid, WriteWithArchive, Message } from '../../src/extension/api.ts'
+import type { AccountView, Jid, WriteWithArchive, Message } from '../../src/extension/api.ts'
 import type { Entry } from './store.ts'
 
 export type Draft = Omit<Entry, 'owner' | 'seq'>
@@ -20,7 +20,7 @@ export function peerKey ({ bare }: Jid): string {
 /** Makes drafts. Both archives of a message ask one after the other, and share the expensive parts. */
 export function drafter (
   keptWith: KeptWith,
-): (message: Message, account: Account, isSent: boolean) => Draft {
+): (message: Message, account: AccountView, isSent: boolean) => Draft {
   let last: Message | undefined
   let stanza: Buffer = Buffer.alloc(0)
   let fingerprint: string | undefined

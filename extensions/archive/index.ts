@@ -5,7 +5,7 @@
  * by word (XEP-0431: Full Text Search in MAM).
  */
 import { batchedRead, extension, Jid, NS_MUC_USER, storedStanza } from '../../src/extension/api.ts'
-import type { Account, AccountData, ExtensionHost, Message, Stored } from '../../src/extension/api.ts'
+import type { AccountView, AccountData, ExtensionHost, Message, Stored } from '../../src/extension/api.ts'
 import { Archive } from './archive.ts'
 import { drafter } from './draft.ts'
 import { retentionOf, roomRetentionOf, schema, searchable } from './options.ts'
@@ -86,7 +86,7 @@ function keepMessages (host: ExtensionHost, writer: Writer, archives: AccountDat
   const sentToOneself = new WeakMap<Message, Stored>()
   const toDevices = new WeakMap<Buffer, Stored>()
 
-  const keep = (message: Message, account: Account, isSent: boolean): Stored | undefined => {
+  const keep = (message: Message, account: AccountView, isSent: boolean): Stored | undefined => {
     const other = (isSent ? message.to : message.from) ?? account.jid
     if (account.isAnonymous || !host.messages.policy(message).archive || !isWanted(account, other)) return
     return writer.keep(archives.of(account), draft(message, account, isSent))
@@ -108,7 +108,7 @@ function keepMessages (host: ExtensionHost, writer: Writer, archives: AccountDat
 
 /** Messages committed although we had reported failure, or committed by another node. */
 async function handOver (
-  host: ExtensionHost, owner: string, entries: readonly Entry[], handOverRest?: (account: Account) => Promise<void>,
+  host: ExtensionHost, owner: string, entries: readonly Entry[], handOverRest?: (account: AccountView) => Promise<void>,
 ): Promise<void> {
   if (entries.length === 0 && !handOverRest) return
   const account = await host.accounts.load(Jid.parse(owner))

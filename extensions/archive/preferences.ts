@@ -3,7 +3,7 @@
  * contacts, with exceptions. In memory with the account, so that each message is decided at once.
  */
 import { batchedRead, checkAddressList, el, Jid, JidError, StanzaError } from '../../src/extension/api.ts'
-import type { Account, AccountData, Element, ExtensionHost } from '../../src/extension/api.ts'
+import type { AccountView, AccountData, Element, ExtensionHost } from '../../src/extension/api.ts'
 
 const NS = 'urn:xmpp:mam:2'
 const MAX_LISTED = 1000
@@ -25,7 +25,7 @@ const UNSET: Preferences = { byDefault: 'always', always: NONE, never: NONE }
  * Answers preference requests; the function that is returned decides whether a message to or from an address is
  * archived.
  */
-export function keepPreferences (host: ExtensionHost): (account: Account, other: Jid) => boolean {
+export function keepPreferences (host: ExtensionHost): (account: AccountView, other: Jid) => boolean {
   const preferences = loadedPreferences(host)
 
   host.iq({ type: 'get', to: ['own-account'], name: 'prefs', ns: NS }, (_request, { account }) => describe(preferences.of(account)))

@@ -3,7 +3,7 @@
  * account's archive are answered only to its owner.
  */
 import { el, form, forwarded, messageWith, SESSION_FLAGS, StanzaError } from '../../src/extension/api.ts'
-import type { Account, ArchiveIds, Database, Element, ExtensionHost, Jid, Keeper, Message, Session } from '../../src/extension/api.ts'
+import type { AccountView, ArchiveIds, Database, Element, ExtensionHost, Jid, Keeper, Message, SessionView } from '../../src/extension/api.ts'
 import { countMessages, narrowToTimes, readEnds, readPage, readRange } from './pages.ts'
 import type { Kept, Page, Range } from './pages.ts'
 import { FULL_TEXT, NS, NS_RSM, readQuery } from './request.ts'
@@ -13,16 +13,16 @@ export interface QueryParts {
   /** Whether the host's messages can be searched yet. */
   readonly maySearch: (host: string) => boolean
   /** Resolves when the account's writes in flight are committed or refused. */
-  readonly settled: (account: Account) => Promise<void>
+  readonly settled: (account: AccountView) => Promise<void>
 }
 
 export function answerQueries (host: ExtensionHost, { maySearch, settled }: QueryParts): void {
   const own = { to: ['own-account'], ns: NS } as const
   // A session that queries the archive is not sent waiting messages besides (§6.1.1).
-  const comesForIt = (session: Session): void => {
+  const comesForIt = (session: SessionView): void => {
     if (!session.flags.has(SESSION_FLAGS.archive)) session.setFlag(SESSION_FLAGS.archive, true)
   }
-  const extraFields = ({ account: { jid } }: Session): readonly string[] => fieldsOf(maySearch(jid.domain))
+  const extraFields = ({ account: { jid } }: SessionView): readonly string[] => fieldsOf(maySearch(jid.domain))
 
   host.iq({ ...own, type: 'get', name: 'query' }, (_request, session) => describeForm(extraFields(session)))
   host.iq({ ...own, type: 'set', name: 'query' }, async ({ payload }, session) => {

@@ -3,7 +3,7 @@
  * sessions, are delivered by the next owner.
  */
 import { storedStanza } from '../../src/extension/api.ts'
-import type { Account, AccountData, ExtensionHost, Message } from '../../src/extension/api.ts'
+import type { AccountView, AccountData, ExtensionHost, Message } from '../../src/extension/api.ts'
 import type { Archive } from './archive.ts'
 import { readBehind } from './store.ts'
 
@@ -15,8 +15,8 @@ type Rest = Awaited<ReturnType<typeof readBehind>>
  */
 export function replicateArchive (
   host: ExtensionHost, archives: AccountData<Archive>,
-): ((account: Account) => Promise<void>) | undefined {
-  const rests = new WeakMap<Account, Rest>()
+): ((account: AccountView) => Promise<void>) | undefined {
+  const rests = new WeakMap<AccountView, Rest>()
   const note = host.cluster?.replicate({
     save: account => account.isAnonymous ? undefined : archives.of(account).handedOver,
     async restore (account, saved, notes) {
@@ -28,14 +28,14 @@ export function replicateArchive (
     onRestored: account => { handOver(rests.get(account) ?? [], account) },
   })
   const readRest = ({ owner, handedOver }: Archive): Promise<Rest> => readBehind(host.db, owner, handedOver)
-  const handOver = (rest: Rest, account: Account): void => {
+  const handOver = (rest: Rest, account: AccountView): void => {
     for (const { seq, stanza } of rest) {
       const message = storedStanza(stanza)
       if (message.kind === 'message') host.messages.deliverRecovered(account, String(seq), message)
     }
   }
   if (!note) return
-  const handedOver = ({ archiveId }: Message, account: Account): void => {
+  const handedOver = ({ archiveId }: Message, account: AccountView): void => {
     const archive = archives.of(account)
     if (archiveId === undefined || Number(archiveId) <= archive.handedOver) return
     archive.handedOver = Number(archiveId)

@@ -3,7 +3,7 @@
  * may read it, and see real addresses only where they may. The history for new occupants comes from the archive, too.
  */
 import { delay, el, escapeAttribute, Jid, NS_CLIENT, NS_MUC_USER, stamp, StanzaError, storedStanza } from '../../src/extension/api.ts'
-import type { ExtensionHost, Message, Room, RoomData, Stored } from '../../src/extension/api.ts'
+import type { ExtensionHost, Message, RoomView, RoomData, Stored } from '../../src/extension/api.ts'
 import type { Archive } from './archive.ts'
 import { peerKey, roomDrafter } from './draft.ts'
 import { readPage } from './pages.ts'
@@ -61,20 +61,19 @@ export function keepRooms (host: ExtensionHost, parts: RoomArchiveParts): void {
  * XEP-0045 §7.2.13: the history from before the room was loaded, and messages of it that the previous owner may not
  * have sent to all.
  */
-async function remember (host: ExtensionHost, room: Room, archives: RoomData<Archive>): Promise<void> {
+async function remember (host: ExtensionHost, room: RoomView, archives: RoomData<Archive>): Promise<void> {
   if (archives.of(room).isEmpty) return
-  if (room.spreadUpTo === undefined) room.spreadUpTo = archives.of(room).last
-  else room.unspread = await readUnspread(host, room, room.spreadUpTo)
+  await host.rooms.recoverBroadcasts(room, archives.of(room).last, position => readUnspread(host, room, position))
   const { messages } = await readPage(
     host.db, room.jid.toString(), { first: 0, last: Number.MAX_SAFE_INTEGER }, {}, HISTORY, true)
-  room.history.replace(messages.flatMap(({ seq, sentAt, stanza }) => {
+  host.rooms.setHistory(room, messages.flatMap(({ seq, sentAt, stanza }) => {
     const message = stanza === '' ? undefined : storedStanza(stanza)
     if (message?.kind !== 'message' || !message.has('body', NS_CLIENT)) return []
     return { message: stamp(message, room, String(seq)).withPayload(delay(sentAt, room.jid.toString())), at: sentAt }
   }))
 }
 
-async function readUnspread (host: ExtensionHost, room: Room, since: number): Promise<readonly Message[]> {
+async function readUnspread (host: ExtensionHost, room: RoomView, since: number): Promise<readonly Message[]> {
   const rows = await readBehind(host.db, room.jid.toString(), since)
   return rows.flatMap(({ seq, stanza }) => {
     const message = storedStanza(stanza)
@@ -94,7 +93,7 @@ export async function sendLate (host: ExtensionHost, owner: string, entries: rea
 
 function answerVisitors (host: ExtensionHost, archives: RoomData<Archive>, { maySearch }: RoomArchiveParts): void {
   const route = { to: ['room'], ns: NS } as const
-  const extraFields = ({ jid }: Room): readonly string[] =>
+  const extraFields = ({ jid }: RoomView): readonly string[] =>
     fieldsOf(maySearch(host.hosts[host.rooms.domains.indexOf(jid.domain)] ?? ''))
 
   host.iq({ ...route, type: 'get', name: 'query' }, ({ from }, { room }) => {
@@ -117,16 +116,16 @@ function answerVisitors (host: ExtensionHost, archives: RoomData<Archive>, { may
 }
 
 /** §6.1.2: only for users with the right to enter. */
-function checkReader (room: Room, from: Jid): void {
+function checkReader (room: RoomView, from: Jid): void {
   if (!room.mayEnter(from)) throw new StanzaError('forbidden')
 }
 
-function seesAddresses (room: Room, from: Jid): boolean {
+function seesAddresses (room: RoomView, from: Jid): boolean {
   return room.isNonAnonymous || room.roleOf(from) === 'moderator'
 }
 
 /** §4.1.1: by nick, or by real address for users who may see it. */
-function authorIn (room: Room, from: Jid): FilterOf {
+function authorIn (room: RoomView, from: Jid): FilterOf {
   return author => {
     if (author.bare.equals(room.jid)) return author.isBare ? {} : { resource: escapeAttribute(author.toString()) }
     if (!seesAddresses(room, from)) throw new StanzaError('forbidden')
@@ -135,7 +134,7 @@ function authorIn (room: Room, from: Jid): FilterOf {
 }
 
 /** With the author's real address, for users who may see it. */
-function asSeenBy (room: Room, from: Jid, kept: Kept): Kept {
+function asSeenBy (room: RoomView, from: Jid, kept: Kept): Kept {
   const { peer, stanza } = kept
   const closing = '</message>'
   // The key of an address that is too long has no @.

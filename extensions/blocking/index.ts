@@ -7,7 +7,7 @@ import {
   checkAddressList, el, escapeAttribute, extension, iq, Jid, JidError, presence, randomId, StanzaError, Turns, Written,
 } from '../../src/extension/api.ts'
 import { NS_MUC_USER } from '../../src/extension/api.ts'
-import type { Account, AccountData, Element, ExtensionHost, Stanza, Verdict } from '../../src/extension/api.ts'
+import type { AccountView, AccountData, Element, ExtensionHost, Stanza, Verdict } from '../../src/extension/api.ts'
 import { blockStore } from './store.ts'
 import type { BlockList, BlockStore } from './store.ts'
 
@@ -29,7 +29,7 @@ export const blocking = extension({
     const lists = host.accounts.data((_db, account) => store.load(account))
     const parts = { host, store, lists }
     const turns = new Turns()
-    const inTurn = ({ jid }: Account, change: () => Promise<void>): void | Promise<void> => turns.inTurn(jid.toString(), change)
+    const inTurn = ({ jid }: AccountView, change: () => Promise<void>): void | Promise<void> => turns.inTurn(jid.toString(), change)
 
     host.disco.feature(NS)
     host.on('send', 'guard', (stanza, { account }) => guardSent(stanza, account, lists.of(account)))
@@ -53,7 +53,7 @@ export const blocking = extension({
 
 interface BlockingParts { readonly host: ExtensionHost, readonly store: BlockStore, readonly lists: AccountData<BlockList> }
 
-async function block ({ host, store, lists }: BlockingParts, account: Account, named: readonly Jid[]): Promise<void> {
+async function block ({ host, store, lists }: BlockingParts, account: AccountView, named: readonly Jid[]): Promise<void> {
   const list = lists.of(account)
   const fresh = named.filter(jid => !list.has(jid.toString()))
   if (fresh.length === 0) return
@@ -67,7 +67,7 @@ async function block ({ host, store, lists }: BlockingParts, account: Account, n
   await push(host, account, 'block', named)
 }
 
-async function unblock ({ host, store, lists }: BlockingParts, account: Account, named: readonly Jid[]): Promise<void> {
+async function unblock ({ host, store, lists }: BlockingParts, account: AccountView, named: readonly Jid[]): Promise<void> {
   const list = lists.of(account)
   // §3.5: none means all.
   const removed = named.length === 0 ? [...list].map(jid => Jid.kept(jid)) : named.filter(jid => list.has(jid.toString()))
@@ -101,14 +101,14 @@ function isBlocked (list: BlockList, jid: Jid): boolean {
 }
 
 // §3.3: an error that says why. An account and its server can't be kept from each other.
-function guardSent (stanza: Stanza, account: Account, list: BlockList): Verdict {
+function guardSent (stanza: Stanza, account: AccountView, list: BlockList): Verdict {
   if (list.size === 0 || !stanza.to || isOwn(stanza.to, account) || !isBlocked(list, stanza.to)) return
   return new StanzaError('not-acceptable', undefined, { name: 'blocked', ns: NS_ERRORS }, 'cancel')
 }
 
 // §3.3: presence is lost in silence, messages and requests are answered as if nobody were there. What a blocked occupant
 // says to a room is lost too: an answer would take the user out of the room (XEP-0045 §11.1).
-function guardReceived (stanza: Stanza, account: Account, list: BlockList): Verdict {
+function guardReceived (stanza: Stanza, account: AccountView, list: BlockList): Verdict {
   if (list.size === 0 || !stanza.from || isOwn(stanza.from, account)) return
   if (!isBlocked(list, stanza.from)) return isFromBlockedInviter(stanza, list) ? 'drop' : undefined
   return stanza.kind === 'presence' || stanza.type === 'groupchat' ? 'drop' : new StanzaError('service-unavailable')
@@ -123,12 +123,12 @@ function isFromBlockedInviter (stanza: Stanza, list: BlockList): boolean {
   return inviter !== undefined && isBlocked(list, inviter)
 }
 
-function isOwn (jid: Jid, account: Account): boolean {
+function isOwn (jid: Jid, account: AccountView): boolean {
   return jid.bare.equals(account.jid) || (jid.local === '' && jid.domain === account.jid.domain)
 }
 
 /** §3.3: those who see the user's presence and are blocked from now on see the user go. */
-async function withdrawPresence (host: ExtensionHost, account: Account, blocked: readonly Jid[]): Promise<void> {
+async function withdrawPresence (host: ExtensionHost, account: AccountView, blocked: readonly Jid[]): Promise<void> {
   const names = new Set(blocked.map(String))
   const subscribers = subscribersAmong(host, account, blocked)
   const parts = slices(host)
@@ -142,7 +142,7 @@ async function withdrawPresence (host: ExtensionHost, account: Account, blocked:
 }
 
 /** §3.4: those who may see the user's presence see it again, unless they are blocked in another way. */
-async function showPresence (host: ExtensionHost, account: Account, list: BlockList, unblocked: readonly Jid[]): Promise<void> {
+async function showPresence (host: ExtensionHost, account: AccountView, list: BlockList, unblocked: readonly Jid[]): Promise<void> {
   const shownTo = subscribersAmong(host, account, unblocked).filter(to => !isBlocked(list, to))
   const parts = slices(host)
   for (const { jid, presence } of account.sessions) {
@@ -160,7 +160,7 @@ function slices (host: ExtensionHost): (stanza: Stanza) => void | Promise<void> 
 }
 
 /** The subscribers whom a change of the list is about: a resource of one where it names no more than this. */
-function subscribersAmong (host: ExtensionHost, account: Account, changed: readonly Jid[]): readonly Jid[] {
+function subscribersAmong (host: ExtensionHost, account: AccountView, changed: readonly Jid[]): readonly Jid[] {
   const subscribers = host.accounts.subscribersOf(account)
   const bare = new Set(subscribers.map(String))
   const names = new Set(changed.map(String))
@@ -171,7 +171,7 @@ function subscribersAmong (host: ExtensionHost, account: Account, changed: reado
 }
 
 /** §3.3 to §3.5: to every device that asked for the list, and written once for all. */
-async function push (host: ExtensionHost, account: Account, change: 'block' | 'unblock', named: readonly Jid[]): Promise<void> {
+async function push (host: ExtensionHost, account: AccountView, change: 'block' | 'unblock', named: readonly Jid[]): Promise<void> {
   const items = writeItems(new Set(named.map(String)))
   const command = iq('set', { id: randomId() }, Written.around(el(change, NS), items))
   let bytes = 0

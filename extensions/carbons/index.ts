@@ -3,7 +3,7 @@
  * device shows both halves of a conversation. Its §6.1 is followed to the letter, which the server announces.
  */
 import { el, extension, forwarded, messageWith, NS_MUC_USER, SESSION_FLAGS } from '../../src/extension/api.ts'
-import type { Account, ExtensionHost, Message, SessionInfo } from '../../src/extension/api.ts'
+import type { AccountView, ExtensionHost, Message, SessionInfo } from '../../src/extension/api.ts'
 import { SentIds } from './sent-ids.ts'
 
 const NS = 'urn:xmpp:carbons:2'
@@ -45,7 +45,7 @@ export const carbons = extension({
 
 /** A copy for each session that wants one, other than those that have the message, or sent it. */
 function copy (
-  host: ExtensionHost, message: Message, { jid: owner }: Account, direction: Direction, have: readonly SessionInfo[],
+  host: ExtensionHost, message: Message, { jid: owner }: AccountView, direction: Direction, have: readonly SessionInfo[],
 ): void {
   const targets = host.accounts.sessionsOf(owner).filter(session =>
     session.flags.has(FLAG) && !have.some(({ jid }) => jid.equals(session.jid)) && !message.from?.equals(session.jid))

@@ -1,13 +1,13 @@
 /** What accounts sent lately that was worth a copy: whoever saw it sent shall see the error that answers it. */
-import type { Account, Jid, Message } from '../../src/extension/api.ts'
+import type { AccountView, Jid, Message } from '../../src/extension/api.ts'
 
 /** So many messages of an account. */
 const LIMIT = 100
 
 export class SentIds {
-  readonly #byAccount = new WeakMap<Account, Map<string, Jid>>()
+  readonly #byAccount = new WeakMap<AccountView, Map<string, Jid>>()
 
-  add (account: Account, { id, to }: Message): void {
+  add (account: AccountView, { id, to }: Message): void {
     if (id === undefined || !to) return
     let ids = this.#byAccount.get(account)
     if (!ids) this.#byAccount.set(account, ids = new Map())
@@ -17,7 +17,7 @@ export class SentIds {
   }
 
   /** Whether the error answers one of them. */
-  has (account: Account, { id, from }: Message): boolean {
+  has (account: AccountView, { id, from }: Message): boolean {
     const to = id === undefined ? undefined : this.#byAccount.get(account)?.get(id)
     return to !== undefined && from !== undefined && to.bare.equals(from.bare)
   }

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { el, extension, NS_CLIENT, StanzaError } from '../../src/extension/api.ts'
-import type { Element, ExtensionHost, Message, Occupant, Room } from '../../src/extension/api.ts'
+import type { Element, ExtensionHost, Message, OccupantView, RoomView } from '../../src/extension/api.ts'
 import { Positions } from './positions.ts'
 import { countAt, removePosition, savePositions } from './store.ts'
 
@@ -49,7 +49,7 @@ export const groupStatus = extension({
 })
 
 /** Whether the message says how far its sender has got: of a member that is remembered. */
-function note (positions: Positions, message: Message, { jid, archiveIds }: Room, { account, affiliation }: Occupant): boolean {
+function note (positions: Positions, message: Message, { jid, archiveIds }: RoomView, { account, affiliation }: OccupantView): boolean {
   const displayed = idIn(message, 'displayed', NS_MARKERS)
   const delivered = displayed ?? idIn(message, 'received', NS_RECEIPTS)
   if (delivered === undefined) return false

@@ -3,7 +3,7 @@
  * commands, and all see in presence who wears which.
  */
 import { el, extension, form, Jid, JidError, message, NS_MUC_USER, StanzaError, table } from '../../src/extension/api.ts'
-import type { Child, ExtensionHost, Room, RoomData } from '../../src/extension/api.ts'
+import type { Child, ExtensionHost, RoomView, RoomData } from '../../src/extension/api.ts'
 import { HatStore } from './hat-store.ts'
 import type { Hat } from './hat-store.ts'
 
@@ -143,15 +143,15 @@ function offerLists (host: ExtensionHost, wardrobes: RoomData<HatStore>): void {
 }
 
 /** Hats are seen on those who wear them: by who is in, or belongs to the room. */
-function checkVisitor (room: Room, from: Jid): void {
+function checkVisitor (room: RoomView, from: Jid): void {
   if (!room.isInsider(from)) throw new StanzaError('forbidden')
 }
 
-function isAdmin (room: Room, from: Jid): boolean {
+function isAdmin (room: RoomView, from: Jid): boolean {
   return ['admin', 'owner'].includes(room.affiliationOf(from))
 }
 
-function checkAdmin (room: Room, from: Jid): void {
+function checkAdmin (room: RoomView, from: Jid): void {
   if (!isAdmin(room, from)) throw new StanzaError('forbidden')
   if (room.isLocked) throw new StanzaError('unexpected-request', 'the room has not been configured yet')
 }
@@ -189,12 +189,12 @@ function accountIn (values: Values): Jid {
 }
 
 /** §3.2: the list has changed, and what those wear who have it on. */
-function tell (host: ExtensionHost, room: Room, accounts: readonly string[]): void {
+function tell (host: ExtensionHost, room: RoomView, accounts: readonly string[]): void {
   host.rooms.broadcast(room, message('groupchat', { from: room.jid }, el('x', NS_MUC_USER, {}, el('status', NS_MUC_USER, { code: '104' }))))
   represent(host, room, accounts)
 }
 
-function represent (host: ExtensionHost, room: Room, accounts: readonly string[]): void {
+function represent (host: ExtensionHost, room: RoomView, accounts: readonly string[]): void {
   for (const occupant of room.occupants.values()) if (accounts.includes(occupant.account.toString())) host.rooms.rebroadcastPresence(room, occupant)
 }
 

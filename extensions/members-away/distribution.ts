@@ -4,7 +4,7 @@
  * A node that has reported no members is skipped until it reports some.
  */
 import { inBackground, Jid, storedStanza } from '../../src/extension/api.ts'
-import type { ExtensionHost, Message, ClusterFacet, Room } from '../../src/extension/api.ts'
+import type { ExtensionHost, Message, ClusterFacet, RoomView } from '../../src/extension/api.ts'
 import { MembersHere } from './members-here.ts'
 
 /**
@@ -52,7 +52,7 @@ export class Distribution {
   }
 
   /** Sends a message of a room, by that account or by the room itself, to its members. */
-  send (room: Room, message: Message, sender: Jid | undefined): void {
+  send (room: RoomView, message: Message, sender: Jid | undefined): void {
     const key = room.jid.toString()
     this.#run(SENDING, this.#inOrder(() => { this.#sendHere(room, key, message, sender) }))
     const { nodes = [] } = this.#cluster ?? {}
@@ -64,14 +64,14 @@ export class Distribution {
   }
 
   /** The room is not at home here any more. */
-  forget (room: Room): void {
+  forget (room: RoomView): void {
     this.#without.delete(room.jid.toString())
   }
 
-  #sendHere (room: Room, key: string, message: Message, sender: Jid | undefined): void {
+  #sendHere (room: RoomView, key: string, message: Message, sender: Jid | undefined): void {
     const members = this.#willing(this.#members.of(key), sender)
     if (members.length === 0) return
-    this.#run(SENDING, room.sendQueue.send(members, account => {
+    this.#run(SENDING, this.#host.rooms.sendInOrder(room, members, account => {
       this.#host.messages.route(message.copyFor(account))
       return message.weight
     }))

@@ -4,7 +4,7 @@
  * online members, and gets each message once. Offline members find messages in the room's archive. See docs/groups.md.
  */
 import { extension, form, StanzaError } from '../../src/extension/api.ts'
-import type { ExtensionHost, Jid, Room, RoomData, RoomOption, Session } from '../../src/extension/api.ts'
+import type { ExtensionHost, Jid, RoomView, RoomData, RoomOption, SessionView } from '../../src/extension/api.ts'
 import { Distribution } from './distribution.ts'
 
 const NS = 'urn:heliograph:group:0'
@@ -36,7 +36,7 @@ export const membersAway = extension({
 })
 
 /** Only persistent, members-only rooms are groups. */
-function isGroup (room: Room): boolean {
+function isGroup (room: RoomView): boolean {
   return room.isMembersOnly && room.isPersistent
 }
 
@@ -66,13 +66,13 @@ function handToDevices (host: ExtensionHost): void {
   // XEP-0045 §7.14 and §8.2: a session that is told so has left the room.
   host.on('write', 'track', ({ kind, type, from }, session) => {
     if (kind === 'presence' && (type === 'unavailable' || type === 'error') && from && host.rooms.domains.includes(from.domain)) {
-      session.directed?.delete(from.toString())
+      host.accounts.forgetDirected(session, from)
     }
   })
 }
 
 /** It has sent presence to enter, and none to leave. */
-function isIn ({ directed }: Session, room: Jid): boolean {
+function isIn ({ directed }: SessionView, room: Jid): boolean {
   for (const jid of directed?.values() ?? []) if (jid.bare.equals(room)) return true
   return false
 }
@@ -81,7 +81,7 @@ function isIn ({ directed }: Session, room: Jid): boolean {
 function offerChoice (
   host: ExtensionHost, unwilling: RoomData<Set<string>>, isOn: RoomOption<boolean>, changed: (account: Jid) => void,
 ): void {
-  const check = (room: Room, from: Jid): void => {
+  const check = (room: RoomView, from: Jid): void => {
     if (!room.isMemberWithin(from)) throw new StanzaError('forbidden', 'only members may do this')
     if (!isGroup(room) || !room.get(isOn)) {
       throw new StanzaError('not-allowed', 'this room sends messages only to its occupants')

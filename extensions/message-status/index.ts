@@ -3,7 +3,7 @@
  * receipt (XEP-0184: Message Delivery Receipts), and which were read (XEP-0333: Displayed Markers). See docs/status.md.
  */
 import { el, extension, Jid, JidError, StanzaError } from '../../src/extension/api.ts'
-import type { Account, ExtensionHost, Message, Session, Stanza } from '../../src/extension/api.ts'
+import type { AccountView, ExtensionHost, Message, SessionView, Stanza } from '../../src/extension/api.ts'
 import { StatusBuffer } from './status-buffer.ts'
 import { readStatus, removeStatus, saveNews } from './store.ts'
 
@@ -62,14 +62,14 @@ async function saveAtHomeOf ({ cluster, log }: ExtensionHost, account: Jid): Pro
 }
 
 /** A device has a message of somebody who has an account here. */
-function noteDelivery (heard: StatusBuffer, hosts: readonly string[], stanza: Stanza, { account }: Session): void {
+function noteDelivery (heard: StatusBuffer, hosts: readonly string[], stanza: Stanza, { account }: SessionView): void {
   const { archiveId, from, id } = stanza
   if (archiveId === undefined || id === undefined || !from?.local || from.bare.equals(account.jid)) return
   if (hosts.includes(from.domain)) heard.delivered(from.bare.toString(), account.jid.toString(), id, Number(archiveId))
 }
 
 /** A receipt or a marker has come for the account. */
-function noteWord (heard: StatusBuffer, message: Message, account: Account): void {
+function noteWord (heard: StatusBuffer, message: Message, account: AccountView): void {
   const { from, type } = message
   if (!from || type === 'error' || type === 'groupchat') return
   const received = message.has('received', NS_RECEIPTS) ? message.attributesOf('received', NS_RECEIPTS)?.id : undefined
@@ -78,7 +78,7 @@ function noteWord (heard: StatusBuffer, message: Message, account: Account): voi
   if (displayed !== undefined) heard.displayed(account.jid.toString(), from.bare.toString(), displayed)
 }
 
-function idOf ({ archiveIds }: Account, seq: number): string | undefined {
+function idOf ({ archiveIds }: AccountView, seq: number): string | undefined {
   return seq === 0 ? undefined : archiveIds.encode(seq)
 }
 

@@ -3,7 +3,7 @@
  * is kept of it becomes a tombstone as with any retraction (XEP-0424).
  */
 import { briefTextIn, el, extension, message, randomId, StanzaError, storedStanza } from '../../src/extension/api.ts'
-import type { Database, Element, ExtensionHost, IqRequest, Jid, Room, RoomVisitor, Stanza } from '../../src/extension/api.ts'
+import type { Database, Element, ExtensionHost, IqRequest, Jid, RoomView, RoomVisitor, Stanza } from '../../src/extension/api.ts'
 
 const NS = 'urn:xmpp:message-moderate:1'
 const NS_RETRACT = 'urn:xmpp:message-retract:1'
@@ -37,7 +37,7 @@ async function retract (host: ExtensionHost, { payload, from }: IqRequest, visit
 }
 
 /** §3.1: who did it, as the others know him. */
-function moderated (host: ExtensionHost, room: Room, { occupant }: RoomVisitor): Element {
+function moderated (host: ExtensionHost, room: RoomView, { occupant }: RoomVisitor): Element {
   const occupantId = occupant && host.rooms.buildPresence(room, occupant).payload('occupant-id', NS_OCCUPANT_ID)
   return el('moderated', NS, { by: (occupant?.jid ?? room.jid).toString() }, occupantId)
 }

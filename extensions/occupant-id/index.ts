@@ -4,7 +4,7 @@
  */
 import { createHmac } from 'node:crypto'
 import { extension } from '../../src/extension/api.ts'
-import type { Child, ExtensionHost, Occupant, Room } from '../../src/extension/api.ts'
+import type { Child, ExtensionHost, OccupantView, RoomView } from '../../src/extension/api.ts'
 
 const NS = 'urn:xmpp:occupant-id:0'
 const NAME = 'occupant-id'
@@ -26,18 +26,18 @@ function isId ({ name, ns }: Child): boolean {
 }
 
 /** Of nobody else, also of nobody who has had the account's name, or will. */
-function whoIs ({ account, life }: Occupant): string {
+function whoIs ({ account, life }: OccupantView): string {
   return life === '' ? account.toString() : `${account}\0${life}`
 }
 
 /** §4.1: made from the account, with a secret that each room has from that of the installation. */
-function writer (host: ExtensionHost): (room: Room, occupant: Occupant) => string {
+function writer (host: ExtensionHost): (room: RoomView, occupant: OccupantView) => string {
   let secret: Buffer | undefined
   const secrets = host.rooms.data(async (_db, room) => {
     secret ??= await host.secret('occupant-id')
     return createHmac('sha256', secret).update(room.toString()).digest()
   })
-  const written = new WeakMap<Occupant, string>()
+  const written = new WeakMap<OccupantView, string>()
   return (room, occupant) => {
     const before = written.get(occupant)
     if (before !== undefined) return before

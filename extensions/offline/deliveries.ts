@@ -1,6 +1,6 @@
 /** The delivery state of every account in memory, and the replays in progress. */
 import { inBackground, SESSION_FLAGS } from '../../src/extension/api.ts'
-import type { Account, ExtensionHost, Jid, Session, Stanza } from '../../src/extension/api.ts'
+import type { AccountView, ExtensionHost, Jid, SessionView, Stanza } from '../../src/extension/api.ts'
 import { Replay } from './replay.ts'
 import { positionReader, readWaiting, savePositions } from './store.ts'
 import { Undelivered } from './undelivered.ts'
@@ -9,14 +9,14 @@ const NOTHING = { delivered: 0, last: 0 }
 
 export class Deliveries {
   readonly #host: ExtensionHost
-  readonly #accounts: { of (account: Account): Undelivered }
-  readonly #replays = new Map<Session, Replay>()
+  readonly #accounts: { of (account: AccountView): Undelivered }
+  readonly #replays = new Map<SessionView, Replay>()
   /** The archive's end at a session's first query. */
-  readonly #asked = new WeakMap<Session, number>()
+  readonly #asked = new WeakMap<SessionView, number>()
   /** Called when a session's replay begins, and when it is complete. */
-  whenReplaying: (session: Session, isOn: boolean) => void = () => {}
+  whenReplaying: (session: SessionView, isOn: boolean) => void = () => {}
   /** Called when a device of the account has confirmed more. */
-  whenConfirmed: (account: Account) => void = () => {}
+  whenConfirmed: (account: AccountView) => void = () => {}
   /** Accounts whose position may have changed since it was saved. */
   readonly #moved = new Map<string, Undelivered>()
 
@@ -31,23 +31,23 @@ export class Deliveries {
   }
 
   /** A message for the account was archived. */
-  add (account: Account, seq: number): void {
+  add (account: AccountView, seq: number): void {
     this.#accounts.of(account).add(seq)
   }
 
   /** An archived message is about to be written. */
-  given (stanza: Stanza, seq: number, session: Session): void {
+  given (stanza: Stanza, seq: number, session: SessionView): void {
     if (session.flags.has(SESSION_FLAGS.acks)) this.#accounts.of(session.account).give(seq, session)
     else this.#host.messages.delivered(stanza, session)
   }
 
   /** A copy of an archived message is about to be written. */
-  copied (seq: number, session: Session): void {
+  copied (seq: number, session: SessionView): void {
     this.#accounts.of(session.account).copy(seq, session)
   }
 
   /** A device has it. */
-  confirmed (seq: number, session: Session): void {
+  confirmed (seq: number, session: SessionView): void {
     const undelivered = this.#accounts.of(session.account)
     undelivered.confirm(seq, session)
     this.#moved.set(undelivered.owner, undelivered)
@@ -56,7 +56,7 @@ export class Deliveries {
   }
 
   /** The number up to which all messages are with a device. */
-  position (account: Account): number {
+  position (account: AccountView): number {
     return this.#accounts.of(account).position
   }
 
@@ -64,7 +64,7 @@ export class Deliveries {
    * The account comes from another node, where a device had everything up to there. Messages that the account has sent
    * since are never acknowledged, and would make later ones count as undelivered.
    */
-  async takeOver (account: Account, position: number): Promise<void> {
+  async takeOver (account: AccountView, position: number): Promise<void> {
     const undelivered = this.#accounts.of(account)
     undelivered.confirmUpTo(position)
     this.#moved.set(undelivered.owner, undelivered)
@@ -75,28 +75,28 @@ export class Deliveries {
   }
 
   /** Replays to the session everything that no device has for sure. */
-  replay (session: Session): void {
+  replay (session: SessionView): void {
     if (!this.#accounts.of(session.account).isEmpty) this.#giveInBackground(session, false)
   }
 
   /** The session's client is about to get the archive up to now by a query. */
-  asked (session: Session): void {
+  asked (session: SessionView): void {
     if (!this.#asked.has(session)) this.#asked.set(session, this.#accounts.of(session.account).last)
   }
 
   /** The session's client has the archive up to its first query. */
-  skip (session: Session): void {
+  skip (session: SessionView): void {
     const undelivered = this.#accounts.of(session.account)
     undelivered.confirmUpTo(this.#asked.get(session) ?? undelivered.last)
     this.#moved.set(undelivered.owner, undelivered)
   }
 
-  isKept (stanza: Stanza, session: Session): boolean {
+  isKept (stanza: Stanza, session: SessionView): boolean {
     return this.#replays.get(session)?.keeps(stanza) ?? false
   }
 
   /** The session has ended: messages that only it was given go to another session. */
-  ended (session: Session): void {
+  ended (session: SessionView): void {
     this.#stopReplay(session)
     const { account } = session
     const undelivered = this.#accounts.of(account)
@@ -112,19 +112,19 @@ export class Deliveries {
   }
 
   /** Their home is another node. */
-  left (sessions: readonly Session[]): void {
+  left (sessions: readonly SessionView[]): void {
     for (const session of sessions) {
       this.#replays.get(session)?.end()
       this.#replays.delete(session)
     }
   }
 
-  isReplaying (session: Session): boolean {
+  isReplaying (session: SessionView): boolean {
     return this.#replays.has(session)
   }
 
   // Held-back stanzas that are in no archive are left to stream management.
-  #stopReplay (session: Session): void {
+  #stopReplay (session: SessionView): void {
     const replay = this.#replays.get(session)
     if (!replay) return
     this.#replays.delete(session)
@@ -133,7 +133,7 @@ export class Deliveries {
     }
   }
 
-  #giveInBackground (session: Session, isAbandoned: boolean): void {
+  #giveInBackground (session: SessionView, isAbandoned: boolean): void {
     const running = this.#replays.get(session)
     if (running) return running.add(isAbandoned)
     const replay = new Replay(this.#host, session, this.#accounts.of(session.account))
@@ -143,7 +143,7 @@ export class Deliveries {
     inBackground(this.#host.log, 'handing over what was waiting', this.#give(session, replay))
   }
 
-  async #give (session: Session, replay: Replay): Promise<void> {
+  async #give (session: SessionView, replay: Replay): Promise<void> {
     try {
       do await replay.run()
       while (replay.hasMore)

@@ -4,7 +4,7 @@
  */
 import { setTimeout } from 'node:timers/promises'
 import { delay, stamp, storedStanza } from '../../src/extension/api.ts'
-import type { ExtensionHost, Message, Session, Stanza } from '../../src/extension/api.ts'
+import type { ExtensionHost, Message, SessionView, Stanza } from '../../src/extension/api.ts'
 import { isCopy, isOwn } from './own.ts'
 import { MAX_LOOKED_AT, PAGE, readPage } from './store.ts'
 import type { Kept } from './store.ts'
@@ -28,7 +28,7 @@ interface Part {
 
 export class Replay {
   readonly #host: ExtensionHost
-  readonly #session: Session
+  readonly #session: SessionView
   readonly #undelivered: Undelivered
   readonly #parts: Part[] = []
   readonly #kept: Stanza[] = []
@@ -41,7 +41,7 @@ export class Replay {
   #awaited: number | undefined
   #goOn: (() => void) | undefined
 
-  constructor (host: ExtensionHost, session: Session, undelivered: Undelivered) {
+  constructor (host: ExtensionHost, session: SessionView, undelivered: Undelivered) {
     this.#host = host
     this.#session = session
     this.#undelivered = undelivered

@@ -2,14 +2,14 @@
  * Offline delivery in a cluster: the next owner completes a replay in progress, and repeats nothing that a device has
  * acknowledged, even if the position was not saved yet.
  */
-import type { Account, ExtensionHost, Session } from '../../src/extension/api.ts'
+import type { AccountView, ExtensionHost, SessionView } from '../../src/extension/api.ts'
 import type { Deliveries } from './deliveries.ts'
 
 interface Saved { readonly replaying: readonly string[], readonly position: number }
 
 /** Replicates which sessions have a replay in progress, and what devices have confirmed. */
 export function outliveNodes (host: ExtensionHost, deliveries: Deliveries): void {
-  const replaying = new WeakMap<Account, readonly Session[]>()
+  const replaying = new WeakMap<AccountView, readonly SessionView[]>()
   const note = host.cluster?.replicate({
     save: (account): Saved => ({
       replaying: account.sessions.filter(session => deliveries.isReplaying(session)).map(({ jid }) => jid.resource),
@@ -34,7 +34,7 @@ export function outliveNodes (host: ExtensionHost, deliveries: Deliveries): void
   })
   if (!note) return
   deliveries.whenReplaying = ({ account, jid }, isOn) => { note(account, `${isOn ? '+' : '-'}${jid.resource}`) }
-  const moved = new Set<Account>()
+  const moved = new Set<AccountView>()
   deliveries.whenConfirmed = account => { // once for all that one acknowledgement confirms
     moved.add(account)
     if (moved.size === 1) {

@@ -1,11 +1,11 @@
 /** What no device has yet. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Session } from '../../src/extension/api.ts'
+import type { SessionView } from '../../src/extension/api.ts'
 import { Undelivered } from './undelivered.ts'
 
 // Told apart, and nothing else.
-const [phone, laptop] = [{}, {}] as [Session, Session]
+const [phone, laptop] = [{}, {}] as [SessionView, SessionView]
 
 /** Of an account to which these came, and that sent the rest. */
 function waiting (...seqs: readonly number[]): Undelivered {
@@ -15,7 +15,7 @@ function waiting (...seqs: readonly number[]): Undelivered {
 }
 
 /** The numbers up to there that are for the session. */
-function rest (undelivered: Undelivered, session: Session, upTo = 20): readonly number[] {
+function rest (undelivered: Undelivered, session: SessionView, upTo = 20): readonly number[] {
   return Array.from({ length: upTo }, (_, n) => n + 1).filter(seq => undelivered.isFor(seq, session))
 }
 
@@ -156,7 +156,7 @@ class Model {
     this.waiting.set(seq, false)
   }
 
-  #confirm (seq: number, session: Session): void {
+  #confirm (seq: number, session: SessionView): void {
     this.undelivered.confirm(seq, session)
     this.waiting.delete(seq)
   }

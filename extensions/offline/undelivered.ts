@@ -3,7 +3,7 @@
  * it. Kept as ranges of the archive's numbers, so that it takes no more memory however much waits: between a range's
  * ends is all that came for the account, and none of what the account sent.
  */
-import type { Session } from '../../src/extension/api.ts'
+import type { SessionView } from '../../src/extension/api.ts'
 import type { Position } from './store.ts'
 
 /** Both ends are part of it. */
@@ -14,14 +14,14 @@ interface Range {
   to: number
   /** How many messages are in it; Infinity where only the archive knows. */
   count: number
-  holders: readonly Session[]
+  holders: readonly SessionView[]
   /** Of what some holders have but a copy: of one message only. */
   isCopied?: boolean
   /** Whether all that came between the range before and this one is in one of them. */
   isJoined: boolean
 }
 
-const NOBODY: readonly Session[] = []
+const NOBODY: readonly SessionView[] = []
 
 /** With more, neighbours become one: then a device may be given again what another has, but nothing is lost. */
 const MAX_RANGES = 500
@@ -32,7 +32,7 @@ export class Undelivered {
   #ranges: Range[] = []
   #last: number
   /** How far in the archive each session was given something. */
-  readonly #givenUpTo = new WeakMap<Session, number>()
+  readonly #givenUpTo = new WeakMap<SessionView, number>()
   /** The position that the database has. */
   #saved: number
 
@@ -96,7 +96,7 @@ export class Undelivered {
   }
 
   /** The session was sent it, and will say when it has it: what it was sent first, first. */
-  give (seq: number, session: Session): void {
+  give (seq: number, session: SessionView): void {
     const at = this.#hold(seq, session)
     if (at < 0) return
     const isInOrder = seq > (this.#givenUpTo.get(session) ?? 0)
@@ -108,14 +108,14 @@ export class Undelivered {
   }
 
   /** The session was sent a copy: it needs no other, but that delivers nothing (XEP-0280). */
-  copy (seq: number, session: Session): void {
+  copy (seq: number, session: SessionView): void {
     const one = this.#ranges[this.#hold(seq, session)]
     if (one) one.isCopied = true
     this.#bound()
   }
 
   /** Makes the session a holder of one message; gives the place of its range, -1 where there is nothing to do. */
-  #hold (seq: number, session: Session): number {
+  #hold (seq: number, session: SessionView): number {
     const found = this.#find(seq)
     if (this.#ranges[found]?.holders.includes(session) !== false) return -1
     const at = this.#cut(found, seq)
@@ -125,7 +125,7 @@ export class Undelivered {
   }
 
   /** A device has it; the session is one that says so of all that it was given, in the order of that. */
-  confirm (seq: number, session: Session): void {
+  confirm (seq: number, session: SessionView): void {
     const at = this.#find(seq)
     const range = this.#ranges[at]
     if (!range) return
@@ -155,7 +155,7 @@ export class Undelivered {
   }
 
   /** A device has all that the session was given, copies aside. */
-  confirmAllOf (session: Session): void {
+  confirmAllOf (session: SessionView): void {
     this.#ranges = this.#ranges.filter(({ holders, isCopied }) => isCopied || !holders.includes(session))
     for (const range of this.#ranges) range.isJoined = false
   }
@@ -175,7 +175,7 @@ export class Undelivered {
   }
 
   /** The session is over: what it did not confirm it does not have. */
-  takeFrom (session: Session): void {
+  takeFrom (session: SessionView): void {
     for (const range of this.#ranges) {
       if (range.holders.includes(session)) range.holders = range.holders.filter(holder => holder !== session)
       if (range.holders.length === 0) range.isCopied = false
@@ -184,12 +184,12 @@ export class Undelivered {
   }
 
   /** Whether the session should get it: nobody has it for sure, and it was not given it. */
-  isFor (seq: number, session: Session): boolean {
+  isFor (seq: number, session: SessionView): boolean {
     return this.#ranges[this.#find(seq)]?.holders.includes(session) === false
   }
 
   /** Whether the session was given it, and has yet to say that it has it. */
-  isWith (seq: number, session: Session): boolean {
+  isWith (seq: number, session: SessionView): boolean {
     return this.#ranges[this.#find(seq)]?.holders.includes(session) === true
   }
 
@@ -197,7 +197,7 @@ export class Undelivered {
    * Where there may be something for the session, behind one number and up to another: what no device has for sure, or
    * of that only what was given to nobody who is still there. So many stretches at most.
    */
-  stretchesFor (session: Session, after: number, upTo: number, isAbandoned: boolean, most: number): readonly Stretch[] {
+  stretchesFor (session: SessionView, after: number, upTo: number, isAbandoned: boolean, most: number): readonly Stretch[] {
     const stretches: Stretch[] = []
     for (const { from, to, holders } of this.#ranges) {
       if (from > upTo || stretches.length === most) break
@@ -283,6 +283,6 @@ function isDense ({ from, to, count }: Range): boolean {
   return count === to - from + 1
 }
 
-function areSame (some: readonly Session[], others: readonly Session[]): boolean {
+function areSame (some: readonly SessionView[], others: readonly SessionView[]): boolean {
   return some === others || (some.length === others.length && some.every((session, n) => session === others[n]))
 }

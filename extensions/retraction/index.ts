@@ -123,7 +123,7 @@ async function carryOutAtStart (host: ExtensionHost): Promise<void> {
 async function forgetInRoom (host: ExtensionHost, { owner, seqs }: Entombed): Promise<void> {
   const jid = Jid.parse(owner)
   const room = seqs.length > 0 && host.rooms.domains.includes(jid.domain) ? await host.rooms.load(jid) : undefined
-  room?.history.forget(seqs.map(String))
+  if (room) host.rooms.forgetHistory(room, seqs.map(String))
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { el, extension, message, NS_MUC_USER, StanzaError, Written } from '../../src/extension/api.ts'
-import type { Database, Element, ExtensionHost, IqRequest, Jid, Room, RoomData } from '../../src/extension/api.ts'
+import type { Database, Element, ExtensionHost, IqRequest, Jid, RoomView, RoomData } from '../../src/extension/api.ts'
 
 const NS = 'vcard-temp'
 
@@ -29,7 +29,7 @@ export const roomAvatar = extension({
 })
 
 async function publish (
-  host: ExtensionHost, hashes: RoomData<readonly string[]>, room: Room, { payload: vcard, written }: IqRequest,
+  host: ExtensionHost, hashes: RoomData<readonly string[]>, room: RoomView, { payload: vcard, written }: IqRequest,
 ): Promise<void> {
   const found = hashesIn(vcard)
   // §3.2: an empty one takes away the one before.

@@ -1,6 +1,6 @@
 /** XEP-0500: MUC Slow Mode. Where the owner says so, everybody waits between two messages; admins and owners do not. */
 import { extension, NS_CLIENT, StanzaError } from '../../src/extension/api.ts'
-import type { Room } from '../../src/extension/api.ts'
+import type { RoomView } from '../../src/extension/api.ts'
 
 /** What a room can be set to at most, in seconds. */
 const MOST = 86_400
@@ -12,7 +12,7 @@ export const slowMode = extension({
   name: 'slow-mode',
   xeps: ['0500@0.1.1'],
   setup (host) {
-    const rooms = new WeakMap<Room, LastWritten>()
+    const rooms = new WeakMap<RoomView, LastWritten>()
     const duration = host.rooms.number({
       name: 'muc#roomconfig_slow_mode_duration', // §5.1
       label: 'Seconds that everybody waits between two messages; 0: none',
@@ -40,8 +40,7 @@ export const slowMode = extension({
           `in this room you must wait ${seconds} seconds between two messages`, undefined, 'wait')
       }
       written.set(account.toString(), now)
-      occupant.writtenAt = now
-      occupant.touch()
+      host.rooms.setWrittenAt(occupant, now)
     })
   },
 })

@@ -2,14 +2,14 @@
  * XEP-0198 §4: the queue of unacknowledged stanzas, in order, and the arithmetic of `h`, which wraps from 2³²−1 to 0.
  */
 import { delay } from '../../src/extension/api.ts'
-import type { Message, Session, Stanza } from '../../src/extension/api.ts'
+import type { Message, SessionView, Stanza } from '../../src/extension/api.ts'
 
 export interface Sent {
   readonly stanza: Stanza
   /** When it was sent: milliseconds since 1970. */
   readonly at: number
   /** The account's sessions at that time. */
-  readonly siblingSessions: readonly Session[]
+  readonly siblingSessions: readonly SessionView[]
 }
 
 const HALF = 2 ** 31

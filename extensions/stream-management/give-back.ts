@@ -4,14 +4,14 @@
  * states, are dropped.
  */
 import { SESSION_FLAGS, StanzaError } from '../../src/extension/api.ts'
-import type { Account, ExtensionHost, Message, Session } from '../../src/extension/api.ts'
+import type { AccountView, ExtensionHost, Message, SessionView } from '../../src/extension/api.ts'
 import { delayed } from './ack-queue.ts'
 import type { Sent } from './ack-queue.ts'
 
 const NS_HINTS = 'urn:xmpp:hints'
 
 /** Reroutes stanzas that a session of the account never acknowledged. */
-export function rerouteUnacked (host: ExtensionHost, account: Account, sent: readonly Sent[]): void {
+export function rerouteUnacked (host: ExtensionHost, account: AccountView, sent: readonly Sent[]): void {
   for (const one of sent) {
     const { stanza } = one
     if (stanza.kind === 'message') rerouteMessage(host, account, stanza, one)
@@ -19,7 +19,7 @@ export function rerouteUnacked (host: ExtensionHost, account: Account, sent: rea
   }
 }
 
-function rerouteMessage (host: ExtensionHost, account: Account, message: Message, sent: Sent): void {
+function rerouteMessage (host: ExtensionHost, account: AccountView, message: Message, sent: Sent): void {
   // Messages of the account itself are with its sessions and in its archive; other types are for nobody else.
   if (message.from?.bare.equals(account.jid) || (message.type !== 'chat' && message.type !== 'normal')) return
   if (message.archiveId === undefined && host.messages.isWorthless(message)) return
@@ -38,7 +38,7 @@ function mayBePassedOn (message: Message): boolean {
 }
 
 /** Whether the session got the message at the same time as the ended one: directly, or as a carbon. */
-function alreadyHasCopy (session: Session, { to }: Message, { siblingSessions: beside }: Sent): boolean {
+function alreadyHasCopy (session: SessionView, { to }: Message, { siblingSessions: beside }: Sent): boolean {
   return beside.includes(session) && (!to?.resource || session.flags.has(SESSION_FLAGS.carbons))
 }
 

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { el, extension, inBackground, SESSION_FLAGS, StreamError } from '../../src/extension/api.ts'
-import type { Element, ExtensionHost, Session } from '../../src/extension/api.ts'
+import type { Element, ExtensionHost, SessionView } from '../../src/extension/api.ts'
 import { parseCount } from './ack-queue.ts'
 import { rerouteUnacked } from './give-back.ts'
 import { outliveNodes } from './replicate.ts'
@@ -28,7 +28,7 @@ export const streamManagement = extension<Options>({
     'total-bytes': z.number().int().min(0).default(536_870_912),
   }).prefault({}),
   setup (host, options) {
-    const sessions = new Map<Session, ManagedSession>()
+    const sessions = new Map<SessionView, ManagedSession>()
     const resumptions = new Resumptions((managed, h) => { acknowledge(host, managed, h) })
 
     const manage = (managed: ManagedSession): void => {
@@ -39,7 +39,7 @@ export const streamManagement = extension<Options>({
       manage(new ManagedSession(surroundings, session, terms, counts))
     })
     const surroundings: Surroundings = { host, limit: options.queue, kept: new Kept(options['total-bytes'] ?? 0), note }
-    const enable = (element: Element, session: Session): Element => {
+    const enable = (element: Element, session: SessionView): Element => {
       const managed = new ManagedSession(surroundings, session, agree(element, session, options))
       manage(managed)
       session.setFlag(SESSION_FLAGS.acks, true)
@@ -59,11 +59,11 @@ export const streamManagement = extension<Options>({
   },
 })
 
-type Sessions = Map<Session, ManagedSession>
+type Sessions = Map<SessionView, ManagedSession>
 
 // §3: once, and on a bound session. Clients enable twice, which the section's example allows, though its text does not.
 function enableInNonza (
-  host: ExtensionHost, sessions: Sessions, enable: (element: Element, session: Session) => Element,
+  host: ExtensionHost, sessions: Sessions, enable: (element: Element, session: SessionView) => Element,
 ): void {
   host.stream.nonza('enable', NS, async (element, session) => {
     if (sessions.has(session)) return session.send(failed('unexpected-request'))

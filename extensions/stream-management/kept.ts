@@ -2,7 +2,7 @@
  * Limits of unacknowledged bytes, and which sessions end beyond them: those of the account itself before those of
  * others.
  */
-import type { Account } from '../../src/extension/api.ts'
+import type { AccountView } from '../../src/extension/api.ts'
 
 /** For all sessions of an account together. */
 const MAX_ACCOUNT_BYTES = 64 * 1024 * 1024
@@ -22,7 +22,7 @@ export interface Keeper {
 /** What is kept on the whole server. */
 export class Kept {
   readonly #most: number
-  readonly #shares = new Map<Account, Share>()
+  readonly #shares = new Map<AccountView, Share>()
   bytes = 0
 
   /** Up to `most` bytes; 0 is no limit. */
@@ -31,7 +31,7 @@ export class Kept {
   }
 
   /** The account's, with one keeper more. */
-  join (account: Account, keeper: Keeper): Share {
+  join (account: AccountView, keeper: Keeper): Share {
     const share = this.#shares.get(account) ?? new Share(this)
     this.#shares.set(account, share)
     share.keepers.add(keeper)
@@ -39,7 +39,7 @@ export class Kept {
   }
 
   /** The session has ended, and queues nothing. */
-  leave (account: Account, keeper: Keeper): void {
+  leave (account: AccountView, keeper: Keeper): void {
     const share = this.#shares.get(account)
     if (!share?.keepers.delete(keeper)) return
     share.add(-keeper.bytes)

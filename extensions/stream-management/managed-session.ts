@@ -3,7 +3,7 @@
  * Its requests and answers are sent once per turn of the event loop, after the turn's stanzas.
  */
 import { el, inBackground, randomId, StreamError } from '../../src/extension/api.ts'
-import type { Element, ExtensionHost, Session, Stanza } from '../../src/extension/api.ts'
+import type { Element, ExtensionHost, SessionView, Stanza } from '../../src/extension/api.ts'
 import { AckQueue, delayed, parseCount } from './ack-queue.ts'
 import type { Sent } from './ack-queue.ts'
 import type { Keeper, Kept, Share } from './kept.ts'
@@ -61,10 +61,10 @@ export interface Counts {
 }
 
 /** Replicates a change of the session: stanzas written, and counts sent or received. */
-export type Noter = (session: Session, what: 'w' | 'a' | 'h', value: string, body?: Buffer) => void
+export type Noter = (session: SessionView, what: 'w' | 'a' | 'h', value: string, body?: Buffer) => void
 
 export class ManagedSession implements Keeper {
-  readonly session: Session
+  readonly session: SessionView
   readonly id: string | undefined
   readonly seconds: number
   readonly queue: AckQueue
@@ -88,7 +88,7 @@ export class ManagedSession implements Keeper {
   #isDue = false
 
   constructor (
-    { host, limit, kept, note }: Surroundings, session: Session, { id, seconds }: Terms,
+    { host, limit, kept, note }: Surroundings, session: SessionView, { id, seconds }: Terms,
     { handled, acknowledged }: Counts = { handled: 0, acknowledged: 0 },
   ) {
     this.#host = host
@@ -101,7 +101,7 @@ export class ManagedSession implements Keeper {
     this.#note = id === undefined ? undefined : note
     this.#handled = handled
     this.queue = new AckQueue(acknowledged)
-    if (note && id !== undefined) session.smInbound = { id, taken: handled }
+    if (note && id !== undefined) host.stream.countInbound(session, id, handled)
   }
 
   enabled (): Element {
@@ -241,7 +241,7 @@ function * again (waiting: readonly Sent[]): Generator<Stanza> {
  * Grants what `<enable/>` requests within the server's limits (§3). Anonymous accounts can't log in again, and so can't
  * resume.
  */
-export function agree ({ attrs: { max, resume } }: Element, { account }: Session, options: Options): Terms {
+export function agree ({ attrs: { max, resume } }: Element, { account }: SessionView, options: Options): Terms {
   const seconds = Math.min(parseCount(max) || Infinity, options['resume-seconds'])
   const isResumable = (resume === 'true' || resume === '1') && seconds > 0 && !account.isAnonymous
   return { id: isResumable ? randomId() : undefined, seconds }

@@ -3,7 +3,7 @@
  * stanzas, and the counts of both sides.
  */
 import { storedStanza } from '../../src/extension/api.ts'
-import type { Account, ExtensionHost, Message, Note, Session } from '../../src/extension/api.ts'
+import type { AccountView, ExtensionHost, Message, Note, SessionView } from '../../src/extension/api.ts'
 import { AckQueue, delayed } from './ack-queue.ts'
 import type { Sent } from './ack-queue.ts'
 import type { Counts, ManagedSession, Noter, Terms } from './managed-session.ts'
@@ -22,10 +22,10 @@ interface Saved extends Counts {
  * on a single node.
  */
 export function outliveNodes (
-  host: ExtensionHost, sessions: ReadonlyMap<Session, ManagedSession>,
-  manage: (session: Session, terms: Terms, counts: Counts) => void,
+  host: ExtensionHost, sessions: ReadonlyMap<SessionView, ManagedSession>,
+  manage: (session: SessionView, terms: Terms, counts: Counts) => void,
 ): Noter | undefined {
-  const hear = (session: Session, message: Message): void => { host.rooms.noteHeard(session, message) }
+  const hear = (session: SessionView, message: Message): void => { host.rooms.noteHeard(session, message) }
   const note = host.cluster?.replicate({
     save: account => account.sessions.flatMap(session => save(session, sessions.get(session))),
     restore: (account, saved, notes) => {
@@ -36,7 +36,7 @@ export function outliveNodes (
   return note && ((session, what, value, body) => { note(session.account, `${what} ${value}\n${session.jid.resource}`, body) })
 }
 
-function save (session: Session, managed: ManagedSession | undefined): readonly Saved[] {
+function save (session: SessionView, managed: ManagedSession | undefined): readonly Saved[] {
   if (managed?.id === undefined) return []
   const { id, seconds, handled, queue } = managed
   const waiting = queue.waiting.map(({ stanza, at }) => ({
@@ -47,8 +47,8 @@ function save (session: Session, managed: ManagedSession | undefined): readonly 
 
 /** The session as of its node's death, waiting for resumption. */
 function restore (
-  account: Account, saved: Saved, notes: readonly Note[],
-  manage: (session: Session, terms: Terms, counts: Counts) => void, hear: (session: Session, message: Message) => void,
+  account: AccountView, saved: Saved, notes: readonly Note[],
+  manage: (session: SessionView, terms: Terms, counts: Counts) => void, hear: (session: SessionView, message: Message) => void,
 ): void {
   const session = account.session(saved.resource)
   if (!session) return

@@ -4,7 +4,7 @@
  */
 import { LRUCache } from 'lru-cache'
 import { el, StreamError } from '../../src/extension/api.ts'
-import type { Element, Jid, Resumption, Session, StanzaError } from '../../src/extension/api.ts'
+import type { Element, Jid, Resumption, SessionView, StanzaError } from '../../src/extension/api.ts'
 import { parseCount } from './ack-queue.ts'
 import { NS } from './managed-session.ts'
 import type { ManagedSession } from './managed-session.ts'
@@ -44,12 +44,12 @@ export class Resumptions {
   }
 
   /** Sessions that were not resumed in time. */
-  late (): readonly Session[] {
+  late (): readonly SessionView[] {
     const now = performance.now()
     return [...this.#waiting].filter(([, until]) => until <= now).map(([{ session }]) => session)
   }
 
-  get waiting (): readonly Session[] {
+  get waiting (): readonly SessionView[] {
     return [...this.#waiting.keys()].map(({ session }) => session)
   }
 

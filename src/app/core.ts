@@ -208,7 +208,10 @@ function registerOwn (
   const { rooms, rosters, accounts, disco, commandTable } = parts
   const core = new Host('core', parts)
   registerRosterIq(core, rosters, (session, contact, before) => presences.dropSubscriptions(session, contact, before))
-  disco.register(core, (account, from) => from.bare.equals(account.jid) || rosters.isSubscriber(account, from))
+  disco.register(core, async (jid, from) => {
+    const account = await accounts.load(jid)
+    return account !== undefined && (from.bare.equals(account.jid) || rosters.isSubscriber(account, from))
+  })
   commandTable.register(core)
   core.stream.feature('before-auth', () => disco.caps())
   core.stream.feature('after-auth', () => disco.caps())

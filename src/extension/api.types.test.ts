@@ -4,13 +4,13 @@ import { basename } from 'node:path'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { el, extension, message, sessionState, StanzaError } from './api.ts'
-import type { Extension, ExtensionHost, Message, Session, Stanza } from './api.ts'
+import type { Extension, ExtensionHost, Message, OccupantView, RoomView, SessionView, Stanza } from './api.ts'
 
 /** The compiler reads the whole tree, on a machine that may have other things to do. */
 const TYPE_CHECK_MS = 120_000
 
 /** Never run: it is the compiler that reads it. */
-export function misuse (host: ExtensionHost, session: Session, received: Message, stanza: Stanza): void {
+export function misuse (host: ExtensionHost, session: SessionView, received: Message, stanza: Stanza): void {
   // @ts-expect-error a guard can't change a stanza
   host.on('send', 'guard', passing => passing)
   // @ts-expect-error a guard can't wait
@@ -59,6 +59,32 @@ export function misuse (host: ExtensionHost, session: Session, received: Message
   sessionState(() => 0).of(session).trim()
   // @ts-expect-error an event that tells nothing
   host.when('session.moved', () => {})
+}
+
+/** Nor run: what the core knows of sessions, accounts, rooms and occupants is the core's to change. */
+export function reachIn (session: SessionView, room: RoomView, occupant: OccupantView): void {
+  // @ts-expect-error a session's priority is what its presence says
+  session.priority = 1
+  // @ts-expect-error whom it sent presence is presence's to know
+  session.directed?.delete('romeo@localhost')
+  // @ts-expect-error a count of the core's
+  session.smInbound = { id: 'x', taken: 0 }
+  // @ts-expect-error sessions come and go by binding
+  session.account.sessions.push(session)
+  // @ts-expect-error an account's data is reached by the slot that was made for it
+  session.account.setData(Symbol('x'), 1)
+  // @ts-expect-error who is what in a room is changed by the rules for it
+  room.affiliations.set({ jid: session.jid, affiliation: 'owner' })
+  // @ts-expect-error who is in comes and goes by presence
+  room.occupants.delete('romeo')
+  // @ts-expect-error a room is set up by its owner
+  room.isLocked = false
+  // @ts-expect-error a room's send queue is used by way of `rooms.sendInOrder`
+  room.sendQueue.send([], () => 0)
+  // @ts-expect-error a role is given by moderators
+  occupant.role = 'moderator'
+  // @ts-expect-error set by `rooms.setWrittenAt`, which tells the room's records
+  occupant.writtenAt = 0
 }
 
 /** Nor run: the options have the schema's type. */

@@ -2,17 +2,13 @@
  * Where an extension may stand in a stanza's way, and what it may hear of besides. The types say what a stage may do:
  * what waits, what changes a stanza and what only looks on.
  */
-import type { Affiliation } from '../muc/room/affiliation.ts'
-import type { Occupant, OccupantSession } from '../muc/room/occupant.ts'
-import type { Room } from '../muc/room/room.ts'
-import type { Account } from '../session/account.ts'
-import type { Note } from '../session/homes.ts'
-import type { Session, SessionInfo } from '../session/session.ts'
 import type { Database } from '../storage/database.ts'
 import type { Element } from '../xml/element.ts'
 import type { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
+import type { Affiliation } from '../xmpp/muc.ts'
 import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
+import type { AccountView, OccupantSessionView, OccupantView, RoomView, SessionInfo, SessionView } from './views.ts'
 
 /** Nothing lets the stanza pass, an error bounces it, 'drop' loses it in silence. */
 export type Verdict = StanzaError | 'drop' | undefined
@@ -43,62 +39,62 @@ export interface AffiliationChange {
  * Writes what goes with a room's changes, in the transaction that keeps them. What it returns is called when they are
  * kept.
  */
-export type WriteWithAffiliations = (db: Database, room: Room, changes: readonly AffiliationChange[]) => Promise<() => void>
+export type WriteWithAffiliations = (db: Database, room: RoomView, changes: readonly AffiliationChange[]) => Promise<() => void>
 
 export interface Stages {
   /** A client's element came in. Once per element. */
   read: {
-    arrived: (session: Session) => void
+    arrived: (session: SessionView) => void
     /** The stanza has been routed, stored and handed over: the client may be told so. */
-    handled: (session: Session) => void
+    handled: (session: SessionView) => void
   }
   /** A local account sends. Once per stanza. */
   send: {
-    guard: (stanza: Stanza, sender: Session) => Verdict
-    rewrite: (stanza: Stanza, sender: Session) => Stanza
-    store: (message: Message, sender: Session) => Stored | undefined
+    guard: (stanza: Stanza, sender: SessionView) => Verdict
+    rewrite: (stanza: Stanza, sender: SessionView) => Stanza
+    store: (message: Message, sender: SessionView) => Stored | undefined
     /** With the id under which it is kept, if it is, where the account has another session that may get a copy. */
-    fanout: (message: Message, sender: Session) => void
+    fanout: (message: Message, sender: SessionView) => void
   }
   /** A local account is sent to. Once per account, however many of its sessions will get it. */
   receive: {
-    guard: (stanza: Stanza, account: Account) => Verdict
-    rewrite: (stanza: Stanza, account: Account) => Stanza
-    store: (message: Message, account: Account) => Stored | undefined
-    fanout: (message: Message, account: Account, recipients: readonly SessionInfo[]) => void
+    guard: (stanza: Stanza, account: AccountView) => Verdict
+    rewrite: (stanza: Stanza, account: AccountView) => Stanza
+    store: (message: Message, account: AccountView) => Stored | undefined
+    fanout: (message: Message, account: AccountView, recipients: readonly SessionInfo[]) => void
   }
   /**
    * An occupant sends to a room: for all, or for one other occupant. Once per stanza, from the occupant's own address.
    */
   room: {
-    guard: (message: Message, room: Room, sender: Occupant) => Verdict
-    rewrite: (message: Message, room: Room, sender: Occupant) => Message
+    guard: (message: Message, room: RoomView, sender: OccupantView) => Verdict
+    rewrite: (message: Message, room: RoomView, sender: OccupantView) => Message
     /**
      * For all only, as what follows: it was kept before, and comes again, as all would get it. Then it is not guarded:
      * it was allowed the first time.
      */
-    isDuplicate: (message: Message, room: Room, sender: Occupant) => boolean
+    isDuplicate: (message: Message, room: RoomView, sender: OccupantView) => boolean
     /** Without a sender where the room itself says something. */
-    store: (message: Message, room: Room, sender: Occupant | undefined) => Stored | undefined
+    store: (message: Message, room: RoomView, sender: OccupantView | undefined) => Stored | undefined
     /** With the id under which it is kept, if it is. */
-    fanout: (message: Message, room: Room, sender: Occupant | undefined) => void
+    fanout: (message: Message, room: RoomView, sender: OccupantView | undefined) => void
     /**
      * Somebody is something else from now on, and those who are in are about to be told so: what stands in `<x/>` of
      * muc#user besides, as XML. Once per change, in the order in which they were kept.
      */
-    changed: (change: AffiliationChange, room: Room) => string | undefined
+    changed: (change: AffiliationChange, room: RoomView) => string | undefined
     /**
      * A session comes in, and has not been told of anybody yet: what stands in `<x/>` of its own presence, as XML.
      * `request` is the `<x/>` by which it asked.
      */
-    welcome: (request: Element | undefined, room: Room, session: OccupantSession) => string | undefined
+    welcome: (request: Element | undefined, room: RoomView, session: OccupantSessionView) => string | undefined
     /** An occupant's presence, before the room says in it what the occupant is. Once for all who get it. */
-    present: (presence: Presence, room: Room, occupant: Occupant) => Presence
+    present: (presence: Presence, room: RoomView, occupant: OccupantView) => Presence
   }
   /** A session is about to be written to. Once per session. */
   write: {
-    hold: (stanza: Stanza, session: Session) => boolean
-    track: (stanza: Stanza, session: Session) => void
+    hold: (stanza: Stanza, session: SessionView) => boolean
+    track: (stanza: Stanza, session: SessionView) => void
   }
 }
 
@@ -106,48 +102,51 @@ export type Point = keyof Stages
 
 /** What has happened, for whom it may concern. 'keep' leaves a session for a resumption. */
 export interface Events {
-  'session.bound': (session: Session) => void
+  'session.bound': (session: SessionView) => void
   /**
    * It is available with a priority that is not negative, and was not before: from now on it gets what is for the
    * account.
    */
-  'session.reachable': (session: Session) => void
+  'session.reachable': (session: SessionView) => void
   /** The client says that it has the stanza, or there is no way to know and it was written. */
-  'stanza.delivered': (stanza: Stanza, session: Session) => void
-  'session.ending': (session: Session) => 'keep' | void
-  'session.ended': (session: Session) => void
+  'stanza.delivered': (stanza: Stanza, session: SessionView) => void
+  'session.ending': (session: SessionView) => 'keep' | void
+  'session.ended': (session: SessionView) => void
   /** A kept message was left unread by a session that ended: 'taken' keeps it from being handed over again. */
-  'message.unacked': (message: Message, account: Account) => 'taken' | void
+  'message.unacked': (message: Message, account: AccountView) => 'taken' | void
   /** Somebody is about to be told what is kept: what he has had done to it before is done when the promise resolves. */
   'account.reads': (asker: Jid) => Promise<void>
   'account.removed': (account: Jid) => Promise<void>
   /** It has come into memory, with its data, and nobody is in yet. */
-  'room.opened': (room: Room) => Promise<void>
+  'room.opened': (room: RoomView) => Promise<void>
   /** Somebody is something else in it than before, by what is kept of it. */
-  'room.affiliated': (room: Room, accounts: readonly Jid[]) => void
+  'room.affiliated': (room: RoomView, accounts: readonly Jid[]) => void
   /**
    * An account is no more, and what the database has of it in the room is gone, but for the archive: what is in memory
    * goes, too. Rejects where that can't be now; it is called again then.
    */
-  'room.forgotten': (room: Room, account: Jid) => void | Promise<void>
+  'room.forgotten': (room: RoomView, account: Jid) => void | Promise<void>
   /** It was destroyed, or ended with its last occupant: what is kept of it goes. */
   'room.ended': (room: Jid) => Promise<void>
   /** It goes out of memory here, and maybe on elsewhere: what is to be kept of it is kept when the promise resolves. */
-  'room.beforeMove': (room: Room) => Promise<void>
+  'room.beforeMove': (room: RoomView) => Promise<void>
   /** Another node may be its home from now on; here it is over, without a word to anybody. */
-  'room.movedAway': (room: Room) => void
+  'room.movedAway': (room: RoomView) => void
   /** It goes out of memory here, and maybe on elsewhere: what is to be kept of it is kept when the promise resolves. */
-  'account.beforeMove': (account: Account) => Promise<void>
+  'account.beforeMove': (account: AccountView) => Promise<void>
   /** Its home is another node. Its sessions go on there; here they are over, without a word to anybody. */
-  'account.movedAway': (account: Account, sessions: readonly Session[]) => void
+  'account.movedAway': (account: AccountView, sessions: readonly SessionView[]) => void
 }
+
+/** Something that happened to a session since all was saved. */
+export interface Note { readonly about: string, readonly body: Buffer }
 
 /** What an extension knows of an account's sessions, kept where the account's next home finds it. */
 export interface ReplicatedState {
   /** All of it, as JSON; nothing when there is nothing. */
-  save (account: Account): unknown
+  save (account: AccountView): unknown
   /** The account's sessions are there again, without streams: takes up what was saved, and noted since, in order. */
-  restore (account: Account, saved: unknown, notes: readonly Note[]): void | Promise<void>
+  restore (account: AccountView, saved: unknown, notes: readonly Note[]): void | Promise<void>
   /** All extensions have taken up theirs, and the account is in memory: the last extension is told first. */
-  onRestored? (account: Account): void
+  onRestored? (account: AccountView): void
 }

@@ -1,10 +1,8 @@
 /** What an extension answers: requests to whom, from whom, and with what. */
-import type { Occupant } from '../muc/room/occupant.ts'
-import type { Room } from '../muc/room/room.ts'
-import type { Session } from '../session/session.ts'
 import type { Element } from '../xml/element.ts'
 import type { Written } from '../xml/written.ts'
 import type { Jid } from '../xmpp/jid.ts'
+import type { OccupantView, RoomView, SessionView } from './views.ts'
 
 /**
  * 'own-account' is the sender's own bare JID, also when the iq has no 'to'; 'account' is anyone's; 'address' is that
@@ -44,17 +42,17 @@ export interface StreamPeer extends OfferedStream {
 
 /** Who asks a room something. */
 export interface RoomVisitor {
-  readonly room: Room
+  readonly room: RoomView
   /** Nothing where who asks is not in. */
-  readonly occupant: Occupant | undefined
+  readonly occupant: OccupantView | undefined
   /** What is to be done once the answer is on its way. */
   readonly afterwards: (task: () => void | Promise<void>) => void
 }
 
 /** Who asks: own devices have a session here; a request to a server or to another's account may come from anywhere. */
 export type IqSender<Target extends IqTarget> =
-  Target extends 'own-account' ? Session : Target extends 'stream' ? StreamPeer :
-  Target extends 'room' ? RoomVisitor : Session | undefined
+  Target extends 'own-account' ? SessionView : Target extends 'stream' ? StreamPeer :
+  Target extends 'room' ? RoomVisitor : SessionView | undefined
 
 /**
  * What it returns is the payload of the result: what is kept as XML as it is kept, and not by way of a tree. A
@@ -65,12 +63,12 @@ export type IqHandler<Target extends IqTarget = IqTarget> =
 
 type Answer = Element | Written
 
-export type NonzaHandler = (element: Element, session: Session) => void | Promise<void>
+export type NonzaHandler = (element: Element, session: SessionView) => void | Promise<void>
 
 /** What came of a request to go on with a session: the answer, and what is to be done once the client has it. */
 export interface Resumption {
   readonly reply: Element
-  readonly session?: Session
+  readonly session?: SessionView
   readonly resumed?: () => void
 }
 
@@ -81,7 +79,7 @@ export interface Command {
   readonly name: string
   readonly form: Element
   /** What it returns says, for people, what came of it. */
-  run (values: ReadonlyMap<string, readonly string[]>, session: Session): Promise<string>
+  run (values: ReadonlyMap<string, readonly string[]>, session: SessionView): Promise<string>
 }
 
 /** XEP-0050: something that somebody can have done at a room, after one form, or be told at once. */

@@ -3,10 +3,10 @@
  * stanza, an onlooker is skipped, a broken counter ends its session. Errors that are nobody's intention stop here.
  */
 import type { Logger } from '../log.ts'
-import type { Session } from '../session/session.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import { StanzaOf } from '../xmpp/stanza.ts'
 import type { Point, Stages, Stored, Verdict } from './points.ts'
+import type { SessionView } from './views.ts'
 
 type AnyHandler = (...args: never[]) => unknown
 
@@ -53,7 +53,7 @@ export class StageTable implements Stages {
   readonly write: Stages['write'] = {
     hold: this.#any('write.hold'),
     track: this.#each('write.track', (_stanza, session) => {
-      (session as Session).close(new StreamError('internal-server-error'))
+      (session as SessionView).close(new StreamError('internal-server-error'))
     }),
   }
 

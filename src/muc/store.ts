@@ -1,10 +1,10 @@
 /** Rooms in the database: a row for each, and one for each affiliation. */
+import type { Affiliation } from '../xmpp/muc.ts'
 import type { Database } from '../storage/database.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { storedStanza } from '../xmpp/read-stanza.ts'
 import type { Message } from '../xmpp/stanza.ts'
-import type { Affiliation } from './room/affiliation.ts'
 import { Affiliations } from './room/affiliations.ts'
 import type { Affiliate } from './room/affiliations.ts'
 import { persistent } from './room/options/persistent.ts'

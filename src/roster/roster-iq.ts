@@ -1,5 +1,6 @@
 /** RFC 6121 §2: the roster as a client asks for it and changes it, with versioning (§2.6). */
 import type { ExtensionHost } from '../extension/host.ts'
+import type { IqHandler, IqRequest } from '../extension/requests.ts'
 import type { Session } from '../session/session.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
@@ -24,24 +25,30 @@ export function registerRosterIq (
   host.stream.feature('after-auth', () => el('ver', NS_ROSTER_VERSIONING))
   host.stream.feature('after-auth', () => el('sub', NS_PRE_APPROVAL))
 
-  host.iq({ type: 'get', to: ['own-account'], name: 'query', ns: NS_ROSTER }, ({ payload }, session) => {
+  host.iq({ type: 'get', to: ['own-account'], name: 'query', ns: NS_ROSTER }, sessionHandler(({ payload }, session) => {
     session.isInterested = true
     session.account.touch()
     return answerGet(rosters.of(session.account), payload, session)
-  })
+  }))
 
-  host.iq({ type: 'set', to: ['own-account'], name: 'query', ns: NS_ROSTER }, async ({ payload }, session) => {
+  host.iq({ type: 'set', to: ['own-account'], name: 'query', ns: NS_ROSTER }, sessionHandler(async ({ payload }, session) => {
     const { contact, isRemoval, name, groups } = readSet(payload)
     if (contact.equals(session.account.jid)) {
       throw new StanzaError('not-allowed', 'you cannot add your own address to your contact list')
     }
     if (!isRemoval) return rosters.set(session.account, contact, name, groups)
     return dropSubscriptions(session, contact, await rosters.remove(session.account, contact))
-  })
+  }))
 
   host.iq({ type: 'set', to: ['address'], name: 'query', ns: NS_ROSTER }, () => {
     throw new StanzaError('forbidden', 'this is another user\'s contact list') // RFC 6121 §2.3.3
   })
+}
+
+type SessionHandler = (request: IqRequest, session: Session) => ReturnType<IqHandler<'own-account'>>
+
+function sessionHandler (handle: SessionHandler): IqHandler<'own-account'> {
+  return handle as IqHandler<'own-account'> // all sessions are the core's
 }
 
 /** RFC 6121 §2.1.4 and §2.6.3: the roster, or nothing and then what changed since the version that the client has. */

@@ -4,7 +4,7 @@
  */
 import type { ExtensionHost } from '../extension/host.ts'
 import type { Command, IqRequest } from '../extension/requests.ts'
-import type { Session } from '../session/session.ts'
+import type { SessionView } from '../extension/views.ts'
 import { randomId } from '../util/ids.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
@@ -50,7 +50,7 @@ export class Commands {
     })
   }
 
-  #execute ({ payload }: IqRequest, session: Session): Promise<Element> {
+  #execute ({ payload }: IqRequest, session: SessionView): Promise<Element> {
     const command = this.#byNode.get(payload.attrs.node ?? '')
     return execute(payload, command && { form: () => command.form, run: values => command.run(values, session) })
   }

@@ -4,7 +4,6 @@
  */
 import type { DiscoTarget } from '../extension/facets/disco.ts'
 import type { ExtensionHost } from '../extension/host.ts'
-import type { Account } from '../session/account.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -103,8 +102,8 @@ export class Disco {
     return infoOf({ identities: [identity], features: new Set([...room.features, ...features]), forms: [...room.forms, ...forms] }, undefined)
   }
 
-  /** Answers queries; `mayKnow` says whether somebody may be told about another's account (XEP-0030 §8). */
-  register (host: ExtensionHost, mayKnow: (account: Account, from: Jid) => boolean): void {
+  /** Answers queries; `mayKnow` says whether there is such an account, and somebody may be told about it (XEP-0030 §8). */
+  register (host: ExtensionHost, mayKnow: (account: Jid, from: Jid) => Promise<boolean>): void {
     const accountInfo = (query: Element, { domain }: Jid): Element =>
       this.#info('account', query, [], this.#accountFeatures.get(domain))
     const info = { type: 'get', name: 'query', ns: NS_INFO } as const
@@ -114,8 +113,7 @@ export class Disco {
       this.#info('server', payload, [`${CAPS_NODE}#${this.#serverVer()}`]))
     host.iq({ ...info, to: ['own-account'] }, ({ payload, to }) => this.#nodeInfo(payload) ?? accountInfo(payload, to))
     host.iq({ ...info, to: ['account'] }, async ({ to, from, payload }) => {
-      const account = await host.accounts.load(to)
-      if (!account || !mayKnow(account, from)) throw new StanzaError('service-unavailable')
+      if (!await mayKnow(to, from)) throw new StanzaError('service-unavailable')
       return accountInfo(payload, to)
     })
     host.iq({ ...info, to: ['rooms'] }, ({ payload }) => this.#info('rooms', payload, []))

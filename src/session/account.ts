@@ -1,4 +1,5 @@
 /** An account in memory: a local user with the sessions that are bound here and the data that was loaded with it. */
+import type { AccountView } from '../extension/views.ts'
 import { CommitQueue } from '../util/commit-queue.ts'
 import { ignore } from '../util/ignore.ts'
 import { NO_ARCHIVE } from '../xmpp/archive-ids.ts'
@@ -6,7 +7,7 @@ import type { Life } from '../xmpp/archive-ids.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Session } from './session.ts'
 
-export class Account {
+export class Account implements AccountView {
   /** Bare. */
   readonly jid: Jid
   /** An anonymous account is gone with its last session and keeps nothing. */

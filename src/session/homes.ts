@@ -2,6 +2,7 @@
  * Ownership: an account's home is the single node that keeps it in memory with its sessions, and assigns its archive
  * ids. A server without a cluster owns all accounts, and has none of this.
  */
+import type { Note } from '../extension/points.ts'
 import type { Account } from './account.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 
@@ -105,9 +106,6 @@ export interface SavedSession {
   /** How far it has heard rooms. */
   readonly heard?: readonly (readonly [string, number])[] | undefined
 }
-
-/** A change of a session since the last snapshot. */
-export interface Note { readonly about: string, readonly body: Buffer }
 
 /** Replicated state of accounts. */
 export interface Records {

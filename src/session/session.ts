@@ -3,6 +3,7 @@
  * place that writes to a client.
  */
 import type { StageTable } from '../extension/stages.ts'
+import type { SessionView } from '../extension/views.ts'
 import type { Element } from '../xml/element.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
@@ -13,19 +14,6 @@ import { numberBy } from '../xmpp/stanza-id.ts'
 import type { Account } from './account.ts'
 import { InFlight } from './in-flight.ts'
 import { pace } from './pace.ts'
-
-/** The public view of a session, wherever it is. */
-export interface SessionInfo {
-  readonly jid: Jid
-  /** Marks of extensions, by namespace. */
-  readonly flags: ReadonlySet<string>
-  /** Whether it sent initial presence and no unavailable after it. */
-  readonly available: boolean
-  /** RFC 6121 §4.7.2.3: −128 to 127. */
-  readonly priority: number
-  /** Whether it gets what is for the account: available, and not of negative priority (RFC 6121 §8.5.2.1.1). */
-  readonly isReachable: boolean
-}
 
 /** The stream, as a session needs it. */
 export interface SessionStream {
@@ -60,7 +48,7 @@ const MAX_HEARD = 1000
 
 const NO_FLAGS: ReadonlySet<string> = new Set()
 
-export class Session implements SessionInfo {
+export class Session implements SessionView {
   readonly jid: Jid
   readonly account: Account
   /** The last presence sent to all, while available. */

@@ -7,6 +7,8 @@ import type { Jid } from '../xmpp/jid.ts'
 type SwitchOn = (element: Element, session: Session) => Element | undefined
 type Resume = (element: Element, account: Jid | undefined) => Resumption | Promise<Resumption>
 
+type ResumedSession = Resumption & { readonly session?: Session }
+
 type FeatureState = 'before-auth' | 'after-auth'
 type Feature = (stream: OfferedStream, session: Session | undefined) => Element | undefined
 
@@ -95,7 +97,8 @@ export class StreamTable {
     return () => { this.#resumes.delete(key) }
   }
 
-  resume (element: Element, account: Jid | undefined): Resumption | Promise<Resumption> | undefined {
-    return this.#resumes.get(`${element.getName()} ${element.getNS()}`)?.(element, account)
+  async resume (element: Element, account: Jid | undefined): Promise<ResumedSession | undefined> {
+    const resume = this.#resumes.get(`${element.getName()} ${element.getNS()}`)
+    return await resume?.(element, account) as ResumedSession | undefined // whose sessions the core has made
   }
 }

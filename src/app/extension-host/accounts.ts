@@ -1,5 +1,7 @@
 import type { AccountsFacet } from '../../extension/facets/accounts.ts'
 import { dataOf } from '../../session/account.ts'
+import type { Account } from '../../session/account.ts'
+import type { Session } from '../../session/session.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import { presence } from '../../xmpp/stanza.ts'
 import type { Registration } from './registration.ts'
@@ -15,9 +17,10 @@ export function accountsFacet ({ name, parts, undo }: Registration): AccountsFac
       return dataOf(slot)
     },
     sessionsOf: account => accounts.peek(account)?.sessions ?? [],
-    endSession (session) { accounts.end(session) },
-    subscribersOf: account => rosters.subscribers(account),
-    isContact: (account, jid) => rosters.item(account, jid)?.isListed === true,
+    endSession (session: Session) { accounts.end(session) },
+    forgetDirected ({ directed }: Session, to) { directed?.delete(to.toString()) },
+    subscribersOf: (account: Account) => rosters.subscribers(account),
+    isContact: (account: Account, jid) => rosters.item(account, jid)?.isListed === true,
     willingToHear (from) {
       const shown = presence('available', { from })
       return jid => {

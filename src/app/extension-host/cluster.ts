@@ -1,5 +1,6 @@
 import type { ClusterFacet } from '../../extension/facets/cluster.ts'
 import { roomsDomain } from '../../muc/context.ts'
+import type { Account } from '../../session/account.ts'
 import type { PartsCluster } from '../parts.ts'
 import type { Registration } from './registration.ts'
 
@@ -19,7 +20,7 @@ export function clusterFacet ({ name, parts, undo }: Registration, cluster: Part
     verifyHome: jid => roomDomains.includes(jid.domain) ? rooms.verify(jid) : accounts.verify(jid),
     replicate (state) {
       undo.push(replicated.add(name, state))
-      return (account, about, body) => { if (!account.isAnonymous) records.append(account, name, about, body) }
+      return (account, about, body) => { if (!account.isAnonymous) records.append(account as Account, name, about, body) }
     },
   }
 }

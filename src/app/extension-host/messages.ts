@@ -1,4 +1,6 @@
 import type { MessagesFacet } from '../../extension/facets/messages.ts'
+import type { Account } from '../../session/account.ts'
+import type { Session } from '../../session/session.ts'
 import { neverRejects } from '../../util/background.ts'
 import { stamp } from '../../xmpp/stanza-id.ts'
 import type { Registration } from './registration.ts'
@@ -23,8 +25,8 @@ export function messagesFacet ({ parts, undo }: Registration): MessagesFacet {
     route (stanza) { router.post(stanza) },
     bounce (stanza, error) { neverRejects(router.bounce(stanza, error)) }, // what failed is logged
     deliver ({ jid }, stanza) { accounts.peek(jid)?.session(jid.resource)?.deliver(stanza) },
-    delivered (stanza, session) { events.emit('stanza.delivered', stanza, session) },
-    redeliver (account, message) { incoming.handOver(message, account) },
-    deliverRecovered (account, id, message) { incoming.handOverLate(stamp(message, account, id), account) },
+    delivered (stanza, session: Session) { events.emit('stanza.delivered', stanza, session) },
+    redeliver (account: Account, message) { incoming.handOver(message, account) },
+    deliverRecovered (account: Account, id, message) { incoming.handOverLate(stamp(message, account, id), account) },
   }
 }

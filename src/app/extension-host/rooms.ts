@@ -1,7 +1,10 @@
 import type { RoomsFacet } from '../../extension/facets/rooms.ts'
+import type { RoomOption } from '../../extension/room-option.ts'
 import { roomsDomain } from '../../muc/context.ts'
 import { flagOption, numberOption } from '../../muc/room/options/option.ts'
-import type { RoomOption } from '../../muc/room/options/option.ts'
+import type { Occupant } from '../../muc/room/occupant.ts'
+import type { Room } from '../../muc/room/room.ts'
+import type { Session } from '../../session/session.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import { presence } from '../../xmpp/stanza.ts'
 import type { Registration } from './registration.ts'
@@ -16,15 +19,31 @@ export function roomsFacet (registration: Registration): RoomsFacet {
       await archiveKeys.load()
       return archiveKeys.ofRoom(room.toString())
     },
-    broadcast (room, message) { rooms.broadcast(room, message) },
-    broadcastRecovered (room, message, id, at) { rooms.spreadLate(room, message, id, at) },
-    say: (room, message) => rooms.announce(room, message),
-    noteHeard (session, message) { session.acceptRoomMessage(message, archiveKeys) },
-    buildPresence: (room, occupant) =>
+    ...sentToAll,
+    broadcast (room: Room, message) { rooms.broadcast(room, message) },
+    broadcastRecovered (room: Room, message, id, at) { rooms.spreadLate(room, message, id, at) },
+    say: (room: Room, message) => rooms.announce(room, message),
+    noteHeard (session: Session, message) { session.acceptRoomMessage(message, archiveKeys) },
+    setWrittenAt (occupant: Occupant, at) {
+      occupant.writtenAt = at
+      occupant.touch()
+    },
+    buildPresence: (room: Room, occupant: Occupant) =>
       stages.room.present(presence('available', { from: occupant.jid }), room, occupant),
-    rebroadcastPresence (room, occupant) { rooms.represent(room, occupant) },
-    acceptMembership: (room, account) => rooms.accept(room, account),
+    rebroadcastPresence (room: Room, occupant: Occupant) { rooms.represent(room, occupant) },
+    acceptMembership: (room: Room, account) => rooms.accept(room, account),
   }
+}
+
+/** What was sent to all, and what is about to be. */
+const sentToAll: Pick<RoomsFacet, 'setHistory' | 'forgetHistory' | 'recoverBroadcasts' | 'sendInOrder'> = {
+  setHistory ({ history }: Room, said) { history.replace(said) },
+  forgetHistory ({ history }: Room, ids) { history.forget(ids) },
+  async recoverBroadcasts (room: Room, last, readBehind) {
+    if (room.spreadUpTo === undefined) room.spreadUpTo = last
+    else room.unspread = await readBehind(room.spreadUpTo)
+  },
+  sendInOrder: ({ sendQueue }: Room, recipients, deliver) => sendQueue.send(recipients, deliver),
 }
 
 type AddedToRooms = Pick<RoomsFacet, 'data' | 'writeWithAffiliations' | 'option' | 'flag' | 'number' | 'info' | 'command'>
@@ -39,7 +58,7 @@ function addedToRooms ({ name, parts: { rooms, db }, undo }: Registration): Adde
     data (load) {
       const slot = { key: Symbol(name), load: (room: Jid) => load(db, room) }
       undo.push(rooms.addData(slot))
-      return { of: room => room.data(slot), set: (room, value) => { room.setData(slot, value) } }
+      return { of: (room: Room) => room.data(slot), set: (room: Room, value) => { room.setData(slot, value) } }
     },
     writeWithAffiliations (write) { undo.push(rooms.keepWithAffiliations(write)) },
     option (option) { add(option) },

@@ -2,11 +2,12 @@
  * Replicated state of accounts, from which another node continues their sessions: a snapshot of each account with
  * sessions, and a journal of changes since. Written behind, and yet before dependent bytes are sent to clients.
  */
+import type { Note } from '../../extension/points.ts'
 import type { Redis } from 'ioredis'
 import type { Logger } from '../../log.ts'
 import type { PersistedState, WriteBarrier } from '../../net/write-barrier.ts'
 import type { Account } from '../../session/account.ts'
-import type { Claim, Note, Records, SavedAccount, Snapshot } from '../../session/homes.ts'
+import type { Claim, Records, SavedAccount, Snapshot } from '../../session/homes.ts'
 import { inBackground } from '../../util/background.ts'
 import type { NodeId } from '../bus/bus.ts'
 import { homeOf, RECORDS, SETTLE } from '../ownership/claims.ts'

@@ -1,28 +1,29 @@
 /** The accounts of this server, their sessions and their rosters. */
-import type { Account } from '../../session/account.ts'
-import type { Session, SessionInfo } from '../../session/session.ts'
 import type { Database } from '../../storage/database.ts'
 import type { Jid } from '../../xmpp/jid.ts'
+import type { AccountView, SessionInfo, SessionView } from '../views.ts'
 
 /** A value of an extension's own that is loaded with the account and then read from memory. */
 export interface AccountData<T> {
-  of (account: Account): T
-  set (account: Account, value: T): void
+  of (account: AccountView): T
+  set (account: AccountView, value: T): void
 }
 
 export interface AccountsFacet {
   readonly commands: AccountCommands
   /** The account in memory, loaded when it was not; nothing when there is no such account. */
-  load (jid: Jid): Promise<Account | undefined>
+  load (jid: Jid): Promise<AccountView | undefined>
   data<T> (load: (db: Database, account: Jid) => Promise<T>): AccountData<T>
   /** The sessions of a local account, from memory. */
   sessionsOf (account: Jid): readonly SessionInfo[]
   /** Ends a session that was kept. */
-  endSession (session: Session): void
+  endSession (session: SessionView): void
+  /** The session is not where it sent presence directly any more (RFC 6121 §4.6). */
+  forgetDirected (session: SessionView, to: Jid): void
   /** Who may see the account's presence: its roster's subscribers. */
-  subscribersOf (account: Account): readonly Jid[]
+  subscribersOf (account: AccountView): readonly Jid[]
   /** Whether the address is in the account's roster. */
-  isContact (account: Account, jid: Jid): boolean
+  isContact (account: AccountView, jid: Jid): boolean
   /** Whether an account takes what comes from an address, by the guards of `receive`, as far as it is in memory here. */
   willingToHear (from: Jid): (account: Jid) => boolean
 }

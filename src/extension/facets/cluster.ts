@@ -1,7 +1,7 @@
 /** The other nodes, where this is one of many. */
-import type { Account } from '../../session/account.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import type { ReplicatedState } from '../points.ts'
+import type { AccountView } from '../views.ts'
 
 export interface ClusterFacet {
   /** All others that live. */
@@ -23,5 +23,5 @@ export interface ClusterFacet {
    */
   verifyHome (jid: Jid): Promise<boolean>
   /** Lets what an extension knows of sessions outlive its node. What it returns notes what happened since all was saved. */
-  replicate (state: ReplicatedState): (account: Account, about: string, body?: Buffer) => void
+  replicate (state: ReplicatedState): (account: AccountView, about: string, body?: Buffer) => void
 }

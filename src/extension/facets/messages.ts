@@ -1,10 +1,9 @@
 /** What messages are worth, and how stanzas are sent and delivered. */
-import type { Account } from '../../session/account.ts'
-import type { Session, SessionInfo } from '../../session/session.ts'
 import type { StanzaError } from '../../xmpp/errors.ts'
 import type { MessagePolicy } from '../../xmpp/message-policy.ts'
 import type { Message, Stanza } from '../../xmpp/stanza.ts'
 import type { WriteWithArchive } from '../points.ts'
+import type { AccountView, SessionInfo, SessionView } from '../views.ts'
 
 export interface MessagesFacet {
   /** What a message is worth when this payload is all it holds; `inRoom` is what a room's is, where that differs. */
@@ -27,9 +26,9 @@ export interface MessagesFacet {
   /** Hands a stanza to one session, on whichever node. No account stage sees it, so it cannot loop. */
   deliver (to: SessionInfo, stanza: Stanza): void
   /** The client has the stanza: tells whoever wants to know. */
-  delivered (stanza: Stanza, session: Session): void
+  delivered (stanza: Stanza, session: SessionView): void
   /** Hands a message that is kept, and that a session left unread, to the account's others. */
-  redeliver (account: Account, message: Message): void
+  redeliver (account: AccountView, message: Message): void
   /** Hands over a message that turned out to be kept under that id, although its `committed` was rejected. */
-  deliverRecovered (account: Account, id: string, message: Message): void
+  deliverRecovered (account: AccountView, id: string, message: Message): void
 }

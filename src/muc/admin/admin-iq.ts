@@ -2,8 +2,11 @@
  * XEP-0045 §8 and §9: requests of moderators and admins (muc#admin): lists of affiliations and roles, and changes of
  * them.
  */
+import type { Affiliation, OccupantRole } from '../../xmpp/muc.ts'
 import type { ExtensionHost } from '../../extension/host.ts'
-import type { IqRequest, RoomVisitor } from '../../extension/requests.ts'
+import type { IqRequest } from '../../extension/requests.ts'
+import { visitorHandler } from '../visitor.ts'
+import type { Visitor } from '../visitor.ts'
 import { el } from '../../xml/element.ts'
 import type { Element } from '../../xml/element.ts'
 import { escapeAttribute, escapeText } from '../../xml/write.ts'
@@ -12,21 +15,20 @@ import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import { checkNewOwners, readChanges } from './admin-changes.ts'
 import { affiliationOf, isAtLeast } from '../room/affiliation.ts'
-import type { Affiliation } from '../room/affiliation.ts'
 import { applyChanges, announceChanges } from './change-affiliations.ts'
 import { changeRoles } from './change-roles.ts'
 import { storeAffiliations } from './persist.ts'
 import type { Muc } from '../context.ts'
 import { NS_MUC_ADMIN } from '../ns.ts'
 import { roleOf } from '../room/role.ts'
-import type { OccupantRole, Standing } from '../room/role.ts'
+import type { Standing } from '../room/role.ts'
 import type { Room } from '../room/room.ts'
 
 /** Answers muc#admin requests. */
 export function registerAdminIq (host: ExtensionHost, muc: Muc): void {
   const route = { to: ['room'], name: 'query', ns: NS_MUC_ADMIN, isInTurn: true } as const
-  host.iq({ ...route, type: 'get' }, (request, { room }) => list(room, request))
-  host.iq({ ...route, type: 'set' }, (request, visitor) => change(muc, request, visitor))
+  host.iq({ ...route, type: 'get' }, visitorHandler((request, { room }) => list(room, request)))
+  host.iq({ ...route, type: 'set' }, visitorHandler((request, visitor) => change(muc, request, visitor)))
 }
 
 function list (room: Room, { from, payload }: IqRequest): Element | Written {
@@ -61,7 +63,7 @@ function listRole (room: Room, actor: Standing, role: OccupantRole): Element {
 }
 
 /** All items are valid, or nothing changes (§9.2). */
-async function change (muc: Muc, { from, payload }: IqRequest, { room, afterwards }: RoomVisitor): Promise<void> {
+async function change (muc: Muc, { from, payload }: IqRequest, { room, afterwards }: Visitor): Promise<void> {
   const { roles, affiliations } = readChanges(muc, room, from, payload)
   await checkNewOwners(muc, affiliations)
   const actor = room.session(from)?.occupant.nick

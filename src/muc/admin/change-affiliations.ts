@@ -2,11 +2,11 @@
  * Changes of affiliations (XEP-0045 §9.1, §9.3 to §9.5, §10.3 to §10.8): stores them, and notifies or removes
  * occupants.
  */
+import type { Affiliation } from '../../xmpp/muc.ts'
 import { el } from '../../xml/element.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import { STATUS } from '../../xmpp/room-status.ts'
 import { message as makeMessage } from '../../xmpp/stanza.ts'
-import type { Affiliation } from '../room/affiliation.ts'
 import type { Affiliate } from '../room/affiliations.ts'
 import { invitationTo } from '../messages/invitation-payload.ts'
 import { endIfEmpty, remove } from '../presence/leave.ts'

@@ -1,8 +1,8 @@
 /** Changes of roles (XEP-0045 §8.2 to §8.5, §9.6 and §9.7): notifies all occupants, or removes one. */
+import type { Role } from '../../xmpp/muc.ts'
 import type { Muc } from '../context.ts'
 import type { Occupant } from '../room/occupant.ts'
 import { broadcastPresence, announceEnd, sendOccupants } from '../presence/occupant-presence.ts'
-import type { Role } from '../room/role.ts'
 import type { Room } from '../room/room.ts'
 import { STATUS } from '../../xmpp/room-status.ts'
 

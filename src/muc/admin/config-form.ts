@@ -1,15 +1,15 @@
 /** XEP-0045 §10.1.3 and §16.5.3: the owner's configuration form, built from the options, and the submitted one. */
+import type { Values } from '../../extension/room-option.ts'
+import type { Affiliation } from '../../xmpp/muc.ts'
 import type { Element } from '../../xml/element.ts'
 import { checkAddressList } from '../../xmpp/address-list.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import { form } from '../../xmpp/forms.ts'
 import { Jid, JidError } from '../../xmpp/jid.ts'
 import { checkOwners } from './admin-changes.ts'
-import type { Affiliation } from '../room/affiliation.ts'
 import type { NewAffiliation } from './change-affiliations.ts'
 import type { Muc } from '../context.ts'
 import { ROOM_CONFIG } from '../ns.ts'
-import type { Values } from '../room/options/option.ts'
 import type { Config } from '../room/room-options.ts'
 import type { Room } from '../room/room.ts'
 

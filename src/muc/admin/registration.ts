@@ -2,8 +2,11 @@
  * XEP-0045 §7.10 and §9.9: registration with a room. It reserves a nick; in an open room the user becomes a member at
  * once, elsewhere when an admin approves, which counts as given by others.
  */
+import type { Values } from '../../extension/room-option.ts'
 import type { ExtensionHost } from '../../extension/host.ts'
-import type { IqRequest, RoomVisitor } from '../../extension/requests.ts'
+import type { IqRequest } from '../../extension/requests.ts'
+import { visitorHandler } from '../visitor.ts'
+import type { Visitor } from '../visitor.ts'
 import { el } from '../../xml/element.ts'
 import type { Element } from '../../xml/element.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
@@ -15,7 +18,6 @@ import { isAtLeast } from '../room/affiliation.ts'
 import { applyChanges, announceChanges } from './change-affiliations.ts'
 import type { NewAffiliation } from './change-affiliations.ts'
 import { flagIn } from '../room/options/option.ts'
-import type { Values } from '../room/options/option.ts'
 import { storeAffiliations } from './persist.ts'
 import { postInBackground } from '../context.ts'
 import type { Muc } from '../context.ts'
@@ -38,8 +40,8 @@ const requests = new WeakMap<Room, Map<string, Asker>>()
 export function registerRegistration (host: ExtensionHost, muc: Muc): void {
   host.disco.feature(NS, 'room')
   const route = { to: ['room'], name: 'query', ns: NS, isInTurn: true } as const
-  host.iq({ ...route, type: 'get' }, (request, { room }) => describe(room, request))
-  host.iq({ ...route, type: 'set' }, (request, visitor) => register(muc, request, visitor))
+  host.iq({ ...route, type: 'get' }, visitorHandler((request, { room }) => describe(room, request)))
+  host.iq({ ...route, type: 'set' }, visitorHandler((request, visitor) => register(muc, request, visitor)))
 }
 
 function checkAllowed (room: Room, from: Jid): void {
@@ -58,7 +60,7 @@ function describe (room: Room, { from }: IqRequest): Element {
     ], `Registration with ${room.jid}`))
 }
 
-async function register (muc: Muc, { from, payload }: IqRequest, { room, afterwards }: RoomVisitor): Promise<void> {
+async function register (muc: Muc, { from, payload }: IqRequest, { room, afterwards }: Visitor): Promise<void> {
   checkAllowed(room, from)
   const before = room.affiliations.get(from)
   if (payload.getChild('remove', NS)) {

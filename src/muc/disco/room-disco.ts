@@ -1,6 +1,7 @@
 /**
  * Service discovery (XEP-0045 §6.3 to §6.6 and §7.12): public rooms, a room's features and occupants, a reserved nick.
  */
+import { visitorHandler } from '../visitor.ts'
 import type { ExtensionHost } from '../../extension/host.ts'
 import type { IqRequest } from '../../extension/requests.ts'
 import { NS_COMMANDS } from '../../routing/commands.ts'
@@ -39,20 +40,20 @@ export function registerRoomDisco (host: ExtensionHost, disco: Disco, muc: Muc, 
   const info = { type: 'get', name: 'query', ns: NS_INFO } as const
   const items = { type: 'get', name: 'query', ns: NS_ITEMS } as const
   host.iq({ ...items, to: ['rooms'] }, request => listRooms(muc, request))
-  host.iq({ ...info, to: ['room'] }, (request, { room }) => {
+  host.iq({ ...info, to: ['room'] }, visitorHandler((request, { room }) => {
     const { node } = request.payload.attrs
     if (node === OWN_NICK) return ownNick(room, request.from)
     const ofCommand = node === undefined ? undefined : commands.info(node)
     if (ofCommand) return ofCommand
     if (node !== undefined) throw new StanzaError('item-not-found')
     return describe(disco, muc, room, request.from)
-  })
-  host.iq({ ...items, to: ['room'] }, (request, visitor) => {
+  }))
+  host.iq({ ...items, to: ['room'] }, visitorHandler((request, visitor) => {
     const { node } = request.payload.attrs
     if (node === NS_COMMANDS) return commands.items(visitor.room.jid.toString())
     if (node !== undefined) throw new StanzaError('item-not-found')
     return listOccupants(visitor.room)
-  })
+  }))
 }
 
 function describe (disco: Disco, { options }: Muc, room: Room, from: Jid): Element {

@@ -2,6 +2,7 @@
  * Presence changes that may not have reached all occupants (XEP-0045 §7.2.2, §7.6, §7.14): part of the room's records
  * until they have, so that the next owner can send the current state again.
  */
+import type { OccupantRole } from '../../xmpp/muc.ts'
 import { Jid } from '../../xmpp/jid.ts'
 import { STATUS } from '../../xmpp/room-status.ts'
 import { presence as makePresence } from '../../xmpp/stanza.ts'
@@ -9,7 +10,6 @@ import { showAddresses } from '../admin/change-roles.ts'
 import type { Muc } from '../context.ts'
 import { Occupant, OccupantSession } from '../room/occupant.ts'
 import { broadcastPresence, announceEnd, announceSessionEnd, announceVisibility } from '../presence/occupant-presence.ts'
-import type { OccupantRole } from '../room/role.ts'
 import type { Room } from '../room/room.ts'
 import type { PresenceContext } from '../presence/user-payload.ts'
 

@@ -3,18 +3,17 @@
  * been sent messages, and presence changes not yet delivered to all. From it the next owner restores the occupants, and
  * sends them the rest.
  */
+import type { Affiliation, OccupantRole } from '../../xmpp/muc.ts'
 import { Jid } from '../../xmpp/jid.ts'
 import { NS_CLIENT } from '../../xmpp/ns.ts'
 import { storedStanza } from '../../xmpp/read-stanza.ts'
 import { STATUS } from '../../xmpp/room-status.ts'
 import type { RoomRecords } from '../../session/homes.ts'
-import type { Affiliation } from '../room/affiliation.ts'
 import { Affiliations } from '../room/affiliations.ts'
 import type { Affiliate } from '../room/affiliations.ts'
 import { Occupant } from '../room/occupant.ts'
 import type { OccupantSession } from '../room/occupant.ts'
 import { roleAfter } from '../room/role.ts'
-import type { OccupantRole } from '../room/role.ts'
 import { keepPendingPresence } from './pending-presence.ts'
 import type { PendingPresence } from './pending-presence.ts'
 import { Room } from '../room/room.ts'

@@ -1,4 +1,5 @@
 /** XEP-0045 §8.1 and §7.2.15: the subject: who may change it, and how new occupants learn it. */
+import type { Role } from '../../xmpp/muc.ts'
 import { el } from '../../xml/element.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import { delay } from '../../xmpp/forward.ts'
@@ -7,7 +8,6 @@ import { message as makeMessage } from '../../xmpp/stanza.ts'
 import type { Message } from '../../xmpp/stanza.ts'
 import type { Muc } from '../context.ts'
 import { changeSubject } from '../room/options/change-subject.ts'
-import type { Role } from '../room/role.ts'
 import { hasVoice } from '../room/role.ts'
 import type { Room } from '../room/room.ts'
 

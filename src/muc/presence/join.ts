@@ -1,11 +1,11 @@
 /** XEP-0045 §7.2: entering a room: the checks, and what the new occupant is sent, in the order of §7.1. */
+import type { Affiliation } from '../../xmpp/muc.ts'
 import type { Element } from '../../xml/element.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import { STATUS } from '../../xmpp/room-status.ts'
 import type { Presence } from '../../xmpp/stanza.ts'
 import { isAtLeast } from '../room/affiliation.ts'
-import type { Affiliation } from '../room/affiliation.ts'
 import { refuseVisitor } from '../room/entry.ts'
 import { chooseHistory, isUnlimited, readLimits } from '../room/history.ts'
 import type { HistoryLimits } from '../room/history.ts'

@@ -1,12 +1,12 @@
 /** XEP-0045 §7.2.2 and §7.7: an occupant's presence, in the variants for the others and for its own sessions. */
 import { STATUS } from '../../xmpp/room-status.ts'
+import type { OccupantRole } from '../../xmpp/muc.ts'
 import { presence as makePresence } from '../../xmpp/stanza.ts'
 import type { Presence } from '../../xmpp/stanza.ts'
 import { post, postEach, postInBackground } from '../context.ts'
 import type { Muc } from '../context.ts'
 import { NS_MUC, NS_MUC_USER } from '../ns.ts'
 import type { Occupant, OccupantSession } from '../room/occupant.ts'
-import type { OccupantRole } from '../room/role.ts'
 import type { Room } from '../room/room.ts'
 import { writeUserPayload } from './user-payload.ts'
 import type { PresenceContext, Item } from './user-payload.ts'

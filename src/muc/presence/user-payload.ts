@@ -1,10 +1,9 @@
 /** XEP-0045 §7.2.2: `<x/>` of muc#user: an occupant's affiliation and role, and status codes. */
+import type { Affiliation, Role } from '../../xmpp/muc.ts'
 import { escapeAttribute, escapeText } from '../../xml/write.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import { STATUS } from '../../xmpp/room-status.ts'
-import type { Affiliation } from '../room/affiliation.ts'
 import { NS_MUC_USER } from '../ns.ts'
-import type { Role } from '../room/role.ts'
 
 export interface Item {
   readonly affiliation: Affiliation

@@ -1,7 +1,6 @@
 /** XEP-0045 §5.2: affiliations, and who may change them: the section's tables as functions. */
 import type { StanzaErrorCondition } from '../../xmpp/errors.ts'
-
-export type Affiliation = 'outcast' | 'none' | 'member' | 'admin' | 'owner'
+import type { Affiliation } from '../../xmpp/muc.ts'
 
 /** From the least to the most. */
 export const AFFILIATIONS: readonly Affiliation[] = ['outcast', 'none', 'member', 'admin', 'owner']

@@ -1,7 +1,7 @@
 /** The affiliations of one room, by bare address or domain, and reserved nicks (XEP-0045 §5.2 and §7.12). */
+import type { Affiliation } from '../../xmpp/muc.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import { comparedAsNickname } from '../../xmpp/precis.ts'
-import type { Affiliation } from './affiliation.ts'
 
 /** An entry of the lists; users without one have no affiliation. */
 export interface Affiliate {

@@ -1,11 +1,9 @@
 /** XEP-0045 §7.2.13 and §7.2.14: what was said lately, and how much of that somebody who comes in asks for. */
+import type { Said } from '../../extension/facets/rooms.ts'
 import type { Element } from '../../xml/element.ts'
 import { delay } from '../../xmpp/forward.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import type { Message } from '../../xmpp/stanza.ts'
-
-/** A message as it was sent to all, with the time, as the history shows it. */
-export interface Said { readonly message: Message, readonly at: number }
 
 /** How much somebody wants at most; what is absent is no limit. */
 export interface HistoryLimits {

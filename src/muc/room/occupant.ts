@@ -1,14 +1,14 @@
 /** Who is in a room: a nick, whose it is, and the sessions that share it (XEP-0045 §7.2.8). */
 import { ignore } from '../../util/ignore.ts'
+import type { Affiliation, OccupantRole } from '../../xmpp/muc.ts'
+import type { OccupantSessionView, OccupantView } from '../../extension/views.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import { NS_CLIENT } from '../../xmpp/ns.ts'
 import type { Presence } from '../../xmpp/stanza.ts'
-import type { Affiliation } from './affiliation.ts'
 import { Rate } from './rate.ts'
-import type { OccupantRole } from './role.ts'
 
 /** One device in the room. */
-export class OccupantSession {
+export class OccupantSession implements OccupantSessionView {
   /** Its real, full address. */
   readonly jid: Jid
   readonly occupant: Occupant
@@ -36,7 +36,7 @@ export class OccupantSession {
   }
 }
 
-export class Occupant {
+export class Occupant implements OccupantView {
   /** The room's address with the nick; changes with the nick. */
   jid: Jid
   /** Real and bare. */

@@ -1,9 +1,8 @@
 /** XEP-0045 §5: the tables of roles and affiliations, cell by cell. */
+import type { Affiliation, OccupantRole, Role } from '../../xmpp/muc.ts'
 import { describe, expect, test } from 'vitest'
 import { AFFILIATIONS, isAtLeast, refuseAffiliation } from './affiliation.ts'
-import type { Affiliation } from './affiliation.ts'
 import { defaultRole, hasVoice, OCCUPANT_ROLES, refuseRole, roleAfter } from './role.ts'
-import type { OccupantRole, Role } from './role.ts'
 
 test.each<[Affiliation, OccupantRole, OccupantRole]>([
   ['none', 'visitor', 'participant'],

@@ -1,11 +1,7 @@
 /** XEP-0045 §5.1: roles, which last for a visit, what they may do, and who may change them: the section's tables. */
 import type { StanzaErrorCondition } from '../../xmpp/errors.ts'
+import type { Affiliation, OccupantRole, Role } from '../../xmpp/muc.ts'
 import { isAtLeast } from './affiliation.ts'
-import type { Affiliation } from './affiliation.ts'
-
-/** The role of an occupant; others have none. */
-export type OccupantRole = 'visitor' | 'participant' | 'moderator'
-export type Role = 'none' | OccupantRole
 
 /** Role and affiliation, as the rules of §5 need them. */
 export interface Standing { readonly role: Role, readonly affiliation: Affiliation }

@@ -1,4 +1,6 @@
 /** The options of rooms: the core's, in the order of the owner's form, and those of extensions. */
+import type { RoomOption, Values } from '../../extension/room-option.ts'
+import type { RoomFacts } from '../../extension/facets/rooms.ts'
 import type { Field } from '../../xmpp/forms.ts'
 import { allowInvites } from './options/allow-invites.ts'
 import { allowPrivateMessages } from './options/allow-private-messages.ts'
@@ -12,7 +14,6 @@ import { maxUsers } from './options/max-users.ts'
 import { memberList } from './options/member-list.ts'
 import { membersOnly } from './options/members-only.ts'
 import { moderated } from './options/moderated.ts'
-import type { RoomOption, Values } from './options/option.ts'
 import { password } from './options/password.ts'
 import { persistent } from './options/persistent.ts'
 import { presenceBroadcast } from './options/presence-broadcast.ts'
@@ -25,9 +26,6 @@ import { visitorStatus } from './options/visitor-status.ts'
 import { voiceInterval, voiceRequests } from './options/voice-requests.ts'
 import { whois } from './options/whois.ts'
 import type { Room } from './room.ts'
-
-/** Fields of `muc#roominfo` beside the options. */
-export type RoomFacts = (room: Room) => readonly Field[]
 
 /** Values of options; others have the default. */
 export type Config = ReadonlyMap<RoomOption<unknown>, unknown>

@@ -1,4 +1,7 @@
 /** A room: occupants, affiliations and configuration. Stanzas are built elsewhere. */
+import type { RoomOption } from '../../extension/room-option.ts'
+import type { Affiliation, OccupantRole, Role } from '../../xmpp/muc.ts'
+import type { RoomView } from '../../extension/views.ts'
 import type { DataSlot } from '../../session/account.ts'
 import { CommitQueue } from '../../util/commit-queue.ts'
 import { ignore } from '../../util/ignore.ts'
@@ -7,7 +10,6 @@ import type { Jid } from '../../xmpp/jid.ts'
 import { comparedAsNickname } from '../../xmpp/precis.ts'
 import type { Message, Presence } from '../../xmpp/stanza.ts'
 import { isAtLeast } from './affiliation.ts'
-import type { Affiliation } from './affiliation.ts'
 import type { Affiliations } from './affiliations.ts'
 import { refuseVisitor } from './entry.ts'
 import { History } from './history.ts'
@@ -16,7 +18,6 @@ import type { Occupant } from './occupant.ts'
 import { memberList } from './options/member-list.ts'
 import { membersOnly } from './options/members-only.ts'
 import { moderated } from './options/moderated.ts'
-import type { RoomOption } from './options/option.ts'
 import { password } from './options/password.ts'
 import { persistent } from './options/persistent.ts'
 import { presenceBroadcast } from './options/presence-broadcast.ts'
@@ -25,7 +26,6 @@ import { SendQueue } from './send-queue.ts'
 import { Rate } from './rate.ts'
 import { valueIn } from './room-options.ts'
 import type { Config } from './room-options.ts'
-import type { OccupantRole, Role } from './role.ts'
 import type { PresenceContext } from '../presence/user-payload.ts'
 
 /** The last subject change, as the message that made it (XEP-0045 §8.1). */
@@ -58,7 +58,7 @@ export interface Change {
 
 const NOBODY: readonly Occupant[] = []
 
-export class Room {
+export class Room implements RoomView {
   /** Bare. */
   readonly jid: Jid
   readonly createdAt: number

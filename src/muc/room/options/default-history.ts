@@ -1,6 +1,6 @@
 /** How many messages newcomers are shown who do not say how much they want; Prosody's option, under its name. */
+import type { RoomOption } from '../../../extension/room-option.ts'
 import { numberOption } from './option.ts'
-import type { RoomOption } from './option.ts'
 
 /** `most` is the service's own limit; the room's is another option. */
 export function defaultHistory (most: number): RoomOption<number> {

@@ -1,6 +1,6 @@
 /** XEP-0045 §7.2.13 and §16.5.3: how many messages are shown to newcomers at most. */
+import type { RoomOption } from '../../../extension/room-option.ts'
 import { numberOption } from './option.ts'
-import type { RoomOption } from './option.ts'
 
 const NAME = 'muc#maxhistoryfetch'
 

@@ -1,6 +1,6 @@
 /** XEP-0045 §7.2.9: how many occupants there may be, admins and owners aside. */
+import type { RoomOption } from '../../../extension/room-option.ts'
 import { numberOption } from './option.ts'
-import type { RoomOption } from './option.ts'
 
 /** `most` is the service's own limit. */
 export function maxUsers (most: number): RoomOption<number> {

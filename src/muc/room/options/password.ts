@@ -1,7 +1,7 @@
 /** XEP-0045 §3: Password-Protected Room, and its password: two fields of one option. */
+import type { RoomOption } from '../../../extension/room-option.ts'
 import { StanzaError } from '../../../xmpp/errors.ts'
 import { flagIn } from './option.ts'
-import type { RoomOption } from './option.ts'
 
 const FLAG = 'muc#roomconfig_passwordprotectedroom'
 const SECRET = 'muc#roomconfig_roomsecret'
