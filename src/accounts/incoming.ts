@@ -8,8 +8,9 @@ import type { StageTable } from '../extension/stages.ts'
 import type { Presences } from '../presence/presence.ts'
 import type { Destination, Router } from '../routing/router.ts'
 import type { Account } from '../session/account.ts'
-import { Forwarding } from '../session/forwarding.ts'
 import type { Homes, Located } from '../session/homes.ts'
+import { OwnedInbox } from '../session/owned-inbox.ts'
+import type { Arrival, Outcome } from '../session/owned-inbox.ts'
 import type { Session } from '../session/session.ts'
 import { neverRejects } from '../util/background.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -46,13 +47,20 @@ export interface IncomingParts {
 
 export class Incoming implements Destination {
   readonly #parts: IncomingParts
-  readonly #forwarding: Forwarding | undefined
+  readonly #inbox: OwnedInbox
 
   constructor (parts: IncomingParts) {
     this.#parts = parts
-    const { homes, router } = parts
-    this.#forwarding = homes && new Forwarding(
-      homes, stanza => this.receive(stanza), (stanza, error) => router.bounce(stanza, error))
+    const { accounts, homes, router } = parts
+    this.#inbox = new OwnedInbox({
+      turns: accounts.turns,
+      takeNow: (stanza, to) => {
+        const account = accounts.peek(to)
+        return account ? this.#receive(stanza, account) : false
+      },
+      elsewhere: key => homes?.elsewhere(key),
+      takeInTurn: arrival => this.#receiveInTurn(arrival),
+    }, homes, (stanza, error) => router.bounce(stanza, error))
   }
 
   /** Brings the account into memory; nothing when it is there, or known to be elsewhere. */
@@ -65,56 +73,26 @@ export class Incoming implements Destination {
   /** A stanza for an account or one of its resources. A promise means: not handed over yet. */
   receive (stanza: Stanza): void | Promise<void> {
     const { to } = stanza
-    if (!to) return
-    const { accounts, homes } = this.#parts
-    const key = to.bare.toString()
-    if (accounts.turns.isBusy(key)) return this.#receiveInTurn(stanza, to, key)
-    const behind = this.#forwarding?.behind(key, stanza)
-    if (behind) return behind
-    const account = accounts.peek(to)
-    if (account) return this.#receive(stanza, account)
-    if (!homes) return isForSessionsOnly(stanza) ? undefined : this.#receiveInTurn(stanza, to, key)
-    const node = homes.elsewhere(key)
-    return node === undefined ? this.#receiveInTurn(stanza, to, key) : this.#forwarding?.send(node, key, stanza)
-  }
-
-  async #receiveInTurn (stanza: Stanza, to: Jid, key: string): Promise<void> {
-    const until = performance.now() + PATIENCE_MS
-    let forwarded: Promise<void> | undefined
-    await this.#parts.accounts.turns.inTurn(key, async () => {
-      forwarded = this.#forwarding?.behind(key, stanza)
-      if (forwarded) return
-      const node = await this.#receiveLocated(stanza, to, until)
-      if (node !== undefined) forwarded = this.#forwarding?.send(node, key, stanza) // in turn, and not waited for in it
-    })
-    await forwarded
+    if (to && !this.#isForNobody(stanza, to)) return this.#inbox.receive(stanza, to)
   }
 
   /** As `receive`, for another node: false where this is not the account's home. */
   receiveHere (stanza: Stanza): boolean | Promise<boolean> {
-    const { to } = stanza
-    if (!to) return true
-    const { turns } = this.#parts.accounts
-    const key = to.bare.toString()
-    const account = turns.isBusy(key) ? undefined : this.#parts.accounts.peek(to)
-    if (!account) return this.#receiveForOther(stanza, to, key)
-    const done = this.#receive(stanza, account)
-    return done ? done.then(() => true) : true
+    return stanza.to ? this.#inbox.receiveHere(stanza, stanza.to) : true
   }
 
-  async #receiveForOther (stanza: Stanza, to: Jid, key: string): Promise<boolean> {
-    const until = performance.now() + PATIENCE_MS
-    let node: string | undefined
-    await this.#parts.accounts.turns.inTurn(key, async () => { node = await this.#receiveLocated(stanza, to, until) })
-    return node === undefined
+  /** A server alone has all sessions in memory. */
+  #isForNobody (stanza: Stanza, to: Jid): boolean {
+    const { accounts, homes } = this.#parts
+    return !homes && isForSessionsOnly(stanza) && !accounts.turns.isBusy(to.bare.toString()) && !accounts.peek(to)
   }
 
-  /** Deals with the stanza, or gives the node that is to. */
-  async #receiveLocated (stanza: Stanza, to: Jid, until: number): Promise<string | undefined> {
-    const located = stanza.isMulticast ? await this.#locatePatiently(stanza, to, until) : await this.#locate(stanza, to)
-    if (located && 'node' in located) return located.node
+  async #receiveInTurn ({ stanza, to, at }: Arrival): Promise<Outcome> {
+    const located = stanza.isMulticast ? await this.#locatePatiently(stanza, to, at + PATIENCE_MS) : await this.#locate(stanza, to)
+    if (located && 'node' in located) return located
     if (located) await this.#receive(stanza, located.account)
     else await this.#refuseUnknown(stanza, to)
+    return {}
   }
 
   /**

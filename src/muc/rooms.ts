@@ -12,7 +12,8 @@ import type { IqTable } from '../routing/iq-table.ts'
 import type { Destination, Router } from '../routing/router.ts'
 import type { DataSlot } from '../session/account.ts'
 import type { EventTable } from '../session/events.ts'
-import { Forwarding } from '../session/forwarding.ts'
+import { OwnedInbox } from '../session/owned-inbox.ts'
+import type { Arrival, Outcome } from '../session/owned-inbox.ts'
 import type { Database } from '../storage/database.ts'
 import { RateLimit } from '../util/rate-limit.ts'
 import { inBackground } from '../util/background.ts'
@@ -32,7 +33,7 @@ import { endIfEmpty } from './presence/leave.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import type { MucLimits } from './limits.ts'
 import { RoomRegistry } from './room-registry.ts'
-import type { Claimant, RoomsCluster } from './room-registry.ts'
+import type { RoomsCluster } from './room-registry.ts'
 import { announceToAll, broadcast, spreadLate } from './messages/message.ts'
 import { roomsDomain } from './context.ts'
 import type { Muc, RoomAccounts } from './context.ts'
@@ -65,33 +66,18 @@ export interface RoomsParts {
   readonly cluster?: RoomsCluster | undefined
 }
 
-/** A stanza on its way to a room. */
-interface Arrival {
-  readonly stanza: Stanza
-  readonly from: Jid
-  readonly to: Jid
-  readonly key: string
-  readonly claimant?: Claimant
-}
-
-/** The node that is to deal with it; or else what its sender has to wait for, and the room's next turn has not. */
-interface Outcome { readonly node?: string, readonly handedOver?: void | Promise<unknown> }
-
 /** How often rooms are asked to forget accounts that could not be forgotten before, in milliseconds; and what they answer. */
 const FORGET_MS = 10_000
 /** How often invitations that nobody has answered in time are removed. */
 const INVITATIONS_MS = 3_600_000
 const FORGOTTEN = 'forgotten'
 
-/** What is not known to be elsewhere is looked for, and is at home where its place is. */
-const AT_ITS_PLACE: Claimant = { isPlace: true }
-
 export class Rooms implements Destination {
   readonly #muc: Muc
   readonly #parts: RoomsParts
   readonly #live: RoomRegistry
   readonly #dispatcher: RoomDispatcher
-  readonly #forwarding: Forwarding | undefined
+  readonly #inbox: OwnedInbox
   readonly #turns = new Turns()
   readonly #keptWith = new Set<WriteWithAffiliations>()
   #isStopping = false
@@ -118,8 +104,16 @@ export class Rooms implements Destination {
       tellDestroyed: (room, destroyed) => tellDestroyed(this.#muc, room, destroyed),
     })
     this.#dispatcher = new RoomDispatcher({ ...parts, muc: this.#muc, live: this.#live })
-    this.#forwarding = cluster && new Forwarding(
-      cluster.homes, (stanza, refusedBy) => this.#receiveAgain(stanza, refusedBy), (stanza, error) => router.bounce(stanza, error))
+    this.#inbox = new OwnedInbox({
+      turns: this.#turns,
+      takeNow: (stanza, _to, key) => {
+        if (stanza.kind !== 'message' || !isForAll(stanza)) return false
+        const room = this.#live.occupied.get(key)
+        return room ? this.#dispatcher.sendToAll(room, stanza) : false
+      },
+      elsewhere: key => this.#live.occupied.has(key) ? undefined : this.#live.elsewhere(key),
+      takeInTurn: arrival => this.#receiveInTurn(arrival),
+    }, cluster?.homes, (stanza, error) => router.bounce(stanza, error))
   }
 
   /** What the core itself answers for rooms. */
@@ -275,59 +269,20 @@ export class Rooms implements Destination {
   receive (stanza: Stanza): void | Promise<void> {
     const { to, from } = stanza
     if (!to || !from) return
-    if (to.local === '') return this.#dispatcher.receiveForService(stanza, from, to)
-    const key = to.bare.toString()
-    const isBusy = this.#turns.isBusy(key)
-    const behind = isBusy ? undefined : this.#forwarding?.behind(key, stanza)
-    if (behind) return behind
-    const room = isBusy ? undefined : this.#live.occupied.get(key)
-    if (room && stanza.kind === 'message' && isForAll(stanza)) return this.#dispatcher.sendToAll(room, stanza)
-    const node = room || isBusy ? undefined : this.#live.elsewhere(key)
-    if (node !== undefined) return this.#forwarding?.send(node, key, stanza)
-    return this.#receiveInTurn({ stanza, from, to, key, claimant: AT_ITS_PLACE })
+    return to.local === '' ? this.#dispatcher.receiveForService(stanza, from, to) : this.#inbox.receive(stanza, to)
   }
 
   /** As `receive`, for another node: false where this is not the room's home. */
   receiveHere (stanza: Stanza): Promise<boolean> | boolean {
-    const { to, from } = stanza
-    if (!to || !from) return true
-    const key = to.bare.toString()
-    const room = this.#turns.isBusy(key) ? undefined : this.#live.occupied.get(key)
-    if (!room || stanza.kind !== 'message' || !isForAll(stanza)) return this.#receiveForOther({ stanza, from, to, key })
-    const done = this.#dispatcher.sendToAll(room, stanza)
-    return done ? done.then(() => true) : true
+    return stanza.to && stanza.from ? this.#inbox.receiveHere(stanza, stanza.to) : true
   }
 
-  #receiveAgain (stanza: Stanza, refusedBy: string | undefined): void | Promise<void> {
-    const { to, from } = stanza
-    if (!to || !from) return
-    return this.#receiveInTurn({ stanza, from, to, key: to.bare.toString(), claimant: { isPlace: true, refusedBy } })
-  }
-
-  /** What is kept is waited for by who sent it, and not by the room's next turn. */
-  async #receiveInTurn (arrival: Arrival): Promise<void> {
-    const { key, stanza } = arrival
-    let handedOver: void | Promise<unknown> = undefined
-    await this.#turns.inTurn(key, async () => {
-      handedOver = this.#forwarding?.behind(key, stanza)
-      if (handedOver) return
-      const outcome = await this.#receiveLocated(arrival)
-      handedOver = outcome.node === undefined ? outcome.handedOver : this.#forwarding?.send(outcome.node, key, stanza)
-    })
-    await handedOver
-  }
-
-  async #receiveForOther (arrival: Arrival): Promise<boolean> {
-    let outcome: Outcome = {}
-    await this.#turns.inTurn(arrival.key, async () => { outcome = await this.#receiveLocated(arrival) })
-    await outcome.handedOver
-    return outcome.node === undefined
-  }
-
-  /** In the room's turn. */
-  async #receiveLocated ({ stanza, from, to, key, claimant }: Arrival): Promise<Outcome> {
+  /** A room that is not known to be elsewhere is looked for, and is at home where its place is. */
+  async #receiveInTurn ({ stanza, to, key, isForwarded, refusedBy }: Arrival): Promise<Outcome> {
+    const { from } = stanza
+    if (!from) return {}
     try {
-      const located = await this.#live.locate(to.bare, claimant)
+      const located = await this.#live.locate(to.bare, isForwarded ? undefined : { isPlace: true, refusedBy })
       if (located && 'node' in located) return located
       if (!located) return await this.#dispatcher.receiveForMissingRoom(stanza, from, to)
       if (stanza.kind === 'message' && isForAll(stanza)) return { handedOver: this.#dispatcher.sendToAll(located.room, stanza) }
