@@ -22,6 +22,18 @@ const OUTAGE_MS = 600
 /** `redis-outage`: no node can reach Redis, so nobody can be evicted; `fenced`: this node was evicted. */
 export type NodeState = 'active' | 'redis-outage' | 'fenced'
 
+/** The states of docs/failover.md. */
+type State =
+  /** A member as far as is known; certainly one while its lease is valid. */
+  | { readonly name: 'active' }
+  /** No node can reach Redis, so nobody can be evicted; valid until that time of the clock. */
+  | { readonly name: 'redis-outage', readonly until: number }
+  /** It was evicted, or Redis has lost its data (`isForgotten`): it rejoins under that id. */
+  | { readonly name: 'rejoining', readonly id: NodeId, readonly isForgotten: boolean }
+  | { readonly name: 'left' }
+
+const ACTIVE: State = { name: 'active' }
+
 export interface MembershipOptions {
   readonly beatMs?: number
   /** The lease: a node without a heartbeat for this time is evicted. */
@@ -43,9 +55,7 @@ export class Membership {
   readonly #leaseLost: ((before: NodeId, isForgotten: boolean) => void)[] = []
   readonly #waiters: (() => void)[] = []
   #id: NodeId
-  /** The id for the rejoin, until Redis has confirmed it. */
-  #nextId: NodeId | undefined
-  #isForgotten = false
+  #state: State = ACTIVE
   /** How often this node was evicted. */
   #evictions = 0
   #nodes: readonly NodeId[] = []
@@ -53,13 +63,11 @@ export class Membership {
   #beats = 0
   #aheadMs = 0
   #leaseUntil = -Infinity
-  #outageUntil = -Infinity
   #timer: NodeJS.Timeout | undefined
   #asking: NodeJS.Timeout | undefined
   #isAsking = false
   #isBeating = false
   #hasFailed = false
-  #hasLeft = false
   #describe: () => object | null = () => null
 
   constructor (redis: RedisConnections, isGlobalOutage: OutageCheck, node: string, log: Logger, options: MembershipOptions = {}) {
@@ -121,9 +129,7 @@ export class Membership {
 
   /** Others need not wait for the lease to expire, unless Redis is gone. */
   async leave (): Promise<void> {
-    this.#hasLeft = true
-    clearInterval(this.#timer)
-    clearInterval(this.#asking)
+    this.#enter({ name: 'left' })
     this.#settle()
     await this.#redis.commands.multi()
       .zrem(MEMBERS, this.#id).hdel(STATUSES, this.#id).del(mailboxOf(this.#id)).exec().catch(() => {}) // it is gone
@@ -139,7 +145,7 @@ export class Membership {
 
   /** No other node can have evicted this one at this moment. */
   get hasLease (): boolean {
-    return this.#clock() < this.#leaseUntil || this.#hasLeft
+    return this.#clock() < this.#leaseUntil || this.#state.name === 'left'
   }
 
   #whenSettled (): Promise<void> {
@@ -157,7 +163,32 @@ export class Membership {
   }
 
   get #isRedisOutage (): boolean {
-    return this.#hasLeft || this.#clock() < this.#outageUntil
+    const { name } = this.#current
+    return name === 'redis-outage' || name === 'left'
+  }
+
+  /** An outage ends unless it is confirmed in time. */
+  get #current (): State {
+    if (this.#state.name === 'redis-outage' && this.#clock() >= this.#state.until) this.#enter(ACTIVE)
+    return this.#state
+  }
+
+  #enter (state: State): void {
+    this.#state = state
+    switch (state.name) {
+      case 'active':
+        return
+      case 'redis-outage':
+        this.#leaseUntil = Math.max(this.#leaseUntil, state.until)
+        return
+      case 'rejoining':
+        this.#leaseUntil = -Infinity
+        if (!state.isForgotten) this.#evictions++
+        return
+      case 'left':
+        clearInterval(this.#timer)
+        clearInterval(this.#asking)
+    }
   }
 
   /** The published status of each member, null where there is none yet. Rejects when Redis can't be reached. */
@@ -171,26 +202,29 @@ export class Membership {
   }
 
   async #heartbeat (): Promise<void> {
-    if (this.#isBeating || this.#hasLeft || !this.#redis.isUp) return
+    if (this.#isBeating || this.#state.name === 'left' || !this.#redis.isUp) return
     this.#isBeating = true
     // The lease counts from when the heartbeat was sent: its answer may have waited here while the process was frozen.
     const sentAt = this.#clock()
     const reply = await this.#sendHeartbeat()
     this.#isBeating = false
-    if (reply === undefined || this.#hasLeft) return
-    if (this.#nextId === undefined && this.#isLost(reply)) {
-      this.#nextId = `${this.#node}.${randomId()}`
-      this.#isForgotten = reply.beats <= this.#beats
-      if (!this.#isForgotten) this.#evictions++
-      this.#leaseUntil = -Infinity
+    if (reply) this.#hear(reply, sentAt)
+  }
+
+  #hear (reply: HeartbeatReply, sentAt: number): void {
+    const { name } = this.#state
+    if (name === 'left') return
+    const isForgotten = reply.beats <= this.#beats
+    if (name !== 'rejoining' && (isForgotten || !reply.isMember)) {
+      this.#enter({ name: 'rejoining', id: `${this.#node}.${randomId()}`, isForgotten })
     } else this.#accept(reply, sentAt)
-    if (this.#nextId !== undefined || (this.#waiters.length > 0)) this.#beatNow()
+    if (this.#state.name === 'rejoining' || this.#waiters.length > 0) this.#beatNow()
   }
 
   async #sendHeartbeat (): Promise<HeartbeatReply | undefined> {
     try {
-      const reply = await (this.#nextId === undefined
-        ? this.#send(this.#id, false, '') : this.#send(this.#nextId, true, this.#id))
+      const reply = await (this.#state.name === 'rejoining'
+        ? this.#send(this.#state.id, true, this.#id) : this.#send(this.#id, false, ''))
       this.#hasFailed = false
       return reply
     } catch (error) { // Redis went away meanwhile, or refuses the script to everybody: its memory is full
@@ -202,13 +236,12 @@ export class Membership {
     }
   }
 
-  #isLost (reply: HeartbeatReply): boolean {
-    return !reply.isMember || reply.beats <= this.#beats
-  }
-
   #accept (reply: HeartbeatReply, sentAt: number): void {
-    const before = this.#id
-    if (this.#nextId !== undefined) [this.#id, this.#nextId] = [this.#nextId, undefined]
+    const [before, previous] = [this.#id, this.#state]
+    if (previous.name === 'rejoining') {
+      this.#id = previous.id
+      this.#enter(ACTIVE)
+    }
     this.#beats = reply.beats
     this.#aheadMs = reply.now - Date.now()
     // A sixth is the margin for work that relies on the lease.
@@ -216,11 +249,7 @@ export class Membership {
     const known = this.#members
     this.#nodes = reply.nodes
     this.#members = new Set(reply.nodes)
-    if (before !== this.#id) {
-      const reason = this.#isForgotten ? 'Redis has lost its data' : 'evicted by the other nodes'
-      this.#log.warn({ event: 'cluster.lease_lost', before, id: this.#id, reason }, 'cluster: lease lost, rejoined with a new id')
-      for (const handler of this.#leaseLost) this.#guard(() => { handler(before, this.#isForgotten) })
-    }
+    if (previous.name === 'rejoining') this.#tellLeaseLost(before, previous.isForgotten)
     for (const node of reply.evicted) {
       this.#log.warn({ event: 'cluster.node_evicted', node }, 'cluster: node evicted (heartbeat timeout), its accounts fail over')
     }
@@ -229,6 +258,12 @@ export class Membership {
       if (!known.has(node) && node !== this.#id) this.#log.info({ event: 'cluster.node_joined', node }, 'cluster: node joined')
     }
     if (this.#clock() < this.#leaseUntil) this.#settle()
+  }
+
+  #tellLeaseLost (before: NodeId, isForgotten: boolean): void {
+    const reason = isForgotten ? 'Redis has lost its data' : 'evicted by the other nodes'
+    this.#log.warn({ event: 'cluster.lease_lost', before, id: this.#id, reason }, 'cluster: lease lost, rejoined with a new id')
+    for (const handler of this.#leaseLost) this.#guard(() => { handler(before, isForgotten) })
   }
 
   #lose (node: NodeId): void {
@@ -246,7 +281,7 @@ export class Membership {
   }
 
   async #askOthers (): Promise<void> {
-    if (this.#isAsking || this.#hasLeft || this.#redis.isUp) return
+    if (this.#isAsking || this.#state.name === 'left' || this.#redis.isUp) return
     this.#isAsking = true
     const askedAt = this.#clock()
     try {
@@ -259,9 +294,9 @@ export class Membership {
 
   // Redis answers nobody, so no other node can have evicted this one, unless an eviction is known already.
   #extendLease (until: number): void {
-    if (this.#nextId !== undefined) return
-    this.#outageUntil = Math.max(this.#outageUntil, until)
-    this.#leaseUntil = Math.max(this.#leaseUntil, until)
+    const state = this.#current
+    if (state.name === 'rejoining' || state.name === 'left') return
+    this.#enter({ name: 'redis-outage', until: state.name === 'redis-outage' ? Math.max(state.until, until) : until })
     this.#settle()
   }
 
