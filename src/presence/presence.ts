@@ -1,6 +1,6 @@
 /**
- * Presence (RFC 6121 §4) and the stanzas by which subscriptions are asked for and given (§3): what an account's
- * sessions send goes to whom it should, and what reaches the account is answered or handed to its sessions.
+ * Presence (RFC 6121 §4) and subscription stanzas (§3): routes what an account's sessions send, and answers what
+ * reaches the account or hands it to its sessions.
  */
 import type { Logger } from '../log.ts'
 import type { Rosters } from '../roster/roster.ts'
@@ -21,12 +21,12 @@ import { storedStanza } from '../xmpp/read-stanza.ts'
 import { presence as makePresence } from '../xmpp/stanza.ts'
 import type { Presence } from '../xmpp/stanza.ts'
 
-/** Whom a session may have sent presence directly before the oldest is forgotten. */
+/** The most recipients of directed presence that a session remembers. */
 const MAX_DIRECTED = 1000
-/** The default of what a presence stanza may weigh: others get it unasked, again and again. */
+/** The default limit of a presence stanza: others get it unasked, again and again. */
 const MAX_BYTES = 16_384
 
-/** Whom a session's presence goes to: the account's own sessions, and addresses of others. */
+/** The recipients of a session's presence: the account's own sessions, and addresses of others. */
 interface Audience { readonly own: readonly Session[], readonly others: readonly Jid[] }
 
 const NOBODY: Audience = { own: [], others: [] }
@@ -38,10 +38,10 @@ export class Presences {
   readonly #events: EventTable
   readonly #log: Logger
   readonly #maxBytes: number
-  /** What accounts send to so many that it may take several turns of the event loop. */
+  /** Broadcasts of accounts, which may take several turns of the event loop. */
   readonly #sending = new Turns()
 
-  /** A presence stanza of a client may weigh `maxBytes`. */
+  /** A client's presence stanza may have `maxBytes`. */
   constructor (rosters: Rosters, router: Router, events: EventTable, log: Logger, maxBytes = MAX_BYTES) {
     this.#rosters = rosters
     this.#router = router
@@ -50,7 +50,7 @@ export class Presences {
     this.#maxBytes = maxBytes
   }
 
-  /** A session's own presence stanza, on its way out. A promise means that what follows must wait. */
+  /** Sends a session's own presence stanza. A promise means that the next stanza has to wait. */
   send (presence: Presence, sender: Session): void | Promise<void> {
     if (presence.weight > this.#maxBytes) return this.#router.refuse(presence, tooLarge(this.#maxBytes), sender)
     const subscription = subscriptionType(presence)
@@ -61,7 +61,7 @@ export class Presences {
     this.#router.refuse(presence, new StanzaError('bad-request', 'presence of this type needs a "to" address'), sender)
   }
 
-  /** RFC 6121 §4.5.2: the stream ended without a word. */
+  /** RFC 6121 §4.5.2: the stream ended without unavailable presence. */
   sessionEnded (session: Session): void {
     const sent = this.#inOrder(session.account, this.#end(session))
     inBackground(this.#log, 'telling that a session has ended', sent)
@@ -71,7 +71,7 @@ export class Presences {
     return this.#withdraw(makePresence('unavailable', { from: session.jid }), session)
   }
 
-  /** When all is sent of an account's presence that is to be sent by now; nothing when it is. */
+  /** Resolves when the account's pending presence is sent; undefined when there is none. */
   settled (account: Account): void | Promise<void> {
     const key = account.jid.toString()
     if (this.#sending.isBusy(key)) return this.#sending.inTurn(key, () => {})
@@ -102,7 +102,7 @@ export class Presences {
     return sent ? sent.then(greet) : greet()
   }
 
-  /** What a session that has become available is told, step by step: others decide how much that is. */
+  /** What a newly available session is sent, step by step: the amount is up to others. */
   * #greet (session: Session): Generator<void | Promise<void>> {
     const greetings = this.#greetings(session)
     while (session.available) {
@@ -121,7 +121,7 @@ export class Presences {
     for (const request of this.#rosters.requests(session.account)) yield session.deliver(storedStanza(request))
   }
 
-  // RFC 6121 §4.2.2, §4.4.2 and §4.5.2: the user's own resources and the subscribers, as they are now.
+  // RFC 6121 §4.2.2, §4.4.2 and §4.5.2: the user's own resources and the present subscribers.
   #audience ({ account }: Session): Audience {
     return { own: account.sessions.filter(({ available }) => available), others: this.#rosters.subscribers(account) }
   }
@@ -131,12 +131,12 @@ export class Presences {
     for (const to of others) yield this.#router.sendQuietly(presence.withAddress(session.jid, to), session)
   }
 
-  /** Sends in slices, and nothing before what an account was to send earlier: a promise where that takes more than now. */
+  /** Sends in slices, after the account's earlier broadcasts: a promise where that takes more than this turn. */
   #inOrder (account: Account, sending: Iterator<void>): void | Promise<void> {
     return this.#sending.inTurn(account.jid.toString(), () => inSlices(sending))
   }
 
-  // RFC 6121 §4.3.1; from the full address, as RFC 3921 had it: the session that asks is the only one to be answered.
+  // RFC 6121 §4.3.1; from the full address, as in RFC 3921: only the session that probes is answered.
   * #probe (session: Session): Generator<void | Promise<void>> {
     for (const item of this.#rosters.of(session.account).items.values()) {
       const { subscription } = item.state
@@ -145,7 +145,7 @@ export class Presences {
     }
   }
 
-  // RFC 6121 §4.5.2 and §4.6.3: also to those whom it sent presence directly, unless they hear of it anyway.
+  // RFC 6121 §4.5.2 and §4.6.3: also to recipients of directed presence who are no subscribers.
   #withdraw (presence: Presence, session: Session): Generator<void> {
     const { account, directed, available } = session
     const { own, others } = available ? this.#audience(session) : NOBODY
@@ -160,7 +160,7 @@ export class Presences {
   #sendDirected (presence: Presence, to: Jid, sender: Session): void | Promise<void> {
     const key = to.toString()
     if (presence.type === 'unavailable') sender.directed?.delete(key)
-    // §4.6.3: whoever is subscribed hears of the end anyway.
+    // §4.6.3: subscribers get the unavailable presence anyway.
     if (presence.type === 'available' && !(sender.available && this.#maySee(sender.account, to))) {
       sender.directed ??= new Map()
       sender.directed.set(key, to)
@@ -199,7 +199,10 @@ export class Presences {
     }
   }
 
-  /** An account is gone: nobody sees it, and it sees nobody (XEP-0077 §3.2). All have heard of it when it resolves. */
+  /**
+   * An account was removed: it is unsubscribed from and by all contacts (XEP-0077 §3.2). Resolves when all were
+   * notified.
+   */
   async accountRemoved (account: Account): Promise<void> {
     const heard: (void | Promise<void>)[] = []
     await this.#inOrder(account, this.#removal(account, heard))
@@ -217,8 +220,8 @@ export class Presences {
   }
 
   /**
-   * Lets an account forget one that is no more: its subscriptions, and that sessions sent it presence directly. A promise
-   * means that the roster has changed when it resolves.
+   * Makes an account forget a removed one: its subscriptions, and directed presence to it. A promise resolves when the
+   * roster has changed.
    */
   forget (account: Account, former: Jid): void | Promise<void> {
     const prefix = `${former.toString()}/`
@@ -237,7 +240,7 @@ export class Presences {
     if (maySee(before)) return this.#tell(account, contact, 'unavailable')
   }
 
-  /** Sends a contact the presence, or its end, of each available session. */
+  /** Sends a contact the presence of each available session, or its end. */
   #tell (account: Account, contact: Jid, type: 'available' | 'unavailable'): void | Promise<void> {
     return this.#inOrder(account, this.#presences(account.sessions.filter(({ available }) => available), contact, type))
   }
@@ -249,7 +252,7 @@ export class Presences {
     }
   }
 
-  /** Presence that came for an account and is for the server to deal with; false where it is for its sessions. */
+  /** Handles presence for an account; false where it is for its sessions. */
   receive (presence: Presence, account: Account): boolean | Promise<boolean> {
     const subscription = subscriptionType(presence)
     if (subscription) return this.#receiveSubscription(presence, subscription, account).then(() => true)
@@ -271,20 +274,20 @@ export class Presences {
     if (!isSeen) this.#router.post(makePresence('unavailable', { from: to, to: from }))
   }
 
-  // RFC 6121 §4.6.6: who was sent presence directly is told that it holds, and no more.
+  // RFC 6121 §4.6.6: a recipient of directed presence is told that it is current, and no more.
   #answerStranger (from: Jid, to: Jid, account: Account): void {
     const seen = sessionsAt(account, to).filter(session => hasDirected(session, from))
     for (const { jid } of seen) this.#router.post(makePresence('available', { from: jid, to: from }))
     if (seen.length === 0) this.#router.post(makePresence('unsubscribed', { from: account.jid, to: from.bare }))
   }
 
-  /** RFC 6121 §8.5.3.1: whether somebody may learn that the session is there, by asking it something. */
+  /** RFC 6121 §8.5.3.1: whether an address may learn of the session by sending it a request. */
   isKnownTo (session: Session, from: Jid): boolean {
     return this.#maySee(session.account, from) || hasDirected(session, from) ||
       (from.isDomain && from.domain === session.jid.domain)
   }
 
-  /** Whether somebody sees the account's presence: its subscribers do, and its own sessions (RFC 6121 §4.2.2). */
+  /** Whether an address sees the account's presence: subscribers and its own sessions do (RFC 6121 §4.2.2). */
   #maySee (account: Account, who: Jid): boolean {
     return who.bare.equals(account.jid) || this.#rosters.isSubscriber(account, who)
   }
@@ -295,7 +298,7 @@ export class Presences {
     if (!contact) return
     const { reply, before } = await this.#rosters.received(account, presence, contact, type, () => {
       for (const session of account.sessions) {
-        // §3.1.3: a request to those who are available; the rest to those who follow the roster.
+        // §3.1.3: a request goes to available sessions; other types to those that follow the roster.
         if (type === 'subscribe' ? session.available : session.isInterested) session.deliver(presence)
       }
     })
@@ -322,7 +325,7 @@ function refusal (error: unknown): StanzaError {
   throw error
 }
 
-/** The sessions that an address means: all for a bare one. */
+/** The sessions of an address: all for a bare one. */
 function sessionsAt (account: Account, to: Jid): readonly Session[] {
   if (to.isBare) return account.sessions
   return account.sessions.filter(session => session.jid.resource === to.resource)
