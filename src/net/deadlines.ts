@@ -1,4 +1,4 @@
-/** Time limits for many things with one timer: what is not taken back in time expires. No timer per connection. */
+/** Timeouts for many items with one timer, in place of one timer per connection. */
 
 /** Expires each item between once and twice `ms` after it was added. */
 export class Deadlines<T> {

@@ -1,19 +1,19 @@
-/** Whether this node should be given clients, as a balancer asks at /readyz. Each part adds what has to hold for it. */
+/** Whether a balancer should send this node clients, as answered at /readyz. Each part adds its check. */
 import type { ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '../log.ts'
 import { inBackground } from '../util/background.ts'
 import type { HttpHandler } from './http.ts'
 
-/** Says why it is not ready, in a few words for anybody to read; nothing when it is. What rejects is not ready. */
+/** Returns a short public reason for not being ready; undefined when ready. A rejection counts as not ready. */
 export type Probe = () => string | undefined | Promise<string | undefined>
 
 interface Reason { readonly text: string, readonly isExpected: boolean }
 
-/** What a probe said that takes time holds for so long, however often it is asked. */
+/** For this time the result of an asynchronous probe is reused. */
 const FRESH_MS = 1_000
 const PATIENCE_MS = 2_000
-/** A probe that does not come back is asked again after so long: what it asked may hang where another would not. */
+/** A probe without an answer is repeated after this time: a new attempt may succeed where the old one hangs. */
 const HANGING_MS = 10_000
 
 /** Ready when nothing is against it. */
@@ -27,14 +27,14 @@ export class Readiness {
   }
 
   /**
-   * Adds what has to hold. A probe that answers at once is asked each time, one that takes time once a second. What is
-   * as somebody wanted it (`isExpected`) is no warning.
+   * Adds a check. A synchronous probe runs each time, an asynchronous one once a second. An intended state
+   * (`isExpected`) is no warning.
    */
   check (name: string, probe: Probe, isExpected = false): void {
     this.#checks.push(new Check(name, probe, this.#log, isExpected))
   }
 
-  /** Why this node is not ready, `NAME: why` each; none when it is. */
+  /** The reasons for not being ready, `NAME: why` each. */
   async reasons (): Promise<readonly string[]> {
     return (await this.#reasons()).map(({ text }) => text)
   }
@@ -61,7 +61,7 @@ export class Readiness {
       .end(isReady ? 'ready\n' : `${reasons.map(({ text }) => text).join('\n')}\n`)
   }
 
-  // While the server starts or stops, whoever wanted that knows.
+  // While the server starts or stops, an administrator knows it.
   #logChange (reasons: readonly Reason[]): void {
     if (reasons.some(({ isExpected }) => isExpected)) return
     const isReady = reasons.length === 0

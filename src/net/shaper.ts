@@ -1,6 +1,6 @@
 /**
- * The read limit of a connection: bytes per second on average, with a burst. Who sends faster is read slower, never
- * cut off. One timer for all connections that wait.
+ * The read limit of a connection: bytes per second on average, with a burst. A client that sends faster is read slower,
+ * never disconnected. One timer for all connections that wait.
  */
 
 /** A connection that can be read slower. */
@@ -27,7 +27,7 @@ export class Shaper {
     this.#now = now
   }
 
-  /** Counts what was read, and pauses the connection until its average is right again. */
+  /** Counts bytes read, and pauses the connection until it is within the average again. */
   charge (connection: Shaped, bytes: number): void {
     if (this.#bytesPerMs === 0) return
     const now = this.#now()

@@ -1,7 +1,7 @@
-/** What a stream knows of its connection: bytes in and out, and what TLS says of it. TCP and WebSocket are alike. */
+/** A stream's connection: bytes in and out, and its TLS properties. TCP and WebSocket are alike. */
 import type { XmlError } from '../xml/xml-error.ts'
 
-/** What TLS knows of a connection, for channel binding and for the log. */
+/** Properties of TLS, for channel binding and for the log. */
 export interface SecureInfo {
   /** As OpenSSL names it, e.g. `TLSv1.3`. */
   readonly protocol: string
@@ -21,18 +21,18 @@ export interface Transport {
   /** WebSocket only: it came from this machine or a listed balancer, which have ended TLS, or need none. */
   readonly mayBePlain: boolean
   readonly secure: SecureInfo | undefined
-  /** Bytes written that the peer has not taken yet. */
+  /** Bytes written and not yet read by the peer. */
   readonly bufferedBytes: number
-  /** How much was ever handed to the socket: while more waits, it grows as the peer reads. */
+  /** Bytes ever handed to the socket: while more wait, it grows as the peer reads. */
   readonly sentBytes: number
-  /** Resolves when little is left to be read, or nothing can be any more; nothing returned where that is so now. */
+  /** Resolves when the peer has little left to read, or is gone; undefined where that is so now. */
   drained (): Promise<void> | undefined
   /** Sends in order; what one tick writes to TCP leaves in one write, while on a WebSocket each call is a message. */
   write (data: Buffer | string): void
   /** Closes when what was written has left. */
   close (): void
   destroy (): void
-  /** Counts what the peer has caused as bytes that were read from it, towards the read limit. */
+  /** Counts bytes that the peer has caused as if they had been read from it, towards the read limit. */
   charge (bytes: number): void
   pause (): void
   resume (): void

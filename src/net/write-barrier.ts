@@ -1,6 +1,6 @@
 /**
- * Collects what a turn of the event loop writes, so that it leaves with one system call for each connection: first what
- * other nodes must know before clients do, then what clients are sent, once the former is written.
+ * Collects the writes of a turn of the event loop: state that other nodes must know first, then the bytes for clients
+ * that depend on it, with one system call per connection.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
@@ -8,21 +8,21 @@ export interface Flushable {
   flush (): void
 }
 
-/** State that other nodes must know before clients hear of it. */
+/** State that must be written before dependent bytes are sent to clients. */
 export interface PersistedState {
-  /** Writes it. Resolves when it is written; to false where clients must not be sent what depends on it any more. */
+  /** Writes it. Resolves when it is written; to false where dependent bytes must not be sent any more. */
   flush (): Promise<boolean> | undefined
 }
 
 /** A connection to a client. */
 export interface Connection extends Flushable {
-  /** Puts aside what was written, in place of sending it. */
+  /** Holds back the bytes written so far. */
   hold (): void
-  /** Sends what was put aside first; breaks where that is not to be said any more. */
+  /** Writes the oldest held batch, or destroys the connection if persistence failed. */
   release (mayBeSaid: boolean): void
 }
 
-/** Writing takes so long at a time; then others are heard before the rest is written. */
+/** The longest time for writes before the event loop handles other work. */
 const PORTION_MS = 5
 
 /** One per node: its state, its packets to other nodes and its clients' connections, flushed in this order. */
@@ -35,13 +35,13 @@ export class WriteBarrier {
   #lastHeld: Promise<void> | undefined
   readonly #flush = (): void => { this.#flushAll() }
 
-  /** Flushes once, after everything that has arrived in this turn was dealt with, and before all others. */
+  /** Flushed once, after everything that arrived in this turn was handled, and before all others. */
   beforeClientWrites (state: PersistedState): void {
     this.#states.push(state)
     this.#flushSoon()
   }
 
-  /** The same, for what goes to other nodes behind the persisted state. */
+  /** The same for packets to other nodes, after the persisted state. */
   afterPersisted (relay: Flushable): void {
     this.#relays.push(relay)
     this.#flushSoon()
