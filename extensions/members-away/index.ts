@@ -6,6 +6,7 @@
 import { extension, form, StanzaError } from '../../src/extension/api.ts'
 import type { ExtensionHost, Jid, RoomView, RoomData, RoomOption, SessionView } from '../../src/extension/api.ts'
 import { Distribution } from './distribution.ts'
+import { loadUnwilling, saveChoice } from './store.ts'
 
 const NS = 'urn:heliograph:group:0'
 const NODE = `${NS}#members-away`
@@ -20,10 +21,7 @@ export const membersAway = extension({
       name: FIELD, label: 'Members get messages also where they are not in (groups only)', initial: true,
       features: on => on ? [NODE] : [],
     })
-    const unwilling = host.rooms.data(async (db, room) => {
-      const rows = await db.query<{ readonly account: string }>('select account from room_away_off where room = $1', [room.toString()])
-      return new Set(rows.map(({ account }) => account))
-    })
+    const unwilling = host.rooms.data(loadUnwilling)
     host.when('room.forgotten', (room, account) => { unwilling.of(room).delete(account.toString()) })
     const distribution = new Distribution(host)
     offerChoice(host, unwilling, isOn, account => { distribution.changed([account]) })
@@ -105,9 +103,7 @@ function offerChoice (
       }
       const isWanted = choice === '1' || choice === 'true'
       const account = from.bare.toString()
-      await host.db.query(isWanted
-        ? 'delete from room_away_off where room = $1 and account = $2'
-        : 'insert into room_away_off (room, account) values ($1, $2) on conflict do nothing', [room.jid.toString(), account])
+      await saveChoice(host.db, room.jid, account, isWanted)
       if (isWanted) unwilling.of(room).delete(account)
       else unwilling.of(room).add(account)
       if (isWanted) await host.rooms.acceptMembership(room, from.bare)

@@ -2,8 +2,8 @@
  * XEP-0425: Moderated Message Retraction. What a moderator takes back the room retracts for all, in its own name; what
  * is kept of it becomes a tombstone as with any retraction (XEP-0424).
  */
-import { briefTextIn, el, extension, message, randomId, StanzaError, storedStanza } from '../../src/extension/api.ts'
-import type { Database, Element, ExtensionHost, IqRequest, Jid, RoomView, RoomVisitor, Stanza } from '../../src/extension/api.ts'
+import { briefTextIn, el, extension, message, randomId, StanzaError } from '../../src/extension/api.ts'
+import type { Element, ExtensionHost, IqRequest, RoomView, RoomVisitor, Stanza } from '../../src/extension/api.ts'
 
 const NS = 'urn:xmpp:message-moderate:1'
 const NS_RETRACT = 'urn:xmpp:message-retract:1'
@@ -29,7 +29,11 @@ async function retract (host: ExtensionHost, { payload, from }: IqRequest, visit
     throw new StanzaError('bad-request', 'the request names no message')
   }
   const number = room.archiveIds.decode(id)
-  if (number === undefined || !await host.readFor(from, db => isKept(db, room.jid, number))) throw new StanzaError('item-not-found')
+  // Only what somebody said, and was not taken back, can be.
+  const said = number === undefined
+    ? undefined
+    : await host.readFor(from, db => host.messages.readArchived(db, room.jid, number))
+  if (!said || isTombstone(said)) throw new StanzaError('item-not-found')
   const reason = briefTextIn(payload, 'reason', NS)
   await host.rooms.say(room, message('groupchat', { from: room.jid, id: randomId() },
     el('retract', NS_RETRACT, { id }, moderated(host, room, visitor),
@@ -40,13 +44,6 @@ async function retract (host: ExtensionHost, { payload, from }: IqRequest, visit
 function moderated (host: ExtensionHost, room: RoomView, { occupant }: RoomVisitor): Element {
   const occupantId = occupant && host.rooms.buildPresence(room, occupant).payload('occupant-id', NS_OCCUPANT_ID)
   return el('moderated', NS, { by: (occupant?.jid ?? room.jid).toString() }, occupantId)
-}
-
-/** Only what somebody said, and was not taken back, can be. */
-async function isKept (db: Database, room: Jid, seq: number): Promise<boolean> {
-  const [row] = await db.query<{ readonly stanza: string }>(
-    "select stanza from archive_message where owner = $1 and seq = $2 and peer <> $1 and stanza <> ''", [room.toString(), seq])
-  return row !== undefined && !isTombstone(storedStanza(row.stanza))
 }
 
 /** Whoever says anything besides only looks like one. */

@@ -2,7 +2,7 @@
 import type { Accounts } from '../accounts/accounts.ts'
 import type { Incoming } from '../accounts/incoming.ts'
 import type { AccountCommands } from '../extension/facets/accounts.ts'
-import type { WriteWithArchive } from '../extension/points.ts'
+import type { ReadArchived, WriteWithArchive } from '../extension/points.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
 import type { Rooms } from '../muc/rooms.ts'
@@ -45,6 +45,8 @@ export interface Parts {
   readonly router: Router
   readonly policies: MessagePolicies
   readonly keepWith: Map<string, WriteWithArchive>
+  /** How the archive is read, once an extension provides one. */
+  readonly archive: { read: ReadArchived | undefined }
   readonly rosters: Rosters
   readonly accounts: Accounts
   readonly incoming: Incoming

@@ -27,6 +27,12 @@ export interface Stored {
 /** Writes what goes with messages, in the transaction that keeps them under these numbers. */
 export type WriteWithArchive = (db: Database, kept: readonly { readonly owner: string, readonly seq: number }[]) => Promise<void>
 
+/**
+ * Reads the message that the owner's archive has under that number and that somebody else sent; nothing where there is
+ * none, or not any more.
+ */
+export type ReadArchived = (db: Database, owner: Jid, seq: number) => Promise<Stanza | undefined>
+
 /** Somebody has another place in a room's lists than before. */
 export interface AffiliationChange {
   /** Bare, or a domain. */

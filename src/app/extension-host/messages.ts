@@ -6,7 +6,7 @@ import { stamp } from '../../xmpp/stanza-id.ts'
 import type { Registration } from './registration.ts'
 
 export function messagesFacet ({ parts, undo }: Registration): MessagesFacet {
-  const { policies, keepWith, router, accounts, events, incoming } = parts
+  const { policies, keepWith, archive, router, accounts, events, incoming } = parts
   return {
     declarePolicy (ns, policy, inRoom) { undo.push(policies.add(ns, policy, inRoom)) },
     policy: message => policies.of(message),
@@ -22,6 +22,11 @@ export function messagesFacet ({ parts, undo }: Registration): MessagesFacet {
         if (write) return write
       }
     },
+    provideArchive (read) {
+      archive.read = read
+      undo.push(() => { archive.read = undefined })
+    },
+    readArchived: async (db, owner, seq) => archive.read?.(db, owner, seq),
     route (stanza) { router.post(stanza) },
     bounce (stanza, error) { neverRejects(router.bounce(stanza, error)) }, // what failed is logged
     deliver ({ jid }, stanza) { accounts.peek(jid)?.session(jid.resource)?.deliver(stanza) },

@@ -2,7 +2,7 @@
 import type { StanzaError } from '../../xmpp/errors.ts'
 import type { MessagePolicy } from '../../xmpp/message-policy.ts'
 import type { Message, Stanza } from '../../xmpp/stanza.ts'
-import type { WriteWithArchive } from '../points.ts'
+import type { ReadArchived, WriteWithArchive } from '../points.ts'
 import type { AccountView, SessionInfo, SessionView } from '../views.ts'
 
 export interface MessagesFacet {
@@ -18,6 +18,10 @@ export interface MessagesFacet {
   writeWithArchive (ns: string, write: WriteWithArchive): void
   /** What is to be written with the message where it is kept. */
   archiveWriterFor (message: Message): WriteWithArchive | undefined
+  /** Makes the extension's archive the one that others read. */
+  provideArchive (read: ReadArchived): void
+  /** Finds nothing where no extension provides an archive. */
+  readArchived: ReadArchived
 
   /** Sends a stanza on its way, through the stages of whoever receives it. */
   route (stanza: Stanza): void
