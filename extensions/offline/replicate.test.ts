@@ -83,8 +83,12 @@ test.skipIf(!hasRedis())('what was acknowledged is delivered, though the account
 
   b.dies()
   await eventually(() => { expect(a.cluster.membership.isAlive(b.cluster.homes.incarnation)).toBe(false) })
-  const again = await a.returns('juliet@localhost/balcony', `<resume xmlns='${SM}' previd='${id}' h='0'/>`)
-  const texts = await reads(again, 0)
+  let again: Client | undefined
+  await expect.poll(async () => { // until the account is at home here, it is refused
+    again = await a.returns('juliet@localhost/balcony', `<resume xmlns='${SM}' previd='${id}' h='0'/>`).catch(() => undefined)
+    return again
+  }, { timeout: 10_000 }).toBeDefined()
+  const texts = again && await reads(again, 0)
 
   expect(texts).toEqual(['1', '3'])
   await expect.poll(async () => (await a.db.query<{ delivered: number }>(
