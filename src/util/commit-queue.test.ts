@@ -100,3 +100,18 @@ test('deliveries that take more than a turn are done before those of the next co
   expect(log).toEqual(['one', 'two', 'three', 'four', 'five'])
   expect(commits.isWaiting).toBe(false)
 })
+
+test('what comes at whatever moment around a commit is delivered, in order', async () => {
+  const { log, deliver } = recording()
+  const commit = Promise.withResolvers<void>()
+
+  void deliver('kept', commit.promise)
+  commit.resolve()
+  for (let moment = 0; moment < 10; moment++) {
+    void deliver(String(moment))
+    await undefined
+  }
+  await new Promise(resolve => { setImmediate(resolve) })
+
+  expect(log).toEqual(['kept', ...Array.from({ length: 10 }, (_, moment) => String(moment))])
+})

@@ -45,23 +45,18 @@ export class CommitQueue {
   #waitFor (committed: Promise<void>): Deliveries {
     const tasks: (() => void)[] = []
     const others = new Set<() => void>()
-    const run = async (due: Iterable<() => void>): Promise<void> => {
-      try {
-        await this.#runBehindOthers(due)
-      } finally {
-        if (this.#last === deliveries) this.#last = undefined
-      }
-    }
-    const done = committed.then(() => run(tasks), async error => {
-      await run(others)
+    const over = (): void => { if (this.#last === deliveries) this.#last = undefined }
+    const done = committed.then(() => this.#run(tasks, over), async error => {
+      await this.#run(others, over)
       throw error
     })
     const deliveries = { committed, tasks, others, done }
     return deliveries
   }
 
-  #runBehindOthers (tasks: Iterable<() => void>): void | Promise<void> {
-    const running = this.#underWay ? this.#underWay.then(() => runAll(tasks)) : runAll(tasks)
+  /** Runs them all behind those of earlier commits; `over` is called in the moment from which no more can be added. */
+  #run (tasks: Iterable<() => void>, over: () => void): void | Promise<void> {
+    const running = this.#underWay ? this.#underWay.then(() => runAll(tasks, over)) : runAll(tasks, over)
     if (!running) return
     const underWay = running.catch(() => {}).then(() => { // whose commit it is hears of it
       if (this.#underWay === underWay) this.#underWay = undefined
@@ -72,16 +67,17 @@ export class CommitQueue {
 }
 
 /** Runs them all, in as many turns as that needs; throws, or rejects with, the first thing that one of them threw. */
-function runAll (tasks: Iterable<() => void>): void | Promise<void> {
+function runAll (tasks: Iterable<() => void>, over: () => void): void | Promise<void> {
   const failures: unknown[] = []
   const throwFirst = (): void => { if (failures.length > 0) throw failures[0] }
-  const rest = inSlices(eachOf(tasks, failures))
+  const rest = inSlices(each(tasks, failures, over))
   return rest ? rest.then(throwFirst) : throwFirst()
 }
 
-function * eachOf (tasks: Iterable<() => void>, failures: unknown[]): Iterator<void> {
+function * each (tasks: Iterable<() => void>, failures: unknown[], over: () => void): Iterator<void> {
   for (const task of tasks) {
     try { task() } catch (error) { failures.push(error) } // a mistake of ours: it is thrown on
     yield
   }
+  over()
 }
