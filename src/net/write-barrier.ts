@@ -2,7 +2,7 @@
  * Collects the writes of a turn of the event loop: state that other nodes must know first, then the bytes for clients
  * that depend on it, with one system call per connection.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { inSlices, SLICE_MS } from '../util/slices.ts'
 
 export interface Flushable {
   flush (): void
@@ -21,9 +21,6 @@ export interface Connection extends Flushable {
   /** Writes the oldest held batch, or destroys the connection if persistence failed. */
   release (mayBeSaid: boolean): void
 }
-
-/** The longest time for writes before the event loop handles other work. */
-const PORTION_MS = 5
 
 /** One per node: its state, its packets to other nodes and its clients' connections, flushed in this order. */
 export class WriteBarrier {
@@ -73,10 +70,11 @@ export class WriteBarrier {
 
   /** The rest waits for the next turn, and for the state that is to be written before that. */
   #flushInPortions (written: readonly Connection[]): void {
-    const portion = new Portion()
+    // A slice of its own: what has come of the turn is written, however long that took.
+    const until = performance.now() + SLICE_MS
     for (const [index, connection] of written.entries()) {
       connection.flush()
-      if (portion.isOver && index + 1 < written.length) {
+      if (performance.now() > until && index + 1 < written.length) {
         this.#connections = written.slice(index + 1)
         return this.#flushSoon()
       }
@@ -92,25 +90,14 @@ export class WriteBarrier {
   }
 }
 
-class Portion {
-  readonly #until = performance.now() + PORTION_MS
-
-  get isOver (): boolean {
-    return performance.now() > this.#until
-  }
-}
-
 async function release (
   connections: readonly Connection[], writing: readonly Promise<boolean>[], before: Promise<void> | undefined,
 ): Promise<void> {
   const written = await Promise.all(writing)
   await before
-  let portion = new Portion()
-  for (const connection of connections) {
-    if (portion.isOver) {
-      await nextTurn()
-      portion = new Portion()
-    }
-    connection.release(!written.includes(false))
-  }
+  await inSlices(releaseEach(connections, !written.includes(false)))
+}
+
+function * releaseEach (connections: readonly Connection[], mayBeSaid: boolean): Iterator<void> {
+  for (const connection of connections) yield connection.release(mayBeSaid)
 }

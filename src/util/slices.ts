@@ -4,7 +4,7 @@
  */
 
 /** What long work may take of a turn, in milliseconds. */
-const SLICE_MS = 5
+export const SLICE_MS = 5
 
 /** When long work began in this turn; 0 where it has not. */
 let since = 0
