@@ -6,6 +6,18 @@ import type { Client } from '../../test/support/world/world.ts'
 import { ack, enables, NS, PATIENCE_MS, PING, REQUEST, resume, slowKeeper } from '../../test/support/wire/stream-management.ts'
 import { streamManagement } from './index.ts'
 
+/** Juliet's stream is gone, three messages wait for it, and her client reads no more than one at a time. */
+async function threeMissed (): Promise<{ romeo: Client, juliet: Client, id: string, readsOn: () => void }> {
+  const { client } = await world(streamManagement)
+  const romeo = await client('romeo@localhost/orchard')
+  const juliet = await client('juliet@localhost/balcony')
+  const id = await enables(juliet)
+  juliet.leaves()
+  for (const body of ['one', 'two', 'three']) await romeo.says('juliet@localhost/balcony', body)
+  const readsOn = juliet.hasEnough()
+  return { romeo, juliet, id, readsOn }
+}
+
 beforeEach(() => { vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] }) })
 afterEach(() => { vi.useRealTimers() })
 
@@ -55,13 +67,7 @@ describe('a session whose stream broke', () => {
   })
 
   test('is sent no more of that at once than its client reads, and what is new comes behind it (§5)', async () => {
-    const { client } = await world(streamManagement)
-    const romeo = await client('romeo@localhost/orchard')
-    const juliet = await client('juliet@localhost/balcony')
-    const id = await enables(juliet)
-    juliet.leaves()
-    for (const body of ['one', 'two', 'three']) await romeo.says('juliet@localhost/balcony', body)
-    const readsOn = juliet.hasEnough()
+    const { romeo, juliet, id, readsOn } = await threeMissed()
 
     await juliet.resumes(resume(id, 0))
     await romeo.says('juliet@localhost/balcony', 'four')
@@ -74,13 +80,7 @@ describe('a session whose stream broke', () => {
   })
 
   test('that breaks again before its client has read all goes on from what it has, in order (§5)', async () => {
-    const { client } = await world(streamManagement)
-    const romeo = await client('romeo@localhost/orchard')
-    const juliet = await client('juliet@localhost/balcony')
-    const id = await enables(juliet)
-    juliet.leaves()
-    for (const body of ['one', 'two', 'three']) await romeo.says('juliet@localhost/balcony', body)
-    const readsOn = juliet.hasEnough()
+    const { romeo, juliet, id, readsOn } = await threeMissed()
     await juliet.resumes(resume(id, 0))
     await romeo.says('juliet@localhost/balcony', 'four')
     await juliet.received()

@@ -4,6 +4,21 @@ import type { Case } from '../setting.ts'
 
 const MAM = 'urn:xmpp:mam:2'
 
+/** A message full of payloads, each with another address. */
+function withPayloads (name: string, payload: (address: string) => string): Case {
+  return {
+    name,
+    async prepare (setting) {
+      const client = await setting.client('a')
+      return async round => {
+        const payloads = many(number => payload(`ü${round}x${number}.e`))
+        client.send(`<message type='chat' to='${setting.jid('a')}'><body>1</body>${payloads}</message>`)
+        await client.ping()
+      }
+    },
+  }
+}
+
 export const addresses: readonly Case[] = [
   {
     name: 'an unblock of 12 000 internationalised addresses',
@@ -14,28 +29,10 @@ export const addresses: readonly Case[] = [
       }
     },
   },
-  {
-    name: 'a message with 4 500 stanza-ids by internationalised addresses',
-    async prepare (setting) {
-      const client = await setting.client('a')
-      return async round => {
-        const ids = many(number => `<stanza-id xmlns='urn:xmpp:sid:0' id='1' by='ü${round}x${number}.e'/>`)
-        client.send(`<message type='chat' to='${setting.jid('a')}'><body>1</body>${ids}</message>`)
-        await client.ping()
-      }
-    },
-  },
-  {
-    name: 'a message with delays from 4 500 internationalised addresses',
-    async prepare (setting) {
-      const client = await setting.client('a')
-      return async round => {
-        const ids = many(number => `<delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z' from='ü${round}x${number}.e'/>`)
-        client.send(`<message type='chat' to='${setting.jid('a')}'><body>1</body>${ids}</message>`)
-        await client.ping()
-      }
-    },
-  },
+  withPayloads('a message with 4 500 stanza-ids by internationalised addresses', address =>
+    `<stanza-id xmlns='urn:xmpp:sid:0' id='1' by='${address}'/>`),
+  withPayloads('a message with delays from 4 500 internationalised addresses', address =>
+    `<delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z' from='${address}'/>`),
   {
     name: 'messages to 2 000 internationalised addresses at once',
     async prepare (setting) {
