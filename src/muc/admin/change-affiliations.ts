@@ -10,6 +10,7 @@ import { message as makeMessage } from '../../xmpp/stanza.ts'
 import type { Affiliate } from '../room/affiliations.ts'
 import { invitationTo } from '../messages/invitation-payload.ts'
 import { endIfEmpty, remove } from '../presence/leave.ts'
+import type { Removal } from '../presence/leave.ts'
 import { post, postInBackground } from '../context.ts'
 import type { Muc } from '../context.ts'
 import { NS_MUC_USER } from '../ns.ts'
@@ -68,7 +69,7 @@ export async function announceChanges (muc: Muc, room: Room, told: readonly Appl
     const occupants = change.jid.isDomain
       ? [...room.occupants.values()].filter(({ account }) => account.domain === change.jid.domain)
       : room.occupantsOf(change.jid)
-    for (const occupant of occupants) tellOccupants(muc, room, occupant, context)
+    await remove(muc, room, occupants.flatMap(occupant => tellOccupants(muc, room, occupant, context) ?? []))
     if (occupants.length === 0) tellOfAbsent(muc, room, change, context)
     if (occupants.length === 0 && change.before === 'none' && change.affiliation === 'member') fresh.push(change)
   }
@@ -76,13 +77,14 @@ export async function announceChanges (muc: Muc, room: Room, told: readonly Appl
   await endIfEmpty(muc, room)
 }
 
-function tellOccupants (muc: Muc, room: Room, occupant: Occupant, context: PresenceContext): void {
+/** Notifies all of an occupant's affiliation; returns its removal where it may not stay. */
+function tellOccupants (muc: Muc, room: Room, occupant: Occupant, context: PresenceContext): Removal | undefined {
   const { affiliation: before, role } = occupant
   const after = room.affiliationOf(occupant.account)
   occupant.affiliation = after
-  if (after === 'outcast') return remove(muc, room, occupant, { ...context, statuses: [STATUS.banned] })
+  if (after === 'outcast') return { occupant, context: { ...context, statuses: [STATUS.banned] } }
   // §9.4: no presence in between.
-  if (after === 'none' && room.isMembersOnly) return remove(muc, room, occupant, { ...context, statuses: [STATUS.affiliationLost] })
+  if (after === 'none' && room.isMembersOnly) return { occupant, context: { ...context, statuses: [STATUS.affiliationLost] } }
   if (after === before) return
   occupant.role = roleAfter(role, before, after, room.isModerated)
   broadcastPresence(muc, room, occupant, context, role)

@@ -31,7 +31,7 @@ export async function applyConfig (muc: Muc, room: Room, { config, affiliations 
     for (const occupant of room.occupants.values()) occupant.touch()
     tellVisibility(muc, room, before)
     await announceChanges(muc, room, told, room.session(actor)?.occupant.nick)
-    removeStrangers(muc, room)
+    await removeStrangers(muc, room)
     tellOccupants(muc, room, before, wasLocked)
     await endIfEmpty(muc, room)
   }
@@ -46,11 +46,10 @@ function tellVisibility (muc: Muc, room: Room, before: Config): void {
 }
 
 /** §10.2: non-members leave a room that has become members-only. */
-function removeStrangers (muc: Muc, room: Room): void {
+function removeStrangers (muc: Muc, room: Room): void | Promise<void> {
   if (!room.isMembersOnly) return
-  for (const occupant of room.occupants.values()) {
-    if (occupant.affiliation === 'none') remove(muc, room, occupant, { statuses: [STATUS.nowMembersOnly] })
-  }
+  const strangers = [...room.occupants.values()].filter(({ affiliation }) => affiliation === 'none')
+  return remove(muc, room, strangers.map(occupant => ({ occupant, context: { statuses: [STATUS.nowMembersOnly] } })))
 }
 
 /** §10.2.1: the owner who configures a new room is notified too, where the configuration is not the default. */

@@ -1,4 +1,5 @@
 /** XEP-0045 §7.14 and §8.2, §9.1, §9.4, §10.2, §11.1: how an occupant leaves a room, or is made to. */
+import { inSlices } from '../../util/slices.ts'
 import type { Presence } from '../../xmpp/stanza.ts'
 import type { Muc } from '../context.ts'
 import type { Occupant, OccupantSession } from '../room/occupant.ts'
@@ -21,9 +22,21 @@ export function leave (muc: Muc, room: Room, session: OccupantSession, presence?
   if (main === session) broadcastPresence(muc, room, occupant)
 }
 
-/** Removes an occupant with all sessions. */
-export function remove (muc: Muc, room: Room, occupant: Occupant, context: PresenceContext): void {
-  announceEnd(muc, room, occupant, room.leaveWhole(occupant), context)
+/** An occupant that is made to leave. */
+export interface Removal { readonly occupant: Occupant, readonly context: PresenceContext }
+
+/** Removes occupants with all their sessions, in slices: all are out before anybody is notified. */
+export function remove (muc: Muc, room: Room, removals: readonly Removal[]): void | Promise<void> {
+  return inSlices(removing(muc, room, removals))
+}
+
+function * removing (muc: Muc, room: Room, removals: readonly Removal[]): Generator<void> {
+  const left: (Removal & { readonly gone: readonly OccupantSession[] })[] = []
+  for (const removal of removals) {
+    left.push({ ...removal, gone: room.leaveWhole(removal.occupant) })
+    yield
+  }
+  for (const { occupant, gone, context } of left) yield announceEnd(muc, room, occupant, gone, context)
 }
 
 /**

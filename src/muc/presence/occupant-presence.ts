@@ -100,13 +100,13 @@ export function announceEnd (
   muc: Muc, room: Room, occupant: Occupant, gone: readonly OccupantSession[], context: PresenceContext, presence?: Presence, newNick?: string,
 ): void {
   const variants = unavailableVariants(muc, room, occupant, context, presence, newNick)
-  const isShown = room.shows(occupant.role)
-  const others = isShown ? room.recipients.filter(session => !gone.includes(session)) : []
-  const { arrived } = postEach(muc, room, [...gone, ...others], session => {
-    const isSelf = gone.includes(session)
-    if (!isSelf && !session.isIn) return
-    return variants.of(room.seesAddresses(isSelf ? occupant : session.occupant), isSelf).copyFor(session.jid)
-  })
+  const own = postEach(muc, room, gone, session => variants.of(room.seesAddresses(occupant), true).copyFor(session.jid))
+  // The list of all is shared: many may go at once.
+  const others = room.shows(occupant.role) ? postEach(muc, room, room.recipients, session => {
+    if (!session.isIn || gone.includes(session)) return
+    return variants.of(room.seesAddresses(session.occupant), false).copyFor(session.jid)
+  }) : undefined
+  const arrived = own.arrived && others?.arrived ? Promise.all([own.arrived, others.arrived]) : own.arrived ?? others?.arrived
   room.changed(occupant, { before: occupant.role, gone, context: newNick === undefined ? context : undefined }, arrived)
 }
 

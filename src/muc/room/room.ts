@@ -83,7 +83,8 @@ export class Room implements RoomView {
   readonly #byLook = new Map<string, Occupant>()
   readonly #byAccount = new Map<string, readonly Occupant[]>()
   readonly #sessions = new Map<string, OccupantSession>()
-  #recipients: readonly OccupantSession[] = []
+  /** Made when it is asked for: many may come or go at once. */
+  #recipients: readonly OccupantSession[] | undefined
   readonly #data = new Map<symbol, unknown>()
   #nextToken = 0
   /** Called when the archived message `id` is sent to all occupants, in order; `arrived` resolves once they have it. */
@@ -146,7 +147,7 @@ export class Room implements RoomView {
 
   /** The sessions of all occupants; a new list after every change. */
   get recipients (): readonly OccupantSession[] {
-    return this.#recipients
+    return this.#recipients ??= [...this.#sessions.values()]
   }
 
   /** The session of a full address in the room. */
@@ -236,7 +237,7 @@ export class Room implements RoomView {
     }
     this.#name(occupant)
     this.#sessions.set(jid.toString(), session)
-    this.#recipients = [...this.#recipients, session]
+    this.#recipients = undefined
     this.touch([session])
     return session
   }
@@ -263,7 +264,7 @@ export class Room implements RoomView {
       session.isIn = false
       this.#sessions.delete(session.jid.toString())
     }
-    this.#recipients = this.#recipients.filter(({ isIn }) => isIn)
+    this.#recipients = undefined
     this.touch(sessions)
   }
 
