@@ -36,8 +36,10 @@ export const BUSY_MS = 15 * 60_000
 /** But no more than that. */
 export const BUSY_MESSAGES = 50_000
 const PAGE = 5000
+/** The entries behind a position that are read at a time: with their stanzas, which may be large. */
+const BEHIND_PAGE = 500
 
-// The arrays in one unnest, so that they are not materialised as a table first.
+// One unnest per array in the select list: a single unnest(a, b, …) is materialised first.
 const APPEND = `
   insert into archive_message (owner, seq, peer, is_sent, sent_at, fingerprint, stanza)
   select unnest($1::text[]), unnest($2::int8[]), unnest($3::text[]), unnest($4::int8[]) <> 0, unnest($5::int8[]),
@@ -148,12 +150,19 @@ export async function readOne (db: Database, owner: Jid, seq: number): Promise<S
   return row && storedStanza(row.stanza)
 }
 
+interface Behind { readonly seq: number, readonly stanza: string }
+
 /** The entries after a number, in order. */
-export async function readBehind (
-  db: Database, owner: string, seq: number,
-): Promise<readonly { readonly seq: number, readonly stanza: string }[]> {
-  return await db.query(`
-    select seq, stanza from archive_message where owner = $1 and seq > $2 and stanza <> '' order by seq`, [owner, seq])
+export async function readBehind (db: Database, owner: string, seq: number): Promise<readonly Behind[]> {
+  const pages: (readonly Behind[])[] = []
+  let after = seq
+  do {
+    pages.push(await db.query<Behind>(`
+      select seq, stanza from archive_message where owner = $1 and seq > $2 and stanza <> '' order by seq limit ${BEHIND_PAGE}`,
+      [owner, after]))
+    after = pages.at(-1)?.at(-1)?.seq ?? after
+  } while (pages.at(-1)?.length === BEHIND_PAGE)
+  return pages.flat()
 }
 
 /** Deletes the archive of a removed account, with entries that came later. */

@@ -42,8 +42,8 @@ export const retraction = extension({
     host.messages.declarePolicy(NS, { archive: true, carbon: true, push: false })
     host.messages.writeWithArchive(NS, awaitRetractions)
     const retract = (message: Message, author: Jid | undefined, owner: Jid): void => {
-      if (!author || !message.has('retract', NS)) return
-      const place = { owner: owner.toString(), seq: seqOf(message) }
+      if (!author || message.archiveId === undefined || !message.has('retract', NS)) return
+      const place = { owner: owner.toString(), seq: Number(message.archiveId) }
       neverRejects(first.during(place.owner, inTurn(host, queue, author.toString(), place)))
     }
     // What was retracted before somebody asks is gone by then: what he took back himself, and what is next in his archive.
@@ -78,23 +78,15 @@ class First {
   }
 }
 
-/** Where it is kept; where that is not said, it is among what the archive's owner has sent. */
-function seqOf ({ archiveId }: Message): number | undefined {
-  return archiveId === undefined ? undefined : Number(archiveId)
-}
-
 /** Whose a message is: an account's, or an occupant's. */
 function authorOf ({ rooms }: ExtensionHost, { from }: Stanza): Jid | undefined {
   return from && rooms.domains.includes(from.domain) ? from : from?.bare
 }
 
-/**
- * Carries out one retraction, or what an account has sent, when it is its author's turn. What is too much, or fails,
- * waits on.
- */
+/** Carries out one retraction when it is its author's turn. What is too much, or fails, waits on. */
 async function inTurn (host: ExtensionHost, queue: FairQueue, author: string, place: Place): Promise<void> {
   try {
-    for (const entombed of await queue.run(author, () => carryOut(host.db, place, roomNumbers(host)))) await forgetInRoom(host, entombed)
+    await forgetInRoom(host, await queue.run(author, () => carryOut(host.db, place, roomNumbers(host))))
   } catch (error) { // the database's, or too many wait: the next time, then
     if (error instanceof FullError) return
     host.log.error({ event: 'retraction.replacement_failed', err: error }, 'retraction: message not replaced yet')

@@ -53,8 +53,8 @@ export async function awaitRetractions (db: Database, kept: readonly { readonly 
 /** What has become tombstones in one archive. */
 export interface Entombed { readonly owner: string, readonly seqs: readonly number[] }
 
-/** A retraction that waits, or without a number all that wait of those that the archive's owner has sent. */
-export interface Place { readonly owner: string, readonly seq?: number | undefined }
+/** A retraction that waits. */
+export interface Place { readonly owner: string, readonly seq: number }
 
 /** Which number of the owner's archive an id stands for. */
 export type NumberOf = (owner: string, id: string) => Promise<number | undefined>
@@ -68,14 +68,12 @@ export async function readWaiting (db: Database, most: number): Promise<readonly
  * Puts tombstones in the place of what is retracted, and of its corrections, where the retraction waits and is still
  * kept.
  */
-export async function carryOut (db: Database, { owner, seq }: Place, numberOf: NumberOf): Promise<readonly Entombed[]> {
-  const rows = await db.query<WaitingRow>(`
+export async function carryOut (db: Database, { owner, seq }: Place, numberOf: NumberOf): Promise<Entombed> {
+  const [row] = await db.query<WaitingRow>(`
     select owner, seq, peer, is_sent as "isSent", sent_at as at, nullif(stanza, '') as stanza
     from retraction_waiting left join archive_message using (owner, seq)
-    where owner = $1 and (seq = $2 or ($2 is null and is_sent)) order by seq`, [owner, seq ?? null])
-  const entombed: Entombed[] = []
-  for (const row of rows) entombed.push({ owner, seqs: await carryOutOne(db, row, numberOf) })
-  return entombed
+    where owner = $1 and seq = $2`, [owner, seq])
+  return { owner, seqs: row ? await carryOutOne(db, row, numberOf) : [] }
 }
 
 async function carryOutOne (

@@ -59,7 +59,7 @@ export interface Stages {
     guard: (stanza: Stanza, sender: SessionView) => Verdict
     rewrite: (stanza: Stanza, sender: SessionView) => Stanza
     store: (message: Message, sender: SessionView) => Stored | undefined
-    /** With the id under which it is kept, if it is, where the account has another session that may get a copy. */
+    /** With the number under which it is kept, if it is; where the account has other sessions, with the id, too. */
     fanout: (message: Message, sender: SessionView) => void
   }
   /** A local account is sent to. Once per account, however many of its sessions will get it. */

@@ -4,6 +4,7 @@
  */
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
+import type { Account } from '../session/account.ts'
 import type { Session } from '../session/session.ts'
 import { neverRejects } from '../util/background.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -76,10 +77,14 @@ export class Router {
     const stored = this.#stages.send.store(addressed, sender)
     const routed = this.#routeStored(addressed) // in the same tick: both copies are in one transaction
     const copied = stored?.isRepeat ? stored.committed : account.commits.afterCommit(stored?.committed, () => {
-      const isCopied = stored !== undefined && account.sessions.length > 1
-      this.#stages.send.fanout(isCopied ? stamp(addressed, account, stored.id) : addressed, sender)
+      this.#stages.send.fanout(stored ? this.#asKept(addressed, account, stored.id) : addressed, sender)
     })
     return routed && copied ? this.#both(copied, routed) : copied ?? routed
+  }
+
+  /** A message as the account's archive has it. Only other sessions are sent it, and only they need the id in it. */
+  #asKept (message: Message, account: Account, number: string): Message {
+    return account.sessions.length > 1 ? stamp(message, account, number) : message.withArchiveId(number)
   }
 
   /** When both have come to an end; one promise for what a sender says to somebody while a group is committed. */
