@@ -16,7 +16,7 @@ import { neverRejects } from '../util/background.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
-import { roomLeft } from '../xmpp/room-status.ts'
+import { leftRoom } from '../xmpp/room-status.ts'
 import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
 import type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import type { MessagePolicies } from '../xmpp/message-policy.ts'
@@ -238,6 +238,6 @@ function isForSessionsOnly (stanza: Stanza): boolean {
 
 /** Drops the position of a room that the session has left: it may come in again, and hear the last messages. */
 function forgetRoomSeq ({ lastRoomSeq }: Session, presence: Presence): void {
-  const room = lastRoomSeq && roomLeft(presence)
+  const room = lastRoomSeq && leftRoom(presence)
   if (room) lastRoomSeq.delete(room.toString())
 }

@@ -24,7 +24,7 @@ import { forwardIq, refusal } from './disco/occupant-iq.ts'
 import { receiveForRoom } from './messages/other-messages.ts'
 import { Room } from './room/room.ts'
 import { isSubject } from './messages/subject.ts'
-import { checkRoomLeft } from './presence/under-way.ts'
+import { checkCapacity } from './presence/under-way.ts'
 import { receivePresence } from './presence/presence-to-room.ts'
 
 export interface RoomDispatcherParts {
@@ -54,7 +54,7 @@ export class RoomDispatcher {
   /** A message to all. A promise means: not handed over yet. */
   sendToAll (room: Room, message: Message): void | Promise<void> {
     try {
-      checkRoomLeft(this.#parts.muc.underWay, room, message)
+      checkCapacity(this.#parts.muc.underWay, room, message)
       return sendToAll(this.#parts.muc, room, message)?.catch(error => this.refuse(message, error))
     } catch (error) {
       return this.refuse(message, error)
@@ -64,7 +64,7 @@ export class RoomDispatcher {
   /** In the room's turn: whatever is no message to all. */
   async receive (room: Room, stanza: Stanza, from: Jid, to: Jid): Promise<Received> {
     if (isHidden(room, from)) return this.receiveForMissingRoom(stanza, from, to, room)
-    checkRoomLeft(this.#parts.muc.underWay, room, stanza)
+    checkCapacity(this.#parts.muc.underWay, room, stanza)
     await room.commits.settled()
     const received = await this.#receiveAt(room, stanza, from, to)
     this.#parts.live.place(room)

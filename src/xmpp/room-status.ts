@@ -22,7 +22,7 @@ export const STATUS = {
 } as const
 
 /** The room that takes the presence's recipient out (§7.14, §8.2); none where he goes on with another nick (§7.6). */
-export function roomLeft (presence: Presence): Jid | undefined {
+export function leftRoom (presence: Presence): Jid | undefined {
   if (presence.type !== 'unavailable') return
   const codes = presence.payload('x', NS_MUC_USER)?.getChildren('status').map(status => Number(status.attrs['code'])) ?? []
   return codes.includes(STATUS.self) && !codes.includes(STATUS.newNick) ? presence.from?.bare : undefined

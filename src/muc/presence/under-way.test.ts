@@ -4,6 +4,10 @@ import type { PostgresDatabase } from '../../storage/postgres.ts'
 import { testDatabase } from '../../../test/support/run/database.ts'
 import { Nodes } from '../../../test/support/cluster/loopback-cluster.ts'
 import type { WireClient } from '../../../test/support/wire/wire-client.ts'
+import { Shares } from '../../util/shares.ts'
+import { Jid } from '../../xmpp/jid.ts'
+import { presence } from '../../xmpp/stanza.ts'
+import { MAX_BYTES, MAX_BYTES_OF_ONE, UnderWay } from './under-way.ts'
 
 const ROOM = 'garden@conference.localhost'
 const BODY = 'b'.repeat(200_000)
@@ -72,3 +76,16 @@ test('a room takes no more for all than may wait for a node that does not answer
   expect(elsewhere).toContain('<body>hail</body>')
   await expect.poll(() => says(romeo, 'again', 'again'), { timeout: 20_000 }).toContain('<body>again</body>')
 }, 60_000)
+
+test('contents that all share count once, also where occupants get the one or the other', () => {
+  const shares = new Shares(MAX_BYTES, MAX_BYTES_OF_ONE)
+  const underWay = new UnderWay(shares, ROOM)
+  const variant = (text: string) => presence('available', {}).withWritten('x', 'urn:x', `<x xmlns='urn:x'>${text}</x>`)
+  const [open, anonymous] = [variant(`a${BODY}`), variant(`b${BODY}`)]
+
+  for (let n = 0; n < MOST; n++) {
+    underWay.add((n % 2 === 0 ? open : anonymous).copyFor(Jid.parse(`witch${n}@localhost`)), Promise.resolve())
+  }
+
+  expect(shares.hasRoom(ROOM)).toBe(true)
+})

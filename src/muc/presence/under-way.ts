@@ -19,7 +19,7 @@ export class UnderWay {
   readonly #room: string
   readonly #portion: Portion = { bytes: 0 }
   readonly #arriving: Promise<void>[] = []
-  #content: Buffer | undefined
+  readonly #contents = new Set<Buffer>()
 
   constructor (shares: Shares, room: string) {
     this.#shares = shares
@@ -28,9 +28,8 @@ export class UnderWay {
 
   /** `done` never rejects. */
   add (stanza: Stanza, done: Promise<void>): void {
-    const isShared = stanza.inner === this.#content
-    this.#content = stanza.inner
-    this.#shares.add(this.#portion, this.#room, COPY_BYTES + (isShared ? 0 : stanza.weight))
+    this.#shares.add(this.#portion, this.#room, COPY_BYTES + (this.#contents.has(stanza.inner) ? 0 : stanza.weight))
+    this.#contents.add(stanza.inner)
     this.#arriving.push(done)
   }
 
@@ -42,7 +41,7 @@ export class UnderWay {
 }
 
 /** Throws beyond the limit. Leaving is always possible, and answers make room. */
-export function checkRoomLeft (shares: Shares, room: Room, { type }: Stanza): void {
+export function checkCapacity (shares: Shares, room: Room, { type }: Stanza): void {
   if (type === 'unavailable' || type === 'error' || type === 'result' || type === 'get') return
   if (!shares.hasRoom(room.jid.toString())) {
     throw new StanzaError('resource-constraint', 'the server is busy: try again later')
