@@ -16,6 +16,7 @@ export const UNIT = [
   'src/cluster/state/journal.test.ts',
   'src/extension/order.test.ts',
   'src/muc/room/{history,rate,role,send-queue}.test.ts',
+  'src/muc/context.test.ts',
   'src/roster/{limits,subscription}.test.ts',
   'src/storage/{batches,full-disk}.test.ts',
   'src/stream/{bind2,unread}.test.ts',

@@ -2,7 +2,6 @@
 import type { WriteWithAffiliations } from '../extension/points.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
-import { inBackground } from '../util/background.ts'
 import type { Router } from '../routing/router.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
@@ -67,33 +66,31 @@ export function post (muc: Muc, stanza: Stanza): number {
 }
 
 /**
- * Sends each recipient its stanza. `sent` resolves when all are in flight, `arrived` when the recipients' owner nodes
- * have them; undefined where that is now. Until then they count against the room's limit (under-way.ts).
+ * Sends each recipient its stanza; where that fails for some, it is logged once, and the others get theirs. `sent`
+ * resolves when all are in flight, `arrived` when the recipients' owner nodes have them; undefined where that is now.
+ * Until then they count against the room's limit (under-way.ts).
  */
 export function postEach<T> (
   muc: Muc, room: Room, recipients: readonly T[], stanzaFor: (recipient: T) => Stanza | undefined,
-): { readonly sent: void | Promise<void>, readonly arrived: Promise<unknown> | undefined } {
+): { readonly sent: void | Promise<void>, readonly arrived: Promise<void> | undefined } {
   let underWay: UnderWay | undefined
+  let hasFailed = false
   const sent = room.sendQueue.send(recipients, recipient => {
-    const stanza = stanzaFor(recipient)
-    if (!stanza) return 0
-    const done = muc.router.postAndWait(stanza)
-    if (done) (underWay ??= new UnderWay(muc.underWay, room.jid.toString())).add(stanza, done)
-    return stanza.weight
+    try {
+      const stanza = stanzaFor(recipient)
+      if (!stanza) return 0
+      const done = muc.router.postAndWait(stanza)
+      if (done) (underWay ??= new UnderWay(muc.underWay, room.jid.toString())).add(stanza, done)
+      return stanza.weight
+    } catch (error) {
+      if (!hasFailed) {
+        muc.log.error({ event: 'muc.send_failed', err: error, room: room.jid.toString() }, 'muc: send failed')
+      }
+      hasFailed = true
+      return 0
+    }
   })
-  const arrived = (): Promise<unknown> | undefined => underWay?.arrived()
-  return { sent, arrived: sent ? afterwards(sent, arrived) : arrived() }
-}
-
-async function afterwards (sent: Promise<void>, arrived: () => Promise<unknown> | undefined): Promise<void> {
-  try { await sent } finally { await arrived() }
-}
-
-/** The same without waiting; `task` names it in the log where it fails. */
-export function postInBackground<T> (
-  muc: Muc, room: Room, task: string, recipients: readonly T[], stanzaFor: (recipient: T) => Stanza | undefined,
-): void {
-  inBackground(muc.log, task, postEach(muc, room, recipients, stanzaFor).arrived)
+  return { sent, arrived: sent ? sent.then(() => underWay?.arrived()) : underWay?.arrived() }
 }
 
 /** The domain of a host's rooms. */

@@ -11,7 +11,7 @@ import type { Affiliate } from '../room/affiliations.ts'
 import { invitationTo } from '../messages/invitation-payload.ts'
 import { endIfEmpty, remove } from '../presence/leave.ts'
 import type { Removal } from '../presence/leave.ts'
-import { post, postInBackground } from '../context.ts'
+import { post, postEach } from '../context.ts'
 import type { Muc } from '../context.ts'
 import { NS_MUC_USER } from '../ns.ts'
 import type { Occupant } from '../room/occupant.ts'
@@ -95,7 +95,7 @@ function tellOfAbsent (muc: Muc, room: Room, { jid, affiliation, before }: Appli
   if (affiliation === before) return
   const news = makeMessage('groupchat', { from: room.jid })
     .withWritten('x', NS_MUC_USER, writeUserPayload({ affiliation, jid }, context, false))
-  postInBackground(muc, room, 'telling of members', room.recipients, session =>
+  postEach(muc, room, room.recipients, session =>
     session.isIn && room.seesAddresses(session.occupant) ? news.copyFor(session.jid) : undefined)
 }
 

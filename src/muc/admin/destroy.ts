@@ -27,9 +27,9 @@ export async function destroy (muc: Muc, room: Room, said: Element): Promise<voi
   await muc.end(room, destroyPayload(said).toString(NS_MUC_USER))
 }
 
-/** Removes all occupants; `destroyed` is `<destroy/>` as XML. Resolves when all were notified, or can't be. */
+/** Removes all occupants; `destroyed` is `<destroy/>` as XML. Resolves when all that can be were notified. */
 export async function tellDestroyed (muc: Muc, room: Room, destroyed: string): Promise<void> {
-  await dismiss(muc, room, { extraXml: destroyed }).arrived?.catch(() => {}) // what failed is logged where it is sent
+  await dismiss(muc, room, { extraXml: destroyed }).arrived
 }
 
 /** §11.2: removes all occupants because the server stops; the room remains. */

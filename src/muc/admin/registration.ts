@@ -19,7 +19,7 @@ import { applyChanges, announceChanges } from './change-affiliations.ts'
 import type { NewAffiliation } from './change-affiliations.ts'
 import { flagIn } from '../room/options/option.ts'
 import { storeAffiliations } from './persist.ts'
-import { postInBackground } from '../context.ts'
+import { postEach } from '../context.ts'
 import type { Muc } from '../context.ts'
 import { REGISTRATION } from '../ns.ts'
 import type { Room } from '../room/room.ts'
@@ -123,7 +123,7 @@ function ask (muc: Muc, room: Room, asker: Asker, nick: string): void {
     { name: ALLOW, values: ['0'], type: 'boolean', label: 'Allow this person to register with the room?' },
   ], 'Registration request'))
   const admins = room.recipients.filter(({ occupant }) => isAtLeast(occupant.affiliation, 'admin'))
-  postInBackground(muc, room, 'asking admins for a registration', admins, session => request.withAddress(room.jid, session.jid))
+  postEach(muc, room, admins, session => request.withAddress(room.jid, session.jid))
 }
 
 /** An admin's answer to a request. */

@@ -4,6 +4,7 @@
  */
 import type { OccupantRole } from '../../xmpp/muc.ts'
 import { Jid } from '../../xmpp/jid.ts'
+import { neverRejects } from '../../util/background.ts'
 import { STATUS } from '../../xmpp/room-status.ts'
 import { presence as makePresence } from '../../xmpp/stanza.ts'
 import { showAddresses } from '../admin/change-roles.ts'
@@ -62,7 +63,7 @@ export function keepPendingPresence (room: Room, put: (field: string, record: st
       put(NEWS + nick, undefined)
     }
     const forgetSoon = (): void => { setTimeout(forget, SPREAD_MS).unref() }
-    if (arrived) arrived.then(forgetSoon, forgetSoon) // the sender handles the failure
+    if (arrived) neverRejects(arrived.then(forgetSoon)) // `arrived` does not
     else forgetSoon()
   }
   function forgetAll (): void {

@@ -5,6 +5,7 @@
  */
 import type { Affiliation, OccupantRole } from '../../xmpp/muc.ts'
 import { Jid } from '../../xmpp/jid.ts'
+import { neverRejects } from '../../util/background.ts'
 import { NS_CLIENT } from '../../xmpp/ns.ts'
 import { storedStanza } from '../../xmpp/read-stanza.ts'
 import { STATUS } from '../../xmpp/room-status.ts'
@@ -81,7 +82,7 @@ function keepPosition (room: Room, put: (position: string) => void): () => strin
       const last = onTheWay.splice(0, first < 0 ? onTheWay.length : first).at(-1)
       if (last) noteSoon(last.id)
     }
-    arrived?.then(over, over) // the sender handles the failure
+    neverRejects(arrived?.then(over)) // `arrived` does not
   }
   function noteSoon (id: string): void {
     latest = id

@@ -3,7 +3,7 @@ import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import type { Message } from '../../xmpp/stanza.ts'
 import { checkRate } from './message.ts'
-import { postInBackground } from '../context.ts'
+import { postEach } from '../context.ts'
 import type { Muc } from '../context.ts'
 import { NS_MUC_USER } from '../ns.ts'
 import type { Occupant } from '../room/occupant.ts'
@@ -46,5 +46,5 @@ export function returnError (muc: Muc, room: Room, error: Message, to: Jid): voi
 }
 
 function deliver (muc: Muc, room: Room, message: Message, { sessions }: Occupant): void {
-  postInBackground(muc, room, 'sending a private message', sessions, session => session.isIn ? message.copyFor(session.jid) : undefined)
+  postEach(muc, room, sessions, session => session.isIn ? message.copyFor(session.jid) : undefined)
 }

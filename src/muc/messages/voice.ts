@@ -5,7 +5,7 @@ import { form, formValues } from '../../xmpp/forms.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import { message as makeMessage } from '../../xmpp/stanza.ts'
 import { changeRoles } from '../admin/change-roles.ts'
-import { postInBackground } from '../context.ts'
+import { postEach } from '../context.ts'
 import type { Muc } from '../context.ts'
 import { VOICE_REQUEST } from '../ns.ts'
 import type { Occupant } from '../room/occupant.ts'
@@ -43,7 +43,7 @@ function ask (muc: Muc, room: Room, occupant: Occupant): void {
   ], 'Voice request')
   const message = makeMessage('normal', { from: room.jid }, request)
   const moderators = room.recipients.filter(session => session.occupant.role === 'moderator')
-  postInBackground(muc, room, 'asking moderators for voice', moderators, session => message.withAddress(room.jid, session.jid))
+  postEach(muc, room, moderators, session => message.withAddress(room.jid, session.jid))
 }
 
 function grant (muc: Muc, room: Room, moderator: Occupant, values: ReadonlyMap<string, readonly string[]>): void {

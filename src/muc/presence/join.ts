@@ -10,7 +10,7 @@ import { refuseVisitor } from '../room/entry.ts'
 import { chooseHistory, isUnlimited, readLimits } from '../room/history.ts'
 import type { HistoryLimits } from '../room/history.ts'
 import { acceptFirst } from '../admin/persist.ts'
-import { postEach, postInBackground } from '../context.ts'
+import { postEach } from '../context.ts'
 import type { Muc, Received } from '../context.ts'
 import { NS_MUC } from '../ns.ts'
 import { Occupant } from '../room/occupant.ts'
@@ -78,7 +78,7 @@ export function welcome (
   const asked = limits.messages ?? (isUnlimited(limits) ? room.get(muc.options.defaultHistory) : Infinity)
   const most = Math.min(asked, room.get(muc.options.historyLength))
   const said = chooseHistory(room.history.said, { ...limits, messages: most })
-  postInBackground(muc, room, 'sending the history of a room', said, ({ message }) => session.isIn ? message.copyFor(jid) : undefined)
+  postEach(muc, room, said, ({ message }) => session.isIn ? message.copyFor(jid) : undefined)
   return postEach(muc, room, [subjectFor(room)], subject => subject.withAddress(subject.from, jid)).arrived
 }
 

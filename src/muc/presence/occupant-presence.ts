@@ -3,7 +3,7 @@ import { STATUS } from '../../xmpp/room-status.ts'
 import type { OccupantRole } from '../../xmpp/muc.ts'
 import { presence as makePresence } from '../../xmpp/stanza.ts'
 import type { Presence } from '../../xmpp/stanza.ts'
-import { post, postEach, postInBackground } from '../context.ts'
+import { post, postEach } from '../context.ts'
 import type { Muc } from '../context.ts'
 import { NS_MUC, NS_MUC_USER } from '../ns.ts'
 import type { Occupant, OccupantSession } from '../room/occupant.ts'
@@ -68,13 +68,13 @@ export function announceVisibility (muc: Muc, room: Room, occupant: Occupant): v
 export function announceSelf (muc: Muc, room: Room, session: OccupantSession, context: PresenceContext): void {
   const { occupant, jid } = session
   const self = availableVariants(muc, room, occupant, context).of(room.seesAddresses(occupant), true)
-  postInBackground(muc, room, 'telling a newcomer that it is in', [session], () => self.copyFor(jid))
+  postEach(muc, room, [session], () => self.copyFor(jid))
 }
 
 /** Sends one session the presence of all other occupants. */
 export function sendOccupants (muc: Muc, room: Room, session: OccupantSession): void {
   const others = [...room.occupants.values()].filter(occupant => occupant !== session.occupant)
-  postInBackground(muc, room, 'sending the presence of who is in', others, occupant => {
+  postEach(muc, room, others, occupant => {
     if (!session.isIn || room.occupant(occupant.nick) !== occupant || !room.shows(occupant.role)) return
     return shownAs(muc, room, occupant, room.seesAddresses(session.occupant)).copyFor(session.jid)
   })
@@ -82,7 +82,7 @@ export function sendOccupants (muc: Muc, room: Room, session: OccupantSession): 
 
 /** Sends an occupant's real address to those who may see it since the room became non-anonymous. */
 export function discloseAddress (muc: Muc, room: Room, occupant: Occupant): void {
-  postInBackground(muc, room, 'telling real addresses', room.recipients, session => {
+  postEach(muc, room, room.recipients, session => {
     if (!session.isIn || session.occupant === occupant || session.occupant.role === 'moderator') return
     if (room.occupant(occupant.nick) !== occupant || !room.shows(occupant.role)) return
     return shownAs(muc, room, occupant, room.isNonAnonymous).copyFor(session.jid)

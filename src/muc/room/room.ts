@@ -87,13 +87,16 @@ export class Room implements RoomView {
   #recipients: readonly OccupantSession[] | undefined
   readonly #data = new Map<symbol, unknown>()
   #nextToken = 0
-  /** Called when the archived message `id` is sent to all occupants, in order; `arrived` resolves once they have it. */
+  /**
+   * Called when the archived message `id` is sent to all occupants, in order. `arrived` resolves once their owner nodes
+   * have it, and never rejects.
+   */
   spread: (id: string, arrived: Promise<unknown> | undefined) => void = ignore
   /** The archive number up to which all had received messages when the room was loaded. */
   spreadUpTo: number | undefined
   /** Archived messages after that, which may not have reached all. */
   unspread: readonly Message[] = []
-  /** Called when all occupants are sent a change of an occupant; `arrived` resolves once they have it. */
+  /** Called when all occupants are sent a change of an occupant; `arrived` as in `spread`. */
   changed: (occupant: Occupant, change: Change, arrived: Promise<unknown> | undefined) => void = ignore
   /** Called when the records of these sessions have changed. */
   touch: (sessions: readonly OccupantSession[]) => void = ignore
