@@ -1,6 +1,7 @@
 /**
- * The public surface: host.ts says what an extension is and what it is given, points.ts where it may stand in a stanza's
- * way, requests.ts what it answers. An extension imports this file and nothing else of ours; nobody else imports it.
+ * The public API. host.ts has the interface of an extension and its host, points.ts the stages and events, requests.ts
+ * the requests that it can answer. An extension imports this file and nothing else of the core; the core doesn't import
+ * it.
  */
 export { batchedRead } from '../storage/batches.ts'
 export { int8Array, textArray } from '../storage/binary-array.ts'
@@ -43,7 +44,10 @@ export type { ClusterFacet } from './facets/cluster.ts'
 export type { DiscoTarget } from './facets/disco.ts'
 export type { RoomData } from './facets/rooms.ts'
 export type { Extension, ExtensionHost } from './host.ts'
-export type { AffiliationChange, Note, ReplicatedState, Events, WriteWithArchive, WriteWithAffiliations, Point, Stages, Stored, Verdict } from './points.ts'
+export type {
+  AffiliationChange, Note, ReplicatedState, Events, WriteWithArchive, WriteWithAffiliations, Point, Stages, Stored,
+  Verdict,
+} from './points.ts'
 export type { RoomOption, Values } from './room-option.ts'
 export type { AccountView, OccupantSessionView, OccupantView, RoomView, SessionInfo, SessionView } from './views.ts'
 export type {

@@ -1,4 +1,4 @@
-/** What an extension is, and what it is given. */
+/** The interface of an extension, and of the host that its `setup` is given. */
 import type { z } from 'zod'
 import type { Logger } from '../log.ts'
 import type { Database } from '../storage/database.ts'
@@ -15,42 +15,44 @@ import type { Command, IqHandler, IqRoute, IqTarget } from './requests.ts'
 export interface Extension<Config = unknown> {
   /** Its folder, its key in the config file, and the name on its log lines. */
   readonly name: string
-  /** What it implements: 'number@version'; the table in the README says so, too. */
+  /** The XEPs it implements, as 'number@version'; they are in the README's table, too. */
   readonly xeps: readonly string[]
-  /** What its key in the config file may hold, with the defaults in it. */
+  /** The schema of its options in the config file, with their defaults. */
   readonly config?: z.ZodType<Config>
-  /** The section of the server's config that holds its options; its own key only switches it on and off then. */
+  /** The section of the server's config that holds its options; its own key is only on or off then. */
   readonly section?: string
-  /** Extensions that come before this one in every stage, where both are on. */
+  /** Extensions that run before this one in every stage, where both are on. */
   readonly after?: readonly string[]
-  // A method, not a property: so that an Extension<X> may stand in a list of Extension.
+  // A method, not a property: an Extension<X> is assignable to Extension only so.
   setup (host: ExtensionHost, config: Config): void | Promise<void>
 }
 
-/** Gives `setup` the type that the config schema says. */
+/** Infers the type of `setup`'s options from the config schema. */
 export function extension<Config = undefined> (definition: Extension<Config>): Extension<Config> {
   return definition
 }
 
 export interface ExtensionHost {
-  /** The hosts served, the first of them first. */
+  /** The hosts served, in the order of the config. */
   readonly hosts: readonly string[]
   readonly log: Logger
-  /** For what is loaded with accounts and rooms, for small changes, and for work of the extension's own. */
+  /** For loading accounts and rooms, for small changes, and for work of the extension's own. */
   readonly db: Database
-  /** The same database, for messages that are kept: nothing else has to be waited for there. */
+  /** The same database through connections for archiving messages only, so that a message waits for nothing else. */
   readonly messageDb: Database
   /**
-   * Reads what somebody asks for, when it is the turn of the asker's account, with a bound on what that may take. Rejects
-   * with the StanzaError that answers the request: when too many of the account's wait, or it takes too long.
+   * Runs a read that an account asked for in that account's turn, under a time limit. Rejects with the StanzaError that
+   * answers the request when too many of the account's reads wait, or this one takes too long.
    */
   readFor<T> (asker: Jid, work: (db: Database) => Promise<T>): Promise<T>
 
-  /** Takes a place in a stanza's way. */
+  /** Adds a handler to a stage. */
   on<P extends Point, S extends keyof Stages[P]> (point: P, stage: S, handler: Stages[P][S]): void
+  /** Adds a handler of an event. */
   when<E extends keyof Events> (event: E, handler: Events[E]): void
+  /** Answers the iq requests of a route. */
   iq<const Target extends IqTarget> (route: IqRoute<Target>, handler: IqHandler<Target>): void
-  /** XEP-0050, for the owners of accounts. */
+  /** Offers an ad-hoc command (XEP-0050) to the owner of each account. */
   command (command: Command): void
 
   readonly disco: DiscoFacet
@@ -58,11 +60,12 @@ export interface ExtensionHost {
   readonly messages: MessagesFacet
   readonly accounts: AccountsFacet
   readonly rooms: RoomsFacet
-  /** Only where this is one node of many. */
+  /** Undefined on a server that is not part of a cluster. */
   readonly cluster?: ClusterFacet | undefined
 
-  /** 32 bytes that only the servers of this installation know, made when they are first asked for. */
+  /** A secret of 32 bytes, the same on all nodes of the installation, created at its first use. */
   secret (name: string): Promise<Buffer>
+  /** Runs a task at an interval, until the extension is unloaded. Its failures are logged. */
   every (milliseconds: number, task: () => void | Promise<void>): void
   atShutdown (task: () => void | Promise<void>): void
 }

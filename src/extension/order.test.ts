@@ -4,7 +4,8 @@ import type { Extension } from './api.ts'
 import { inOrder } from './order.ts'
 
 const one = (name: string, ...after: readonly string[]): Extension => ({ name, xeps: [], after, setup () {} })
-const names = (...extensions: readonly Extension[]): readonly string[] => inOrder(extensions, ['off']).map(({ name }) => name)
+const names = (...extensions: readonly Extension[]): readonly string[] =>
+  inOrder(extensions, ['off']).map(({ name }) => name)
 
 test('extensions run in the order of the list, those that others come after before them', () => {
   expect(names(one('a'), one('b', 'd'), one('c'), one('d'))).toEqual(['a', 'd', 'b', 'c'])

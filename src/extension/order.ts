@@ -1,7 +1,7 @@
-/** The order of extensions: as they are listed, except where one says what it comes after. */
+/** The order of extensions: that of the list, except where `after` says otherwise. */
 import type { Extension } from './host.ts'
 
-/** The list in the order it runs in. Throws one error that names every missing name and every cycle in `after`. */
+/** The extensions in the order they run. Throws one error that lists every unknown name and every cycle in `after`. */
 export function inOrder (extensions: readonly Extension[], known: readonly string[]): readonly Extension[] {
   const byName = new Map(extensions.map(e => [e.name, e]))
   const mistakes: string[] = []

@@ -1,6 +1,6 @@
 /**
- * Where an extension may stand in a stanza's way, and what it may hear of besides. The types say what a stage may do:
- * what waits, what changes a stanza and what only looks on.
+ * The stages and events that an extension may register handlers for. The type of a stage says what its handlers may do:
+ * refuse a stanza, rewrite it, make it wait for a commit, or only look on.
  */
 import type { Database } from '../storage/database.ts'
 import type { Element } from '../xml/element.ts'
@@ -10,30 +10,28 @@ import type { Affiliation } from '../xmpp/muc.ts'
 import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import type { AccountView, OccupantSessionView, OccupantView, RoomView, SessionInfo, SessionView } from './views.ts'
 
-/** Nothing lets the stanza pass, an error bounces it, 'drop' loses it in silence. */
+/** Undefined lets the stanza pass, an error bounces it, 'drop' discards it without an error. */
 export type Verdict = StanzaError | 'drop' | undefined
 
 /**
- * Where a message is kept: its number, known at once, and the commit, which rejects with a StanzaError that its sender
- * hears.
+ * The place of a message in an archive: its number, assigned at once, and its commit. The commit rejects with the
+ * StanzaError that the sender is sent.
  */
 export interface Stored {
   readonly id: string
   readonly committed: Promise<void>
-  /** The same message was kept before, under this number: it goes no further. */
+  /** The message is a duplicate of the one archived under this number, and is not delivered again. */
   readonly isRepeat?: boolean
 }
 
-/** Writes what goes with messages, in the transaction that keeps them under these numbers. */
-export type WriteWithArchive = (db: Database, kept: readonly { readonly owner: string, readonly seq: number }[]) => Promise<void>
+/** Writes an extension's rows in the transaction that archives messages; `kept` are their archives and numbers. */
+export type WriteWithArchive =
+  (db: Database, kept: readonly { readonly owner: string, readonly seq: number }[]) => Promise<void>
 
-/**
- * Reads the message that the owner's archive has under that number and that somebody else sent; nothing where there is
- * none, or not any more.
- */
+/** The archived message with that number, if somebody other than the archive's owner sent it; undefined otherwise. */
 export type ReadArchived = (db: Database, owner: Jid, seq: number) => Promise<Stanza | undefined>
 
-/** Somebody has another place in a room's lists than before. */
+/** A change of an affiliation in a room. */
 export interface AffiliationChange {
   /** Bare, or a domain. */
   readonly jid: Jid
@@ -42,63 +40,63 @@ export interface AffiliationChange {
 }
 
 /**
- * Writes what goes with a room's changes, in the transaction that keeps them. What it returns is called when they are
- * kept.
+ * Writes an extension's rows in the transaction that stores changes of affiliations. The returned function is called
+ * after the commit.
  */
-export type WriteWithAffiliations = (db: Database, room: RoomView, changes: readonly AffiliationChange[]) => Promise<() => void>
+export type WriteWithAffiliations =
+  (db: Database, room: RoomView, changes: readonly AffiliationChange[]) => Promise<() => void>
 
 export interface Stages {
-  /** A client's element came in. Once per element. */
+  /** A session reads an element of its client. Once per element. */
   read: {
     arrived: (session: SessionView) => void
-    /** The stanza has been routed, stored and handed over: the client may be told so. */
+    /** The stanza has been routed, and its message stored and delivered, or refused: it may be acknowledged. */
     handled: (session: SessionView) => void
   }
-  /** A local account sends. Once per stanza. */
+  /** A local account sends a stanza. Once per stanza. */
   send: {
     guard: (stanza: Stanza, sender: SessionView) => Verdict
     rewrite: (stanza: Stanza, sender: SessionView) => Stanza
     store: (message: Message, sender: SessionView) => Stored | undefined
-    /** With the number under which it is kept, if it is; where the account has other sessions, with the id, too. */
+    /** With the archive number, if it is archived; and its id, where the account has other sessions. */
     fanout: (message: Message, sender: SessionView) => void
   }
-  /** A local account is sent to. Once per account, however many of its sessions will get it. */
+  /** A local account receives a stanza. Once per account, however many of its sessions will get it. */
   receive: {
     guard: (stanza: Stanza, account: AccountView) => Verdict
     rewrite: (stanza: Stanza, account: AccountView) => Stanza
     store: (message: Message, account: AccountView) => Stored | undefined
     fanout: (message: Message, account: AccountView, recipients: readonly SessionInfo[]) => void
   }
-  /**
-   * An occupant sends to a room: for all, or for one other occupant. Once per stanza, from the occupant's own address.
-   */
+  /** An occupant sends to a room or to another occupant. Once per stanza, from the occupant's address in the room. */
   room: {
     guard: (message: Message, room: RoomView, sender: OccupantView) => Verdict
     rewrite: (message: Message, room: RoomView, sender: OccupantView) => Message
     /**
-     * For all only, as what follows: it was kept before, and comes again, as all would get it. Then it is not guarded:
-     * it was allowed the first time.
+     * Whether the rewritten message is in the room's archive already; it is not guarded a second time then. This stage,
+     * `store` and `fanout` are for messages to all occupants only.
      */
     isDuplicate: (message: Message, room: RoomView, sender: OccupantView) => boolean
-    /** Without a sender where the room itself says something. */
+    /** Without a sender where the message is the room's own. */
     store: (message: Message, room: RoomView, sender: OccupantView | undefined) => Stored | undefined
-    /** With the id under which it is kept, if it is. */
+    /** With the archive id, if it is archived. */
     fanout: (message: Message, room: RoomView, sender: OccupantView | undefined) => void
     /**
-     * Somebody is something else from now on, and those who are in are about to be told so: what stands in `<x/>` of
-     * muc#user besides, as XML. Once per change, in the order in which they were kept.
+     * Extra XML for `<x/>` of muc#user when occupants are notified of a stored change of affiliation. Once per change,
+     * in the order of the commits.
      */
     changed: (change: AffiliationChange, room: RoomView) => string | undefined
     /**
-     * A session comes in, and has not been told of anybody yet: what stands in `<x/>` of its own presence, as XML.
-     * `request` is the `<x/>` by which it asked.
+     * Extra XML for `<x/>` of the self-presence of a session that joins, called before the session is sent any other
+     * presence. `request` is the `<x/>` of its join.
      */
     welcome: (request: Element | undefined, room: RoomView, session: OccupantSessionView) => string | undefined
-    /** An occupant's presence, before the room says in it what the occupant is. Once for all who get it. */
+    /** Rewrites an occupant's presence before the room adds its own payload. Once for all recipients. */
     present: (presence: Presence, room: RoomView, occupant: OccupantView) => Presence
   }
-  /** A session is about to be written to. Once per session. */
+  /** A session writes a stanza to its client. Once per session. */
   write: {
+    /** Whether the stanza is held back. */
     hold: (stanza: Stanza, session: SessionView) => boolean
     track: (stanza: Stanza, session: SessionView) => void
   }
@@ -106,53 +104,51 @@ export interface Stages {
 
 export type Point = keyof Stages
 
-/** What has happened, for whom it may concern. 'keep' leaves a session for a resumption. */
+/** Events, with the types of their handlers. */
 export interface Events {
   'session.bound': (session: SessionView) => void
-  /**
-   * It is available with a priority that is not negative, and was not before: from now on it gets what is for the
-   * account.
-   */
+  /** The session has become reachable: available with a non-negative priority. It gets the account's messages now. */
   'session.reachable': (session: SessionView) => void
-  /** The client says that it has the stanza, or there is no way to know and it was written. */
+  /** The client has acknowledged the stanza, or it was written to a client that acknowledges nothing. */
   'stanza.delivered': (stanza: Stanza, session: SessionView) => void
+  /** The session's stream is gone. 'keep': the session stays, without a stream, until it is resumed or expires. */
   'session.ending': (session: SessionView) => 'keep' | void
   'session.ended': (session: SessionView) => void
-  /** A kept message was left unread by a session that ended: 'taken' keeps it from being handed over again. */
+  /** An archived message was not acknowledged by a session that ended. 'taken': the handler redelivers it itself. */
   'message.unacked': (message: Message, account: AccountView) => 'taken' | void
-  /** Somebody is about to be told what is kept: what he has had done to it before is done when the promise resolves. */
+  /** The account is about to be answered from the database. Resolves when its earlier changes are visible there. */
   'account.reads': (asker: Jid) => Promise<void>
   'account.removed': (account: Jid) => Promise<void>
-  /** It has come into memory, with its data, and nobody is in yet. */
+  /** The room was loaded into memory, with its data; it has no occupants yet. */
   'room.opened': (room: RoomView) => Promise<void>
-  /** Somebody is something else in it than before, by what is kept of it. */
+  /** These accounts' affiliations were changed, and stored. */
   'room.affiliated': (room: RoomView, accounts: readonly Jid[]) => void
   /**
-   * An account is no more, and what the database has of it in the room is gone, but for the archive: what is in memory
-   * goes, too. Rejects where that can't be now; it is called again then.
+   * The account was removed, and with it the room's rows of it, except in the archive: the handler removes its state in
+   * memory. Called again later when it rejects.
    */
   'room.forgotten': (room: RoomView, account: Jid) => void | Promise<void>
-  /** It was destroyed, or ended with its last occupant: what is kept of it goes. */
+  /** The room was destroyed, or ended with its last occupant: its rows are to be removed. */
   'room.ended': (room: Jid) => Promise<void>
-  /** It goes out of memory here, and maybe on elsewhere: what is to be kept of it is kept when the promise resolves. */
+  /** The room is about to leave this node's memory, maybe for another node. Resolves when its state is saved. */
   'room.beforeMove': (room: RoomView) => Promise<void>
-  /** Another node may be its home from now on; here it is over, without a word to anybody. */
+  /** Another node may own the room from now on. Its state here is discarded; its occupants are sent nothing. */
   'room.movedAway': (room: RoomView) => void
-  /** It goes out of memory here, and maybe on elsewhere: what is to be kept of it is kept when the promise resolves. */
+  /** The account is about to leave this node's memory, maybe for another node. Resolves when its state is saved. */
   'account.beforeMove': (account: AccountView) => Promise<void>
-  /** Its home is another node. Its sessions go on there; here they are over, without a word to anybody. */
+  /** Another node owns the account and its sessions. Their state here is discarded; nobody is sent anything. */
   'account.movedAway': (account: AccountView, sessions: readonly SessionView[]) => void
 }
 
-/** Something that happened to a session since all was saved. */
+/** A change of a session's state since the last snapshot. */
 export interface Note { readonly about: string, readonly body: Buffer }
 
-/** What an extension knows of an account's sessions, kept where the account's next home finds it. */
+/** An extension's state of an account's sessions, replicated for the account's next owner. */
 export interface ReplicatedState {
-  /** All of it, as JSON; nothing when there is nothing. */
+  /** A snapshot as JSON; undefined where there is no state. */
   save (account: AccountView): unknown
-  /** The account's sessions are there again, without streams: takes up what was saved, and noted since, in order. */
+  /** Restores the snapshot, and the notes since then, in order. The account's sessions exist again, without streams. */
   restore (account: AccountView, saved: unknown, notes: readonly Note[]): void | Promise<void>
-  /** All extensions have taken up theirs, and the account is in memory: the last extension is told first. */
+  /** All extensions have restored theirs, and the account is in memory. Called in reverse order of the extensions. */
   onRestored? (account: AccountView): void
 }

@@ -1,13 +1,13 @@
-/** What an extension answers: requests to whom, from whom, and with what. */
+/** Requests that an extension answers: iqs, nonzas, resumptions and ad-hoc commands. */
 import type { Element } from '../xml/element.ts'
 import type { Written } from '../xml/written.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { OccupantView, RoomView, SessionView } from './views.ts'
 
 /**
- * 'own-account' is the sender's own bare JID, also when the iq has no 'to'; 'account' is anyone's; 'address' is that
- * too, and where there is no account, so that the answer does not tell; 'rooms' is the service that has the rooms,
- * 'room' one of them; 'stream' is before login.
+ * 'own-account' is the sender's own bare JID, also when the iq has no 'to'; 'account' is anyone's; 'address' is any
+ * bare JID of a served host, so that the answer doesn't tell whether there is an account; 'rooms' is the room service,
+ * 'room' one of its rooms; 'stream' is a stream before login.
  */
 export type IqTarget = 'server' | 'own-account' | 'account' | 'address' | 'rooms' | 'room' | 'stream'
 
@@ -16,48 +16,45 @@ export interface IqRoute<Target extends IqTarget = IqTarget> {
   readonly to: readonly Target[]
   readonly name: string
   readonly ns: string
-  /** To a room: what comes next for the room waits for the answer. */
+  /** For a room: the room takes its next stanza only after the answer. */
   readonly isInTurn?: true
 }
 
-/** A request as its handler sees it. */
+/** An iq request, as its handler gets it. */
 export interface IqRequest {
   readonly type: 'get' | 'set'
   readonly from: Jid
-  /** The account or host that it is for: never absent, whatever the client left out. */
+  /** The account or host addressed, also when the iq has no 'to'. */
   readonly to: Jid
-  /** As a tree, which is built when it is asked for. */
+  /** The payload as a tree, built at the first access. */
   readonly payload: Element
-  /** As it came, for who keeps it. */
+  /** The payload as it was received, for storing. */
   readonly written: Written
 }
 
-/** What a stream's features may depend on. */
+/** The properties of a stream that its features may depend on. */
 export interface OfferedStream { readonly host: string, readonly isSecure: boolean }
 
-/** A stream before login: whose host it is for, and where it comes from. */
+/** A stream before login. */
 export interface StreamPeer extends OfferedStream {
   readonly remoteAddress: string
 }
 
-/** Who asks a room something. */
+/** The sender of a request to a room. */
 export interface RoomVisitor {
   readonly room: RoomView
-  /** Nothing where who asks is not in. */
+  /** Undefined where the sender is not an occupant. */
   readonly occupant: OccupantView | undefined
-  /** What is to be done once the answer is on its way. */
+  /** Adds a task that runs after the answer was sent. */
   readonly afterwards: (task: () => void | Promise<void>) => void
 }
 
-/** Who asks: own devices have a session here; a request to a server or to another's account may come from anywhere. */
+/** The sender of a request. Undefined for one that is no session of this node: another account's or node's. */
 export type IqSender<Target extends IqTarget> =
   Target extends 'own-account' ? SessionView : Target extends 'stream' ? StreamPeer :
   Target extends 'room' ? RoomVisitor : SessionView | undefined
 
-/**
- * What it returns is the payload of the result: what is kept as XML as it is kept, and not by way of a tree. A
- * StanzaError it throws is the error.
- */
+/** Returns the payload of the result, as a tree or as stored XML. A StanzaError it throws is the error answer. */
 export type IqHandler<Target extends IqTarget = IqTarget> =
   (request: IqRequest, sender: IqSender<Target>) => Answer | void | Promise<Answer | void>
 
@@ -65,40 +62,40 @@ type Answer = Element | Written
 
 export type NonzaHandler = (element: Element, session: SessionView) => void | Promise<void>
 
-/** What came of a request to go on with a session: the answer, and what is to be done once the client has it. */
+/** The outcome of a resumption: the answer, and `resumed`, which is called after the answer was written. */
 export interface Resumption {
   readonly reply: Element
   readonly session?: SessionView
   readonly resumed?: () => void
 }
 
-/** XEP-0050: something that the owner of an account can have done, after one form. */
+/** An ad-hoc command (XEP-0050) with one form, for the owner of an account. */
 export interface Command {
   readonly node: string
-  /** What it does, for people. */
+  /** The command's name as clients show it. */
   readonly name: string
   readonly form: Element
-  /** What it returns says, for people, what came of it. */
+  /** Executes it; returns the note that clients show. */
   run (values: ReadonlyMap<string, readonly string[]>, session: SessionView): Promise<string>
 }
 
-/** XEP-0050: something that somebody can have done at a room, after one form, or be told at once. */
+/** An ad-hoc command (XEP-0050) of a room: with one form to fill in, or with a result at once. */
 export type RoomCommand = RoomDeed | RoomReport
 
 interface NamedCommand {
   readonly node: string
-  /** What it does, for people. */
+  /** The command's name as clients show it. */
   readonly name: string
 }
 
 interface RoomDeed extends NamedCommand {
-  /** Throws the StanzaError for who may not have it done. */
+  /** Throws the StanzaError for a visitor who may not use the command. */
   form (visitor: RoomVisitor, from: Jid): Element
-  /** What it returns says, for people, what came of it. */
+  /** Executes it; returns the note that clients show. */
   run (values: ReadonlyMap<string, readonly string[]>, visitor: RoomVisitor, from: Jid): Promise<string>
 }
 
 interface RoomReport extends NamedCommand {
-  /** A form with what there is to tell; throws the StanzaError for who may not know. */
+  /** The result as a form; throws the StanzaError for a visitor who may not see it. */
   report (visitor: RoomVisitor, from: Jid): Element
 }

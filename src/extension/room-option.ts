@@ -1,25 +1,25 @@
-/** What a room can be set to (XEP-0045 §16.5.3): one option's fields in the owner's form, and what is allowed in them. */
+/** An option of a room's configuration (XEP-0045 §16.5.3): its fields in the owner's form, and their validation. */
 import type { Field } from '../xmpp/forms.ts'
 
-/** A form's values by its fields' names. */
+/** The values of a form, by field name. */
 export type Values = ReadonlyMap<string, readonly string[]>
 
 export interface RoomOption<T> {
-  /** What a new room is set to. */
+  /** The value in a new room. */
   readonly initial: T
   /** Its fields in the owner's form, filled in. */
   fields (value: T): readonly Field[]
-  /** What a form says of it, or what it was where the form says nothing; throws StanzaError not-acceptable. */
+  /** The value in a submitted form, or `before` where the form lacks the field; throws StanzaError not-acceptable. */
   parse (values: Values, before: T): T
-  /** What was kept, as far as it is allowed still; absent where all is that ever was. */
+  /** The stored value, brought within today's limits; absent where every stored value is still valid. */
   restore? (values: Values): T
-  /** The features that the room has because of it (§16.3). */
+  /** The features of the room that follow from the value (§16.3). */
   features? (value: T): readonly string[]
-  /** What `muc#roominfo` says of it (§16.5.4). */
+  /** Its fields in `muc#roominfo` (§16.5.4). */
   info? (value: T): readonly Field[]
 }
 
-/** What an option is called, and what it does besides. */
+/** The name, label and effects of an option with one value. */
 export interface Described<T> {
   readonly name: string
   readonly label: string

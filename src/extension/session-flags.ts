@@ -1,12 +1,12 @@
 /**
- * The flags by which extensions ask what another extension does for a session: each the namespace of its XEP, since they
- * stand in replicated state. Any other flag is the business of the extension that sets it.
+ * The session flags that extensions read of each other. Each is the namespace of its XEP, since flags are replicated.
+ * Any other flag is private to the extension that sets it.
  */
 export const SESSION_FLAGS = {
-  /** The client acknowledges stanzas (XEP-0198): what was written is not delivered yet. */
+  /** The client acknowledges stanzas (XEP-0198): a written stanza does not count as delivered yet. */
   acks: 'urn:xmpp:sm:3',
-  /** The client reads the archive (XEP-0313) by itself. */
+  /** The client queries the archive (XEP-0313). */
   archive: 'urn:xmpp:mam:2',
-  /** The client gets copies of the account's chats (XEP-0280). */
+  /** The client gets carbon copies (XEP-0280). */
   carbons: 'urn:xmpp:carbons:2',
 } as const

@@ -1,6 +1,7 @@
 /**
- * The handlers of every stage in the order they run, and what happens when one throws: a guard or rewrite refuses the
- * stanza, an onlooker is skipped, a broken counter ends its session. Errors that are nobody's intention stop here.
+ * The handlers of every stage, in the order they run, and the handling of their errors: a guard or rewrite that throws
+ * refuses the stanza, a handler without a result is skipped, one of `write.track` ends its session. Unexpected errors
+ * of handlers stop here.
  */
 import type { Logger } from '../log.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
@@ -10,7 +11,7 @@ import type { SessionView } from './views.ts'
 
 type AnyHandler = (...args: never[]) => unknown
 
-// Three parameters: `...args` would be an array per stanza. Handlers take fewer, and the types of Stages say which.
+// Three parameters, since `...args` would allocate an array per stanza. Handlers may take fewer.
 type Run<Result> = (subject: unknown, second: unknown, third: unknown) => Result
 
 interface Entry<Result = unknown> { readonly extension: string, readonly run: Run<Result> }
@@ -61,7 +62,7 @@ export class StageTable implements Stages {
     this.#log = log
   }
 
-  /** Adds a handler behind those of the stage; what is returned takes it away again. */
+  /** Adds a handler behind those of the stage; the returned function removes it. */
   add<P extends Point, S extends keyof Stages[P]> (
     extension: string, point: P, stage: S, run: Stages[P][S],
   ): () => void {
@@ -73,11 +74,11 @@ export class StageTable implements Stages {
 
   /** One line per stage: `point.stage: extension, extension`. */
   toString (): string {
-    const lines = [...this.#entries].map(([stage, entries]) => `${stage}: ${entries.map(e => e.extension).join(', ') || '-'}`)
-    return lines.join('\n') + '\n'
+    const namesOf = (entries: readonly Entry[]): string => entries.map(entry => entry.extension).join(', ') || '-'
+    return [...this.#entries].map(([stage, entries]) => `${stage}: ${namesOf(entries)}\n`).join('')
   }
 
-  /** All of them; one that throws is skipped, and `failed` called. */
+  /** Calls all handlers; one that throws is skipped, and `failed` called. */
   #each<F extends AnyHandler> (stage: string, failed?: Run<void>): F {
     const entries = this.#entriesOf<void>(stage)
     return this.#typed((a, b, c) => {
@@ -90,7 +91,7 @@ export class StageTable implements Stages {
     })
   }
 
-  /** The first verdict that is one; of a handler that throws it is an error. */
+  /** The first verdict of a handler; the verdict of one that throws is an error. */
   #firstVerdict<F extends AnyHandler> (stage: string): F {
     const entries = this.#entriesOf<Verdict>(stage)
     return this.#typed((a, b, c) => {
@@ -103,7 +104,7 @@ export class StageTable implements Stages {
     })
   }
 
-  /** Where the first that keeps the message keeps it, if one does; throws the StanzaError of a handler that failed. */
+  /** The result of the first handler that stores the message; throws the StanzaError of a handler that failed. */
   #firstStored<F extends AnyHandler> (stage: string): F {
     const entries = this.#entriesOf<Stored | undefined>(stage)
     return this.#typed((a, b, c) => {
@@ -116,7 +117,7 @@ export class StageTable implements Stages {
     })
   }
 
-  /** Each gets what the one before it has returned. A handler that fails refuses the stanza, or is skipped. */
+  /** Passes each handler the result of the one before it. A handler that fails refuses the stanza, or is skipped. */
   #pipe<F extends AnyHandler> (stage: string, onError: 'refuse' | 'skip' = 'refuse'): F {
     const entries = this.#entriesOf(stage)
     return this.#typed((a, b, c) => {
@@ -131,7 +132,7 @@ export class StageTable implements Stages {
     })
   }
 
-  /** Whether one of them returns true; one that throws is skipped. */
+  /** Whether a handler returns true; one that throws is skipped. */
   #any<F extends AnyHandler> (stage: string): F {
     const entries = this.#entriesOf<boolean>(stage)
     return this.#typed((a, b, c) => {
@@ -144,7 +145,7 @@ export class StageTable implements Stages {
     })
   }
 
-  /** Joins what they return; one that throws is skipped. */
+  /** Joins the handlers' results; one that throws is skipped. */
   #joined<F extends AnyHandler> (stage: string): (...args: Parameters<F>) => string {
     const entries = this.#entriesOf<string | undefined>(stage)
     return this.#typed((a, b, c) => {
@@ -166,7 +167,7 @@ export class StageTable implements Stages {
     return entries as Entry<Result>[]
   }
 
-  // A guard fails closed: what broke it is logged, and the sender may try again.
+  // A guard fails closed: its error is logged, and the sender may try again.
   #refusal (error: unknown, extension: string, stage: string, stanza: unknown): StanzaError {
     if (error instanceof StanzaError) return error
     this.#report(error, extension, stage, stanza)

@@ -1,9 +1,9 @@
-/** The accounts of this server, their sessions and their rosters. */
+/** Accounts of this server, their sessions and their rosters. */
 import type { Database } from '../../storage/database.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import type { AccountView, SessionInfo, SessionView } from '../views.ts'
 
-/** A value of an extension's own that is loaded with the account and then read from memory. */
+/** A value of an extension for each account, loaded together with the account and then read from memory. */
 export interface AccountData<T> {
   of (account: AccountView): T
   set (account: AccountView, value: T): void
@@ -11,28 +11,28 @@ export interface AccountData<T> {
 
 export interface AccountsFacet {
   readonly commands: AccountCommands
-  /** The account in memory, loaded when it was not; nothing when there is no such account. */
+  /** The account, loaded if it is not in memory; undefined when there is no such account. */
   load (jid: Jid): Promise<AccountView | undefined>
   data<T> (load: (db: Database, account: Jid) => Promise<T>): AccountData<T>
-  /** The sessions of a local account, from memory. */
+  /** The sessions of an account that is in memory here; empty for any other. */
   sessionsOf (account: Jid): readonly SessionInfo[]
-  /** Ends a session that was kept. */
+  /** Ends a session without a stream, which was kept for a resumption. */
   endSession (session: SessionView): void
-  /** The session is not where it sent presence directly any more (RFC 6121 §4.6). */
+  /** Removes an address from those the session sent directed presence to (RFC 6121 §4.6). */
   forgetDirected (session: SessionView, to: Jid): void
-  /** Who may see the account's presence: its roster's subscribers. */
+  /** The contacts that may see the account's presence. */
   subscribersOf (account: AccountView): readonly Jid[]
   /** Whether the address is in the account's roster. */
   isContact (account: AccountView, jid: Jid): boolean
-  /** Whether an account takes what comes from an address, by the guards of `receive`, as far as it is in memory here. */
+  /** Whether the guards of `receive` let presence from that address pass; true for accounts that are not in memory. */
   willingToHear (from: Jid): (account: Jid) => boolean
 }
 
-/** What may be done with accounts, by an administrator or by who owns one. Passwords are never kept. */
+/** Management of accounts by an administrator or an account's owner. Passwords are never stored. */
 export interface AccountCommands {
-  /** Throws StanzaError conflict when there is one already, not-acceptable when the password may not be used. */
+  /** Throws StanzaError conflict when the account exists, not-acceptable when the password is not allowed. */
   add (jid: Jid, password: string): Promise<void>
-  /** Ends its streams, tells its contacts, leaves no row behind; item-not-found when there is none. */
+  /** Closes its streams, notifies its contacts, deletes its rows; item-not-found when there is no such account. */
   remove (jid: Jid): Promise<void>
   setPassword (jid: Jid, password: string): Promise<void>
   list (): Promise<readonly Jid[]>

@@ -1,27 +1,27 @@
-/** The other nodes, where this is one of many. */
+/** The other nodes of the cluster. */
 import type { Jid } from '../../xmpp/jid.ts'
 import type { ReplicatedState } from '../points.ts'
 import type { AccountView } from '../views.ts'
 
 export interface ClusterFacet {
-  /** All others that live. */
+  /** All other members. */
   readonly nodes: readonly string[]
   /**
-   * Asks the same extension on another node. What is asked of one node arrives in order. Rejects when nobody can know
-   * whether it did.
+   * Sends a request to the same extension on another node. Requests to one node arrive in order. Rejects when it is
+   * unknown whether the request arrived.
    */
   ask (node: string, text: string, body?: Buffer): Promise<string>
-  /** Answers what the same extension asks on other nodes. */
+  /** Answers requests of the same extension on other nodes. */
   answer (handler: (from: string, text: string, body: Buffer) => string | Promise<string>): void
-  /** The other node that is home to an account or a room; nothing where none is, or this one. */
+  /** The node that owns an account or a room; undefined where it is this one, or none. */
   homeOf (jid: Jid): Promise<string | undefined>
-  /** Nothing while no other node can think that it is home to the accounts of this one; or else when that is known. */
+  /** Undefined while this node's lease is valid; otherwise resolves once it is renewed or lost. */
   confirmLease (): Promise<void> | undefined
   /**
-   * Whether the account or room is at home here, after something was seen that only its home may do; if not it is gone
-   * from here.
+   * Whether this node still owns the account or room, checked in Redis after another node seems to have acted as its
+   * owner. If not, it is discarded from memory here.
    */
   verifyHome (jid: Jid): Promise<boolean>
-  /** Lets what an extension knows of sessions outlive its node. What it returns notes what happened since all was saved. */
+  /** Replicates an extension's state of sessions. The returned function appends a note to an account's journal. */
   replicate (state: ReplicatedState): (account: AccountView, about: string, body?: Buffer) => void
 }

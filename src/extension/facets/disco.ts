@@ -1,14 +1,14 @@
-/** What the server says it can do (XEP-0030: Service Discovery). */
+/** Features in answers of service discovery (XEP-0030: Service Discovery). */
 import type { Element } from '../../xml/element.ts'
 
-/** What service discovery tells of. */
+/** The kinds of entities that answer service discovery. */
 export type DiscoTarget = 'server' | 'account' | 'rooms' | 'room'
 
 export interface DiscoFacet {
-  /** Of the server, where nothing else is said. */
+  /** Adds a feature, by default of the server. */
   feature (ns: string, of?: DiscoTarget): void
-  /** A feature of the accounts of some hosts only. */
+  /** Adds a feature to the accounts of some hosts only. */
   accountFeature (ns: string, hosts: readonly string[]): void
-  /** Extended information (XEP-0128): a form in the answers to disco#info. */
+  /** Adds extended information (XEP-0128): a form in the answers to disco#info. */
   info (form: Element, of?: DiscoTarget): void
 }

@@ -1,4 +1,4 @@
-/** What messages are worth, and how stanzas are sent and delivered. */
+/** Message policy, and the routing, delivery and archiving of stanzas. */
 import type { StanzaError } from '../../xmpp/errors.ts'
 import type { MessagePolicy } from '../../xmpp/message-policy.ts'
 import type { Message, Stanza } from '../../xmpp/stanza.ts'
@@ -6,33 +6,33 @@ import type { ReadArchived, WriteWithArchive } from '../points.ts'
 import type { AccountView, SessionInfo, SessionView } from '../views.ts'
 
 export interface MessagesFacet {
-  /** What a message is worth when this payload is all it holds; `inRoom` is what a room's is, where that differs. */
+  /** Sets the policy of messages whose only payload has this namespace; `inRoom` is that in rooms, if it differs. */
   declarePolicy (ns: string, policies: MessagePolicy, inRoom?: MessagePolicy): void
   policy (message: Message): MessagePolicy
-  /** What a message that is for all in a room is worth to the room, and to its members. */
+  /** The policy of a message to all occupants, for the room and its members. */
   roomPolicy (message: Message): MessagePolicy
-  /** Whether nobody loses anything when nobody gets it: a chat state that comes too late. */
+  /** Whether the message may be dropped without an error, such as a late chat state. */
   isWorthless (message: Message): boolean
 
-  /** What is to be written with a message that has this payload, in each archive that keeps it. */
+  /** Runs `write` in each transaction that archives a message with a payload of this namespace. */
   writeWithArchive (ns: string, write: WriteWithArchive): void
-  /** What is to be written with the message where it is kept. */
+  /** The write that goes with the message into each archive. */
   archiveWriterFor (message: Message): WriteWithArchive | undefined
-  /** Makes the extension's archive the one that others read. */
+  /** Makes the extension's archive the one that `readArchived` reads. */
   provideArchive (read: ReadArchived): void
   /** Finds nothing where no extension provides an archive. */
   readArchived: ReadArchived
 
-  /** Sends a stanza on its way, through the stages of whoever receives it. */
+  /** Routes a stanza, through the stages of its recipient. */
   route (stanza: Stanza): void
-  /** Tells the sender why a stanza did not get where it should, unless it is one that must not be answered. */
+  /** Answers a stanza with an error, unless it is one that must not be answered (RFC 6120 §8.3.1). */
   bounce (stanza: Stanza, error: StanzaError): void
-  /** Hands a stanza to one session, on whichever node. No account stage sees it, so it cannot loop. */
+  /** Delivers a stanza to one session. No stage of the account sees it, so it cannot loop. */
   deliver (to: SessionInfo, stanza: Stanza): void
-  /** The client has the stanza: tells whoever wants to know. */
+  /** Emits `stanza.delivered`: the client has the stanza. */
   delivered (stanza: Stanza, session: SessionView): void
-  /** Hands a message that is kept, and that a session left unread, to the account's others. */
+  /** Delivers an archived message that a session did not acknowledge to the account's other sessions. */
   redeliver (account: AccountView, message: Message): void
-  /** Hands over a message that turned out to be kept under that id, although its `committed` was rejected. */
+  /** Delivers a message that proved to be archived under that id, although its `committed` was rejected. */
   deliverRecovered (account: AccountView, id: string, message: Message): void
 }
