@@ -57,15 +57,16 @@ export class Distribution {
     this.#run(SENDING, this.#inOrder(() => { this.#sendHere(room, key, message, sender) }))
     const { nodes = [] } = this.#cluster ?? {}
     if (nodes.length === 0) return
-    const without = this.#without.get(key)
+    const without = this.#without.get(key) ?? new Set()
+    this.#without.set(key, without)
     const bytes = message.toBytes()
     const text = sender ? `${SAID}${key} ${sender}` : SAID + key
-    for (const node of nodes) if (!without?.has(node)) this.#tell(node, text, bytes, key)
+    for (const node of nodes) if (!without.has(node)) this.#tell(node, text, bytes, without)
   }
 
-  /** The room is not at home here any more. */
-  forget (room: RoomView): void {
-    this.#without.delete(room.jid.toString())
+  /** The room is not at home here any more: what nodes answer from now on counts for nothing. */
+  forget (room: Jid): void {
+    this.#without.delete(room.toString())
   }
 
   #sendHere (room: RoomView, key: string, message: Message, sender: Jid | undefined): void {
@@ -90,12 +91,9 @@ export class Distribution {
     inBackground(this.#host.log, task, running)
   }
 
-  #tell (node: string, text: string, body?: Buffer, room?: string): void {
+  #tell (node: string, text: string, body?: Buffer, without?: Set<string>): void {
     this.#cluster?.ask(node, text, body).then(answer => {
-      if (room === undefined || answer !== NONE) return
-      const without = this.#without.get(room)
-      if (without) without.add(node)
-      else this.#without.set(room, new Set([node]))
+      if (answer === NONE) without?.add(node)
     }, () => {}) // that node is gone, with its online members
   }
 

@@ -48,7 +48,9 @@ function knowWhoIsOnline (host: ExtensionHost, distribution: Distribution): void
     onRestored: account => { if (account.sessions.length > 0) distribution.cameOnline(account.jid) },
   })
   host.when('room.affiliated', (_room, accounts) => { distribution.changed(accounts) })
-  host.when('room.movedAway', room => { distribution.forget(room) })
+  host.when('room.beforeMove', async ({ jid }) => { distribution.forget(jid) })
+  host.when('room.movedAway', ({ jid }) => { distribution.forget(jid) })
+  host.when('room.ended', async jid => { distribution.forget(jid) })
 }
 
 /** A room's message to an account is delivered to each online session that is not in the room. */

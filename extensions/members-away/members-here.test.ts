@@ -67,6 +67,22 @@ test('who goes, is an outcast or a stranger, or wants no messages, is not among 
   expect(members.of(ROOM).map(String)).toEqual(['member1@localhost'])
 })
 
+test('a message waits for the look-ups before it, not for those behind', async () => {
+  const answers = [Promise.resolve([]), new Promise<never>(() => {})]
+  const slow = new MembersHere({
+    db: { query: () => answers.shift() ?? expect.fail('a third look-up'), transaction: () => expect.fail('a transaction') },
+    log: pino({ level: 'silent' }), isOnline: () => true, first: () => {},
+  })
+  const before = slow.look(member(1))
+  const settled = slow.settled()
+  const behind = slow.look(member(2))
+
+  await settled
+
+  await before
+  await expect(Promise.race([behind, Promise.resolve('under way')])).resolves.toBe('under way')
+})
+
 test('who goes while he is looked up is not among them', async () => {
   const looking = members.look(member(1))
   online.clear()

@@ -23,8 +23,8 @@ export class MembersHere {
   readonly #byRoom = new Map<string, Map<string, Jid>>()
   readonly #rooms = new Map<string, readonly string[]>()
   readonly #read: (account: string) => Promise<readonly string[] | undefined>
-  #underWay = 0
-  #settled: PromiseWithResolvers<void> | undefined
+  /** The look-ups that have begun, until they are done. */
+  #settled: Promise<void> | undefined
 
   constructor (parts: MembersHereParts) {
     this.#parts = parts
@@ -32,8 +32,16 @@ export class MembersHere {
   }
 
   /** An account has come online, or its affiliations have changed. */
-  async look (account: Jid): Promise<void> {
-    this.#underWay++
+  look (account: Jid): Promise<void> {
+    const looking = this.#look(account)
+    const settled: Promise<void> = Promise.all([this.#settled, looking]).then(() => {
+      if (this.#settled === settled) this.#settled = undefined
+    })
+    this.#settled = settled
+    return looking
+  }
+
+  async #look (account: Jid): Promise<void> {
     try {
       const rooms = await this.#read(account.toString()) ?? []
       this.remove(account)
@@ -41,14 +49,11 @@ export class MembersHere {
     } catch (error) { // the database's: retried at the next login
       this.#parts.log.debug({ event: 'members_away.lookup_failed', err: error }, 'members-away: lookup of an account\'s rooms failed')
     }
-    if (--this.#underWay > 0) return
-    this.#settled?.resolve()
-    this.#settled = undefined
   }
 
-  /** Resolves when all pending look-ups are done; undefined when there are none. */
+  /** Resolves when all look-ups that have begun by now are done; undefined when there are none. */
   settled (): Promise<void> | undefined {
-    if (this.#underWay > 0) return (this.#settled ??= Promise.withResolvers()).promise
+    return this.#settled
   }
 
   /** It is not online here any more. */
