@@ -13,6 +13,7 @@ import { XmlError } from '../xml/xml-error.ts'
 import type { XmlErrorCondition } from '../xml/xml-error.ts'
 import { isLoopback, plainAddress } from './addresses.ts'
 import type { AddressLimit } from './addresses.ts'
+import { Deadlines } from './deadlines.ts'
 import { refuseUpgrade } from './http.ts'
 import { isFromBalancer, peerAddress } from './proxy-protocol.ts'
 import type { Shaped, Shaper } from './shaper.ts'
@@ -33,8 +34,10 @@ const FAULTS: ReadonlyMap<number, readonly [XmlErrorCondition, string]> = new Ma
   [1009, ['policy-violation', 'too large']],
 ])
 const PING_MS = 45_000
-/** How long a peer may take to answer our closing frame; the types of `ws` do not know it. */
-const FAREWELL = { closeTimeout: 5_000 }
+/** How long a peer may take to read what is left and to close its side. */
+const FAREWELL_MS = 5_000
+/** The same for a close that the peer began; the types of `ws` do not know it. */
+const WS_FAREWELL = { closeTimeout: FAREWELL_MS }
 /** The least that a message of a client's is on the wire (RFC 6455 §5.2): an empty one is not free. */
 const FRAME_BYTES = 6
 
@@ -71,7 +74,7 @@ export class WebSocketEndpoint {
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: options.maxMessageBytes,
-      ...FAREWELL,
+      ...WS_FAREWELL,
       handleProtocols: () => SUBPROTOCOL,
     })
     this.#server.on('headers', (headers, request) => this.#answerKey(headers, request))
@@ -162,6 +165,8 @@ class PatientWebSocket extends WebSocket {
 }
 
 class WebSocketTransport implements Transport, Shaped, Outlet {
+  static readonly #farewells = new Deadlines<WebSocketTransport>(FAREWELL_MS, transport => transport.destroy())
+
   readonly kind = 'websocket'
   readonly remoteAddress: string
   readonly mayBePlain: boolean
@@ -238,6 +243,7 @@ class WebSocketTransport implements Transport, Shaped, Outlet {
     // The peer's answer is to be read, whatever was paused.
     this.#pauses = 0
     this.#webSocket.resume()
+    WebSocketTransport.#farewells.add(this)
   }
 
   destroy (): void {
@@ -307,6 +313,7 @@ class WebSocketTransport implements Transport, Shaped, Outlet {
   }
 
   #finish (): void {
+    WebSocketTransport.#farewells.delete(this)
     this.#isClosing = true
     this.#queue.drop()
     this.#unread = []
