@@ -7,7 +7,7 @@ import {
   checkAddressList, el, escapeAttribute, extension, iq, Jid, JidError, presence, randomId, StanzaError, Turns, Written,
 } from '../../src/extension/api.ts'
 import { NS_MUC_USER } from '../../src/extension/api.ts'
-import type { AccountView, AccountData, Element, ExtensionHost, Stanza, Verdict } from '../../src/extension/api.ts'
+import type { AccountInfo, AccountView, AccountData, Element, ExtensionHost, Stanza, Verdict } from '../../src/extension/api.ts'
 import { blockStore } from './store.ts'
 import type { BlockList, BlockStore } from './store.ts'
 
@@ -32,7 +32,7 @@ export const blocking = extension({
     const inTurn = ({ jid }: AccountView, change: () => Promise<void>): void | Promise<void> => turns.inTurn(jid.toString(), change)
 
     host.disco.feature(NS)
-    host.on('send', 'guard', (stanza, { account }) => guardSent(stanza, account, lists.of(account)))
+    host.on('send', 'guard', (stanza, account) => guardSent(stanza, account, lists.of(account)))
     host.on('receive', 'guard', (stanza, account) => guardReceived(stanza, account, lists.of(account)))
 
     host.iq({ type: 'get', to: ['own-account'], name: 'blocklist', ns: NS }, (_request, session) => {
@@ -101,14 +101,14 @@ function isBlocked (list: BlockList, jid: Jid): boolean {
 }
 
 // §3.3: an error that says why. An account and its server can't be kept from each other.
-function guardSent (stanza: Stanza, account: AccountView, list: BlockList): Verdict {
+function guardSent (stanza: Stanza, account: AccountInfo, list: BlockList): Verdict {
   if (list.size === 0 || !stanza.to || isOwn(stanza.to, account) || !isBlocked(list, stanza.to)) return
   return new StanzaError('not-acceptable', undefined, { name: 'blocked', ns: NS_ERRORS }, 'cancel')
 }
 
 // §3.3: presence is lost in silence, messages and requests are answered as if nobody were there. What a blocked occupant
 // says to a room is lost too: an answer would take the user out of the room (XEP-0045 §11.1).
-function guardReceived (stanza: Stanza, account: AccountView, list: BlockList): Verdict {
+function guardReceived (stanza: Stanza, account: AccountInfo, list: BlockList): Verdict {
   if (list.size === 0 || !stanza.from || isOwn(stanza.from, account)) return
   if (!isBlocked(list, stanza.from)) return isFromBlockedInviter(stanza, list) ? 'drop' : undefined
   return stanza.kind === 'presence' || stanza.type === 'groupchat' ? 'drop' : new StanzaError('service-unavailable')
@@ -123,7 +123,7 @@ function isFromBlockedInviter (stanza: Stanza, list: BlockList): boolean {
   return inviter !== undefined && isBlocked(list, inviter)
 }
 
-function isOwn (jid: Jid, account: AccountView): boolean {
+function isOwn (jid: Jid, account: AccountInfo): boolean {
   return jid.bare.equals(account.jid) || (jid.local === '' && jid.domain === account.jid.domain)
 }
 

@@ -1,18 +1,19 @@
 /** How many members have got a message, and seen it: see docs/groups.md. */
 import { expect, test } from 'vitest'
-import { changes, COVEN, enters, hears, owner, parseStanza, says } from '../../test/support/world/rooms.ts'
+import { changes, configures, COVEN, enters, hears, owner, parseStanza, says } from '../../test/support/world/rooms.ts'
 import { world } from '../../test/support/world/world.ts'
 import type { Client, Extensions } from '../../test/support/world/world.ts'
 import { archive } from '../archive/index.ts'
 import { chatMarkers } from '../chat-markers/index.ts'
 import { receipts } from '../receipts/index.ts'
+import { slowMode } from '../slow-mode/index.ts'
 import { groupStatus } from './index.ts'
 
 const NS = 'urn:heliograph:group-status:0'
 const MEMBERS = ['hag', 'witch', 'cat']
 
-async function stage (status: Extensions[number] = groupStatus) {
-  const server = await world(archive, chatMarkers, receipts, status)
+async function stage (status: Extensions[number] = groupStatus, ...others: Extensions) {
+  const server = await world(archive, chatMarkers, receipts, status, ...others)
   const crone = await owner(server, undefined, undefined, { persistentroom: '1', membersonly: '1' })
   const [hag, witch] = await Promise.all([server.client('hag@localhost/x'), server.client('witch@localhost/x')])
   await changes(crone, MEMBERS.map(name => ({ jid: `${name}@localhost`, affiliation: 'member' })))
@@ -108,4 +109,16 @@ test('a marker that comes with words is passed on', async () => {
   await hag.sends(`<message to='${COVEN}' type='groupchat'><body>aye</body><displayed xmlns='urn:xmpp:chat-markers:0' id='${one}'/></message>`)
 
   expect(await hears(crone)).toEqual(['hag: aye'])
+})
+
+test('a marker with words that are refused counts for nothing', async () => {
+  const { crone, hag } = await stage(groupStatus, slowMode)
+  await configures(crone, { 'muc#roomconfig_slow_mode_duration': '20' })
+  const one = await said(crone, 'one')
+  await says(hag, 'hail')
+
+  await hag.sends(`<message to='${COVEN}' type='groupchat'><body>aye</body><displayed xmlns='urn:xmpp:chat-markers:0' id='${one}'/></message>`)
+
+  expect(await hears(hag)).toContain('error policy-violation')
+  expect(await counts(crone, one)).toBe('3: 0 0')
 })

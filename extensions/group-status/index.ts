@@ -33,10 +33,8 @@ export const groupStatus = extension({
       }
     }
     host.disco.feature(NS, 'room')
-    host.on('room', 'guard', (message, room, sender) => {
-      if (message.type !== 'groupchat' || !note(positions, message, room, sender)) return
-      return room.sessions.size > most && isNothingElse(message) ? 'drop' : undefined
-    })
+    host.on('room', 'consume', (message, room, sender) =>
+      note(positions, message, room, sender) && room.sessions.size > most && isNothingElse(message))
     host.every(SAVE_MS, save)
     host.when('room.beforeMove', save)
     host.when('room.forgotten', (room, account) => {

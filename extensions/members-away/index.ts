@@ -15,7 +15,6 @@ const FIELD = `{${NS}}members_away`
 export const membersAway = extension({
   name: 'members-away',
   xeps: ['0050@1.3.0'],
-  after: ['blocking'],
   setup (host) {
     const isOn = host.rooms.flag({
       name: FIELD, label: 'Members get messages also where they are not in (groups only)', initial: true,
@@ -55,13 +54,9 @@ function knowWhoIsOnline (host: ExtensionHost, distribution: Distribution): void
 
 /** A room's message to an account is delivered to each online session that is not in the room. */
 function handToDevices (host: ExtensionHost): void {
-  host.on('receive', 'guard', (stanza, account) => {
-    const { kind, type, from, to } = stanza
-    if (kind !== 'message' || type !== 'groupchat' || !to?.isBare || !from || !host.rooms.domains.includes(from.domain)) return
-    for (const session of account.sessions) {
-      if (session.isReachable && !isIn(session, from.bare)) host.messages.route(stanza.copyFor(session.jid))
-    }
-    return 'drop'
+  host.on('receive', 'redirect', ({ type, from, to }, { sessions }) => {
+    if (type !== 'groupchat' || !to?.isBare || !from || !host.rooms.domains.includes(from.domain)) return
+    return sessions.filter(session => session.isReachable && !isIn(session, from.bare))
   })
   // XEP-0045 §7.14 and §8.2: a session that is told so has left the room.
   host.on('write', 'track', ({ kind, type, from }, session) => {

@@ -21,9 +21,8 @@ export const offline = extension({
     const deliveries = new Deliveries(host)
 
     host.disco.feature('msgoffline')
-    host.on('send', 'guard', (stanza, session) => {
+    host.on('send', 'seen', (stanza, session) => {
       if (stanza.kind === 'iq' && stanza.children[0]?.ns === SESSION_FLAGS.archive) deliveries.asked(session)
-      return undefined
     })
     host.on('receive', 'fanout', (message, account) => {
       if (message.archiveId !== undefined && !isOwn(message, account)) deliveries.add(account, Number(message.archiveId))

@@ -51,8 +51,8 @@ export const retraction = extension({
       const key = asker.bare.toString()
       await Promise.all([queue.settled(key), first.of(key)])
     })
-    host.on('send', 'guard', (stanza, { account }) => {
-      if (stanza.kind !== 'message' || !stanza.has('retract', NS) || !queue.isFull(account.jid.toString())) return
+    host.on('send', 'guard', (stanza, { jid }) => {
+      if (stanza.kind !== 'message' || !stanza.has('retract', NS) || !queue.isFull(jid.toString())) return
       return new StanzaError('resource-constraint', 'too many of your retractions are still being carried out')
     })
     host.on('send', 'fanout', (message, { account }) => { retract(message, account.jid, account.jid) })

@@ -1,6 +1,6 @@
 /** XEP-0500: MUC Slow Mode. Where the owner says so, everybody waits between two messages; admins and owners do not. */
 import { extension, NS_CLIENT, StanzaError } from '../../src/extension/api.ts'
-import type { RoomView } from '../../src/extension/api.ts'
+import type { Message, OccupantView, RoomView } from '../../src/extension/api.ts'
 
 /** What a room can be set to at most, in seconds. */
 const MOST = 86_400
@@ -25,25 +25,36 @@ export const slowMode = extension({
     host.when('room.forgotten', (room, account) => { rooms.get(room)?.delete(account.toString()) })
     host.on('room', 'guard', (message, room, occupant) => {
       const seconds = room.get(duration)
-      const { account, affiliation } = occupant
-      // §6: what has no text does not count, and admins and owners are free.
-      if (seconds === 0 || message.type !== 'groupchat' || !message.has('body', NS_CLIENT)) return
-      if (affiliation === 'admin' || affiliation === 'owner') return
+      if (seconds === 0 || !counts(message, occupant)) return
+      // §8: by account, whichever device and nick it is; by the occupant where the room was at home elsewhere then.
+      const last = rooms.get(room)?.get(occupant.account.toString()) ?? occupant.writtenAt
+      if (last === undefined || Date.now() - last >= seconds * 1000) return
+      return new StanzaError('policy-violation',
+        `in this room you must wait ${seconds} seconds between two messages`, undefined, 'wait')
+    })
+    host.on('room', 'accepted', (message, room, occupant, committed) => {
+      const seconds = room.get(duration)
+      if (seconds === 0 || !counts(message, occupant)) return
       const written = rooms.get(room) ?? new Map<string, number>()
       rooms.set(room, written)
+      const account = occupant.account.toString()
       const now = Date.now()
       forgetOld(written, now - seconds * 1000)
-      // §8: by account, whichever device and nick it is; by the occupant where the room was at home elsewhere then.
-      const last = written.get(account.toString()) ?? occupant.writtenAt
-      if (last !== undefined && now - last < seconds * 1000) {
-        return new StanzaError('policy-violation',
-          `in this room you must wait ${seconds} seconds between two messages`, undefined, 'wait')
-      }
-      written.set(account.toString(), now)
+      written.set(account, now)
       host.rooms.setWrittenAt(occupant, now)
+      committed?.catch(() => { // its sender hears of it, and may try again
+        if (written.get(account) !== now) return
+        written.delete(account)
+        host.rooms.setWrittenAt(occupant, 0)
+      })
     })
   },
 })
+
+/** §6: what has no text does not count, and admins and owners are free. */
+function counts (message: Message, { affiliation }: OccupantView): boolean {
+  return message.type === 'groupchat' && message.has('body', NS_CLIENT) && affiliation !== 'admin' && affiliation !== 'owner'
+}
 
 function forgetOld (written: LastWritten, before: number): void {
   for (const [other, at] of written) {

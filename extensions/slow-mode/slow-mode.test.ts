@@ -130,3 +130,30 @@ describe('what comes again', () => {
     expect(await hears(crone)).toEqual(['thirdwitch: one', 'thirdwitch: two'])
   })
 })
+
+test('two messages at once are one too many, also while the first is being kept', async () => {
+  const server = await world(archive, slowMode)
+  const crone = await owner(server, undefined, undefined, { [OPTION]: '20' })
+  const hag = await inside(server, HAG, 'thirdwitch')
+  await crone.received()
+
+  await Promise.all([says(hag, 'one'), says(hag, 'two')])
+
+  expect(await hears(crone)).toEqual(['thirdwitch: one'])
+})
+
+test('a message that could not be kept makes nobody wait', async () => {
+  const server = await world(archive, slowMode)
+  const crone = await owner(server, undefined, undefined, { [OPTION]: '20' })
+  const hag = await inside(server, HAG, 'thirdwitch')
+  await crone.received()
+  await server.db.query("create function fail () returns trigger language plpgsql as $$ begin raise exception 'no' using errcode = '23514'; end $$")
+  await server.db.query('create trigger fail before insert on archive_message for each row execute function fail()')
+  await says(hag, 'one')
+  expect(await hears(hag)).toEqual(['error internal-server-error'])
+  await server.db.query('drop function fail cascade')
+
+  await says(hag, 'two')
+
+  expect(await hears(crone)).toEqual(['thirdwitch: two'])
+})

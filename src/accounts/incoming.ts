@@ -161,6 +161,14 @@ export class Incoming implements Destination {
   }
 
   #receiveMessage (received: Message, account: Account): void | Promise<void> {
+    const redirected = this.#parts.stages.receive.redirect(received, account)
+    if (!redirected) return this.#storeMessage(received, account)
+    let handedOver: void | Promise<void> = undefined
+    for (const { jid } of redirected) handedOver = this.#storeMessage(received.copyFor(jid), account) // the last is handed over last
+    return handedOver
+  }
+
+  #storeMessage (received: Message, account: Account): void | Promise<void> {
     const { stages } = this.#parts
     const message = withoutForgedIds(received, account.jid)
     const stored = stages.receive.store(message, account)

@@ -17,6 +17,12 @@ export function misuse (host: ExtensionHost, session: SessionView, received: Mes
   host.on('receive', 'guard', () => Promise.resolve(new StanzaError('forbidden')))
   // @ts-expect-error a guard refuses with an error, not with yes or no
   host.on('receive', 'guard', () => false)
+  // @ts-expect-error a guard is given nothing to act upon
+  host.on('send', 'guard', (_stanza, { sessions }) => { sessions[0]?.setFlag('x', true) })
+  // @ts-expect-error nor is that of what an account receives
+  host.on('receive', 'guard', (passing, account) => { account.session('balcony')?.deliver(passing) })
+  // @ts-expect-error a redirect says which sessions get it, and not for how long they wait
+  host.on('receive', 'redirect', async (_message, { sessions }) => sessions)
   // @ts-expect-error a rewrite gives a stanza
   host.on('send', 'rewrite', () => undefined)
   // @ts-expect-error a rewrite can't wait

@@ -8,9 +8,12 @@ import type { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Affiliation } from '../xmpp/muc.ts'
 import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
-import type { AccountView, OccupantSessionView, OccupantView, RoomView, SessionInfo, SessionView } from './views.ts'
+import type { AccountInfo, AccountView, OccupantSessionView, OccupantView, RoomView, SessionInfo, SessionView } from './views.ts'
 
-/** Undefined lets the stanza pass, an error bounces it, 'drop' discards it without an error. */
+/**
+ * Undefined lets the stanza pass, an error bounces it, 'drop' discards it without an error. A guard has no effects: it may
+ * be called several times, and for a stanza that nobody sends. Effects have stages of their own.
+ */
 export type Verdict = StanzaError | 'drop' | undefined
 
 /**
@@ -55,16 +58,20 @@ export interface Stages {
   }
   /** A local account sends a stanza. Once per stanza. */
   send: {
-    guard: (stanza: Stanza, sender: SessionView) => Verdict
+    guard: (stanza: Stanza, account: AccountInfo) => Verdict
     rewrite: (stanza: Stanza, sender: SessionView) => Stanza
+    /** After all guards have let it pass, before it is routed. */
+    seen: (stanza: Stanza, sender: SessionView) => void
     store: (message: Message, sender: SessionView) => Stored | undefined
     /** With the archive number, if it is archived; and its id, where the account has other sessions. */
     fanout: (message: Message, sender: SessionView) => void
   }
   /** A local account receives a stanza. Once per account, however many of its sessions will get it. */
   receive: {
-    guard: (stanza: Stanza, account: AccountView) => Verdict
+    guard: (stanza: Stanza, account: AccountInfo) => Verdict
     rewrite: (stanza: Stanza, account: AccountView) => Stanza
+    /** The sessions that get a copy, addressed to each; undefined where RFC 6121 §8.5 chooses. */
+    redirect: (message: Message, account: AccountView) => readonly SessionView[] | undefined
     store: (message: Message, account: AccountView) => Stored | undefined
     fanout: (message: Message, account: AccountView, recipients: readonly SessionInfo[]) => void
   }
@@ -73,12 +80,19 @@ export interface Stages {
     guard: (message: Message, room: RoomView, sender: OccupantView) => Verdict
     rewrite: (message: Message, room: RoomView, sender: OccupantView) => Message
     /**
-     * Whether the rewritten message is in the room's archive already; it is not guarded a second time then. This stage,
-     * `store` and `fanout` are for messages to all occupants only.
+     * Whether the rewritten message is in the room's archive already; it is not guarded a second time then. This stage and
+     * those up to `fanout` are for messages to all occupants only.
      */
     isDuplicate: (message: Message, room: RoomView, sender: OccupantView) => boolean
+    /** After the guards: true takes the message for the room itself. It is neither archived nor sent to occupants. */
+    consume: (message: Message, room: RoomView, sender: OccupantView) => boolean
     /** Without a sender where the message is the room's own. */
     store: (message: Message, room: RoomView, sender: OccupantView | undefined) => Stored | undefined
+    /**
+     * An occupant's message has its place in the room's order; called before the next message is guarded. `committed`,
+     * where the message is archived, rejects when the commit fails: then nobody gets the message.
+     */
+    accepted: (message: Message, room: RoomView, sender: OccupantView, committed: Promise<void> | undefined) => void
     /** With the archive id, if it is archived. */
     fanout: (message: Message, room: RoomView, sender: OccupantView | undefined) => void
     /**

@@ -6,13 +6,13 @@
 import type { Logger } from '../log.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import { StanzaOf } from '../xmpp/stanza.ts'
-import type { Point, Stages, Stored, Verdict } from './points.ts'
+import type { Point, Stages, Verdict } from './points.ts'
 import type { SessionView } from './views.ts'
 
 type AnyHandler = (...args: never[]) => unknown
 
-// Three parameters, since `...args` would allocate an array per stanza. Handlers may take fewer.
-type Run<Result> = (subject: unknown, second: unknown, third: unknown) => Result
+// Four parameters, since `...args` would allocate an array per stanza. Handlers may take fewer.
+type Run<Result> = (subject: unknown, second: unknown, third: unknown, fourth?: unknown) => Result
 
 interface Entry<Result = unknown> { readonly extension: string, readonly run: Run<Result> }
 
@@ -29,14 +29,16 @@ export class StageTable implements Stages {
   readonly send: Stages['send'] = {
     guard: this.#firstVerdict('send.guard'),
     rewrite: this.#pipe('send.rewrite'),
-    store: this.#firstStored('send.store'),
+    seen: this.#each('send.seen'),
+    store: this.#first('send.store'),
     fanout: this.#each('send.fanout'),
   }
 
   readonly receive: Stages['receive'] = {
     guard: this.#firstVerdict('receive.guard'),
     rewrite: this.#pipe('receive.rewrite'),
-    store: this.#firstStored('receive.store'),
+    redirect: this.#first('receive.redirect'),
+    store: this.#first('receive.store'),
     fanout: this.#each('receive.fanout'),
   }
 
@@ -44,7 +46,9 @@ export class StageTable implements Stages {
     guard: this.#firstVerdict('room.guard'),
     rewrite: this.#pipe('room.rewrite'),
     isDuplicate: this.#any('room.isDuplicate'),
-    store: this.#firstStored('room.store'),
+    consume: this.#any('room.consume'),
+    store: this.#first('room.store'),
+    accepted: this.#each('room.accepted'),
     fanout: this.#each('room.fanout'),
     changed: this.#joined<Stages['room']['changed']>('room.changed'),
     welcome: this.#joined<Stages['room']['welcome']>('room.welcome'),
@@ -81,9 +85,9 @@ export class StageTable implements Stages {
   /** Calls all handlers; one that throws is skipped, and `failed` called. */
   #each<F extends AnyHandler> (stage: string, failed?: Run<void>): F {
     const entries = this.#entriesOf<void>(stage)
-    return this.#typed((a, b, c) => {
+    return this.#typed((a, b, c, d) => {
       for (const { extension, run } of entries) {
-        try { run(a, b, c) } catch (error) {
+        try { run(a, b, c, d) } catch (error) {
           this.#report(error, extension, stage, a)
           failed?.(a, b, c)
         }
@@ -104,14 +108,14 @@ export class StageTable implements Stages {
     })
   }
 
-  /** The result of the first handler that stores the message; throws the StanzaError of a handler that failed. */
-  #firstStored<F extends AnyHandler> (stage: string): F {
-    const entries = this.#entriesOf<Stored | undefined>(stage)
+  /** The first result that a handler returns; throws the StanzaError of a handler that failed. */
+  #first<F extends AnyHandler> (stage: string): F {
+    const entries = this.#entriesOf(stage)
     return this.#typed((a, b, c) => {
       for (const { extension, run } of entries) {
         try {
-          const stored = run(a, b, c)
-          if (stored) return stored
+          const result = run(a, b, c)
+          if (result !== undefined) return result
         } catch (error) { throw this.#refusal(error, extension, stage, a) }
       }
     })

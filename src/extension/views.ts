@@ -54,14 +54,18 @@ export interface SessionView extends SessionInfo {
   close (error: StreamError): void
 }
 
-/** A local account in memory. */
-export interface AccountView {
+/** An account, as a guard sees it. */
+export interface AccountInfo {
   /** Bare. */
   readonly jid: Jid
   /** An anonymous account ends with its last session, and nothing of it is stored. */
   readonly isAnonymous: boolean
   /** The public ids of its archive. */
   readonly archiveIds: ArchiveIds
+}
+
+/** A local account in memory. */
+export interface AccountView extends AccountInfo {
   /** In the order in which they were bound; a new list after every change. */
   readonly sessions: readonly SessionView[]
   session (resource: string): SessionView | undefined

@@ -56,7 +56,7 @@ export class Router {
   /** A session sends: its account's guards, rewrites and copies, then on its way. */
   send (said: Stanza, sender: Session): void | Promise<void> {
     const stanza = withoutForged(said, sender.jid, this.#isServed)
-    const verdict = this.#stages.send.guard(stanza, sender)
+    const verdict = this.#stages.send.guard(stanza, sender.account)
     if (verdict === 'drop') return
     if (verdict) return this.refuse(stanza, verdict, sender)
     let sent: Stanza
@@ -66,6 +66,7 @@ export class Router {
       if (error instanceof StanzaError) return this.refuse(stanza, error, sender)
       throw error
     }
+    this.#stages.send.seen(sent, sender)
     if (sent.kind === 'message') return this.#sendMessage(sent, sender)
     return sent.kind === 'presence' ? this.#presence?.send(sent, sender) : this.#sendIq(sent, sender)
   }
@@ -125,7 +126,7 @@ export class Router {
 
   /** The same, in order: a promise means that it is not handed over yet. It never rejects. */
   postFor (stanza: Stanza, sender: Session): void | Promise<void> {
-    if (!this.#stages.send.guard(stanza, sender)) return this.postAndWait(stanza)
+    if (!this.#stages.send.guard(stanza, sender.account)) return this.postAndWait(stanza)
   }
 
   /** Routes what nobody waits for; whatever breaks on its way is logged and costs that stanza. */

@@ -1,11 +1,11 @@
 /** Accounts of this server, their sessions and their rosters. */
 import type { Database } from '../../storage/database.ts'
 import type { Jid } from '../../xmpp/jid.ts'
-import type { AccountView, SessionInfo, SessionView } from '../views.ts'
+import type { AccountInfo, AccountView, SessionInfo, SessionView } from '../views.ts'
 
 /** A value of an extension for each account, loaded together with the account and then read from memory. */
 export interface AccountData<T> {
-  of (account: AccountView): T
+  of (account: AccountInfo): T
   set (account: AccountView, value: T): void
 }
 

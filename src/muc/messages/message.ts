@@ -31,6 +31,7 @@ export function sendToAll (muc: Muc, room: Room, message: Message): void | Promi
     const verdict = muc.stages.room.guard(clean, room, occupant)
     if (verdict === 'drop') return
     if (verdict) throw verdict
+    if (muc.stages.room.consume(clean, room, occupant)) return
   }
   if (isForSubject && !isKnown) return keepSubject(muc, room, rewritten).then(() => store(muc, room, rewritten, session))
   return store(muc, room, rewritten, session)
@@ -55,6 +56,7 @@ export function checkRate ({ limits: { occupantMessages, roomMessages } }: Muc, 
 
 function store (muc: Muc, room: Room, message: Message, session?: OccupantSession): void | Promise<void> {
   const stored = muc.stages.room.store(message, room, session?.occupant)
+  if (session && !stored?.isRepeat) muc.stages.room.accepted(message, room, session.occupant, stored?.committed)
   let sent: void | Promise<void> = undefined
   const delivered = room.commits.afterCommit(stored?.committed, () => {
     const kept = stored ? stamp(message, room, stored.id) : message
