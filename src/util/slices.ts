@@ -64,5 +64,6 @@ function goOnSoon (): void {
 function goOn (): void {
   isDue = false
   since = 0
-  while (line.length > 0 && !isSliceOver()) line.shift()?.()
+  for (let waiting = line.length; waiting > 0 && !isSliceOver(); waiting--) line.shift()?.()
+  if (line.length > 0) goOnSoon()
 }

@@ -1,5 +1,6 @@
 /** What a room sends goes out in order, and so much at a time. */
 import { expect, test } from 'vitest'
+import { newTurn } from '../../util/slices.ts'
 import { SendQueue } from './send-queue.ts'
 
 async function tick (): Promise<void> {
@@ -44,6 +45,24 @@ test('many small ones in one go are bounded as one large one is', async () => {
 
   expect(atOnce).toBeLessThan(5000)
   expect(sent).toBe(10_000)
+})
+
+test('what many rooms send in one turn is no more than one room may', async () => {
+  newTurn()
+  const rooms = Array.from({ length: 20 }, () => new SendQueue())
+  const counts = rooms.map(() => 0)
+
+  const done = rooms.map((room, n) => room.send(Array(100).fill(n), () => {
+    const until = performance.now() + 0.1
+    while (performance.now() < until);
+    counts[n] = (counts[n] ?? 0) + 1
+    return 0
+  }))
+  const atOnce = counts.filter(count => count > 0).length
+  await Promise.all(done)
+
+  expect(atOnce).toBeLessThan(10)
+  expect(counts).toEqual(rooms.map(() => 100))
 })
 
 test('large stanzas are sent in smaller portions than small ones, in order', async () => {
