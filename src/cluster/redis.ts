@@ -2,7 +2,6 @@
  * A node's connections to Redis. They reconnect by themselves; a command that is in flight when the connection breaks,
  * or sent while it is down, rejects at once: its caller decides what follows.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { ChainableCommander } from 'ioredis'
 import type { Logger } from '../log.ts'
@@ -14,8 +13,6 @@ import type { Logger } from '../log.ts'
 export const READ_WAIT_MS = 1_000
 const SILENCE_MS = 1_500
 const CONNECT_MS = 1_500
-/** Pause before a refused command is tried again. */
-const AGAIN_MS = 200
 const RETRY_MS = [50, 100, 200, 500]
 // XADD NOMKSTREAM and XTRIM MINID.
 const LEAST_VERSION = [6, 2]
@@ -84,14 +81,12 @@ export class Refusals {
     this.#what = what
   }
 
-  /** Resolves when it can be tried again: at once, unless Redis answered with an error. */
-  async heard (error: unknown): Promise<void> {
+  /** A write has failed. */
+  heard (error: unknown): void {
     const isNew = isRefusal(error) && !this.#isRefused
     if (isNew) this.#log.error({ event: 'redis.write_refused', err: error, what: this.#what }, 'redis: refused a write, clients wait for it')
     else this.#log.debug({ event: 'redis.write_failed', err: error, what: this.#what }, 'redis: write failed')
-    if (!isRefusal(error)) return
-    this.#isRefused = true
-    await sleep(AGAIN_MS)
+    if (isRefusal(error)) this.#isRefused = true
   }
 
   over (): void {

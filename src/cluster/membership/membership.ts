@@ -56,7 +56,6 @@ export class Membership {
   readonly #waiters: (() => void)[] = []
   #id: NodeId
   #state: State = ACTIVE
-  /** How often this node was evicted. */
   #evictions = 0
   #nodes: readonly NodeId[] = []
   #members: ReadonlySet<NodeId> = new Set()
@@ -94,6 +93,11 @@ export class Membership {
   /** How far Redis's clock is ahead of this machine's. */
   get aheadMs (): number {
     return this.#aheadMs
+  }
+
+  /** How often this node was evicted, as far as it knows. */
+  get evictions (): number {
+    return this.#evictions
   }
 
   isAlive (node: NodeId): boolean {

@@ -9,10 +9,10 @@ import type { Claim, RoomRecords } from '../../session/homes.ts'
 import { inBackground } from '../../util/background.ts'
 import type { NodeId } from '../bus/bus.ts'
 import { homeOf, RELEASED } from '../ownership/claims.ts'
-import type { Membership } from '../membership/membership.ts'
 import { OWNERS } from './session-records.ts'
 import { execute, Refusals } from '../redis.ts'
 import { persistOrFence } from './persist-or-fence.ts'
+import type { PersistParts } from './persist-or-fence.ts'
 
 /** Pause after a failed write. */
 const RETRY_MS = 1000
@@ -57,7 +57,7 @@ export interface RoomRecordsParts {
   /** A connection that writes at once. */
   readonly redis: Redis
   readonly id: () => NodeId
-  readonly membership: Pick<Membership, 'hasLease' | 'settledState'>
+  readonly membership: PersistParts['membership']
   readonly barrier: WriteBarrier
   readonly log: Logger
 }
@@ -67,6 +67,9 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
   readonly #scripts: Scripts
   readonly #refusals: Refusals
   #changes = new Map<string, Changes>()
+  /** Changes that are on their way to Redis. */
+  readonly #underWay = new Set<Map<string, Changes>>()
+  #lastWrite: Promise<void> | undefined
   #isScheduled = false
   #writing: Promise<boolean> = Promise.resolve(true)
   #retry: NodeJS.Timeout | undefined
@@ -100,7 +103,7 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
     this.#isScheduled = false
     const { membership } = this.#parts
     if (this.#changes.size > 0) {
-      this.#writing = persistOrFence({ membership, refusals: this.#refusals }, () => this.#write())
+      this.#writing = persistOrFence({ membership, refusals: this.#refusals }, () => this.#write(), () => this.#writeRest())
     }
     return this.#writing
   }
@@ -109,16 +112,32 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
     inBackground(this.#parts.log, 'writing records of rooms', this.flush())
   }
 
-  /** Of two failed writes the first that is repeated has the changes of both. */
-  async #write (): Promise<void> {
+  /** What failed writes have given back, and later ones have taken along: resolves when that is written. */
+  async #writeRest (): Promise<void> {
+    while (this.#changes.size === 0 && this.#lastWrite) await this.#lastWrite.catch(() => {}) // its flush hears of it
+    if (this.#changes.size > 0) await this.#write()
+  }
+
+  #write (): Promise<void> {
     const changes = this.#changes
     this.#changes = new Map()
+    const write = this.#attempt(changes).finally(() => {
+      if (this.#lastWrite === write) this.#lastWrite = undefined
+    })
+    this.#lastWrite = write
+    return write
+  }
+
+  async #attempt (changes: Map<string, Changes>): Promise<void> {
+    this.#underWay.add(changes)
     try {
-      if (changes.size > 0) await this.#store(changes)
+      await this.#store(changes)
       this.#refusals.over()
     } catch (error) { // Redis is away, or says no
       this.#giveBack(changes)
       throw error
+    } finally {
+      this.#underWay.delete(changes)
     }
   }
 
@@ -169,6 +188,7 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
 
   forget (room: string): void {
     this.#changes.delete(room)
+    for (const changes of this.#underWay) changes.delete(room) // nor is it written again where that fails
   }
 
   /** The rooms of which a dead node left records. */

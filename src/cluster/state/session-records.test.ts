@@ -23,7 +23,7 @@ const ROMEO = 'romeo@localhost'
 const JULIET = 'juliet@localhost'
 
 /** What is tried here is not what a node may tell its clients. */
-const ALONE = { hasLease: true, settledState: () => Promise.resolve('redis-outage' as const) }
+const ALONE = { hasLease: true, evictions: 0, settledState: () => Promise.resolve('redis-outage' as const) }
 
 const NO_DATABASE: Database = { query: () => Promise.resolve([]), transaction: () => Promise.reject(new Error('there is none')) }
 
@@ -248,7 +248,7 @@ describe.skipIf(!hasRedis())('records', () => {
     const redis = await openRedis(server.url, log)
     const loud = pino({ level: 'error' }, { write (line) { lines.push(line) } })
     const records = new RedisRecords({
-      redis: redis.journal, id: () => 'a', membership: { hasLease: true, settledState: () => Promise.resolve('active') },
+      redis: redis.journal, id: () => 'a', membership: { hasLease: true, evictions: 0, settledState: () => Promise.resolve('active') },
       barrier: new WriteBarrier(), log: loud,
     })
     records.start(() => ({ sessions: [], states: {} }))
@@ -272,7 +272,7 @@ describe.skipIf(!hasRedis())('records', () => {
     onTestFinished(() => { redis.close() })
     const loud = pino({ level: 'error' }, { write (line) { lines.push(line) } })
     const records = new RedisRoomRecords({
-      redis: redis.journal, id: () => 'a', membership: { hasLease: true, settledState: () => Promise.resolve('active') },
+      redis: redis.journal, id: () => 'a', membership: { hasLease: true, evictions: 0, settledState: () => Promise.resolve('active') },
       barrier: new WriteBarrier(), log: loud,
     })
     await redis.commands.call('ACL', 'SETUSER', 'default', 'resetkeys', '~hg:[^r]*')

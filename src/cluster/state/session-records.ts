@@ -13,9 +13,9 @@ import type { NodeId } from '../bus/bus.ts'
 import { homeOf, RECORDS, SETTLE } from '../ownership/claims.ts'
 import { decodeNotes, encodeNotes } from './journal.ts'
 import type { Entry } from './journal.ts'
-import type { Membership } from '../membership/membership.ts'
 import { execute, Refusals } from '../redis.ts'
 import { persistOrFence } from './persist-or-fence.ts'
+import type { PersistParts } from './persist-or-fence.ts'
 
 /** Changes within this time are written together; after a failure all is retried after the second. */
 const SAVE_MS = 20
@@ -42,7 +42,7 @@ export interface RecordsParts {
   /** A connection that writes at once. */
   readonly redis: Redis
   readonly id: () => NodeId
-  readonly membership: Pick<Membership, 'hasLease' | 'settledState'>
+  readonly membership: PersistParts['membership']
   readonly barrier: WriteBarrier
   readonly log: Logger
 }
