@@ -98,4 +98,24 @@ describe('who comes online', () => {
 
     expect((await again.receivedInBrief()).filter(one => one.startsWith('subscribe '))).toEqual(['subscribe from romeo@localhost'])
   })
+
+  test('is told everything once where it has left meanwhile and come again', async () => {
+    const server = await world()
+    await server.client(JULIET)
+    for (const name of ['romeo', 'nurse', 'paris']) {
+      const asker = await online(server, `${name}@localhost/here`)
+      await asker.sends("<presence type='subscribe' to='juliet@localhost'/>")
+    }
+    const again = await server.client('juliet@localhost/garden')
+    const readsOn = again.hasEnough()
+    await again.sends('<presence/>')
+    await again.sends("<presence type='unavailable'/>")
+    await again.received()
+
+    await again.sends('<presence/>')
+    readsOn()
+
+    expect((await again.receivedInBrief()).filter(one => one.startsWith('subscribe ')))
+      .toEqual(['romeo', 'nurse', 'paris'].map(name => `subscribe from ${name}@localhost`))
+  })
 })

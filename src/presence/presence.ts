@@ -96,19 +96,25 @@ export class Presences {
     return sent
   }
 
-  /** Its own presence comes first. */
+  /** Its own presence comes first. What it is still sent since it came online before ends. */
   #greetAfter (sent: void | Promise<void>, session: Session): void | Promise<void> {
-    const greet = (): void | Promise<void> => pace(session, this.#greet(session))
+    session.greeting?.return(undefined)
+    const greeting = session.greeting = this.#greet(session)
+    const greet = (): void | Promise<void> => pace(session, greeting)
     return sent ? sent.then(greet) : greet()
   }
 
   /** What a newly available session is sent, step by step: the amount is up to others. */
   * #greet (session: Session): Generator<void | Promise<void>> {
     const greetings = this.#greetings(session)
-    while (session.available) {
-      const step = greetings.next()
-      if (step.done) return
-      yield step.value
+    try {
+      while (session.available) {
+        const step = greetings.next()
+        if (step.done) return
+        yield step.value
+      }
+    } finally {
+      session.greeting = undefined
     }
   }
 

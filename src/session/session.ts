@@ -54,6 +54,8 @@ export class Session implements SessionView {
   /** The last presence sent to all, while available. */
   presence: Presence | undefined
   priority = 0
+  /** What it is sent because it came online, while not all of it is sent. */
+  greeting: Generator<void | Promise<void>> | undefined
   /** RFC 6121 §2.2: it asked for the roster, and is pushed its changes. */
   isInterested = false
   /** Its client has closed the stream properly, and is still written earlier stanzas (RFC 6120 §4.4). */
