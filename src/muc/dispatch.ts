@@ -129,12 +129,15 @@ export class RoomDispatcher {
   /** §10.1: whoever comes first to a room that is not there makes it, and owns it. */
   async #create (presence: Presence, from: Jid, to: Jid): Promise<Received> {
     const end = await beginRoom(this.#parts.muc, from)
+    let isCreated = false
     try {
       const affiliations = new Affiliations([{ jid: from.bare, affiliation: 'owner' }])
       const room = await this.#parts.live.open(new Room(to.bare, { config: new Map(), affiliations, creator: from.bare.toString() }, true))
-      return await this.#enterFirst(room, presence, from, to)
+      const received = await this.#enterFirst(room, presence, from, to)
+      isCreated = true
+      return received
     } finally {
-      end()
+      end(isCreated)
     }
   }
 

@@ -4,6 +4,7 @@ import { redisNodes } from '../../../test/support/cluster/redis-cluster.ts'
 import { changes, configures, enters, hears, owner } from '../../../test/support/world/rooms.ts'
 import type { Client } from '../../../test/support/world/world.ts'
 import { worldWith } from '../../../test/support/world/world.ts'
+import { Creations } from './creation.ts'
 
 const CRONE = 'crone1@localhost/desktop'
 const HAG = 'hag66@localhost/pda'
@@ -100,4 +101,36 @@ test('there are no more rooms than the service lets there be', async () => {
   await enters(hag, 'thirdwitch', '', roomNumber(1))
 
   expect(await hears(hag)).toEqual(['error resource-constraint'])
+})
+
+test.each([
+  ['who has as many as one may', 1, 'firstwitch'],
+  ['who asks for a nick that nobody may have', 0, ' '],
+])('attempts that are refused take no room from others: of %s', async (_, roomsPerOwner, nick) => {
+  const server = await worldWith({ rooms: 3, roomsPerOwner })
+  const crone = await owner(server, CRONE)
+  const hag = await server.client(HAG)
+
+  for (let number = 1; number < 10; number++) await enters(crone, nick, '', roomNumber(number))
+  await enters(hag, 'thirdwitch', '', roomNumber(0))
+
+  expect(await hears(hag)).toContain('thirdwitch owner/moderator hag66@localhost/pda 110 201')
+})
+
+test('who asks while rooms are being counted waits for the count', async () => {
+  const creations = new Creations()
+  const counting = Promise.withResolvers<number>()
+
+  const totals = Promise.all([1, 2].map(() => creations.total(() => counting.promise)))
+  counting.resolve(7)
+
+  expect(await totals).toEqual([7, 7])
+})
+
+test('rooms that could not be counted are counted for who asks next', async () => {
+  const creations = new Creations()
+
+  await expect(creations.total(() => Promise.reject(new Error('no database')))).rejects.toThrow('no database')
+
+  expect(await creations.total(() => Promise.resolve(7))).toBe(7)
 })
