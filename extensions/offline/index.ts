@@ -6,7 +6,7 @@
 import { z } from 'zod'
 import { extension, SESSION_FLAGS } from '../../src/extension/api.ts'
 import { Deliveries } from './deliveries.ts'
-import { outliveNodes } from './replicate.ts'
+import { replicateDeliveries } from './replicate.ts'
 import { isCopy, isOwn } from './own.ts'
 
 const SAVE_MS = 200
@@ -47,7 +47,7 @@ export const offline = extension({
     host.when('account.removed', async account => { deliveries.forget(account) })
     host.when('account.beforeMove', () => deliveries.save())
     host.when('account.movedAway', (_account, sessions) => { deliveries.left(sessions) })
-    outliveNodes(host, deliveries)
+    replicateDeliveries(host, deliveries)
     host.every(SAVE_MS, () => deliveries.save())
     host.atShutdown(() => deliveries.save())
   },

@@ -8,7 +8,7 @@ import type { Deliveries } from './deliveries.ts'
 interface Saved { readonly replaying: readonly string[], readonly position: number }
 
 /** Replicates which sessions have a replay in progress, and what devices have confirmed. */
-export function outliveNodes (host: ExtensionHost, deliveries: Deliveries): void {
+export function replicateDeliveries (host: ExtensionHost, deliveries: Deliveries): void {
   const replaying = new WeakMap<AccountView, readonly SessionView[]>()
   const note = host.cluster?.replicate({
     save: (account): Saved => ({

@@ -7,7 +7,7 @@ import { el, extension, inBackground, SESSION_FLAGS, StreamError } from '../../s
 import type { Element, ExtensionHost, SessionView } from '../../src/extension/api.ts'
 import { parseCount } from './ack-queue.ts'
 import { rerouteUnacked } from './give-back.ts'
-import { outliveNodes } from './replicate.ts'
+import { replicateSessions } from './replicate.ts'
 import { Kept } from './kept.ts'
 import { agree, ManagedSession, NS } from './managed-session.ts'
 import type { Options, Surroundings } from './managed-session.ts'
@@ -35,10 +35,10 @@ export const streamManagement = extension<Options>({
       sessions.set(managed.session, managed)
       resumptions.add(managed)
     }
-    const note = outliveNodes(host, sessions, (session, terms, counts) => {
+    const note = replicateSessions(host, sessions, (session, terms, counts) => {
       manage(new ManagedSession(surroundings, session, terms, counts))
     })
-    const surroundings: Surroundings = { host, limit: options.queue, kept: new Kept(options['total-bytes'] ?? 0), note }
+    const surroundings: Surroundings = { host, limit: options.queue, kept: new Kept(options['total-bytes']), note }
     const enable = (element: Element, session: SessionView): Element => {
       const managed = new ManagedSession(surroundings, session, agree(element, session, options))
       manage(managed)
@@ -68,7 +68,7 @@ function enableInNonza (
   host.stream.nonza('enable', NS, async (element, session) => {
     if (sessions.has(session)) return session.send(failed('unexpected-request'))
     await session.inFlight.settled() // what came before does not count
-    session.send(enable(element, session))
+    if (session.account.sessions.includes(session)) session.send(enable(element, session))
   })
   host.stream.resumption('enable', NS, () => ({ reply: failed('unexpected-request') }))
   host.stream.nonza('resume', NS, (_element, session) => { session.send(failed('unexpected-request')) })

@@ -70,6 +70,17 @@ describe('of an account\'s sessions that wait for their clients', () => {
     expect(await alive([...others, ...last])).toHaveLength(20)
   })
 
+  test('one that goes on while its stream is still open is none of them', async () => {
+    const server = await world(streamManagement)
+    const sleepers = await asleep(server, 'juliet@localhost', 20)
+    const awake = await online(server, 'juliet@localhost/awake')
+    const id = await enables(awake)
+
+    await awake.resumes(resume(id, 0))
+
+    expect(await alive(sleepers)).toHaveLength(20)
+  })
+
   test('those that have waited longest end where all together keep too much, and the others keep it all', async () => {
     const server = await world(streamManagement)
     const romeo = await online(server, 'romeo@localhost/orchard')

@@ -32,7 +32,7 @@ function flushAll (): void {
 }
 
 /** How the extension is configured. */
-export interface Options { readonly 'resume-seconds': number, readonly 'queue': number, readonly 'total-bytes'?: number }
+export interface Options { readonly 'resume-seconds': number, readonly 'queue': number, readonly 'total-bytes': number }
 
 /** What managed sessions have in common. */
 export interface Surroundings {
@@ -124,6 +124,10 @@ export class ManagedSession implements Keeper {
   sleep (now: number): void {
     this.queue.settle()
     this.asleepSince = now
+  }
+
+  /** Ends the account's longest waiting sessions where too many wait. */
+  limitAsleep (): void {
     this.#share.limitAsleep()
   }
 

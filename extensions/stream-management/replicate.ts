@@ -21,7 +21,7 @@ interface Saved extends Counts {
  * Saves the sessions that may be resumed; `manage` restores one. The function that is returned takes notes; undefined
  * on a single node.
  */
-export function outliveNodes (
+export function replicateSessions (
   host: ExtensionHost, sessions: ReadonlyMap<SessionView, ManagedSession>,
   manage: (session: SessionView, terms: Terms, counts: Counts) => void,
 ): Noter | undefined {

@@ -38,6 +38,11 @@ export class Resumptions {
 
   /** The session's stream is gone. */
   keep (managed: ManagedSession): void {
+    this.#sleep(managed)
+    managed.limitAsleep()
+  }
+
+  #sleep (managed: ManagedSession): void {
     const now = performance.now()
     this.#waiting.set(managed, now + managed.seconds * 1000)
     managed.sleep(now)
@@ -89,12 +94,13 @@ export class Resumptions {
     }
   }
 
-  // §5: an old stream that is still open ends first, so that nothing more comes from it.
+  // §5: an old stream that is still open ends first, so that nothing more comes from it. No other session has to make
+  // room: this one sleeps for a moment only.
   #takeOver (managed: ManagedSession): void {
     const { stream } = managed.session
     if (!stream) return
     managed.session.detach()
-    this.keep(managed)
+    this.#sleep(managed)
     stream.close(new StreamError('conflict', 'your session was resumed on another connection'))
   }
 

@@ -68,6 +68,21 @@ describe('what is enabled', () => {
     expect(await romeo.resumes(resume(id, 1))).toContain("h='1'")
   })
 
+  test('is nothing where the session has ended before what came before was handled', async () => {
+    const commit = Promise.withResolvers<void>()
+    const server = await world(slowKeeper(commit.promise), streamManagement)
+    const romeo = await server.client('romeo@localhost/orchard')
+    const said = romeo.says('juliet@localhost', 'hi')
+    await server.idle()
+    const enabled = romeo.sendsNonza(ENABLE)
+
+    romeo.leaves()
+    commit.resolve()
+    await Promise.all([said, enabled])
+
+    expect(romeo.session.flags).toEqual(new Set())
+  })
+
   test('can not be resumed where nobody can log in to the account again', async () => {
     const { guest } = await world(streamManagement)
     const nobody = await guest('anonymous@localhost/1')
