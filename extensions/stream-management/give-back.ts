@@ -3,19 +3,24 @@
  * (RFC 6121 §8.5.3.2): to the account's other sessions, to the archive, or back. Ephemeral messages, such as chat
  * states, are dropped.
  */
-import { SESSION_FLAGS, StanzaError } from '../../src/extension/api.ts'
+import { inSlices, SESSION_FLAGS, StanzaError } from '../../src/extension/api.ts'
 import type { AccountView, ExtensionHost, Message, SessionView } from '../../src/extension/api.ts'
 import { delayed } from './ack-queue.ts'
 import type { Sent } from './ack-queue.ts'
 
 const NS_HINTS = 'urn:xmpp:hints'
 
-/** Reroutes stanzas that a session of the account never acknowledged. */
-export function rerouteUnacked (host: ExtensionHost, account: AccountView, sent: readonly Sent[]): void {
+/** Reroutes stanzas that a session of the account never acknowledged: a promise where that takes more than a slice. */
+export function rerouteUnacked (host: ExtensionHost, account: AccountView, sent: readonly Sent[]): void | Promise<void> {
+  return inSlices(rerouteEach(host, account, sent))
+}
+
+function * rerouteEach (host: ExtensionHost, account: AccountView, sent: readonly Sent[]): Generator<void> {
   for (const one of sent) {
     const { stanza } = one
     if (stanza.kind === 'message') rerouteMessage(host, account, stanza, one)
     else if (stanza.kind === 'iq') host.messages.bounce(stanza, unavailable())
+    yield
   }
 }
 

@@ -98,6 +98,7 @@ function acknowledge (host: ExtensionHost, managed: ManagedSession, h: number): 
 
 // §5 and §7: a session outlives its stream for a while, unless the stream was closed.
 function endInTime (host: ExtensionHost, sessions: Sessions, resumptions: Resumptions): void {
+  let rerouted: Promise<unknown> | undefined
   host.when('session.ending', session => {
     const managed = sessions.get(session)
     if (managed?.id === undefined) return
@@ -109,8 +110,10 @@ function endInTime (host: ExtensionHost, sessions: Sessions, resumptions: Resump
     if (!managed) return
     managed.isEnded = true
     managed.leave()
-    rerouteUnacked(host, session.account, managed.queue.waiting)
-    inBackground(host.log, 'forgetting a session', Promise.resolve(session.inFlight.settled()).then(() => {
+    const rerouting = rerouteUnacked(host, session.account, managed.queue.waiting)
+    if (rerouting) rerouted = Promise.allSettled([rerouted, rerouting])
+    inBackground(host.log, 'rerouting of unacknowledged stanzas', rerouting)
+    inBackground(host.log, 'removal of an ended session', Promise.resolve(session.inFlight.settled()).then(() => {
       sessions.delete(session) // stanzas that were still in flight have counted
       resumptions.remove(managed)
     }))
@@ -125,5 +128,8 @@ function endInTime (host: ExtensionHost, sessions: Sessions, resumptions: Resump
     }
   })
   host.every(SWEEP_MS, () => { for (const session of resumptions.late()) host.accounts.endSession(session) })
-  host.atShutdown(() => { for (const session of resumptions.waiting) host.accounts.endSession(session) })
+  host.atShutdown(async () => {
+    for (const session of resumptions.waiting) host.accounts.endSession(session)
+    await rerouted
+  })
 }

@@ -178,7 +178,7 @@ export class ManagedSession implements Keeper {
     this.#isAsked = false
     this.asleepSince = undefined
     const sent = this.session.writeAgain(again([...this.queue.waiting]))
-    if (sent) inBackground(this.#host.log, 'sending again', sent.then(() => { this.#askForAll() }))
+    if (sent) inBackground(this.#host.log, 'retransmission of unacknowledged stanzas', sent.then(() => { this.#askForAll() }))
     else this.#askForAll()
   }
 

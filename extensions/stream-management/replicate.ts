@@ -2,7 +2,7 @@
  * XEP-0198 §5 in a cluster: replicates what another node needs for a resumption, even after a crash: unacknowledged
  * stanzas, and the counts of both sides.
  */
-import { storedStanza } from '../../src/extension/api.ts'
+import { inSlices, storedStanza } from '../../src/extension/api.ts'
 import type { AccountView, ExtensionHost, Message, Note, SessionView } from '../../src/extension/api.ts'
 import { AckQueue, delayed } from './ack-queue.ts'
 import type { Sent } from './ack-queue.ts'
@@ -28,9 +28,7 @@ export function replicateSessions (
   const hear = (session: SessionView, message: Message): void => { host.rooms.noteHeard(session, message) }
   const note = host.cluster?.replicate({
     save: account => account.sessions.flatMap(session => save(session, sessions.get(session))),
-    restore: (account, saved, notes) => {
-      for (const state of (saved ?? []) as readonly Saved[]) restore(account, state, notes, manage, hear) // as `save` gave it
-    },
+    restore: (account, saved, notes) => inSlices(restoreEach((saved ?? []) as readonly Saved[], one => restore(account, one, notes, manage, hear))),
   })
   // A resource may contain anything but the separator.
   return note && ((session, what, value, body) => { note(session.account, `${what} ${value}\n${session.jid.resource}`, body) })
@@ -45,15 +43,23 @@ function save (session: SessionView, managed: ManagedSession | undefined): reado
   return [{ resource: session.jid.resource, id, seconds, handled, acknowledged: queue.acknowledged, waiting }]
 }
 
+/** Restores what `save` gave, a stanza a step. */
+function * restoreEach (saved: readonly Saved[], restore: (one: Saved) => Iterable<void>): Generator<void> {
+  for (const one of saved) yield * restore(one)
+}
+
 /** The session as of its node's death, waiting for resumption. */
-function restore (
+function * restore (
   account: AccountView, saved: Saved, notes: readonly Note[],
   manage: (session: SessionView, terms: Terms, counts: Counts) => void, hear: (session: SessionView, message: Message) => void,
-): void {
+): Generator<void> {
   const session = account.session(saved.resource)
   if (!session) return
   const queue = new AckQueue(saved.acknowledged)
-  for (const { at, archiveId, xml } of saved.waiting) queue.push(sent(at, archiveId, xml))
+  for (const { at, archiveId, xml } of saved.waiting) {
+    queue.push(sent(at, archiveId, xml))
+    yield
+  }
   let { handled } = saved
   for (const { about, body } of notes) {
     const [words = '', resource] = about.split('\n')
@@ -65,10 +71,14 @@ function restore (
       const written = sent(Number(value), archiveId || undefined, body)
       queue.push(written)
       if (written.stanza.kind === 'message') hear(session, written.stanza)
+      yield
     }
   }
   manage(session, saved, { handled, acknowledged: queue.acknowledged })
-  for (const { stanza, at } of queue.waiting) session.deliver(delayed(stanza, at)) // to all who count what it is given
+  for (const { stanza, at } of queue.waiting) {
+    session.deliver(delayed(stanza, at)) // to all who count what it is given
+    yield
+  }
 }
 
 function sent (at: number, archiveId: string | undefined, xml: string | Buffer): Sent {
