@@ -198,6 +198,17 @@ describe.skipIf(!hasRedis())('what a dead node has left', () => {
     expect(juliet.ended).toBeUndefined()
   })
 
+  test('is taken over whatever else of it can\'t be', async () => {
+    const { nodes: [a] } = await redisNodes(1, ...EXTENSIONS)
+    const { commands } = a?.cluster.redis ?? expect.fail()
+    await commands.sadd('hg:owners', 'gone', 'gone before')
+    await commands.sadd('hg:rooms:gone before', 'no address@')
+    await commands.hset('hg:records:gone before', 'juliet@localhost', '{"sessions":[],"states":{},"next":0}')
+
+    await eventually(async () => { expect(await a?.cluster.records.accountsOf('gone before')).toEqual([]) })
+    await eventually(async () => { expect(await a?.cluster.records.owners()).not.toContain('gone') })
+  })
+
   test('is there for the next attempt when the database was away at the first', async () => {
     const [a, b] = await pair()
     const [, id] = await resumable(b, 'juliet@localhost/balcony')

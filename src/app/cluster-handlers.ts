@@ -140,7 +140,11 @@ class Failover {
     const isStale = now - since >= STALE_AFTER * this.#patienceMs
     const ours = left.filter(account => placeOf(account, membership.nodes) === membership.id)
     for (let at = 0; at < ours.length; at += AT_ONCE) {
-      await Promise.all(ours.slice(at, at + AT_ONCE).map(account => this.#bringHome(node, account, isStale)))
+      await Promise.all(ours.slice(at, at + AT_ONCE).map(account => this.#attempt(node, account, async () => {
+        // Whoever is home of it then has taken up what that node has left, or had no use for it.
+        await this.#core.accounts.locate(Jid.parse(account))
+        if (isStale) await records.discard(node, account)
+      })))
       await sleep(0)
     }
     if (ours.length === 0) return
@@ -156,21 +160,20 @@ class Failover {
     const left = await roomRecords.roomsOf(node)
     const ours = left.filter(room => placeOf(room, membership.nodes) === membership.id)
     for (let at = 0; at < ours.length; at += AT_ONCE) {
-      await Promise.all(ours.slice(at, at + AT_ONCE).map(async room => {
+      await Promise.all(ours.slice(at, at + AT_ONCE).map(room => this.#attempt(node, room, async () => {
         await this.#core.rooms.takeOver(Jid.parse(room))
         await roomRecords.discard(node, room)
-      }))
+      })))
     }
     return left.length > 0
   }
 
-  /** Whoever is home of it then has taken up what that node has left, or had no use for it. */
-  async #bringHome (node: NodeId, account: string, isStale: boolean): Promise<void> {
+  /** What can't be taken over now, since the database is away for instance, holds up nothing else until the next time. */
+  async #attempt (node: NodeId, jid: string, takeOver: () => Promise<void>): Promise<void> {
     try {
-      await this.#core.accounts.locate(Jid.parse(account))
-      if (isStale) await this.#cluster.records.discard(node, account)
-    } catch (error) { // Redis or the database is away: the next time
-      this.#log.debug({ event: 'failover.takeover_failed', err: error, node, account }, 'failover: takeover failed')
+      await takeOver()
+    } catch (error) { // Redis's or the database's
+      this.#log.debug({ event: 'failover.takeover_failed', err: error, node, jid }, 'failover: takeover failed')
     }
   }
 }
