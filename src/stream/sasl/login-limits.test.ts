@@ -138,6 +138,22 @@ describe('wrong guesses', () => {
     expect(right.state).toBe('right')
   })
 
+  test('are none where nobody waited for the turn of the account any more', async () => {
+    const limits = new LoginLimits(10)
+    guessTogether(limits, 500, n => `198.51.${n >> 8}.${n & 255}`, JULIET)
+    await later()
+    let isGone = false
+    for (let n = 0; n < 10; n++) void limits.attempt(HERE, JULIET, () => false, () => isGone).catch(() => {})
+    await later()
+    isGone = true
+    await later(10_000)
+    await guessWrong(limits, 9, HERE, ROMEO)
+    const next = guess(limits, true, HERE, ROMEO)
+    await later()
+
+    expect(next.state).toBe('right')
+  })
+
   test('are none where the comparison failed', async () => {
     const limits = new LoginLimits(10)
     for (let n = 0; n < 50; n++) {

@@ -60,7 +60,12 @@ export class LoginLimits {
     const turn = this.#networks.turn(network, account, isGone)
     const taken = turn instanceof Promise ? await turn : turn
     if (!taken) throw tooMany()
-    return [taken, await waitFor(this.#accounts, account, isGone)]
+    try {
+      return [taken, await waitFor(this.#accounts, account, isGone)]
+    } catch (error) { // the client has left: nothing will be compared
+      taken.giveBack()
+      throw error
+    }
   }
 
   #prove (pair: string): void {
