@@ -1,13 +1,13 @@
 /**
- * What runs while nobody waits for it. Where it fails, that is logged and costs the task, never the process. The
- * linter refuses every other way to leave a promise alone.
+ * Work in the background: its failure is logged and ends the task only. The linter refuses every other floating
+ * promise.
  */
 import type { Logger } from '../log.ts'
 
-/** Lets `running` go on by itself. `task` says in the log what has failed; nothing running costs nothing. */
+/** Logs a rejection of `running` under the name `task`. */
 export function inBackground (log: Logger, task: string, running: void | Promise<unknown>): void {
-  running?.catch((error: unknown) => { log.error({ event: 'task.failed', err: error, task }, 'task: failed in the background') })
+  running?.catch((err: unknown) => { log.error({ event: 'task.failed', err, task }, 'task: failed in the background') })
 }
 
-/** For a promise that cannot reject, since all that can fail in it is somebody's already: a comment says whose. */
+/** Marks a promise that can't reject, since its errors are handled elsewhere: a comment at the call says where. */
 export function neverRejects (_running: void | Promise<unknown>): void {}

@@ -1,29 +1,29 @@
-/** Deliveries in the order of what is kept: nothing overtakes a message that waits for its commit. */
+/** Deliveries in the order of an archive: no delivery overtakes a message that waits for its commit. */
 import { inSlices } from './slices.ts'
 
-/** What is delivered after one commit. */
+/** The deliveries that wait for one commit. */
 interface Deliveries {
   readonly committed: Promise<void>
-  /** In their order; one that is added while they run is run, too. */
+  /** In order; one that is added while they run is run, too. */
   readonly tasks: (() => void)[]
-  /** Those that are run even if the commit fails. */
+  /** Deliveries of other messages, which run even if the commit fails. */
   readonly others: Set<() => void>
   readonly done: Promise<void>
 }
 
 export class CommitQueue {
   #last: Deliveries | undefined
-  /** Deliveries of a commit that take more than one turn. */
+  /** Deliveries that take more than one turn of the event loop. */
   #underWay: Promise<void> | undefined
 
-  /** Whether something is to be delivered after a commit, and so all else after it. */
+  /** Whether a delivery waits for a commit, so that later ones have to wait, too. */
   get isWaiting (): boolean {
     return this.#last !== undefined
   }
 
   /**
-   * Runs the task once `committed`, or else once all that was to be delivered before is: deliveries keep the archive's
-   * order. Rejects as `committed` does; another's failed commit only ends the waiting.
+   * Runs the task after `committed`, or without it after all earlier deliveries. Rejects as `committed` does; the
+   * failed commit of another message only ends the waiting. Returns undefined where the task ran at once.
    */
   afterCommit (committed: Promise<void> | undefined, task: () => void): void | Promise<void> {
     const wait = committed ?? this.#last?.committed
@@ -33,15 +33,15 @@ export class CommitQueue {
     tasks.push(task)
     if (committed) return done
     others.add(task)
-    return done.catch(() => {}) // whose commit it is hears of it
+    return done.catch(() => {}) // handled by the caller whose commit it is
   }
 
-  /** When all that was to be delivered before is; nothing when it is already. */
+  /** Resolves after all earlier deliveries; undefined where there are none. */
   settled (): Promise<void> | undefined {
-    return this.#last?.done.catch(() => {}) // whoever sent it hears of it
+    return this.#last?.done.catch(() => {}) // handled by the callers of `afterCommit`
   }
 
-  /** A promise for all deliveries of a commit, since there are many of them. */
+  /** One promise for all deliveries of a commit, since they are many. */
   #waitFor (committed: Promise<void>): Deliveries {
     const tasks: (() => void)[] = []
     const others = new Set<() => void>()
@@ -54,11 +54,11 @@ export class CommitQueue {
     return deliveries
   }
 
-  /** Runs them all behind those of earlier commits; `over` is called in the moment from which no more can be added. */
+  /** Runs the tasks behind those of earlier commits; `over` is called when no more can be added. */
   #run (tasks: Iterable<() => void>, over: () => void): void | Promise<void> {
     const running = this.#underWay ? this.#underWay.then(() => runAll(tasks, over)) : runAll(tasks, over)
     if (!running) return
-    const underWay = running.catch(() => {}).then(() => { // whose commit it is hears of it
+    const underWay = running.catch(() => {}).then(() => { // handled by the caller whose commit it is
       if (this.#underWay === underWay) this.#underWay = undefined
     })
     this.#underWay = underWay
@@ -66,7 +66,7 @@ export class CommitQueue {
   }
 }
 
-/** Runs them all, in as many turns as that needs; throws, or rejects with, the first thing that one of them threw. */
+/** Runs all tasks, in slices; throws, or rejects with, the first error of a task. */
 function runAll (tasks: Iterable<() => void>, over: () => void): void | Promise<void> {
   const failures: unknown[] = []
   const throwFirst = (): void => { if (failures.length > 0) throw failures[0] }
@@ -76,7 +76,7 @@ function runAll (tasks: Iterable<() => void>, over: () => void): void | Promise<
 
 function * each (tasks: Iterable<() => void>, failures: unknown[], over: () => void): Iterator<void> {
   for (const task of tasks) {
-    try { task() } catch (error) { failures.push(error) } // a mistake of ours: it is thrown on
+    try { task() } catch (error) { failures.push(error) } // a bug: `runAll` throws it
     yield
   }
   over()

@@ -1,39 +1,40 @@
 /**
- * Work that is asked for by many, and costs more than asking for it: so much at once, one task at a time for each who
- * asks, and each in turn however much the others ask for.
+ * A round-robin queue of expensive work for many askers: a limited number of tasks at once, one of each asker at a
+ * time, and the askers in turn, however many tasks one of them has waiting.
  */
 
 export interface FairQueueLimits {
   /** Tasks that run at the same time. */
   readonly atOnce: number
-  /** Tasks of one who asks that may wait for their turn. */
+  /** Tasks of one asker that may wait. */
   readonly waitingEach: number
 }
 
-/** One who asks has too much waiting already. */
+/** The asker has too many tasks waiting. */
 export class FullError extends Error {}
 
 export class FairQueue {
   readonly #limits: FairQueueLimits
   readonly #running = new Set<string>()
-  /** What waits, by who asks; whose turn is next comes first. */
+  /** Waiting tasks by asker, in the order of the askers' turns. */
   readonly #waiting = new Map<string, (() => void)[]>()
 
   constructor (limits: FairQueueLimits) {
     this.#limits = limits
   }
 
-  /** Whether what this one asks for now would be too much. */
+  /** Whether another task of this asker would be refused. */
   isFull (asker: string): boolean {
     return (this.#waiting.get(asker)?.length ?? 0) >= this.#limits.waitingEach
   }
 
-  /** When all that this one has asked for by now is done; at once where that is nothing, or too much. */
+  /** Resolves after the asker's earlier tasks; at once where there are none, or where its queue is full. */
   async settled (asker: string): Promise<void> {
-    if ((this.#running.has(asker) || this.#waiting.has(asker)) && !this.isFull(asker)) await this.run(asker, () => Promise.resolve())
+    const isIdle = !this.#running.has(asker) && !this.#waiting.has(asker)
+    if (!isIdle && !this.isFull(asker)) await this.run(asker, () => Promise.resolve())
   }
 
-  /** Runs the task when it is the turn of whoever asks; rejects with FullError when too much of theirs waits already. */
+  /** Runs the task in the asker's turn; rejects with FullError where too many of the asker's tasks wait. */
   async run<T> (asker: string, task: () => Promise<T>): Promise<T> {
     const turn = this.#turn(asker)
     if (turn) await turn

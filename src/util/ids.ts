@@ -1,4 +1,4 @@
-/** Identifiers that nobody can guess. */
+/** Unguessable identifiers. */
 import { randomBytes } from 'node:crypto'
 
 const POOL_BYTES = 4096
@@ -6,7 +6,7 @@ const ID_BYTES = 15
 let pool = Buffer.alloc(0)
 let used = 0
 
-/** 120 random bits as 20 characters that are safe in an attribute and a URL. */
+/** 120 random bits as 20 characters that need no escaping in an attribute or a URL. */
 export function randomId (): string {
   if (used + ID_BYTES > pool.length) {
     pool = randomBytes(POOL_BYTES)

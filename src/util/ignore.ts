@@ -1,2 +1,2 @@
-/** The handler of what nobody wants to know yet. */
+/** A handler that does nothing, in place of one that isn't set yet. */
 export function ignore (): void {}

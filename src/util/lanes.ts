@@ -1,4 +1,6 @@
-/** Who waits, in lanes: where few wait they come first, so that a crowd in one lane does not hold up the others. */
+/**
+ * Waiting items in lanes: those of the shortest lane come first, so that a crowded lane does not hold up the others.
+ */
 
 export class Lanes<T> {
   readonly #lanes = new Map<string, T[]>()
@@ -21,7 +23,9 @@ export class Lanes<T> {
     if (items.length === 0) this.#lanes.delete(lane)
   }
 
-  /** Takes one of a lane that has the fewest; which lane of those, and which one in it, `choose` says of so many. */
+  /**
+   * Takes an item of a shortest lane. `choose(count)` returns the index of the lane among those, and of the item in it.
+   */
   next (choose: (count: number) => number): T | undefined {
     let fewest: string[] = []
     let count = Infinity

@@ -1,6 +1,6 @@
-/** The known word that somebody most likely meant by an unknown one, for the sentences about wrong keys. */
+/** The known word most similar to an unknown one, for "did you mean" in error texts. */
 
-/** The nearest of `words` by edits (one for a letter added, dropped, changed or swapped), unless none is near. */
+/** The nearest of `words` by Damerau-Levenshtein distance; undefined if none is near (about a third of its length). */
 export function nearest (word: string, words: Iterable<string>): string | undefined {
   let best: string | undefined
   let fewest = Math.max(1, Math.floor(word.length / 3)) + 1

@@ -1,7 +1,7 @@
-/** What is counted as one, where something is counted per address. */
+/** The key for limits per network address. */
 import { SocketAddress, isIPv6 } from 'node:net'
 
-/** An IPv4 address as it is, also where IPv6 maps it; of an IPv6 address the /64, which is one subscriber's. */
+/** An IPv4 address itself, also where it is mapped to IPv6; of an IPv6 address the /64, which is one subscriber's. */
 export function networkOf (address: string): string {
   if (!isIPv6(address)) return address
   const canonical = new SocketAddress({ address: address.replace(/%.*/, ''), family: 'ipv6' }).address

@@ -1,15 +1,14 @@
 /**
- * A limit of so many per time for each key, such as an address. It is taken before the work that it is about and given
- * back afterwards where the work did not count: there is no way to look first and count later, so that many who come at
- * once get no more than one after the other.
+ * A rate limit per key, such as an address. A place is taken before the work and given back afterwards where the work
+ * does not count. There is no check without taking, so concurrent callers get no more than sequential ones.
  */
 
-/** What was taken counts unless it is given back, which does nothing a second time. */
+/** A place in the limit; to give it back a second time does nothing. */
 export interface Taken {
   giveBack (): void
 }
 
-/** How many keys are remembered; the ones that were longest without a change are forgotten first. */
+/** The most keys remembered; the least recently changed are forgotten first. */
 const REMEMBERED = 20_000
 
 const NOTHING: Taken = { giveBack () {} }
@@ -17,21 +16,21 @@ const NOTHING: Taken = { giveBack () {} }
 export class RateLimit {
   readonly #windowMs: number
   readonly #costMs: number
-  /** For each key, the time at which all that was taken is forgiven. */
+  /** For each key, the time at which the whole limit is available again (GCRA). */
   readonly #times = new Map<string, number>()
 
-  /** `limit` are free within `windowMs`, and then one each `windowMs / limit`; 0: there is no limit. */
+  /** Allows a burst of `limit`, and then one each `windowMs / limit`; 0 means no limit. */
   constructor (limit: number, windowMs: number) {
     this.#windowMs = windowMs
     this.#costMs = limit === 0 ? 0 : windowMs / limit
   }
 
-  /** One of the limit; nothing where none is left. */
+  /** Takes a place; undefined where none is left. */
   take (key: string): Taken | undefined {
     return this.waitMs(key) > 0 ? undefined : this.overdraw(key)
   }
 
-  /** One whether or not one is left: the next has to wait longer for it, though not longer than a window. */
+  /** Takes a place even where none is left: the next has to wait longer, by at most a window. */
   overdraw (key: string): Taken {
     if (this.#costMs === 0) return NOTHING
     const now = performance.now()
@@ -45,7 +44,7 @@ export class RateLimit {
     }
   }
 
-  /** Milliseconds until one is left, if nothing is given back before. */
+  /** Milliseconds until a place is left, if none is given back before. */
   waitMs (key: string): number {
     if (this.#costMs === 0) return 0
     return Math.max(0, (this.#times.get(key) ?? 0) + this.#costMs - this.#windowMs - performance.now())

@@ -1,4 +1,7 @@
-/** Where who is beyond a RateLimit waits for a turn, in lanes under a key: where few wait comes first, and luck chooses the rest. */
+/**
+ * The queue of a RateLimit: callers beyond the limit wait for a place, in lanes under a key. The shortest lane comes
+ * first; within it, and among lanes of one length, the choice is random.
+ */
 import { Lanes } from './lanes.ts'
 import type { RateLimit, Taken } from './rate-limit.ts'
 
@@ -14,26 +17,26 @@ interface Queue {
 
 export class RateQueue {
   readonly #limit: RateLimit
-  readonly #patienceMs: number
+  readonly #timeoutMs: number
   readonly #random: () => number
   readonly #queues = new Map<string, Queue>()
 
-  constructor (limit: RateLimit, patienceMs: number, random: () => number = Math.random) {
+  constructor (limit: RateLimit, timeoutMs: number, random: () => number = Math.random) {
     this.#limit = limit
-    this.#patienceMs = patienceMs
+    this.#timeoutMs = timeoutMs
     this.#random = random
   }
 
   /**
-   * One of the limit, at once or when it is this one's turn; nothing where that has not come within the patience. Who
-   * is gone when it comes is passed over.
+   * A place in the limit, at once or after waiting; undefined where the timeout passes first. A caller whose `isGone`
+   * returns true is skipped.
    */
   turn (key: string, lane: string, isGone: () => boolean): Taken | Promise<Taken | undefined> {
     const taken = this.#queues.has(key) ? undefined : this.#limit.take(key)
     return taken ? this.#serving(key, taken) : this.#wait(key, lane, isGone)
   }
 
-  /** One for whom a turn has not come. */
+  /** Takes a place for a caller that is served in spite of the limit. */
   overdraw (key: string): Taken {
     return this.#serving(key, this.#limit.overdraw(key))
   }
@@ -53,7 +56,7 @@ export class RateQueue {
         queue.waiting.remove(lane, waiter)
         resolve(undefined)
         this.#serve(key)
-      }, this.#patienceMs).unref()
+      }, this.#timeoutMs).unref()
       queue.waiting.push(lane, waiter)
       this.#serve(key)
     })

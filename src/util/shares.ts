@@ -1,12 +1,12 @@
 /**
- * Bytes that wait for something, and whose they are: one may take his share of the room, and no more, so that nobody
- * takes the room of all. Whose they are is counted only while more waits than one share: before, it does not matter.
+ * Limits of waiting bytes, in total and per sender, so that no sender fills the whole limit. Bytes are counted per
+ * sender only while the total exceeds one sender's share: below that nobody can be over it.
  */
 
-/** What somebody adds to at once or piece by piece, and takes away as a whole. */
+/** Bytes that are added in one or several steps and removed as one. */
 export interface Portion {
   bytes: number
-  /** How much of it was counted as whose. */
+  /** The bytes counted per sender. */
   of?: Map<string, number>
 }
 
@@ -16,33 +16,33 @@ export class Shares {
   readonly #of = new Map<string, number>()
   #bytes = 0
 
-  /** All may let `most` bytes wait, and of these each may let `each` wait; the last that has room may go beyond. */
+  /** `most` is the limit in total and `each` per sender, in bytes; the last addition may exceed them. */
   constructor (most: number, each: number) {
     this.#most = most
     this.#each = each
   }
 
-  /** Whether he may let more wait. */
-  hasRoom (who: string): boolean {
-    return this.#bytes <= this.#each || (this.#bytes <= this.#most && (this.#of.get(who) ?? 0) <= this.#each)
+  /** Whether the sender may add more. */
+  hasRoom (sender: string): boolean {
+    return this.#bytes <= this.#each || (this.#bytes <= this.#most && (this.#of.get(sender) ?? 0) <= this.#each)
   }
 
-  add (portion: Portion, who: string, bytes: number): void {
+  add (portion: Portion, sender: string, bytes: number): void {
     portion.bytes += bytes
     this.#bytes += bytes
     if (this.#bytes <= this.#each) return
     portion.of ??= new Map()
-    portion.of.set(who, (portion.of.get(who) ?? 0) + bytes)
-    this.#of.set(who, (this.#of.get(who) ?? 0) + bytes)
+    portion.of.set(sender, (portion.of.get(sender) ?? 0) + bytes)
+    this.#of.set(sender, (this.#of.get(sender) ?? 0) + bytes)
   }
 
-  /** It does not wait any more. */
+  /** Removes a portion that waits no longer. */
   remove (portion: Portion): void {
     this.#bytes -= portion.bytes
-    for (const [who, bytes] of portion.of ?? []) {
-      const left = (this.#of.get(who) ?? 0) - bytes
-      if (left > 0) this.#of.set(who, left)
-      else this.#of.delete(who)
+    for (const [sender, bytes] of portion.of ?? []) {
+      const rest = (this.#of.get(sender) ?? 0) - bytes
+      if (rest > 0) this.#of.set(sender, rest)
+      else this.#of.delete(sender)
     }
   }
 }

@@ -1,22 +1,22 @@
 /**
- * Slices: long work takes so much of a turn of the event loop, all of it together, and waits in line for the next turn,
- * so that the sockets are looked at in between. A turn is one callback with all promises that follow from it.
+ * Time slices for long work: all of it together takes at most SLICE_MS of a turn of the event loop, and the rest waits
+ * in line for the next turns, so that sockets are served in between. A turn is one callback with all promises that
+ * follow.
  */
 
-/** What long work may take of a turn, in milliseconds. */
 export const SLICE_MS = 5
 
-/** When long work began in this turn; 0 where it has not. */
+/** When long work began in this turn, in milliseconds of the monotonic clock; 0 where none has. */
 let since = 0
 let isDue = false
 const line: (() => void)[] = []
 
-/** A callback from outside has begun: it has a slice of its own, whatever the turns before it have done. */
+/** Begins a new slice: called at the start of callbacks from outside, which no earlier work should delay. */
 export function newTurn (): void {
   since = 0
 }
 
-/** Whether the long work of this turn has had its slice: the rest is for `inNextSlice`. */
+/** Whether the slice of this turn is used up, so that the rest of the work belongs into `inNextSlice`. */
 export function isSliceOver (): boolean {
   const now = performance.now()
   if (since === 0) {
@@ -26,31 +26,31 @@ export function isSliceOver (): boolean {
   return now - since > SLICE_MS
 }
 
-/** Calls the task, which must not throw, in one of the next turns, when those are done that wait already. */
+/** Runs the task, which must not throw, in one of the next turns, behind those that wait already. */
 export function inNextSlice (task: () => void): void {
   line.push(task)
   goOnSoon()
 }
 
-/** The same for a task that may throw, or has to be waited for. */
+/** The same for a task that may throw or be asynchronous. */
 export function nextSlice (task: () => void | Promise<void>): Promise<void> {
   return new Promise((resolve, reject) => {
     inNextSlice(() => {
-      try { resolve(task()) } catch (error) { reject(error) } // the task's: whoever asked for it hears of it
+      try { resolve(task()) } catch (error) { reject(error) }
     })
   })
 }
 
 /**
- * Takes one step after the other, in as many turns as that needs. Nothing returned where all is done by now. Throws, or
- * rejects, with what a step throws, and takes no more then.
+ * Runs one step after the other, in as many turns as needed. Returns undefined where all are done at once. Throws, or
+ * rejects with, the error of a step, and stops there.
  */
 export function inSlices (steps: Iterator<unknown>): void | Promise<void> {
   while (!isSliceOver()) if (steps.next().done) return
   return nextSlice(() => inSlices(steps))
 }
 
-/** Whether nothing waits for the next slice. */
+/** Whether no task waits for the next slice. */
 export function isLineEmpty (): boolean {
   return line.length === 0
 }

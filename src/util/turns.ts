@@ -1,4 +1,4 @@
-/** Turns: what happens under one key happens one at a time, in the order it was asked for, and much of it in slices. */
+/** A critical section per key: its tasks run one at a time, in order, and long queues in slices. */
 import { neverRejects } from './background.ts'
 import { isSliceOver, nextSlice } from './slices.ts'
 
@@ -7,12 +7,14 @@ export type Task = () => void | Promise<void>
 export class Turns {
   readonly #queues = new Map<string, Task[]>()
 
-  /** Whether a task of this key is under way, so that a new one would have to wait. */
+  /** Whether a task of this key is running, so that a new one would have to wait. */
   isBusy (key: string): boolean {
     return this.#queues.has(key)
   }
 
-  /** Runs the task when those before it are done: at once, and without a promise, when none is and it needs none. */
+  /**
+   * Runs the task after the key's earlier ones: at once, and without a promise, where there are none and it is sync.
+   */
   inTurn (key: string, task: Task): void | Promise<void> {
     const queue = this.#queues.get(key)
     if (queue) {
@@ -22,7 +24,7 @@ export class Turns {
             const done = task()
             if (done) return done.then(resolve, reject)
             resolve()
-          } catch (error) { // whatever the task threw belongs to who asked for it
+          } catch (error) {
             reject(error)
           }
         })
@@ -31,7 +33,7 @@ export class Turns {
     const done = task()
     if (!done) return
     this.#queues.set(key, [])
-    return done.finally(() => { neverRejects(this.#goOn(key)) }) // whoever asked for a task hears of it
+    return done.finally(() => { neverRejects(this.#goOn(key)) }) // each task's own promise rejects
   }
 
   async #goOn (key: string): Promise<void> {

@@ -1,4 +1,4 @@
-/** Which Heliograph this is. */
+/** The version of Heliograph, from package.json. */
 import manifest from '../../package.json' with { type: 'json' }
 
 export const VERSION: string = manifest.version
