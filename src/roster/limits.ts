@@ -1,8 +1,8 @@
-/** What one roster holds at most (RFC 6120 §13.12); what one contact holds at most is roster-iq.ts's. */
+/** The limits of one roster (RFC 6120 §13.12); roster-iq.ts has those of one contact. */
 export interface RosterLimits {
   /** Contacts. */
   readonly items: number
-  /** Bytes of what is written of them all, subscriptions aside. */
+  /** Bytes of all contacts as XML, without their subscriptions. */
   readonly bytes: number
 }
 

@@ -1,13 +1,13 @@
-/** RFC 6121 §3.1.3: requests that wait for the user's answer. Whoever likes can make one, so there is a limit to them. */
+/** RFC 6121 §3.1.3: subscription requests that wait for the user's answer. Anyone can send one, so they are limited. */
 import type { RosterItem } from './roster.ts'
 
-/** What waits for one account at most. */
+/** Limits of the waiting requests of one account. */
 const MAX_REQUESTS = 1000
 const MAX_REQUEST_BYTES = 1024 * 1024
 
 /**
- * The items whose requests are too much. The largest give way first, then those that have waited longest: nobody keeps
- * others from asking.
+ * The items whose requests exceed the limits: beyond the count the oldest, beyond the bytes the largest, so that no
+ * sender keeps others from asking.
  */
 export function tooManyRequests (items: Iterable<RosterItem>): readonly RosterItem[] {
   const waiting: RosterItem[] = []

@@ -1,4 +1,4 @@
-/** RFC 6121 §2: the roster as a client asks for it and changes it, with versioning (§2.6). */
+/** RFC 6121 §2: roster gets and sets, with versioning (§2.6). */
 import type { ExtensionHost } from '../extension/host.ts'
 import type { IqHandler, IqRequest } from '../extension/requests.ts'
 import type { Session } from '../session/session.ts'
@@ -13,11 +13,11 @@ import type { Roster, Rosters } from './roster.ts'
 import type { SubscriptionState } from './subscription.ts'
 
 const MAX_NAME_BYTES = 1023
-/** Of one contact: in how many groups, and how long their names are together. */
+/** Limits of the groups of one contact: their number, and the bytes of their names together. */
 const MAX_GROUPS = 100
 const MAX_GROUPS_BYTES = 10_000
 
-/** `dropSubscriptions` does what a removal means for the contact (RFC 6121 §2.5.2). */
+/** `dropSubscriptions` ends the subscriptions of a removed contact (RFC 6121 §2.5.2). */
 export function registerRosterIq (
   host: ExtensionHost, rosters: Rosters,
   dropSubscriptions: (session: Session, contact: Jid, before: SubscriptionState) => Promise<void>,
@@ -31,14 +31,15 @@ export function registerRosterIq (
     return answerGet(rosters.of(session.account), payload, session)
   }))
 
-  host.iq({ type: 'set', to: ['own-account'], name: 'query', ns: NS_ROSTER }, sessionHandler(async ({ payload }, session) => {
+  const set = sessionHandler(async ({ payload }, session) => {
     const { contact, isRemoval, name, groups } = readSet(payload)
     if (contact.equals(session.account.jid)) {
       throw new StanzaError('not-allowed', 'you cannot add your own address to your contact list')
     }
     if (!isRemoval) return rosters.set(session.account, contact, name, groups)
     return dropSubscriptions(session, contact, await rosters.remove(session.account, contact))
-  }))
+  })
+  host.iq({ type: 'set', to: ['own-account'], name: 'query', ns: NS_ROSTER }, set)
 
   host.iq({ type: 'set', to: ['address'], name: 'query', ns: NS_ROSTER }, () => {
     throw new StanzaError('forbidden', 'this is another user\'s contact list') // RFC 6121 §2.3.3
@@ -48,10 +49,10 @@ export function registerRosterIq (
 type SessionHandler = (request: IqRequest, session: Session) => ReturnType<IqHandler<'own-account'>>
 
 function sessionHandler (handle: SessionHandler): IqHandler<'own-account'> {
-  return handle as IqHandler<'own-account'> // all sessions are the core's
+  return handle as IqHandler<'own-account'> // every SessionView is a Session of the core
 }
 
-/** RFC 6121 §2.1.4 and §2.6.3: the roster, or nothing and then what changed since the version that the client has. */
+/** RFC 6121 §2.1.4 and §2.6.3: the roster, or an empty result followed by pushes of the changes since that version. */
 function answerGet (roster: Roster, query: Element, session: Session): Written | undefined {
   const known = query.attrs.ver
   const behind = known !== undefined && /^[0-9]{1,15}$/.test(known) ? roster.version - Number(known) : NaN

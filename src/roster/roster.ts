@@ -1,6 +1,6 @@
 /**
- * Rosters and subscriptions (RFC 6121 §2 and §3): what an account's roster holds, how sets, removals and subscription
- * stanzas change it, and the pushes that tell its sessions. A change is committed before anybody hears of it.
+ * Rosters and subscriptions (RFC 6121 §2 and §3): an account's roster, its changes by sets, removals and subscription
+ * stanzas, and the pushes to its sessions. A change is committed before it is pushed or acted on.
  */
 import type { DataSlot } from '../session/account.ts'
 import { dataOf } from '../session/account.ts'
@@ -24,31 +24,31 @@ import type { SubscriptionState, SubscriptionType } from './subscription.ts'
 
 export interface RosterItem {
   readonly jid: Jid
-  /** Whether the user sees it; a mere request to the user, or what was removed, is not listed. */
+  /** Whether it is in the roster that clients get; an unanswered request or a removed contact is not. */
   readonly isListed: boolean
   readonly name: string | undefined
   readonly groups: readonly string[]
   readonly state: SubscriptionState
-  /** The request that waits for the user's answer, as XML (RFC 6121 §3.1.3). */
+  /** The unanswered subscription request, as XML (RFC 6121 §3.1.3). */
   readonly request: string | undefined
-  /** RFC 6121 §2.6: the roster's version when the item last changed for the user's eyes. */
+  /** RFC 6121 §2.6: the roster's version at the last change that clients see. */
   readonly version: number
 }
 
 export interface Roster {
   readonly items: Map<string, RosterItem>
   version: number
-  /** What is listed, as XML, until something changes: a roster that is asked for again is not written again. */
+  /** Cache of the listed items as XML. */
   listing?: string | undefined
-  /** Who may see the account's presence, until something changes. */
+  /** Cache of the contacts that may see the account's presence. */
   subscribers?: readonly Jid[] | undefined
-  /** What is listed, counted when somebody wants to know, and kept up to date from then on. */
+  /** Totals of the listed items, counted at the first use and then kept up to date. */
   totals?: { items: number, bytes: number } | undefined
-  /** The same for the few that a change may have to look at, whatever it changes: no change walks the whole roster. */
+  /** An index of the items that any change may affect, so that no change walks the whole roster. */
   aside?: Aside | undefined
 }
 
-/** By their addresses: items with a request that waits, and removals that are remembered. */
+/** By address: items with an unanswered request, and removed items that versioning still needs. */
 interface Aside { readonly waiting: Map<string, RosterItem>, readonly removed: Map<string, RosterItem> }
 
 const NO_SUBSCRIPTION: SubscriptionState = {
@@ -57,10 +57,10 @@ const NO_SUBSCRIPTION: SubscriptionState = {
 
 const NOBODY: readonly Jid[] = []
 
-/** A client that is further behind gets the whole roster; removals are remembered for so long (RFC 6121 §2.6). */
+/** The versions for which removals are remembered; a client further behind gets the whole roster (RFC 6121 §2.6). */
 export const KEPT_CHANGES = 100
 
-/** What an inbound subscription stanza leads to, besides the roster's change. */
+/** The outcome of an inbound subscription stanza, besides the roster's change. */
 export interface Received { readonly reply: 'subscribed' | undefined, readonly before: SubscriptionState }
 
 export class Rosters {
@@ -91,7 +91,7 @@ export class Rosters {
     return item !== undefined && isSubscriber(item)
   }
 
-  /** Who may see the account's presence: a list that does not change, and is made anew only where it would be another. */
+  /** The contacts that may see the account's presence: an immutable list, the same one until they change. */
   subscribers (account: Account): readonly Jid[] {
     const roster = this.#of(account)
     return roster.subscribers ??= listSubscribers(roster)
@@ -106,7 +106,7 @@ export class Rosters {
     })
   }
 
-  /** RFC 6121 §2.5: takes an item off the roster, and gives the state that its subscription was in. */
+  /** RFC 6121 §2.5: removes an item, and resolves with its subscription state before. */
   async remove (account: Account, contact: Jid): Promise<SubscriptionState> {
     let before = NO_SUBSCRIPTION
     await this.#change(account, contact, item => {
@@ -117,7 +117,7 @@ export class Rosters {
     return before
   }
 
-  /** RFC 6121 §3, the user's side: whether the stanza is to be routed to the contact, and the state before it. */
+  /** RFC 6121 §3, outbound: resolves with whether to route the stanza to the contact, and the state before it. */
   async sent (
     account: Account, contact: Jid, type: SubscriptionType,
   ): Promise<{ readonly route: boolean, readonly before: SubscriptionState }> {
@@ -140,8 +140,8 @@ export class Rosters {
   }
 
   /**
-   * RFC 6121 §3, the contact's side, where a request also waits in the roster until it is answered. `deliver` is called
-   * when the stanza is for the sessions, before the push that it causes (§3.1.6).
+   * RFC 6121 §3, inbound: a request also stays in the roster until it is answered. `deliver` is called where the stanza
+   * is for the account's sessions, before the push that it causes (§3.1.6).
    */
   async received (
     account: Account, stanza: Presence, contact: Jid, type: SubscriptionType, deliver: () => void,
@@ -153,16 +153,17 @@ export class Rosters {
       const { state, reply, push, deliver: isForSessions } = receiveSubscription(before, type)
       isDelivered = isForSessions
       received = { reply, before }
-      // RFC 6121 §3.1.3: a request that comes again takes the place of the one that waits.
+      // RFC 6121 §3.1.3: a repeated request replaces the waiting one.
       const request = state.pendingIn ? (type === 'subscribe' ? stanza.toXml(NS_CLIENT) : item?.request) : undefined
       if (!push && request === item?.request && state === before) return
       return { ...(item ?? newItem(contact)), state, request }
     }, () => { if (isDelivered) deliver() })
-    for (const { jid } of tooManyRequests(asideOf(this.#of(account)).waiting.values())) await this.#dropRequest(account, jid)
+    const { waiting } = asideOf(this.#of(account))
+    for (const { jid } of tooManyRequests(waiting.values())) await this.#dropRequest(account, jid)
     return received
   }
 
-  /** An account is no more: nothing is left between it and this one. Nothing to wait for where nothing is. */
+  /** Ends all subscriptions with a removed account. Returns undefined where there are none. */
   forget (account: Account, former: Jid): void | Promise<void> {
     const isBusy = this.#turns.isBusy(account.jid.toString())
     if (!isBusy && !refersTo(this.item(account, former))) return
@@ -175,14 +176,14 @@ export class Rosters {
       item && { ...item, state: { ...item.state, pendingIn: false }, request: undefined })
   }
 
-  /** The requests that wait for the account's answer. */
+  /** The account's unanswered subscription requests, as XML. */
   requests (account: Account): readonly string[] {
     const requests: string[] = []
     for (const { request } of this.#of(account).items.values()) if (request !== undefined) requests.push(request)
     return requests
   }
 
-  /** Throws where the roster is full: with one contact more, or with more said of one. */
+  /** Throws where a change adds a contact, or bytes, to a full roster. */
   #checkRoom (account: Account, before: RosterItem | undefined, after: RosterItem): void {
     const more = weightOf(after) - weightOf(before)
     if (before?.isListed && more <= 0) return
@@ -196,8 +197,8 @@ export class Rosters {
   }
 
   /**
-   * Applies a change to one item, in the account's turn: stored, then in memory, then announced, then pushed where it
-   * shows.
+   * Applies a change to one item, in the account's turn: in the database, then in memory, then calls `announce`, and
+   * then pushes it if clients see it.
    */
   async #change (
     account: Account, contact: Jid, change: (item: RosterItem | undefined) => RosterItem | undefined,
@@ -216,34 +217,24 @@ export class Rosters {
     })
   }
 
-  /** Keeps the item, and drops those that nobody needs any more; an anonymous account's are in memory only. */
+  /** Stores the item, and removes those that are no longer needed; an anonymous account's are in memory only. */
   async #keep (account: Account, roster: Roster, item: RosterItem): Promise<void> {
     const version = Math.max(roster.version, item.version)
-    const key = item.jid.toString()
-    const before = roster.items.get(key)
-    const aside = asideOf(roster)
+    const before = roster.items.get(item.jid.toString())
     const gone: Jid[] = isGone(item, version) ? [item.jid] : []
-    for (const other of aside.removed.values()) if (other !== before && isGone(other, version)) gone.push(other.jid)
+    for (const other of asideOf(roster).removed.values()) {
+      if (other !== before && isGone(other, version)) gone.push(other.jid)
+    }
     if (!account.isAnonymous) {
       if (!isGone(item, version)) await this.#store.store(account.jid, item)
       if (gone.length > 0) await this.#store.remove(account.jid, gone)
     }
     roster.version = version
-    roster.listing = undefined
-    if (isSubscriber(item) !== (before !== undefined && isSubscriber(before))) roster.subscribers = undefined
-    if (roster.totals) {
-      roster.totals.items += Number(item.isListed) - Number(before?.isListed === true)
-      roster.totals.bytes += weightOf(item) - weightOf(before)
-    }
-    roster.items.set(key, item)
-    putAside(aside, key, item)
-    for (const jid of gone) {
-      roster.items.delete(jid.toString())
-      aside.removed.delete(jid.toString())
-    }
+    replaceItem(roster, before, item)
+    for (const jid of gone) removeItem(roster, jid.toString())
   }
 
-  /** RFC 6121 §2.1.6: to every session that asked for the roster, and written once for all. */
+  /** RFC 6121 §2.1.6: pushes an item to every session that asked for the roster; serialised once for all. */
   #push (account: Account, item: RosterItem): void {
     const push = rosterPush(item)
     for (const session of account.sessions) {
@@ -252,7 +243,25 @@ export class Rosters {
   }
 }
 
-/** Whether an item is neither seen nor waits for an answer, nor has a removal to tell of (RFC 6121 §2.6). */
+/** Replaces an item in memory, with the caches that depend on it. */
+function replaceItem (roster: Roster, before: RosterItem | undefined, item: RosterItem): void {
+  const key = item.jid.toString()
+  roster.listing = undefined
+  if (isSubscriber(item) !== (before !== undefined && isSubscriber(before))) roster.subscribers = undefined
+  if (roster.totals) {
+    roster.totals.items += Number(item.isListed) - Number(before?.isListed === true)
+    roster.totals.bytes += weightOf(item) - weightOf(before)
+  }
+  roster.items.set(key, item)
+  putAside(asideOf(roster), key, item)
+}
+
+function removeItem (roster: Roster, key: string): void {
+  roster.items.delete(key)
+  roster.aside?.removed.delete(key)
+}
+
+/** Whether an item is neither listed nor has a request, and versioning needs it no more (RFC 6121 §2.6). */
 function isGone ({ isListed, request, version }: RosterItem, current: number): boolean {
   return !isListed && request === undefined && (version === 0 || version <= current - KEPT_CHANGES)
 }
@@ -273,7 +282,7 @@ function listSubscribers ({ items }: Roster): readonly Jid[] {
   return subscribers.length === 0 ? NOBODY : subscribers
 }
 
-/** What the user sees of the roster, as XML. */
+/** The listed items, as XML. */
 export function writeRoster (roster: Roster): string {
   if (roster.listing !== undefined) return roster.listing
   let listing = ''
@@ -281,7 +290,7 @@ export function writeRoster (roster: Roster): string {
   return roster.listing = listing
 }
 
-/** RFC 6121 §2.1.6: says what has become of an item. */
+/** RFC 6121 §2.1.6: a roster push of one item. */
 export function rosterPush (item: RosterItem): Iq {
   const query = el('query', NS_ROSTER, { ver: String(item.version) })
   return iq('set', { id: randomId() }, Written.around(query, writeItem(item)))
@@ -294,7 +303,7 @@ function newItem (contact: Jid): RosterItem {
   }
 }
 
-/** What the user sees of an item, to tell whether a change is one. */
+/** The item as clients see it; two versions that differ here need a push. */
 function shows (item: RosterItem | undefined): string {
   return item?.isListed ? writeItem(item) : ''
 }
@@ -327,19 +336,21 @@ function putAside ({ waiting, removed }: Aside, key: string, item: RosterItem): 
 }
 
 /**
- * About how many bytes there are of an item when it is written, without its subscription, which others change, too;
- * none of one that is not listed.
+ * About the bytes of a listed item as XML, 0 for any other. The subscription counts as constant, since contacts change
+ * it, too.
  */
 function weightOf (item: RosterItem | undefined): number {
   if (!item?.isListed) return 0
   const { jid, name = '', groups } = item
-  let bytes = "<item jid='' name='' subscription='both'></item>".length + jid.attribute.length + escapeAttribute(name).length
+  const empty = "<item jid='' name='' subscription='both'></item>"
+  let bytes = empty.length + jid.attribute.length + escapeAttribute(name).length
   for (const group of groups) bytes += '<group></group>'.length + escapeText(group).length
   return bytes
 }
 
-/** RFC 6121 §2.1.2: an item as a client is shown it; one that is not listed (any more) is a removal. */
-function writeItem ({ jid, isListed, name, groups, state: { subscription, pendingOut, approved } }: RosterItem): string {
+/** RFC 6121 §2.1.2: an item as XML; one that is not listed is written as removed. */
+function writeItem ({ jid, isListed, name, groups, state }: RosterItem): string {
+  const { subscription, pendingOut, approved } = state
   if (!isListed) return `<item jid='${jid.attribute}' subscription='remove'/>`
   const tag = `<item jid='${jid.attribute}'${name === undefined ? '' : ` name='${escapeAttribute(name)}'`}` +
     ` subscription='${subscription}'${pendingOut ? " ask='subscribe'" : ''}${approved ? " approved='true'" : ''}`

@@ -1,4 +1,4 @@
-/** Rosters in the database: one row per contact, in which a removed one remains for those who sync by version. */
+/** Rosters in the database: one row per contact; those of removed contacts stay for a while, for versioning. */
 import { batchedRead } from '../storage/batches.ts'
 import type { Database } from '../storage/database.ts'
 import { Jid } from '../xmpp/jid.ts'

@@ -1,42 +1,42 @@
 /**
- * RFC 6121 appendix A: what each subscription stanza does to the state between a user and a contact. Of a state's two
- * halves, the user's subscription to the contact and the contact's to the user, a stanza moves but one; hence the 72
- * cells of tables 2 to 9 are the 24 below.
+ * RFC 6121 appendix A: the effect of each subscription stanza on the state between a user and a contact. A state has
+ * two halves, the user's subscription to the contact and the contact's to the user, and a stanza changes only one of
+ * them: hence the 72 cells of tables 2 to 9 are the 24 below.
  */
 
 export type Subscription = 'none' | 'to' | 'from' | 'both'
 export type SubscriptionType = 'subscribe' | 'subscribed' | 'unsubscribe' | 'unsubscribed'
 
-/** What a roster keeps of a contact's subscriptions; a contact that it does not know has `none` and no more. */
+/** The subscriptions of a roster item; an unknown contact has `none` and no flags. */
 export interface SubscriptionState {
   readonly subscription: Subscription
-  /** The user asked, the contact has not answered: `ask='subscribe'`. */
+  /** The user's request is unanswered: `ask='subscribe'`. */
   readonly pendingOut: boolean
-  /** The contact asked, the user has not answered; no roster item shows it. */
+  /** The contact's request is unanswered; no roster item shows it. */
   readonly pendingIn: boolean
-  /** The user has agreed to a request that may come (RFC 6121 §3.4); kept until an `unsubscribed`. */
+  /** The user has pre-approved a request (RFC 6121 §3.4); until an `unsubscribed`. */
   readonly approved: boolean
 }
 
-/** What a user's own stanza leads to. */
+/** The outcome of a user's own stanza. */
 export interface Sent {
   /** The same object where nothing changed. */
   readonly state: SubscriptionState
-  /** Whether the contact is to hear of it. */
+  /** Whether the stanza is routed to the contact. */
   readonly route: boolean
-  /** Whether the roster item changed for the client's eyes. */
+  /** Whether the roster item changed as clients see it. */
   readonly push: boolean
 }
 
-/** What a contact's stanza leads to. */
+/** The outcome of a contact's stanza. */
 export interface Received {
   /** The same object where nothing changed. */
   readonly state: SubscriptionState
-  /** Whether the user is to hear of it. */
+  /** Whether the stanza is delivered to the user. */
   readonly deliver: boolean
-  /** Whether the roster item changed for the client's eyes. */
+  /** Whether the roster item changed as clients see it. */
   readonly push: boolean
-  /** What the contact is answered in the user's name. */
+  /** The automatic answer to the contact. */
   readonly reply: 'subscribed' | undefined
 }
 
@@ -44,7 +44,7 @@ export interface Received {
 type Half = 'none' | 'asked' | 'granted'
 type Side = 'user' | 'contact'
 
-/** Whose subscription a stanza moves, and from each half: to which, and whether the stanza is passed on. */
+/** The half that a stanza changes; for each of its values the next one, and whether the stanza is passed on. */
 interface Move {
   readonly whose: Side
   readonly none: readonly [Half, boolean]
@@ -54,7 +54,7 @@ interface Move {
 
 type Moves = Readonly<Record<SubscriptionType, Move>>
 
-/** RFC 6121 §A.2.1 to §A.2.4; "SHOULD NOT" is no. */
+/** RFC 6121 §A.2.1 to §A.2.4; "SHOULD NOT" is taken as no. */
 const SENT: Moves = {
   subscribe: { whose: 'user', none: ['asked', true], asked: ['asked', true], granted: ['granted', true] },
   unsubscribe: { whose: 'user', none: ['none', true], asked: ['none', true], granted: ['none', true] },
@@ -62,7 +62,7 @@ const SENT: Moves = {
   unsubscribed: { whose: 'contact', none: ['none', false], asked: ['none', true], granted: ['none', true] },
 }
 
-/** RFC 6121 §A.3.1 to §A.3.4; "SHOULD NOT" is no. */
+/** RFC 6121 §A.3.1 to §A.3.4; "SHOULD NOT" is taken as no. */
 const RECEIVED: Moves = {
   subscribe: { whose: 'contact', none: ['asked', true], asked: ['asked', false], granted: ['granted', false] },
   unsubscribe: { whose: 'contact', none: ['none', false], asked: ['none', true], granted: ['none', true] },
@@ -70,7 +70,7 @@ const RECEIVED: Moves = {
   unsubscribed: { whose: 'user', none: ['none', false], asked: ['none', true], granted: ['none', true] },
 }
 
-/** What a subscription stanza of the user's to the contact does. */
+/** The effect of the user's subscription stanza to the contact. */
 export function sendSubscription (state: SubscriptionState, type: SubscriptionType): Sent {
   const { whose, ...from } = SENT[type]
   const half = halfOf(state, whose)
@@ -80,24 +80,25 @@ export function sendSubscription (state: SubscriptionState, type: SubscriptionTy
   return { state: after, route, push: isSeen(state, after) }
 }
 
-/** What a subscription stanza of the contact's to the user does. */
+/** The effect of the contact's subscription stanza to the user. */
 export function receiveSubscription (state: SubscriptionState, type: SubscriptionType): Received {
   const { whose, ...from } = RECEIVED[type]
   const half = halfOf(state, whose)
-  // RFC 6121 §3.1.3 and §3.4.2: whom the user has granted it, or approved beforehand, is answered in the user's name.
+  // RFC 6121 §3.1.3 and §3.4.2: an existing or pre-approved subscription is confirmed without asking the user.
   if (type === 'subscribe' && (half === 'granted' || state.approved)) {
     const granted = withHalf(state, whose, 'granted')
     return { state: granted, deliver: false, push: isSeen(state, granted), reply: 'subscribed' }
   }
   const [next, deliver] = from[half]
   const after = withHalf(state, whose, next)
-  // §A.3.2 SHOULD answer `unsubscribed`. Left out: it would undo the request of a contact that asks again at once.
+  // §A.3.2 SHOULD answer `unsubscribed`. Left out, since it would undo the request of a contact that asks again at
+  // once.
   return { state: after, deliver, push: isSeen(state, after), reply: undefined }
 }
 
 /**
- * What a contact is sent when its item is removed from the roster (RFC 6121 §2.5.2): the end of each subscription,
- * and of each request that is not answered yet.
+ * The stanzas that a contact is sent when it is removed from the roster (RFC 6121 §2.5.2): they end each subscription
+ * and each unanswered request.
  */
 export function removal (state: SubscriptionState): readonly SubscriptionType[] {
   const types: SubscriptionType[] = []
@@ -106,13 +107,13 @@ export function removal (state: SubscriptionState): readonly SubscriptionType[] 
   return types
 }
 
-// RFC 6121 §3.4.2 and §3.2.2: agreeing where nothing was asked approves beforehand, refusing takes that back.
+// RFC 6121 §3.4.2 and §3.2.2: `subscribed` without a request is a pre-approval, `unsubscribed` cancels it.
 function approvalAfter (state: SubscriptionState, type: SubscriptionType, half: Half): boolean {
   if (type === 'unsubscribed') return false
   return state.approved || (type === 'subscribed' && half === 'none')
 }
 
-/** RFC 6121 §2.1.2: what an item shows of its state is `subscription`, `ask` and `approved`. */
+/** RFC 6121 §2.1.2: the visible parts of the state are `subscription`, `ask` and `approved`. */
 function isSeen (before: SubscriptionState, after: SubscriptionState): boolean {
   return before.subscription !== after.subscription || before.pendingOut !== after.pendingOut ||
     before.approved !== after.approved

@@ -1,4 +1,4 @@
-/** XEP-0115: Entity Capabilities: one short text for all that a disco#info answer says, so that nobody asks twice. */
+/** XEP-0115: Entity Capabilities: a hash of the disco#info answer, so that clients need not query it again. */
 import { createHash } from 'node:crypto'
 import type { Element } from '../xml/element.ts'
 import { formValues } from '../xmpp/forms.ts'
@@ -10,14 +10,14 @@ export interface Identity {
   readonly lang?: string
 }
 
-/** What service discovery tells of an entity (XEP-0030 §3, XEP-0128). */
+/** The disco#info of an entity (XEP-0030 §3, XEP-0128). */
 export interface Entity {
   readonly identities: readonly Identity[]
   readonly features: ReadonlySet<string>
   readonly forms: readonly Element[]
 }
 
-/** XEP-0115 §5.1: the verification string, hashed with SHA-1, which every client knows. */
+/** XEP-0115 §5.1: the verification string, hashed with SHA-1, which every client supports. */
 export function verificationString ({ identities, features, forms }: Entity): string {
   const parts = [
     ...identities.map(({ category, type, lang, name }) => `${category}/${type}/${lang ?? ''}/${name ?? ''}`)
@@ -36,7 +36,7 @@ function formPart (form: Element): string {
   return [type, ...fields.flatMap(([name, all]) => [name, ...[...all].sort(byOctets)])].join('<')
 }
 
-// RFC 4790 §9.3, as XEP-0115 §5.1 wants it; not the same as by UTF-16 units.
+// RFC 4790 §9.3, required by XEP-0115 §5.1; JavaScript sorts by UTF-16 units, which differs.
 function byOctets (a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }

@@ -1,6 +1,6 @@
 /**
- * XEP-0050: Ad-Hoc Commands. What a client can have done that has no protocol of its own: it finds the commands among
- * the account's items, fills in one form, and is told what came of it.
+ * XEP-0050: Ad-Hoc Commands, for actions without a protocol of their own. A client finds the commands among the
+ * account's items (XEP-0030), submits one form, and gets a note with the result.
  */
 import type { ExtensionHost } from '../extension/host.ts'
 import type { Command, IqRequest } from '../extension/requests.ts'
@@ -22,12 +22,13 @@ export class Commands {
     this.#disco = disco
   }
 
-  /** Answers requests for commands. */
+  /** Registers the handler of commands. */
   register (host: ExtensionHost): void {
-    host.iq({ type: 'set', to: ['own-account'], name: 'command', ns: NS_COMMANDS }, (request, session) => this.#execute(request, session))
+    host.iq({ type: 'set', to: ['own-account'], name: 'command', ns: NS_COMMANDS },
+      (request, session) => this.#execute(request, session))
   }
 
-  /** What is returned takes the command away again. */
+  /** Adds a command; the returned function removes it. */
   add (command: Command): () => void {
     const { node, name } = command
     if (this.#byNode.size === 0) this.#list()
@@ -56,10 +57,10 @@ export class Commands {
   }
 }
 
-/** A command as one person finds it: one form to fill in, or at once what there is to tell. */
+/** A command for one sender: with one form to fill in, or with a result at once. */
 export type Executable = {
   form (): Element
-  /** What it returns says, for people, what came of it. */
+  /** Executes it; returns the note that clients show. */
   run (values: ReadonlyMap<string, readonly string[]>): Promise<string>
 } | { report (): Element }
 
@@ -67,14 +68,17 @@ export type Executable = {
 export async function execute (payload: Element, command: Executable | undefined): Promise<Element> {
   const { node, action = 'execute', sessionid = randomId() } = payload.attrs
   if (!command) throw new StanzaError('item-not-found')
-  const answer = (status: string, content?: Element, besides?: Element): Element =>
-    el('command', NS_COMMANDS, { node, sessionid, status }, content, besides)
+  const answer = (status: string, content?: Element, more?: Element): Element =>
+    el('command', NS_COMMANDS, { node, sessionid, status }, content, more)
   if (action === 'cancel') return answer('canceled')
   if (!['execute', 'complete', 'next'].includes(action)) {
     throw new StanzaError('bad-request', undefined, { name: 'bad-action', ns: NS_COMMANDS }) // §4.4
   }
   if ('report' in command) return answer('completed', command.report())
   const filled = payload.getChild('x', NS_FORMS)
-  if (!filled) return answer('executing', el('actions', NS_COMMANDS, { execute: 'complete' }, el('complete', NS_COMMANDS)), command.form())
+  if (!filled) {
+    const actions = el('actions', NS_COMMANDS, { execute: 'complete' }, el('complete', NS_COMMANDS))
+    return answer('executing', actions, command.form())
+  }
   return answer('completed', el('note', NS_COMMANDS, { type: 'info' }, await command.run(formValues(filled))))
 }

@@ -1,6 +1,6 @@
 /**
- * XEP-0030: Service Discovery, XEP-0128: its extensions, and XEP-0115: Entity Capabilities. Answers for the server and
- * for accounts from what was declared, and gives the hash of it for stream features and the account's own use.
+ * XEP-0030: Service Discovery, XEP-0128: Service Discovery Extensions, and XEP-0115: Entity Capabilities. Answers for
+ * the server, accounts and rooms from the features that were declared, and offers their hash as a stream feature.
  */
 import type { DiscoTarget } from '../extension/facets/disco.ts'
 import type { ExtensionHost } from '../extension/host.ts'
@@ -18,14 +18,14 @@ const CAPS_NODE = 'urn:heliograph'
 
 interface Entity { readonly identities: readonly Identity[], readonly features: Set<string>, readonly forms: Element[] }
 
-/** A part of an account that can be asked for by its name. */
+/** A node of every account (XEP-0030 §3.2). */
 export interface DiscoNode {
   readonly identity: Identity
   readonly features: readonly string[]
   readonly items?: () => readonly { readonly node: string, readonly name: string }[]
 }
 
-/** Something that a host has besides its accounts. */
+/** A service of a host, such as its rooms. */
 export interface Service { readonly jid: string, readonly name: string }
 
 export class Disco {
@@ -38,9 +38,10 @@ export class Disco {
       identities: [{ category: 'account', type: 'registered' }], features: new Set([NS_INFO, NS_ITEMS]), forms: [],
     },
     rooms: {
-      identities: [{ category: 'conference', type: 'text', name: 'Rooms' }], features: new Set([NS_INFO, NS_ITEMS]), forms: [],
+      identities: [{ category: 'conference', type: 'text', name: 'Rooms' }], features: new Set([NS_INFO, NS_ITEMS]),
+      forms: [],
     },
-    // Its identity has its name, and its forms tell of it: it adds them itself.
+    // A room adds an identity with its own name, and forms of its own.
     room: { identities: [], features: new Set([NS_INFO, NS_ITEMS]), forms: [] },
   }
   readonly #accountFeatures = new Map<string, Set<string>>()
@@ -48,12 +49,12 @@ export class Disco {
   readonly #services: ((host: Jid) => Service)[] = []
   #ver: string | undefined
 
-  /** What is returned takes the feature away again. */
+  /** Adds a feature; the returned function removes it. */
   addFeature (ns: string, of: DiscoTarget): () => void {
     return this.#addTo([this.#entities[of].features], ns)
   }
 
-  /** A feature of the accounts of these hosts only. */
+  /** Adds a feature to the accounts of these hosts only; the returned function removes it. */
   addAccountFeature (ns: string, hosts: readonly string[]): () => void {
     return this.#addTo(hosts.map(host => this.#featuresOn(host)), ns)
   }
@@ -67,14 +68,14 @@ export class Disco {
     }
   }
 
-  /** What the accounts of one host have besides those of all. */
+  /** The features of one host's accounts that other accounts lack. */
   #featuresOn (host: string): Set<string> {
     let features = this.#accountFeatures.get(host)
     if (!features) this.#accountFeatures.set(host, features = new Set())
     return features
   }
 
-  /** XEP-0128; what is returned takes the form away again. */
+  /** Adds extended information (XEP-0128); the returned function removes it. */
   addForm (form: Element, of: DiscoTarget): () => void {
     const { forms } = this.#entities[of]
     forms.push(form)
@@ -85,24 +86,26 @@ export class Disco {
     }
   }
 
-  /** A node of every account, for its owner; what is returned takes it away again. */
+  /** Adds a node to every account, visible to its owner; the returned function removes it. */
   addNode (name: string, node: DiscoNode): () => void {
     this.#nodes.set(name, node)
     return () => { this.#nodes.delete(name) }
   }
 
-  /** What each host has besides, among its items. */
+  /** Adds a service to the items of each host. */
   addService (of: (host: Jid) => Service): void {
     this.#services.push(of)
   }
 
-  /** What is known of all rooms, with what one says of itself. */
+  /** The disco#info of a room: the features and forms of all rooms, and its own. */
   describeRoom (identity: Identity, features: readonly string[], forms: readonly Element[]): Element {
     const { room } = this.#entities
-    return infoOf({ identities: [identity], features: new Set([...room.features, ...features]), forms: [...room.forms, ...forms] }, undefined)
+    return infoOf({
+      identities: [identity], features: new Set([...room.features, ...features]), forms: [...room.forms, ...forms],
+    }, undefined)
   }
 
-  /** Answers queries; `mayKnow` says whether there is such an account, and somebody may be told about it (XEP-0030 §8). */
+  /** Answers queries; `mayKnow` says whether the account exists and `from` may know that (XEP-0030 §8). */
   register (host: ExtensionHost, mayKnow: (account: Jid, from: Jid) => Promise<boolean>): void {
     const accountInfo = (query: Element, { domain }: Jid): Element =>
       this.#info('account', query, [], this.#accountFeatures.get(domain))
@@ -118,12 +121,13 @@ export class Disco {
     })
     host.iq({ ...info, to: ['rooms'] }, ({ payload }) => this.#info('rooms', payload, []))
     host.iq({ ...items, to: ['server'] }, ({ payload, to }) => answerItems(payload, this.#services.map(of => of(to))))
-    host.iq({ ...items, to: ['own-account'] }, ({ payload, to }) => this.#nodeItems(payload, to) ?? answerItems(payload))
-    // XEP-0030 §8: empty where there is no such account, whatever the node: and so where there is one.
+    host.iq({ ...items, to: ['own-account'] }, ({ payload, to }) =>
+      this.#nodeItems(payload, to) ?? answerItems(payload))
+    // XEP-0030 §8: empty, also for a node, whether or not there is such an account.
     host.iq({ ...items, to: ['address'] }, ({ payload: { attrs: { node } } }) => el('query', NS_ITEMS, { node }))
   }
 
-  /** XEP-0115 §6.3: for the stream features. */
+  /** XEP-0115 §6.3: the stream feature. */
   caps (): Element {
     return el('c', NS_CAPS, { hash: 'sha-1', node: CAPS_NODE, ver: this.#serverVer() })
   }

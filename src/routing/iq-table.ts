@@ -1,6 +1,6 @@
 /**
- * Who answers which iq: a table from type, target, name and namespace to a handler. What the handler returns is the
- * result, what it throws is the error (RFC 6120 §8.2.3); a payload that nobody knows is `service-unavailable`.
+ * The table of iq handlers by type, target, name and namespace. A handler's return value is the result, its StanzaError
+ * the error (RFC 6120 §8.2.3); a request without a handler is answered with `service-unavailable`.
  */
 import type { IqHandler, IqRequest, IqRoute, IqSender, IqTarget } from '../extension/requests.ts'
 import type { Logger } from '../log.ts'
@@ -14,7 +14,7 @@ import type { Iq, Stanza } from '../xmpp/stanza.ts'
 
 interface Entry { readonly extension: string, readonly isInTurn: boolean, readonly run: IqHandler<never> }
 
-/** A request as its handler sees it; most handlers want one form of its payload, or none. */
+/** A request with a payload that is parsed only when a handler uses it. */
 class Request implements IqRequest {
   readonly type: 'get' | 'set'
   readonly from: Jid
@@ -43,7 +43,7 @@ export class IqTable {
     this.#log = log
   }
 
-  /** Registers the handler for each of the route's targets; what is returned takes it away again. */
+  /** Registers the handler for each of the route's targets; the returned function removes it. */
   add<Target extends IqTarget> (extension: string, route: IqRoute<Target>, run: IqHandler<Target>): () => void {
     const keys = route.to.map(target => keyOf(route.type, target, route.name, route.ns))
     for (const key of keys) {
@@ -54,19 +54,19 @@ export class IqTable {
     return () => { for (const key of keys) this.#entries.delete(key) }
   }
 
-  /** Whether somebody answers that request for that target. */
+  /** Whether there is a handler of that request for that target. */
   has (request: Iq, target: IqTarget): boolean {
     return this.#find(request, [target]) !== undefined
   }
 
-  /** Whether what comes next for a room waits for the answer to that request. */
+  /** Whether a room takes its next stanza only after the answer to that request. */
   isInTurn (request: Iq): boolean {
     return this.#find(request, ['room'])?.isInTurn === true
   }
 
   /**
-   * Answers a request through `reply`, which is called once: at once where the handler needs no time. `to` is the
-   * address that the request is for, also where the client left it out.
+   * Answers a request through `reply`, which is called exactly once: before this returns where the handler is
+   * synchronous. `to` is the address that the request is for, also where the client left it out.
    */
   answer<Target extends IqTarget> (
     request: Iq, targets: readonly Target[], to: Jid, from: Jid, sender: IqSender<Target>,
@@ -95,9 +95,9 @@ export class IqTable {
     }
   }
 
-  #refusal (error: unknown, { extension }: Entry, request: Iq): StanzaError {
-    if (error instanceof StanzaError) return error
-    this.#log.error({ event: 'iq.handler_failed', err: error, extension, stanza: request.summary() }, 'iq: handler failed')
+  #refusal (err: unknown, { extension }: Entry, request: Iq): StanzaError {
+    if (err instanceof StanzaError) return err
+    this.#log.error({ event: 'iq.handler_failed', err, extension, stanza: request.summary() }, 'iq: handler failed')
     return new StanzaError('internal-server-error', undefined, undefined, 'wait')
   }
 }

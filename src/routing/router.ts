@@ -1,6 +1,7 @@
 /**
- * Takes what local accounts send through their send stages, and every stanza to whoever serves its domain. What can't
- * be delivered goes back as an error, here and nowhere else; errors and results are never answered (RFC 6120 §8.3.1).
+ * Routes stanzas: those of local accounts through the stages of `send`, and every stanza to the destination that serves
+ * its domain. Undeliverable stanzas are answered with an error here and nowhere else; errors and results never are
+ * (RFC 6120 §8.3.1).
  */
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
@@ -15,16 +16,19 @@ import type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import { stamp } from '../xmpp/stanza-id.ts'
 import type { IqTable } from './iq-table.ts'
 
-/** Whoever serves a domain. A promise means: not handed over yet, and what follows must wait to keep its order. */
+/**
+ * The server of a domain. A returned promise means that the stanza is not delivered yet, and later ones must wait to
+ * keep their order.
+ */
 export interface Destination {
-  /** Loads what a message to that address needs; nothing when it is there. */
+  /** Loads the recipient's account; undefined where that is in memory. */
   prepare? (to: Jid): Promise<void> | undefined
   receive (stanza: Stanza): void | Promise<void>
-  /** As `receive`, for another node: false where whom it is for is not at home here. */
+  /** As `receive`, for another node: false where this node does not own the recipient. */
   receiveHere (stanza: Stanza): boolean | Promise<boolean>
 }
 
-/** What a session's own presence and subscriptions do (RFC 6121 §3 and §4). */
+/** The handler of a session's own presence and subscriptions (RFC 6121 §3 and §4). */
 export interface PresenceOutlet {
   send (presence: Presence, sender: Session): void | Promise<void>
 }
@@ -44,7 +48,7 @@ export class Router {
     this.#log = log
   }
 
-  /** From now on `destination` gets what is for `domain`. */
+  /** Routes stanzas for `domain` to `destination`. */
   serve (domain: string, destination: Destination): void {
     this.#destinations.set(domain, destination)
   }
@@ -53,7 +57,7 @@ export class Router {
     this.#presence = presence
   }
 
-  /** A session sends: its account's guards, rewrites and copies, then on its way. */
+  /** Sends a session's stanza, through the stages of `send`. */
   send (said: Stanza, sender: Session): void | Promise<void> {
     const stanza = withoutForged(said, sender.jid, this.#isServed)
     const verdict = this.#stages.send.guard(stanza, sender.account)
@@ -88,7 +92,7 @@ export class Router {
     return account.sessions.length > 1 ? stamp(message, account, number) : message.withArchiveId(number)
   }
 
-  /** When both have come to an end; one promise for what a sender says to somebody while a group is committed. */
+  /** Resolves when both are done. Messages of one sender to one recipient within a commit share the promise. */
   #both (copied: Promise<void>, routed: Promise<void>): Promise<void> {
     if (this.#last?.copied !== copied || this.#last.routed !== routed) {
       this.#last = { copied, routed, done: Promise.all([copied, routed]).then(() => {}) }
@@ -96,7 +100,7 @@ export class Router {
     return this.#last.done
   }
 
-  /** As `route`, but what is thrown comes by the promise: the sender's copy is kept by now, and goes its way. */
+  /** As `route`, but rejects instead of throwing: the sender's copy is being archived already. */
   #routeStored (message: Message): void | Promise<void> {
     try {
       return this.route(message)
@@ -105,7 +109,7 @@ export class Router {
     }
   }
 
-  /** Loads what the stanza needs to be stored on both sides in one go; nothing when it can be at once. */
+  /** Loads the recipient, so that both copies are archived in one transaction; undefined where it is in memory. */
   prepare ({ to }: Stanza): Promise<void> | undefined {
     return to && this.#destinations.get(to.domain)?.prepare?.(to)
   }
@@ -116,29 +120,30 @@ export class Router {
     if (iq.to && !iq.to.equals(own)) return this.route(iq)
     // RFC 6120 §10.3.3: answered by the server on the account's behalf.
     if (iq.type !== 'get' && iq.type !== 'set') return
-    return this.#iqs.answer(iq, ['own-account', 'account', 'address'], own, sender.jid, sender, reply => { sender.deliver(reply) })
+    return this.#iqs.answer(iq, ['own-account', 'account', 'address'], own, sender.jid, sender,
+      reply => { sender.deliver(reply) })
   }
 
-  /** Sends on the account's behalf what its guards let pass, and nothing, without a word, where they don't. */
+  /** Sends a stanza on the account's behalf, unless its guards refuse it; the refusal is silent. */
   sendQuietly (stanza: Stanza, sender: Session): void {
     neverRejects(this.postFor(stanza, sender)) // as `postAndWait`
   }
 
-  /** The same, in order: a promise means that it is not handed over yet. It never rejects. */
+  /** The same, in order: a returned promise means that it is not delivered yet. It never rejects. */
   postFor (stanza: Stanza, sender: Session): void | Promise<void> {
     if (!this.#stages.send.guard(stanza, sender.account)) return this.postAndWait(stanza)
   }
 
-  /** Routes what nobody waits for; whatever breaks on its way is logged and costs that stanza. */
+  /** Routes a stanza in the background; a failure is logged and costs that stanza only. */
   post (stanza: Stanza): void {
-    neverRejects(this.postAndWait(stanza)) // what failed is logged
+    neverRejects(this.postAndWait(stanza))
   }
 
-  /** The same, in order: a promise means that it is not handed over yet. It never rejects. */
+  /** The same, in order: a returned promise means that it is not delivered yet. It never rejects. */
   postAndWait (stanza: Stanza): void | Promise<void> {
     try {
       return this.route(stanza)?.catch((error: unknown) => { this.#lost(stanza, error) })
-    } catch (error) { // a mistake of ours
+    } catch (error) { // a bug
       this.#lost(stanza, error)
     }
   }
@@ -147,7 +152,7 @@ export class Router {
     this.#log.error({ event: 'stanza.routing_failed', err: error, stanza: stanza.summary() }, 'stanza: routing failed')
   }
 
-  /** Hands a stanza to whoever serves the domain of its `to`. */
+  /** Routes a stanza to the destination of its `to`. */
   route (stanza: Stanza): void | Promise<void> {
     const destination = stanza.to && this.#destinations.get(stanza.to.domain)
     if (destination) return destination.receive(stanza)
@@ -155,31 +160,31 @@ export class Router {
     return this.bounce(stanza, new StanzaError('remote-server-not-found'))
   }
 
-  /** Hands over what another node has forwarded: false where whom it is for is not at home here. */
+  /** Routes a stanza that another node has forwarded; false where this node does not own the recipient. */
   routeHere (stanza: Stanza): boolean | Promise<boolean> {
     const destination = stanza.to && this.#destinations.get(stanza.to.domain)
     return destination?.receiveHere(stanza) ?? true
   }
 
-  /** Answers an iq that is for a server, an account or where one might be; what is no request is dropped. */
+  /** Answers an iq request for a server or for an account, existing or not; drops any other iq. */
   answer (request: Iq, targets: readonly ('server' | 'account' | 'address')[], to: Jid): void | Promise<void> {
     if (request.type !== 'get' && request.type !== 'set' || !request.from) return
     return this.#iqs.answer(request, targets, to, request.from, undefined, reply => { this.post(reply) })
   }
 
-  /** Tells a session why what it sent goes nowhere: directly, since its own guards may not like the address. */
+  /** Answers a session's stanza with an error: directly, since the account's guards may refuse the address. */
   refuse (stanza: Stanza, error: StanzaError, sender: Session): void {
     if (!isAnswer(stanza)) sender.deliver(errorReply(stanza, error))
   }
 
   /**
-   * Tells the sender why a stanza did not get where it should, unless it is one that must not be answered; `by` is who
-   * says so, where that is not whom it was for. Never rejects.
+   * Answers a stanza with an error, unless it is one that must not be answered; `by` is the error's sender, if that is
+   * not the stanza's recipient. Never rejects.
    */
   bounce (stanza: Stanza, error: StanzaError, by?: Jid): void | Promise<void> {
     if (!stanza.from || isAnswer(stanza)) return
     const reply = errorReply(stanza, error, by)
-    // XEP-0045 §18.1: whom what a room says to all does not reach is the room's matter, not that of who said it there.
+    // XEP-0045 §18.1: errors for a room's groupchat messages go to the room, not to the occupant who sent the message.
     const isForRoom = stanza.isMulticast && stanza.type === 'groupchat'
     return this.postAndWait(isForRoom ? reply.withAddress(reply.from, stanza.from.bare) : reply)
   }
