@@ -71,7 +71,7 @@ test('the room itself takes back what anybody wrote, with who did it and why (XE
   if (!room) throw new Error('no room')
   await crone.received()
 
-  await server.core.rooms.announce(room, message('groupchat', { id: 'no-one' }, el('retract', 'urn:xmpp:message-retract:1', { id },
+  await server.core.rooms.say(room, message('groupchat', { id: 'no-one' }, el('retract', 'urn:xmpp:message-retract:1', { id },
     el('moderated', 'urn:xmpp:message-moderate:1', { by: `${COVEN}/firstwitch` }), el('reason', 'urn:xmpp:message-retract:1', {}, 'spam'))))
 
   const [told] = await crone.received()

@@ -1,6 +1,6 @@
 /**
- * Everything of a server but its sockets, opened in order on what a configuration names: the data folder, the database
- * with its tables up to date, the core with its extensions. For a server, and for commands while none runs.
+ * Opens everything of a server but its sockets, in order: the data folder, the database with migrations applied, the
+ * cluster, the core with its extensions. Used by the server, and by commands while none runs.
  */
 import { extensions } from '../../extensions/index.ts'
 import type { Config } from '../config/config.ts'
@@ -21,25 +21,25 @@ import type { PostgresDatabase, PostgresOptions } from '../storage/postgres.ts'
 import { READING_CONNECTIONS, READING_MS } from '../storage/reading.ts'
 
 /**
- * Connections to the database, for each kind of work its own: messages are kept, and users log in, whatever is read
- * meanwhile because somebody asked. Messages are written by one at a time; the other is for when that one hangs.
+ * Connections to the database, separate for each kind of work, so that large reads delay neither messages nor logins.
+ * Messages are written through one connection at a time; the second is for when the first one hangs.
  */
 const MESSAGE_CONNECTIONS = 2
 const CONNECTIONS = 3
 
-/** Disposing of it closes in reverse order: extensions, database, the data folder's lock. */
+/** Disposal closes in reverse order: extensions, cluster, database, the data folder's lock. */
 export interface OpenCore extends AsyncDisposable {
   readonly core: Core
   readonly db: Database
-  /** Where this is one node of many. */
+  /** Undefined on a server that is not part of a cluster. */
   readonly cluster: Cluster | undefined
 }
 
-/** Rejects with a sentence for the administrator when something can't be had, and leaves nothing open then. */
+/** Rejects with a sentence for the administrator when a part fails to open, and leaves nothing open then. */
 export async function openCore (config: Config, log: Logger): Promise<OpenCore> {
   try {
     return await openAll(config, log)
-  } catch (error) { // whatever it is, it is thrown on
+  } catch (error) {
     throw explainFullDisk(error, config.data)
   }
 }
@@ -63,7 +63,8 @@ async function openAll (config: Config, log: Logger): Promise<OpenCore> {
     ? undefined
     : opening.adopt(await joinCluster(config.sessions, db, config.node, log), joined => joined.leave())
   const core = opening.adopt(await createCore({
-    hosts: config.hosts, db, pools, log, cluster, extensions: loadedExtensions(config), known: extensions.map(one => one.name),
+    hosts: config.hosts, db, pools, log, cluster,
+    extensions: loadedExtensions(config), known: extensions.map(one => one.name),
     info: contactForm(config.contact), muc: config.muc, presenceBytes: config.limits.presenceBytes,
     roster: { items: config.limits.rosterItems, bytes: config.limits.rosterBytes },
   }), loaded => loaded.unload())
@@ -79,7 +80,7 @@ async function openAll (config: Config, log: Logger): Promise<OpenCore> {
 async function connect (url: string, options: PostgresOptions): Promise<PostgresDatabase> {
   try {
     return await openPostgres(url, options)
-  } catch (error) { // the driver's: it doesn't say what it is about
+  } catch (error) { // the driver's: it doesn't mention the database
     throw new Error(`database: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
 }

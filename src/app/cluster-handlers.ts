@@ -1,6 +1,6 @@
 /**
- * The core as one node of many: takes what other nodes forward, gives up what others have become home to while it was
- * away, and becomes home to what dead nodes have left behind.
+ * The core as a node of a cluster: handles stanzas that other nodes forward, reclaims its accounts and rooms after a
+ * lost lease, and takes over the orphaned state of dead nodes.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { NodeId } from '../cluster/bus/bus.ts'
@@ -14,21 +14,25 @@ import { inBackground } from '../util/background.ts'
 import { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 
-/** How often a node looks for what dead ones have left, and how long it leaves that to those who come for it. */
-const LOOK_MS = 5_000
-const PATIENCE_MS = 10_000
-/** What is there after so many times that patience is left of accounts that have been at home elsewhere since. */
+/** The interval of the scans for orphaned state. */
+const SCAN_MS = 5_000
+/** The time for clients to resume at any node, before the remaining accounts of a dead node are taken over. */
+const FAILOVER_GRACE_MS = 10_000
+/** After this many grace periods remaining records are stale: their accounts have another owner. */
 const STALE_AFTER = 6
-/** Accounts that are taken over at the same time. */
+/** Accounts or rooms taken over concurrently. */
 const AT_ONCE = 50
 
 export interface FailoverOptions {
-  readonly lookMs?: number
-  readonly patienceMs?: number
+  readonly scanMs?: number
+  readonly graceMs?: number
 }
 
-/** Lets the core be reached by the other nodes; what is returned ends that. */
-export function serveCluster (cluster: Cluster, core: Core, log: Logger, options: FailoverOptions = {}): () => void {
+/** Serves the other nodes; the returned function stops the timers. */
+export function serveCluster (
+  cluster: Cluster, core: Core, log: Logger,
+  { scanMs = SCAN_MS, graceMs = FAILOVER_GRACE_MS }: FailoverOptions = {},
+): () => void {
   const { bus, membership, homes, records } = cluster
   bus.answer('stanza', (_from, header, body) => {
     const isHome = core.router.routeHere(forwardedStanza(body, header))
@@ -52,41 +56,41 @@ export function serveCluster (cluster: Cluster, core: Core, log: Logger, options
       else if (account && account.sessions.length > 0) records.renamed(account, before)
     })
   })
-  const failover = new Failover(cluster, core, log, options.patienceMs ?? PATIENCE_MS)
-  const timer = setInterval(() => { inBackground(log, 'looking for what dead nodes have left', failover.look()) }, options.lookMs ?? LOOK_MS)
-  // By then who lives has claimed what is his, also where Redis has come back empty.
+  const failover = new Failover(cluster, core, log, graceMs)
+  const timer = setInterval(() => { inBackground(log, 'scanning for orphaned state', failover.scan()) }, scanMs)
+  // By then every member has claimed its rooms, also where Redis has lost its data.
   const once = setTimeout(() => {
     core.rooms.endAbandoned().catch(error => {
       log.warn({ event: 'muc.ended_rooms_not_removed', err: error }, 'muc: ended rooms not removed')
     })
-  }, options.patienceMs ?? PATIENCE_MS)
+  }, graceMs)
   return () => {
     clearInterval(timer)
     clearTimeout(once)
   }
 }
 
-/** Answers who has forwarded a stanza: whether it has been taken. */
+/** The answer to a node that has forwarded a stanza. */
 export function taken (isHome: boolean): Asks['stanza']['answer'] {
   return isHome ? {} : { isElsewhere: true }
 }
 
-/** Hands a stanza to many; tells who of them is not at home here, by their places. */
+/** Routes a stanza to many recipients; resolves with the indices of those that this node does not own. */
 async function takeCopies (
   core: Core, log: Logger, to: readonly string[], stanza: Stanza,
 ): Promise<{ readonly moved: readonly number[] }> {
   const moved: number[] = []
   const waiting: Promise<void>[] = []
   for (const [place, address] of to.entries()) {
-    const failed = (error: unknown): void => {
-      log.error({ event: 'multicast.delivery_failed', err: error, stanza: stanza.summary() }, 'multicast: delivery failed')
+    const failed = (err: unknown): void => {
+      log.error({ event: 'multicast.delivery_failed', err, stanza: stanza.summary() }, 'multicast: delivery failed')
     }
     try {
       const jid = Jid.parse(address)
       const isHome = core.router.routeHere(stanza.copyFor(jid))
       if (isHome === false) moved.push(place)
       else if (isHome instanceof Promise) waiting.push(isHome.then(is => { if (!is) moved.push(place) }).catch(failed))
-    } catch (error) { // a mistake of ours costs that copy
+    } catch (error) { // a bug: it costs this copy only
       failed(error)
     }
   }
@@ -95,37 +99,39 @@ async function takeCopies (
 }
 
 /**
- * What nodes that are gone have left: rooms with who is in them, and sessions whose clients have not come back, and
- * whose contacts must hear of it.
+ * Takes over the orphaned state of nodes that are no longer members: rooms with their occupants, and sessions whose
+ * clients have not resumed, so that they end and their contacts see them go offline.
  */
 class Failover {
   readonly #cluster: Pick<Cluster, 'membership' | 'records' | 'roomRecords'>
   readonly #core: Core
   readonly #log: Logger
-  readonly #patienceMs: number
-  /** Since when a node is known to be gone. */
+  readonly #graceMs: number
+  /** When this node first saw another one gone, in milliseconds of the monotonic clock. */
   readonly #goneSince = new Map<NodeId, number>()
-  #isLooking = false
+  #isScanning = false
 
-  constructor (cluster: Pick<Cluster, 'membership' | 'records' | 'roomRecords'>, core: Core, log: Logger, patienceMs: number) {
+  constructor (
+    cluster: Pick<Cluster, 'membership' | 'records' | 'roomRecords'>, core: Core, log: Logger, graceMs: number,
+  ) {
     this.#cluster = cluster
     this.#core = core
     this.#log = log
-    this.#patienceMs = patienceMs
+    this.#graceMs = graceMs
   }
 
-  async look (): Promise<void> {
-    if (this.#isLooking) return
-    this.#isLooking = true
+  async scan (): Promise<void> {
+    if (this.#isScanning) return
+    this.#isScanning = true
     try {
       const { membership, records } = this.#cluster
       const gone = (await records.owners()).filter(node => !membership.isAlive(node))
       for (const node of this.#goneSince.keys()) if (!gone.includes(node)) this.#goneSince.delete(node)
       for (const node of gone) await this.#takeOver(node)
-    } catch (error) { // Redis is away: the next time
+    } catch (error) { // Redis can't be reached: the next scan tries again
       this.#log.debug({ event: 'failover.scan_failed', err: error }, 'failover: scan for orphaned state failed')
     }
-    this.#isLooking = false
+    this.#isScanning = false
   }
 
   async #takeOver (node: NodeId): Promise<void> {
@@ -133,27 +139,28 @@ class Failover {
     const since = this.#goneSince.get(node) ?? now
     this.#goneSince.set(node, since)
     const hasRooms = await this.#takeOverRooms(node)
-    if (now - since < this.#patienceMs) return
+    if (now - since < this.#graceMs) return
     const { membership, records } = this.#cluster
     const left = await records.accountsOf(node)
     if (left.length === 0 && !hasRooms) return records.expireNode(node)
-    const isStale = now - since >= STALE_AFTER * this.#patienceMs
+    const isStale = now - since >= STALE_AFTER * this.#graceMs
     const ours = left.filter(account => placeOf(account, membership.nodes) === membership.id)
     for (let at = 0; at < ours.length; at += AT_ONCE) {
       await Promise.all(ours.slice(at, at + AT_ONCE).map(account => this.#attempt(node, account, async () => {
-        // Whoever is home of it then has taken up what that node has left, or had no use for it.
+        // Ensures that the account has an owner, which restores the dead node's record of it.
         await this.#core.accounts.locate(Jid.parse(account))
         if (isStale) await records.discard(node, account)
       })))
       await sleep(0)
     }
-    if (ours.length === 0) return
-    this.#log.info({ event: 'failover.sessions_taken_over', node, accounts: ours.length }, 'failover: took over sessions')
+    const accounts = ours.length
+    if (accounts === 0) return
+    this.#log.info({ event: 'failover.sessions_taken_over', node, accounts }, 'failover: took over sessions')
   }
 
   /**
-   * Nobody need come for a room: its occupants may wait for each other. True where some are left, for this node or
-   * others.
+   * Takes over rooms at once: their occupants may all be connected to other nodes, and send nothing. True if the node
+   * has left any room, for this node or another.
    */
   async #takeOverRooms (node: NodeId): Promise<boolean> {
     const { membership, roomRecords } = this.#cluster
@@ -168,11 +175,11 @@ class Failover {
     return left.length > 0
   }
 
-  /** What can't be taken over now, since the database is away for instance, holds up nothing else until the next time. */
+  /** Logs the failure of one takeover, so that it delays no other; the next scan tries again. */
   async #attempt (node: NodeId, jid: string, takeOver: () => Promise<void>): Promise<void> {
     try {
       await takeOver()
-    } catch (error) { // Redis's or the database's
+    } catch (error) { // Redis or the database can't be reached
       this.#log.debug({ event: 'failover.takeover_failed', err: error, node, jid }, 'failover: takeover failed')
     }
   }

@@ -1,7 +1,4 @@
-/**
- * The server without its sockets: the parts that a stanza walks through, and the extensions that surround them. Built
- * in one place, for the server and for tests alike.
- */
+/** Builds the server without its sockets: the parts on a stanza's way, and the extensions that surround them. */
 import { accountCommands } from '../accounts/account-commands.ts'
 import { Accounts } from '../accounts/accounts.ts'
 import { forgetDirected, forgettingAtNodes } from '../accounts/forgetting.ts'
@@ -12,7 +9,6 @@ import { accountStore } from '../accounts/store.ts'
 import type { AccountStore } from '../accounts/store.ts'
 import type { AccountCommands } from '../extension/facets/accounts.ts'
 import type { Extension } from '../extension/host.ts'
-import type { WriteWithArchive } from '../extension/points.ts'
 import { inOrder } from '../extension/order.ts'
 import { StageTable } from '../extension/stages.ts'
 import { Host } from './extension-host/host.ts'
@@ -22,7 +18,7 @@ import { roomsDomain } from '../muc/context.ts'
 import type { RoomAccounts } from '../muc/context.ts'
 import { Rooms } from '../muc/rooms.ts'
 import type { RoomsParts } from '../muc/rooms.ts'
-import type { OthersAnswer, Parts } from './parts.ts'
+import type { Parts } from './parts.ts'
 import { Presences } from '../presence/presence.ts'
 import type { RosterLimits } from '../roster/limits.ts'
 import { registerRosterIq } from '../roster/roster-iq.ts'
@@ -47,10 +43,10 @@ import { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import type { Life } from '../xmpp/archive-ids.ts'
 import { MessagePolicies } from '../xmpp/message-policy.ts'
 
-/** An extension that is on, with the options that its schema made. */
+/** An extension that is on, with the options that its schema parsed. */
 export interface Loaded { readonly extension: Extension, readonly options: unknown }
 
-/** What the core needs of the other nodes. */
+/** The cluster's services that the core uses. */
 export interface CoreCluster {
   readonly homes: Homes
   readonly records: Records & { start (describe: (account: Account) => Snapshot): void }
@@ -61,21 +57,19 @@ export interface CoreCluster {
 export interface CoreOptions {
   readonly hosts: readonly string[]
   readonly db: Database
-  /** The same database, by connections that nothing else has to wait for; without them all share those of `db`. */
+  /** The same database through separate connections; without them everything shares those of `db`. */
   readonly pools?: { readonly messages: Database, readonly reading: Database } | undefined
   readonly log: Logger
   readonly extensions: readonly Loaded[]
-  /** The names of all extensions that there are, on or off: what one may come after. */
+  /** The names of all extensions, on or off, that `after` may refer to. */
   readonly known?: readonly string[]
-  /** Where this is one node of many. */
+  /** Undefined on a server that is not part of a cluster. */
   readonly cluster?: CoreCluster | undefined
-  /** What the configuration says about rooms. */
   readonly muc?: MucLimits | undefined
-  /** What a presence stanza may weigh. */
+  /** The limit for a presence stanza, in bytes. */
   readonly presenceBytes?: number | undefined
-  /** What one roster may hold. */
   readonly roster?: RosterLimits | undefined
-  /** XEP-0128: what the server's disco#info shows besides. */
+  /** Extended information (XEP-0128) for the server's disco#info. */
   readonly info?: Element | undefined
 }
 
@@ -90,9 +84,9 @@ export interface Core {
   readonly store: AccountStore
   readonly commands: AccountCommands
   readonly rooms: Rooms
-  /** A session's stream is gone: it waits for a resumption, where it may, or ends. */
+  /** Handles the end of a session's stream: the session waits for a resumption, where it may, or ends. */
   lost (session: Session, stream: SessionStream, mayResume: boolean): void
-  /** Unloads the extensions, the last first. */
+  /** Unloads the extensions in reverse order. */
   unload (): Promise<void>
 }
 
@@ -117,11 +111,11 @@ export async function createCore (options: CoreOptions): Promise<Core> {
     isTaken: (message, account) => events.ask('message.unacked', message, account) === 'taken',
   })
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
-  const rooms = createRooms(options, { router, stages, iqs, events, disco, archiveKeys, accounts: knownAccounts(accounts, store) })
-  const parts = {
-    rooms, policies, keepWith: new Map<string, WriteWithArchive>(), archive: { read: undefined }, commandTable: new Commands(disco), hosts, db, messageDb: pools.messages, reading: new Reading(pools.reading), archiveKeys, log, stages, iqs, events, streams,
-    disco, router, rosters, accounts, incoming, replicated, cluster,
-    answerers: new Map<string, OthersAnswer>(), commands,
+  const rooms = createRooms(options, { router, stages, iqs, events, disco, archiveKeys }, accounts, store)
+  const parts: Parts = {
+    rooms, policies, archiveWriters: new Map(), archive: { read: undefined }, commandTable: new Commands(disco), hosts,
+    db, messageDb: pools.messages, reading: new Reading(pools.reading), archiveKeys, log, stages, iqs, events, streams,
+    disco, router, rosters, accounts, incoming, replicated, cluster, answerers: new Map(), commands,
   }
   const own = registerOwn(parts, presences, store.lifeOf, options.info)
   serve(parts, presences)
@@ -129,7 +123,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   return {
     stages, iqs, events, streams, router, accounts, incoming, store, commands, rooms,
     lost (session, stream, mayResume) {
-      if (session.stream !== stream) return // it goes on with another
+      if (session.stream !== stream) return // it was resumed with another
       session.detach()
       if (!mayResume || events.ask('session.ending', session) !== 'keep') accounts.end(session)
     },
@@ -139,7 +133,8 @@ export async function createCore (options: CoreOptions): Promise<Core> {
 
 function createAccounts (
   { cluster, log, hosts }: CoreOptions,
-  { stages, store, events, replicated, archiveKeys }: Pick<Parts, 'stages' | 'events' | 'replicated' | 'archiveKeys'> & { readonly store: AccountStore },
+  { stages, store, events, replicated, archiveKeys }:
+    Pick<Parts, 'stages' | 'events' | 'replicated' | 'archiveKeys'> & { readonly store: AccountStore },
 ): Accounts {
   return new Accounts({
     log,
@@ -162,12 +157,13 @@ function createAccounts (
 
 function createRooms (
   { db, log, hosts, muc: limits, cluster }: CoreOptions,
-  parts: Pick<RoomsParts, 'router' | 'stages' | 'iqs' | 'events' | 'disco' | 'accounts' | 'archiveKeys'>,
+  parts: Pick<RoomsParts, 'router' | 'stages' | 'iqs' | 'events' | 'disco' | 'archiveKeys'>,
+  accounts: Accounts, store: AccountStore,
 ): Rooms {
-  return new Rooms({ ...parts, db, log, hosts, limits, cluster })
+  return new Rooms({ ...parts, accounts: knownAccounts(accounts, store), db, log, hosts, limits, cluster })
 }
 
-/** What rooms ask about accounts. */
+/** The accounts, as rooms ask about them. */
 function knownAccounts (accounts: Accounts, store: AccountStore): RoomAccounts {
   return {
     isThere: async jid => await accounts.locate(jid) !== undefined,
@@ -179,12 +175,12 @@ function knownAccounts (accounts: Accounts, store: AccountStore): RoomAccounts {
   }
 }
 
-/** Accounts that are older than such marks have none, so that what rooms called them stays. */
+/** Empty for accounts that are older than these marks, so that rooms find what they stored about them. */
 function markOf (life: Life | undefined): string {
   return !life || life.hadNumbers ? '' : life.madeAt
 }
 
-/** Each host is its accounts' and its rooms', accounts have presence and a roster, and other nodes' extensions an answer. */
+/** Connects the parts: the hosts and their rooms to the router, presence and rosters to the accounts. */
 function serve (
   { hosts, router, accounts, rosters, incoming, rooms, cluster, answerers, archiveKeys }: Parts, presences: Presences,
 ): void {
@@ -201,7 +197,7 @@ function serve (
   }
 }
 
-/** What the core itself answers and says of the server and its rooms. */
+/** Registers the core's own iq handlers, features and commands, which use the same calls as an extension's. */
 function registerOwn (
   parts: Parts, presences: Presences, lifeOf: AccountStore['lifeOf'], info: Element | undefined,
 ): readonly Host[] {

@@ -1,6 +1,6 @@
 /**
- * Leaving a cluster in good order: clients are sent away a few at a time, and come back to their sessions at other
- * nodes, to which rooms and accounts are given up one after the other.
+ * Orderly departure from a cluster: streams are closed a few at a time, so that clients resume at other nodes, and the
+ * ownership of rooms and accounts is released in groups.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Accounts } from '../accounts/accounts.ts'
@@ -8,11 +8,12 @@ import type { Rooms } from '../muc/rooms.ts'
 import type { SessionStream } from '../session/session.ts'
 import { StreamError } from '../xmpp/errors.ts'
 
-/** So many streams end in a millisecond, and so many homes are given up at the same time. */
+/** Streams closed per millisecond. */
 const STREAMS_AT_ONCE = 5
+/** Accounts or rooms released concurrently. */
 const HOMES_AT_ONCE = 50
 
-/** Ends the streams with `<system-shutdown/>`: their sessions wait for their clients. */
+/** Closes the streams with `<system-shutdown/>`; their sessions wait for a resumption. */
 export async function sendAway (streams: Iterable<SessionStream>): Promise<void> {
   let count = 0
   for (const stream of streams) {
@@ -21,12 +22,14 @@ export async function sendAway (streams: Iterable<SessionStream>): Promise<void>
   }
 }
 
-/** Resolves when no room and no account has its home here any more. */
+/** Resolves when this node owns no room and no account any more. */
 export async function giveUpAll (accounts: Accounts, rooms: Rooms): Promise<void> {
   await inGroups(rooms.atHome(), room => rooms.giveUp(room))
   await inGroups([...accounts.atHome()], account => accounts.giveUp(account))
 }
 
 async function inGroups<T> (all: readonly T[], giveUp: (one: T) => Promise<void>): Promise<void> {
-  for (let at = 0; at < all.length; at += HOMES_AT_ONCE) await Promise.all(all.slice(at, at + HOMES_AT_ONCE).map(giveUp))
+  for (let at = 0; at < all.length; at += HOMES_AT_ONCE) {
+    await Promise.all(all.slice(at, at + HOMES_AT_ONCE).map(giveUp))
+  }
 }

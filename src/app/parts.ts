@@ -1,4 +1,4 @@
-/** The parts of a server that its extensions reach, each through its host. */
+/** The parts of the core that extensions reach through their hosts. */
 import type { Accounts } from '../accounts/accounts.ts'
 import type { Incoming } from '../accounts/incoming.ts'
 import type { AccountCommands } from '../extension/facets/accounts.ts'
@@ -20,7 +20,7 @@ import type { StreamTable } from '../stream/stream-table.ts'
 import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import type { MessagePolicies } from '../xmpp/message-policy.ts'
 
-/** What an extension answers the same extension on another node. */
+/** An extension's handler for requests of the same extension on another node. */
 export type OthersAnswer = (from: string, text: string, body: Buffer) => string | Promise<string>
 
 export interface PartsCluster {
@@ -44,17 +44,18 @@ export interface Parts {
   readonly commandTable: Commands
   readonly router: Router
   readonly policies: MessagePolicies
-  readonly keepWith: Map<string, WriteWithArchive>
-  /** How the archive is read, once an extension provides one. */
+  /** By the namespace of a payload. */
+  readonly archiveWriters: Map<string, WriteWithArchive>
+  /** Set once an extension provides an archive. */
   readonly archive: { read: ReadArchived | undefined }
   readonly rosters: Rosters
   readonly accounts: Accounts
   readonly incoming: Incoming
   readonly replicated: ReplicatedStates
   readonly rooms: Rooms
-  /** Where this is one node of many. */
+  /** Undefined on a server that is not part of a cluster. */
   readonly cluster?: PartsCluster | undefined
-  /** By the extensions' names. */
+  /** By the extension's name. */
   readonly answerers: Map<string, OthersAnswer>
   readonly commands: AccountCommands
 }

@@ -1,4 +1,4 @@
-/** The one place that builds the whole server and says in what order its parts start and stop. */
+/** Builds the whole server, and starts and stops its parts in order. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { extensions } from '../../extensions/index.ts'
 import { AdminServer } from '../admin/admin-server.ts'
@@ -6,7 +6,7 @@ import { serveCommands } from '../admin/commands.ts'
 import type { ListenerStatus, NodeLoad, NodeStatus, ServerCommands, ServerStatus } from '../admin/commands.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { loadConfig } from '../config/config.ts'
-import type { Config, Listening } from '../config/config.ts'
+import type { CertificateFiles, Config, Listening } from '../config/config.ts'
 import { createCore } from './core.ts'
 import type { Core } from './core.ts'
 import { giveUpAll, sendAway } from './drain.ts'
@@ -37,20 +37,21 @@ import { limitUnread } from '../stream/unread.ts'
 import { VERSION } from '../util/version.ts'
 import { StreamError } from '../xmpp/errors.ts'
 
+/** The interval of the checks of all streams: timeouts and unread bytes. */
 const CHECK_MS = 5_000
-/** Balancers see at /readyz that a node is about to leave, and send it nobody any more. */
+/** The time for balancers to notice at /readyz that a node is leaving, before it stops listening. */
 const NOTICE_MS = 2_000
-/** How long streams have to take what was written to them when the server stops. */
+/** The time for streams to close when the server stops. */
 const FAREWELL_MS = 5_000
 
 export interface Server extends Omit<ServerCommands, 'accounts'> {
-  /** Listens; rejects with a sentence for the administrator when something it needs can't be had. */
+  /** Listens; rejects with a sentence for the administrator when a listener fails to open. */
   start (): Promise<void>
-  /** Streams get `<system-shutdown/>`, what was written leaves, the database stops last. */
+  /** Closes streams with `<system-shutdown/>` after their pending writes; the database stops last. */
   stop (): Promise<void>
 }
 
-/** Whatever listens: no more of it, and none of what it let in. */
+/** An open listener: `stop` refuses new connections, `close` also ends those it has accepted. */
 interface Door { stop (): void, close (): void }
 
 /** Opens the data folder and the database and builds all parts; nothing listens yet. */
@@ -103,7 +104,8 @@ class RunningServer implements Server {
     await this.#listen(this.#certificates)
     this.#checking = setInterval(() => { this.#check() }, CHECK_MS)
     serveCommands(this.#admin, {
-      accounts: this.#core.commands, status: () => this.status(), drain: () => this.drain(), reload: () => this.reload(),
+      accounts: this.#core.commands,
+      status: () => this.status(), drain: () => this.drain(), reload: () => this.reload(),
     })
     await this.#admin.start(data)
     this.#phase = 'serving'
@@ -127,10 +129,12 @@ class RunningServer implements Server {
       ...shared, key: 'listen.client-tls', tls: new TlsServer(certificates, 'xmpp-client'), directTlsFor: hosts[0],
     }
     this.#opened('client-tls', await listen(addresses(at.clientTls), direct, accept))
-    const webSocket = new WebSocketEndpoint({ ...shared, maxMessageBytes: limits.stanzaBytes, origins: this.#config.http.origins }, accept)
+    const { origins } = this.#config.http
+    const webSocket = new WebSocketEndpoint({ ...shared, maxMessageBytes: limits.stanzaBytes, origins }, accept)
     this.#doors.push({ stop () {}, close () { webSocket.close() } })
     this.#opened('http', await listenHttp(addresses(at.http), {
-      key: 'listen.http', log, connections: new AddressLimit(limits.streamsPerAddress), routes: { ...hostMetaRoutes(undefined), ...this.#readiness.routes },
+      key: 'listen.http', log, connections: new AddressLimit(limits.streamsPerAddress),
+      routes: { ...hostMetaRoutes(undefined), ...this.#readiness.routes },
       upgrades: { '/ws': webSocket.upgrade },
     }))
   }
@@ -155,7 +159,7 @@ class RunningServer implements Server {
     }
   }
 
-  /** Lets clients of other nodes come to their sessions here, and the others see how this node is. */
+  /** Serves the sessions of clients that are connected to other nodes, and publishes this node's load. */
   #joined (cluster: Cluster, parts: StreamParts): void {
     const { bus, membership, redis } = cluster
     this.#remote = new RemoteStreams(cluster, parts)
@@ -194,7 +198,7 @@ class RunningServer implements Server {
     await this.#open[Symbol.asyncDispose]()
   }
 
-  /** Resolves when no stream is left, or when they had time enough. */
+  /** Resolves when all streams are closed, or at the latest after FAREWELL_MS. */
   async #emptied (): Promise<void> {
     const until = Date.now() + FAREWELL_MS
     while (this.#streams.size > 0 && Date.now() < until) await new Promise(resolve => { setTimeout(resolve, 20) })
@@ -231,12 +235,13 @@ class RunningServer implements Server {
     this.#log.level = fresh.log.level
     const before = new Map<string, unknown>(Object.entries(this.#config))
     return Object.entries(fresh)
-      .filter(([key, value]) => !['log', 'warnings'].includes(key) && JSON.stringify(value) !== JSON.stringify(before.get(key)))
+      .filter(([key]) => key !== 'log' && key !== 'warnings')
+      .filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(before.get(key)))
       .map(([key]) => key)
   }
 }
 
-/** The table that `heliograph stages` prints: nothing is opened for it. */
+/** The table that `heliograph stages` prints; opens neither database nor socket. */
 export async function describeStages (config: Config): Promise<string> {
   const refuse = (): Promise<never> => Promise.reject(new Error('there is no database here'))
   const db: Database = { query: refuse, transaction: refuse }
@@ -246,7 +251,7 @@ export async function describeStages (config: Config): Promise<string> {
   return core.stages.toString()
 }
 
-function pair ({ certificate, key }: { certificate?: string | undefined, key?: string | undefined }): { certificate: string, key: string } | undefined {
+function pair ({ certificate, key }: CertificateFiles): { certificate: string, key: string } | undefined {
   return certificate !== undefined && key !== undefined ? { certificate, key } : undefined
 }
 

@@ -1,6 +1,6 @@
 /**
- * What comes of a stanza at a room, once it is found to be here or not to be: everybody who does what a room does not
- * allow is told so, and whoever comes to a room that is not there makes it (XEP-0045 §10.1).
+ * Dispatches the stanzas for a room, or for one that doesn't exist, by their kind. Refusals are answered to the sender;
+ * a join of a missing room creates it (XEP-0045 §10.1).
  */
 import type { RoomVisitor } from '../extension/requests.ts'
 import type { Logger } from '../log.ts'
@@ -43,15 +43,16 @@ export class RoomDispatcher {
     this.#parts = parts
   }
 
-  /** A stanza for the service itself. */
+  /** Takes a stanza for the service itself. */
   receiveForService (stanza: Stanza, from: Jid, to: Jid): void | Promise<void> {
     const { iqs, router } = this.#parts
     if (stanza.kind === 'message') return router.bounce(stanza, new StanzaError('service-unavailable'))
     if (stanza.kind !== 'iq' || (stanza.type !== 'get' && stanza.type !== 'set')) return
-    return iqs.answer(stanza, to.isBare ? ['rooms'] : [], to, from, undefined, reply => { post(this.#parts.muc, reply) })
+    const targets = to.isBare ? ['rooms' as const] : []
+    return iqs.answer(stanza, targets, to, from, undefined, reply => { post(this.#parts.muc, reply) })
   }
 
-  /** A message to all. A promise means: not handed over yet. */
+  /** Takes a message to all occupants. A returned promise means that it is not delivered yet. */
   sendToAll (room: Room, message: Message): void | Promise<void> {
     try {
       checkCapacity(this.#parts.muc.underWay, room, message)
@@ -61,25 +62,26 @@ export class RoomDispatcher {
     }
   }
 
-  /** In the room's turn: whatever is no message to all. */
+  /** Takes, in the room's turn, any stanza but a message to all occupants. */
   async receive (room: Room, stanza: Stanza, from: Jid, to: Jid): Promise<Received> {
     if (isHidden(room, from)) return this.receiveForMissingRoom(stanza, from, to, room)
     checkCapacity(this.#parts.muc.underWay, room, stanza)
     await room.commits.settled()
     const received = await this.#receiveAt(room, stanza, from, to)
     this.#parts.live.place(room)
-    await room.sendQueue.settled() // who comes to a full room waits until those before are told of each other
+    await room.sendQueue.settled() // joins of a full room wait for the presence broadcasts of earlier ones
     return received ?? {}
   }
 
-  /** Tells the sender what he did wrong; what is no refusal is a mistake of ours. */
+  /** Answers the sender with the error; one that is no StanzaError is a bug, which is logged. */
   refuse (stanza: Stanza, error: unknown): void {
     const { log, router } = this.#parts
     if (!(error instanceof StanzaError)) {
       log.error({ event: 'muc.stanza_failed', err: error, stanza: stanza.summary() }, 'muc: stanza for a room failed')
     }
-    const refusal = error instanceof StanzaError ? error : new StanzaError('internal-server-error', undefined, undefined, 'wait')
-    const by = stanza.to?.isBare ? undefined : stanza.to?.bare // XEP-0045 §7.2 has it so
+    const refusal = error instanceof StanzaError
+      ? error : new StanzaError('internal-server-error', undefined, undefined, 'wait')
+    const by = stanza.to?.isBare ? undefined : stanza.to?.bare // errors come from the room (XEP-0045 §7.2)
     neverRejects(router.bounce(stanza, refusal, by)) // what failed is logged
   }
 
@@ -107,12 +109,12 @@ export class RoomDispatcher {
     try {
       await answered
       for (const task of tasks) await task()
-    } catch (error) { // who asked has his answer
+    } catch (error) { // a bug: the sender has the answer already
       this.#parts.log.error({ event: 'muc.request_follow_up_failed', err: error }, 'muc: follow-up of a request failed')
     }
   }
 
-  /** What is sent to a room that is not there, or that `hidden` is to be thought not to be. */
+  /** Takes a stanza for a room that doesn't exist, or that the sender must not see (`hidden`). */
   async receiveForMissingRoom (stanza: Stanza, from: Jid, to: Jid, hidden?: Room): Promise<Received> {
     if (stanza.kind === 'presence') {
       if (stanza.type !== 'available') return {}
@@ -126,14 +128,14 @@ export class RoomDispatcher {
     throw new StanzaError('item-not-found')
   }
 
-  /** §10.1: whoever comes first to a room that is not there makes it, and owns it. */
+  /** §10.1: the first user to join a missing room creates and owns it. */
   async #create (presence: Presence, from: Jid, to: Jid): Promise<Received> {
     const end = await beginRoom(this.#parts.muc, from)
     let isCreated = false
     try {
       const affiliations = new Affiliations([{ jid: from.bare, affiliation: 'owner' }])
-      const room = await this.#parts.live.open(new Room(to.bare, { config: new Map(), affiliations, creator: from.bare.toString() }, true))
-      const received = await this.#enterFirst(room, presence, from, to)
+      const draft = new Room(to.bare, { config: new Map(), affiliations, creator: from.bare.toString() }, true)
+      const received = await this.#enterFirst(await this.#parts.live.open(draft), presence, from, to)
       isCreated = true
       return received
     } finally {
@@ -152,7 +154,7 @@ export class RoomDispatcher {
     return received
   }
 
-  /** The room is no more: out of memory and out of the database. */
+  /** Removes the room from memory and from the database. */
   async end (room: Room, destroyed?: string): Promise<void> {
     const { events, log } = this.#parts
     if (!room.isLocked) await this.#parts.muc.store.remove(room.jid)
@@ -162,12 +164,12 @@ export class RoomDispatcher {
   }
 }
 
-/** §7.2.10: until its owner has set it up, a room is there for nobody else. */
+/** §7.2.10: a locked room is visible to its owner only. */
 function isHidden (room: Room, from: Jid): boolean {
   return room.isLocked && room.affiliationOf(from) !== 'owner'
 }
 
-/** A message that passes on its own, while what else there is takes the room's turn. */
+/** Whether the message goes to all occupants without taking a turn of the room; a change of subject takes one. */
 export function isForAll (message: Message): boolean {
   return message.type === 'groupchat' && message.to?.isBare === true && !isSubject(message)
 }

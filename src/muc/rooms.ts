@@ -1,6 +1,6 @@
 /**
- * The rooms of a host, at conference.HOST (XEP-0045): finds and creates them, sees to it that what happens to a room
- * happens in turn, and takes every stanza to the part that deals with it.
+ * The room service of each host, at conference.HOST (XEP-0045): finds and loads rooms, runs the tasks of a room one at
+ * a time, and passes each stanza to the dispatcher of its room.
  */
 import type { ClusterFacet } from '../extension/facets/cluster.ts'
 import type { ExtensionHost } from '../extension/host.ts'
@@ -62,14 +62,15 @@ export interface RoomsParts {
   readonly accounts: RoomAccounts
   readonly archiveKeys: ArchiveKeys
   readonly limits?: MucLimits | undefined
-  /** Where this is one node of many. */
+  /** Undefined on a server that is not part of a cluster. */
   readonly cluster?: RoomsCluster | undefined
 }
 
-/** How often rooms are asked to forget accounts that could not be forgotten before, in milliseconds; and what they answer. */
+/** The interval at which rooms retry to forget removed accounts. */
 const FORGET_MS = 10_000
-/** How often invitations that nobody has answered in time are removed. */
+/** The interval at which expired invitations are removed. */
 const INVITATIONS_MS = 3_600_000
+/** The answer of a node whose room has forgotten an account. */
 const FORGOTTEN = 'forgotten'
 
 export class Rooms implements Destination {
@@ -81,7 +82,7 @@ export class Rooms implements Destination {
   readonly #turns = new Turns()
   readonly #keptWith = new Set<WriteWithAffiliations>()
   #isStopping = false
-  /** What people can have done at rooms. */
+  /** The ad-hoc commands of rooms. */
   readonly commands = new RoomCommands()
 
   constructor (parts: RoomsParts) {
@@ -99,7 +100,8 @@ export class Rooms implements Destination {
       end: (room, destroyed) => this.#dispatcher.end(room, destroyed),
     }
     this.#live = new RoomRegistry({
-      store: this.#muc.store, events, cluster, log: parts.log, archiveKeys: parts.archiveKeys, say: (room, message) => { this.broadcast(room, message) },
+      store: this.#muc.store, events, cluster, log: parts.log, archiveKeys: parts.archiveKeys,
+      say: (room, message) => { this.broadcast(room, message) },
       tellAgain: (room, news) => { resendPresence(this.#muc, room, news) },
       tellDestroyed: (room, destroyed) => tellDestroyed(this.#muc, room, destroyed),
     })
@@ -116,7 +118,7 @@ export class Rooms implements Destination {
     }, cluster?.homes, (stanza, error) => router.bounce(stanza, error))
   }
 
-  /** What the core itself answers for rooms. */
+  /** Registers the iq handlers and features of rooms. */
   register (host: ExtensionHost, forgetAtNodes: ForgetAtNodes): void {
     const { disco } = this.#parts
     disco.addService(({ domain }) => ({ jid: roomsDomain(domain), name: 'Rooms' }))
@@ -130,10 +132,13 @@ export class Rooms implements Destination {
 
   #forgetAccounts (host: ExtensionHost, atNodes: ForgetAtNodes): void {
     const { db, log } = this.#parts
-    const forgetting: Forgetting = { db, log, atNodes, inRoom: (room, account) => this.#forgetAt(host.cluster, room, account) }
+    const forgetting: Forgetting = {
+      db, log, atNodes, inRoom: (room, account) => this.#forgetAt(host.cluster, room, account),
+    }
     host.when('account.removed', account => forgetRemoved(forgetting, account))
     host.when('session.ended', ({ account: { jid, isAnonymous, sessions } }) => {
-      if (isAnonymous && sessions.length === 0) inBackground(log, 'an anonymous account in rooms', forgetAnonymous(forgetting, jid))
+      if (!isAnonymous || sessions.length > 0) return
+      inBackground(log, 'forgetting an anonymous account in rooms', forgetAnonymous(forgetting, jid))
     })
     host.every(FORGET_MS, () => forgetLeftOver(forgetting))
     host.every(INVITATIONS_MS, () => this.#muc.invitations.removeOld())
@@ -146,31 +151,32 @@ export class Rooms implements Destination {
   async #forgetAt (others: ClusterFacet | undefined, room: Jid, account: Jid): Promise<void> {
     const node = await this.#forgetHere(room, account)
     if (node === undefined || await others?.ask(node, `${room} ${account}`) === FORGOTTEN) return
-    this.#parts.cluster?.homes.forget(room.toString()) // it has moved meanwhile
+    this.#parts.cluster?.homes.forget(room.toString()) // its ownership has moved
     throw new Error(`the home of ${room} could not be asked to forget an account`)
   }
 
-  /** Gives the node that is the room's home, if that is another. */
+  /** Forgets the account here, or resolves with the node that owns the room. */
   async #forgetHere (room: Jid, account: Jid): Promise<string | undefined> {
     return this.#inRoom(room, found => forgetAccount(this.#muc, found, account))
   }
 
-  /** Forgets the rooms that would have ended with their occupants, had the server not ended first. */
+  /** Removes the temporary rooms that were left in the database when the server stopped. */
   async removeTemporary (): Promise<void> {
     for (const host of this.#parts.hosts) await this.#muc.store.removeTemporary(roomsDomain(host))
   }
 
-  /** The same in a cluster: of the rooms that no node has at home, and none has left to another. */
+  /** The same in a cluster: ends the temporary rooms that no node owns, and of which no node has left a record. */
   async endAbandoned (): Promise<void> {
     for (const host of this.#parts.hosts) {
       for (const jid of await this.#muc.store.listTemporary(roomsDomain(host))) {
         if (this.#isStopping) return
-        if (await this.#live.isAbandoned(jid.toString())) await this.#inRoom(jid, async room => endIfEmpty(this.#muc, room))
+        if (!await this.#live.isAbandoned(jid.toString())) continue
+        await this.#inRoom(jid, async room => endIfEmpty(this.#muc, room))
       }
     }
   }
 
-  /** §11.2: tells everybody that the server ends. */
+  /** XEP-0045 §11.2: removes all occupants since the service shuts down. */
   async stop (): Promise<void> {
     this.#isStopping = true
     await Promise.all([...this.#live.occupied.values()].map(room => shutDown(this.#muc, room)))
@@ -180,25 +186,25 @@ export class Rooms implements Destination {
     return this.#muc.options
   }
 
-  /** What is to be written with changes of who is what; what is returned ends that. */
-  keepWithAffiliations (write: WriteWithAffiliations): () => void {
+  /** Runs `write` in each transaction that stores changes of affiliations; the returned function removes it. */
+  writeWithAffiliations (write: WriteWithAffiliations): () => void {
     this.#keptWith.add(write)
     return () => { this.#keptWith.delete(write) }
   }
 
-  /** What is to be loaded with every room from now on; what is returned ends that. */
+  /** Adds a value that is loaded with every room; the returned function removes it. */
   addData (slot: DataSlot<unknown>): () => void {
     return this.#live.addData(slot)
   }
 
-  /** The room, in memory from now on while somebody is in; nothing where there is none. */
+  /** The room, loaded if this node can own it; undefined where there is no such room or another node owns it. */
   async room (jid: Jid): Promise<Room | undefined> {
     let found: Room | undefined
     await this.#inRoom(jid, async room => { found = room })
     return found
   }
 
-  /** Does something with a room that is at home here, in its turn; gives the node that is its home, if that is another. */
+  /** Runs the task in the room's turn, or resolves with the other node that owns the room. */
   async #inRoom (jid: Jid, task: (room: Room) => Promise<void>): Promise<string | undefined> {
     let node: string | undefined
     await this.#turns.inTurn(jid.bare.toString(), async () => {
@@ -211,22 +217,22 @@ export class Rooms implements Destination {
     return node
   }
 
-  /** Becomes the room's home unless another node is. */
+  /** Takes ownership of the room unless another node has it. */
   async takeOver (jid: Jid): Promise<void> {
     await this.#inRoom(jid, () => Promise.resolve())
   }
 
-  /** The addresses of the rooms whose home is here. */
+  /** The addresses of the rooms that this node owns. */
   atHome (): readonly string[] {
     return [...this.#live.atHome()].map(({ jid }) => jid.toString())
   }
 
-  /** Whether this is the room's home for sure; where another node is, it is over here. */
+  /** Whether this node still owns the room, checked in Redis; if not, it is discarded from memory here. */
   verify ({ bare }: Jid): Promise<boolean> {
     return this.#live.verify(bare.toString())
   }
 
-  /** Lets another node be the home of a room, with all who are in. */
+  /** Releases the ownership of a room, with its occupants, for another node. */
   async giveUp (key: string): Promise<void> {
     await this.#turns.inTurn(key, async () => {
       const room = this.#live.peek(key)
@@ -234,50 +240,50 @@ export class Rooms implements Destination {
     })
   }
 
-  /** This node was taken for dead: the room is its own under a new name, or another's. */
+  /** After a lost lease: keeps the room under the new incarnation, or drops it where another node owns it. */
   async reclaimed (key: string, before: string, isOurs: boolean): Promise<void> {
     if (isOurs) await this.#live.renamed(key, before)
     else this.#live.drop(key)
   }
 
-  /** Sends a message to all who are in, behind whatever they are sent already. */
+  /** Sends a message to all occupants, behind what the room is sending already. */
   broadcast (room: Room, message: Message): void {
     inBackground(this.#parts.log, 'sending a message to all in a room', broadcast(this.#muc, room, message))
   }
 
-  /** What turned out to be kept under that id, since then, reaches all whom it would have reached. */
-  spreadLate (room: Room, message: Message, id: string, at: number): void {
+  /** Sends all occupants a message that proved to be archived under that id since `at` (milliseconds since 1970). */
+  broadcastRecovered (room: Room, message: Message, id: string, at: number): void {
     spreadLate(this.#muc, room, message, id, at)
   }
 
-  /** A member has asked for what others have made of him. */
-  async accept (room: Room, account: Jid): Promise<void> {
+  /** Confirms an affiliation that others gave to the account. */
+  async acceptMembership (room: Room, account: Jid): Promise<void> {
     await accept(this.#muc, room, account)
   }
 
-  /** An occupant's presence goes to all again. */
-  represent (room: Room, occupant: Occupant): void {
+  /** Sends an occupant's presence to all again. */
+  rebroadcastPresence (room: Room, occupant: Occupant): void {
     broadcastPresence(this.#muc, room, occupant)
   }
 
-  /** The room itself says something to all who are in. */
-  announce (room: Room, message: Message): void | Promise<void> {
+  /** Sends all occupants a message of the room itself, which is archived. */
+  say (room: Room, message: Message): void | Promise<void> {
     return announceToAll(this.#muc, room, message)
   }
 
-  /** A stanza for the service, a room or an occupant. A promise means: not handed over yet. */
+  /** Takes a stanza for the service, a room or an occupant. A returned promise means that it is not delivered yet. */
   receive (stanza: Stanza): void | Promise<void> {
     const { to, from } = stanza
     if (!to || !from) return
     return to.local === '' ? this.#dispatcher.receiveForService(stanza, from, to) : this.#inbox.receive(stanza, to)
   }
 
-  /** As `receive`, for another node: false where this is not the room's home. */
+  /** As `receive`, for another node: false where this node does not own the room. */
   receiveHere (stanza: Stanza): Promise<boolean> | boolean {
     return stanza.to && stanza.from ? this.#inbox.receiveHere(stanza, stanza.to) : true
   }
 
-  /** A room that is not known to be elsewhere is looked for, and is at home where its place is. */
+  /** Locates the room, whose ownership goes to the node of its rendezvous place, and dispatches the stanza. */
   async #receiveInTurn ({ stanza, to, key, isForwarded, refusedBy }: Arrival): Promise<Outcome> {
     const { from } = stanza
     if (!from) return {}
@@ -285,7 +291,9 @@ export class Rooms implements Destination {
       const located = await this.#live.locate(to.bare, isForwarded ? undefined : { isPlace: true, refusedBy })
       if (located && 'node' in located) return located
       if (!located) return await this.#dispatcher.receiveForMissingRoom(stanza, from, to)
-      if (stanza.kind === 'message' && isForAll(stanza)) return { handedOver: this.#dispatcher.sendToAll(located.room, stanza) }
+      if (stanza.kind === 'message' && isForAll(stanza)) {
+        return { handedOver: this.#dispatcher.sendToAll(located.room, stanza) }
+      }
       return await this.#dispatcher.receive(located.room, stanza, from, to)
     } catch (error) {
       this.#dispatcher.refuse(stanza, error)

@@ -1,3 +1,4 @@
+/** Accounts, as one extension reaches them. */
 import type { AccountsFacet } from '../../extension/facets/accounts.ts'
 import { dataOf } from '../../session/account.ts'
 import type { Account } from '../../session/account.ts'

@@ -1,3 +1,4 @@
+/** The other nodes, as one extension reaches them. */
 import type { ClusterFacet } from '../../extension/facets/cluster.ts'
 import { roomsDomain } from '../../muc/context.ts'
 import type { Account } from '../../session/account.ts'
@@ -20,7 +21,9 @@ export function clusterFacet ({ name, parts, undo }: Registration, cluster: Part
     verifyHome: jid => roomDomains.includes(jid.domain) ? rooms.verify(jid) : accounts.verify(jid),
     replicate (state) {
       undo.push(replicated.add(name, state))
-      return (account, about, body) => { if (!account.isAnonymous) records.append(account as Account, name, about, body) }
+      return (account, about, body) => {
+        if (!account.isAnonymous) records.append(account as Account, name, about, body)
+      }
     },
   }
 }

@@ -1,3 +1,4 @@
+/** Service discovery, as one extension declares it. */
 import type { DiscoFacet } from '../../extension/facets/disco.ts'
 import type { Registration } from './registration.ts'
 

@@ -1,6 +1,4 @@
-/**
- * What one extension is given: each call goes to the part that does it, and is undone when the extension is unloaded.
- */
+/** The host of one extension: passes each call to a part of the core, and undoes it when the extension is unloaded. */
 import type { AccountsFacet } from '../../extension/facets/accounts.ts'
 import type { ClusterFacet } from '../../extension/facets/cluster.ts'
 import type { DiscoFacet } from '../../extension/facets/disco.ts'
@@ -91,7 +89,7 @@ export class Host implements ExtensionHost {
     this.#atShutdown.push(task)
   }
 
-  /** Runs the shutdown tasks and takes back whatever the extension registered. */
+  /** Runs the shutdown tasks and removes everything the extension has registered. */
   async unload (): Promise<void> {
     for (const task of this.#atShutdown.reverse()) await this.#run(task)
     for (const undo of this.#undo.reverse()) undo()

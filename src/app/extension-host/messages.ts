@@ -1,3 +1,4 @@
+/** Messages, as one extension sends and archives them. */
 import type { MessagesFacet } from '../../extension/facets/messages.ts'
 import type { Account } from '../../session/account.ts'
 import type { Session } from '../../session/session.ts'
@@ -6,19 +7,19 @@ import { stamp } from '../../xmpp/stanza-id.ts'
 import type { Registration } from './registration.ts'
 
 export function messagesFacet ({ parts, undo }: Registration): MessagesFacet {
-  const { policies, keepWith, archive, router, accounts, events, incoming } = parts
+  const { policies, archiveWriters, archive, router, accounts, events, incoming } = parts
   return {
     declarePolicy (ns, policy, inRoom) { undo.push(policies.add(ns, policy, inRoom)) },
     policy: message => policies.of(message),
     roomPolicy: message => policies.inRoom(message),
     isWorthless: message => policies.isWorthless(message),
     writeWithArchive (ns, write) {
-      keepWith.set(ns, write)
-      undo.push(() => { keepWith.delete(ns) })
+      archiveWriters.set(ns, write)
+      undo.push(() => { archiveWriters.delete(ns) })
     },
     archiveWriterFor ({ children }) {
       for (const { ns } of children) {
-        const write = keepWith.get(ns)
+        const write = archiveWriters.get(ns)
         if (write) return write
       }
     },

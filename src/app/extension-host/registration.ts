@@ -1,8 +1,8 @@
+/** The context that the facets of one extension's host share. */
 import type { Parts } from '../parts.ts'
 
-/** What the facets of one extension's host share. */
 export interface Registration {
-  /** The extension's. */
+  /** The extension's name. */
   readonly name: string
   readonly parts: Parts
   /** Called in reverse order when the extension is unloaded. */

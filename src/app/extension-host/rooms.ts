@@ -1,3 +1,4 @@
+/** Rooms, as one extension reaches them. */
 import type { RoomsFacet } from '../../extension/facets/rooms.ts'
 import type { RoomOption } from '../../extension/room-option.ts'
 import { roomsDomain } from '../../muc/context.ts'
@@ -21,8 +22,8 @@ export function roomsFacet (registration: Registration): RoomsFacet {
     },
     ...sentToAll,
     broadcast (room: Room, message) { rooms.broadcast(room, message) },
-    broadcastRecovered (room: Room, message, id, at) { rooms.spreadLate(room, message, id, at) },
-    say: (room: Room, message) => rooms.announce(room, message),
+    broadcastRecovered (room: Room, message, id, at) { rooms.broadcastRecovered(room, message, id, at) },
+    say: (room: Room, message) => rooms.say(room, message),
     noteHeard (session: Session, message) { session.acceptRoomMessage(message, archiveKeys) },
     setWrittenAt (occupant: Occupant, at) {
       occupant.writtenAt = at
@@ -30,12 +31,12 @@ export function roomsFacet (registration: Registration): RoomsFacet {
     },
     buildPresence: (room: Room, occupant: Occupant) =>
       stages.room.present(presence('available', { from: occupant.jid }), room, occupant),
-    rebroadcastPresence (room: Room, occupant: Occupant) { rooms.represent(room, occupant) },
-    acceptMembership: (room: Room, account) => rooms.accept(room, account),
+    rebroadcastPresence (room: Room, occupant: Occupant) { rooms.rebroadcastPresence(room, occupant) },
+    acceptMembership: (room: Room, account) => rooms.acceptMembership(room, account),
   }
 }
 
-/** What was sent to all, and what is about to be. */
+/** The methods about messages to all occupants, which need no registration. */
 const sentToAll: Pick<RoomsFacet, 'setHistory' | 'forgetHistory' | 'recoverBroadcasts' | 'sendInOrder'> = {
   setHistory ({ history }: Room, said) { history.replace(said) },
   forgetHistory ({ history }: Room, ids) { history.forget(ids) },
@@ -46,9 +47,10 @@ const sentToAll: Pick<RoomsFacet, 'setHistory' | 'forgetHistory' | 'recoverBroad
   sendInOrder: ({ sendQueue }: Room, recipients, deliver) => sendQueue.send(recipients, deliver),
 }
 
-type AddedToRooms = Pick<RoomsFacet, 'data' | 'writeWithAffiliations' | 'option' | 'flag' | 'number' | 'info' | 'command'>
+type AddedToRooms =
+  Pick<RoomsFacet, 'data' | 'writeWithAffiliations' | 'option' | 'flag' | 'number' | 'info' | 'command'>
 
-/** What goes when the extension is unloaded. */
+/** The methods whose effect is undone when the extension is unloaded. */
 function addedToRooms ({ name, parts: { rooms, db }, undo }: Registration): AddedToRooms {
   const add = <T>(option: RoomOption<T>): RoomOption<T> => {
     undo.push(rooms.options.add(option))
@@ -60,7 +62,7 @@ function addedToRooms ({ name, parts: { rooms, db }, undo }: Registration): Adde
       undo.push(rooms.addData(slot))
       return { of: (room: Room) => room.data(slot), set: (room: Room, value) => { room.setData(slot, value) } }
     },
-    writeWithAffiliations (write) { undo.push(rooms.keepWithAffiliations(write)) },
+    writeWithAffiliations (write) { undo.push(rooms.writeWithAffiliations(write)) },
     option (option) { add(option) },
     flag: flag => add(flagOption(flag)),
     number: number => add(numberOption(number)),

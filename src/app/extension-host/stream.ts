@@ -1,3 +1,4 @@
+/** Streams, as one extension adds to them. */
 import type { StreamFacet } from '../../extension/facets/stream.ts'
 import type { Session } from '../../session/session.ts'
 import type { Registration } from './registration.ts'

@@ -13,7 +13,7 @@ import { database, start } from '../world/world.ts'
 import type { Extensions, World } from '../world/world.ts'
 
 const FAST = { beatMs: 200, ttlMs: 1500 }
-const FAILOVER = { lookMs: 100, patienceMs: 400 }
+const FAILOVER = { scanMs: 100, graceMs: 400 }
 
 export interface Node extends World {
   readonly cluster: Cluster
