@@ -17,12 +17,12 @@ export function replicateArchive (
   host: ExtensionHost, archives: AccountData<Archive>,
 ): ((account: AccountView) => Promise<void>) | undefined {
   const rests = new WeakMap<AccountView, Rest>()
-  const note = host.cluster?.replicate({
+  const note = host.cluster?.replicate<number, readonly [position: string]>({
     save: account => account.isAnonymous ? undefined : archives.of(account).handedOver,
     async restore (account, saved, notes) {
-      if (typeof saved !== 'number') return
+      if (saved === undefined) return
       const archive = archives.of(account)
-      archive.handedOver = Number(notes.at(-1)?.about ?? saved)
+      archive.handedOver = Number(notes.at(-1)?.fields[0] ?? saved)
       rests.set(account, await readRest(archive))
     },
     onRestored: account => { handOver(rests.get(account) ?? [], account) },
@@ -39,7 +39,7 @@ export function replicateArchive (
     const archive = archives.of(account)
     if (archiveId === undefined || Number(archiveId) <= archive.handedOver) return
     archive.handedOver = Number(archiveId)
-    if (account.sessions.length > 0) note(account, archiveId)
+    if (account.sessions.length > 0) note(account, [archiveId])
   }
   host.on('send', 'fanout', (message, { account }) => { handedOver(message, account) })
   host.on('receive', 'fanout', handedOver)

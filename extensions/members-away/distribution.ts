@@ -7,12 +7,12 @@ import { inBackground, Jid, storedStanza } from '../../src/extension/api.ts'
 import type { ExtensionHost, Message, ClusterFacet, RoomView } from '../../src/extension/api.ts'
 import { MembersHere } from './members-here.ts'
 
-/**
- * Prefixes of the requests between nodes: a room's message (the body), that a room has members here, changed accounts.
- */
-const SAID = 'said '
-const HERE = 'here '
-const CHANGED = 'changed '
+/** Requests between nodes: a room's message (the body), that a room has members here, changed accounts. */
+type Request =
+  | readonly ['said', room: string, sender: string]
+  | readonly ['here', room: string]
+  | readonly ['changed', ...accounts: string[]]
+
 const NONE = '0'
 const SENDING = 'sending a message to members who are away'
 
@@ -32,7 +32,7 @@ export class Distribution {
       db: host.db, log: host.log, isOnline: account => host.accounts.sessionsOf(account).length > 0,
       first: room => { this.#run('telling the home of a room who is online', this.#tellHome(room)) },
     })
-    this.#cluster?.answer((from, text, body) => this.#answer(from, text, body))
+    this.#cluster?.answer<Request>((from, request, body) => this.#answer(from, request, body))
   }
 
   cameOnline (account: Jid): void {
@@ -48,7 +48,8 @@ export class Distribution {
     const online = accounts.filter(account => this.#host.accounts.sessionsOf(account).length > 0)
     for (const account of online) this.#lookAt(account)
     const elsewhere = accounts.filter(account => !online.includes(account))
-    if (elsewhere.length > 0) for (const node of this.#cluster?.nodes ?? []) this.#tell(node, CHANGED + elsewhere.join('\n'))
+    if (elsewhere.length === 0) return
+    for (const node of this.#cluster?.nodes ?? []) this.#tell(node, ['changed', ...elsewhere.map(String)])
   }
 
   /** Sends a message of a room, by that account or by the room itself, to its members. */
@@ -60,8 +61,8 @@ export class Distribution {
     const without = this.#without.get(key) ?? new Set()
     this.#without.set(key, without)
     const bytes = message.toBytes()
-    const text = sender ? `${SAID}${key} ${sender}` : SAID + key
-    for (const node of nodes) if (!without.has(node)) this.#tell(node, text, bytes, without)
+    const request = ['said', key, sender?.toString() ?? ''] as const
+    for (const node of nodes) if (!without.has(node)) this.#tell(node, request, bytes, without)
   }
 
   /** The room is not at home here any more: what nodes answer from now on counts for nothing. */
@@ -91,19 +92,17 @@ export class Distribution {
     inBackground(this.#host.log, task, running)
   }
 
-  #tell (node: string, text: string, body?: Buffer, without?: Set<string>): void {
-    this.#cluster?.ask(node, text, body).then(answer => {
+  #tell (node: string, request: Request, body?: Buffer, without?: Set<string>): void {
+    this.#cluster?.ask(node, request, body).then(answer => {
       if (answer === NONE) without?.add(node)
     }, () => {}) // that node is gone, with its online members
   }
 
-  async #answer (from: string, text: string, body: Buffer): Promise<string> {
-    if (text.startsWith(HERE)) this.#without.get(text.slice(HERE.length))?.delete(from)
-    else if (text.startsWith(CHANGED)) this.#look(text.slice(CHANGED.length).split('\n'))
-    else if (text.startsWith(SAID)) {
-      const [room = '', sender] = text.slice(SAID.length).split(' ')
-      return this.#hand(room, sender === undefined ? undefined : Jid.parse(sender), body)
-    }
+  async #answer (from: string, [what, ...about]: Request, body: Buffer): Promise<string> {
+    const [first = '', sender = ''] = about
+    if (what === 'here') this.#without.get(first)?.delete(from)
+    else if (what === 'changed') this.#look(about)
+    else if (what === 'said') return this.#hand(first, sender === '' ? undefined : Jid.parse(sender), body)
     return ''
   }
 
@@ -137,7 +136,7 @@ export class Distribution {
   async #tellHome (room: string): Promise<void> {
     try {
       const home = await this.#cluster?.homeOf(Jid.parse(room))
-      if (home !== undefined) this.#tell(home, HERE + room)
+      if (home !== undefined) this.#tell(home, ['here', room])
     } catch (error) { // Redis is away
       this.#host.log.debug({ event: 'members_away.report_failed', err: error, room }, 'members-away: report to a room\'s owner failed')
     }

@@ -55,7 +55,7 @@ export const messageStatus = extension({
 async function saveAtHomeOf ({ cluster, log }: ExtensionHost, account: Jid): Promise<void> {
   try {
     const home = await cluster?.homeOf(account)
-    if (home !== undefined) await cluster?.ask(home, '')
+    if (home !== undefined) await cluster?.ask(home, ['save'])
   } catch (error) { // it is gone, or Redis is: what it had told before has to do
     log.debug({ event: 'message_status.query_failed', err: error }, 'message-status: query to another node failed')
   }

@@ -7,23 +7,23 @@ import type { Deliveries } from './deliveries.ts'
 
 interface Saved { readonly replaying: readonly string[], readonly position: number }
 
+type Change = readonly ['position', position: string] | readonly ['replaying' | 'replayed', resource: string]
+
 /** Replicates which sessions have a replay in progress, and what devices have confirmed. */
 export function replicateDeliveries (host: ExtensionHost, deliveries: Deliveries): void {
   const replaying = new WeakMap<AccountView, readonly SessionView[]>()
-  const note = host.cluster?.replicate({
-    save: (account): Saved => ({
+  const note = host.cluster?.replicate<Saved, Change>({
+    save: account => ({
       replaying: account.sessions.filter(session => deliveries.isReplaying(session)).map(({ jid }) => jid.resource),
       position: deliveries.position(account),
     }),
     async restore (account, saved, notes) {
-      const before = saved as Saved | undefined // as `save` gave it
-      const resources = new Set(before?.replaying)
-      let position = before?.position ?? 0
-      for (const { about } of notes) {
-        const rest = about.slice(1)
-        if (about.startsWith('=')) position = Number(rest)
-        else if (about.startsWith('+')) resources.add(rest)
-        else resources.delete(rest)
+      const resources = new Set(saved?.replaying)
+      let position = saved?.position ?? 0
+      for (const { fields: [what, value] } of notes) {
+        if (what === 'position') position = Number(value)
+        else if (what === 'replaying') resources.add(value)
+        else if (what === 'replayed') resources.delete(value)
       }
       await deliveries.takeOver(account, position)
       replaying.set(account, account.sessions.filter(({ jid }) => resources.has(jid.resource)))
@@ -33,13 +33,15 @@ export function replicateDeliveries (host: ExtensionHost, deliveries: Deliveries
     },
   })
   if (!note) return
-  deliveries.whenReplaying = ({ account, jid }, isOn) => { note(account, `${isOn ? '+' : '-'}${jid.resource}`) }
+  deliveries.whenReplaying = ({ account, jid }, isOn) => {
+    note(account, [isOn ? 'replaying' : 'replayed', jid.resource])
+  }
   const moved = new Set<AccountView>()
   deliveries.whenConfirmed = account => { // once for all that one acknowledgement confirms
     moved.add(account)
     if (moved.size === 1) {
       process.nextTick(() => {
-        for (const one of moved) note(one, `=${deliveries.position(one)}`)
+        for (const one of moved) note(one, ['position', String(deliveries.position(one))])
         moved.clear()
       })
     }

@@ -3,7 +3,7 @@
  * Its requests and answers are sent once per turn of the event loop, after the turn's stanzas.
  */
 import { el, inBackground, randomId, StreamError } from '../../src/extension/api.ts'
-import type { Element, ExtensionHost, SessionView, Stanza } from '../../src/extension/api.ts'
+import type { AccountView, Element, ExtensionHost, SessionView, Stanza } from '../../src/extension/api.ts'
 import { AckQueue, delayed, parseCount } from './ack-queue.ts'
 import type { Sent } from './ack-queue.ts'
 import type { Keeper, Kept, Share } from './kept.ts'
@@ -60,8 +60,13 @@ export interface Counts {
   readonly acknowledged: number
 }
 
-/** Replicates a change of the session: stanzas written, and counts sent or received. */
-export type Noter = (session: SessionView, what: 'w' | 'a' | 'h', value: string, body?: Buffer) => void
+/** A change of a session: a stanza written (the note's body), and the `h` of either side. */
+export type Change =
+  | readonly ['w', resource: string, at: string, archiveId: string]
+  | readonly ['a' | 'h', resource: string, h: string]
+
+/** Replicates a change. */
+export type Noter = (account: AccountView, change: Change, body?: Buffer) => void
 
 export class ManagedSession implements Keeper {
   readonly session: SessionView
@@ -106,8 +111,12 @@ export class ManagedSession implements Keeper {
 
   enabled (): Element {
     const { id, seconds } = this
-    this.#note?.(this.session, 'h', String(this.#handled)) // other nodes know of the session before its client does
+    this.#noteCount('h', this.#handled) // other nodes know of the session before its client does
     return id === undefined ? el('enabled', NS) : el('enabled', NS, { id, resume: 'true', max: String(seconds) })
+  }
+
+  #noteCount (whose: 'a' | 'h', count: number): void {
+    this.#note?.(this.session.account, [whose, this.session.jid.resource, String(count)])
   }
 
   get bytes (): number {
@@ -143,7 +152,7 @@ export class ManagedSession implements Keeper {
     const at = Date.now()
     const bytes = queue.push({ stanza: isBorrowed ? stanza : stanza.copy(), at, siblingSessions: session.account.sessions })
     if (!this.#hasLeft) this.#share.add(bytes)
-    this.#note?.(session, 'w', `${at} ${stanza.archiveId ?? ''}`, stanza.toBytes())
+    this.#note?.(session.account, ['w', session.jid.resource, String(at), stanza.archiveId ?? ''], stanza.toBytes())
     if (stanza.kind === 'message') this.#hasNews = true
     if (this.#shouldAsk || this.#isOverfull || this.#share.isTooMuch) this.#flushSoon()
   }
@@ -167,7 +176,7 @@ export class ManagedSession implements Keeper {
     const acknowledged = this.queue.acknowledge(h)
     if (!this.#hasLeft) this.#share.add(this.queue.bytes - before)
     if (!acknowledged) throw countTooHigh(h, this.queue.sent)
-    if (acknowledged.length > 0) this.#note?.(this.session, 'a', String(h))
+    if (acknowledged.length > 0) this.#noteCount('a', h)
     this.#isAsked = false
     if (this.#hasNews || (acknowledged.length > 0 && this.queue.length >= ASK_AT)) this.#flushSoon()
     return acknowledged
@@ -232,7 +241,7 @@ export class ManagedSession implements Keeper {
 
   /** The `h` for the client, which is final once it is sent. */
   tellHandled (): number {
-    this.#note?.(this.session, 'h', String(this.#handled))
+    this.#noteCount('h', this.#handled)
     return this.#handled
   }
 }

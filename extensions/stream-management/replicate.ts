@@ -6,7 +6,7 @@ import { inSlices, storedStanza } from '../../src/extension/api.ts'
 import type { AccountView, ExtensionHost, Message, Note, SessionView } from '../../src/extension/api.ts'
 import { AckQueue, delayed } from './ack-queue.ts'
 import type { Sent } from './ack-queue.ts'
-import type { Counts, ManagedSession, Noter, Terms } from './managed-session.ts'
+import type { Change, Counts, ManagedSession, Noter, Terms } from './managed-session.ts'
 
 interface SavedStanza { readonly at: number, readonly archiveId?: string | undefined, readonly xml: string }
 
@@ -26,12 +26,10 @@ export function replicateSessions (
   manage: (session: SessionView, terms: Terms, counts: Counts) => void,
 ): Noter | undefined {
   const hear = (session: SessionView, message: Message): void => { host.rooms.noteHeard(session, message) }
-  const note = host.cluster?.replicate({
+  return host.cluster?.replicate<readonly Saved[], Change>({
     save: account => account.sessions.flatMap(session => save(session, sessions.get(session))),
-    restore: (account, saved, notes) => inSlices(restoreEach((saved ?? []) as readonly Saved[], one => restore(account, one, notes, manage, hear))),
+    restore: (account, saved, notes) => inSlices(restoreEach(saved ?? [], one => restore(account, one, notes, manage, hear))),
   })
-  // A resource may contain anything but the separator.
-  return note && ((session, what, value, body) => { note(session.account, `${what} ${value}\n${session.jid.resource}`, body) })
 }
 
 function save (session: SessionView, managed: ManagedSession | undefined): readonly Saved[] {
@@ -50,7 +48,7 @@ function * restoreEach (saved: readonly Saved[], restore: (one: Saved) => Iterab
 
 /** The session as of its node's death, waiting for resumption. */
 function * restore (
-  account: AccountView, saved: Saved, notes: readonly Note[],
+  account: AccountView, saved: Saved, notes: readonly Note<Change>[],
   manage: (session: SessionView, terms: Terms, counts: Counts) => void, hear: (session: SessionView, message: Message) => void,
 ): Generator<void> {
   const session = account.session(saved.resource)
@@ -61,13 +59,11 @@ function * restore (
     yield
   }
   let { handled } = saved
-  for (const { about, body } of notes) {
-    const [words = '', resource] = about.split('\n')
+  for (const { fields: [what, resource, value, archiveId], body } of notes) {
     if (resource !== saved.resource) continue
-    const [what, value, archiveId = ''] = words.split(' ')
     if (what === 'h') handled = Number(value)
     else if (what === 'a') queue.acknowledge(Number(value))
-    else {
+    else if (what === 'w') {
       const written = sent(Number(value), archiveId || undefined, body)
       queue.push(written)
       if (written.stanza.kind === 'message') hear(session, written.stanza)

@@ -28,14 +28,14 @@ export function forgettingAtNodes (
       })
     }
   }
-  host.cluster?.answer(async (_node, text) => {
-    await forgetHere(Jid.parse(text))
+  host.cluster?.answer<readonly [former: string]>(async (_node, [former]) => {
+    await forgetHere(Jid.parse(former))
     return FORGOTTEN
   })
   return async former => {
     await forgetHere(former)
     await Promise.all((host.cluster?.nodes ?? []).map(async node => {
-      if (await host.cluster?.ask(node, former.toString()) === FORGOTTEN) return
+      if (await host.cluster?.ask(node, [former.toString()]) === FORGOTTEN) return
       throw new Error(`${node} could not be asked to forget an account`)
     }))
   }

@@ -154,15 +154,21 @@ export interface Events {
   'account.movedAway': (account: AccountView, sessions: readonly SessionView[]) => void
 }
 
-/** A change of a session's state since the last snapshot. */
-export interface Note { readonly about: string, readonly body: Buffer }
+/** The fields of a note or a request between nodes: a name first, where there are several. None contains a line break. */
+export type Fields = readonly string[]
+
+/** A change of a session's state since the last snapshot. The body is empty where none was given. */
+export interface Note<F extends Fields = Fields> { readonly fields: F, readonly body: Buffer }
 
 /** An extension's state of an account's sessions, replicated for the account's next owner. */
-export interface ReplicatedState {
-  /** A snapshot as JSON; undefined where there is no state. */
-  save (account: AccountView): unknown
-  /** Restores the snapshot, and the notes since then, in order. The account's sessions exist again, without streams. */
-  restore (account: AccountView, saved: unknown, notes: readonly Note[]): void | Promise<void>
+export interface ReplicatedState<State = unknown, F extends Fields = Fields> {
+  /** A snapshot that JSON can hold; undefined where there is no state. */
+  save (account: AccountView): State | undefined
+  /**
+   * Restores the snapshot, and the notes since then, in order. The account's sessions exist again, without streams. A node
+   * of another version may have written notes with names that are unknown here; they are skipped.
+   */
+  restore (account: AccountView, saved: State | undefined, notes: readonly Note<F>[]): void | Promise<void>
   /** All extensions have restored theirs, and the account is in memory. Called in reverse order of the extensions. */
   onRestored? (account: AccountView): void
 }

@@ -142,15 +142,14 @@ export class Rooms implements Destination {
     })
     host.every(FORGET_MS, () => forgetLeftOver(forgetting))
     host.every(INVITATIONS_MS, () => this.#muc.invitations.removeOld())
-    host.cluster?.answer(async (_node, text) => {
-      const [room = '', account = ''] = text.split(' ')
+    host.cluster?.answer<readonly [room: string, account: string]>(async (_node, [room, account]) => {
       return await this.#forgetHere(Jid.parse(room), Jid.parse(account)) === undefined ? FORGOTTEN : ''
     })
   }
 
   async #forgetAt (others: ClusterFacet | undefined, room: Jid, account: Jid): Promise<void> {
     const node = await this.#forgetHere(room, account)
-    if (node === undefined || await others?.ask(node, `${room} ${account}`) === FORGOTTEN) return
+    if (node === undefined || await others?.ask(node, [room.toString(), account.toString()]) === FORGOTTEN) return
     this.#parts.cluster?.homes.forget(room.toString()) // its ownership has moved
     throw new Error(`the home of ${room} could not be asked to forget an account`)
   }

@@ -2,7 +2,6 @@
  * Ownership: an account's home is the single node that keeps it in memory with its sessions, and assigns its archive
  * ids. A server without a cluster owns all accounts, and has none of this.
  */
-import type { Note } from '../extension/points.ts'
 import type { Account } from './account.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 
@@ -91,9 +90,12 @@ export interface Snapshot {
   readonly states: Readonly<Record<string, unknown>>
 }
 
+/** A note (points.ts) with its fields in one text, a line each. */
+export interface SavedNote { readonly about: string, readonly body: Buffer }
+
 /** The last snapshot, and the notes since, by the extension's name. */
 export interface SavedAccount extends Snapshot {
-  readonly notes: Readonly<Record<string, readonly Note[]>>
+  readonly notes: Readonly<Record<string, readonly SavedNote[]>>
 }
 
 export interface SavedSession {

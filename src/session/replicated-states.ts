@@ -45,7 +45,8 @@ export class ReplicatedStates {
   async restore (account: Account, saved: SavedAccount): Promise<() => readonly Session[]> {
     for (const one of saved.sessions) account.add(this.#session(account, one))
     for (const [extension, state] of this.#states) {
-      await state.restore(account, saved.states[extension], saved.notes[extension] ?? [])
+      const notes = (saved.notes[extension] ?? []).map(({ about, body }) => ({ fields: about.split('\n'), body }))
+      await state.restore(account, saved.states[extension], notes)
     }
     return () => {
       // States that hold back stanzas for sessions are restored before those that deliver any.

@@ -2,12 +2,11 @@
  * Replicated state of accounts, from which another node continues their sessions: a snapshot of each account with
  * sessions, and a journal of changes since. Written behind, and yet before dependent bytes are sent to clients.
  */
-import type { Note } from '../../extension/points.ts'
 import type { Redis } from 'ioredis'
 import type { Logger } from '../../log.ts'
 import type { PersistedState, WriteBarrier } from '../../net/write-barrier.ts'
 import type { Account } from '../../session/account.ts'
-import type { Claim, Records, SavedAccount, Snapshot } from '../../session/homes.ts'
+import type { Claim, Records, SavedAccount, SavedNote, Snapshot } from '../../session/homes.ts'
 import { inBackground } from '../../util/background.ts'
 import type { NodeId } from '../bus/bus.ts'
 import { homeOf, RECORDS, SETTLE } from '../ownership/claims.ts'
@@ -236,7 +235,7 @@ export class RedisRecords implements Records, PersistedState {
     if (text === null) return
     const { next, ...snapshot } = JSON.parse(text) as Row // written by `#write`
     const entries = isInOrder ? [] : (await this.#journalLeftBy(node)).get(account) ?? []
-    const notes: Record<string, Note[]> = {}
+    const notes: Record<string, SavedNote[]> = {}
     for (const { number, extension, about, body } of entries) {
       if (number >= next) (notes[extension] ??= []).push({ about, body })
     }

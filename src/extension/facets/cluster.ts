@@ -1,6 +1,6 @@
 /** The other nodes of the cluster. */
 import type { Jid } from '../../xmpp/jid.ts'
-import type { ReplicatedState } from '../points.ts'
+import type { Fields, ReplicatedState } from '../points.ts'
 import type { AccountView } from '../views.ts'
 
 export interface ClusterFacet {
@@ -10,9 +10,9 @@ export interface ClusterFacet {
    * Sends a request to the same extension on another node. Requests to one node arrive in order. Rejects when it is
    * unknown whether the request arrived.
    */
-  ask (node: string, text: string, body?: Buffer): Promise<string>
+  ask (node: string, request: Fields, body?: Buffer): Promise<string>
   /** Answers requests of the same extension on other nodes. */
-  answer (handler: (from: string, text: string, body: Buffer) => string | Promise<string>): void
+  answer<Request extends Fields> (handler: (from: string, request: Request, body: Buffer) => string | Promise<string>): void
   /** The node that owns an account or a room; undefined where it is this one, or none. */
   homeOf (jid: Jid): Promise<string | undefined>
   /** Undefined while this node's lease is valid; otherwise resolves once it is renewed or lost. */
@@ -23,5 +23,7 @@ export interface ClusterFacet {
    */
   verifyHome (jid: Jid): Promise<boolean>
   /** Replicates an extension's state of sessions. The returned function appends a note to an account's journal. */
-  replicate (state: ReplicatedState): (account: AccountView, about: string, body?: Buffer) => void
+  replicate<State, F extends Fields> (
+    state: ReplicatedState<State, F>,
+  ): (account: AccountView, fields: F, body?: Buffer) => void
 }
