@@ -1,5 +1,5 @@
 /** Many retractions of one author, and the few of others. */
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { online } from '../../test/support/world/online.ts'
 import { world } from '../../test/support/world/world.ts'
 import type { Client, World } from '../../test/support/world/world.ts'
@@ -75,6 +75,51 @@ test('a retraction is carried out before the rest of those that another has wait
   await server.db.query('drop table left_then')
 
   expect(left?.n).toBeGreaterThan(70)
+})
+
+test('who reads his archive waits for nothing else of whoever has retracted something in it', async () => {
+  const server = await world(archive, retraction)
+  const mallory = await server.client('mallory@localhost/a')
+  await server.client('nurse@localhost/chamber')
+  const juliet = await server.client('juliet@localhost/balcony')
+  await server.db.query('create table left_then (n int)')
+  await server.db.query(`create function note () returns trigger language plpgsql as $$ begin
+    insert into left_then select count(*) from retraction_waiting where owner = 'nurse@localhost'; return null; end $$`)
+  await server.db.query(`create trigger note after delete on retraction_waiting for each row when (old.owner = 'juliet@localhost') execute function note()`)
+
+  let read: Promise<unknown> | undefined
+  await meanwhile(server, async () => {
+    await Promise.all(Array.from({ length: 90 }, (_, n) => retracts(mallory, 'nurse@localhost', `none${n}`)))
+    await retracts(mallory, 'juliet@localhost', 'one')
+    read = juliet.asks('set', "<query xmlns='urn:xmpp:mam:2'/>")
+    await new Promise(resolve => { setImmediate(resolve) })
+  })
+  await read
+
+  const [left] = await server.db.query<{ n: number }>('select n from left_then')
+  await server.db.query('drop function note cascade')
+  await server.db.query('drop table left_then')
+  expect(left?.n).toBeGreaterThan(70)
+})
+
+test('retractions that fail on and on hold up no others', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  onTestFinished(() => { vi.useRealTimers() })
+  const server = await world(archive, retraction)
+  await server.db.query(`create function fail () returns trigger language plpgsql as $$ begin raise exception 'stuck'; end $$`)
+  await server.db.query("create trigger fail before delete on retraction_waiting for each row when (old.owner = 'a@localhost') execute function fail()")
+  await server.db.query(`insert into retraction_waiting (owner, seq)
+    select 'a@localhost', n from generate_series(1, 200) as n union select 'b@localhost', 1`)
+
+  for (let round = 0; round < 2; round++) {
+    vi.advanceTimersByTime(60_000)
+    await server.idle()
+  }
+
+  const left = await server.db.query("select seq from retraction_waiting where owner = 'b@localhost'")
+  await server.db.query('drop function fail cascade')
+  await server.db.query('delete from retraction_waiting')
+  expect(left).toEqual([])
 })
 
 test('who retracts something and asks the archive then finds it gone, and so does the other side', async () => {

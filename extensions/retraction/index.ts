@@ -5,7 +5,7 @@
  */
 import { extension, FairQueue, form, FullError, Jid, neverRejects, StanzaError } from '../../src/extension/api.ts'
 import type { ExtensionHost, Message, Stanza } from '../../src/extension/api.ts'
-import { awaitRetractions, carryOut, readWaiting, remove } from './store.ts'
+import { awaitRetractions, carryOut, FIRST, readWaiting, remove } from './store.ts'
 import type { Entombed, NumberOf, Place } from './store.ts'
 
 const NS = 'urn:xmpp:message-retract:1'
@@ -27,10 +27,14 @@ export const retraction = extension({
   xeps: ['0424@0.4.2'],
   async setup (host) {
     const queue = new FairQueue({ atOnce: 1, waitingEach: MAX_WAITING })
-    const first = new First()
+    /** By archive, the first of its retractions that wait. */
+    const first = new Map<string, Place>()
+    let tried = FIRST
     await carryOutAtStart(host)
     host.every(RETRY_MS, async () => {
-      for (const place of await readWaiting(host.db, MAX_WAITING)) neverRejects(inTurn(host, queue, '', place))
+      const waiting = await readWaiting(host.db, tried, MAX_WAITING)
+      tried = waiting.length < MAX_WAITING ? FIRST : waiting.at(-1) ?? FIRST // what fails for good holds up no others
+      for (const place of waiting) neverRejects(inTurn(host, queue, '', place))
     })
 
     offerRemoval(host, queue)
@@ -44,12 +48,14 @@ export const retraction = extension({
     const retract = (message: Message, author: Jid | undefined, owner: Jid): void => {
       if (!author || message.archiveId === undefined || !message.has('retract', NS)) return
       const place = { owner: owner.toString(), seq: Number(message.archiveId) }
-      neverRejects(first.during(place.owner, inTurn(host, queue, author.toString(), place)))
+      neverRejects(whileFirst(first, place, inTurn(host, queue, author.toString(), place)))
     }
-    // What was retracted before somebody asks is gone by then: what he took back himself, and what is next in his archive.
+    // What a reader has retracted is gone when he reads, and what is retracted first in his archive: in his own turn, since
+    // its author may have many waiting.
     host.when('account.reads', async asker => {
-      const key = asker.bare.toString()
-      await Promise.all([queue.settled(key), first.of(key)])
+      const reader = asker.bare.toString()
+      const place = first.get(reader)
+      await Promise.all([queue.settled(reader), place && inTurn(host, queue, reader, place)])
     })
     host.on('send', 'guard', (stanza, { jid }) => {
       if (stanza.kind !== 'message' || !stanza.has('retract', NS) || !queue.isFull(jid.toString())) return
@@ -61,21 +67,12 @@ export const retraction = extension({
   },
 })
 
-/** The first of the tasks under way for each archive: whoever waits for that one does not wait for a flood. */
-class First {
-  readonly #tasks = new Map<string, Promise<void>>()
-
-  of (owner: string): Promise<void> | undefined {
-    return this.#tasks.get(owner)
-  }
-
-  /** Lets it be the first for as long as it takes, unless there is one. */
-  async during (owner: string, task: Promise<void>): Promise<void> {
-    if (this.#tasks.has(owner)) return task
-    this.#tasks.set(owner, task)
-    await task
-    this.#tasks.delete(owner)
-  }
+/** Has the retraction stand as the first of its archive while it waits, unless there is one. */
+async function whileFirst (first: Map<string, Place>, place: Place, carriedOut: Promise<void>): Promise<void> {
+  if (first.has(place.owner)) return
+  first.set(place.owner, place)
+  await carriedOut
+  first.delete(place.owner)
 }
 
 /** Whose a message is: an account's, or an occupant's. */
@@ -105,7 +102,7 @@ async function carryOutAtStart (host: ExtensionHost): Promise<void> {
     log.error({ event: 'retraction.replacement_failed', err: error }, 'retraction: message not replaced yet')
   }
   try {
-    for (const place of await readWaiting(db, MAX_AT_START)) await carryOut(db, place, roomNumbers(host)).catch(failed)
+    for (const place of await readWaiting(db, FIRST, MAX_AT_START)) await carryOut(db, place, roomNumbers(host)).catch(failed)
   } catch (error) { // the database's
     failed(error)
   }

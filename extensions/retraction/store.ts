@@ -15,7 +15,7 @@ const MAX_NAMESAKES = 20
 /** Corrections that are read at a time: each may be as large as a stanza may be. */
 const STEP = 10
 
-/** For how many milliseconds the database may look for corrections: whoever writes too much has the rest left as it is. */
+/** The milliseconds for all corrections of one message: whoever writes too many has the oldest left as they are. */
 const MAX_SEARCH_MS = 2000
 const QUERY_CANCELED = '57014'
 
@@ -59,9 +59,13 @@ export interface Place { readonly owner: string, readonly seq: number }
 /** Which number of the owner's archive an id stands for. */
 export type NumberOf = (owner: string, id: string) => Promise<number | undefined>
 
-/** Some of those that wait, `most` at most. */
-export async function readWaiting (db: Database, most: number): Promise<readonly Place[]> {
-  return await db.query<Place>('select owner, seq from retraction_waiting order by owner, seq limit $1', [most])
+/** Before all places. */
+export const FIRST: Place = { owner: '', seq: 0 }
+
+/** Those that wait behind a place, in order, `most` at most. */
+export async function readWaiting (db: Database, { owner, seq }: Place, most: number): Promise<readonly Place[]> {
+  return await db.query<Place>(
+    'select owner, seq from retraction_waiting where (owner, seq) > ($1, $2::int8) order by owner, seq limit $3', [owner, seq, most])
 }
 
 /**
@@ -142,32 +146,39 @@ async function findInRoom (db: Database, retraction: Retraction, number: number 
   return isOfRoom(retraction) || isNoRetraction(original) ? original : undefined // the room: whatever it calls itself
 }
 
-/** What corrected a message, between it and its retraction, of the same author. */
+/** What corrected a message, between it and its retraction, of the same author: the newest first. */
 async function* correctionsOf (db: Database, retraction: Retraction, original: Found): AsyncGenerator<Found> {
   const { id } = original.message
   if (id === undefined) return
-  for (let rows = await readCorrections(db, retraction, id, original.seq); rows.length > 0;) {
+  const until = performance.now() + MAX_SEARCH_MS
+  let before = retraction.seq
+  for (;;) {
+    const rows = await readCorrections(db, retraction, id, { after: original.seq, before, until })
     for (const row of rows) {
       const found = foundIn(row, original.peer)
       if (!corrects(found.message, id) || !isOfSameAuthor(found.message, retraction)) continue
       if (isOfRoom(retraction) || isNoRetraction(found)) yield found
     }
-    rows = await readCorrections(db, retraction, id, rows.at(-1)?.seq ?? Infinity)
+    if (rows.length < STEP) return
+    before = rows.at(-1)?.seq ?? 0
   }
 }
 
-/** The next of those behind a number that look like corrections of that id; none where that takes too long. */
+/** The newest between two numbers that look like corrections of that id; none where that takes too long. */
 async function readCorrections (
-  db: Database, { owner, peer, isSent, seq }: Retraction, id: string, behind: number,
+  db: Database, { owner, peer, isSent }: Retraction, id: string,
+  { after, before, until }: { readonly after: number, readonly before: number, readonly until: number },
 ): Promise<readonly Row[]> {
+  const left = Math.ceil(until - performance.now())
+  if (left <= 0) return []
   try {
     return await db.transaction(async tx => {
-      await tx.query(`set local statement_timeout = ${MAX_SEARCH_MS}`)
+      await tx.query(`set local statement_timeout = ${left}`)
       const rows = await tx.query<Row>(`
         select seq, stanza from archive_message
         where archive_conversation(owner, peer) = archive_conversation($1, $2) and owner = $1 and peer = $2
           and is_sent = $3 and seq > $4 and seq < $5 and strpos(stanza, '${NS_CORRECTION}') > 0 and strpos(stanza, $6) > 0
-        order by seq limit ${STEP}`, [owner, peer, isSent, behind, seq, escapeAttribute(id)])
+        order by seq desc limit ${STEP}`, [owner, peer, isSent, after, before, escapeAttribute(id)])
       await tx.query('set local statement_timeout = default')
       return rows
     })
