@@ -1,18 +1,18 @@
 /**
- * What a list of addresses in one stanza may cost: to prepare an international one (RFC 7622, RFC 5891) takes a hundred
- * times as long as it takes to read it.
+ * Limits for lists of addresses in one stanza. To prepare an international address (RFC 7622, RFC 5891) takes a hundred
+ * times as long as to parse it.
  */
 import { StanzaError } from './errors.ts'
 import { Jid } from './jid.ts'
 
-/** So many addresses, */
+/** The most addresses in a list. */
 const MAX_LISTED = 1000
-/** and of those that are not plain ASCII, each with its characters and this much more, */
+/** The fixed cost of an address that is not plain ASCII, besides its length. */
 const PREPARATION = 50
-/** so much together: about fifty of the usual length. */
+/** The limit of the total cost: about fifty international addresses of the usual length. */
 const MAX_PREPARED = 5000
 
-/** To be asked before the first of a list is parsed; throws where the list is too long to be dealt with at once. */
+/** Called before the first address of a list is parsed; throws policy-violation where the list is too expensive. */
 export function checkAddressList (texts: readonly string[]): void {
   if (texts.length > MAX_LISTED) {
     throw new StanzaError('policy-violation', `too many addresses: at most ${MAX_LISTED} are allowed in one request`)

@@ -1,22 +1,25 @@
 /**
- * The ids of an archive as others see them (XEP-0359 §4: unpredictable; XEP-0313 §6.2: never given twice). Within, a
- * message has a number, without gaps; an id is that number under a cipher with a key of the archive's own. So nothing
- * has to be kept to find a message by its id, and an id of another archive, or of an account that had the same name
- * before, leads nowhere.
+ * The public ids of an archive (unpredictable: XEP-0359 §4; never reused: XEP-0313 §6.2). Internally a message has a
+ * number, without gaps; its id is the number encrypted with the archive's own key. So no index of ids is stored, and an
+ * id of another archive, or of a former account of the same name, decodes to nothing.
  *
- * The cipher is Speck64/128 (Beaulieu et al., https://eprint.iacr.org/2013/404), whose block is as long as two numbers of
- * this machine: two of them are made per message. What it has to keep secret is which id comes next.
+ * The cipher is Speck64/128 (Beaulieu et al., https://eprint.iacr.org/2013/404), whose block is two words of 32 bits:
+ * it is fast enough for two ids per message. The secret it protects is only which id comes next.
  */
 import { createHmac, randomBytes } from 'node:crypto'
 
 const ROUNDS = 27
 
-/** What a block holds of the number's upper half. The rest is zero, or the id is not of this archive. */
+/** The significant bits of a number's upper word; the others are zero, or the id is not of this archive. */
 const HIGH_BITS = 21
 
-/** RFC 4648 §6, in small letters: the first of 13 stands for four bits, and so is a letter, which tells an id from a number. */
+/**
+ * Base 32 (RFC 4648 §6) in lower case. The first of the 13 characters stands for four bits and is always a letter,
+ * which distinguishes ids from numbers.
+ */
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
-const PAIRS: readonly string[] = Array.from({ length: 1024 }, (_, n) => ALPHABET.charAt(n >> 5) + ALPHABET.charAt(n & 31))
+const PAIRS: readonly string[] =
+  Array.from({ length: 1024 }, (_, n) => ALPHABET.charAt(n >> 5) + ALPHABET.charAt(n & 31))
 const ID = /^[a-p][a-z2-7]{12}$/
 const NUMBER = /^[1-9]\d{0,14}$/
 
@@ -26,7 +29,9 @@ export class ArchiveIds {
   #schedule: Int32Array | undefined
   readonly #block = new Int32Array(2)
 
-  /** `key` gives 16 bytes, when the first id is made; `hadNumbers` where clients may have seen the numbers themselves. */
+  /**
+   * `key` returns 16 bytes and is called at the first use. `hadNumbers`: clients may have seen plain numbers as ids.
+   */
   constructor (key: () => Buffer, hadNumbers = false) {
     this.#key = key
     this.#hadNumbers = hadNumbers
@@ -44,7 +49,7 @@ export class ArchiveIds {
       PAIRS[(high << 2 | low >>> 30) & 1023] + PAIRS[low >>> 20 & 1023] + PAIRS[low >>> 10 & 1023] + PAIRS[low & 1023]
   }
 
-  /** The number of the message with that id; nothing where it is no id of this archive. */
+  /** The number of the message with that id; undefined for an id that is not of this archive. */
   decode (id: string): number | undefined {
     if (!ID.test(id)) return this.#hadNumbers && NUMBER.test(id) ? Number(id) : undefined
     const block = this.#block
@@ -60,18 +65,18 @@ export class ArchiveIds {
   }
 }
 
-/** Of who keeps nothing: nobody learns these. */
+/** The ids of accounts without an archive, which nobody sees. */
 export const NO_ARCHIVE = new ArchiveIds(() => randomBytes(16))
 
-/** What tells an account from one that had its name before. */
+/** Distinguishes an account from former ones of its name. */
 export interface Life {
   /** Microseconds since 1970. */
   readonly madeAt: string
-  /** Whether clients may have seen the numbers of its archive: it is older than such ids. */
+  /** Whether its archive is older than encrypted ids, so that clients may have seen plain numbers. */
   readonly hadNumbers: boolean
 }
 
-/** The keys of all archives, from one secret of the installation's. */
+/** The keys of all archives, derived from one secret of the installation. */
 export class ArchiveKeys {
   readonly #loadSecret: () => Promise<Buffer>
   #secret: Buffer | undefined
@@ -82,7 +87,7 @@ export class ArchiveKeys {
     this.#loadSecret = loadSecret
   }
 
-  /** Resolves when ids can be made and read: no account or room is in memory before. Rejects with the database's error. */
+  /** Loads the secret; accounts and rooms are loaded only after it. Rejects with the database's error. */
   async load (): Promise<void> {
     if (!this.#secret) await (this.#loading ??= this.#readSecret())
   }
@@ -99,7 +104,9 @@ export class ArchiveKeys {
     return new ArchiveIds(() => this.#derive(`account\0${account}\0${madeAt}`), hadNumbers)
   }
 
-  /** A room's numbers begin with when it was made, and are not given again under its name: its key may be the same. */
+  /**
+   * A room's numbers begin with its creation time and are never reused under its name, so its key may stay the same.
+   */
   ofRoom (room: string): ArchiveIds {
     let ids = this.#ofRooms.get(room)
     if (ids) return ids
@@ -114,10 +121,10 @@ export class ArchiveKeys {
   }
 }
 
-/** Rooms whose keys are remembered; they are made again when somebody asks. */
+/** The most rooms whose keys are cached. */
 const MOST_ROOMS = 10_000
 
-/** The round keys of a key of 16 bytes, as the cipher's authors write it: the word that comes in last is the first. */
+/** The round keys of a key of 16 bytes, in the order of the cipher's authors: the last word is used first. */
 export function expand (key: Buffer): Int32Array {
   const words = [key.readInt32BE(8), key.readInt32BE(4), key.readInt32BE(0)]
   const schedule = new Int32Array(ROUNDS)

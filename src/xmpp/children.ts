@@ -1,17 +1,17 @@
-/** Which kinds of children a stanza has: asked again and again for each of all that it is sent to. */
+/** Look-up of a stanza's children by name, which happens for each recipient of a stanza. */
 import type { Child } from '../xml/framer.ts'
 
-/** So many children are looked through as fast as a table is. */
+/** Up to so many children a scan is as fast as an index. */
 const FEW = 32
-/** A table costs as much as so many looks at all children. */
+/** An index costs as much as so many scans. */
 const MANY_TIMES = 16
 
-/** Of the copies of one content: how often it was asked for, and at last its children's names by namespace. */
+/** The scans of one content, which its copies share, and finally an index of its children's names by namespace. */
 interface Kinds { asked: number, table?: ReadonlyMap<string, ReadonlySet<string>> }
 
 const known = new WeakMap<readonly Child[], Kinds>()
 
-/** Whether one of them has that name and namespace. Many children cost no more for each recipient than few do. */
+/** Whether there is a child of that name and namespace. Many children cost no more per recipient than few. */
 export function hasChild (children: readonly Child[], name: string, ns: string): boolean {
   const table = children.length > FEW ? tableOf(children) : undefined
   if (table) return table.get(ns)?.has(name) === true

@@ -1,7 +1,7 @@
 /**
- * The three kinds of refusal that XMPP knows: of a stanza (RFC 6120 §8.3), of a stream (§4.9) and of a login (§6.5),
- * each with its closed set of conditions. Whoever throws one names the condition; `Router.bounce` and `IqTable` answer
- * for stanzas, streams and their negotiation for the rest.
+ * The three kinds of errors of XMPP: of a stanza (RFC 6120 §8.3), of a stream (§4.9) and of a login (§6.5), each with
+ * its closed set of conditions. `Router.bounce` and `IqTable` answer with stanza errors, streams and their negotiation
+ * with the others.
  */
 
 /** RFC 6120 §8.3.3: each condition with the error type that goes with it. */
@@ -41,7 +41,7 @@ export interface ErrorDetail {
   readonly attrs?: Readonly<Record<string, string>>
 }
 
-/** A stanza is refused; the stream goes on. The type is the condition's own unless another is given. */
+/** Refuses a stanza; the stream goes on. The type is the condition's default unless another is given. */
 export class StanzaError extends Error {
   readonly condition: StanzaErrorCondition
   readonly type: StanzaErrorType
@@ -66,7 +66,7 @@ export type StreamErrorCondition =
   | 'resource-constraint' | 'restricted-xml' | 'see-other-host' | 'system-shutdown' | 'undefined-condition'
   | 'unsupported-encoding' | 'unsupported-feature' | 'unsupported-stanza-type' | 'unsupported-version'
 
-/** The stream is over: `<stream:error/>` and close. */
+/** Ends the stream: `<stream:error/>` and close. */
 export class StreamError extends Error {
   readonly condition: StreamErrorCondition
   readonly text: string | undefined
@@ -87,7 +87,7 @@ export type SaslErrorCondition =
   | 'invalid-authzid' | 'invalid-mechanism' | 'malformed-request' | 'mechanism-too-weak' | 'not-authorized'
   | 'temporary-auth-failure'
 
-/** A login failed: `<failure/>`; the third on a stream ends it. */
+/** Fails a login: `<failure/>`; the third on a stream ends it. */
 export class SaslError extends Error {
   readonly condition: SaslErrorCondition
   readonly text: string | undefined

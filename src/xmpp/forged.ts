@@ -1,7 +1,7 @@
 /**
- * What only servers and rooms may say of a stanza, in their own names. `Router.send` takes it off whatever a client
- * sends, so that who finds it in a stanza may believe it. What a room says of its occupants the room sees to itself
- * (src/muc), since elsewhere nobody believes that.
+ * Payloads that only a server or room may add to a stanza. `Router.send` removes them from clients' stanzas, so that
+ * recipients may trust them. Payloads that only rooms add are removed by the rooms (src/muc), since nobody trusts them
+ * from elsewhere.
  */
 import type { Element } from '../xml/element.ts'
 import type { Child } from '../xml/framer.ts'
@@ -16,36 +16,36 @@ type IsServed = (domain: string) => boolean
 
 type IsForged = (element: Element, sender: Jid, isServed: IsServed) => boolean
 
-/** So many of these elements are looked at in one stanza; what comes after them has no meaning, and goes. */
-const MAX_LOOKED_AT = 8
-/** Nor has what is longer. */
+/** The most reserved elements checked in one stanza; further ones are removed unchecked. */
+const MAX_CHECKED = 8
+/** The most bytes of a reserved element; a longer one is removed unchecked. */
 const MAX_BYTES = 4096
 
-/** By namespace and name: when such an element claims to be what its sender is not. */
+/** The reserved elements by namespace and name, each with the test for a forged one. */
 const RESERVED: ReadonlyMap<string, ReadonlyMap<string, IsForged>> = new Map([
   // XEP-0359 §3, rule 2.
   [NS_STANZA_ID, new Map([['stanza-id', isIdOfSender]])],
   // XEP-0203 §5, and XEP-0091, which clients read as well.
   [NS_DELAY, new Map([['delay', isDelayedByOther]])],
   ['jabber:x:delay', new Map([['x', isDelayedByOther]])],
-  // XEP-0045 §7.2.13: whose message it was first, by XEP-0033, as a room says.
+  // XEP-0045 §7.2.13: a room's statement of the original sender, by XEP-0033.
   ['http://jabber.org/protocol/address', new Map([['addresses', isOfOther]])],
-  // XEP-0280 §11: it comes from the account itself, and some clients have believed others.
+  // XEP-0280 §11: only the own account sends carbons, and some clients have trusted those of others.
   ['urn:xmpp:carbons:2', new Map([['sent', always], ['received', always]])],
   // XEP-0425 §5.
   ['urn:xmpp:message-retract:1', new Map([['retract', isModerated]])],
 ])
 
-/** The stanza without what the client that sends it may not say; itself where there is nothing of that. */
+/** The stanza without forged payloads; the same object where it has none. */
 export function withoutForged (stanza: Stanza, sender: Jid, isServed: IsServed): Stanza {
   if (stanza.kind === 'iq' || !hasReserved(stanza.children)) return stanza
   const forged = new Set(stanza.children.filter(isReserved).filter((child, index) =>
-    index >= MAX_LOOKED_AT || child.end - child.start > MAX_BYTES ||
+    index >= MAX_CHECKED || child.end - child.start > MAX_BYTES ||
     RESERVED.get(child.ns)?.get(child.name)?.(stanza.tree(child), sender, isServed)))
   return stanza.withoutPayload(child => forged.has(child))
 }
 
-/** For every stanza of every client. */
+/** Called for every stanza of a client: allocates nothing. */
 function hasReserved (children: readonly Child[]): boolean {
   for (const child of children) if (child.ns !== NS_CLIENT && isReserved(child)) return true
   return false
@@ -71,7 +71,10 @@ function isModerated (element: Element): boolean {
   return element.getChild('moderated', 'urn:xmpp:message-moderate:1') !== undefined
 }
 
-/** By this server, a room or another account; what is no address can be anybody's. A client may say that it was itself. */
+/**
+ * Whether the delay claims to be by this server, a room or another account. An invalid address counts as one of those;
+ * the sender's own address is allowed.
+ */
 function isDelayedByOther ({ attrs: { from } }: Element, sender: Jid, isServed: IsServed): boolean {
   if (from === undefined || isOwn(from, sender)) return false
   const by = addressOf(from)

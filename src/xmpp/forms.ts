@@ -1,11 +1,11 @@
-/** XEP-0004: Data Forms, as far as the server writes and reads them. */
+/** XEP-0004: Data Forms. */
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import { StanzaError } from './errors.ts'
 
 export const NS_FORMS = 'jabber:x:data'
 
-/** No form that the server asks for has as many. */
+/** The most fields of a submitted form: more than any form of the server has. */
 const MAX_FIELDS = 200
 
 const NS_VALIDATE = 'http://jabber.org/protocol/xdata-validate'
@@ -13,10 +13,10 @@ const OPEN = el('validate', NS_VALIDATE, { datatype: 'xs:string' }, el('open', N
 
 const REQUIRED = el('required', NS_FORMS)
 
-/** A value that a list offers, and its name for people. */
+/** An option of a list field. */
 export interface Choice { readonly value: string, readonly label: string }
 
-/** A field: its values, and what a person needs to fill it in. */
+/** A field with its values, and its label, type and options for people. */
 export interface Field {
   readonly name: string
   readonly values: readonly string[]
@@ -25,13 +25,13 @@ export interface Field {
   readonly label?: string
   readonly choices?: readonly Choice[] | undefined
   readonly isRequired?: true
-  /** XEP-0122 §3.2.2: also values that the form does not list. */
+  /** XEP-0122 §3.2.2: values other than the listed ones are allowed. */
   readonly isOpen?: true
-  /** XEP-0122 §3.2.3: a whole number within limits. */
+  /** XEP-0122 §3.2.3: an integer within limits. */
   readonly range?: { readonly least: number, readonly most: number }
 }
 
-/** A form whose hidden FORM_TYPE (XEP-0068) says what its fields mean; a title tells people what the form is for. */
+/** A form with a hidden FORM_TYPE (XEP-0068) and an optional title. */
 export function form (type: 'form' | 'result', formType: string, fields: readonly Field[], title?: string): Element {
   const hidden: Field = { name: 'FORM_TYPE', values: [formType], type: 'hidden' }
   return el('x', NS_FORMS, { type }, title === undefined ? undefined : el('title', NS_FORMS, {}, title),
@@ -42,7 +42,7 @@ export function form (type: 'form' | 'result', formType: string, fields: readonl
         isRequired && REQUIRED, isOpen && OPEN, range && within(range))))
 }
 
-/** A result of several items, each with a value, or none, for every column (XEP-0004 §3.4). */
+/** A result form of several items, each with a value or undefined for every column (XEP-0004 §3.4). */
 export function table (
   formType: string, title: string, columns: readonly string[], rows: readonly (readonly (string | undefined)[])[],
 ): Element {
@@ -55,10 +55,11 @@ export function table (
 }
 
 function within ({ least, most }: { readonly least: number, readonly most: number }): Element {
-  return el('validate', NS_VALIDATE, { datatype: 'xs:integer' }, el('range', NS_VALIDATE, { min: String(least), max: String(most) }))
+  const range = el('range', NS_VALIDATE, { min: String(least), max: String(most) })
+  return el('validate', NS_VALIDATE, { datatype: 'xs:integer' }, range)
 }
 
-/** The values of a form's fields by their names. Throws StanzaError not-acceptable where it has more than 200 fields. */
+/** The values of a form by field name. Throws StanzaError not-acceptable where it has more than 200 fields. */
 export function formValues (x: Element): ReadonlyMap<string, readonly string[]> {
   const fields = x.getChildren('field', NS_FORMS)
   if (fields.length > MAX_FIELDS) {

@@ -1,4 +1,4 @@
-/** XEP-0297: Stanza Forwarding and XEP-0203: Delayed Delivery: a stanza within another as the bytes that it is. */
+/** XEP-0297: Stanza Forwarding and XEP-0203: Delayed Delivery; a forwarded stanza is copied as bytes. */
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import type { Child } from '../xml/framer.ts'
@@ -6,18 +6,18 @@ import type { Content, Message } from './stanza.ts'
 
 export const NS_DELAY = 'urn:xmpp:delay'
 
-/** When something was sent first, in milliseconds since 1970, and who held it up. */
+/** The delay of a stanza first sent at `sentAt` (milliseconds since 1970), and delayed by `from`. */
 export function delay (sentAt: number, from?: string): Element {
   return el('delay', NS_DELAY, { from, stamp: new Date(sentAt).toISOString() })
 }
 
-/** Who has held up what has that content. */
+/** A cache of `delayedBy`, by content. */
 const delayers = new WeakMap<readonly Child[], readonly string[]>()
 const NOBODY: readonly string[] = []
 
 /**
- * Who is said to have held the message up: looked for once for all that it is sent to. In the name of an address here
- * only who has it says so (forged.ts).
+ * The `from` addresses of the message's delays, found once for all its recipients. Those of this server's domains are
+ * not forged (forged.ts).
  */
 export function delayedBy (message: Message): readonly string[] {
   if (!message.has('delay', NS_DELAY)) return NOBODY
@@ -30,7 +30,8 @@ export function delayedBy (message: Message): readonly string[] {
 }
 
 /**
- * What a message holds that carries another, as `toBytes` gives it, in an element that is like `wrapper` but not empty.
+ * The content of a message that carries another one: `wrapper`, an empty element, around the stanza as `toBytes` writes
+ * it.
  */
 export function forwarded (wrapper: Element, stanza: Buffer, sentAt?: number): Content {
   const opening = wrapper.toString().slice(0, -'/>'.length) + "><forwarded xmlns='urn:xmpp:forward:0'>" +

@@ -1,7 +1,7 @@
 /**
- * Addresses (RFC 7622). A Jid is prepared when it is made, so that equal addresses are the same string: local part by
- * UsernameCaseMapped, resource by OpaqueString, domain in lower case with U-labels (§3.2.1), never A-labels, and
- * without a trailing dot; an IPv6 address as RFC 5952 writes it.
+ * Addresses (RFC 7622). A Jid is prepared when it is created, so that equal addresses are equal strings: the local part
+ * by UsernameCaseMapped, the resource by OpaqueString, the domain in lower case with U-labels (§3.2.1), never A-labels,
+ * and without a trailing dot; an IPv6 address in the format of RFC 5952.
  */
 import { isIPv4, isIPv6, SocketAddress } from 'node:net'
 import { LRUCache } from 'lru-cache'
@@ -9,9 +9,9 @@ import { toASCII, toUnicode } from 'tr46'
 import { escapeAttribute } from '../xml/write.ts'
 import { isIdentifier, opaqueString, refusedInOpaque, usernameCaseMapped } from './precis.ts'
 
-/** RFC 7622 §3.1: of each part, in UTF-8. */
+/** RFC 7622 §3.1: the limit of each part, in UTF-8. */
 const MAX_PART_BYTES = 1023
-/** What is longer than this is too long also after any mapping and composition: 3 UTF-16 units to 2 bytes at best. */
+/** A longer text is too long after any mapping and composition: 3 UTF-16 units become at least 2 bytes. */
 const MAX_RAW_LENGTH = 1.5 * MAX_PART_BYTES
 /** RFC 7622 §3.3.1. */
 const NOT_IN_LOCAL = /["&'/:<>@]/
@@ -19,18 +19,18 @@ const NOT_IN_LOCAL = /["&'/:<>@]/
 const HOST_NAME = /^(?:(?!..--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.(?=.)|$))+$/
 /** RFC 1035 §2.3.4, less the root's dot and length. */
 const MAX_HOST_NAME = 253
-/** What is longer makes a longer name than that in ASCII, unless half of it are marks that its letters take up. */
+/** A longer name exceeds MAX_HOST_NAME in ASCII, unless half of it are combining marks that composition removes. */
 const MAX_IDN_LENGTH = 2 * MAX_HOST_NAME
-/** What is not ASCII, or has A-labels (RFC 5890 §2.3.2.1). */
+/** Texts that are expensive to prepare: not ASCII, or with A-labels (RFC 5890 §2.3.2.1). */
 const DEAR = /[^\0-\x7F]|xn--/i
 const ENDS_IN_NUMBER = /(?:^|\.)\d+$/
 const IDNA_STRICT = {
   checkHyphens: true, checkBidi: true, checkJoiners: true, useSTD3ASCIIRules: true, verifyDNSLength: true,
 }
-/** How many texts are remembered with their addresses, and up to what length: a few megabytes at worst. */
+/** Limits of the cache of parsed texts: a few megabytes at worst. */
 const MAX_REMEMBERED = 10_000
 const MAX_REMEMBERED_LENGTH = 256
-/** RFC 7622 §3.1: what is longer, in UTF-8, is no address in any writing. */
+/** RFC 7622 §3.1: the limit of a whole address, in UTF-8. */
 const MAX_BYTES = 3 * MAX_PART_BYTES + 2
 
 /** The text is not an address; the message says why and never quotes it. */
@@ -38,10 +38,10 @@ export class JidError extends Error {
   override readonly name = 'JidError'
 }
 
-/** Also what is no address: to find that out takes as long. */
+/** Includes invalid texts, which take as long to parse. */
 const remembered = new LRUCache<string, Jid | JidError>({ max: MAX_REMEMBERED })
 
-/** An address; immutable. Parts that it lacks are empty. */
+/** An address; immutable. Missing parts are empty strings. */
 export class Jid {
   readonly local: string
   readonly domain: string
@@ -59,7 +59,7 @@ export class Jid {
     this.#bare = bare
   }
 
-  /** The address that the text says; a text that was parsed lately is looked up. Throws JidError. */
+  /** Parses and prepares an address; recent texts are cached. Throws JidError. */
   static parse (text: string): Jid {
     const known = remembered.get(text) ?? Jid.#prepare(text)
     if (known instanceof JidError) throw known
@@ -78,7 +78,7 @@ export class Jid {
     return found
   }
 
-  /** The address that `toString` of one gave, and that was kept: nothing is prepared or checked. */
+  /** The address of a stored `toString()`: neither prepared nor checked. */
   static kept (text: string): Jid {
     const known = remembered.get(text)
     if (known instanceof Jid) return known
@@ -87,12 +87,12 @@ export class Jid {
     return new Jid(at === -1 ? '' : bare.slice(0, at), bare.slice(at + 1), resource ?? '')
   }
 
-  /** Whether to parse it takes long, as with international addresses that were not met lately. */
+  /** Whether the text is expensive to parse: an international address that is not cached. */
   static isDear (text: string): boolean {
     return DEAR.test(text) && !remembered.has(text)
   }
 
-  /** The address with these parts, of which the first and the last may be empty. Throws JidError. */
+  /** The address of these parts; `local` and `resource` may be empty. Throws JidError. */
   static of (local: string, domain: string, resource = ''): Jid {
     return new Jid(
       local === '' ? '' : prepareLocal(local),
@@ -102,9 +102,8 @@ export class Jid {
   }
 
   /**
-   * The address that the text says, or what was written in the place of one: an error comes from there (RFC 6120
-   * §8.3.3.8), and nothing is sent to it. Of a text longer than any address the bare part, where that is one; else
-   * nothing.
+   * The address, or for an invalid text a Jid that is written like it, as the sender of an error (RFC 6120 §8.3.3.8);
+   * never a recipient. For a text longer than any address, its bare part if that is valid, or else undefined.
    */
   static asWritten (text: string): Jid | undefined {
     const jid = Jid.#parsed(text)
@@ -145,7 +144,7 @@ export class Jid {
     return this.resource === ''
   }
 
-  /** Whether it is a domain and nothing else. */
+  /** Whether it consists of a domain only. */
   get isDomain (): boolean {
     return this.local === '' && this.resource === ''
   }
@@ -163,13 +162,13 @@ export class Jid {
     return this.#text
   }
 
-  /** As it stands between the quotes of an attribute. */
+  /** Escaped for an attribute. */
   get attribute (): string {
     return this.#attribute ??= escapeAttribute(this.#text)
   }
 }
 
-/** The bare part, and the resource where there is a slash: RFC 7622 §3.2 looks for that first, then for the at sign. */
+/** The bare part, and the resource where there is a slash. RFC 7622 §3.2: the slash comes before the at sign. */
 function split (text: string): readonly [string, string?] {
   const slash = text.indexOf('/')
   return slash === -1 ? [text] : [text.slice(0, slash), text.slice(slash + 1)]
@@ -185,15 +184,17 @@ function prepareResource (text: string): string {
   return sized('resource', opaqueString, text, refusedInOpaque)
 }
 
-// RFC 7622 §3.3 and §3.4: the limits are those of the prepared part.
+// RFC 7622 §3.3 and §3.4: the limits apply to the prepared part.
 function sized (
-  part: string, prepare: (text: string) => string | undefined, text: string, refused?: (text: string) => string | undefined,
+  part: string, prepare: (text: string) => string | undefined, text: string,
+  refused?: (text: string) => string | undefined,
 ): string {
   if (text === '') throw new JidError(`the ${part} is empty`)
   const prepared = text.length > MAX_RAW_LENGTH ? text : prepare(text)
   if (prepared === undefined) {
     const which = refused?.(text)
-    throw new JidError(`the ${part} has a character that is not allowed in it` + (which === undefined ? '' : `: ${which}`))
+    const detail = which === undefined ? '' : `: ${which}`
+    throw new JidError(`the ${part} has a character that is not allowed in it${detail}`)
   }
   if (isTooLong(prepared)) throw new JidError(`the ${part} is longer than ${MAX_PART_BYTES} bytes`)
   return prepared
@@ -204,14 +205,14 @@ function isTooLong (text: string): boolean {
 }
 
 function prepareDomain (text: string): string {
-  // RFC 7622 §3.2: before anything else.
+  // RFC 7622 §3.2: the trailing dot is removed before any other step.
   const name = text.endsWith('.') ? text.slice(0, -1) : text
   if (name === '') throw new JidError('the domain is empty')
   if (name.length > MAX_PART_BYTES) throw new JidError('the domain is too long')
   const lower = name.toLowerCase()
   if (lower.length <= MAX_HOST_NAME && HOST_NAME.test(lower)) return checkedNumber(lower)
   if (name.startsWith('[')) return prepareIpv6(name)
-  // tr46 would find no less, but it takes its time
+  // tr46 would refuse these, too, but more slowly
   if (!DEAR.test(name) || name.length > MAX_IDN_LENGTH) throw new JidError('the domain is not a domain name')
   return prepareIdn(name)
 }
@@ -220,18 +221,18 @@ function prepareIdn (name: string): string {
   const ascii = toASCII(name, IDNA_STRICT)
   if (ascii === null) throw new JidError('the domain is not a domain name')
   const { domain } = toUnicode(ascii)
-  // RFC 7622 §3.2.1: tr46 lets symbols pass, and contexts (RFC 5892 appendix A) other than those of joiners.
+  // RFC 7622 §3.2.1: tr46 accepts symbols, and checks no contextual rules (RFC 5892 appendix A) but those of joiners.
   if (!domain.split('.').every(isIdentifier)) throw new JidError('the domain has a character that is not allowed in it')
   return checkedNumber(domain)
 }
 
-// RFC 1123 §2.1: what ends in a number is an IPv4 address, or somebody would read it as one.
+// RFC 1123 §2.1: a domain that ends in a number must be an IPv4 address, since others would read it as one.
 function checkedNumber (domain: string): string {
   if (ENDS_IN_NUMBER.test(domain) && !isIPv4(domain)) throw new JidError('the domain is not an IPv4 address')
   return domain
 }
 
-// RFC 3986 §3.2.2; a zone (RFC 6874) means something on one machine only, and is refused.
+// RFC 3986 §3.2.2; zone ids (RFC 6874) have a meaning on one machine only, and are refused.
 function prepareIpv6 (name: string): string {
   const address = name.slice(1, -1)
   const isLiteral = name.endsWith(']') && isIPv6(address) && !address.includes('%')

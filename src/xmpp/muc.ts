@@ -1,8 +1,8 @@
-/** XEP-0045 §5: what somebody can be in a room. */
+/** XEP-0045 §5: affiliations and roles. */
 
-/** Lasts (§5.2). */
+/** The long-lived relation of a user to a room (§5.2). */
 export type Affiliation = 'outcast' | 'none' | 'member' | 'admin' | 'owner'
 
-/** Of somebody who is in (§5.1); who is not has none. */
+/** The role of an occupant (§5.1); other users have none. */
 export type OccupantRole = 'visitor' | 'participant' | 'moderator'
 export type Role = 'none' | OccupantRole

@@ -1,4 +1,4 @@
-/** The namespaces that all stanzas know, each under the title of its RFC or XEP. An extension keeps its own. */
+/** The namespaces that the core shares, under the title of their RFC or XEP. Extensions define their own. */
 
 /** RFC 6120: Extensible Messaging and Presence Protocol (XMPP): Core. */
 export const NS_STREAM = 'http://etherx.jabber.org/streams'
@@ -9,7 +9,7 @@ export const NS_BIND = 'urn:ietf:params:xml:ns:xmpp-bind'
 export const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
 export const NS_STREAM_ERRORS = 'urn:ietf:params:xml:ns:xmpp-streams'
 
-/** RFC 3921 §3: offered for the clients that still ask for it, and answered with success. */
+/** RFC 3921 §3: offered for old clients, and answered with an empty result. */
 export const NS_SESSION = 'urn:ietf:params:xml:ns:xmpp-session'
 
 /** RFC 6121: Extensible Messaging and Presence Protocol (XMPP): Instant Messaging and Presence. */
@@ -20,6 +20,6 @@ export const NS_PRE_APPROVAL = 'urn:xmpp:features:pre-approval'
 /** RFC 7395: An Extensible Messaging and Presence Protocol (XMPP) Subprotocol for WebSocket. */
 export const NS_FRAMING = 'urn:ietf:params:xml:ns:xmpp-framing'
 
-/** XEP-0045 §16.1: what an entry to a room, and an error that answers one, is known by. */
+/** XEP-0045 §16.1: the namespaces of joins, of their errors, and of a room's statements about users. */
 export const NS_MUC = 'http://jabber.org/protocol/muc'
 export const NS_MUC_USER = `${NS_MUC}#user`

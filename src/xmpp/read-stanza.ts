@@ -1,4 +1,4 @@
-/** Stanzas of what was read: from a stream, or from where one was kept. RFC 6120 §8.2.3 says what is none. */
+/** Reads stanzas from a stream's frames, or from stored XML. RFC 6120 §8.2.3 has the rules for iqs. */
 import type { Frame } from '../xml/framer.ts'
 import { storedFrame } from '../xml/stored.ts'
 import { StanzaError } from './errors.ts'
@@ -13,10 +13,12 @@ const PRESENCE_TYPES: ReadonlySet<string> = new Set([
 const IQ_TYPES: ReadonlySet<string> = new Set(['get', 'set', 'result', 'error'])
 
 /**
- * The stanza in a frame, with the addresses that its stream vouches for. A frame that is no stanza gives nothing;
- * one that breaks RFC 6120 §8.2.3 or has a type that its kind doesn't know is a `bad-request`.
+ * The stanza in a frame, with addresses that the caller has checked; undefined for a nonza. Throws bad-request for an
+ * iq against RFC 6120 §8.2.3, and for an unknown type of presence.
  */
-export function stanzaOf (frame: Frame, from: Jid | undefined, to: Jid | undefined, lang: string | undefined): Stanza | undefined {
+export function stanzaOf (
+  frame: Frame, from: Jid | undefined, to: Jid | undefined, lang: string | undefined,
+): Stanza | undefined {
   const header = { from, to, id: frame.id, lang, attributes: frame.attributes }
   switch (frame.name) {
     case 'message':
@@ -28,18 +30,18 @@ export function stanzaOf (frame: Frame, from: Jid | undefined, to: Jid | undefin
   }
 }
 
-/** A stanza that was written with its namespace: as `toBytes` does, or `toXml(NS_CLIENT)`. */
+/** Reads a stored stanza, as `toBytes` or `toXml(NS_CLIENT)` has written it. */
 export function storedStanza (xml: string | Buffer): Stanza {
   const frame = storedFrame(xml)
   const address = (text: string | undefined): Jid | undefined => text === undefined ? undefined : Jid.parse(text)
-  // RFC 6120 §8.3.3.8: an error may come from what is no address.
+  // RFC 6120 §8.3.3.8: the sender of an error may be an invalid address.
   const from = frame.type === 'error' && frame.from !== undefined ? Jid.asWritten(frame.from) : address(frame.from)
   const stanza = stanzaOf(frame, from, address(frame.to), frame.lang)
   if (!stanza) throw new Error(`what was stored is no stanza: <${frame.name}>`)
   return stanza
 }
 
-// RFC 6121 §5.2.2: a type that is not understood counts as normal.
+// RFC 6121 §5.2.2: an unknown type counts as normal.
 function messageType (type: string | undefined): MessageType {
   return type !== undefined && MESSAGE_TYPES.has(type) ? type as MessageType : 'normal'
 }

@@ -1,4 +1,4 @@
-/** XEP-0045 §16.6.2: the status codes of muc#user, by which a room says what has happened. */
+/** XEP-0045 §16.6.2: the status codes of muc#user. */
 import type { Jid } from './jid.ts'
 import { NS_MUC_USER } from './ns.ts'
 import type { Presence } from './stanza.ts'
@@ -21,9 +21,10 @@ export const STATUS = {
   technical: 333,
 } as const
 
-/** The room that takes the presence's recipient out (§7.14, §8.2); none where he goes on with another nick (§7.6). */
+/** The room that the recipient has left by this presence (§7.14, §8.2); undefined for a change of nick (§7.6). */
 export function leftRoom (presence: Presence): Jid | undefined {
   if (presence.type !== 'unavailable') return
-  const codes = presence.payload('x', NS_MUC_USER)?.getChildren('status').map(status => Number(status.attrs['code'])) ?? []
+  const statuses = presence.payload('x', NS_MUC_USER)?.getChildren('status') ?? []
+  const codes = statuses.map(status => Number(status.attrs['code']))
   return codes.includes(STATUS.self) && !codes.includes(STATUS.newNick) ? presence.from?.bare : undefined
 }

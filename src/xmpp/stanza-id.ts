@@ -1,6 +1,4 @@
-/**
- * XEP-0359: Unique and Stable Stanza IDs: the one place where a stanza gets an archive's id, and loses a forged one.
- */
+/** XEP-0359: Unique and Stable Stanza IDs: adds an archive's id to a stanza, and removes forged ones. */
 import type { Child } from '../xml/framer.ts'
 import { escapeAttribute } from '../xml/write.ts'
 import type { ArchiveIds, ArchiveKeys } from './archive-ids.ts'
@@ -9,26 +7,26 @@ import type { Message } from './stanza.ts'
 
 export const NS_STANZA_ID = 'urn:xmpp:sid:0'
 
-/** An id, from whom it claims to be, and once somebody has asked which number of a room's it stands for. */
+/** A stanza id with its claimed archive, and a cache of the room's number that it stands for. */
 interface Stamp { readonly child: Child, readonly by: string, readonly id: string, number?: number | undefined }
 
 interface Stamps { readonly first: readonly Stamp[], readonly hasMore: boolean }
 
-/** Of so many ids it is looked at who they are from; nobody has use for more, and the rest counts as forged. */
+/** The most ids of one message that are checked; further ones count as forged. */
 const MAX_STAMPS = 20
 
-/** Whose archive a message is kept in: an account, or a room. */
+/** The owner of an archive: an account or a room. */
 export interface Keeper { readonly jid: Jid, readonly archiveIds: ArchiveIds }
 
-/** The ids of a content: looked for once for all that it is sent to. */
+/** A cache of the ids in a content, which all recipients share. */
 const stamps = new WeakMap<readonly Child[], Stamps>()
 
 /**
- * The message with the id of the number under which the keeper keeps it, and without any other that claims to be from
- * there (§3.1).
+ * The message with the id of its number in the keeper's archive, and without other ids that claim to be of it (§3.1).
  */
 export function stamp (message: Message, { jid, archiveIds }: Keeper, number: string): Message {
-  const xml = `<stanza-id xmlns='${NS_STANZA_ID}' by='${escapeAttribute(jid.toString())}' id='${archiveIds.encode(Number(number))}'/>`
+  const id = archiveIds.encode(Number(number))
+  const xml = `<stanza-id xmlns='${NS_STANZA_ID}' by='${escapeAttribute(jid.toString())}' id='${id}'/>`
   return withoutForgedIds(message, jid).archivedAs(number, 'stanza-id', NS_STANZA_ID, xml)
 }
 
@@ -41,7 +39,7 @@ export function withoutForgedIds (message: Message, by: Jid): Message {
   return message.withoutPayload(child => isStanzaId(child) && !genuine.has(child))
 }
 
-/** Under which number a room keeps the message, where it says so: looked for once for all that it is sent to. */
+/** The number in the room's archive by its id in the message; undefined without one. Found once for all recipients. */
 export function numberBy (message: Message, room: Jid, keys: ArchiveKeys): number | undefined {
   if (!message.has('stanza-id', NS_STANZA_ID)) return
   const stamped = stampsOf(message).first.find(({ by }) => isAddressOf(room, by))
@@ -65,7 +63,7 @@ function isStanzaId ({ name, ns }: Child): boolean {
   return name === 'stanza-id' && ns === NS_STANZA_ID
 }
 
-/** Whether whoever prepares addresses (RFC 7622) takes the text for this one. */
+/** Whether the text is this address once it is prepared (RFC 7622). */
 function isAddressOf (jid: Jid, text: string): boolean {
   if (text === jid.toString()) return true
   try {
@@ -76,7 +74,7 @@ function isAddressOf (jid: Jid, text: string): boolean {
   }
 }
 
-/** The id that the client itself gave the message (§3.2). */
+/** The id that the client has given the message (§3.2). */
 export function originId (message: Message): string | undefined {
   if (!message.has('origin-id', NS_STANZA_ID)) return
   return message.attributesOf('origin-id', NS_STANZA_ID)?.['id']

@@ -1,6 +1,6 @@
 /**
- * The three stanzas of RFC 6120 §8. A stanza is its header and the bytes of its content, and never changes: what
- * alters one makes another. The tree of a stanza, or of one payload, is built only when somebody asks for it.
+ * The three stanzas of RFC 6120 §8: a header and the bytes of the content, both immutable. Methods that change one
+ * return another. The tree of a payload is built only when a caller asks for it.
  */
 import { attributesOf, el, parseChild } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
@@ -22,24 +22,24 @@ export type Presence = StanzaOf<'presence', PresenceType>
 export type Iq = StanzaOf<'iq', IqType>
 export type Stanza = Message | Presence | Iq
 
-/** What is known of a stanza without a tree: its addresses, its other attributes as raw XML, and its content. */
+/** The header of a stanza. */
 export interface Header {
   readonly from?: Jid | undefined
   readonly to?: Jid | undefined
   readonly id?: string | undefined
   readonly lang?: string | undefined
   readonly attributes?: string
-  /** Under which number the account that it is delivered to keeps it, or what it carries: its own, which no client sees. */
+  /** The message's number in the archive of the account it is delivered to; clients do not see it. */
   readonly archiveId?: string | undefined
-  /** The same for a message that its client sends again, where the client's session can go on at another node. */
+  /** Identifies a message without an id when its client sends it again, to this or another node. */
   readonly dedupKey?: string | undefined
-  /** It may have been handed over before, by a node that is gone. */
+  /** The stanza may have reached its recipients before, from a node that is gone. */
   readonly isRedelivery?: boolean | undefined
-  /** Whose it is, by his own address, where a room says it under his nick: for those who have blocked him, and no client. */
+  /** The author's real address in a message from a room, for blocking; clients do not see it. */
   readonly author?: Jid | undefined
 }
 
-/** What one stanza made of another may have of its own: to be written before anybody sees it. */
+/** A derived stanza whose header is still being set. */
 interface Draft {
   from: Jid | undefined
   to: Jid | undefined
@@ -50,24 +50,21 @@ interface Draft {
   author: Jid | undefined
 }
 
-/** What stands between a stanza's tags. */
+/** The bytes between a stanza's tags, and its child elements. */
 export interface Content {
   readonly inner: Buffer
   /** Offsets are into `inner`. */
   readonly children: readonly Child[]
 }
 
-/**
- * What copies for many have in common: all that follows the address, once it was written, and the content, once it was
- * kept.
- */
+/** Shared by the copies of a multicast: the bytes behind the address, and the copied content, each once it exists. */
 interface Common { bytes?: Buffer, kept?: Buffer }
 
-/** More elements than in the longest list that a client may send: 1000 addresses, each with a reason. */
+/** The most elements in a tree: more than in the longest list a client may send, 1000 addresses with a reason each. */
 const MAX_TREE = 4096
 
 const NOTHING = Buffer.alloc(0)
-/** Content in memory of its own, by the content that it is a copy of. What is small is copied sooner than found. */
+/** Copied contents, by their original. A small content is copied faster than looked up. */
 const KEPT = new WeakMap<Buffer, Buffer>()
 const SHARED_BYTES = 1024
 const NO_CHILDREN: readonly Child[] = []
@@ -89,7 +86,6 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   readonly inner: Buffer
   /** The direct child elements; offsets are into `inner`. */
   readonly children: readonly Child[]
-  /** Once it was written. */
   #openingTag: string | undefined
   #common: Common | undefined
 
@@ -109,25 +105,25 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     this.children = children
   }
 
-  /** How many bytes of it are its sender's to choose, more or less: its content and what attributes it has besides addresses. */
+  /** About the bytes that its sender has chosen: the content, and the attributes other than addresses. */
   get weight (): number {
     return this.inner.length + this.attributes.length + (this.id?.length ?? 0) + (this.lang?.length ?? 0)
   }
 
-  /** The child of that name and namespace, without a tree. */
+  /** Whether there is a child of that name and namespace; needs no tree. */
   has (name: string, ns: string): boolean {
     return hasChild(this.children, name, ns)
   }
 
-  /** The tree of the first child of that name and namespace; it stands on its own. Throws as `tree` does. */
+  /** The tree of the first child of that name and namespace. Throws as `tree` does. */
   payload (name: string, ns: string): Element | undefined {
     const child = this.#child(name, ns)
     return child && this.tree(child)
   }
 
   /**
-   * The tree of one of `children`; it stands on its own. Throws StanzaError policy-violation where it has more elements
-   * than anything that the server has to read: a tree costs many times as much as to pass its bytes on.
+   * The tree of one of `children`, without a parent. Throws StanzaError policy-violation where it has more than 4096
+   * elements, since a tree costs many times as much as its bytes.
    */
   tree (child: Child): Element {
     const tree = parseChild(this.#frame, child, MAX_TREE)
@@ -137,7 +133,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return tree
   }
 
-  /** What attributes the first child of that name and namespace has: what is in it costs nothing. */
+  /** The attributes of the first child of that name and namespace; its content is not parsed. */
   attributesOf (name: string, ns: string): Element['attrs'] | undefined {
     const child = this.#child(name, ns)
     return child && this.attributesOfChild(child)
@@ -156,12 +152,12 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return { inner: this.inner, children: this.children, ns: NS_CLIENT, attributes: this.attributes }
   }
 
-  /** One of `children` as it came; it stands on its own. */
+  /** One of `children` as XML that is valid on its own. */
   written (child: Child): Written {
     return Written.child(this.#frame, child)
   }
 
-  /** The same stanza with other addresses, and so in nobody's archive. */
+  /** The stanza with other addresses, and without an archive id. */
   withAddress (from: Jid | undefined, to: Jid | undefined): StanzaOf<Kind, Type> {
     const addressed = this.#draft()
     addressed.from = from
@@ -170,14 +166,14 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return addressed
   }
 
-  /** The same stanza to somebody else, as one of many: what they have in common is written once. */
+  /** A copy to another address, as part of a multicast: the common part is serialised once. */
   copyFor (to: Jid): StanzaOf<Kind, Type> {
     const copy = this.withAddress(this.from, to)
     copy.#common = this.#common ??= {}
     return copy
   }
 
-  /** Whether both are copies of one, which differ in nothing but the address. */
+  /** Whether both are copies of one multicast, which differ only in the address. */
   isSameMulticast (other: Stanza): boolean {
     return this.#common !== undefined && this.#common === other.#common && this.isRedelivery === other.isRedelivery
   }
@@ -186,7 +182,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return this.#common !== undefined
   }
 
-  /** The same stanza, which may have been handed over before. */
+  /** The stanza marked as one that may have been delivered before. */
   asRedelivery (): StanzaOf<Kind, Type> {
     const again = this.#draft()
     again.isRedelivery = true
@@ -194,28 +190,28 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return again
   }
 
-  /** The same stanza with another id. */
+  /** The stanza with another id. */
   withId (id: string): StanzaOf<Kind, Type> {
     const renamed = this.#draft()
     renamed.id = id
     return renamed
   }
 
-  /** The same stanza, which says itself that the account that it is delivered to keeps it under that number. */
+  /** The stanza with its number in the archive of the account it is delivered to. */
   withArchiveId (archiveId: string): StanzaOf<Kind, Type> {
     const held = this.#draft()
     held.archiveId = archiveId
     return held
   }
 
-  /** The same stanza, known as one that its client would send again under that identity. */
+  /** The stanza with a dedup key. */
   withDedupKey (dedupKey: string): StanzaOf<Kind, Type> {
     const identified = this.#draft()
     identified.dedupKey = dedupKey
     return identified
   }
 
-  /** The same stanza, which is that account's though it comes from another address. */
+  /** The stanza with the real address of its author. */
   authoredBy (author: Jid): StanzaOf<Kind, Type> {
     const authored = this.#draft()
     authored.author = author
@@ -223,8 +219,8 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   }
 
   /**
-   * The same stanza in memory of its own, to be kept: what came from the network holds all that came with it. Copies of
-   * the same content share it.
+   * The stanza in memory of its own, for holding it longer: bytes from the network keep their whole buffer alive.
+   * Copies of the same content share the memory.
    */
   copy (): StanzaOf<Kind, Type> {
     const { inner } = this
@@ -235,20 +231,18 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return copy
   }
 
-  /** The same stanza with some payloads more, at the end. */
+  /** The stanza with more payloads, at the end. */
   withPayload (...payloads: readonly Element[]): StanzaOf<Kind, Type> {
     const added = content(payloads, this.inner.length)
     return this.#draft(Buffer.concat([this.inner, added.inner]), [...this.children, ...added.children])
   }
 
-  /** The same stanza with one payload more that is XML already: for what is added to many. */
+  /** The stanza with another payload that is XML already. */
   withWritten (name: string, ns: string, xml: string): StanzaOf<Kind, Type> {
     return this.#withWritten(name, ns, xml)
   }
 
-  /**
-   * The same stanza as the account that it is delivered to keeps it, with what says so: XML that is written already.
-   */
+  /** The stanza with its archive number, and with a payload of that name that tells the client its id, as XML. */
   archivedAs (archiveId: string, name: string, ns: string, xml: string): StanzaOf<Kind, Type> {
     const kept = this.#withWritten(name, ns, xml)
     kept.archiveId = archiveId
@@ -268,7 +262,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return new StanzaOf(this.kind, this.type, this, inner, children)
   }
 
-  /** The same stanza less the payloads for which `unwanted` holds; itself when there are none. */
+  /** The stanza without the payloads for which `unwanted` holds; the same object where there are none. */
   withoutPayload (unwanted: (child: Child) => boolean): StanzaOf<Kind, Type> {
     if (!this.children.some(unwanted)) return this
     const kept: Buffer[] = []
@@ -288,7 +282,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return this.#draft(Buffer.concat(kept), children)
   }
 
-  /** The opening tag as it stands on a stream whose default namespace is jabber:client. */
+  /** The opening tag on a stream whose default namespace is jabber:client. */
   openingTag (): string {
     return this.#openingTag ??= this.#writeOpeningTag()
   }
@@ -299,7 +293,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return '<' + this.kind + from + to + this.#writeAttributes()
   }
 
-  /** All but the addresses, and the end of the opening tag. */
+  /** The attributes but the addresses, and the end of the opening tag. */
   #writeAttributes (): string {
     let tag = ''
     if (this.id !== undefined) tag += ` id='${escapeAttribute(this.id)}'`
@@ -308,7 +302,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return tag + this.attributes + (this.inner.length === 0 ? '/>' : '>')
   }
 
-  /** Where this is a copy of many: what follows the kind and the address, on a stream of jabber:client. */
+  /** Of a multicast copy, the bytes behind the kind and the address, on a stream of jabber:client. */
   get commonBytes (): Buffer | undefined {
     if (this.#common) return this.#common.bytes ??= this.#writeCommon()
   }
@@ -320,17 +314,14 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return Buffer.concat([opening, this.inner, Buffer.from(`</${this.kind}>`)])
   }
 
-  /** The whole stanza as XML, in the namespace that surrounds it unless one is given. */
+  /** The stanza as XML; without `ns` in the namespace of its surroundings. */
   toXml (ns?: string): string {
     const opening = this.openingTag()
     const declared = ns === undefined ? opening : `<${this.kind} xmlns='${ns}'${opening.slice(this.kind.length + 1)}`
     return this.inner.length === 0 ? declared : `${declared}${this.inner.toString()}</${this.kind}>`
   }
 
-  /**
-   * The whole stanza as XML in UTF-8, with its namespace: what is kept, and read back by `storedStanza`
-   * (read-stanza.ts).
-   */
+  /** The stanza as XML in UTF-8, with its namespace: for storing, and for `storedStanza` (read-stanza.ts). */
   toBytes (): Buffer {
     const opening = `<${this.kind} xmlns='${NS_CLIENT}'${this.openingTag().slice(this.kind.length + 1)}`
     if (this.inner.length === 0) return Buffer.from(opening)
@@ -342,7 +333,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return bytes
   }
 
-  /** What a log may say of it: never its content. */
+  /** The stanza for logs: without its content. */
   summary (): string {
     return `<${this.kind} ${this.type} from=${this.from} to=${this.to} id=${this.id}>`
   }
@@ -361,7 +352,7 @@ function isDefaultType (kind: string, type: string): boolean {
   return (type === 'normal' && kind === 'message') || (type === 'available' && kind === 'presence')
 }
 
-/** The bytes of some elements one after the other, and where each begins when the first begins at `offset`. */
+/** The concatenated bytes of some elements, and their positions when the first begins at `offset`. */
 function content (payloads: readonly (Element | Written)[], offset = 0): Content {
   const children: Child[] = []
   const parts: Buffer[] = []
@@ -377,48 +368,48 @@ function content (payloads: readonly (Element | Written)[], offset = 0): Content
   return { inner: parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts), children }
 }
 
-/** A message of the server's own making. */
+/** A new message. */
 export function message (type: MessageType, header: Header, ...payloads: readonly Element[]): Message {
   const { inner, children } = content(payloads)
   return new StanzaOf('message', type, header, inner, children)
 }
 
-/** A message whose content there is already: it can be that of many. */
+/** A new message with an existing content, which several messages may share. */
 export function messageWith (type: MessageType, header: Header, { inner, children }: Content): Message {
   return new StanzaOf('message', type, header, inner, children)
 }
 
-/** A presence of the server's own making. */
+/** A new presence. */
 export function presence (type: PresenceType, header: Header, ...payloads: readonly Element[]): Presence {
   const { inner, children } = content(payloads)
   return new StanzaOf('presence', type, header, inner, children)
 }
 
-/** An iq of the server's own making. */
+/** A new iq. */
 export function iq (type: IqType, header: Header, ...payloads: readonly (Element | Written)[]): Iq {
   const { inner, children } = content(payloads)
   return new StanzaOf('iq', type, header, inner, children)
 }
 
-/** RFC 6120 §8.2.3: the result of a request, from whom it was sent to. */
+/** RFC 6120 §8.2.3: the result of a request, from its recipient to its sender. */
 export function result (request: Iq, payload?: Element | Written): Iq {
   const header = { from: request.to, to: request.from, id: request.id }
   return payload ? iq('result', header, payload) : iq('result', header)
 }
 
 /**
- * RFC 6120 §8.3: the error that answers a stanza, without what it carried; nothing may answer an error or a result. `by`
- * is who refused it, where that is not whom it was for.
+ * RFC 6120 §8.3: the error that answers a stanza, without its payload; callers must not answer an error or a result.
+ * `by` is the entity that refused the stanza, if that is not its recipient.
  */
 export function errorReply (stanza: Stanza, error: StanzaError, by?: Jid): Stanza {
   const header = { from: stanza.to, to: stanza.from, id: stanza.id }
-  // XEP-0045 §7.2: by it clients know that somebody is not in the room, whoever says so.
+  // XEP-0045 §7.2: by this payload clients recognise the error of a join, whichever entity sends it.
   const entry = stanza.kind === 'presence' && stanza.has('x', NS_MUC) ? [el('x', NS_MUC)] : []
   const { inner, children } = content([errorElement(error, by), ...entry])
   return new StanzaOf(stanza.kind, 'error', header, inner, children) as Stanza
 }
 
-/** `<error/>` as RFC 6120 §8.3.2 writes it. */
+/** `<error/>` (RFC 6120 §8.3.2). */
 function errorElement (error: StanzaError, by: Jid | undefined): Element {
   return el('error', NS_CLIENT, { type: error.type, by: by?.toString() },
     el(error.condition, NS_STANZA_ERRORS),
