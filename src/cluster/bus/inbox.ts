@@ -1,10 +1,11 @@
 /**
- * Reads this node's mailbox in Redis, in order. Entries that are sent again after a Redis outage are taken once; a
- * missing entry is reported as a gap.
+ * Reads this node's mailbox in Redis, in order, a slice in each turn of the event loop. Entries that are sent again
+ * after a Redis outage are taken once; a missing entry is reported as a gap.
  */
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '../../log.ts'
 import { inBackground } from '../../util/background.ts'
+import { SLICE_MS } from '../../util/slices.ts'
 import { mailboxOf } from '../membership/heartbeat.ts'
 import type { NodeId } from './bus.ts'
 import { readEntry } from './packets.ts'
@@ -20,7 +21,8 @@ const FIRST = '0-0'
 export interface InboxEvents {
   /** Resolves when this node is known to own the mailbox still. */
   confirmLease (): Promise<void> | undefined
-  take (entry: Entry): void
+  /** Takes a few packets a step. */
+  take (entry: Entry): Iterable<void>
   /** A packet that was sent before is missing. */
   gap (from: NodeId): void
 }
@@ -84,10 +86,19 @@ export class Inbox {
     while (this.#mailbox !== undefined) {
       const mailbox = this.#mailbox
       const entries = await this.#next(mailbox)
-      if (entries.length === 0) continue
+      if (entries.length > 0) await this.#takeInSlices(this.#take(entries), mailbox)
+    }
+  }
+
+  /** A slice of its own in each turn: many clients wait for what comes here. */
+  async #takeInSlices (steps: Iterator<void>, mailbox: string): Promise<void> {
+    for (;;) {
       // A process that was frozen may have been evicted meanwhile; its mailbox is then void.
       await this.#events.confirmLease()
-      if (this.#mailbox === mailbox) this.#take(entries)
+      if (this.#mailbox !== mailbox) return
+      const until = performance.now() + SLICE_MS
+      while (performance.now() < until) if (steps.next().done) return
+      await nextTurn()
     }
   }
 
@@ -109,16 +120,15 @@ export class Inbox {
     }
   }
 
-  #take (entries: readonly Read[]): void {
-    const now = Date.now()
+  * #take (entries: readonly Read[]): Iterator<void> {
     for (const [id, fields] of entries) {
       this.#last = id.toString('latin1')
       const bytes = fields[1]
       if (!bytes || bytes.length === 0) continue // it came with the mailbox
-      this.#lagMs = now - Number.parseInt(this.#last, 10)
+      this.#lagMs = Date.now() - Number.parseInt(this.#last, 10)
       this.#untrimmedBytes += bytes.length
       try {
-        this.#takeOnce(readEntry(bytes))
+        yield * this.#takeOnce(readEntry(bytes))
       } catch (error) { // a bug, here or there, costs that entry
         this.#log.error({ event: 'bus.entry_failed', err: error }, 'bus: mailbox entry failed')
       }
@@ -126,12 +136,12 @@ export class Inbox {
     if (this.#untrimmedBytes > UNTRIMMED_BYTES) this.trim()
   }
 
-  #takeOnce (entry: Entry): void {
+  * #takeOnce (entry: Entry): Iterable<void> {
     const { from, counter } = entry
     const before = this.#counters.get(from) ?? 0
     if (counter <= before) return
     this.#counters.set(from, counter)
     if (counter > before + 1) this.#events.gap(from)
-    this.#events.take(entry)
+    yield * this.#events.take(entry)
   }
 }

@@ -21,6 +21,8 @@ const COUNTER_BYTES = 6
 const FIXED_BYTES = 14
 /** A UTF-16 unit takes no more in UTF-8. */
 const MAX_CHARACTER_BYTES = 3
+/** A step is for the clock to be looked at, which costs as much as a packet. */
+const PACKETS_IN_STEP = 16
 const NOTHING = {}
 
 /** Collects packets for one entry. */
@@ -93,9 +95,9 @@ export function readEntry (bytes: Buffer): Entry {
 /** The header is what the sender of this kind gave; the body is a view of the entry's bytes. */
 export type PacketVisitor = (from: NodeId, type: number, kind: string, id: number, header: never, body: Buffer) => void
 
-/** Visits the packets in order. */
-export function readPackets ({ from, packets }: Entry, visit: PacketVisitor): void {
-  for (let at = 0; at < packets.length;) {
+/** Visits the packets in order, a few in each step. */
+export function * readPackets ({ from, packets }: Entry, visit: PacketVisitor): Iterator<void> {
+  for (let at = 0, count = 1; at < packets.length; count++) {
     const type = packets.readUInt8(at)
     const kindEnd = at + 2 + packets.readUInt8(at + 1)
     const headerStart = kindEnd + 8
@@ -107,6 +109,7 @@ export function readPackets ({ from, packets }: Entry, visit: PacketVisitor): vo
     visit(from, type, packets.toString('latin1', at + 2, kindEnd), packets.readUInt32BE(kindEnd), header,
       packets.subarray(bodyStart, end))
     at = end
+    if (count % PACKETS_IN_STEP === 0) yield
   }
 }
 

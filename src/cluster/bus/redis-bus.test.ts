@@ -74,6 +74,25 @@ describe.skipIf(!hasRedis())('the bus', () => {
       await eventually(() => { expect(heard).toEqual(['1', '2', '3', '4']) })
     })
 
+    test('does not hold up the others at the node that has to read much of it', async () => {
+      const [a, b] = [await openNode('a'), await closedNode('b')]
+      const perTurn = [0]
+      b.bus.hear(ELEMENT, () => {
+        perTurn.push((perTurn.pop() ?? 0) + 1)
+        for (const until = performance.now() + 0.2; performance.now() < until;);
+      })
+
+      for (let n = 0; n < 500; n++) a.bus.tell(b.bus.id, ELEMENT, { stream: String(n) })
+      await eventually(async () => { expect(await b.redis.commands.xlen(mailboxOf(b.bus.id))).toBe(2) })
+      b.bus.open()
+      for (let heard = 0; heard < 500; heard = perTurn.reduce((sum, one) => sum + one, 0)) {
+        await new Promise(resolve => { setImmediate(resolve) })
+        perTurn.push(0)
+      }
+
+      expect(Math.max(...perTurn)).toBeLessThan(100)
+    })
+
     test('arrives in order and is forgotten by Redis, 100 000 of it, from two nodes', async () => {
       const [a, b, c] = [await openNode('a'), await openNode('b'), await openNode('c')]
       const counts = new Map<string, number>()

@@ -66,7 +66,7 @@ export class RedisBus implements Bus {
     })
     this.#inbox = new Inbox(redis, log, {
       confirmLease: () => membership.confirmLease(),
-      take: entry => { this.#take(entry) },
+      take: entry => this.#take(entry),
       gap: from => { this.#missed(from) },
     })
     membership.whenGone(node => { this.#forget(node) })
@@ -145,9 +145,10 @@ export class RedisBus implements Bus {
     return this.#lastId
   }
 
-  #take (entry: Entry): void {
-    if (this.#gone.has(entry.from)) return // its packets in flight were reported as lost
-    readPackets(entry, this.#visit)
+  * #take (entry: Entry): Iterable<void> {
+    const packets = readPackets(entry, this.#visit)
+    // Packets in flight from a node that is gone were reported as lost.
+    while (!this.#gone.has(entry.from) && !packets.next().done) yield
   }
 
   #packet (from: NodeId, type: number, kind: string, id: number, header: never, body: Buffer): void {
