@@ -11,6 +11,7 @@ export const UNIT = [
   'src/*.test.ts',
   'src/{admin,config,net,session,util,xml}/**/*.test.ts',
   'src/accounts/{credentials,delivery}.test.ts',
+  'src/app/extension-host/*.test.ts',
   'src/cluster/bus/packets.test.ts',
   'src/cluster/membership/rendezvous.test.ts',
   'src/cluster/state/journal.test.ts',

@@ -48,7 +48,7 @@ const sentToAll: Pick<RoomsFacet, 'setHistory' | 'forgetHistory' | 'recoverBroad
 }
 
 type AddedToRooms =
-  Pick<RoomsFacet, 'data' | 'writeWithAffiliations' | 'option' | 'flag' | 'number' | 'info' | 'command'>
+  Pick<RoomsFacet, 'data' | 'writeWithAffiliations' | 'flag' | 'number' | 'info' | 'command'>
 
 /** The methods whose effect is undone when the extension is unloaded. */
 function addedToRooms ({ name, parts: { rooms, db }, undo }: Registration): AddedToRooms {
@@ -63,7 +63,6 @@ function addedToRooms ({ name, parts: { rooms, db }, undo }: Registration): Adde
       return { of: (room: Room) => room.data(slot), set: (room: Room, value) => { room.setData(slot, value) } }
     },
     writeWithAffiliations (write) { undo.push(rooms.writeWithAffiliations(write)) },
-    option (option) { add(option) },
     flag: flag => add(flagOption(flag)),
     number: number => add(numberOption(number)),
     info (facts) { undo.push(rooms.options.addFacts(facts)) },

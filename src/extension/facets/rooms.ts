@@ -36,9 +36,7 @@ export interface RoomsFacet {
   /** The public ids of a room's archive, also where the room is not in memory here. */
   archiveIds (room: Jid): Promise<ArchiveIds>
 
-  /** Adds an option to every room's configuration. */
-  option<T> (option: RoomOption<T>): void
-  /** Adds a boolean option. */
+  /** Adds a boolean option to every room's configuration. */
   flag (flag: Described<boolean>): RoomOption<boolean>
   /** Adds an integer option. */
   number (number: DescribedNumber): RoomOption<number>
