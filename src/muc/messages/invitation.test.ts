@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { blocking } from '../../../extensions/blocking/index.ts'
 import { PATIENCE, roomAt } from '../../../test/support/cluster/room-nodes.ts'
 import { redisNodes } from '../../../test/support/cluster/redis-cluster.ts'
-import { changes, comesOnce, COVEN, enters, hears, inside, leaves, owner } from '../../../test/support/world/rooms.ts'
+import { changes, comesOnce, configures, COVEN, enters, hears, inside, leaves, owner } from '../../../test/support/world/rooms.ts'
 import type { Client, World } from '../../../test/support/world/world.ts'
 import { world, worldWith } from '../../../test/support/world/world.ts'
 import { invitationStore } from './invitation-store.ts'
@@ -132,6 +132,21 @@ test('many who are made members by one request are all members, and as many are 
   expect(told.reduce((sum, count) => sum + count)).toBe(10)
   expect(await hears(crone)).toContain('error resource-constraint')
   expect(await server.db.query("select count(*)::int as count from room_affiliation where affiliation = 'member'")).toEqual([{ count: 30 }])
+})
+
+test('who invites to several rooms has one rate for all of them', async () => {
+  const server = await worldWith({ invitationsPerMinute: 2 })
+  const garden = 'garden@conference.localhost'
+  const crone = await owner(server)
+  await enters(crone, 'firstwitch', '', garden)
+  await configures(crone, {}, garden)
+  await crone.received()
+  const hag = await online(server, `${HAG}/pda`)
+
+  for (const room of [COVEN, garden, COVEN, garden]) await invites(crone, HAG, room)
+
+  expect(await invitations(hag)).toBe(2)
+  expect(await hears(crone)).toEqual(Array(2).fill('error resource-constraint'))
 })
 
 test('who is made a member again and again is told once, until he has answered', async () => {

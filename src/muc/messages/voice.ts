@@ -13,8 +13,11 @@ import { voiceInterval, voiceRequests } from '../room/options/voice-requests.ts'
 import { refuseRole } from '../room/role.ts'
 import type { Room } from '../room/room.ts'
 
-/** When somebody asked last. */
-const askedAt = new WeakMap<Occupant, number>()
+/** The most accounts of a room whose last request is remembered. */
+const MAX_ASKED = 1000
+
+/** When accounts asked last, by room and account, also of those who have left since. */
+const askedAt = new WeakMap<Room, Map<string, number>>()
 
 /** A form of that type from an occupant: a request, or a moderator's answer to one. */
 export function receiveVoiceForm (muc: Muc, room: Room, x: Element, from: Jid): void {
@@ -29,12 +32,7 @@ export function receiveVoiceForm (muc: Muc, room: Room, x: Element, from: Jid): 
 function ask (muc: Muc, room: Room, occupant: Occupant): void {
   if (!room.get(voiceRequests)) throw new StanzaError('forbidden')
   if (occupant.role !== 'visitor') return
-  const now = performance.now()
-  const last = askedAt.get(occupant)
-  if (last !== undefined && now - last < room.get(voiceInterval) * 1000) {
-    throw new StanzaError('resource-constraint', 'you have asked too often: try again later')
-  }
-  askedAt.set(occupant, now)
+  checkInterval(room, occupant)
   const request = form('form', VOICE_REQUEST, [
     { name: 'muc#role', values: ['participant'], type: 'list-single', label: 'Requested role', choices: [{ value: 'participant', label: 'Participant' }] },
     { name: 'muc#jid', values: occupant.main ? [occupant.main.jid.toString()] : [], type: 'jid-single', label: 'User ID' },
@@ -44,6 +42,21 @@ function ask (muc: Muc, room: Room, occupant: Occupant): void {
   const message = makeMessage('normal', { from: room.jid }, request)
   const moderators = room.recipients.filter(session => session.occupant.role === 'moderator')
   postEach(muc, room, moderators, session => message.withAddress(room.jid, session.jid))
+}
+
+/** §7.13: throws where the account has asked within the interval that the room is configured with. */
+function checkInterval (room: Room, { account }: Occupant): void {
+  const key = account.toString()
+  const asked = askedAt.get(room) ?? new Map<string, number>()
+  askedAt.set(room, asked)
+  const now = performance.now()
+  if (now - (asked.get(key) ?? -Infinity) < room.get(voiceInterval) * 1000) {
+    throw new StanzaError('resource-constraint', 'you have asked too often: try again later')
+  }
+  asked.delete(key) // to the end, as the latest
+  asked.set(key, now)
+  const [oldest] = asked.keys()
+  if (asked.size > MAX_ASKED && oldest !== undefined) asked.delete(oldest)
 }
 
 function grant (muc: Muc, room: Room, moderator: Occupant, values: ReadonlyMap<string, readonly string[]>): void {

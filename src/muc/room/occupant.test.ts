@@ -3,7 +3,7 @@
  * voice.
  */
 import { describe, expect, test } from 'vitest'
-import { changes, configures, COVEN, enters, hears, inside, owner } from '../../../test/support/world/rooms.ts'
+import { changes, configures, COVEN, enters, hears, inside, leaves, owner } from '../../../test/support/world/rooms.ts'
 import type { Client } from '../../../test/support/world/world.ts'
 import { world } from '../../../test/support/world/world.ts'
 
@@ -363,6 +363,22 @@ describe('voice (§7.13 and §8.6)', () => {
     await crone.sends(`<message to='${COVEN}'>${answer.replace('>0<', '>true<')}</message>`)
 
     expect(await hears(hag)).toEqual(['thirdwitch none/participant 110 by firstwitch'])
+  })
+
+  test('is asked for once in a while, also by who leaves and comes again', async () => {
+    const server = await world()
+    const crone = await owner(server, undefined, undefined, { moderatedroom: '1' })
+    const hag = await inside(server, HAG, 'thirdwitch')
+    await hag.sends(REQUEST)
+    await leaves(hag, 'thirdwitch')
+    await enters(hag, 'thirdwitch')
+    await hag.received()
+    await crone.received()
+
+    await hag.sends(REQUEST)
+
+    expect(await hears(hag)).toEqual(['error resource-constraint'])
+    expect(await crone.received()).toEqual([])
   })
 
   test('is not for visitors to grant, nor to ask for where it is not given', async () => {
