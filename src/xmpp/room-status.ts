@@ -21,9 +21,11 @@ export const STATUS = {
   technical: 333,
 } as const
 
+const SELF = Buffer.from(String(STATUS.self))
+
 /** The room that the recipient has left by this presence (§7.14, §8.2); undefined for a change of nick (§7.6). */
 export function leftRoom (presence: Presence): Jid | undefined {
-  if (presence.type !== 'unavailable') return
+  if (presence.type !== 'unavailable' || !presence.inner.includes(SELF)) return // most are others': nothing to parse
   const statuses = presence.payload('x', NS_MUC_USER)?.getChildren('status') ?? []
   const codes = statuses.map(status => Number(status.attrs['code']))
   return codes.includes(STATUS.self) && !codes.includes(STATUS.newNick) ? presence.from?.bare : undefined
