@@ -22,7 +22,7 @@ export const UNIT = [
   'src/storage/{batches,full-disk}.test.ts',
   'src/stream/{bind2,unread}.test.ts',
   'src/stream/sasl/**/*.test.ts',
-  'src/xmpp/{address-list,archive-ids,children,copies,forms,jid,precis}.test.ts',
+  'src/xmpp/{addresses,archive-ids,children,copies,forms,jid,precis}.test.ts',
   'test/{groups,layers,logging}.test.ts',
   'test/text-limit/page.test.ts',
 ]

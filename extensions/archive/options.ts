@@ -1,6 +1,6 @@
 /** The archive's configuration, for all hosts and per host. */
 import { z } from 'zod'
-import { Jid, JidError } from '../../src/extension/api.ts'
+import { Jid } from '../../src/extension/api.ts'
 import type { Retention } from './retention.ts'
 
 const DAYS = /^([1-9]\d{0,4}) days?$/
@@ -14,12 +14,8 @@ const retention = z.union([z.enum(['forever', 'until-delivered']), days], {
 const roomRetention = z.union([z.literal('forever'), days], { error: "expected forever or a number of days, as in '30 days'" })
 
 const hostName = z.string().transform((name, context) => {
-  try {
-    const jid = Jid.parse(name)
-    if (jid.isDomain) return jid.domain
-  } catch (error) {
-    if (!(error instanceof JidError)) throw error
-  }
+  const jid = Jid.tryParse(name)
+  if (jid?.isDomain) return jid.domain
   context.issues.push({ code: 'custom', message: 'expected a domain name, like example.org', input: name })
   return z.NEVER
 })

@@ -2,8 +2,8 @@
  * XEP-0441: Message Archive Management Preferences: which conversations a user archives: all, none or those with
  * contacts, with exceptions. In memory with the account, so that each message is decided at once.
  */
-import { batchedRead, checkAddressList, el, Jid, JidError, StanzaError } from '../../src/extension/api.ts'
-import type { AccountView, AccountData, Element, ExtensionHost } from '../../src/extension/api.ts'
+import { batchedRead, checkAddressList, el, parseAddress, StanzaError } from '../../src/extension/api.ts'
+import type { AccountData, AccountView, Element, ExtensionHost, Jid } from '../../src/extension/api.ts'
 
 const NS = 'urn:xmpp:mam:2'
 const MAX_LISTED = 1000
@@ -83,10 +83,5 @@ function listed (list: Element | undefined): ReadonlySet<string> {
   }
   const texts = jids.map(jid => jid.text())
   checkAddressList(texts)
-  try {
-    return new Set(texts.map(text => Jid.parse(text).toString()))
-  } catch (error) {
-    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
-    throw error
-  }
+  return new Set(texts.map(text => parseAddress(text).toString()))
 }

@@ -1,6 +1,6 @@
 /** Parses a query (XEP-0313 §4): the form with its filters, the page (XEP-0059), and the order. */
-import { escapeAttribute, formValues, Jid, JidError, StanzaError } from '../../src/extension/api.ts'
-import type { ArchiveIds, Element } from '../../src/extension/api.ts'
+import { escapeAttribute, formValues, parseAddress, StanzaError } from '../../src/extension/api.ts'
+import type { ArchiveIds, Element, Jid } from '../../src/extension/api.ts'
 import { peerKey } from './draft.ts'
 import type { Filter } from './pages.ts'
 
@@ -80,13 +80,7 @@ function conversationWith (jid: Jid): Pick<Filter, 'peer' | 'resource'> {
 }
 
 function peerOf (text: string | undefined, filterOf: FilterOf): Pick<Filter, 'peer' | 'resource'> {
-  if (text === undefined) return {}
-  try {
-    return filterOf(Jid.parse(text))
-  } catch (error) {
-    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
-    throw error
-  }
+  return text === undefined ? {} : filterOf(parseAddress(text))
 }
 
 function wordsOf (text: string | undefined): string | undefined {

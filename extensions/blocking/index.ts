@@ -4,7 +4,7 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import {
-  checkAddressList, el, escapeAttribute, extension, iq, Jid, JidError, presence, randomId, StanzaError, Turns, Written,
+  checkAddressList, el, escapeAttribute, extension, iq, Jid, parseAddress, presence, randomId, StanzaError, Turns, Written,
 } from '../../src/extension/api.ts'
 import { NS_MUC_USER } from '../../src/extension/api.ts'
 import type { AccountInfo, AccountView, AccountData, Element, ExtensionHost, Stanza, Verdict } from '../../src/extension/api.ts'
@@ -189,12 +189,5 @@ function itemsOf (command: Element): readonly Jid[] {
   const texts = items.flatMap(item => item.attrs.jid ?? [])
   if (texts.length < items.length) throw new StanzaError('bad-request', 'an item has no address')
   checkAddressList(texts)
-  return texts.map(text => {
-    try {
-      return Jid.parse(text)
-    } catch (error) {
-      if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message) // §3.3
-      throw error
-    }
-  })
+  return texts.map(parseAddress) // §3.3
 }

@@ -2,7 +2,7 @@
  * XEP-0317: Hats. What people are in a room beside their affiliations: admins make hats and put them on people, by
  * commands, and all see in presence who wears which.
  */
-import { el, extension, form, Jid, JidError, message, NS_MUC_USER, StanzaError, table } from '../../src/extension/api.ts'
+import { el, extension, form, Jid, message, NS_MUC_USER, StanzaError, table } from '../../src/extension/api.ts'
 import type { Child, ExtensionHost, RoomView, RoomData } from '../../src/extension/api.ts'
 import { HatStore } from './hat-store.ts'
 import type { Hat } from './hat-store.ts'
@@ -179,13 +179,9 @@ function hatIn (hatStore: HatStore, values: Values): Hat {
 }
 
 function accountIn (values: Values): Jid {
-  try {
-    const account = Jid.parse(values.get('hats#jid')?.[0] ?? '').bare
-    if (account.local !== '') return account
-  } catch (error) {
-    if (!(error instanceof JidError)) throw error
-  }
-  throw new StanzaError('bad-request', 'the request names no occupant')
+  const account = Jid.tryParse(values.get('hats#jid')?.[0] ?? '')?.bare
+  if (!account?.local) throw new StanzaError('bad-request', 'the request names no occupant')
+  return account
 }
 
 /** §3.2: the list has changed, and what those wear who have it on. */

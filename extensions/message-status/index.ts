@@ -2,8 +2,8 @@
  * What became of one's messages, for every device to ask: which are with the other side, by its stream's word or by a
  * receipt (XEP-0184: Message Delivery Receipts), and which were read (XEP-0333: Displayed Markers). See docs/status.md.
  */
-import { el, extension, Jid, JidError, StanzaError } from '../../src/extension/api.ts'
-import type { AccountView, ExtensionHost, Message, SessionView, Stanza } from '../../src/extension/api.ts'
+import { el, extension, parseAddress, StanzaError } from '../../src/extension/api.ts'
+import type { AccountView, ExtensionHost, Jid, Message, SessionView, Stanza } from '../../src/extension/api.ts'
 import { StatusBuffer } from './status-buffer.ts'
 import { readStatus, removeStatus, saveNews } from './store.ts'
 
@@ -83,11 +83,6 @@ function idOf ({ archiveIds }: AccountView, seq: number): string | undefined {
 }
 
 function addressOf (text: string | undefined): Jid {
-  try {
-    if (text !== undefined) return Jid.parse(text).bare
-  } catch (error) {
-    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
-    throw error
-  }
-  throw new StanzaError('bad-request', 'the request names no contact')
+  if (text === undefined) throw new StanzaError('bad-request', 'the request names no contact')
+  return parseAddress(text).bare
 }

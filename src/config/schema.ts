@@ -79,17 +79,9 @@ const listener = oneOrMany<Listening>(chosen<Listening>(value => typeof value ==
 /** A domain, prepared. */
 export const domain = leaf('a domain name, like example.org', value => {
   if (typeof value !== 'string') return
-  const jid = parseJid(value)
+  const jid = Jid.tryParse(value)
   return jid?.isDomain ? jid.domain : undefined
 })
-
-function parseJid (value: string): Jid | undefined {
-  try {
-    return Jid.parse(value)
-  } catch { // a JidError
-    return
-  }
-}
 
 const hosts = oneOrMany(domain).refine(names => names.length > 0, 'expected at least one domain name')
 

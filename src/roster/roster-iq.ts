@@ -5,8 +5,9 @@ import type { Session } from '../session/session.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import { Written } from '../xml/written.ts'
+import { parseAddress } from '../xmpp/addresses.ts'
 import { StanzaError } from '../xmpp/errors.ts'
-import { Jid, JidError } from '../xmpp/jid.ts'
+import type { Jid } from '../xmpp/jid.ts'
 import { NS_PRE_APPROVAL, NS_ROSTER, NS_ROSTER_VERSIONING } from '../xmpp/ns.ts'
 import { KEPT_CHANGES, rosterPush, writeRoster } from './roster.ts'
 import type { Roster, Rosters } from './roster.ts'
@@ -101,12 +102,7 @@ function tooManyGroups (): StanzaError {
 
 function contactOf (item: Element): Jid {
   if (item.attrs.jid === undefined) throw new StanzaError('bad-request', 'the contact has no address')
-  try {
-    return Jid.parse(item.attrs.jid).bare
-  } catch (error) {
-    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
-    throw error
-  }
+  return parseAddress(item.attrs.jid).bare
 }
 
 function isTooLong (name: string): boolean {

@@ -8,7 +8,7 @@ import { el } from '../xml/element.ts'
 import { XmlError } from '../xml/framer.ts'
 import type { Frame, StreamEnd, StreamStart } from '../xml/framer.ts'
 import { StreamError } from '../xmpp/errors.ts'
-import { Jid, JidError } from '../xmpp/jid.ts'
+import { Jid } from '../xmpp/jid.ts'
 import { NS_CLIENT, NS_STREAM_ERRORS } from '../xmpp/ns.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import { randomId } from '../util/ids.ts'
@@ -300,13 +300,7 @@ export class ClientStream implements EdgeStream {
 }
 
 function domainOf (to: string | undefined): string | undefined {
-  if (to === undefined) return
-  try {
-    return Jid.parse(to).domain
-  } catch (error) {
-    if (error instanceof JidError) return
-    throw error
-  }
+  return to === undefined ? undefined : Jid.tryParse(to)?.domain
 }
 
 function describe ({ condition, text, detail }: StreamError): readonly Element[] {

@@ -8,7 +8,7 @@ import type { IqTable } from '../routing/iq-table.ts'
 import { el, parseElement } from '../xml/element.ts'
 import type { Frame } from '../xml/framer.ts'
 import { StreamError } from '../xmpp/errors.ts'
-import { Jid, JidError } from '../xmpp/jid.ts'
+import { Jid } from '../xmpp/jid.ts'
 import { NS_CLIENT, NS_SASL, NS_SESSION, NS_TLS } from '../xmpp/ns.ts'
 import { stanzaOf } from '../xmpp/read-stanza.ts'
 import { result } from '../xmpp/stanza.ts'
@@ -87,7 +87,7 @@ export class Negotiation {
   /** A stream header: offers the features of this state. */
   opened (from: string | undefined): void {
     this.expectsHeader = false
-    this.#from = from === undefined ? undefined : parseJid(from)
+    this.#from = from === undefined ? undefined : Jid.tryParse(from)
     if (this.#login) this.#offerAfterLogin()
     else this.#offerBeforeLogin()
   }
@@ -217,14 +217,5 @@ export class Negotiation {
       session: link.jid.toString(), address: this.#transport.remoteAddress, tls: this.#transport.secure?.protocol,
     }, isResumed ? 'session: resumed' : 'session: bound')
     this.#binder.activate()
-  }
-}
-
-function parseJid (text: string): Jid | undefined {
-  try {
-    return Jid.parse(text)
-  } catch (error) {
-    if (error instanceof JidError) return
-    throw error
   }
 }

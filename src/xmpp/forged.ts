@@ -6,7 +6,7 @@
 import type { Element } from '../xml/element.ts'
 import type { Child } from '../xml/framer.ts'
 import { NS_DELAY } from './forward.ts'
-import { Jid, JidError } from './jid.ts'
+import { Jid } from './jid.ts'
 import { NS_CLIENT } from './ns.ts'
 import { NS_STANZA_ID } from './stanza-id.ts'
 import type { Stanza } from './stanza.ts'
@@ -60,7 +60,7 @@ function always (): boolean {
 }
 
 function isIdOfSender ({ attrs: { by } }: Element, sender: Jid): boolean {
-  return addressOf(by)?.equals(sender.bare) === true
+  return by !== undefined && Jid.tryParse(by)?.equals(sender.bare) === true
 }
 
 function isOfOther ({ children }: Element): boolean {
@@ -77,19 +77,10 @@ function isModerated (element: Element): boolean {
  */
 function isDelayedByOther ({ attrs: { from } }: Element, sender: Jid, isServed: IsServed): boolean {
   if (from === undefined || isOwn(from, sender)) return false
-  const by = addressOf(from)
+  const by = Jid.tryParse(from)
   return by === undefined || isServed(by.domain)
 }
 
 function isOwn (text: string | undefined, own: Jid): boolean {
-  return text !== undefined && addressOf(text)?.bare.equals(own.bare) === true
-}
-
-function addressOf (text = ''): Jid | undefined {
-  try {
-    return Jid.parse(text)
-  } catch (error) {
-    if (error instanceof JidError) return
-    throw error
-  }
+  return text !== undefined && Jid.tryParse(text)?.bare.equals(own.bare) === true
 }

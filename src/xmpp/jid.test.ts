@@ -322,3 +322,8 @@ test.each([
 ])('whoever may not be called %j is told which character it is', (resource, character) => {
   expect(() => Jid.parse(`a@b/${resource}`)).toThrow(`the resource has a character that is not allowed in it: ${character}`)
 })
+
+test('who only wants to know whether a text is an address gets it, or nothing', () => {
+  expect(Jid.tryParse('Juliet@localhost')?.toString()).toBe('juliet@localhost')
+  expect(Jid.tryParse('@localhost')).toBeUndefined()
+})

@@ -66,6 +66,12 @@ export class Jid {
     return known
   }
 
+  /** The same; undefined where the text is no address. */
+  static tryParse (text: string): Jid | undefined {
+    const known = remembered.get(text) ?? Jid.#prepare(text)
+    return known instanceof JidError ? undefined : known
+  }
+
   static #prepare (text: string): Jid | JidError {
     let found: Jid | JidError
     try {
@@ -106,21 +112,12 @@ export class Jid {
    * never a recipient. For a text longer than any address, its bare part if that is valid, or else undefined.
    */
   static asWritten (text: string): Jid | undefined {
-    const jid = Jid.#parsed(text)
+    const jid = Jid.tryParse(text)
     if (jid) return jid
     const [bare, resource = ''] = split(text)
-    const good = Jid.#parsed(bare)
+    const good = Jid.tryParse(bare)
     if (text.length > MAX_BYTES || Buffer.byteLength(text) > MAX_BYTES) return good
     return good ? new Jid(good.local, good.domain, resource, good) : new Jid('', bare, resource)
-  }
-
-  static #parsed (text: string): Jid | undefined {
-    try {
-      return Jid.parse(text)
-    } catch (error) {
-      if (error instanceof JidError) return
-      throw error
-    }
   }
 
   static #split (text: string): Jid {

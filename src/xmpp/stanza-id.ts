@@ -2,13 +2,13 @@
 import type { Child } from '../xml/framer.ts'
 import { escapeAttribute } from '../xml/write.ts'
 import type { ArchiveIds, ArchiveKeys } from './archive-ids.ts'
-import { Jid, JidError } from './jid.ts'
+import { Jid } from './jid.ts'
 import type { Message } from './stanza.ts'
 
 export const NS_STANZA_ID = 'urn:xmpp:sid:0'
 
 /** A stanza id with its claimed archive, and a cache of the room's number that it stands for. */
-interface Stamp { readonly child: Child, readonly by: string, readonly id: string, number?: number | undefined }
+interface Stamp { readonly child: Child, readonly by: Jid | undefined, readonly id: string, number?: number | undefined }
 
 interface Stamps { readonly first: readonly Stamp[], readonly hasMore: boolean }
 
@@ -34,15 +34,15 @@ export function stamp (message: Message, { jid, archiveIds }: Keeper, number: st
 export function withoutForgedIds (message: Message, by: Jid): Message {
   if (!message.has('stanza-id', NS_STANZA_ID)) return message
   const { first, hasMore } = stampsOf(message)
-  if (!hasMore && !first.some(stamped => isAddressOf(by, stamped.by))) return message
-  const genuine = new Set(first.filter(stamped => !isAddressOf(by, stamped.by)).map(({ child }) => child))
+  if (!hasMore && !first.some(stamped => stamped.by?.equals(by))) return message
+  const genuine = new Set(first.filter(stamped => !stamped.by?.equals(by)).map(({ child }) => child))
   return message.withoutPayload(child => isStanzaId(child) && !genuine.has(child))
 }
 
 /** The number in the room's archive by its id in the message; undefined without one. Found once for all recipients. */
 export function numberBy (message: Message, room: Jid, keys: ArchiveKeys): number | undefined {
   if (!message.has('stanza-id', NS_STANZA_ID)) return
-  const stamped = stampsOf(message).first.find(({ by }) => isAddressOf(room, by))
+  const stamped = stampsOf(message).first.find(({ by }) => by?.equals(room))
   return stamped && (stamped.number ??= keys.ofRoom(room.toString()).decode(stamped.id))
 }
 
@@ -52,7 +52,7 @@ function stampsOf (message: Message): Stamps {
   const all = message.children.filter(isStanzaId)
   const first = all.slice(0, MAX_STAMPS).map(child => {
     const { by = '', id = '' } = message.attributesOfChild(child)
-    return { child, by, id }
+    return { child, by: Jid.tryParse(by), id }
   })
   const found = { first, hasMore: all.length > first.length }
   stamps.set(message.children, found)
@@ -61,17 +61,6 @@ function stampsOf (message: Message): Stamps {
 
 function isStanzaId ({ name, ns }: Child): boolean {
   return name === 'stanza-id' && ns === NS_STANZA_ID
-}
-
-/** Whether the text is this address once it is prepared (RFC 7622). */
-function isAddressOf (jid: Jid, text: string): boolean {
-  if (text === jid.toString()) return true
-  try {
-    return Jid.parse(text).equals(jid)
-  } catch (error) {
-    if (error instanceof JidError) return false
-    throw error
-  }
 }
 
 /** The id that the client has given the message (§3.2). */

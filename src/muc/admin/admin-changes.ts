@@ -1,8 +1,9 @@
 /** Parses and checks the items of a muc#admin request (XEP-0045 §8.2 to §8.5, §9, §10.3 to §10.8). */
 import type { Element } from '../../xml/element.ts'
-import { checkAddressList } from '../../xmpp/address-list.ts'
+import { checkAddressList, parseAddress } from '../../xmpp/addresses.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
-import { Jid, JidError } from '../../xmpp/jid.ts'
+import { JidError } from '../../xmpp/jid.ts'
+import type { Jid } from '../../xmpp/jid.ts'
 import { briefTextIn } from '../../xmpp/reason.ts'
 import { affiliationOf, refuseAffiliation } from '../room/affiliation.ts'
 import type { NewAffiliation } from './change-affiliations.ts'
@@ -59,7 +60,7 @@ function readRole (room: Room, from: Jid, item: Element): NewRole {
 function readAffiliation (room: Room, from: Jid, item: Element): NewAffiliation {
   const { affiliation: name, jid: address, nick } = item.attrs
   const affiliation = affiliationOf(name)
-  const jid = address === undefined ? room.occupant(nick ?? '')?.account : addressOf(address)
+  const jid = address === undefined ? room.occupant(nick ?? '')?.account : parseAddress(address).bare // §10.3
   if (!affiliation) throw new StanzaError('bad-request', 'there is no such affiliation')
   if (!jid) throw new StanzaError(nick === undefined ? 'bad-request' : 'item-not-found')
   if (affiliation !== 'outcast' && affiliation !== 'none' && jid.local === '') {
@@ -90,16 +91,6 @@ export async function checkNewOwners ({ hosts, accounts }: Muc, changes: readonl
   for (const { jid, affiliation } of changes) {
     if (affiliation !== 'owner' || !hosts.includes(jid.domain) || await accounts.lasts(jid)) continue
     throw new StanzaError('item-not-found', 'there is no such account')
-  }
-}
-
-// §10.3: always the bare address.
-function addressOf (text: string): Jid {
-  try {
-    return Jid.parse(text).bare
-  } catch (error) {
-    if (error instanceof JidError) throw new StanzaError('jid-malformed')
-    throw error
   }
 }
 

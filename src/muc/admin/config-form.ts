@@ -2,10 +2,10 @@
 import type { Values } from '../../extension/room-option.ts'
 import type { Affiliation } from '../../xmpp/muc.ts'
 import type { Element } from '../../xml/element.ts'
-import { checkAddressList } from '../../xmpp/address-list.ts'
+import { checkAddressList } from '../../xmpp/addresses.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import { form } from '../../xmpp/forms.ts'
-import { Jid, JidError } from '../../xmpp/jid.ts'
+import { Jid } from '../../xmpp/jid.ts'
 import { checkOwners } from './admin-changes.ts'
 import type { NewAffiliation } from './change-affiliations.ts'
 import type { Muc } from '../context.ts'
@@ -51,11 +51,7 @@ function readList (room: Room, affiliation: 'admin' | 'owner', texts: readonly s
 }
 
 function addressOf (text: string): Jid {
-  try {
-    const jid = Jid.parse(text.trim()).bare
-    if (jid.local !== '') return jid
-  } catch (error) {
-    if (!(error instanceof JidError)) throw error
-  }
-  throw new StanzaError('not-acceptable', 'the address of an account is needed')
+  const jid = Jid.tryParse(text.trim())?.bare
+  if (!jid?.local) throw new StanzaError('not-acceptable', 'the address of an account is needed')
+  return jid
 }

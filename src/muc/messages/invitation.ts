@@ -4,9 +4,9 @@
  */
 import { el } from '../../xml/element.ts'
 import type { Element } from '../../xml/element.ts'
-import { checkAddressList } from '../../xmpp/address-list.ts'
+import { checkAddressList, parseAddress } from '../../xmpp/addresses.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
-import { Jid, JidError } from '../../xmpp/jid.ts'
+import type { Jid } from '../../xmpp/jid.ts'
 import { message as makeMessage } from '../../xmpp/stanza.ts'
 import type { Message } from '../../xmpp/stanza.ts'
 import { isAtLeast } from '../room/affiliation.ts'
@@ -28,7 +28,7 @@ export async function invite (muc: Muc, room: Room, message: Message, x: Element
   const invites = x.getChildren('invite', NS_MUC_USER)
   if (invites.length > MAX_INVITES) throw new StanzaError('policy-violation', 'too many invitations in one message')
   checkAddressList(invites.flatMap(child => child.attrs['to'] ?? []))
-  const invitees = invites.map(child => ({ passed: passedOn(child, 'reason', 'continue'), to: addressIn(child.attrs['to']) }))
+  const invitees = invites.map(child => ({ passed: passedOn(child, 'reason', 'continue'), to: addresseeOf(child) }))
   for (const { to } of invitees) {
     if (!muc.invitationRate.take(from.bare.toString())) {
       throw new StanzaError('resource-constraint', 'too many invitations: try again later')
@@ -79,7 +79,7 @@ export async function decline (muc: Muc, room: Room, message: Message, x: Elemen
   if (room.affiliationOf(from) === 'outcast') throw new StanzaError('forbidden')
   const answer = x.getChild('decline', NS_MUC_USER)
   const passed = passedOn(answer, 'reason')
-  const to = addressIn(answer?.attrs['to'])
+  const to = addresseeOf(answer)
   if (!await muc.invitations.take(room.jid, from.bare, to.bare)) {
     throw new StanzaError('item-not-found', 'there is no such invitation')
   }
@@ -92,12 +92,9 @@ export async function decline (muc: Muc, room: Room, message: Message, x: Elemen
   }
 }
 
-function addressIn (text: string | undefined): Jid {
-  if (text === undefined) throw new StanzaError('bad-request', 'the request names nobody to invite')
-  try {
-    return Jid.parse(text)
-  } catch (error) {
-    if (error instanceof JidError) throw new StanzaError('jid-malformed')
-    throw error
-  }
+/** Who is invited, or who has invited and is answered. */
+function addresseeOf (child: Element | undefined): Jid {
+  const text = child?.attrs['to']
+  if (text === undefined) throw new StanzaError('bad-request', 'the invitation or its answer is for nobody')
+  return parseAddress(text)
 }

@@ -51,7 +51,7 @@ export interface LoginContext {
 
 /** RFC 6120 §6.3.7: the account whose simple user name this is. A name that no account can have is just a wrong one. */
 export function accountNamed (context: LoginContext, name: string): Jid {
-  const account = jidOrNothing(() => Jid.of(name, context.domain))
+  const account = accountOf(name, context.domain)
   if (!account) throw new SaslError('not-authorized')
   // RFC 6120 §6.4.6 for every login, XEP-0388 §2.3 for one with an authorization identity
   if (context.offer.isEncrypted && context.from && !context.from.bare.equals(account)) {
@@ -62,7 +62,7 @@ export function accountNamed (context: LoginContext, name: string): Jid {
 
 /** RFC 6120 §6.3.8: who logs in may act as himself only. */
 export function checkAuthzid (authzid: string | undefined, account: Jid): void {
-  if (authzid && !jidOrNothing(() => Jid.parse(authzid))?.equals(account)) throw new SaslError('invalid-authzid')
+  if (authzid && !Jid.tryParse(authzid)?.equals(account)) throw new SaslError('invalid-authzid')
 }
 
 /** What the account is checked against: for one that is missing, what nothing matches, at the same cost. */
@@ -71,11 +71,11 @@ export async function credentialsOf (context: LoginContext, account: Jid): Promi
   return await context.find(account.local) ?? decoy
 }
 
-function jidOrNothing (make: () => Jid): Jid | undefined {
+function accountOf (name: string, domain: string): Jid | undefined {
   try {
-    return make()
-  } catch (error) { // a JidError: it is nobody's address
-    if (error instanceof JidError) return undefined
+    return Jid.of(name, domain)
+  } catch (error) {
+    if (error instanceof JidError) return
     throw error
   }
 }

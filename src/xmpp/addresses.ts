@@ -1,9 +1,9 @@
 /**
- * Limits for lists of addresses in one stanza. To prepare an international address (RFC 7622, RFC 5891) takes a hundred
- * times as long as to parse it.
+ * Addresses in a stanza, and limits for lists of them. To prepare an international address (RFC 7622, RFC 5891) takes a
+ * hundred times as long as to parse it.
  */
 import { StanzaError } from './errors.ts'
-import { Jid } from './jid.ts'
+import { Jid, JidError } from './jid.ts'
 
 /** The most addresses in a list. */
 const MAX_LISTED = 1000
@@ -11,6 +11,16 @@ const MAX_LISTED = 1000
 const PREPARATION = 50
 /** The limit of the total cost: about fifty international addresses of the usual length. */
 const MAX_PREPARED = 5000
+
+/** The address that the text says; throws jid-malformed with the reason (RFC 6120 §8.3.3.8). */
+export function parseAddress (text: string): Jid {
+  try {
+    return Jid.parse(text)
+  } catch (error) {
+    if (error instanceof JidError) throw new StanzaError('jid-malformed', error.message)
+    throw error
+  }
+}
 
 /** Called before the first address of a list is parsed; throws policy-violation where the list is too expensive. */
 export function checkAddressList (texts: readonly string[]): void {

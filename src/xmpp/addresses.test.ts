@@ -1,6 +1,6 @@
 /** What addresses cost. */
 import { expect, test } from 'vitest'
-import { checkAddressList } from './address-list.ts'
+import { checkAddressList } from './addresses.ts'
 import { Jid, JidError } from './jid.ts'
 
 function international (count: number, name = 'bü'): readonly string[] {
