@@ -56,7 +56,8 @@ export class Incoming implements Destination {
       turns: accounts.turns,
       takeNow: (stanza, to) => {
         const account = accounts.peek(to)
-        return account ? this.#receive(stanza, account) : false
+        if (account) return this.#receive(stanza, account)
+        return homes || !isForSessionsOnly(stanza) ? false : undefined // a server alone has all sessions in memory
       },
       elsewhere: key => homes?.elsewhere(key),
       takeInTurn: arrival => this.#receiveInTurn(arrival),
@@ -73,18 +74,12 @@ export class Incoming implements Destination {
   /** A stanza for an account or one of its resources. A promise means: not handed over yet. */
   receive (stanza: Stanza): void | Promise<void> {
     const { to } = stanza
-    if (to && !this.#isForNobody(stanza, to)) return this.#inbox.receive(stanza, to)
+    if (to) return this.#inbox.receive(stanza, to)
   }
 
   /** As `receive`, for another node: false where this is not the account's home. */
   receiveHere (stanza: Stanza): boolean | Promise<boolean> {
     return stanza.to ? this.#inbox.receiveHere(stanza, stanza.to) : true
-  }
-
-  /** A server alone has all sessions in memory. */
-  #isForNobody (stanza: Stanza, to: Jid): boolean {
-    const { accounts, homes } = this.#parts
-    return !homes && isForSessionsOnly(stanza) && !accounts.turns.isBusy(to.bare.toString()) && !accounts.peek(to)
   }
 
   async #receiveInTurn ({ stanza, to, at }: Arrival): Promise<Outcome> {
