@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Verdict } from '../extension/points.ts'
 import type { StageTable } from '../extension/stages.ts'
+import type { SessionView } from '../extension/views.ts'
 import type { Presences } from '../presence/presence.ts'
 import type { Destination, Router } from '../routing/router.ts'
 import type { Account } from '../session/account.ts'
@@ -138,7 +139,10 @@ export class Incoming implements Destination {
       throw error
     }
     switch (received.kind) {
-      case 'message': return this.#receiveMessage(received, account)
+      case 'message': {
+        const sessions = stages.receive.redirect(received, account)
+        return sessions ? this.#receiveCopies(received, account, sessions) : this.#receiveMessage(received, account)
+      }
       case 'presence': {
         const isDone = this.#parts.presences.receive(received, account)
         if (isDone instanceof Promise) return isDone.then(() => {})
@@ -155,15 +159,13 @@ export class Incoming implements Destination {
     return stages.receive.guard(stanza, account) ?? (author && stages.receive.guard(stanza.withAddress(author, to), account))
   }
 
-  #receiveMessage (received: Message, account: Account): void | Promise<void> {
-    const redirected = this.#parts.stages.receive.redirect(received, account)
-    if (!redirected) return this.#storeMessage(received, account)
-    let handedOver: void | Promise<void> = undefined
-    for (const { jid } of redirected) handedOver = this.#storeMessage(received.copyFor(jid), account) // the last is handed over last
-    return handedOver
+  #receiveCopies (message: Message, account: Account, sessions: readonly SessionView[]): void | Promise<void> {
+    let delivered: void | Promise<void> = undefined
+    for (const { jid } of sessions) delivered = this.#receiveMessage(message.copyFor(jid), account)
+    return delivered // in their order: all are when the last is
   }
 
-  #storeMessage (received: Message, account: Account): void | Promise<void> {
+  #receiveMessage (received: Message, account: Account): void | Promise<void> {
     const { stages } = this.#parts
     const message = withoutForgedIds(received, account.jid)
     const stored = stages.receive.store(message, account)
