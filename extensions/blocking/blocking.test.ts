@@ -1,5 +1,6 @@
 /** XEP-0191: Blocking Command, line by line. */
 import { describe, expect, test } from 'vitest'
+import { el, extension, message } from '../../src/extension/api.ts'
 import { NS_STANZA_ERRORS } from '../../src/xmpp/ns.ts'
 import { online, subscribes } from '../../test/support/world/online.ts'
 import type { Client, World } from '../../test/support/world/world.ts'
@@ -37,6 +38,27 @@ async function listOf (client: Client): Promise<readonly (string | undefined)[]>
   expect(list?.getName()).toBe('blocklist')
   return list?.getChildren('item', NS).map(item => item.attrs.jid) ?? []
 }
+
+test('who sees the user go since he is blocked has no time left to say anything', async () => {
+  const hasty = extension({
+    name: 'hasty', xeps: [],
+    setup (host) {
+      host.on('write', 'track', ({ type, from }, { jid }) => {
+        if (type !== 'unavailable' || !from || jid.local !== 'romeo') return
+        host.messages.route(message('chat', { from: jid, to: from.bare }, el('body', 'jabber:client', {}, 'wait')))
+      })
+    },
+  })
+  const server = await world(blocking, hasty)
+  const romeo = await online(server, 'romeo@localhost/orchard')
+  const juliet = await online(server, 'juliet@localhost/balcony')
+  await subscribes(romeo, juliet)
+
+  await blocks(juliet, 'romeo@localhost')
+
+  expect(await romeo.receivedInBrief()).toContain('unavailable from juliet@localhost/balcony')
+  expect(await juliet.received()).toEqual([])
+})
 
 describe('the list', () => {
   test('is empty at first, and then has what was blocked and not unblocked (§3.2)', async () => {

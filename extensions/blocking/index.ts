@@ -2,9 +2,8 @@
  * XEP-0191: Blocking Command. Keeps an account's block list in memory with the account and stands guard with it: what
  * a blocked contact sends goes back as if nobody were there, what the user sends to one is refused.
  */
-import { setImmediate } from 'node:timers/promises'
 import {
-  checkAddressList, el, escapeAttribute, extension, iq, Jid, parseAddress, presence, randomId, StanzaError, Turns, Written,
+  checkAddressList, el, escapeAttribute, extension, inSlices, iq, Jid, parseAddress, presence, randomId, StanzaError, Turns, Written,
 } from '../../src/extension/api.ts'
 import { NS_MUC_USER } from '../../src/extension/api.ts'
 import type { AccountInfo, AccountView, AccountData, Element, ExtensionHost, Stanza, Verdict } from '../../src/extension/api.ts'
@@ -17,9 +16,6 @@ const NS_ERRORS = 'urn:xmpp:blocking:errors'
 /** What is on one list at most. */
 const MAX_ITEMS = 10_000
 const MAX_BYTES = 1_000_000
-/** After so many stanzas that a change causes, or so many bytes of them, others have their turn. */
-const SLICE = 500
-const SLICE_BYTES = 4_000_000
 
 export const blocking = extension({
   name: 'blocking',
@@ -62,9 +58,9 @@ async function block ({ host, store, lists }: BlockingParts, account: AccountVie
     throw new StanzaError('resource-constraint', 'your block list is full')
   }
   if (!account.isAnonymous) await store.add(account.jid, fresh.map(String))
-  await withdrawPresence(host, account, fresh)
   lists.set(account, longer)
-  await push(host, account, 'block', named)
+  await inSlices(withdrawPresence(host, account, fresh))
+  await inSlices(push(host, account, 'block', named))
 }
 
 async function unblock ({ host, store, lists }: BlockingParts, account: AccountView, named: readonly Jid[]): Promise<void> {
@@ -76,8 +72,8 @@ async function unblock ({ host, store, lists }: BlockingParts, account: AccountV
   await store.remove(account.jid, [...gone])
   const left = new Set([...list].filter(jid => !gone.has(jid)))
   lists.set(account, left)
-  await showPresence(host, account, left, removed)
-  await push(host, account, 'unblock', named)
+  await inSlices(showPresence(host, account, left, removed))
+  await inSlices(push(host, account, 'unblock', named))
 }
 
 const written = new WeakMap<BlockList, string>()
@@ -128,34 +124,25 @@ function isOwn (jid: Jid, account: AccountInfo): boolean {
 }
 
 /** §3.3: those who see the user's presence and are blocked from now on see the user go. */
-async function withdrawPresence (host: ExtensionHost, account: AccountView, blocked: readonly Jid[]): Promise<void> {
+function * withdrawPresence (host: ExtensionHost, account: AccountView, blocked: readonly Jid[]): Generator<void> {
   const names = new Set(blocked.map(String))
   const subscribers = subscribersAmong(host, account, blocked)
-  const parts = slices(host)
   for (const { jid, available, directed } of account.sessions) {
     const seenBy = new Map(directed)
     if (available) for (const to of subscribers) seenBy.set(to.toString(), to)
     for (const to of seenBy.values()) {
-      if (isBlocked(names, to)) await parts(presence('unavailable', { from: jid, to }))
+      if (isBlocked(names, to)) yield host.messages.route(presence('unavailable', { from: jid, to }))
     }
   }
 }
 
 /** §3.4: those who may see the user's presence see it again, unless they are blocked in another way. */
-async function showPresence (host: ExtensionHost, account: AccountView, list: BlockList, unblocked: readonly Jid[]): Promise<void> {
+function * showPresence (
+  host: ExtensionHost, account: AccountView, list: BlockList, unblocked: readonly Jid[],
+): Generator<void> {
   const shownTo = subscribersAmong(host, account, unblocked).filter(to => !isBlocked(list, to))
-  const parts = slices(host)
   for (const { jid, presence } of account.sessions) {
-    if (presence) for (const to of shownTo) await parts(presence.withAddress(jid, to))
-  }
-}
-
-/** Routes what it is given; now and then it has to be waited for. */
-function slices (host: ExtensionHost): (stanza: Stanza) => void | Promise<void> {
-  let sent = 0
-  return stanza => {
-    host.messages.route(stanza)
-    if (++sent % SLICE === 0) return setImmediate()
+    if (presence) for (const to of shownTo) yield host.messages.route(presence.withAddress(jid, to))
   }
 }
 
@@ -171,16 +158,13 @@ function subscribersAmong (host: ExtensionHost, account: AccountView, changed: r
 }
 
 /** §3.3 to §3.5: to every device that asked for the list, and written once for all. */
-async function push (host: ExtensionHost, account: AccountView, change: 'block' | 'unblock', named: readonly Jid[]): Promise<void> {
+function * push (
+  host: ExtensionHost, account: AccountView, change: 'block' | 'unblock', named: readonly Jid[],
+): Generator<void> {
   const items = writeItems(new Set(named.map(String)))
   const command = iq('set', { id: randomId() }, Written.around(el(change, NS), items))
-  let bytes = 0
   for (const session of account.sessions.filter(({ flags }) => flags.has(NS))) {
-    host.messages.deliver(session, command.copyFor(session.jid))
-    bytes += items.length
-    if (bytes < SLICE_BYTES) continue
-    bytes = 0
-    await setImmediate()
+    yield host.messages.deliver(session, command.copyFor(session.jid))
   }
 }
 

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { changes, configures, COVEN, enters, hears, owner, parseStanza, says } from '../../test/support/world/rooms.ts'
 import { world } from '../../test/support/world/world.ts'
 import type { Client, Extensions } from '../../test/support/world/world.ts'
+import { whileWriting } from '../../test/support/world/while-writing.ts'
 import { archive } from '../archive/index.ts'
 import { chatMarkers } from '../chat-markers/index.ts'
 import { receipts } from '../receipts/index.ts'
@@ -51,6 +52,16 @@ test('what a member has, and what one has seen, is counted, with all that was be
 
   expect(await counts(hag, one)).toBe('3: 2 1')
   expect(await counts(hag, two)).toBe('3: 1 1')
+})
+
+test('a status that is asked for while another is counts what both need', async () => {
+  const { server, crone, hag } = await stage()
+  const one = await said(crone, 'one')
+  await shows(hag, one)
+
+  const asked = await whileWriting(server, 'room_position', [() => counts(crone, one), () => counts(hag, one)])
+
+  expect(asked).toEqual(['3: 1 1', '3: 1 1'])
 })
 
 test('nobody goes back, nor on to what there is not', async () => {

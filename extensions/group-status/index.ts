@@ -3,7 +3,7 @@
  * the word of his client (XEP-0184: Message Delivery Receipts, XEP-0333: Displayed Markers). See docs/groups.md.
  */
 import { z } from 'zod'
-import { el, extension, NS_CLIENT, StanzaError } from '../../src/extension/api.ts'
+import { el, extension, NS_CLIENT, StanzaError, Turns } from '../../src/extension/api.ts'
 import type { Element, ExtensionHost, Message, OccupantView, RoomView } from '../../src/extension/api.ts'
 import { Positions } from './positions.ts'
 import { countAt, removePosition, savePositions } from './store.ts'
@@ -22,7 +22,7 @@ export const groupStatus = extension({
   }).prefault({}),
   setup (host, { 'pass-on-to': most }) {
     const positions = new Positions()
-    const save = async (): Promise<void> => {
+    const saveAll = async (): Promise<void> => {
       const taken = positions.take()
       if (taken.length === 0) return
       try {
@@ -32,6 +32,9 @@ export const groupStatus = extension({
         throw error
       }
     }
+    const turns = new Turns()
+    // One at a time: when it is done, what others had begun to save is, too.
+    const save = async (): Promise<void> => turns.inTurn(NS, saveAll)
     host.disco.feature(NS, 'room')
     host.on('room', 'consume', (message, room, sender) =>
       note(positions, message, room, sender) && room.sessions.size > most && isNothingElse(message))

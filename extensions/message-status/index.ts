@@ -2,7 +2,7 @@
  * What became of one's messages, for every device to ask: which are with the other side, by its stream's word or by a
  * receipt (XEP-0184: Message Delivery Receipts), and which were read (XEP-0333: Displayed Markers). See docs/status.md.
  */
-import { el, extension, parseAddress, StanzaError } from '../../src/extension/api.ts'
+import { el, extension, parseAddress, StanzaError, Turns } from '../../src/extension/api.ts'
 import type { AccountView, ExtensionHost, Jid, Message, SessionView, Stanza } from '../../src/extension/api.ts'
 import { StatusBuffer } from './status-buffer.ts'
 import { readStatus, removeStatus, saveNews } from './store.ts'
@@ -17,7 +17,7 @@ export const messageStatus = extension({
   xeps: ['0184@1.4.0', '0333@1.0.0'],
   setup (host) {
     const heard = new StatusBuffer()
-    const save = async (): Promise<void> => {
+    const saveAll = async (): Promise<void> => {
       const news = heard.take()
       if (news.length === 0) return
       try {
@@ -27,6 +27,9 @@ export const messageStatus = extension({
         throw error
       }
     }
+    const turns = new Turns()
+    // One at a time: when it is done, what others had begun to save is, too.
+    const save = async (): Promise<void> => turns.inTurn(NS, saveAll)
 
     host.disco.feature(NS, 'account')
     host.when('stanza.delivered', (stanza, session) => { noteDelivery(heard, host.hosts, stanza, session) })

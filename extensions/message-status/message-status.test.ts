@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { online } from '../../test/support/world/online.ts'
 import { world } from '../../test/support/world/world.ts'
 import type { Client, World } from '../../test/support/world/world.ts'
+import { whileWriting } from '../../test/support/world/while-writing.ts'
 import { archive } from '../archive/index.ts'
 import { chatMarkers } from '../chat-markers/index.ts'
 import { offline } from '../offline/index.ts'
@@ -15,6 +16,11 @@ const EXTENSIONS = [archive, offline, streamManagement, receipts, chatMarkers, m
 /** What the client's account knows of its conversation with Juliet. */
 async function status (client: Client, peer = 'juliet@localhost'): Promise<unknown> {
   await client.received()
+  return statusNow(client, peer)
+}
+
+/** The same, though not everything has arrived. */
+async function statusNow (client: Client, peer = 'juliet@localhost'): Promise<unknown> {
   const { delivered, displayed } = (await client.asks('get', `<status xmlns='urn:heliograph:status:0' with='${peer}'/>`))?.attrs ?? {}
   const number = (id: string | undefined): string | undefined => id && String(client.session.account.archiveIds.decode(id))
   return { delivered: number(delivered), displayed: number(displayed) }
@@ -53,6 +59,19 @@ test('what a device acknowledged is delivered, and what it did not is not', asyn
   await juliet.sendsNonza("<a xmlns='urn:xmpp:sm:3' h='3'/>") // its presence, and two
 
   expect(await status(romeo)).toEqual({ delivered: '2' })
+})
+
+test('a status that is asked for while another is has what both need', async () => {
+  const server = await world(...EXTENSIONS)
+  const [romeo, again] = [await online(server, 'romeo@localhost/orchard'), await online(server, 'romeo@localhost/street')]
+  const juliet = await online(server, 'juliet@localhost/balcony')
+  await sends(romeo, 'one')
+  await juliet.sends("<message to='romeo@localhost' type='chat'><received xmlns='urn:xmpp:receipts' id='one'/></message>")
+
+  const [first, second] = await whileWriting(server, 'conversation_status', [() => statusNow(romeo), () => statusNow(again)])
+
+  expect(first).toEqual({ delivered: '1' })
+  expect(second).toEqual(first)
 })
 
 test('what is fetched at a login later is delivered, and the status is known after a restart', async () => {

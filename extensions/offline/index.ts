@@ -21,8 +21,9 @@ export const offline = extension({
     const deliveries = new Deliveries(host)
 
     host.disco.feature('msgoffline')
-    host.on('send', 'seen', (stanza, session) => {
-      if (stanza.kind === 'iq' && stanza.children[0]?.ns === SESSION_FLAGS.archive) deliveries.asked(session)
+    host.on('send', 'seen', ({ kind, to, children }, session) => {
+      const isToOwn = !to || to.equals(session.account.jid)
+      if (kind === 'iq' && isToOwn && children[0]?.ns === SESSION_FLAGS.archive) deliveries.asked(session)
     })
     host.on('receive', 'fanout', (message, account) => {
       if (message.archiveId !== undefined && !isOwn(message, account)) deliveries.add(account, Number(message.archiveId))

@@ -54,6 +54,21 @@ test('what came while nobody was there comes at the next login, in order, with d
   expect(await romeo.received()).toEqual([])
 })
 
+test('who asks a room for its archive, and then for his own, is left to find what waits there', async () => {
+  const server = await world(archive, offline)
+  const romeo = await stage(server)
+  const juliet = await server.client('juliet@localhost/balcony')
+  await juliet.sends("<iq type='set' id='room' to='coven@conference.localhost'><query xmlns='urn:xmpp:mam:2'/></iq>")
+  await says(romeo, 'one', 'two')
+
+  await juliet.asks('set', "<query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><max>1</max></set></query>")
+  const found = bodies(await juliet.received())
+  await juliet.sends('<presence/>')
+
+  expect(found).toEqual(['one'])
+  expect(bodies(await juliet.received())).toEqual([])
+})
+
 test('it comes once: not to the next session, nor after a restart', async () => {
   const server = await world(archive, offline)
   const romeo = await stage(server)

@@ -54,7 +54,10 @@ export class Replay {
     for (const stanza of this.#kept.splice(0)) {
       const seq = this.#numberOf(stanza)
       if (seq === undefined) this.#kept.push(stanza)
-      else this.#due.set(seq, stanza)
+      else {
+        this.#due.set(seq, stanza)
+        this.#keptBytes -= stanza.inner.length
+      }
     }
   }
 
