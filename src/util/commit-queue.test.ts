@@ -1,6 +1,8 @@
 /** Deliveries in the archive's order. */
-import { expect, test } from 'vitest'
+import * as fc from 'fast-check'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { CommitQueue } from './commit-queue.ts'
+import { SLICE_MS } from './slices.ts'
 
 /** What was delivered, in which order. */
 function recording (): { commits: CommitQueue, log: string[], deliver: (what: string, committed?: Promise<void>) => void | Promise<void> } {
@@ -114,4 +116,58 @@ test('what comes at whatever moment around a commit is delivered, in order', asy
   await new Promise(resolve => { setImmediate(resolve) })
 
   expect(log).toEqual(['kept', ...Array.from({ length: 10 }, (_, moment) => String(moment))])
+})
+
+/** What happens around commits: one begins, messages are kept by it, something comes that is not kept, it ends; time passes. */
+const EVENT = fc.oneof(
+  { weight: 2, arbitrary: fc.constant('begin' as const) },
+  { weight: 4, arbitrary: fc.constantFrom('kept' as const, 'long and kept' as const) },
+  { weight: 4, arbitrary: fc.constantFrom('unkept' as const, 'long and unkept' as const) },
+  { weight: 2, arbitrary: fc.constantFrom('commit' as const, 'commit' as const, 'failure' as const) },
+  { weight: 6, arbitrary: fc.constantFrom('moment' as const, 'turn' as const) },
+)
+
+test('whatever happens around commits, each delivery is made once, in order, unless its commit fails', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  onTestFinished(() => { vi.useRealTimers() })
+
+  await fc.assert(fc.asyncProperty(fc.array(EVENT, { maxLength: 40 }), async events => {
+    const commits = new CommitQueue()
+    const log: number[] = []
+    const added: { readonly commit: PromiseWithResolvers<void> | undefined, readonly done: Promise<unknown> }[] = []
+    const begun = [Promise.withResolvers<void>()]
+    const failed = new Set<PromiseWithResolvers<void> | undefined>()
+    const add = (commit: PromiseWithResolvers<void> | undefined, isLong: boolean): void => {
+      const number = added.length
+      const done = commits.afterCommit(commit?.promise, () => {
+        if (isLong) vi.advanceTimersByTime(SLICE_MS + 1)
+        log.push(number)
+      })
+      added.push({ commit, done: Promise.resolve(done) })
+      added[number]?.done.catch(() => {}) // looked at below
+    }
+    const end = (event: 'commit' | 'failure'): void => {
+      const commit = begun.shift()
+      if (begun.length === 0) begun.push(Promise.withResolvers())
+      commit?.promise.catch(() => {}) // whoever waits for it hears of it
+      if (event === 'commit') return commit?.resolve()
+      failed.add(commit)
+      commit?.reject(new Error('no room'))
+    }
+
+    for (const event of events) {
+      if (event === 'begin') begun.push(Promise.withResolvers())
+      else if (event === 'commit' || event === 'failure') end(event)
+      else if (event === 'moment') await undefined
+      else if (event === 'turn') await new Promise(resolve => { setImmediate(resolve) })
+      else add(event.endsWith('unkept') ? undefined : begun.at(-1), event.startsWith('long'))
+    }
+    for (let rest = begun.length; rest > 0; rest--) end('commit')
+    const outcomes = await Promise.allSettled(added.map(({ done }) => done))
+
+    const isKept = added.map(({ commit }) => !failed.has(commit))
+    expect(outcomes.map(({ status }) => status === 'fulfilled')).toEqual(isKept)
+    expect(log).toEqual([...isKept.keys()].filter(number => isKept[number]))
+    expect(commits.isWaiting).toBe(false)
+  }), { numRuns: 300 })
 })

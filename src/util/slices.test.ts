@@ -1,6 +1,7 @@
 /** Long work takes turns of the event loop. */
-import { expect, test } from 'vitest'
-import { inNextSlice, inSlices, isSliceOver, newTurn, nextSlice } from './slices.ts'
+import * as fc from 'fast-check'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { inNextSlice, inSlices, isLineEmpty, isSliceOver, newTurn, nextSlice, SLICE_MS } from './slices.ts'
 
 /** Longer than a slice. */
 const LONG_MS = 8
@@ -94,4 +95,47 @@ test('tasks are called in their order', async () => {
   await nextSlice(() => {})
 
   expect(called).toEqual([0, 1, 2])
+})
+
+/** A piece of work: what each of its steps takes, in milliseconds, whether the last fails, and how many turns it comes late. */
+const WORK = fc.record({ steps: fc.array(fc.nat(4), { maxLength: 8 }), fails: fc.boolean(), after: fc.nat(3) })
+
+test('whatever is done in slices is done to its end, in order, and no turn is longer than a slice and a step', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  onTestFinished(() => { vi.useRealTimers() })
+
+  await fc.assert(fc.asyncProperty(fc.array(WORK, { maxLength: 12 }), async works => {
+    const taken: [number, number][] = []
+    let inTurn = 0
+    let longest = 0
+    function * stepsOf (work: number): Generator<void> {
+      for (const [step, ms] of (works[work]?.steps ?? []).entries()) {
+        vi.advanceTimersByTime(ms)
+        longest = Math.max(longest, inTurn += ms)
+        yield void taken.push([work, step])
+      }
+      if (works[work]?.fails) throw new Error('broken')
+    }
+
+    await nextTurn()
+    newTurn()
+    const all = Promise.allSettled(works.map(async ({ after }, work) => {
+      for (let turn = 0; turn < after; turn++) await nextTurn()
+      await inSlices(stepsOf(work))
+    }))
+    let isRunning = true
+    void all.finally(() => { isRunning = false })
+    while (isRunning) {
+      await nextTurn()
+      inTurn = 0
+    }
+    const outcomes = await all
+
+    expect(outcomes.map(({ status }) => status)).toEqual(works.map(({ fails }) => fails ? 'rejected' : 'fulfilled'))
+    for (const [work, { steps }] of works.entries()) {
+      expect(taken.filter(([one]) => one === work).map(([, step]) => step)).toEqual([...steps.keys()])
+    }
+    expect(longest).toBeLessThanOrEqual(2 * (SLICE_MS + 4))
+    expect(isLineEmpty()).toBe(true)
+  }))
 })

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Turns } from './turns.ts'
 
@@ -44,4 +45,38 @@ test('what comes while a task of its key is done waits, whatever becomes of that
   await expect(failed).rejects.toThrow('first')
   await after
   expect(done).toEqual(['another', 'first', 'second'])
+})
+
+const TASK = fc.record({ key: fc.constantFrom('a', 'b', 'c'), how: fc.constantFrom('at once' as const, 'later' as const, 'failing' as const) })
+
+test('whatever is asked for is done once, each key\'s in its order and one at a time', async () => {
+  await fc.assert(fc.asyncProperty(fc.array(TASK, { maxLength: 40 }), fc.scheduler(), async (tasks, scheduler) => {
+    const turns = new Turns()
+    const log: number[] = []
+    const running = new Set<string>()
+
+    const asked = tasks.map(async ({ key, how }, number) => {
+      if (number % 7 === 6) await scheduler.schedule(Promise.resolve())
+      await turns.inTurn(key, (): void | Promise<void> => {
+        expect(running.has(key)).toBe(false)
+        log.push(number)
+        if (how === 'at once') return
+        running.add(key)
+        return scheduler.schedule(Promise.resolve()).then(() => {
+          running.delete(key)
+          if (how === 'failing') throw new Error('failed')
+        })
+      })
+    })
+    const outcomes = await scheduler.waitFor(Promise.allSettled(asked))
+
+    expect(outcomes.map(({ status }) => status)).toEqual(tasks.map(({ how }) => how === 'failing' ? 'rejected' : 'fulfilled'))
+    expect(log.toSorted((one, other) => one - other)).toEqual([...tasks.keys()])
+    const early = log.filter(number => number % 7 !== 6)
+    for (const one of ['a', 'b', 'c']) {
+      const ofKey = early.filter(number => tasks[number]?.key === one)
+      expect(ofKey).toEqual(ofKey.toSorted((first, second) => first - second))
+      expect(turns.isBusy(one)).toBe(false)
+    }
+  }))
 })
