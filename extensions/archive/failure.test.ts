@@ -128,7 +128,7 @@ test('an account that leaves memory meanwhile, and comes back, is numbered on', 
 
   const first = romeo.sends(message('juliet@localhost', 'one'))
   await expect.poll(waiting).toBeGreaterThan(0)
-  server.core.accounts.forget(juliet.session.jid)
+  await server.core.accounts.forget(juliet.session.jid)
   const second = romeo.sends(message('juliet@localhost', 'two'))
   await release()
   await Promise.all([first, second])

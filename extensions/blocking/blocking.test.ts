@@ -75,7 +75,7 @@ describe('the list', () => {
     const { server, romeo, juliet } = await pair()
     await blocks(juliet, 'romeo@localhost')
     juliet.leaves()
-    server.core.accounts.forget(juliet.session.account.jid)
+    await server.core.accounts.forget(juliet.session.account.jid)
 
     const balcony = await online(server, 'juliet@localhost/balcony')
     await romeo.says('juliet@localhost', 'hello')

@@ -1,15 +1,17 @@
 /** RFC 6121 §8.5 and RFC 6120 §10: what reaches an account, in which order, and what does not. */
 import { describe, expect, test } from 'vitest'
+import { manyDevices } from '../../test/support/world/many-devices.ts'
 import { online, subscribes } from '../../test/support/world/online.ts'
 import type { World } from '../../test/support/world/world.ts'
 import { world } from '../../test/support/world/world.ts'
+import { extension } from '../extension/api.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { deriveCredentials } from './credentials.ts'
 
 /** An account that nothing in memory knows of, as all are after a start. */
 async function stored (server: World, jid: string): Promise<void> {
   const client = await server.client(`${jid}/once`)
-  server.core.accounts.forget(client.session.account.jid)
+  await server.core.accounts.forget(client.session.account.jid)
 }
 
 test('an account is found by who logs in right after it was made, even while others still look for it', async () => {
@@ -207,7 +209,7 @@ describe('an account that is removed', () => {
     const romeo = await online(server, 'romeo@localhost/orchard')
     await subscribes(juliet, romeo)
     await subscribes(romeo, juliet)
-    for (const { session } of [juliet, romeo]) server.core.accounts.forget(session.account.jid)
+    for (const { session } of [juliet, romeo]) await server.core.accounts.forget(session.account.jid)
 
     await server.core.commands.remove(juliet.session.account.jid)
 
@@ -257,3 +259,29 @@ async function rowsOf ({ db }: World, owner: string): Promise<readonly string[]>
   }
   return found
 }
+
+test('the sessions of an account that is removed end in many turns', async () => {
+  let ended = 0
+  const server = await world(extension({
+    name: 'hard-work',
+    xeps: [],
+    setup (host) {
+      host.when('session.ended', () => {
+        const until = performance.now() + 1
+        while (performance.now() < until);
+        ended++
+      })
+    },
+  }))
+  await server.client('juliet@localhost/first')
+  const [device] = await manyDevices(server, 'juliet@localhost', 30)
+  const account = device?.session.account
+
+  const forgotten = account && server.core.accounts.forget(account.jid)
+  const atOnce = ended
+  await forgotten
+
+  expect(atOnce).toBeLessThan(15)
+  expect(ended).toBe(31)
+  expect(account?.sessions).toEqual([])
+})

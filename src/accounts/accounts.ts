@@ -12,6 +12,7 @@ import type { Claim, Homes, Located, Records, SavedAccount } from '../session/ho
 import { Session } from '../session/session.ts'
 import type { SessionStream } from '../session/session.ts'
 import { inBackground } from '../util/background.ts'
+import { inSlices } from '../util/slices.ts'
 import { Turns } from '../util/turns.ts'
 import type { ArchiveKeys, Life } from '../xmpp/archive-ids.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
@@ -227,17 +228,22 @@ export class Accounts {
     this.#parts.ended(session)
   }
 
-  /** The account is no more: its streams end, and the next look for it asks the database. */
-  forget (jid: Jid): void {
+  /** Ends the streams of a removed account, in slices; the next look for it then asks the database. */
+  async forget (jid: Jid): Promise<void> {
     const key = jid.bare.toString()
     const account = this.peek(jid)
-    for (const session of account?.sessions ?? []) {
-      session.close(new StreamError('not-authorized', 'the account was removed'))
-      this.end(session)
-    }
+    if (account) await inSlices(this.#endAll(account))
     this.#idle.delete(key)
     this.#inUse.delete(key)
     this.#parts.cluster?.homes.release(key, false)
+  }
+
+  /** Also the sessions that are bound meanwhile. */
+  * #endAll (account: Account): Generator<void> {
+    for (let [session] = account.sessions; session; [session] = account.sessions) {
+      session.close(new StreamError('not-authorized', 'the account was removed'))
+      yield this.end(session)
+    }
   }
 
   #letGo (account: Account): void {

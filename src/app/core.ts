@@ -110,7 +110,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
     accounts, stages, router, presences, policies, archiveKeys, homes: cluster?.homes,
     isTaken: (message, account) => events.ask('message.unacked', message, account) === 'taken',
   })
-  const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, homes: cluster?.homes })
+  const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, log, homes: cluster?.homes })
   const rooms = createRooms(options, { router, stages, iqs, events, disco, archiveKeys }, accounts, store)
   const parts: Parts = {
     rooms, policies, archiveWriters: new Map(), archive: { read: undefined }, commandTable: new Commands(disco), hosts,

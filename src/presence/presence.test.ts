@@ -159,7 +159,7 @@ describe('a probe (RFC 6121 §4.3)', () => {
     const { server, romeo, juliet } = await friends()
     await server.db.query("delete from roster_item where owner = 'juliet@localhost'")
     juliet.leaves()
-    server.core.accounts.forget(juliet.session.account.jid)
+    await server.core.accounts.forget(juliet.session.account.jid)
     await romeo.received()
 
     await romeo.sends("<presence type='probe' to='juliet@localhost'/>")
@@ -181,7 +181,7 @@ describe('a probe (RFC 6121 §4.3)', () => {
   test('that the database can\'t answer costs nothing but the answer', async () => {
     const { server, romeo, juliet } = await friends()
     juliet.leaves()
-    server.core.accounts.forget(juliet.session.account.jid)
+    await server.core.accounts.forget(juliet.session.account.jid)
     romeo.leaves()
     const garden = await server.client('romeo@localhost/garden')
     await server.db.query('alter table account rename to account_gone')

@@ -15,7 +15,7 @@ async function withoutJuliet (): Promise<World> {
 
 async function forgetJuliet (server: World): Promise<void> {
   const juliet = await server.client(JULIET)
-  server.core.accounts.forget(juliet.session.account.jid)
+  await server.core.accounts.forget(juliet.session.account.jid)
 }
 
 test('a request waits for its recipient, with all that it says', async () => {
@@ -136,7 +136,7 @@ test('a subscription that ends while the subscriber is away is gone when he is b
   const juliet = await online(server, JULIET)
   await subscribes(before, juliet)
   before.leaves()
-  server.core.accounts.forget(before.session.account.jid)
+  await server.core.accounts.forget(before.session.account.jid)
   await juliet.sends("<presence type='unsubscribed' to='romeo@localhost'/>")
 
   const romeo = await server.client('romeo@localhost/orchard')

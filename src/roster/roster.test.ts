@@ -218,7 +218,7 @@ describe('roster versioning (RFC 6121 §2.6)', () => {
     const version = (await before.asks('get', get('')))?.attrs.ver ?? ''
     await before.asks('set', set("<item jid='romeo@localhost' subscription='remove'/>"))
     before.leaves()
-    core.accounts.forget(before.session.account.jid)
+    await core.accounts.forget(before.session.account.jid)
 
     const after = await client('juliet@localhost/balcony')
 

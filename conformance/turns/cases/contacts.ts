@@ -43,6 +43,19 @@ const rosters: readonly Case[] = [
     },
   },
   {
+    name: 'an account with 100 sessions, which are online, is removed',
+    async prepare (setting) {
+      return async round => {
+        const devices = await setting.devices(`a${round}`, 100)
+        for (const device of devices) device.send('<presence/>')
+        await Promise.all(devices.map(device => device.ping()))
+        const ended = Promise.allSettled(devices.map(device => device.until(/<\/stream:stream>/)))
+        await devices[0]?.must('set', "<query xmlns='jabber:iq:register'><remove/></query>")
+        await ended
+      }
+    },
+  },
+  {
     name: 'a roster of 400 contacts as large as they may be is asked for',
     async prepare (setting) {
       const client = await setting.client('a')

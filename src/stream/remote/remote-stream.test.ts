@@ -227,7 +227,7 @@ test('what a client sent before it closed its stream is dealt with, and then its
 test('a stream that its home closes is told why', async () => {
   const { home, client, user } = await away()
 
-  home.core.accounts.forget(Jid.parse(`${user}@localhost`))
+  await home.core.accounts.forget(Jid.parse(`${user}@localhost`))
 
   expect(await client.untilClosed()).toContain('<not-authorized ')
 })
