@@ -29,15 +29,16 @@ export const affiliationVersions = extension({
       if (room.isLocked || until === undefined || affiliation === before) return
       return `<mav xmlns='${NS}' since='${names.name(room, until - 1)}' until='${names.name(room, until)}'/>`
     })
-    host.on('room', 'welcome', (request, room, session) => {
+    host.on('room', 'entered', (request, room, session) => {
       const asked = request?.getChild('mav', NS)
-      if (room.isLocked) return
-      if (!maySee(room, session.jid)) {
-        if (asked) host.messages.bounce(message('normal', { from: session.jid, to: room.jid }), new StanzaError('forbidden')) // §5.2.3
-        return
-      }
-      if (asked) bringUpToDate({ host, names, versions }, room, session, asked)
-      return `<mav xmlns='${NS}' until='${names.name(room, versions.of(room).last(room))}'/>` // §5.2.1
+      if (!asked || room.isLocked) return
+      if (maySee(room, session.jid)) bringUpToDate({ host, names, versions }, room, session, asked)
+      else host.messages.bounce(message('normal', { from: session.jid, to: room.jid }), new StanzaError('forbidden')) // §5.2.3
+    })
+    // §5.2.1
+    host.on('room', 'welcome', (room, session) => {
+      if (room.isLocked || !maySee(room, session.jid)) return
+      return `<mav xmlns='${NS}' until='${names.name(room, versions.of(room).last(room))}'/>`
     })
   },
 })

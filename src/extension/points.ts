@@ -100,11 +100,10 @@ export interface Stages {
      * in the order of the commits.
      */
     changed: (change: AffiliationChange, room: RoomView) => string | undefined
-    /**
-     * Extra XML for `<x/>` of the self-presence of a session that joins, called before the session is sent any other
-     * presence. `request` is the `<x/>` of its join.
-     */
-    welcome: (request: Element | undefined, room: RoomView, session: OccupantSessionView) => string | undefined
+    /** A session has joined, and was sent no presence yet. `request` is the `<x/>` of its join. */
+    entered: (request: Element | undefined, room: RoomView, session: OccupantSessionView) => void
+    /** Extra XML for `<x/>` of the self-presence of a session that has joined. */
+    welcome: (room: RoomView, session: OccupantSessionView) => string | undefined
     /** Rewrites an occupant's presence before the room adds its own payload. Once for all recipients. */
     present: (presence: Presence, room: RoomView, occupant: OccupantView) => Presence
   }

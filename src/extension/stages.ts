@@ -51,6 +51,7 @@ export class StageTable implements Stages {
     accepted: this.#each('room.accepted'),
     fanout: this.#each('room.fanout'),
     changed: this.#joined<Stages['room']['changed']>('room.changed'),
+    entered: this.#each('room.entered'),
     welcome: this.#joined<Stages['room']['welcome']>('room.welcome'),
     present: this.#pipe('room.present', 'skip'),
   } satisfies Stages['room']

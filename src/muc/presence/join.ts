@@ -69,7 +69,8 @@ function checkSize ({ limits, options }: Muc, room: Room, affiliation: Affiliati
 export function welcome (
   muc: Muc, room: Room, session: OccupantSession, request: Element | undefined, limits: HistoryLimits,
 ): Promise<unknown> | undefined {
-  const extraXml = muc.stages.room.welcome(request, room, session)
+  muc.stages.room.entered(request, room, session)
+  const extraXml = muc.stages.room.welcome(room, session)
   sendOccupants(muc, room, session)
   announceSelf(muc, room, session, { extraXml, statuses: [
     ...room.isNonAnonymous ? [STATUS.nonAnonymous] : [], ...room.get(logging) ? [STATUS.logged] : [],
