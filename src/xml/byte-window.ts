@@ -1,26 +1,26 @@
 /**
- * The bytes that have come and are not dealt with yet. A chunk is used as it is while nothing is left over; what is
- * left over moves once into a buffer of our own, which grows by doubling. Bytes that were given out are never written
- * to again.
+ * The received bytes that are not parsed yet. A chunk is used in place while nothing is left over from earlier ones;
+ * otherwise the rest moves once into an own buffer, which grows by doubling. Bytes of emitted frames are never
+ * overwritten.
  */
 
 const NOTHING = Buffer.alloc(0)
 const WORTH_MOVING = 1024
 
 export class ByteWindow {
-  /** Read it anew after each `append` and `release`. */
+  /** Changes with each `append` and `release`. */
   bytes: Buffer = NOTHING
-  /** The end of what has come. */
+  /** The end of the received bytes. */
   end = 0
 
-  /** Adds a chunk behind what is kept from `from` on; returns by how much all offsets have become smaller. */
+  /** Adds a chunk, keeping the bytes from `from` on; returns by how much all offsets have decreased. */
   append (chunk: Buffer, from: number): number {
     const left = this.end - from
     if (left === 0) {
       this.#use(chunk, chunk.length)
       return from
     }
-    // a chunk as it came has no room; what has room is a buffer of our own
+    // a chunk used in place has no free space, only an own buffer has
     const isFull = this.end + chunk.length > this.bytes.length
     const moved = isFull ? this.#move(from, left + left + chunk.length) : 0
     chunk.copy(this.bytes, this.end)
@@ -28,7 +28,7 @@ export class ByteWindow {
     return moved
   }
 
-  /** Lets go of what lies before `from`, when that is worth it; returns by how much all offsets have become smaller. */
+  /** Releases the memory before `from` if that is worthwhile; returns by how much all offsets have decreased. */
   release (from: number): number {
     const left = this.end - from
     if (left === 0) {

@@ -1,6 +1,6 @@
 /**
- * Which bytes and characters XML 1.0 (fifth edition) allows where. UTF-8 is checked here byte by byte, because a
- * decoder would replace what is wrong before anybody saw it.
+ * The bytes and characters that XML 1.0 (fifth edition) allows. UTF-8 is checked here byte by byte, because a decoder
+ * would silently replace invalid sequences.
  */
 
 import { notWellFormed, XmlError } from './xml-error.ts'
@@ -26,13 +26,13 @@ export const LEFT_BRACKET = 0x5b
 export const RIGHT_BRACKET = 0x5d
 const DELETE = 0x7f
 
-/** In a table of `stopsAt`: pass over it; stop and look; a character that must be looked at. */
+/** The classes in a table of `stopsAt`: skip; stop; check as a character. */
 export const PLAIN = 0
 export const STOP = 1
 
 const CHECK = 2
 
-/** A class for each byte: those of `stops` end a run, ASCII passes, all else is for `characterLength`. */
+/** A class for each byte: STOP for those of `stops`, PLAIN for other ASCII, CHECK for the rest (`characterLength`). */
 export function stopsAt (stops: string): Uint8Array {
   const table = new Uint8Array(256).fill(CHECK)
   table.fill(PLAIN, SPACE, DELETE + 1)
@@ -40,15 +40,15 @@ export function stopsAt (stops: string): Uint8Array {
   return table
 }
 
-/** Stops where a number, in a reference, ends. */
+/** A table that stops at the end of a number in a reference. */
 export const NOT_ALPHANUMERIC = new Uint8Array(256).fill(STOP)
 for (const byte of Buffer.from('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz')) {
   NOT_ALPHANUMERIC[byte] = PLAIN
 }
 
-/** 1 for the ASCII characters that may stand in a name, but for the colon. */
+/** 1 for the ASCII characters of a name, except the colon. */
 export const NAME_BYTES = new Uint8Array(256)
-/** 1 for what a name may begin with; beyond ASCII `nameCharacterLength` has the last word. */
+/** 1 for the first byte of a name; beyond ASCII `nameCharacterLength` decides. */
 export const NAME_BEGINNINGS = new Uint8Array(256).fill(1, 0x80)
 for (const byte of Buffer.from('_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz')) {
   NAME_BYTES[byte] = NAME_BEGINNINGS[byte] = 1
@@ -60,7 +60,7 @@ export function isSpace (byte: number): boolean {
   return byte <= SPACE && (byte === SPACE || byte === LINE_FEED || byte === CARRIAGE_RETURN || byte === TAB)
 }
 
-/** How long the character at `at` is, 0 when the bytes end within it; throws when it is none that XML allows. */
+/** The length of the character at `at` in bytes, 0 when the bytes end within it; throws when XML does not allow it. */
 export function characterLength (bytes: Uint8Array, at: number, end: number): number {
   const lead = bytes[at]!
   if (lead < 0x80) {
@@ -75,7 +75,7 @@ export function characterLength (bytes: Uint8Array, at: number, end: number): nu
   return length
 }
 
-/** As `characterLength`, for a character beyond ASCII that stands in a name, at the beginning of it when `first`. */
+/** As `characterLength`, for a character beyond ASCII in a name; `first` at its beginning. */
 export function nameCharacterLength (bytes: Uint8Array, at: number, end: number, first: boolean): number {
   const length = characterLength(bytes, at, end)
   if (length === 0) return 0
@@ -110,7 +110,7 @@ function notUtf8 (): XmlError {
   return new XmlError('unsupported-encoding', 'not UTF-8')
 }
 
-/** Production 2: whether a character reference may mean this. */
+/** Production 2: whether a character reference may refer to this code point. */
 export function isCharacter (code: number): boolean {
   return code >= 0x20 && code <= 0xd7ff || code === TAB || code === LINE_FEED || code === CARRIAGE_RETURN ||
     code >= 0xe000 && code <= 0xfffd || code >= 0x10000 && code <= 0x10ffff
@@ -122,7 +122,7 @@ const NAME_START = [
   0x3001, 0xd7ff, 0xf900, 0xfdcf, 0xfdf0, 0xfffd, 0x10000, 0xeffff,
 ]
 
-/** Production 4a, beyond ASCII: what may stand in a name after its first character. */
+/** Production 4a, beyond ASCII: further characters of a name. */
 const NAME_MORE = [0xb7, 0xb7, 0x300, 0x36f, 0x203f, 0x2040]
 
 function isIn (ranges: readonly number[], character: number): boolean {

@@ -1,6 +1,6 @@
 /**
- * Where reading stands in the bytes that have come, and the steps of which reading is made. Each step stops where the
- * bytes end and, called again, goes on from there.
+ * The position in the received bytes, and the basic steps of the parser. Each step stops at the end of the bytes and
+ * resumes there at the next call.
  */
 
 import { ByteWindow } from './byte-window.ts'
@@ -10,16 +10,16 @@ import {
 import { notWellFormed, XmlError } from './xml-error.ts'
 
 export class Cursor {
-  /** Where the top-level element or the space before it begins; what lies before is let go. */
+  /** The beginning of the top-level element, or of the space before it; earlier bytes are released. */
   start = 0
   pos = 0
-  /** How far may be read now: to the end of what has come, or to the limit of the element. */
+  /** The end of the received bytes, or the limit of the element. */
   end = 0
   bytes: Buffer
-  /** Where the name that is being passed begins; and its colon, 0 while there is none. */
+  /** The beginning of the current name, and its colon; 0 while there is none. */
   nameStart = 0
   colon = 0
-  /** Whether all that `pass` passed since this was set to true is ASCII without control characters. */
+  /** Whether the bytes skipped by `pass` since this was set to true are ASCII without control characters. */
   isPlain = true
   readonly #window = new ByteWindow()
   readonly #nameBytes: number
@@ -31,17 +31,17 @@ export class Cursor {
     this.bytes = this.#window.bytes
   }
 
-  /** How much has come and is not let go. */
+  /** The bytes received and not released. */
   get kept (): number {
     return this.#window.end - this.start
   }
 
-  /** Whether the element has come to its limit. */
+  /** Whether the element has reached its limit. */
   get isFull (): boolean {
     return this.end - this.start >= this.#limit
   }
 
-  /** How large an element may be; also one that has begun, when it is changed. */
+  /** The limit of an element in bytes; a change also applies to the current one. */
   get limit (): number {
     return this.#limit
   }
@@ -51,23 +51,23 @@ export class Cursor {
     this.#findEnd()
   }
 
-  /** Takes more bytes; returns by how much all offsets have become smaller. */
+  /** Adds received bytes; returns by how much all offsets have decreased. */
   push (chunk: Buffer): number {
     return this.#shift(this.#window.append(chunk, this.start))
   }
 
-  /** Gives up memory that is not needed while nothing comes; returns by how much all offsets have become smaller. */
+  /** Releases memory until more bytes come; returns by how much all offsets have decreased. */
   rest (): number {
     return this.#shift(this.#window.release(this.start))
   }
 
-  /** Lets go of all that was passed. */
+  /** Begins an element here, and releases the bytes before it. */
   begin (): void {
     this.start = this.pos
     this.#findEnd()
   }
 
-  /** Goes back to where the element began. */
+  /** Returns to the beginning of the element. */
   rewind (): void {
     this.pos = this.start
   }
@@ -86,7 +86,7 @@ export class Cursor {
     return by
   }
 
-  /** Passes over white space; returns what comes after it, -1 where the bytes end. */
+  /** Skips white space; returns the byte behind it, -1 at the end of the bytes. */
   passSpace (): number {
     const { bytes, end } = this
     let pos = this.pos
@@ -96,7 +96,7 @@ export class Cursor {
     return pos < end ? byte : -1
   }
 
-  /** Passes over characters up to the next byte that is a stop in `table`; returns it, -1 where the bytes end. */
+  /** Skips characters up to the next byte that is a STOP in `table`; returns it, -1 at the end of the bytes. */
   pass (table: Uint8Array): number {
     const { bytes, end } = this
     let pos = this.pos
@@ -112,7 +112,7 @@ export class Cursor {
     }
   }
 
-  /** Passes over the same bytes as are in `source` at `from`; false where the bytes end. `start` is where it began. */
+  /** Skips the same bytes as in `source` at `from`; `start` is where they begin here. False at the end of the bytes. */
   passSame (source: Buffer, from: number, length: number, start: number): boolean {
     const { bytes, end } = this
     const goal = start + length
@@ -125,13 +125,12 @@ export class Cursor {
     return pos === goal
   }
 
-  /** A name begins here. */
   beginName (): void {
     this.nameStart = this.pos
     this.colon = 0
   }
 
-  /** Passes over the name that was begun, with at most one prefix; false where the bytes end. */
+  /** Skips the name that was begun, with at most one prefix; false at the end of the bytes. */
   passName (): boolean {
     const { bytes, end } = this
     let pos = this.pos

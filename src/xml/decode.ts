@@ -1,25 +1,25 @@
 /**
- * What text and attributes stand for: XML 1.0 §2.11, §3.3.3 and §4.1, with the five entities that RFC 6120 §11.1
- * leaves. What is decoded here has passed the framer, so there is nothing left to refuse.
+ * Decodes text and attributes: XML 1.0 §2.11, §3.3.3 and §4.1, with the five predefined entities (RFC 6120 §11.1). Its
+ * input has passed the framer and is well-formed.
  */
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', apos: "'", gt: '>', lt: '<', quot: '"' }
 
 const REFERENCE = /&(?:#x([0-9A-Fa-f]+)|#([0-9]+)|(\w+));/g
 
-/** Whether the entity is one that needs no declaration. */
+/** Whether the entity is one of the five predefined ones. */
 export function isPredefined (name: string): boolean {
   return Object.hasOwn(ENTITIES, name)
 }
 
-/** The text that well-formed character data stands for. */
+/** The text of well-formed character data. */
 export function decodeText (raw: string): string {
   return dereference(raw.includes('\r') ? unifyLineEnds(raw) : raw)
 }
 
-/** The value that a well-formed attribute's text, without its quotes, stands for. */
+/** The value of a well-formed attribute, whose quotes `raw` lacks. */
 export function decodeAttribute (raw: string): string {
-  // XML 1.0 §3.3.3: white space as it stands becomes spaces, what is referred to remains
+  // XML 1.0 §3.3.3: literal white space becomes spaces, character references remain
   return dereference(unifyLineEnds(raw).replace(/[\t\n]/g, ' '))
 }
 

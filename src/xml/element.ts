@@ -1,6 +1,6 @@
 /**
- * Trees, for whoever asks for one: @xmpp/xml's elements behind a readonly type. An element keeps its namespaces
- * wherever it is written or put, and never changes because of that.
+ * Element trees: @xmpp/xml's elements behind a readonly type. An element keeps its namespaces wherever it is written or
+ * inserted, and is never changed by that.
  */
 
 import { Element as LtxElement } from '@xmpp/xml'
@@ -10,9 +10,9 @@ import type { Child, Frame } from './frame.ts'
 import { NS_XML } from './namespaces.ts'
 import { escapeAttribute, escapeText } from './write.ts'
 
-/** An element and all that is in it. */
+/** An element with its content. */
 export interface Element {
-  /** With its prefix, if it has one: mostly it is `getName` that is wanted. */
+  /** With its prefix, if it has one: `getName` returns the local name. */
   readonly name: string
   readonly attrs: Readonly<Record<string, string>>
   readonly children: readonly (Element | string)[]
@@ -24,21 +24,21 @@ export interface Element {
   getChildElements (): readonly Element[]
   text (): string
   /**
-   * XML that declares what namespaces it needs, also those that came from a parent; but for the default namespace
-   * `within` of what it will stand in, where it is told one.
+   * XML with all namespace declarations it needs, inherited ones included, except the default namespace `within` of the
+   * element it will be inserted into.
    */
   toString (within?: string): string
 }
 
-/** What an element is made of: another, a text, or nothing. */
+/** A child element, a text, or nothing. */
 type Content = Element | string | undefined
 
-/** A new element; without `ns` it takes that of the element which it is put into. Undefined attributes are left out. */
+/** A new element; without `ns` it inherits that of its parent. Undefined attributes and children are omitted. */
 export function el (
   name: string,
   ns: string | undefined,
   attrs: Readonly<Record<string, string | undefined>> = {},
-  ...children: readonly (Content | readonly Content[])[] // lists as they are: as arguments they could be too many
+  ...children: readonly (Content | readonly Content[])[] // lists, since spread arguments are limited
 ): Element {
   const element = new Tree(name)
   if (ns !== undefined) element.attrs['xmlns'] = ns
@@ -51,7 +51,7 @@ export function el (
   return element
 }
 
-/** The whole of a frame as a tree. */
+/** The tree of a whole frame. */
 export function parseElement (frame: Frame): Element {
   return treeOf(frame)
 }
@@ -68,7 +68,7 @@ function treeOf (frame: Frame): Tree {
   return root
 }
 
-/** One child of a frame as a tree that stands on its own; nothing where that has more than `most` elements. */
+/** The tree of one child of a frame, without a parent; undefined where it has more than `most` elements. */
 export function parseChild (
   frame: Pick<Frame, 'inner' | 'ns' | 'attributes'>, child: Child, most: number,
 ): Element | undefined {
@@ -79,12 +79,12 @@ export function parseChild (
   return element.standingAlone()
 }
 
-/** The attributes of one child of a frame: what is in it costs nothing. */
+/** The attributes of one child of a frame; its content is not parsed. */
 export function attributesOf (frame: Pick<Frame, 'inner' | 'ns' | 'attributes'>, child: Child): Element['attrs'] {
   return tagOf(frame.inner.toString('utf8', child.start, child.end), parentOf(frame)).tag.attrs
 }
 
-/** The content of a frame, written so that what is in the frame's own namespace has no prefix, at whatever depth. */
+/** The content of a frame, in which no element of the frame's own namespace has a prefix, at any depth. */
 export function contentWithoutPrefixes (frame: Frame): Pick<Frame, 'inner' | 'children'> {
   const root = treeOf(frame)
   for (const child of root.children) if (typeof child !== 'string') takePrefix(child, frame.ns)
@@ -101,7 +101,7 @@ export function contentWithoutPrefixes (frame: Frame): Pick<Frame, 'inner' | 'ch
   return { inner: Buffer.concat(parts), children }
 }
 
-/** Where an element's prefix stands for `ns`, this becomes its default namespace; what is in it keeps its own. */
+/** Replaces prefixes that are bound to `ns` by a default namespace; all elements keep their namespaces. */
 function takePrefix (tree: Tree, ns: string): void {
   const inherited = tree.findNS() ?? ''
   const isPrefixed = tree.name.includes(':') && tree.getNS() === ns
@@ -115,14 +115,14 @@ function takePrefix (tree: Tree, ns: string): void {
   tree.attrs['xmlns'] = ns
 }
 
-/** One child of a frame as it came, but for its tag, which declares what the child takes from the frame. */
+/** One child of a frame as it was received, with the declarations that it inherits from the frame in its tag. */
 export function childXml (frame: Pick<Frame, 'inner' | 'ns' | 'attributes'>, child: Child): string {
   const xml = frame.inner.toString('utf8', child.start, child.end)
   const { tag, end } = tagOf(xml, parentOf(frame))
   return tag.toString().slice(0, -'/>'.length) + xml.slice(matchAt(TAG_END, xml, end).index)
 }
 
-/** The element with which some XML begins, without its content, and where its attributes end. */
+/** The first element of some XML, without its content, and the end of its attributes. */
 function tagOf (xml: string, parent: Tree): { readonly tag: Tree, readonly end: number } {
   const tag = new Tree(matchAt(TAG_NAME, xml, 1)[0])
   tag.parent = parent
@@ -137,8 +137,8 @@ function parentOf ({ attributes, ns }: Pick<Frame, 'ns' | 'attributes'>): Tree {
 }
 
 /**
- * Attributes by name, which is a peer's choice: nothing is inherited. A constructor's objects are made and filled faster
- * than those of `Object.create(null)`.
+ * Attributes by name, without a prototype, since peers choose the names. Objects of a constructor are created and
+ * filled faster than those of `Object.create(null)`.
  */
 const Attributes = function () {} as unknown as new () => Record<string, string>
 Attributes.prototype = Object.freeze(Object.create(null))
@@ -162,7 +162,7 @@ class Tree extends LtxElement {
     return this.standingAlone().writeWithin(within)
   }
 
-  /** A default namespace is declared where it changes: not where it is that of `outer` already. */
+  /** Declares a default namespace only where it differs from `outer`. */
   writeWithin (outer: string | undefined): string {
     const { attrs, children, name } = this
     let text = `<${name}`
@@ -179,7 +179,7 @@ class Tree extends LtxElement {
     return `${text}</${name}>`
   }
 
-  /** This element, or one like it that declares itself what it takes from its parents. */
+  /** This element, or a copy with all declarations that it inherits from its parents. */
   standingAlone (): Tree {
     if (this.parent === null) return this
     const alone = new Tree(this.name)
@@ -195,12 +195,13 @@ class Tree extends LtxElement {
     return alone
   }
 
-  /** A copy that takes from `parent` what this would have taken from its own. */
+  /** A copy that inherits its namespace from `parent`. */
   copyInto (parent: Tree): Tree {
     const copy = new Tree(this.name)
     copy.parent = parent
     Object.assign(copy.attrs, this.attrs)
-    copy.children = this.children.map(child => typeof child !== 'string' && inherits(child) ? child.copyInto(copy) : child)
+    copy.children = this.children.map(child =>
+      typeof child !== 'string' && inherits(child) ? child.copyInto(copy) : child)
     return copy
   }
 }
@@ -209,7 +210,7 @@ function inherits (tree: Tree): boolean {
   return tree.attrs['xmlns'] === undefined
 }
 
-/** What to put into `parent`, so that it means there what `child` means and `child` stays as it is. */
+/** The element to insert into `parent`: `child`, or a copy where it inherits its namespace; `child` is not changed. */
 function adopt (child: Element, parent: Tree): Tree {
   if (!(child instanceof Tree)) throw new TypeError('not made by el, parseElement or parseChild')
   const alone = child.standingAlone()
@@ -222,10 +223,7 @@ const ATTRIBUTE = /[ \t\r\n]+([^ \t\r\n=/>]+)[ \t\r\n]*=[ \t\r\n]*(?:"([^"]*)"|'
 const TAG_END = /[ \t\r\n]*(\/?)>/y
 const CDATA = '<![CDATA['
 
-/**
- * Reads the content of an element, which a framer has found to be well-formed, into `root`; false where it has more than
- * `most` elements.
- */
+/** Reads well-formed content of an element into `root`; false where it has more than `most` elements. */
 function readContent (xml: string, root: Tree, most = Infinity): boolean {
   let parent = root
   let at = 0

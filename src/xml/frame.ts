@@ -1,6 +1,6 @@
 /**
- * One top-level element as header and bytes: what routing wants to know is decoded, the rest stays as it came. No tree
- * is built here.
+ * One top-level element as header and bytes: the attributes that routing needs are decoded, the rest stays as it was
+ * received. No tree is built.
  */
 
 import { contentWithoutPrefixes } from './element.ts'
@@ -19,7 +19,7 @@ export interface Child {
   readonly end: number
 }
 
-/** One top-level element. Its header's values are decoded, and undefined when absent. */
+/** One top-level element. The values of its header are decoded, and undefined when absent. */
 export interface Frame {
   readonly kind: 'element'
   readonly name: string
@@ -29,11 +29,11 @@ export interface Frame {
   readonly id: string | undefined
   readonly type: string | undefined
   readonly lang: string | undefined
-  /** All other attributes as raw XML, each behind a space, with the prefixes that the content needs; never `xmlns`. */
+  /** All other attributes as raw XML, each behind a space, and the prefix declarations that it needs; never `xmlns`. */
   readonly attributes: string
   /**
-   * The bytes between the tags, as they are to stand in an element whose default namespace is `ns`. They lie in what
-   * came from the network: whoever keeps them for long keeps all of that, or copies them.
+   * The bytes between the tags, for an element whose default namespace is `ns`. They are a part of a received buffer,
+   * which stays alive with them: copy them to keep them for long.
    */
   readonly inner: Buffer
   readonly children: readonly Child[]
@@ -48,7 +48,7 @@ const XMLNS = Buffer.from('xmlns')
 
 const NOTHING = Buffer.alloc(0)
 
-/** Makes frames of the tags that a reader comes to. */
+/** Builds frames from the tags of a reader. */
 export class FrameBuilder {
   readonly #reader: TagReader
   readonly #namespaces: Namespaces
@@ -61,26 +61,26 @@ export class FrameBuilder {
   #type: string | undefined
   #lang: string | undefined
   #attributes = ''
-  /** Where the content begins; this and what follows count from where the element does. */
+  /** The beginning of the content; this and the following offsets count from the element's beginning. */
   #innerStart = 0
   #children: Child[] = []
   #childName = ''
   #childNs = ''
   #childStart = 0
-  /** The default namespace of the content when it is not that of the element, and where it must be declared. */
+  /** The default namespace of the content if it differs from the element's, and the places that must declare it. */
   #contentNs: string | undefined
   #undeclared: number[] = []
-  /** Whether something within has a prefix that stands for the element's own namespace. */
+  /** Whether a descendant has a prefix that is bound to the element's own namespace. */
   #hasPrefixes = false
 
-  /** An element with more than `children` is a policy-violation. */
+  /** An element with more than `children` child elements is a policy-violation. */
   constructor (reader: TagReader, namespaces: Namespaces, children = Infinity) {
     this.#mostChildren = children
     this.#reader = reader
     this.#namespaces = namespaces
   }
 
-  /** The reader came to a start tag. */
+  /** Handles a start tag; returns the frame that an empty element completes. */
   open (): Frame | undefined {
     const { cursor, tag, depth: depthInside } = this.#reader
     const depth = tag.isEmpty ? depthInside : depthInside - 1
@@ -93,7 +93,7 @@ export class FrameBuilder {
     return tag.isEmpty ? this.#leave(depth) : undefined
   }
 
-  /** The reader came to an end tag. */
+  /** Handles an end tag; returns the frame that it completes. */
   close (): Frame | undefined {
     return this.#leave(this.#reader.depth)
   }
@@ -102,7 +102,7 @@ export class FrameBuilder {
     const { cursor, tag } = this.#reader
     const ns = this.#namespaces.of(cursor.bytes, tag)
     if (ns === undefined) throw notWellFormed('a prefix that is not declared')
-    // it could be no element's default namespace (XML-NAMES §3), which a frame's is when it is written
+    // it can't be a default namespace (XML-NAMES §3), as a frame's namespace is when it is written
     if (ns === NS_XML) throw new XmlError('invalid-namespace', 'an element of xml')
     this.#ns = ns
     this.#name = localName(this.#reader)
@@ -183,14 +183,14 @@ export class FrameBuilder {
     return this.#hasPrefixes ? this.#withoutPrefixes(declared) : declared
   }
 
-  // RFC 6120 §4.8.5: what is passed on to others does not have a prefix for the content namespace.
+  // RFC 6120 §4.8.5: a routed stanza must have no prefix for the content namespace.
   #withoutPrefixes (frame: Frame): Frame {
     const content = contentWithoutPrefixes(frame)
-    if (content.inner.length > this.#reader.cursor.limit) throw new XmlError('policy-violation', 'too large without its prefixes')
-    return { ...frame, ...content }
+    if (content.inner.length <= this.#reader.cursor.limit) return { ...frame, ...content }
+    throw new XmlError('policy-violation', 'too large without its prefixes')
   }
 
-  /** The frame with `xmlns` put into its children that lack it, behind their names. */
+  /** The frame with `xmlns` inserted into the children that lack it. */
   #declareContentNs (frame: Frame): Frame {
     const declaration = Buffer.from(` xmlns='${escapeAttribute(this.#contentNs ?? '')}'`)
     const grown = frame.inner.length + this.#undeclared.length * declaration.length
@@ -213,12 +213,12 @@ export class FrameBuilder {
   }
 }
 
-/** The local name of the start tag just read. */
+/** The local name of the last start tag. */
 export function localName ({ cursor, tag }: TagReader): string {
   return intern(cursor.bytes, tag.colon > 0 ? tag.colon + 1 : tag.nameStart, tag.nameEnd)
 }
 
-/** The value of an attribute of the start tag just read, by its name as it is written. */
+/** The value of an attribute of the last start tag, by its qualified name. */
 export function attributeValue ({ cursor, tag }: TagReader, name: Uint8Array): string | undefined {
   const { attributes, attributesEnd } = tag
   for (let at = 0; at < attributesEnd; at += OFFSETS) {

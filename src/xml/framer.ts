@@ -1,7 +1,7 @@
 /**
- * From the bytes of a stream to its header, its top-level elements and its end (RFC 6120 §4 and §11), or of a
- * WebSocket message to its element (RFC 7395). Checks everything, builds nothing: `TagReader` sees to XML,
- * `Namespaces` to namespaces, `FrameBuilder` to what is handed out.
+ * Parses the bytes of a stream into its header, its top-level elements and its end (RFC 6120 §4 and §11), or a
+ * WebSocket message into its element (RFC 7395). `TagReader` checks that XML is well-formed, `Namespaces` checks
+ * namespaces, `FrameBuilder` builds the frames.
  */
 
 import { LESS } from './characters.ts'
@@ -17,7 +17,7 @@ export { XmlError } from './xml-error.ts'
 const VERSION = Buffer.from('version')
 const NS_STREAM = 'http://etherx.jabber.org/streams'
 
-/** The stream header. Its values are decoded, and undefined when absent. */
+/** The stream header. The values are decoded, and undefined when absent. */
 export interface StreamStart {
   readonly kind: 'start'
   readonly name: string
@@ -31,12 +31,12 @@ export interface StreamStart {
   readonly contentNs: string | undefined
 }
 
-/** The stream was closed. */
+/** The stream's closing tag. */
 export interface StreamEnd { readonly kind: 'end' }
 
 const END: StreamEnd = { kind: 'end' }
 
-/** Takes a stream's bytes in whatever pieces they come, and gives what is in it, one thing at a time. */
+/** Takes a stream's bytes in chunks of any size, and returns its parts one by one. */
 export class Framer {
   readonly #reader: TagReader
   readonly #namespaces: Namespaces
@@ -55,31 +55,31 @@ export class Framer {
     if (this.#fault === undefined) this.#reader.push(chunk)
   }
 
-  /** What comes next, undefined until more bytes come. Throws XmlError, and then again at every call. */
+  /** The next part; undefined until more bytes come. Throws XmlError, and the same one at every later call. */
   next (): Frame | StreamStart | StreamEnd | undefined {
     if (this.#fault !== undefined) throw this.#fault
     try {
       return this.#next()
     } catch (error) {
-      // an XmlError; a stream that was misread once cannot be read on, whatever it was
+      // an XmlError or a bug: the parser's state is invalid after either
       this.#fault = error
       throw error
     }
   }
 
-  /** Begins a new stream with the bytes that are unread (RFC 6120 §4.3.3); the old one is not closed by it. */
+  /** Begins a new stream with the unread bytes (RFC 6120 §4.3.3), without a closing tag of the old one. */
   reset (): void {
     this.#reader.reset()
     this.#namespaces.reset()
     this.#state = 'before'
   }
 
-  /** How many bytes are unread, those of an incomplete element included. */
+  /** The number of unread bytes, those of an incomplete element included. */
   get buffered (): number {
     return this.#reader.unread
   }
 
-  /** How large an element may be from now on, also one that is being read. */
+  /** Changes the limit of an element in bytes, also of the one being read. */
   limit (stanzaBytes: number): void {
     this.#reader.cursor.limit = stanzaBytes
   }
@@ -126,7 +126,7 @@ export class Framer {
     if (ns === undefined) throw new XmlError('bad-namespace-prefix', 'a prefix that is not declared')
     if (name !== 'stream') throw new XmlError('bad-format', 'not a stream')
     if (ns === NS_STREAM) return
-    // RFC 6120 §4.9.3.2: the namespace is there, but the element does not have its prefix
+    // RFC 6120 §4.9.3.2: the namespace is declared, but the element does not have its prefix
     if (this.#namespaces.hasPrefixFor(NS_STREAM)) throw new XmlError('bad-namespace-prefix', 'not the stream prefix')
     // RFC 6120 §4.8.1
     throw new XmlError('invalid-namespace', 'not the stream namespace')
@@ -138,7 +138,10 @@ export class Framer {
   }
 }
 
-/** The element that is one whole WebSocket message (RFC 7395 §3.3.3); more than `children` are a policy-violation. */
+/**
+ * Parses a WebSocket message, which is exactly one element (RFC 7395 §3.3.3); more than `children` child elements are a
+ * policy-violation.
+ */
 export function parseFrame (bytes: Buffer, limits: FramerLimits, children = Infinity): Frame {
   if (bytes[0] !== LESS) throw new XmlError('bad-format', 'a message must begin with <')
   const reader = new TagReader(limits)

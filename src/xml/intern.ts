@@ -1,6 +1,6 @@
 /**
- * Strings from bytes, without making known ones anew: names and namespaces come again and again, so each is looked for
- * in a small table first. A slot holds what was seen last; a peer that floods it costs time, not memory.
+ * Strings from bytes through a small direct-mapped cache, since names and namespaces recur. A slot holds the last
+ * string with its hash: a peer that floods the cache costs time, not memory.
  */
 
 import { AMPERSAND, SPACE } from './characters.ts'
@@ -12,7 +12,7 @@ const LONGEST = 64
 const strings = new Array<string>(SLOTS).fill('')
 const stringBytes = new Uint8Array(SLOTS * LONGEST)
 
-/** The name or attribute value that stands in checked bytes, decoded; for what is likely to come again. */
+/** The name or attribute value in checked bytes, decoded and cached: for values that are likely to recur. */
 export function intern (bytes: Buffer, start: number, end: number): string {
   const length = end - start
   if (length > LONGEST) return decodeValue(bytes, start, end, false)
@@ -25,12 +25,12 @@ export function intern (bytes: Buffer, start: number, end: number): string {
   return strings[slot]
 }
 
-/** The attribute value that stands in checked bytes; for what is likely to be new each time. */
+/** The attribute value in checked bytes, decoded: for values that are likely to be new. */
 export function decodeValue (bytes: Buffer, start: number, end: number, isPlain: boolean): string {
   return isPlain ? bytes.toString('latin1', start, end) : decodeAttribute(bytes.toString('utf8', start, end))
 }
 
-/** Whether the bytes from `start` to `end` are just these. */
+/** Whether the bytes from `start` to `end` equal `expected`. */
 export function isAt (bytes: Buffer, start: number, end: number, expected: Uint8Array): boolean {
   const { length } = expected
   if (end - start !== length) return false
@@ -53,7 +53,7 @@ function isSame (bytes: Buffer, start: number, length: number, from: number): bo
   return true
 }
 
-/** Whether the text is the same as its bytes: ASCII with nothing to decode. */
+/** Whether the bytes are ASCII with nothing to decode. */
 function isPlain (bytes: Buffer, start: number, end: number): boolean {
   for (let at = start; at < end; at++) {
     const byte = bytes[at]!

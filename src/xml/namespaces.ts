@@ -1,7 +1,7 @@
 /**
- * Namespaces in XML 1.0: what each prefix means at the present place, and the checks of attributes that need it.
- * `Namespaces` also notes which of the stream header's prefixes an element uses, for it must bring them along when it
- * leaves the stream.
+ * Namespaces in XML 1.0: the bindings of prefixes at the current position, and the checks of attributes that need them.
+ * Also records the prefixes of the stream header that an element uses, since it needs their declarations outside of the
+ * stream.
  */
 
 import { intern, isAt } from './intern.ts'
@@ -19,13 +19,13 @@ interface Binding { readonly prefix: string, readonly ns: string, readonly depth
 interface Change { readonly binding: Binding, readonly previous: Binding | undefined }
 
 export class Namespaces {
-  /** The default namespace here, `''` when there is none. */
+  /** The current default namespace, `''` when there is none. */
   defaultNs = ''
   /** The prefixes of the stream header that were used since `beginElement`. */
   readonly #used: Binding[] = []
   readonly #bindings = new Map<string, Binding>()
   readonly #changes: Change[] = []
-  /** Of each open element that declares a default namespace: its depth, and the namespace outside of it. */
+  /** For each open element that declares a default namespace: its depth, and the outer default namespace. */
   readonly #defaultDepths: number[] = []
   readonly #outerDefaults: string[] = []
   readonly #longest: number
@@ -34,7 +34,7 @@ export class Namespaces {
     this.#longest = longest
   }
 
-  /** A new stream: nothing is declared. */
+  /** Begins a new stream without declarations. */
   reset (): void {
     this.defaultNs = ''
     this.#used.length = 0
@@ -44,12 +44,12 @@ export class Namespaces {
     this.#outerDefaults.length = 0
   }
 
-  /** Takes up the declarations of the stream header, which hold for all that follows. */
+  /** Adds the declarations of the stream header, which apply to the whole stream. */
   enterStream (bytes: Buffer, tag: StartTag): void {
     this.enter(bytes, tag, STREAM)
   }
 
-  /** Takes up the declarations of a start tag and checks its attributes; `leave` undoes it. */
+  /** Adds the declarations of a start tag and checks its attributes; `leave` removes them. */
   enter (bytes: Buffer, tag: StartTag, depth: number): void {
     const { attributes, attributesEnd } = tag
     if (attributesEnd === 0) return
@@ -65,7 +65,7 @@ export class Namespaces {
     if (prefixed > 0) this.#checkPrefixed(bytes, attributes, attributesEnd, prefixed)
   }
 
-  /** The element of `enter` at this depth is over. */
+  /** Removes the declarations of the element that ends at this depth. */
   leave (depth: number): void {
     const { length } = this.#defaultDepths
     if (length > 0 && this.#defaultDepths[length - 1] === depth) {
@@ -89,7 +89,9 @@ export class Namespaces {
     return tag.colon === 0 ? this.defaultNs : this.#find(bytes, tag.nameStart, tag.colon)?.ns
   }
 
-  /** As `of`, for what stands inside an element of the stream. */
+  /**
+   * As `of`, for the descendants of a top-level element: records the use of a prefix, and throws if it is undeclared.
+   */
   useOf (bytes: Buffer, tag: StartTag): string {
     return tag.colon === 0 ? this.defaultNs : this.#use(bytes, tag.nameStart, tag.colon)
   }
@@ -99,7 +101,7 @@ export class Namespaces {
     return [...this.#bindings.values()].some(binding => binding.ns === ns)
   }
 
-  /** Forgets which prefixes were used. */
+  /** Begins a top-level element, which has used no prefixes yet. */
   beginElement (): void {
     if (this.#used.length > 0) this.#used.length = 0
   }
@@ -131,9 +133,9 @@ export class Namespaces {
   }
 
   #declare (prefix: string, ns: string, depth: number): void {
-    // a frame repeats what the header declared once: that must not make much of little
+    // each frame repeats declarations of the header: a long one must not amplify small stanzas
     if (ns.length > this.#longest) throw new XmlError('policy-violation', 'the name of a namespace is too long')
-    // XML-NAMES §3: what is reserved stays as it is
+    // XML-NAMES §3: reserved prefixes
     if (prefix === 'xmlns' || ns === NS_XMLNS) throw notWellFormed('xmlns cannot be declared')
     if ((prefix === 'xml') !== (ns === NS_XML)) throw notWellFormed('xml cannot be declared anew')
     // XML-NAMES §2.2

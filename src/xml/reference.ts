@@ -1,4 +1,4 @@
-/** References as they come, in text or in an attribute: XML 1.0 §4.1, with the entities of RFC 6120 §11.1. */
+/** References in text or in an attribute: XML 1.0 §4.1, with the entities of RFC 6120 §11.1. */
 
 import { HASH, isCharacter, NOT_ALPHANUMERIC, SEMICOLON } from './characters.ts'
 import type { Cursor } from './cursor.ts'
@@ -6,7 +6,7 @@ import { intern } from './intern.ts'
 import { isPredefined } from './decode.ts'
 import { notWellFormed, XmlError } from './xml-error.ts'
 
-/** A reference that is being read. */
+/** The parser of a reference. */
 export class Reference {
   readonly #cursor: Cursor
 
@@ -14,7 +14,7 @@ export class Reference {
     this.#cursor = cursor
   }
 
-  /** Begins a reference, the cursor standing at `&`, and passes over it; false where the bytes end. */
+  /** Begins a reference at the cursor, which is at `&`, and skips it; false at the end of the bytes. */
   begin (): boolean {
     const cursor = this.#cursor
     cursor.pos++
@@ -22,7 +22,7 @@ export class Reference {
     return this.resume()
   }
 
-  /** Goes on with the reference that was begun; false where the bytes end. */
+  /** Resumes the reference; false at the end of the bytes. */
   resume (): boolean {
     const cursor = this.#cursor
     if (cursor.pos >= cursor.end) return false

@@ -1,7 +1,4 @@
-/**
- * A start tag as it comes: its name and its attributes, as offsets into the bytes. What the names and values mean is
- * left to who wants to know.
- */
+/** The parser of a start tag: its name and its attributes, as offsets into the bytes. Nothing is decoded. */
 
 import { AMPERSAND, APOSTROPHE, EQUALS, GREATER, LESS, QUOTE, SLASH, stopsAt } from './characters.ts'
 import type { Cursor } from './cursor.ts'
@@ -23,7 +20,7 @@ export const VALUE_END = 4
 
 const VALUE_STOPS = stopsAt('<&"\'')
 
-/** A step ended where the bytes did, or at an attribute's end, or at the tag's. */
+/** The outcome of a step: the end of the bytes, of an attribute, or of the tag. */
 const WAIT = 0
 const ON = 1
 const DONE = 2
@@ -40,7 +37,7 @@ export class StartTag {
   /** The offsets of the attributes, as far as `attributesEnd`. */
   readonly attributes: number[] = []
   attributesEnd = 0
-  /** Of each attribute, whether its bytes are its value. */
+  /** For each attribute, whether its value needs no decoding. */
   readonly isPlain: boolean[] = []
 
   readonly #cursor: Cursor
@@ -56,7 +53,7 @@ export class StartTag {
     this.#most = attributes
   }
 
-  /** Begins a tag, the cursor standing behind `<`, and passes over it; false where the bytes end. */
+  /** Begins a tag at the cursor, which is behind `<`, and skips it; false at the end of the bytes. */
   begin (): boolean {
     this.#cursor.beginName()
     this.isEmpty = false
@@ -64,12 +61,12 @@ export class StartTag {
     return this.#untilDone(this.#name())
   }
 
-  /** Goes on with the tag that was begun; false where the bytes end. */
+  /** Resumes the tag; false at the end of the bytes. */
   resume (): boolean {
     return this.#untilDone(this.#step())
   }
 
-  /** The bytes have moved towards the beginning. */
+  /** Adjusts all offsets after the bytes have moved towards the beginning. */
   shift (by: number): void {
     const { attributes } = this
     this.nameStart -= by
@@ -86,7 +83,7 @@ export class StartTag {
     return state === DONE
   }
 
-  /** The bytes end here: `step` will go on. */
+  /** Ends at the end of the bytes; `step` will resume. */
   #wait (step: Step): Progress {
     this.#step = step
     return WAIT
@@ -102,7 +99,7 @@ export class StartTag {
     return ON
   }
 
-  /** Passes over an attribute or the end of the tag. */
+  /** Reads an attribute or the end of the tag. */
   #inside (): Progress {
     const cursor = this.#cursor
     const before = cursor.pos
@@ -146,7 +143,7 @@ export class StartTag {
     return this.#beginValue(quote)
   }
 
-  /** The quote of `="` or `='`, which is what mostly follows a name; 0 when it is not that. */
+  /** The quote of `="` or `='`, the usual case behind a name; 0 for anything else. */
   #usualQuote (): number {
     const { bytes, pos, end } = this.#cursor
     if (pos + 1 >= end || bytes[pos] !== EQUALS) return 0

@@ -1,7 +1,7 @@
 /**
- * XML 1.0 from bytes, tag by tag: checks that it is well-formed, in the form that RFC 6120 §11 leaves of it. There is
- * a step for each place where the bytes may end, and the next chunk goes on at that very byte: none is looked at
- * twice, but for the start of a character that was cut.
+ * Parses XML 1.0 tag by tag and checks that it is well-formed, with the restrictions of RFC 6120 §11. There is a step
+ * for each place where a chunk may end, and the next chunk resumes at that byte: none is parsed twice, except for the
+ * start of a character that was cut.
  */
 
 import {
@@ -13,21 +13,21 @@ import { StartTag } from './start-tag.ts'
 import { checkXmlDeclaration } from './xml-declaration.ts'
 import { notWellFormed, XmlError } from './xml-error.ts'
 
-/** How much a peer may ask of us; what is beyond is a policy-violation. `nameBytes` is for namespaces, too. */
+/** The limits of a peer's XML; exceeding one is a policy-violation. `nameBytes` applies to namespaces, too. */
 export interface FramerLimits {
   readonly stanzaBytes: number
   readonly depth: number
-  /** Of a top-level element, itself included: what is done for each of them is done so often at most. */
+  /** The elements in a top-level element, itself included. */
   readonly elements: number
   readonly attributes: number
   readonly nameBytes: number
 }
 
-/** What `read` came to: the end of the bytes, a start tag, an end tag. */
+/** The results of `read`: the end of the bytes, a start tag, an end tag. */
 export const WAIT = 0
 export const OPEN = 1
 export const CLOSE = 2
-/** Nothing that anybody must know of: on with the next step. */
+/** The result of a step that `read` does not return: the next step follows. */
 const ON = 3
 
 type Token = typeof WAIT | typeof OPEN | typeof CLOSE | typeof ON
@@ -43,14 +43,14 @@ export class TagReader {
   readonly cursor: Cursor
   /** The last start tag. */
   readonly tag: StartTag
-  /** Where the last tag, of either kind, begins; it ends at the cursor. */
+  /** The beginning of the last tag of either kind; it ends at the cursor. */
   tagStart = 0
-  /** How many elements are open inside the stream, or inside nothing; -1 when the document is over. */
+  /** The number of open elements, without the stream; -1 at the end of the document. */
   depth = 0
 
   readonly #most: number
   readonly #reference: Reference
-  /** The names of the open elements: where each begins and ends. */
+  /** The names of the open elements, as pairs of offsets. */
   readonly #open: number[] = []
   readonly #mostElements: number
   #elements = 0
@@ -71,7 +71,7 @@ export class TagReader {
     this.#shift(this.cursor.push(chunk))
   }
 
-  /** How many bytes are not read, those of an element that is not complete included. */
+  /** The number of unread bytes, those of an incomplete element included. */
   get unread (): number {
     const { cursor } = this
     return this.#step === this.#between ? cursor.kept - (cursor.pos - cursor.start) : cursor.kept
@@ -85,7 +85,7 @@ export class TagReader {
     return token
   }
 
-  /** Makes the start tag just read that of the stream: it stays open, and what follows are top-level elements. */
+  /** Makes the last start tag that of the stream: it stays open, and top-level elements follow. */
   enterStream (): void {
     const { nameStart, nameEnd, isEmpty } = this.tag
     this.#stream = Buffer.from(this.cursor.bytes.subarray(nameStart, nameEnd))
@@ -94,13 +94,13 @@ export class TagReader {
     if (isEmpty) this.endDocument()
   }
 
-  /** Lets nothing but white space follow. */
+  /** Ends the document: only white space may follow. */
   endDocument (): void {
     this.#stream = NO_STREAM
     this.depth = OVER
   }
 
-  /** Forgets the stream; what is unread begins another. */
+  /** Begins another stream with the unread bytes. */
   reset (): void {
     if (this.#step !== this.#between) this.cursor.rewind()
     this.cursor.begin()
@@ -122,13 +122,13 @@ export class TagReader {
     for (let i = 0; i < 2 * this.depth; i++) this.#open[i]! -= by
   }
 
-  /** The bytes end here: `step` will go on. */
+  /** Ends at the end of the bytes; `step` will resume. */
   #wait (step: Step): typeof WAIT {
     this.#step = step
     return WAIT
   }
 
-  /** Something is complete: what comes next is text, or what stands between elements. */
+  /** Completes a token; the next step reads text, or the space between top-level elements. */
   #complete<T extends Token> (token: T): T {
     this.#step = this.depth > 0 ? this.#text : this.#between
     return token
@@ -174,7 +174,10 @@ export class TagReader {
     return this.#complete(ON)
   }
 
-  /** Whether the `>` here ends `]]>`. All text and CDATA begins behind a `>`, `;` or `[`, so the brackets are of it. */
+  /**
+   * Whether the `>` at the cursor ends `]]>`. Text and CDATA always begin behind a `>`, `;` or `[`, so the brackets
+   * belong to them.
+   */
   #endsCdata (): boolean {
     const { bytes, pos } = this.cursor
     return bytes[pos - 1] === RIGHT_BRACKET && bytes[pos - 2] === RIGHT_BRACKET

@@ -1,6 +1,6 @@
 /**
- * Text that goes into XML. What is written here is well-formed and is read back as it was: white space that a reader
- * would change is referred to, and a character that XML cannot hold becomes U+FFFD.
+ * Escapes text for XML, so that it is well-formed and is read back unchanged: white space that a parser would normalise
+ * becomes a reference, and a character that XML does not allow becomes U+FFFD.
  */
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -17,15 +17,15 @@ const ESCAPES: Readonly<Record<string, string>> = {
 const IN_TEXT = /[&<>\r\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\p{Surrogate}]/gu
 const IN_ATTRIBUTE = /[&<>"'\0-\x1f\ufffe\uffff\p{Surrogate}]/gu
 
-// Most of what is written is one of these, and found out fast.
+// The fast path: most attributes are such.
 const PLAIN_ADDRESS = /^[\w@./:+=#~-]*$/
 
-/** What stands between tags for `value`. */
+/** `value` as the text of an element. */
 export function escapeText (value: string): string {
   return value.replace(IN_TEXT, escape)
 }
 
-/** What stands between an attribute's quotes, of either kind, for `value`. */
+/** `value` as the value of an attribute, between quotes of either kind. */
 export function escapeAttribute (value: string): string {
   return PLAIN_ADDRESS.test(value) ? value : value.replace(IN_ATTRIBUTE, escape)
 }

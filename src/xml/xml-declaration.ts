@@ -1,4 +1,4 @@
-/** The XML declaration: XML 1.0 §2.8, of which RFC 6120 §11.5 to §11.8 leave version 1.0 and UTF-8. */
+/** The XML declaration: XML 1.0 §2.8, restricted to version 1.0 and UTF-8 by RFC 6120 §11.5 to §11.8. */
 
 import { notWellFormed, XmlError } from './xml-error.ts'
 
@@ -12,7 +12,7 @@ const FORM = new RegExp([
 ].join(''))
 const TARGET = new RegExp(`^<\\?xml${SPACE}`)
 
-/** Throws unless `text`, from `<?` to `>`, is a declaration of XML that we speak. */
+/** Throws unless `text`, from `<?` to `>`, is a declaration of XML 1.0 in UTF-8. */
 export function checkXmlDeclaration (text: string): void {
   // RFC 6120 §11.1
   if (!TARGET.test(text)) throw new XmlError('restricted-xml', 'a processing instruction')
@@ -21,6 +21,6 @@ export function checkXmlDeclaration (text: string): void {
   const { version, encoding } = match.groups ?? {}
   // RFC 6120 §11.8
   if (version !== '1.0') throw new XmlError('bad-format', 'not XML 1.0')
-  // RFC 6120 §11.6; what §11.5 says of `standalone` allows to ignore it
+  // RFC 6120 §11.6; `standalone` may be ignored (§11.5)
   if (encoding !== undefined && encoding.toLowerCase() !== 'utf-8') throw new XmlError('unsupported-encoding')
 }

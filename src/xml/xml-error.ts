@@ -1,11 +1,11 @@
-/** What is wrong with received XML, in the words of RFC 6120 §4.9.3. */
+/** Errors in received XML, with the conditions of RFC 6120 §4.9.3. */
 
-/** The stream errors that XML alone can cause. */
+/** The stream errors that XML can cause. */
 export type XmlErrorCondition =
   | 'bad-format' | 'bad-namespace-prefix' | 'invalid-namespace' | 'invalid-xml' | 'not-well-formed'
   | 'policy-violation' | 'restricted-xml' | 'unsupported-encoding'
 
-/** A fault in the XML itself; `condition` is the stream error that RFC 6120 §4.9.3 names for it. */
+/** An error in XML; `condition` is the stream error for it (RFC 6120 §4.9.3). */
 export class XmlError extends Error {
   readonly condition: XmlErrorCondition
 
@@ -16,7 +16,7 @@ export class XmlError extends Error {
   }
 }
 
-/** Most faults are of this kind; `text` says which rule of XML or of its namespaces was broken. */
+/** The usual error; `text` names the broken rule of XML or of its namespaces. */
 export function notWellFormed (text: string): XmlError {
   return new XmlError('not-well-formed', text)
 }
