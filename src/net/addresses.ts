@@ -1,4 +1,4 @@
-/** Addresses to listen on, as the config writes them, and how many connections each remote address holds. */
+/** Listen addresses of the config, and the limit of connections per remote address. */
 import { isIPv4, isIPv6 } from 'node:net'
 
 /** Where to listen; port 0 is any free one. */
@@ -7,7 +7,7 @@ export interface ListenAddress {
   readonly port: number
 }
 
-/** Reads `0.0.0.0:5222` or `[::1]:5222`; nothing returned means that it is neither. */
+/** Parses `0.0.0.0:5222` or `[::1]:5222`; undefined for anything else. */
 export function parseListenAddress (text: string): ListenAddress | undefined {
   const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
   if (!match) return undefined
@@ -18,27 +18,27 @@ export function parseListenAddress (text: string): ListenAddress | undefined {
   return isIPv4(v4) || v4 === 'localhost' ? { host: v4, port } : undefined
 }
 
-/** The remote address as the log and limits know it: an IPv4 address is written as one, also on an IPv6 socket. */
+/** The canonical remote address for logs and limits: an IPv4 address in dotted form, also on an IPv6 socket. */
 export function plainAddress (address: string): string {
   return address.startsWith('::ffff:') && isIPv4(address.slice(7)) ? address.slice(7) : address
 }
 
-/** Whether who is at that address, as `plainAddress` gives it, is on this machine. */
+/** Whether the address, as `plainAddress` returns it, is on this machine. */
 export function isLoopback (address: string): boolean {
   return address === '::1' || address.startsWith('127.')
 }
 
-/** Counts connections per remote address; an IPv6 network (/64) counts as one, because its user has all of it. */
+/** Limits connections per remote address; an IPv6 network (/64) counts as one, because one user has all of it. */
 export class AddressLimit {
   readonly #limit: number
   readonly #open = new Map<string, number>()
 
-  /** 0 is no limit. */
+  /** 0 means no limit. */
   constructor (limit: number) {
     this.#limit = limit
   }
 
-  /** True when there was room; each true is to be given back by `release`. */
+  /** Takes a place; true if there was one, which `release` must give back. */
   take (address: string): boolean {
     if (this.#limit === 0) return true
     const key = network(address)

@@ -1,7 +1,7 @@
 /**
- * The certificates of the hosts: given as files, or self-signed once where none is given. Files are watched, and a
- * renewed certificate is taken over without a restart once it and its key fit together and clients will not refuse what
- * they took before; until then the old one serves.
+ * The certificates of the hosts: configured files, or a self-signed one that is created where none is configured. Files
+ * are watched, and a renewed certificate is used without a restart once it matches its key. One that clients would
+ * refuse does not replace one that they accept.
  */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -19,11 +19,11 @@ export interface CertificateFiles {
 }
 
 export interface CertificateOptions {
-  /** The domains served, as they stand in addresses. */
+  /** The domains served, as in JIDs. */
   readonly hosts: readonly string[]
-  /** The folder where a self-signed certificate is kept. */
+  /** The folder for a self-signed certificate. */
   readonly data: string
-  /** For every host that has none of its own. */
+  /** For every host without a certificate of its own. */
   readonly files?: CertificateFiles | undefined
   readonly filesOf?: Readonly<Record<string, CertificateFiles>> | undefined
   readonly log: Logger
@@ -34,7 +34,7 @@ interface Loaded extends CertificatePair {
   readonly context: SecureContext
 }
 
-/** All certificates of the server, the newest of each. */
+/** The current certificates of the server. */
 export class Certificates {
   readonly #log: Logger
   readonly #watch: FileWatch
@@ -50,7 +50,7 @@ export class Certificates {
     this.#watch = new FileWatch(() => this.reload(), options.log)
   }
 
-  /** Rejects with a sentence for an administrator when a file is missing or a key does not fit. */
+  /** Rejects with a sentence for an administrator when a file is missing or a key does not match. */
   static async load (options: CertificateOptions): Promise<Certificates> {
     const files = options.files ?? ownOfFirst(options) ?? await selfSignedFiles(options)
     const certificates = new Certificates(options, files)
@@ -62,19 +62,19 @@ export class Certificates {
     return certificates
   }
 
-  /** The certificate of this host: its own, or the one for all. */
+  /** The certificate of this host: its own, or the default one. */
   contextFor (host: string): SecureContext {
     return this.find(certificateName(host)) ?? this.#context(this.#default)
   }
 
-  /** The certificate of the host that a client names by SNI, or of the host that the named service belongs to. */
+  /** The own certificate of the host in a client's SNI, or of the host of that service; undefined without one. */
   find (name: string): SecureContext | undefined {
     const host = name.toLowerCase()
     const file = this.#fileOf.get(host) ?? this.#fileOf.get(host.slice(host.indexOf('.') + 1))
     return file === undefined ? undefined : this.#context(file)
   }
 
-  /** Reads all files again and takes over those that changed; a pair that is not fit is logged, and the old stays. */
+  /** Reads all files again and uses those that have changed; a rejected pair is logged, and the old one stays. */
   async reload (): Promise<void> {
     await this.#watch.renew() // first, so that no change comes between reading and watching
     for (const old of this.#loaded.values()) {
@@ -83,9 +83,9 @@ export class Certificates {
         if (pair.certificate === old.certificate && pair.key === old.key) continue
         this.#renew(old, loadPair(old.files, pair))
       } catch (err) {
-        // A file that is missing, half written or does not fit yet: the other half of a renewal may be under way.
-        const { certificate } = old.files
-        this.#log.warn({ event: 'certificate.rejected', err, certificate }, 'certificate: changed file rejected, the old one stays')
+        // A file is missing, incomplete or does not match yet: the renewal may not be finished.
+        this.#log.warn({ event: 'certificate.rejected', err, certificate: old.files.certificate },
+          'certificate: changed file rejected, the old one stays')
       }
     }
   }
@@ -101,7 +101,8 @@ export class Certificates {
     }
     this.#loaded.set(file, renewed)
     if (doubts.length > 0) {
-      this.#log.warn({ event: 'certificate.renewed', certificate: file, doubts }, 'certificate: renewed, but clients will refuse it')
+      this.#log.warn({ event: 'certificate.renewed', certificate: file, doubts },
+        'certificate: renewed, but clients will refuse it')
     } else this.#log.info({ event: 'certificate.renewed', certificate: file }, 'certificate: renewed')
   }
 
@@ -129,7 +130,7 @@ export class Certificates {
   }
 }
 
-// Where each host has its own, nothing is made: a client that names none of them gets the first host's.
+// Where each host has its own certificate, the default one, for clients without SNI, is that of the first host.
 function ownOfFirst ({ hosts, filesOf = {} }: CertificateOptions): CertificateFiles | undefined {
   const [first] = hosts
   return first !== undefined && hosts.every(host => filesOf[host]) ? filesOf[first] : undefined
@@ -176,7 +177,7 @@ async function isUsable (files: CertificateFiles, hosts: readonly string[]): Pro
   try {
     return doubtsAbout(loadPair(files, await readPair(files)).certificate, hosts).length === 0
   } catch {
-    // There is none yet, or it is damaged: it is ours to make again.
+    // There is none yet, or it is damaged: it is created again.
     return false
   }
 }

@@ -1,4 +1,4 @@
-/** Timeouts for many items with one timer, in place of one timer per connection. */
+/** Timeouts of many items with one timer, instead of one per connection. */
 
 /** Expires each item between once and twice `ms` after it was added. */
 export class Deadlines<T> {

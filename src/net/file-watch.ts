@@ -1,7 +1,7 @@
 /**
- * Tells when files may have changed: written in place, replaced by a rename, or behind a symlink or a folder that was
- * swapped (certbot, Kubernetes, `mv`). Watches by path, so that a folder's successor is watched as it was, and looks again
- * each hour for file systems that tell nothing.
+ * Notifies of possible changes of files: written in place, replaced by a rename, or behind a symlink or folder that was
+ * swapped (certbot, Kubernetes, `mv`). Watches by path, so that a replaced folder is watched, too, and notifies every
+ * hour for file systems without events.
  */
 import { watch } from 'node:fs'
 import type { FSWatcher } from 'node:fs'
@@ -13,7 +13,7 @@ import { inBackground } from '../util/background.ts'
 const SETTLE_MS = 300
 const LOOK_AGAIN_MS = 3600_000
 
-/** A folder, and what of it matters: the names of the next folders on the way to the files, or all that is in it. */
+/** The relevant entries of a folder: the names on the paths to the files, or all entries where it contains files. */
 interface Wanted {
   readonly names: Set<string>
   hasFiles: boolean
@@ -21,11 +21,11 @@ interface Wanted {
 
 interface Watched {
   readonly watcher: FSWatcher
-  /** Which folder it was that had this path. */
+  /** The device and inode of the watched folder. */
   readonly identity: string
 }
 
-/** Calls `changed` once after a burst of changes; it may be called for nothing. */
+/** Calls `changed` once after a burst of changes, and sometimes without any. */
 export class FileWatch {
   readonly #changed: () => Promise<void>
   readonly #log: Logger
@@ -47,12 +47,12 @@ export class FileWatch {
     await this.renew()
   }
 
-  /** Watches what is by now at the paths of the files: a symlink may lead elsewhere, and a folder be another. */
+  /** Watches the current folders on the paths of the files: symlinks and folders may have been replaced. */
   async renew (): Promise<void> {
     const wanted = new Map<string, Wanted>()
     for (const file of this.#files) {
       want(wanted, file)
-      // A file that is missing for the moment has no other place.
+      // A missing file has no real path.
       want(wanted, await realpath(file).catch(() => file))
     }
     const identities = new Map<string, string>()
@@ -77,9 +77,10 @@ export class FileWatch {
       watcher.on('error', () => this.#leave(folder))
       this.#folders.set(folder, { watcher, identity })
     } catch (err) {
-      // It is gone or not ours to read, or the system has no watch left to give: looking again each hour must do.
+      // It is gone or not readable, or the system has no watch left: the hourly notification remains.
       if (!this.#wanted.get(folder)?.hasFiles) return
-      this.#log.warn({ event: 'certificate.watch_failed', err, folder }, 'certificate: folder not watched, looking every hour')
+      this.#log.warn({ event: 'certificate.watch_failed', err, folder },
+        'certificate: folder not watched, looking every hour')
     }
   }
 
@@ -101,7 +102,7 @@ export class FileWatch {
   }
 }
 
-/** The folder of the file, and each above it, where what is next on the way to the file may be swapped. */
+/** Adds the folder of the file, and each one above it, in which the next entry on the path may be replaced. */
 function want (wanted: Map<string, Wanted>, file: string): void {
   for (let path = file; dirname(path) !== path; path = dirname(path)) {
     const folder = dirname(path)
@@ -112,7 +113,7 @@ function want (wanted: Map<string, Wanted>, file: string): void {
   }
 }
 
-/** What no other folder is called at the same time; empty when there is none at this path. */
+/** The device and inode of the folder; empty where there is none at this path. */
 async function identityOf (folder: string): Promise<string> {
   return stat(folder).then(({ dev, ino }) => `${dev}:${ino}`, () => '')
 }

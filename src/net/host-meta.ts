@@ -1,11 +1,11 @@
-/** XEP-0156: Discovering Alternative XMPP Connection Methods. Tells web clients where the WebSocket is. */
+/** XEP-0156: Discovering Alternative XMPP Connection Methods: the WebSocket's URL for web clients. */
 import type { IncomingMessage } from 'node:http'
 import type { HttpHandler } from './http.ts'
 
 const XRD = 'http://docs.oasis-open.org/ns/xri/xrd-1.0'
 const REL_WEBSOCKET = 'urn:xmpp:alt-connections:websocket'
 
-/** The two routes; without a public address of the WebSocket the one that the client came by is assumed. */
+/** The two routes; without a public URL of the WebSocket it is that of the request's host. */
 export function hostMetaRoutes (webSocketUrl: string | undefined): Readonly<Record<string, HttpHandler>> {
   return {
     '/.well-known/host-meta': answerWith('application/xrd+xml', webSocketUrl, describeInXml),
@@ -25,7 +25,7 @@ function answerWith (type: string, webSocketUrl: string | undefined, describe: (
   }
 }
 
-// XEP-0156 §2.2: only wss. The header is the client's: nothing but a host is echoed.
+// XEP-0156 §2.2: only wss. The header is the client's: only a valid host is echoed.
 function urlByHost (request: IncomingMessage): string | undefined {
   const host = request.headers.host ?? ''
   return /^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d+)?$/.test(host) ? `wss://${host}/ws` : undefined

@@ -1,6 +1,6 @@
 /**
- * Connections to the HTTP port before they are a WebSocket, if they ever are: none that says nothing stays, and one
- * address has no more of them than of streams.
+ * Limits of connections to the HTTP port that are no WebSocket: a timeout until the first request, and a number per
+ * address.
  */
 import type { Socket } from 'node:net'
 import { isLoopback } from './addresses.ts'
@@ -13,16 +13,16 @@ export class HttpConnections {
   readonly #silent: Deadlines<Socket>
   readonly #counted = new Map<Socket, string>()
 
-  /** Who has said nothing for `silenceMs` to twice as long is cut. */
+  /** Connections without a request are cut after `silenceMs` to twice that time. */
   constructor (limit: AddressLimit | undefined, silenceMs: number) {
     this.#limit = limit
     this.#silent = new Deadlines(silenceMs, socket => socket.destroy())
   }
 
-  /** A new one; beyond its address's limit it is closed. */
+  /** Counts a new connection; closes one beyond its address's limit. */
   opened (socket: Socket): void {
     const address = peerAddress(socket)
-    // A reverse proxy on this machine speaks for many.
+    // A reverse proxy on this machine serves many clients.
     if (address !== undefined && this.#limit && (!isLoopback(address) || isFromBalancer(socket))) {
       if (!this.#limit.take(address)) {
         socket.destroy()
@@ -37,12 +37,12 @@ export class HttpConnections {
     })
   }
 
-  /** It has made a request. */
+  /** Ends the timeout: the connection has made a request. */
   spoke (socket: Socket): void {
     this.#silent.delete(socket)
   }
 
-  /** It is none of these any more, and counts for itself where it counts. */
+  /** Stops counting a connection that was closed, or became a WebSocket. */
   left (socket: Socket): void {
     const address = this.#counted.get(socket)
     this.#counted.delete(socket)

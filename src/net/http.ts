@@ -1,4 +1,4 @@
-/** The small HTTP server beside the streams: exact paths to handlers, upgrades for WebSocket, 404 for the rest. */
+/** The HTTP server: handlers by exact path, upgrades to WebSocket, 404 for any other path. */
 import { createServer, STATUS_CODES } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -15,16 +15,16 @@ export interface HttpOptions extends PortOptions {
   /** By exact path, without the query. */
   readonly routes: Readonly<Record<string, HttpHandler>>
   readonly upgrades?: Readonly<Record<string, UpgradeHandler>>
-  /** How many connections that are no WebSocket an address may have. */
+  /** The limit per address of connections that are no WebSocket. */
   readonly connections?: AddressLimit | undefined
 }
 
-/** How long a request's headers may take, and how long whoever has connected may say nothing. */
+/** The timeout of a request's headers, and of the first request of a connection. */
 const HEADERS_MS = 10_000
-/** How often that is looked at, for requests behind the first. */
+/** The interval of the checks of header timeouts. */
 const CHECK_MS = 5_000
 
-/** Open ports that speak HTTP. */
+/** Open HTTP ports. */
 export class HttpListener {
   readonly #ports: Ports<Server>
 
@@ -36,19 +36,19 @@ export class HttpListener {
     return this.#ports.addresses
   }
 
-  /** Accepts no more; requests under way and WebSockets go on. */
+  /** Accepts no more connections; open ones go on. */
   stop (): void {
     this.#ports.stop()
   }
 
-  /** Cuts requests under way as well; open WebSockets are their endpoint's to close. */
+  /** Also cuts open connections, except WebSockets, which their endpoint closes. */
   close (): void {
     this.stop()
     for (const server of this.#ports.servers) server.closeAllConnections()
   }
 }
 
-/** Opens the ports; `/healthz` answers by itself. */
+/** Opens the ports; adds the route `/healthz`. */
 export async function listenHttp (addresses: readonly PortAddress[], options: HttpOptions): Promise<HttpListener> {
   const routes = new Map<string, HttpHandler>([['/healthz', answerHealth], ...Object.entries(options.routes)])
   const upgrades = new Map(Object.entries(options.upgrades ?? {}))
@@ -70,9 +70,9 @@ export async function listenHttp (addresses: readonly PortAddress[], options: Ht
   return new HttpListener(ports)
 }
 
-/** Answers an upgrade that does not come about, and closes. */
+/** Answers a refused upgrade, and closes the connection. */
 export function refuseUpgrade (socket: Duplex, status: 400 | 403 | 404 | 429, text = ''): void {
-  // The peer may be gone before it hears this.
+  // The peer may be gone before the answer is written.
   socket.on('error', () => socket.destroy())
   socket.once('finish', () => socket.destroy())
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n` +

@@ -1,6 +1,6 @@
 /**
- * Listens for client and server connections: STARTTLS or TLS from the first byte (XEP-0368), on several addresses. A
- * connection beyond its address's limit, or whose TLS handshake fails, never becomes a stream.
+ * Listens for TCP connections of clients, with STARTTLS or direct TLS (XEP-0368), on several addresses. A connection
+ * beyond its address's limit, or whose TLS handshake fails, never becomes a stream.
  */
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
@@ -16,13 +16,13 @@ import type { WriteBarrier } from './write-barrier.ts'
 export interface ListenOptions extends PortOptions {
   readonly barrier: WriteBarrier
   readonly tls?: TlsServer | undefined
-  /** TLS from the first byte, for this host where a client names none. */
+  /** Direct TLS, with the certificate of this host for clients without SNI. */
   readonly directTlsFor?: string | undefined
   readonly streams?: AddressLimit | undefined
   readonly shaper?: Shaper | undefined
 }
 
-/** Open ports and the connections that came in by them. */
+/** Open ports and their connections. */
 export class Listener {
   readonly #ports: Ports
   readonly #open: ReadonlyMap<Socket, TcpTransport>
@@ -32,24 +32,24 @@ export class Listener {
     this.#open = open
   }
 
-  /** The addresses in use: where port 0 was asked for, what came of it. */
+  /** The addresses in use, with the actual port where 0 was given. */
   get addresses (): readonly AddressInfo[] {
     return this.#ports.addresses
   }
 
-  /** Accepts no more; open connections go on. */
+  /** Accepts no more connections; open ones go on. */
   stop (): void {
     this.#ports.stop()
   }
 
-  /** Accepts no more and cuts what is still open. */
+  /** Accepts no more connections and cuts open ones. */
   close (): void {
     this.stop()
     for (const transport of this.#open.values()) transport.destroy()
   }
 }
 
-/** Opens the ports; each connection is given to `accept` once it can carry a stream. */
+/** Opens the ports; passes each connection to `accept`, with direct TLS after the handshake. */
 export async function listen (
   addresses: readonly PortAddress[], options: ListenOptions, accept: (transport: TcpTransport) => void,
 ): Promise<Listener> {
@@ -68,7 +68,7 @@ function admitter (
     if (transport) streams?.release(transport.remoteAddress)
   }
   return socket => {
-    // Undefined when the peer has gone already.
+    // Undefined where the peer has disconnected already.
     const address = peerAddress(socket)
     if (address === undefined || streams?.take(address) === false) {
       socket.destroy()

@@ -1,7 +1,7 @@
-/** Networks as the config writes them: one address, or all that begin alike. */
+/** Networks of the config: an address, or a prefix in CIDR notation. */
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
 
-/** This machine, and the addresses that are nobody's on the Internet (RFC 1918, RFC 4193). */
+/** The loopback and private networks (RFC 1918, RFC 4193). */
 export const PRIVATE_NETWORKS: readonly string[] = [
   '127.0.0.0/8', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '::1', 'fc00::/7',
 ]
@@ -12,7 +12,7 @@ interface Network {
   readonly family: 'ipv4' | 'ipv6'
 }
 
-/** Reads `10.0.0.5`, `10.0.0.0/8` or `fd00::/8`; nothing returned means that it is none of these. */
+/** Parses `10.0.0.5`, `10.0.0.0/8` or `fd00::/8`; undefined for anything else. */
 export function parseNetwork (text: string): Network | undefined {
   const [, address = '', digits] = /^([0-9A-Fa-f.:]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
   const family = isIPv4(address) ? 'ipv4' : isIPv6(address) ? 'ipv6' : undefined
@@ -22,7 +22,7 @@ export function parseNetwork (text: string): Network | undefined {
   return prefix <= whole ? { address, prefix, family } : undefined
 }
 
-/** Addresses are asked of it as `plainAddress` writes them; throws on what is no network. */
+/** A set of networks. The constructor throws on an invalid one. */
 export class Networks {
   readonly #list = new BlockList()
 
@@ -34,8 +34,9 @@ export class Networks {
     }
   }
 
+  /** Whether it includes an address, as `plainAddress` returns it. */
   includes (address: string): boolean {
-    const [plain = ''] = address.split('%') // the zone of a link-local address is the machine's own word
+    const [plain = ''] = address.split('%') // without the zone of a link-local address
     return this.#list.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4')
   }
 }

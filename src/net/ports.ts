@@ -1,4 +1,4 @@
-/** Opens ports, behind balancers where there are any; says in a sentence why one can not be opened. */
+/** Opens ports, with the PROXY protocol where they are behind balancers. */
 import type { AddressInfo, Server } from 'node:net'
 import type { Logger } from '../log.ts'
 import { parseListenAddress } from './addresses.ts'
@@ -6,18 +6,20 @@ import type { ListenAddress } from './addresses.ts'
 import { ProxyGate } from './proxy-protocol.ts'
 
 export interface PortOptions {
-  /** The key of the config that holds the addresses: an administrator is told by it. */
+  /** The config key of the addresses, for error messages. */
   readonly key: string
   readonly log: Logger
 }
 
-/** ADDRESS:PORT, which with `balancers` (addresses, networks) can be reached through these only (PROXY protocol). */
+/** ADDRESS:PORT; with `balancers` (addresses, networks) it accepts these only, by the PROXY protocol. */
 export type PortAddress = string | { readonly at: string, readonly balancers: readonly string[] }
 
-/** Asked for; the system caps it (net.core.somaxconn). Thousands of clients come back at once after a restart. */
+/**
+ * The requested backlog, which the system caps (net.core.somaxconn): thousands of clients reconnect after a restart.
+ */
 const BACKLOG = 4096
 
-/** Ports that are open. */
+/** Open ports. */
 export class Ports<S extends Server = Server> {
   readonly servers: readonly S[]
   readonly #gates: readonly ProxyGate[]
@@ -27,20 +29,20 @@ export class Ports<S extends Server = Server> {
     this.#gates = gates
   }
 
-  /** Where they listen: for port 0, what came of it. */
+  /** The addresses in use, with the actual port where 0 was given. */
   get addresses (): readonly AddressInfo[] {
     return this.servers.map(server => server.address())
       .filter(address => typeof address === 'object' && address !== null)
   }
 
-  /** Accepts no more; what has come in goes on. */
+  /** Accepts no more connections; open ones go on. */
   stop (): void {
     for (const server of this.servers) server.close()
     for (const gate of this.#gates) gate.close()
   }
 }
 
-/** Opens a port on each address with a server of its own; all or none. */
+/** Opens a port on each address with a server of its own; all or none. Rejects with a sentence for an administrator. */
 export async function openPorts<S extends Server> (
   addresses: readonly PortAddress[], options: PortOptions, create: () => S,
 ): Promise<Ports<S>> {
@@ -58,9 +60,11 @@ export async function openPorts<S extends Server> (
     for (const server of servers) server.close()
     throw error
   }
-  // No descriptors left for a connection: it is lost, the port stays open.
+  // Without a free file descriptor a connection is lost, but the port stays open.
   for (const server of servers) {
-    server.on('error', err => log.warn({ event: 'listener.accept_failed', err, key }, 'listener: connection not accepted'))
+    server.on('error', err => {
+      log.warn({ event: 'listener.accept_failed', err, key }, 'listener: connection not accepted')
+    })
   }
   return new Ports(servers, gates)
 }
@@ -75,7 +79,7 @@ function gateOf (address: PortAddress | undefined, options: PortOptions, server:
 function openPort<S extends Server> (text: string, all: readonly string[], key: string, server: S): Promise<S> {
   const address = parseListenAddress(text)
   if (!address) return Promise.reject(new Error(`${key}: "${text}" is not ADDRESS:PORT`))
-  // Where IPv4 has the port as well, [::] must not take it for both.
+  // Where IPv4 listens on the same port, [::] must not include it.
   const isV6Only = address.host === '::' && all.some(other => isV4Twin(address, parseListenAddress(other)))
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => reject(new Error(describeFailure(error, text, key), { cause: error }))

@@ -1,47 +1,47 @@
 /**
- * The header of the PROXY protocol, versions 1 and 2 (HAProxy's proxy-protocol.txt): read as strictly as it is written,
- * since whoever it names is who the limits are for.
+ * Strict parser of the PROXY protocol's header, versions 1 and 2 (HAProxy's proxy-protocol.txt): the limits per address
+ * depend on it.
  */
 import { isIPv4, isIPv6, SocketAddress } from 'node:net'
 import { plainAddress } from './addresses.ts'
 
 export interface ProxyHeader {
-  /** In bytes; what follows is the stream's. */
+  /** In bytes; the stream's bytes follow. */
   readonly length: number
-  /** Nothing where the connection is the proxy's own (a health check), or of a kind that has no IP address. */
+  /** The client's address; undefined for a connection of the proxy itself (a health check) or without IP. */
   readonly source: string | undefined
 }
 
-/** These bytes are no header, whatever follows. */
+/** The bytes can't be the beginning of a header. */
 export class ProxyHeaderError extends Error {}
 
 const TEXT_START = Buffer.from('PROXY ')
-/** §2.1: the longest that there can be, its CRLF included. */
+/** §2.1: the limit, with CRLF. */
 const TEXT_BYTES = 107
 
 /** §2.2 */
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
 const FIXED_BYTES = 16
-/** With what may follow the addresses (TLVs); the format would allow 64 KB. */
+/** The limit, with TLVs behind the addresses; the format would allow 64 KB. */
 const BINARY_BYTES = 4096
 const VERSION_2 = 2
 const LOCAL = 0
 const PROXY = 1
-/** Family and protocol, and how many bytes their two addresses and ports have. */
+/** Families and protocols, and the bytes of their two addresses and ports. */
 const UNSPECIFIED = 0x00
 const TCP4 = 0x11
 const TCP6 = 0x21
 const UNIX_STREAM = 0x31
 const ADDRESS_BYTES: Readonly<Record<number, number>> = { [UNSPECIFIED]: 0, [TCP4]: 12, [TCP6]: 36, [UNIX_STREAM]: 216 }
 
-/** The header that `bytes` begin with; nothing while it is not whole. Throws a ProxyHeaderError where there is none. */
+/** The header at the beginning of `bytes`; undefined while it is incomplete. Throws ProxyHeaderError. */
 export function readProxyHeader (bytes: Buffer): ProxyHeader | undefined {
   if (agree(bytes, SIGNATURE)) return bytes.length < FIXED_BYTES ? undefined : readBinary(bytes)
   if (agree(bytes, TEXT_START)) return readText(bytes)
   throw new ProxyHeaderError('no PROXY header came first')
 }
 
-/** Whether they are the same as far as both go. */
+/** Whether one is a prefix of the other. */
 function agree (bytes: Buffer, start: Buffer): boolean {
   const length = Math.min(bytes.length, start.length)
   return bytes.compare(start, 0, length, 0, length) === 0
@@ -56,7 +56,7 @@ function readText (bytes: Buffer): ProxyHeader | undefined {
 
 function sourceIn (line: string): string | undefined {
   const [family, source = '', destination = '', ...ports] = line.split(' ')
-  // What comes after this word MUST be ignored.
+  // The rest of the line MUST be ignored.
   if (family === 'UNKNOWN') return undefined
   const isAddress = family === 'TCP4' ? isIPv4 : family === 'TCP6' ? isGlobalIPv6 : undefined
   if (!isAddress?.(source) || !isAddress(destination) || ports.length !== 2 || !ports.every(isPort)) {
@@ -66,7 +66,7 @@ function sourceIn (line: string): string | undefined {
 }
 
 function isGlobalIPv6 (text: string): boolean {
-  return isIPv6(text) && !text.includes('%') // a zone is a matter of the proxy's own network cards
+  return isIPv6(text) && !text.includes('%') // a zone has a meaning at the proxy only
 }
 
 function isPort (text: string): boolean {
@@ -100,7 +100,7 @@ function sourceOf (bytes: Buffer, family: number): string | undefined {
   }
 }
 
-/** One way to write each address, so that it is counted as one. */
+/** The canonical form, for counting per address. */
 function canonical (address: string): string {
   return plainAddress(new SocketAddress({ address, family: isIPv6(address) ? 'ipv6' : 'ipv4' }).address)
 }

@@ -1,6 +1,6 @@
 /**
- * PROXY protocol: on a port that a balancer connects to, each connection begins with a header that says who the client
- * is. It is believed of listed addresses only; a connection without one that may be believed is closed.
+ * PROXY protocol: on a port behind balancers each connection begins with a header that contains the client's address.
+ * It is accepted from the listed balancers only; any other connection is closed.
  */
 import type { Server, Socket } from 'node:net'
 import type { Logger } from '../log.ts'
@@ -10,31 +10,31 @@ import { Networks } from './networks.ts'
 import { ProxyHeaderError, readProxyHeader } from './proxy-header.ts'
 import type { ProxyHeader } from './proxy-header.ts'
 
-/** A balancer sends it with the first packet; a packet that was lost comes again by then. */
+/** The timeout of the header: balancers send it with the first packet, which may be retransmitted. */
 const HEADER_MS = 3_000
-/** After a refusal that was logged as a warning others are details: whoever scans ports must not fill the log. */
+/** One refusal in this time is logged as a warning, so that port scans do not fill the log. */
 const QUIET_MS = 10_000
 
 const announced = new WeakMap<Socket, string>()
 
-/** Who is at the other end: the client that a balancer passes on, where one does; nothing when the peer has gone. */
+/** The client's address, by the PROXY header if there is one; undefined where the peer has disconnected. */
 export function peerAddress (socket: Socket): string | undefined {
   const address = announced.get(socket) ?? socket.remoteAddress
   return address === undefined ? undefined : plainAddress(address)
 }
 
-/** Whether a listed balancer passed this connection on. */
+/** Whether the connection came through a listed balancer. */
 export function isFromBalancer (socket: Socket): boolean {
   return announced.has(socket)
 }
 
 export interface ProxyGateOptions {
-  /** The key of the config that the port is under. */
+  /** The config key of the port. */
   readonly key: string
   readonly log: Logger
 }
 
-/** Stands before a port: a connection passes when its header was read. */
+/** Reads the header of each connection before the server's own listeners get it. */
 export class ProxyGate {
   readonly #balancers: Networks
   readonly #options: ProxyGateOptions
@@ -42,13 +42,13 @@ export class ProxyGate {
   readonly #deadlines = new Deadlines<Socket>(HEADER_MS, socket => this.#refuse(socket, 'no PROXY header came in time'))
   #quietUntil = 0
 
-  /** Throws on what is no network. */
+  /** Throws on an invalid network. */
   constructor (balancers: readonly string[], options: ProxyGateOptions) {
     this.#balancers = new Networks(balancers)
     this.#options = options
   }
 
-  /** From here on `server`'s own listeners get a connection with the header taken off, and what follows it unread. */
+  /** Passes connections to the listeners of `server` without the header, and with the bytes behind it unread. */
   guard (server: Server): void {
     const listeners = server.listeners('connection')
     server.removeAllListeners('connection').on('connection', (socket: Socket) => {
@@ -56,7 +56,7 @@ export class ProxyGate {
     })
   }
 
-  /** Cuts what has not passed yet. */
+  /** Cuts connections whose header is incomplete. */
   close (): void {
     for (const socket of this.#waiting) socket.destroy()
   }
@@ -105,14 +105,15 @@ export class ProxyGate {
     const now = performance.now()
     const level = now < this.#quietUntil ? 'debug' : 'warn'
     if (level === 'warn') this.#quietUntil = now + QUIET_MS
-    log[level]({ event: 'listener.connection_refused', key, address: peerAddress(socket), reason }, 'listener: connection refused')
+    log[level]({ event: 'listener.connection_refused', key, address: peerAddress(socket), reason },
+      'listener: connection refused')
     socket.destroy()
   }
 }
 
 function passOn (socket: Socket, { length, source }: ProxyHeader, received: Buffer): void {
   announced.set(socket, source ?? socket.remoteAddress ?? '')
-  // Paused, so that it is kept for the listeners to come; resumed, since theirs would not resume what was paused.
+  // Paused, so that the bytes wait for new listeners; resumed, since those do not resume a paused socket.
   socket.pause()
   if (received.length > length) socket.unshift(received.subarray(length))
   socket.resume()

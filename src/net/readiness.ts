@@ -12,11 +12,11 @@ interface Reason { readonly text: string, readonly isExpected: boolean }
 
 /** For this time the result of an asynchronous probe is reused. */
 const FRESH_MS = 1_000
-const PATIENCE_MS = 2_000
+const TIMEOUT_MS = 2_000
 /** A probe without an answer is repeated after this time: a new attempt may succeed where the old one hangs. */
 const HANGING_MS = 10_000
 
-/** Ready when nothing is against it. */
+/** Ready when no check has a reason against it. */
 export class Readiness {
   readonly #log: Logger
   readonly #checks: Check[] = []
@@ -61,13 +61,16 @@ export class Readiness {
       .end(isReady ? 'ready\n' : `${reasons.map(({ text }) => text).join('\n')}\n`)
   }
 
-  // While the server starts or stops, an administrator knows it.
+  // Expected reasons, such as a start or stop, are not logged.
   #logChange (reasons: readonly Reason[]): void {
     if (reasons.some(({ isExpected }) => isExpected)) return
     const isReady = reasons.length === 0
-    if (isReady && !this.#wasReady) this.#log.info({ event: 'readiness.regained' }, 'readiness: ready for clients again')
+    if (isReady && !this.#wasReady) {
+      this.#log.info({ event: 'readiness.regained' }, 'readiness: ready for clients again')
+    }
     if (!isReady && this.#wasReady) {
-      this.#log.warn({ event: 'readiness.lost', reasons: reasons.map(({ text }) => text) }, 'readiness: not ready for clients')
+      this.#log.warn({ event: 'readiness.lost', reasons: reasons.map(({ text }) => text) },
+        'readiness: not ready for clients')
     }
     this.#wasReady = isReady
   }
@@ -91,7 +94,7 @@ class Check {
   async ask (): Promise<string | undefined> {
     try {
       return await (performance.now() < this.#lastHoldsUntil ? this.#last : this.#askAnew())
-    } catch (err) { // whatever it is: its words may be too much for everybody
+    } catch (err) { // its message is not for the public
       this.#log.debug({ event: 'readiness.probe_failed', err, check: this.name }, 'readiness: probe failed')
       return 'failed'
     }
@@ -103,8 +106,8 @@ class Check {
     if (!(said instanceof Promise)) return said
     this.#lastHoldsUntil = now + HANGING_MS
     const answer = said.finally(() => { this.#lastHoldsUntil = now + FRESH_MS })
-    const patience = delay(PATIENCE_MS, `no answer in ${PATIENCE_MS / 1000} seconds`, { ref: false })
-    this.#last = Promise.race([answer, patience])
+    const timeout = delay(TIMEOUT_MS, `no answer in ${TIMEOUT_MS / 1000} seconds`, { ref: false })
+    this.#last = Promise.race([answer, timeout])
     return this.#last
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A certificate for servers that were given none: X.509 v3 (RFC 5280), ECDSA P-256, signed by its own key. Written in
- * DER by hand, because a library for it weighs more than all the rest of this folder.
+ * Creates a self-signed certificate: X.509 v3 (RFC 5280), ECDSA P-256. Encoded in DER by hand, because a library for it
+ * is larger than the rest of this folder.
  */
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { isIP } from 'node:net'
@@ -24,11 +24,11 @@ const UTC_TIME = 0x17, GENERALIZED_TIME = 0x18, SEQUENCE = 0x30, SET = 0x31
 const VERSION_FIELD = 0xa0, EXTENSIONS_FIELD = 0xa3
 const DNS_NAME = 0x82, IP_ADDRESS = 0x87
 
-/** Makes a key and a certificate of ten years for these names: ASCII domains, wildcards, IP addresses. */
+/** Creates a key and a certificate, valid for ten years, for these names: ASCII domains, wildcards, IP addresses. */
 export function makeSelfSigned (names: readonly string[]): CertificatePair {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const serial = positive(randomBytes(16))
-  // A name of its own: clients that trust an older one look issuers up by name.
+  // A unique name, since clients that trust an older certificate look up issuers by name.
   const name = commonName(`heliograph ${serial.toString('hex', 0, 8)}`)
   const algorithm = der(SEQUENCE, oid(ECDSA_WITH_SHA256))
   const body = der(SEQUENCE,

@@ -1,11 +1,11 @@
 /**
- * The read limit of a connection: bytes per second on average, with a burst. A client that sends faster is read slower,
- * never disconnected. One timer for all connections that wait.
+ * Traffic shaping: limits the average bytes per second read from a connection, with a burst. A client that sends faster
+ * is read more slowly, never disconnected. One timer serves all paused connections.
  */
 
-/** A connection that can be read slower. */
+/** A connection whose reading can be paused. */
 export interface Shaped {
-  /** When the bytes read so far are within the average, in milliseconds of the monotonic clock; the shaper's own. */
+  /** When the bytes read so far are within the average, in milliseconds of the monotonic clock; set by the shaper. */
   paidUntil: number
   pause (): void
   resume (): void
@@ -14,7 +14,7 @@ export interface Shaped {
 const SLOT_MS = 50
 const BURST_MS = 2000
 
-/** One shaper serves all connections of a rate; 0 is no limit. */
+/** A shaper serves all connections with the same rate; 0 means no limit. */
 export class Shaper {
   readonly #bytesPerMs: number
   readonly #now: () => number

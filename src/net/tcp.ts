@@ -1,6 +1,6 @@
 /**
- * Transport over TCP, in the clear or under TLS. What one turn of the event loop writes leaves in one write. The
- * socket's listeners are shared by all connections, and there is no timer per connection: idle ones must stay small.
+ * Transport over TCP, plain or with TLS. All writes of one turn of the event loop are one write to the socket. The
+ * listeners are shared by all connections, and there is no timer per connection, so that idle ones stay small.
  */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -15,7 +15,7 @@ import type { WriteBarrier } from './write-barrier.ts'
 import { WriteQueue } from './write-queue.ts'
 import type { Outlet, Part } from './write-queue.ts'
 
-/** How long a peer may take for the TLS handshake, and for closing its side once we have closed ours. */
+/** The timeouts of the TLS handshake, and of the peer's close after ours. */
 const HANDSHAKE_MS = 15_000
 const FAREWELL_MS = 5_000
 
@@ -24,14 +24,14 @@ const TRANSPORT = Symbol('transport')
 interface Carrier extends Socket { readonly [TRANSPORT]: TcpTransport }
 interface SecureCarrier extends TLSSocket { readonly [TRANSPORT]: TcpTransport }
 
-/** What the connections of a listener share. */
+/** Shared by the connections of a listener. */
 export interface TcpOptions {
   readonly barrier: WriteBarrier
   readonly tls?: TlsServer | undefined
   readonly shaper?: Shaper | undefined
 }
 
-/** A connection. A peer that ends its side is answered what it had asked in the same turn. */
+/** A connection. When the peer closes its side, answers written in the same turn still leave. */
 export class TcpTransport implements Transport, Shaped, Outlet {
   static readonly #listeners = {
     data (this: Carrier, chunk: Buffer): void { this[TRANSPORT].#take(chunk) },
@@ -40,7 +40,7 @@ export class TcpTransport implements Transport, Shaped, Outlet {
     error (this: Carrier, error: Error): void { this[TRANSPORT].#reason ??= error },
     close (this: Carrier): void { this[TRANSPORT].#finish() },
     secure (this: SecureCarrier): void { this[TRANSPORT].#secured(this) },
-    // Node says this of an error after the handshake, and leaves the connection open.
+    // Node emits this for an error after the handshake, and leaves the connection open.
     tlsError (this: Carrier, error: Error): void { this.destroy(error) },
   }
 
@@ -104,11 +104,11 @@ export class TcpTransport implements Transport, Shaped, Outlet {
 
   close (): void {
     if (this.#isClosing) return
-    if (this.#handshake) return this.destroy() // nothing can be said any more
+    if (this.#handshake) return this.destroy() // nothing can be written during the handshake
     this.#isClosing = true
-    if (!this.#queue.isHeld) this.#queue.flush() // a peer that has ended its side may not be there at the end of the turn
+    if (!this.#queue.isHeld) this.#queue.flush() // a peer that has closed its side may be gone at the end of the turn
     this.#queue.end()
-    // The peer's end comes after what it had still sent.
+    // Reads on to the peer's close, behind its unread bytes.
     this.#pauses = 0
     this.#socket.resume()
     TcpTransport.#farewells.add(this)
@@ -124,7 +124,7 @@ export class TcpTransport implements Transport, Shaped, Outlet {
     if (!this.#isClosing) this.#options.shaper?.charge(this, bytes)
   }
 
-  /** Every pause needs a resume of its own: the shaper and the stream may both hold it. */
+  /** Every pause needs its own resume: the shaper and the stream may both pause. */
   pause (): void {
     if (this.#pauses++ === 0) this.#socket.pause()
   }
@@ -133,7 +133,7 @@ export class TcpTransport implements Transport, Shaped, Outlet {
     if (this.#pauses > 0 && --this.#pauses === 0) this.#socket.resume()
   }
 
-  /** Rejects when the handshake fails; `onClose` follows. What was written before leaves in the clear. */
+  /** Rejects when the handshake fails; `onClose` follows. Earlier writes leave unencrypted. */
   startTls (host: string): Promise<void> {
     const { tls } = this.#options
     if (!tls || this.#secure || this.#handshake || this.#isClosing || this.#socket.destroyed) {
@@ -141,7 +141,7 @@ export class TcpTransport implements Transport, Shaped, Outlet {
     }
     this.#queue.sendAll()
     this.#unlisten(this.#socket)
-    this.#socket.pause() // what came right behind a PROXY header is TLS's to read
+    this.#socket.pause() // bytes behind a PROXY header belong to TLS
     const socket = tls.wrap(this.#socket, host)
     this.#socket = socket
     this.#listen(socket)
@@ -191,7 +191,7 @@ export class TcpTransport implements Transport, Shaped, Outlet {
   }
 }
 
-// Strings are mostly short opening tags; one buffer takes them and the stanzas' bytes together.
+// Strings are mostly short opening tags: one buffer for them and the stanzas' bytes saves writes.
 function join (parts: readonly Part[]): Part {
   const [first] = parts
   if (parts.length === 1 && first !== undefined) return first

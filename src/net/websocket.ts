@@ -1,6 +1,6 @@
 /**
- * XMPP over WebSocket (RFC 7395): one message is one element. The upgrade is `ws`'s but for its check of the key; a
- * connection that says nothing is pinged, and cut when it does not answer. One timer for all of them.
+ * XMPP over WebSocket (RFC 7395): one message is one element. The upgrade is that of `ws`, with a looser check of the
+ * key. Silent connections are pinged, and cut without an answer; one timer serves all of them.
  */
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
@@ -25,7 +25,7 @@ import type { Outlet, Part } from './write-queue.ts'
 const SUBPROTOCOL = 'xmpp'
 const NORMAL = 1000
 const UNSUPPORTED_DATA = 1003
-/** RFC 6455 §7.4.1: for what a connection can't be read any further, and what RFC 6120 §4.9.3 calls that. */
+/** The WebSocket errors that end a connection (RFC 6455 §7.4.1), with their stream errors (RFC 6120 §4.9.3). */
 const FAULTS: ReadonlyMap<number, readonly [XmlErrorCondition, string]> = new Map([
   [1002, ['bad-format', 'what came is no frame of a WebSocket']],
   [UNSUPPORTED_DATA, ['bad-format', 'a message is text']], // RFC 7395 §3.2
@@ -34,14 +34,14 @@ const FAULTS: ReadonlyMap<number, readonly [XmlErrorCondition, string]> = new Ma
   [1009, ['policy-violation', 'too large']],
 ])
 const PING_MS = 45_000
-/** How long a peer may take to read what is left and to close its side. */
+/** The timeout for a peer to read the rest and to close its side. */
 const FAREWELL_MS = 5_000
-/** The same for a close that the peer began; the types of `ws` do not know it. */
+/** The same for a close by the peer; the option is missing in the types of `ws`. */
 const WS_FAREWELL = { closeTimeout: FAREWELL_MS }
-/** The least that a message of a client's is on the wire (RFC 6455 §5.2): an empty one is not free. */
+/** The smallest header of a client's message (RFC 6455 §5.2), so that empty messages count towards the read limit. */
 const FRAME_BYTES = 6
 
-/** RFC 6455 §1.3: what the key is hashed with. */
+/** RFC 6455 §1.3: the GUID hashed with the key. */
 const ACCEPT_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 const ANY_KEY = /^[+/0-9A-Za-z]{22,86}={0,2}$/
 const STAND_IN_KEY = 'AAAAAAAAAAAAAAAAAAAAAA=='
@@ -51,12 +51,12 @@ export interface WebSocketOptions {
   /** A longer message is a `policy-violation`. */
   readonly maxMessageBytes: number
   readonly streams?: AddressLimit | undefined
-  /** Where web pages that connect may come from, as browsers write it. */
+  /** The allowed origins of web pages, as browsers write them. */
   readonly origins?: 'any' | readonly string[]
   readonly shaper?: Shaper | undefined
 }
 
-/** The endpoint: give its `upgrade` to the HTTP server, and each connection comes to `accept`. */
+/** The endpoint: the HTTP server calls its `upgrade`, which passes each connection to `accept`. */
 export class WebSocketEndpoint {
   readonly #options: WebSocketOptions
   readonly #accept: (transport: Transport) => void
@@ -103,18 +103,18 @@ export class WebSocketEndpoint {
       this.#admit(new WebSocketTransport(webSocket, socket, address, mayBePlain, this.#options), webSocket))
   }
 
-  /** Whoever is not a page in a browser says no origin. */
+  /** Whether the origin may connect; only browsers send one. */
   #isWelcome (origin: string | undefined): boolean {
     const { origins = 'any' } = this.#options
     return origins === 'any' || origin === undefined || origins.includes(origin)
   }
 
-  /** Pings the silent, and cuts those that were silent since the last ping. */
+  /** Pings all connections, and cuts those without any message since the last ping. */
   ping (): void {
     for (const transport of this.#open) transport.ping()
   }
 
-  /** Cuts what is still open. */
+  /** Cuts all open connections. */
   close (): void {
     clearInterval(this.#timer)
     for (const transport of this.#open) transport.destroy()
@@ -126,7 +126,7 @@ export class WebSocketEndpoint {
     this.#accept(transport)
   }
 
-  // COMPAT(a compliance tester): it sends a key of 36 bytes where RFC 6455 §4.1 asks for 16. `ws` would refuse.
+  // COMPAT(a compliance tester): it sends a key of 36 bytes instead of 16 (RFC 6455 §4.1), which `ws` would refuse.
   #standIn (request: IncomingMessage): void {
     const key = request.headers['sec-websocket-key']
     if (key === undefined || key.length === STAND_IN_KEY.length || !ANY_KEY.test(key)) return
@@ -147,18 +147,18 @@ function offersXmpp (request: IncomingMessage): boolean {
   return offered.split(',').some(protocol => protocol.trim() === SUBPROTOCOL)
 }
 
-/** Where `ws` can't read on it would close the connection at once: this one leaves that to whoever has still to speak. */
+/** Calls `unreadable` where `ws` would close the connection at once, so that a stream error can be written first. */
 class PatientWebSocket extends WebSocket {
-  /** Nothing more is read, for a reason that RFC 6455 §7.4.1 gives a code. */
+  /** Called with the code of RFC 6455 §7.4.1 when no more messages can be read. */
   unreadable: (code: number) => void = ignore
 
-  // `ws` closes with a code alone when it can't read on, and with the peer's reason when it is the peer that closes.
+  // `ws` calls it with a code only after a read error, and with the peer's reason after the peer's close.
   override close (code?: number, reason?: string | Buffer): void {
     if (code === undefined || reason !== undefined || this.readyState !== WebSocket.OPEN) super.close(code, reason)
     else this.unreadable(code)
   }
 
-  /** Closes the connection: what `close` does elsewhere. */
+  /** Closes the connection, as `close` of the base class. */
   end (code: number): void {
     super.close(code)
   }
@@ -170,7 +170,7 @@ class WebSocketTransport implements Transport, Shaped, Outlet {
   readonly kind = 'websocket'
   readonly remoteAddress: string
   readonly mayBePlain: boolean
-  /** The HTTP server has no TLS of its own: where there is any, a proxy in front ends it. */
+  /** The HTTP server has no TLS of its own: a proxy may terminate it. */
   readonly secure = undefined
   onData: (chunk: Buffer) => void = ignore
   onFault: (fault: XmlError) => void = ignore
@@ -179,18 +179,19 @@ class WebSocketTransport implements Transport, Shaped, Outlet {
   readonly #webSocket: PatientWebSocket
   readonly #socket: Duplex
   readonly #shaper: Shaper | undefined
-  /** Messages that came in one chunk with one that led to a pause, and why there are no more. */
+  /** Messages in one chunk with one that led to a pause, and the error that ended the connection. */
   #unread: (Buffer | XmlError)[] = []
   readonly #queue: WriteQueue
   #pauses = 0
   #isClosing = false
-  /** With which code the connection is closed: another than this where it could not be read. */
+  /** The code of the close: another than NORMAL after a read error. */
   #code = NORMAL
   #isAlive = true
   #reason: Error | undefined
 
   constructor (
-    webSocket: PatientWebSocket, socket: Duplex, remoteAddress: string, mayBePlain: boolean, { barrier, shaper }: WebSocketOptions,
+    webSocket: PatientWebSocket, socket: Duplex, remoteAddress: string, mayBePlain: boolean,
+    { barrier, shaper }: WebSocketOptions,
   ) {
     this.#webSocket = webSocket
     this.#socket = socket
@@ -240,7 +241,7 @@ class WebSocketTransport implements Transport, Shaped, Outlet {
     if (this.#isClosing) return
     this.#isClosing = true
     this.#queue.end()
-    // The peer's answer is to be read, whatever was paused.
+    // Reads the peer's close, even while paused.
     this.#pauses = 0
     this.#webSocket.resume()
     WebSocketTransport.#farewells.add(this)
@@ -256,7 +257,7 @@ class WebSocketTransport implements Transport, Shaped, Outlet {
     if (!this.#isClosing) this.#shaper?.charge(this, bytes)
   }
 
-  /** Every pause needs a resume of its own: the shaper and the stream may both hold it. */
+  /** Every pause needs its own resume: the shaper and the stream may both pause. */
   pause (): void {
     if (this.#pauses++ === 0) this.#webSocket.pause()
   }
@@ -268,7 +269,7 @@ class WebSocketTransport implements Transport, Shaped, Outlet {
   }
 
   ping (): void {
-    // What is paused can not be heard.
+    // The answers of a paused connection are not read.
     if (!this.#isAlive && this.#pauses === 0) {
       this.#reason ??= new Error('no answer to a ping')
       this.destroy()
@@ -285,7 +286,7 @@ class WebSocketTransport implements Transport, Shaped, Outlet {
     else this.#hear(data)
   }
 
-  /** The stream hears of it in its turn, and says goodbye. */
+  /** Passes the error to the stream, behind the messages before it. */
   #fail (code: number): void {
     this.#code = code
     const [condition, text] = FAULTS.get(code) ?? ['bad-format', 'what came can\'t be read']
@@ -321,7 +322,7 @@ class WebSocketTransport implements Transport, Shaped, Outlet {
   }
 }
 
-/** Who is at the other end: whom a balancer or, as the last of X-Forwarded-For, a proxy on this machine passes on. */
+/** The client's address: by a balancer's PROXY header, or by the last X-Forwarded-For of a proxy on this machine. */
 function whoAsks ({ socket, headers }: IncomingMessage): { readonly address: string, readonly mayBePlain: boolean } {
   const address = peerAddress(socket) ?? ''
   if (isFromBalancer(socket)) return { address, mayBePlain: true }

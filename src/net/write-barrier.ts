@@ -19,7 +19,7 @@ export interface Connection extends Flushable {
   /** Holds back the bytes written so far. */
   hold (): void
   /** Writes the oldest held batch, or destroys the connection if persistence failed. */
-  release (mayBeSaid: boolean): void
+  release (isPersisted: boolean): void
 }
 
 /** One per node: its state, its packets to other nodes and its clients' connections, flushed in this order. */
@@ -32,19 +32,19 @@ export class WriteBarrier {
   #lastHeld: Promise<void> | undefined
   readonly #flush = (): void => { this.#flushAll() }
 
-  /** Flushed once, after everything that arrived in this turn was handled, and before all others. */
+  /** Flushes the state once, at the end of this turn, before packets and clients' writes. */
   beforeClientWrites (state: PersistedState): void {
     this.#states.push(state)
     this.#flushSoon()
   }
 
-  /** The same for packets to other nodes, after the persisted state. */
+  /** Flushes packets to other nodes once, at the end of this turn, after the persisted state. */
   afterPersisted (relay: Flushable): void {
     this.#relays.push(relay)
     this.#flushSoon()
   }
 
-  /** The same, when all state is written that this turn or one before has to write. */
+  /** Flushes a connection once, when the state of this turn and of earlier ones is written. */
   clientWrites (connection: Connection): void {
     this.#connections.push(connection)
     this.#flushSoon()
@@ -68,9 +68,9 @@ export class WriteBarrier {
     else if (writing.length > 0 || written.length > 0) this.#hold(written, writing)
   }
 
-  /** The rest waits for the next turn, and for the state that is to be written before that. */
+  /** Flushes connections for a slice of time; the others wait for the next turn, and for its state. */
   #flushInPortions (written: readonly Connection[]): void {
-    // A slice of its own: what has come of the turn is written, however long that took.
+    // Its own slice: the results of the turn are written, however long the turn took.
     const until = performance.now() + SLICE_MS
     for (const [index, connection] of written.entries()) {
       connection.flush()
@@ -98,6 +98,6 @@ async function release (
   await inSlices(releaseEach(connections, !written.includes(false)))
 }
 
-function * releaseEach (connections: readonly Connection[], mayBeSaid: boolean): Iterator<void> {
-  for (const connection of connections) yield connection.release(mayBeSaid)
+function * releaseEach (connections: readonly Connection[], isPersisted: boolean): Iterator<void> {
+  for (const connection of connections) yield connection.release(isPersisted)
 }

@@ -1,36 +1,35 @@
 /**
- * What waits to be written to a connection. What one turn of the event loop writes leaves in one write; where the peer
- * reads more slowly, the rest waits here as it was given, by reference: what many are sent is in memory once, however
- * many of them do not read it.
+ * The pending writes of a connection. All writes of one turn of the event loop are sent as one. While the peer reads
+ * slowly, the rest waits here by reference, so that a stanza for many recipients is in memory once.
  */
 import type { Connection, WriteBarrier } from './write-barrier.ts'
 
 /** Bytes, or text that is written as UTF-8. */
 export type Part = Buffer | string
 
-/** What a queue writes to: a socket, or what stands on one. */
+/** The destination of a queue: a socket, or a layer above one. */
 export interface Outlet {
-  /** Whether it has enough to write for now. When that ends, it calls `pump`. */
+  /** Whether its buffer is full. It calls `pump` when that ends. */
   readonly isBlocked: boolean
   send (parts: readonly Part[]): void
-  /** Nothing comes after what it was sent. */
+  /** Ends the connection after everything that was sent. */
   end (): void
   destroy (): void
 }
 
-/** So much is handed to the socket at a time, or one part that is longer. */
+/** The size of a chunk for the socket; a single part may be longer. */
 export const PORTION_BYTES = 65_536
-/** Whoever has much to write waits while more than that is unread. */
+/** The low-water mark: bursts wait while more bytes are unread. */
 export const ENOUGH_BYTES = 1024 * 1024
 
 export class WriteQueue implements Connection {
   readonly #outlet: Outlet
   readonly #barrier: WriteBarrier
-  /** What this turn has written. */
+  /** The writes of this turn. */
   #turn: Part[] | undefined
-  /** What earlier turns wrote and may not be sent yet. */
+  /** The writes of earlier turns, held by the write barrier. */
   #held: (readonly Part[])[] | undefined
-  /** What may be sent, and waits for the peer to read. */
+  /** Released writes, which wait for the peer to read. */
   #ready: Part[] | undefined
   #written = 0
   #sent = 0
@@ -42,12 +41,12 @@ export class WriteQueue implements Connection {
     this.#barrier = barrier
   }
 
-  /** What is written and not yet handed to the outlet; a character of text counts as one byte. */
+  /** Pending bytes; a character of text counts as one byte. */
   get bytes (): number {
     return this.#written - this.#sent
   }
 
-  /** How much was ever handed to the outlet: while something waits, it grows as the peer reads. */
+  /** Bytes ever sent to the outlet: while writes are pending, it grows as the peer reads. */
   get sent (): number {
     return this.#sent
   }
@@ -56,7 +55,7 @@ export class WriteQueue implements Connection {
     return this.#held !== undefined
   }
 
-  /** Resolves when little is left to be read, or nothing can be any more; nothing returned where that is so now. */
+  /** Resolves below the low-water mark, or when the connection is gone; undefined where that is so now. */
   drained (): Promise<void> | undefined {
     if (this.bytes <= ENOUGH_BYTES) return
     this.#drained ??= Promise.withResolvers()
@@ -86,10 +85,10 @@ export class WriteQueue implements Connection {
     this.#turn = undefined
   }
 
-  release (mayBeSaid: boolean): void {
+  release (isPersisted: boolean): void {
     const parts = this.#held?.shift()
     if (this.#held?.length === 0) this.#held = undefined
-    if (mayBeSaid) this.#send(parts ?? [])
+    if (isPersisted) this.#send(parts ?? [])
     else this.#outlet.destroy()
   }
 
@@ -103,7 +102,7 @@ export class WriteQueue implements Connection {
     this.pump()
   }
 
-  /** The outlet can write again. */
+  /** Sends pending writes until the outlet is blocked. */
   pump (): void {
     while (this.#ready && !this.#outlet.isBlocked) this.#hand(this.#takePortion(this.#ready))
     if (this.#drained && this.bytes <= ENOUGH_BYTES) this.#wake()
@@ -132,7 +131,7 @@ export class WriteQueue implements Connection {
     this.#drained = undefined
   }
 
-  /** Hands over all there is, also what may not be sent yet. */
+  /** Sends all pending writes, held ones included. */
   sendAll (): void {
     const parts = [this.#ready ?? [], ...this.#held ?? [], this.#turn ?? []].flat()
     this.#held = this.#held?.map(() => [])
@@ -140,13 +139,13 @@ export class WriteQueue implements Connection {
     this.#hand(parts)
   }
 
-  /** Ends the outlet once all is sent. */
+  /** Ends the outlet after all pending writes. */
   end (): void {
     this.#isEnding = true
     this.pump()
   }
 
-  /** Forgets what waits: nobody will read it. */
+  /** Discards all pending writes. */
   drop (): void {
     this.#turn = this.#held = this.#ready = undefined
     this.#sent = this.#written
