@@ -45,9 +45,18 @@ test('a roster takes no more than so many bytes of names and groups, and is ther
   expect([...rosters.of(account).items.values()]).toMatchObject([{ name: 'Romeo', groups: ['a'] }])
 })
 
-test('a roster is written once for all who ask, until it changes', async () => {
+test('a small roster takes no more memory because somebody has asked for it', async () => {
   const { rosters, account } = setUp()
-  await rosters.set(account, contact(0), 'Romeo & co', ['<friends>'])
+  await rosters.set(account, contact(0), 'Romeo', ['friends'])
+
+  writeRoster(rosters.of(account))
+
+  expect(rosters.of(account).listing).toBeUndefined()
+})
+
+test('a large roster is written once for all who ask, until it changes', async () => {
+  const { rosters, account } = setUp(1, 100_000)
+  await rosters.set(account, contact(0), 'Romeo & co', ['<friends>', 'x'.repeat(20_000)])
   const listing = writeRoster(rosters.of(account))
   expect(rosters.of(account).listing).toBe(listing)
 

@@ -38,7 +38,7 @@ export interface RosterItem {
 export interface Roster {
   readonly items: Map<string, RosterItem>
   version: number
-  /** Cache of the listed items as XML. */
+  /** A large roster's listed items as XML, until something changes: it is written once for all who ask. */
   listing?: string | undefined
   /** Cache of the contacts that may see the account's presence. */
   subscribers?: readonly Jid[] | undefined
@@ -56,6 +56,9 @@ const NO_SUBSCRIPTION: SubscriptionState = {
 }
 
 const NOBODY: readonly Jid[] = []
+
+/** The length in characters from which on a roster is kept as XML: a shorter one is not worth its memory. */
+const MIN_KEPT_LISTING = 16_384
 
 /** The versions for which removals are remembered; a client further behind gets the whole roster (RFC 6121 §2.6). */
 export const KEPT_CHANGES = 100
@@ -287,7 +290,8 @@ export function writeRoster (roster: Roster): string {
   if (roster.listing !== undefined) return roster.listing
   let listing = ''
   for (const item of roster.items.values()) if (item.isListed) listing += writeItem(item)
-  return roster.listing = listing
+  if (listing.length >= MIN_KEPT_LISTING) roster.listing = listing
+  return listing
 }
 
 /** RFC 6121 §2.1.6: a roster push of one item. */
