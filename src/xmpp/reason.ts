@@ -13,7 +13,7 @@ export function briefTextIn (said: Element, name: string, ns: string): string | 
 /** The text itself; throws policy-violation where it is longer than 4096 bytes. */
 export function brief (text: string): string {
   if (Buffer.byteLength(text) > MAX_BYTES) {
-    throw new StanzaError('policy-violation', `the reason is too long: at most ${MAX_BYTES} bytes are allowed`)
+    throw new StanzaError('policy-violation', `the text is too long: at most ${MAX_BYTES} bytes are allowed`)
   }
   return text
 }

@@ -36,7 +36,7 @@ export function forwardIq (muc: Muc, room: Room, iq: Iq, to: Jid): void {
 /** XEP-0410 §3.2, and XEP-0045 §6.6 for requests that an occupant does not answer. */
 export function refusal (iq: Iq): StanzaError {
   const isDisco = iq.has('query', NS_DISCO_INFO) || iq.has('query', NS_DISCO_ITEMS)
-  return new StanzaError(isDisco ? 'bad-request' : 'not-acceptable', 'only for occupants', undefined, 'cancel')
+  return new StanzaError(isDisco ? 'bad-request' : 'not-acceptable', 'you are not in this room', undefined, 'cancel')
 }
 
 /** The answer goes to the session that asked, under the nick that was asked. */

@@ -92,9 +92,9 @@ export async function decline (muc: Muc, room: Room, message: Message, x: Elemen
   }
 }
 
-/** Who is invited, or who has invited and is answered. */
+/** Who is invited, or whose invitation is declined. */
 function addresseeOf (child: Element | undefined): Jid {
   const text = child?.attrs['to']
-  if (text === undefined) throw new StanzaError('bad-request', 'the invitation or its answer is for nobody')
+  if (text === undefined) throw new StanzaError('bad-request', 'the "to" address is missing')
   return parseAddress(text)
 }

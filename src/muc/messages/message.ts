@@ -50,8 +50,12 @@ function isRoomsOwn ({ ns }: { readonly ns: string }): boolean {
 /** Throws where an occupant, or the whole room, exceeds the rate limit. */
 export function checkRate ({ limits: { occupantMessages, roomMessages } }: Muc, occupant: Occupant, room?: Room): void {
   const now = performance.now()
-  const isTooMuch = !occupant.rate.take(occupantMessages, now) || room?.rate.take(roomMessages, now) === false
-  if (isTooMuch) throw new StanzaError('resource-constraint', 'the room is busy: try again later')
+  if (!occupant.rate.take(occupantMessages, now)) {
+    throw new StanzaError('resource-constraint', 'you are sending too many messages: try again later')
+  }
+  if (room?.rate.take(roomMessages, now) === false) {
+    throw new StanzaError('resource-constraint', 'the room is busy: try again later')
+  }
 }
 
 function store (muc: Muc, room: Room, message: Message, session?: OccupantSession): void | Promise<void> {

@@ -68,7 +68,7 @@ export class Room implements RoomView {
   subject: Subject | undefined
   /** New and not configured by its owner (§10.1): hidden from all others. */
   isLocked: boolean
-  /** False once it was destroyed, or ended with its last occupant. */
+  /** False once the room has ended, or another node owns it. */
   isOpen = true
   readonly history = new History()
   /** Encodes archive numbers as the ids that clients see. */
@@ -183,8 +183,8 @@ export class Room implements RoomView {
   }
 
   /**
-   * Whether an address is in the room or has the right to enter: no password is asked of users with a given
-   * affiliation.
+   * Whether an address is in the room or has the right to enter; a user whom others gave an affiliation counts as
+   * knowing the password.
    */
   mayEnter (jid: Jid): boolean {
     return this.occupantsOf(jid).length > 0 || !refuseVisitor(this, jid, this.givenTo(jid) !== 'none')

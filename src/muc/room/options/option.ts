@@ -34,7 +34,7 @@ export function textOption ({ name, label, isLong = false, maxLength = 1024, ...
     fields: value => [{ name, label, type: isLong ? 'text-multi' : 'text-single', values: value === '' ? [] : value.split('\n') }],
     parse (values, before) {
       const text = values.get(name)?.join('\n').trim()
-      if (text !== undefined && text.length > maxLength) throw new StanzaError('not-acceptable', `${name} is too long`)
+      if (text !== undefined && text.length > maxLength) throw new StanzaError('not-acceptable', `${name} is too long: at most ${maxLength} characters are allowed`)
       return text ?? before
     },
   }
@@ -51,7 +51,7 @@ export function choiceOption<const T extends string> ({ name, label, choices, ..
       const text = values.get(name)?.[0]
       if (text === undefined) return before
       const choice = choices.find(({ value }) => value === text)
-      if (!choice) throw new StanzaError('not-acceptable', `${name} does not have this value`)
+      if (!choice) throw new StanzaError('not-acceptable', `${name} must be one of the values in the form`)
       return choice.value
     },
   }
@@ -72,7 +72,7 @@ export function rolesOption ({ name, label }: Pick<Described<unknown>, 'name' | 
       if (given === undefined) return before
       const known = ROLES.filter(({ value }) => given.includes(value))
       if (known.length < new Set(given).size) {
-        throw new StanzaError('not-acceptable', `${name} does not have this value`)
+        throw new StanzaError('not-acceptable', `${name} must have values in the form only`)
       }
       return known.map(({ value }) => value)
     },
