@@ -71,7 +71,7 @@ export const USAGE = `npm run bench -- [chat] [archived] [login] [idle] [muc] [m
                     with --latency at --room-rate 20 messages a second
   --nodes 1,2,4     in place of the peers so many nodes of ours on one Redis, with half of the pairs between two nodes;
                     with --latency also the time that the way from node to node adds
-  --markdown        prints the table for the README
+  --markdown        prints the table for docs/performance.md
   --keep            leaves the servers' folders where they are
 `
 

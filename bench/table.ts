@@ -1,4 +1,4 @@
-/** The results, for a terminal and for the README. */
+/** The results, for a terminal and for docs/performance.md. */
 import { nodesIn } from './options.ts'
 import type { LoadName, ServerName } from './options.ts'
 import type { Sample } from './rounds.ts'
@@ -52,7 +52,7 @@ export function textTable (all: readonly Series[]): string {
   return columns([head, ...rows])
 }
 
-/** The table of the README: a row per load, a column per server. */
+/** The table of docs/performance.md: a row per load, a column per server. */
 export function markdownTable (all: readonly Series[], titles: ReadonlyMap<ServerName, string>): string {
   const servers = [...titles.keys()]
   const loads = [...new Set(all.map(series => series.load))]

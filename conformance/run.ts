@@ -1,9 +1,6 @@
 /**
- * Plays conformance scripts: `node conformance/run.ts [--against ours|prosody|ejabberd] [--nodes N] [--tls] [--table]
- * [files…]`.
- * Starts the server, gives each script accounts of its own, prints a line for each and a summary; exit code 1 when
- * a script failed that does not say so itself. With `--nodes`, ours is made of so many, and each client of a script is at
- * the next of them. `--table` writes what came out into RESULTS.md.
+ * Plays conformance scripts. Starts the server, gives each script accounts of its own, prints a line for each and a
+ * summary; exit code 1 when a script failed that does not say so itself.
  */
 import { globSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
@@ -21,6 +18,12 @@ interface ScriptFile {
 
 const HERE = import.meta.dirname
 
+const USAGE = `npm run conformance -- [files] [options]   (all scripts when none is named)
+  --against ours    or prosody, ejabberd
+  --nodes 1         ours as so many nodes, each client of a script at another one
+  --tls             over STARTTLS
+  --table           writes the server's column of RESULTS.md`
+
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -28,10 +31,12 @@ const { values: options, positionals } = parseArgs({
     tls: { type: 'boolean', default: false },
     table: { type: 'boolean', default: false },
     nodes: { type: 'string', default: '1' },
+    help: { type: 'boolean', default: false },
   },
 })
 const NODES = Number(options.nodes)
-if (isServer(options.against) && (NODES === 1 || (NODES > 1 && options.against === 'ours'))) process.exitCode = await run(options.against)
+if (options.help) console.log(USAGE)
+else if (isServer(options.against) && (NODES === 1 || (NODES > 1 && options.against === 'ours'))) process.exitCode = await run(options.against)
 else {
   console.error(`--against ${options.against} --nodes ${options.nodes}? It is one of ${SERVERS.join(', ')}, and ours may have many.`)
   process.exitCode = 2

@@ -17,8 +17,8 @@ describe.each([...extensions])('the extension $name', ({ name, xeps, after }) =>
     for (const xep of xeps) expect(head).toMatch(new RegExp(`XEP-${xep.slice(0, 4)}: [A-Z]?\\w+`))
   })
 
-  test('stands in the table of the README, with what it implements', () => {
-    const lines = readme.filter(line => line.split('|')[1]?.split(/[ ,]+/).includes(name))
+  test('stands in the table of the README, with a link and what it implements', () => {
+    const lines = readme.filter(line => line.split('|')[1]?.includes(`[${name}](extensions/${name})`))
 
     expect(xeps.filter(xep => !lines.some(line => line.includes(xep.slice(0, 4))))).toEqual([])
     expect(lines).not.toEqual([])

@@ -94,7 +94,7 @@ function bringUpToDate ({ host, names, versions }: Parts, room: RoomView, sessio
   let next = 0
   let since = changed && known !== undefined ? ` since='${names.name(room, known)}'` : ''
   // each is written when it is its turn
-  inBackground(host.log, 'telling of affiliations', host.rooms.sendInOrder(room, parts, part => {
+  inBackground(host.log, 'affiliation changes', host.rooms.sendInOrder(room, parts, part => {
     const until = names.name(room, ++next === parts.length ? last : part.at(-1)?.version ?? last)
     const one = message('normal', { from: room.jid, to: session.jid }).withWritten('x', NS_MUC_USER, writePart(part, since, until))
     since = ` since='${until}'`

@@ -38,7 +38,7 @@ export class Recovery {
   /** Reopens the archive when its end is known. */
   add (archive: Archive): void {
     this.#lost.add(archive)
-    if (!this.#isRunning) inBackground(this.#options.log, 'opening archives again', this.#run())
+    if (!this.#isRunning) inBackground(this.#options.log, 'recovery of archives', this.#run())
   }
 
   stop (): void {

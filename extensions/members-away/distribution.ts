@@ -14,7 +14,7 @@ type Request =
   | readonly ['changed', ...accounts: string[]]
 
 const NONE = '0'
-const SENDING = 'sending a message to members who are away'
+const SENDING = 'messages to members who are away'
 
 export class Distribution {
   readonly #host: ExtensionHost
@@ -30,7 +30,7 @@ export class Distribution {
     this.#cluster = host.cluster
     this.#members = new MembersHere({
       db: host.db, log: host.log, isOnline: account => host.accounts.sessionsOf(account).length > 0,
-      first: room => { this.#run('telling the home of a room who is online', this.#tellHome(room)) },
+      first: room => { this.#run('report to a room\'s owner', this.#tellHome(room)) },
     })
     this.#cluster?.answer<Request>((from, request, body) => this.#answer(from, request, body))
   }
@@ -85,7 +85,7 @@ export class Distribution {
   }
 
   #lookAt (account: Jid): void {
-    this.#run('looking for the rooms of an account', this.#members.look(account))
+    this.#run('lookup of an account\'s rooms', this.#members.look(account))
   }
 
   #run (task: string, running: void | Promise<void>): void {

@@ -140,7 +140,7 @@ export class Deliveries {
     replay.add(isAbandoned)
     this.#replays.set(session, replay)
     this.whenReplaying(session, true)
-    inBackground(this.#host.log, 'handing over what was waiting', this.#give(session, replay))
+    inBackground(this.#host.log, 'replay of offline messages', this.#give(session, replay))
   }
 
   async #give (session: SessionView, replay: Replay): Promise<void> {

@@ -247,7 +247,7 @@ export class Accounts {
   }
 
   #letGo (account: Account): void {
-    inBackground(this.#parts.log, 'letting go of an account', this.#leave(account))
+    inBackground(this.#parts.log, 'removal of an account from memory', this.#leave(account))
   }
 
   /** The account is out of memory: whoever needs it next may be its home. */

@@ -88,7 +88,7 @@ class Ending {
   }
 
   allowReload (server: Server): void {
-    process.on('SIGHUP', () => { inBackground(this.#log, 'reading the config again', reload(server, this.#log)) })
+    process.on('SIGHUP', () => { inBackground(this.#log, 'reload of the config', reload(server, this.#log)) })
   }
 
   #end (signal: string): void {

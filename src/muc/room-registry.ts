@@ -57,7 +57,7 @@ export class RoomRegistry {
   readonly #idle = new LRUCache<string, Room>({
     max: MAX_IDLE,
     dispose: (room, _key, reason) => {
-      if (reason === 'evict') inBackground(this.#parts.log, 'letting go of a room', this.#leave(room))
+      if (reason === 'evict') inBackground(this.#parts.log, 'removal of a room from memory', this.#leave(room))
     },
   })
   readonly #slots: DataSlot<unknown>[] = []

@@ -247,7 +247,7 @@ export class Rooms implements Destination {
 
   /** Sends a message to all occupants, behind what the room is sending already. */
   broadcast (room: Room, message: Message): void {
-    inBackground(this.#parts.log, 'sending a message to all in a room', broadcast(this.#muc, room, message))
+    inBackground(this.#parts.log, 'broadcast in a room', broadcast(this.#muc, room, message))
   }
 
   /** Sends all occupants a message that proved to be archived under that id since `at` (milliseconds since 1970). */

@@ -97,7 +97,7 @@ export class FileWatch {
   #settle (): void {
     this.#settling ??= setTimeout(() => {
       this.#settling = undefined
-      inBackground(this.#log, 'reading files that have changed', this.#changed())
+      inBackground(this.#log, 'reload of changed files', this.#changed())
     }, SETTLE_MS).unref()
   }
 }

@@ -49,7 +49,7 @@ export class Readiness {
 
   readonly routes: Readonly<Record<string, HttpHandler>> = {
     '/readyz': (_request, response) => {
-      inBackground(this.#log, 'answering /readyz', this.#answer(response))
+      inBackground(this.#log, 'answer to /readyz', this.#answer(response))
     },
   }
 

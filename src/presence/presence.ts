@@ -64,7 +64,7 @@ export class Presences {
   /** RFC 6121 §4.5.2: the stream ended without unavailable presence. */
   sessionEnded (session: Session): void {
     const sent = this.#inOrder(session.account, this.#end(session))
-    inBackground(this.#log, 'telling that a session has ended', sent)
+    inBackground(this.#log, 'unavailable presence of an ended session', sent)
   }
 
   #end (session: Session): Generator<void> {
@@ -91,7 +91,7 @@ export class Presences {
     session.priority = priority
     session.account.touch()
     const sent = this.#inOrder(session.account, this.#broadcast(presence, session, this.#audience(session)))
-    if (isInitial) inBackground(this.#log, 'what a session is told when it comes online', this.#greetAfter(sent, session))
+    if (isInitial) inBackground(this.#log, 'presence for a session that came online', this.#greetAfter(sent, session))
     if (!wasReachable && priority >= 0) this.#events.emit('session.reachable', session)
     return sent
   }

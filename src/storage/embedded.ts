@@ -158,7 +158,7 @@ class Supervisor {
     const server: Server = { process, lines: [], ended: whenEnded(process) }
     await this.#waitUntilReady(server)
     this.#server = server
-    inBackground(this.#log, 'starting PostgreSQL again', server.ended.then(() => {
+    inBackground(this.#log, 'restart of PostgreSQL', server.ended.then(() => {
       if (this.#server !== server) return
       this.#server = undefined
       this.#log.error({ event: 'database.exited', lines: server.lines }, 'database: embedded PostgreSQL exited, restarting it')

@@ -22,7 +22,7 @@ export interface Figures {
   readonly lost: readonly string[]
   /** More than once in an archive, received under an id that is not the archive's, or twice in one session. */
   readonly doubled: readonly string[]
-  /** Numbers that are missing between an archive's first and last. */
+  /** Archive ids that stand for more than one message of an archive. */
   readonly idsTwice: number
   /** What clients were told that a server must not say here. */
   readonly wrong: readonly string[]

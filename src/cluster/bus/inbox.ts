@@ -53,7 +53,7 @@ export class Inbox {
     this.#mailbox = mailboxOf(node)
     this.#counters.clear()
     this.#last = this.#trimmed = FIRST
-    if (!isReading) inBackground(this.#log, 'reading what other nodes have sent', this.#read())
+    if (!isReading) inBackground(this.#log, 'packets of other nodes', this.#read())
   }
 
   close (): void {

@@ -45,7 +45,7 @@ export class RedisBus implements Bus {
   readonly #patienceMs: number
   readonly #outbox: Outbox
   readonly #inbox: Inbox
-  readonly #hearers = new Map<string, Hearer>()
+  readonly #tellHandlers = new Map<string, Hearer>()
   readonly #answerers = new Map<string, Answerer>()
   readonly #broken: ((node: NodeId) => void)[] = []
   /** By request id, oldest first. */
@@ -119,7 +119,7 @@ export class RedisBus implements Bus {
   }
 
   hear<K extends keyof Tells> (kind: K, handler: (from: NodeId, header: Tells[K], body: Buffer) => void): void {
-    this.#hearers.set(kind, handler)
+    this.#tellHandlers.set(kind, handler)
   }
 
   answer<K extends keyof Asks> (
@@ -161,9 +161,9 @@ export class RedisBus implements Bus {
 
   #hear (from: NodeId, kind: string, header: never, body: Buffer): void {
     try {
-      const hear = this.#hearers.get(kind)
-      if (!hear) throw new Error('nothing here knows that kind')
-      hear(from, header, body)
+      const handler = this.#tellHandlers.get(kind)
+      if (!handler) throw new Error('nothing here knows that kind')
+      handler(from, header, body)
     } catch (error) { // a handler's bug costs this packet only
       this.#log.error({ event: 'bus.packet_failed', err: error, from, kind }, 'bus: packet failed')
     }

@@ -128,7 +128,7 @@ export class Membership {
     this.#accept(await this.#send(this.#id, true, ''), sentAt)
     this.#timer = setInterval(() => { this.#beatNow() }, this.#beatMs)
     this.#redis.whenUp(() => { this.#beatNow() })
-    this.#asking = setInterval(() => { inBackground(this.#log, 'asking who else is without Redis', this.#askOthers()) }, OUTAGE_CHECK_MS)
+    this.#asking = setInterval(() => { inBackground(this.#log, 'outage check', this.#askOthers()) }, OUTAGE_CHECK_MS)
   }
 
   /** Others need not wait for the lease to expire, unless Redis is gone. */
@@ -202,7 +202,7 @@ export class Membership {
   }
 
   #beatNow (): void {
-    inBackground(this.#log, 'telling Redis that this node lives', this.#heartbeat())
+    inBackground(this.#log, 'heartbeat', this.#heartbeat())
   }
 
   async #heartbeat (): Promise<void> {

@@ -109,7 +109,7 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
   }
 
   #flushInBackground (): void {
-    inBackground(this.#parts.log, 'writing records of rooms', this.flush())
+    inBackground(this.#parts.log, 'room records', this.flush())
   }
 
   /** What failed writes have given back, and later ones have taken along: resolves when that is written. */

@@ -88,7 +88,7 @@ export class RedisRecords implements Records, PersistedState {
   /** From now on `describe` gives the snapshot of an account. */
   start (describe: (account: Account) => Snapshot): void {
     this.#describe = describe
-    this.#cutTimer = setInterval(() => { inBackground(this.#parts.log, 'cutting the journal of sessions', this.#cutIfDue()) }, RETRY_MS).unref()
+    this.#cutTimer = setInterval(() => { inBackground(this.#parts.log, 'trimming of the session journal', this.#cutIfDue()) }, RETRY_MS).unref()
   }
 
   /** Resolves when all changes are written, or can't be. */
@@ -167,7 +167,7 @@ export class RedisRecords implements Records, PersistedState {
   }
 
   #saveInBackground (accounts: Iterable<Account>): void {
-    inBackground(this.#parts.log, 'writing records of sessions', this.#saveDirty(accounts))
+    inBackground(this.#parts.log, 'session records', this.#saveDirty(accounts))
   }
 
   async #saveDirty (some: Iterable<Account>): Promise<void> {

@@ -60,7 +60,7 @@ function tellOccupants (muc: Muc, room: Room, before: Config, isNew: boolean): v
   if (isNew && codes.length === 0) return
   const xml = `<x xmlns='${NS_MUC_USER}'>${writeStatuses(codes.length > 0 ? codes : [STATUS.configured])}</x>`
   const message = makeMessage('groupchat', { from: room.jid }).withWritten('x', NS_MUC_USER, xml)
-  inBackground(muc.log, 'telling of a new configuration', broadcast(muc, room, message))
+  inBackground(muc.log, 'notice of a new room configuration', broadcast(muc, room, message))
   // Clients don't ask for addresses that they have not been told: presence has them, sent again now.
   if (codes.includes(STATUS.nowNonAnonymous)) for (const occupant of room.occupants.values()) discloseAddress(muc, room, occupant)
 }
