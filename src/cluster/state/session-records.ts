@@ -19,6 +19,8 @@ import type { PersistParts } from './persist-or-fence.ts'
 /** Changes within this time are written together; after a failure all is retried after the second. */
 const SAVE_MS = 20
 const RETRY_MS = 1000
+/** Accounts that are written together: more at once would hold up the event loop. */
+const AT_ONCE = 50
 /** The journal is trimmed at this size or age. */
 const JOURNAL_BYTES = 8 * 1024 * 1024
 const JOURNAL_MS = 10_000
@@ -106,7 +108,7 @@ export class RedisRecords implements Records, PersistedState {
   #saveIn (ms: number): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
-      this.#saveInBackground(this.#dirty)
+      inBackground(this.#parts.log, 'session records', this.#saveAllDirty())
     }, ms)
   }
 
@@ -133,7 +135,8 @@ export class RedisRecords implements Records, PersistedState {
 
   /** Appends the notes to the journal. */
   flush (): Promise<boolean> {
-    if (this.#urgent.size > 0) this.#saveInBackground(this.#urgent)
+    // All of them before the notes, to which they belong.
+    if (this.#urgent.size > 0) inBackground(this.#parts.log, 'session records', this.#saveDirty([...this.#urgent]))
     this.#urgent.clear()
     const notes = this.#notes
     this.#notes = []
@@ -166,19 +169,23 @@ export class RedisRecords implements Records, PersistedState {
     await this.#write([account])
   }
 
-  #saveInBackground (accounts: Iterable<Account>): void {
-    inBackground(this.#parts.log, 'session records', this.#saveDirty(accounts))
+  async #saveAllDirty (): Promise<void> {
+    for (const accounts of inGroups([...this.#dirty])) {
+      if (!await this.#saveDirty(accounts.filter(account => this.#dirty.has(account)))) return
+    }
   }
 
-  async #saveDirty (some: Iterable<Account>): Promise<void> {
-    const accounts = [...some]
+  /** False where Redis is away: they are written later. */
+  async #saveDirty (accounts: readonly Account[]): Promise<boolean> {
     for (const account of accounts) this.#dirty.delete(account)
     try {
       await this.#write(accounts)
+      return true
     } catch (error) { // Redis is away
       for (const account of accounts) this.#dirty.add(account)
       this.#saveIn(RETRY_MS)
       this.#parts.log.debug({ event: 'replication.write_failed', err: error, accounts: accounts.length }, 'replication: session records not written')
+      return false
     }
   }
 
@@ -218,7 +225,7 @@ export class RedisRecords implements Records, PersistedState {
     this.#journalBytes = 0
     this.#cutAt = performance.now()
     try {
-      await this.#write(accounts.filter(account => account.sessions.length > 0))
+      for (const some of inGroups(accounts.filter(account => account.sessions.length > 0))) await this.#write(some)
     } catch (error) { // Redis is away, or says no
       for (const account of accounts) this.#noted.add(account)
       this.#hasGap = true
@@ -291,4 +298,8 @@ export class RedisRecords implements Records, PersistedState {
     await this.#parts.redis.pipeline()
       .expire(recordsOf(node), RECORDS_TTL_SECONDS).del(journalOf(node)).srem(OWNERS, node).exec()
   }
+}
+
+function * inGroups (accounts: readonly Account[]): Iterable<readonly Account[]> {
+  for (let at = 0; at < accounts.length; at += AT_ONCE) yield accounts.slice(at, at + AT_ONCE)
 }
