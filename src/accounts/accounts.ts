@@ -139,7 +139,7 @@ export class Accounts {
 
   /** Takes up what the account's home before has left, if it has. */
   async #inherit (
-    { records, restore, movedAway: left }: AccountsCluster, account: Account, before: NonNullable<Claim['before']>,
+    { records, restore, movedAway }: AccountsCluster, account: Account, before: NonNullable<Claim['before']>,
   ): Promise<(() => readonly Session[]) | undefined> {
     try {
       const saved = await records.takeOver(before, account.jid.toString())
@@ -150,7 +150,7 @@ export class Accounts {
       return goOn
     } catch (error) { // the database's or Redis's: with the next attempt, then
       records.forget(account)
-      left(account, account.clear())
+      movedAway(account, account.clear())
       throw error
     }
   }

@@ -1,7 +1,7 @@
 /**
  * The rooms that this node owns: in memory are those with occupants, and some others. In a cluster the node at a room's
  * place (rendezvous hashing) claims it when it is first needed, and loads it with the occupants that the previous owner
- * left.
+ * node left.
  */
 import { LRUCache } from 'lru-cache'
 import type { Logger } from '../log.ts'
@@ -30,7 +30,7 @@ export interface RoomsCluster {
 /** A room in memory here, or its owner node; undefined where there is no such room. */
 export type LocatedRoom = { readonly room: Room } | { readonly node: string } | undefined
 
-/** Which node claims a room without an owner: the one at its place, or this one. */
+/** Which node claims a room that no node owns: the one at its place, or this one. */
 export type Claimant = { readonly isPlace: true, readonly refusedBy?: string | undefined } | { readonly isPlace: false }
 
 const NONE: ReadonlyMap<string, string> = new Map()
@@ -97,12 +97,12 @@ export class RoomRegistry {
     return this.#occupied.get(key) ?? this.#idle.get(key)
   }
 
-  /** The room's owner at the last look-up, if it is another node. */
+  /** The room's owner node at the last look-up, if it is another one. */
   elsewhere (key: string): string | undefined {
     return this.#parts.cluster?.homes.elsewhere(key)
   }
 
-  /** Whether a room has no owner and no orphaned state; a hint only while this node has not claimed it. */
+  /** Whether a room has no owner node and no orphaned state; a hint only while this node has not claimed it. */
   async isAbandoned (key: string): Promise<boolean> {
     const found = await this.#parts.cluster?.homes.find(key)
     return found?.node === undefined && found?.hasOrphanedState !== true
@@ -122,7 +122,7 @@ export class RoomRegistry {
     return node === undefined ? this.#inherit(cluster, jid, key) : { node }
   }
 
-  /** The owner or the node that should claim it; undefined where it is this one. */
+  /** The owner node, or the one that should claim it; undefined where it is this one. */
   async #claim ({ homes }: RoomsCluster, key: string, claimant: Claimant): Promise<string | undefined> {
     const place = homes.place(key)
     if (claimant.isPlace && place !== homes.incarnation && place !== claimant.refusedBy && !this.#claimed.has(key)) {
@@ -136,12 +136,12 @@ export class RoomRegistry {
 
   async #inherit (cluster: RoomsCluster, jid: Jid, key: string): Promise<LocatedRoom> {
     const { homes, roomRecords } = cluster
-    const { incarnation: run } = homes
+    const { incarnation } = homes
     const before = this.#claimed.get(key)
     const [saved, records] = await Promise.all([
       this.#parts.store.load(jid), before ? roomRecords.takeOver(before, key) : NONE,
     ])
-    if (homes.incarnation !== run) return this.locate(jid) // the lease was lost: that claim is void
+    if (homes.incarnation !== incarnation) return this.locate(jid) // the lease was lost: that claim is void
     const room = saved ? new Room(jid, saved) : lockedRoomIn(jid, records)
     if (!room) {
       if (records.size > 0) await this.#finishEnd(cluster, jid, records)
@@ -151,13 +151,13 @@ export class RoomRegistry {
     return { room: await this.open(room, records) }
   }
 
-  /** The previous owner has destroyed the room, and may have notified nobody. */
+  /** The previous owner node has destroyed the room, and may have notified nobody. */
   async #finishEnd ({ roomRecords }: RoomsCluster, jid: Jid, records: ReadonlyMap<string, string>): Promise<void> {
     await this.#parts.tellDestroyed(destroyedRoom(jid, records), destroyedIn(records) ?? '<destroy/>')
     await roomRecords.remove(jid.toString())
   }
 
-  /** Loads a room with its data, and the occupants of its previous owner. */
+  /** Loads a room with its data, and the occupants of its previous owner node. */
   async open (room: Room, records: ReadonlyMap<string, string> = NONE): Promise<Room> {
     await Promise.all(this.#slots.map(async slot => { room.setData(slot, await slot.load(room.jid)) }))
     room.archiveIds = this.#parts.archiveKeys.ofRoom(room.jid.toString())

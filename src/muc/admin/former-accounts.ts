@@ -1,7 +1,7 @@
 /**
  * Removed accounts: a later owner of the name inherits nothing in any room. The database notes each removed account
  * with its rooms in the transaction that removes it (table `former_account`); the name is blocked until each room, at
- * its owner and in its turn, and each node has forgotten the account. Failed steps are retried.
+ * its owner node and in its turn, and each node has forgotten the account. Failed steps are retried.
  */
 import type { Logger } from '../../log.ts'
 import type { Database } from '../../storage/database.ts'

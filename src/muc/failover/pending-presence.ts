@@ -1,6 +1,6 @@
 /**
  * Presence changes that may not have reached all occupants (XEP-0045 §7.2.2, §7.6, §7.14): part of the room's records
- * until they have, so that the next owner can send the current state again.
+ * until they have, so that the next owner node can send the current state again.
  */
 import type { OccupantRole } from '../../xmpp/muc.ts'
 import { Jid } from '../../xmpp/jid.ts'
@@ -32,7 +32,7 @@ export interface PendingPresence {
 }
 
 /** Prefix of a nick among the record's fields, whose other keys are sessions' addresses. */
-const NEWS = '/nick/'
+const PENDING = '/nick/'
 
 /** After the last confirmation a change is kept for this time, for copies that are not confirmed. */
 const SPREAD_MS = 100
@@ -56,25 +56,25 @@ export function keepPendingPresence (room: Room, put: (field: string, record: st
     }
     one.underWay++
     all.set(nick, one)
-    put(NEWS + nick, JSON.stringify(one.news))
+    put(PENDING + nick, JSON.stringify(one.news))
     const forget = (): void => {
       if (--one.underWay > 0 || all.get(nick) !== one) return
       all.delete(nick)
-      put(NEWS + nick, undefined)
+      put(PENDING + nick, undefined)
     }
     const forgetSoon = (): void => { setTimeout(forget, SPREAD_MS).unref() }
     if (arrived) neverRejects(arrived.then(forgetSoon)) // `arrived` does not
     else forgetSoon()
   }
   function forgetAll (): void {
-    for (const nick of all.keys()) put(NEWS + nick, undefined)
+    for (const nick of all.keys()) put(PENDING + nick, undefined)
     all.clear()
   }
 }
 
 /** The pending presence in records of a room. */
 export function pendingPresenceIn (records: ReadonlyMap<string, string>): readonly PendingPresence[] {
-  return [...records].filter(([field]) => field.startsWith(NEWS)).map(([, text]) => JSON.parse(text) as PendingPresence) // `keepNews` wrote it
+  return [...records].filter(([field]) => field.startsWith(PENDING)).map(([, text]) => JSON.parse(text) as PendingPresence) // `keepPendingPresence` wrote it
 }
 
 /** Sends all occupants the current state of these nicks, first of those that are no longer in use. */

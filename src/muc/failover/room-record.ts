@@ -1,6 +1,6 @@
 /**
  * The replicated state of a room: a record for each session in the room, the archive id up to which every occupant has
- * been sent messages, and presence changes not yet delivered to all. From it the next owner restores the occupants, and
+ * been sent messages, and presence changes not yet delivered to all. From it the next owner node restores the occupants, and
  * sends them the rest.
  */
 import type { Affiliation, OccupantRole } from '../../xmpp/muc.ts'
@@ -95,7 +95,7 @@ function keepPosition (room: Room, put: (position: string) => void): () => strin
   return () => latest
 }
 
-/** The archive id up to which all occupants had received messages at the previous owner. */
+/** The archive id up to which all occupants had received messages at the previous owner node. */
 export function positionIn (records: ReadonlyMap<string, string>): number | undefined {
   const position = records.get(POSITION)
   return position === undefined ? undefined : Number(position)
@@ -110,7 +110,7 @@ function lockedRecordOf ({ createdAt, creator, affiliations }: Room): string {
   return JSON.stringify({ createdAt, creator, affiliations: all } satisfies LockedRecord)
 }
 
-/** A room that was still locked (§10.1) at its previous owner. */
+/** A room that was still locked (§10.1) at its previous owner node. */
 export function lockedRoomIn (jid: Jid, records: ReadonlyMap<string, string>): Room | undefined {
   const text = records.get(LOCKED)
   if (text === undefined || records.has(DESTROYED)) return
@@ -129,7 +129,7 @@ export function destroyedIn (records: ReadonlyMap<string, string>): string | und
   return records.get(DESTROYED)
 }
 
-/** A room that its previous owner destroyed, with its occupants. */
+/** A room that its previous owner node destroyed, with its occupants. */
 export function destroyedRoom (jid: Jid, records: ReadonlyMap<string, string>): Room {
   const room = new Room(jid, { config: new Map(), affiliations: new Affiliations() })
   restoreOccupants(room, records)
