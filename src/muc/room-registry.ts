@@ -45,7 +45,7 @@ export interface RoomRegistryParts {
   /** Sends a message to all occupants. */
   readonly say: (room: Room, message: Message) => void
   /** Sends all occupants presence that may not have reached them. */
-  readonly tellAgain: (room: Room, news: readonly PendingPresence[]) => void
+  readonly tellAgain: (room: Room, pending: readonly PendingPresence[]) => void
   /** Removes all occupants; `destroyed` is `<destroy/>` as XML. Resolves when all were notified, or can't be. */
   readonly tellDestroyed: (room: Room, destroyed: string) => Promise<void>
 }
@@ -164,10 +164,10 @@ export class RoomRegistry {
     room.spreadUpTo = positionIn(records)
     await this.#parts.events.emitAll('room.opened', room)
     const { cluster } = this.#parts
-    const news = [...pendingPresenceIn(records), ...restoreOccupants(room, records)]
+    const pending = [...pendingPresenceIn(records), ...restoreOccupants(room, records)]
     if (cluster) keepRecords(room, cluster.roomRecords)
     this.place(room)
-    this.#parts.tellAgain(room, news)
+    this.#parts.tellAgain(room, pending)
     for (const message of room.unspread) this.#parts.say(room, message.asRedelivery())
     room.unspread = []
     return room

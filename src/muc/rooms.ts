@@ -102,7 +102,7 @@ export class Rooms implements Destination {
     this.#live = new RoomRegistry({
       store: this.#muc.store, events, cluster, log: parts.log, archiveKeys: parts.archiveKeys,
       say: (room, message) => { this.broadcast(room, message) },
-      tellAgain: (room, news) => { resendPresence(this.#muc, room, news) },
+      tellAgain: (room, pending) => { resendPresence(this.#muc, room, pending) },
       tellDestroyed: (room, destroyed) => tellDestroyed(this.#muc, room, destroyed),
     })
     this.#dispatcher = new RoomDispatcher({ ...parts, muc: this.#muc, live: this.#live })

@@ -19,7 +19,7 @@ import { broadcastPresence } from '../presence/occupant-presence.ts'
 import { roleAfter } from '../room/role.ts'
 import type { Room } from '../room/room.ts'
 import { writeUserPayload } from '../presence/user-payload.ts'
-import type { PresenceContext } from '../presence/user-payload.ts'
+import type { PresenceCause } from '../presence/user-payload.ts'
 
 /** A requested affiliation. */
 export interface NewAffiliation {
@@ -65,12 +65,12 @@ export type AppliedChange = NewAffiliation & { readonly before: Affiliation }
 export async function announceChanges (muc: Muc, room: Room, told: readonly AppliedChange[], actor?: string, inviter?: Jid): Promise<void> {
   const fresh: AppliedChange[] = []
   for (const change of told) {
-    const context = { actor, reason: change.reason, extraXml: muc.stages.room.changed(change, room) }
+    const cause = { actor, reason: change.reason, extraXml: muc.stages.room.changed(change, room) }
     const occupants = change.jid.isDomain
       ? [...room.occupants.values()].filter(({ account }) => account.domain === change.jid.domain)
       : room.occupantsOf(change.jid)
-    await remove(muc, room, occupants.flatMap(occupant => tellOccupants(muc, room, occupant, context) ?? []))
-    if (occupants.length === 0) tellOfAbsent(muc, room, change, context)
+    await remove(muc, room, occupants.flatMap(occupant => tellOccupants(muc, room, occupant, cause) ?? []))
+    if (occupants.length === 0) tellOfAbsent(muc, room, change, cause)
     if (occupants.length === 0 && change.before === 'none' && change.affiliation === 'member') fresh.push(change)
   }
   if (inviter && room.isMembersOnly && fresh.length > 0) await inviteMembers(muc, room, fresh, inviter)
@@ -78,23 +78,23 @@ export async function announceChanges (muc: Muc, room: Room, told: readonly Appl
 }
 
 /** Notifies all of an occupant's affiliation; returns its removal where it may not stay. */
-function tellOccupants (muc: Muc, room: Room, occupant: Occupant, context: PresenceContext): Removal | undefined {
+function tellOccupants (muc: Muc, room: Room, occupant: Occupant, cause: PresenceCause): Removal | undefined {
   const { affiliation: before, role } = occupant
   const after = room.affiliationOf(occupant.account)
   occupant.affiliation = after
-  if (after === 'outcast') return { occupant, context: { ...context, statuses: [STATUS.banned] } }
+  if (after === 'outcast') return { occupant, cause: { ...cause, statuses: [STATUS.banned] } }
   // §9.4: no presence in between.
-  if (after === 'none' && room.isMembersOnly) return { occupant, context: { ...context, statuses: [STATUS.affiliationLost] } }
+  if (after === 'none' && room.isMembersOnly) return { occupant, cause: { ...cause, statuses: [STATUS.affiliationLost] } }
   if (after === before) return
   occupant.role = roleAfter(role, before, after, room.isModerated)
-  broadcastPresence(muc, room, occupant, context, role)
+  broadcastPresence(muc, room, occupant, cause, role)
 }
 
 /** §10.3 and §10.6, for every affiliation: sent to those who may see real addresses. */
-function tellOfAbsent (muc: Muc, room: Room, { jid, affiliation, before }: AppliedChange, context: PresenceContext): void {
+function tellOfAbsent (muc: Muc, room: Room, { jid, affiliation, before }: AppliedChange, cause: PresenceCause): void {
   if (affiliation === before) return
   const news = makeMessage('groupchat', { from: room.jid })
-    .withWritten('x', NS_MUC_USER, writeUserPayload({ affiliation, jid }, context, false))
+    .withWritten('x', NS_MUC_USER, writeUserPayload({ affiliation, jid }, cause, false))
   postEach(muc, room, room.recipients, session =>
     session.isIn && room.seesAddresses(session.occupant) ? news.copyFor(session.jid) : undefined)
 }

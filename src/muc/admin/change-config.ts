@@ -49,7 +49,7 @@ function tellVisibility (muc: Muc, room: Room, before: Config): void {
 function removeStrangers (muc: Muc, room: Room): void | Promise<void> {
   if (!room.isMembersOnly) return
   const strangers = [...room.occupants.values()].filter(({ affiliation }) => affiliation === 'none')
-  return remove(muc, room, strangers.map(occupant => ({ occupant, context: { statuses: [STATUS.nowMembersOnly] } })))
+  return remove(muc, room, strangers.map(occupant => ({ occupant, cause: { statuses: [STATUS.nowMembersOnly] } })))
 }
 
 /** §10.2.1: the owner who configures a new room is notified too, where the configuration is not the default. */

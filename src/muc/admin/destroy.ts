@@ -9,7 +9,7 @@ import type { Muc } from '../context.ts'
 import { NS_MUC_OWNER, NS_MUC_USER } from '../ns.ts'
 import type { Room } from '../room/room.ts'
 import { writeUserPayload } from '../presence/user-payload.ts'
-import type { PresenceContext } from '../presence/user-payload.ts'
+import type { PresenceCause } from '../presence/user-payload.ts'
 
 /** The owner's reason and alternate room, as occupants get them. */
 function destroyPayload (said: Element): Element {
@@ -37,8 +37,8 @@ export function shutDown (muc: Muc, room: Room): void | Promise<void> {
   return dismiss(muc, room, { statuses: [STATUS.shutdown] }).sent
 }
 
-function dismiss (muc: Muc, room: Room, context: PresenceContext): ReturnType<typeof postEach> {
-  const payload = writeUserPayload({ affiliation: 'none', role: 'none' }, context, true)
+function dismiss (muc: Muc, room: Room, cause: PresenceCause): ReturnType<typeof postEach> {
+  const payload = writeUserPayload({ affiliation: 'none', role: 'none' }, cause, true)
   const farewell = makePresence('unavailable', { from: room.jid }).withWritten('x', NS_MUC_USER, payload)
   const all = [...room.occupants.values()].flatMap(occupant => {
     const own = farewell.withAddress(occupant.jid, undefined)

@@ -12,7 +12,7 @@ import type { Muc } from '../context.ts'
 import { Occupant, OccupantSession } from '../room/occupant.ts'
 import { broadcastPresence, announceEnd, announceSessionEnd, announceVisibility } from '../presence/occupant-presence.ts'
 import type { Room } from '../room/room.ts'
-import type { PresenceContext } from '../presence/user-payload.ts'
+import type { PresenceCause } from '../presence/user-payload.ts'
 
 /** A presence change of one nick. */
 export interface PendingPresence {
@@ -22,7 +22,7 @@ export interface PendingPresence {
   /** The sessions that no longer have the nick. */
   readonly gone: readonly string[]
   /** The reason, a kick or ban, of the last `count` sessions in `gone`. */
-  readonly end?: { readonly count: number, readonly context: PresenceContext } | undefined
+  readonly end?: { readonly count: number, readonly context: PresenceCause } | undefined
   /** The others saw the occupant and no longer do, though it is in the room. */
   readonly isHidden?: boolean | undefined
   /** The account that no longer has the nick, as in `Occupant`. */
@@ -42,21 +42,21 @@ const MAX_GONE = 50
 
 /** From now on keeps presence changes that may not have reached all. */
 export function keepPendingPresence (room: Room, put: (field: string, record: string | undefined) => void): void {
-  const all = new Map<string, { news: PendingPresence, underWay: number }>()
-  room.changed = ({ nick, life }, { before, gone = [], context, isHidden = false, told }, arrived) => {
+  const all = new Map<string, { pending: PendingPresence, underWay: number }>()
+  room.changed = ({ nick, life }, { before, gone = [], cause, isHidden = false, told }, arrived) => {
     if (room.sessions.size === 0) return forgetAll() // nobody is left to be told
-    const one = all.get(nick) ?? { news: { nick, role: before, gone: [] }, underWay: 0 }
-    const { news } = one
+    const one = all.get(nick) ?? { pending: { nick, role: before, gone: [] }, underWay: 0 }
+    const { pending } = one
     const last = gone.map(({ jid }) => jid.toString())
-    one.news = {
-      nick, role: room.shows(news.role) ? news.role : before,
-      gone: [...news.gone.filter(address => !last.includes(address)), ...last].slice(-MAX_GONE),
-      end: last.length === 0 ? news.end : context && { count: last.length, context },
-      isHidden: isHidden || news.isHidden, life, exceptSession: told?.jid.toString(),
+    one.pending = {
+      nick, role: room.shows(pending.role) ? pending.role : before,
+      gone: [...pending.gone.filter(address => !last.includes(address)), ...last].slice(-MAX_GONE),
+      end: last.length === 0 ? pending.end : cause && { count: last.length, context: cause },
+      isHidden: isHidden || pending.isHidden, life, exceptSession: told?.jid.toString(),
     }
     one.underWay++
     all.set(nick, one)
-    put(PENDING + nick, JSON.stringify(one.news))
+    put(PENDING + nick, JSON.stringify(one.pending))
     const forget = (): void => {
       if (--one.underWay > 0 || all.get(nick) !== one) return
       all.delete(nick)
@@ -78,9 +78,9 @@ export function pendingPresenceIn (records: ReadonlyMap<string, string>): readon
 }
 
 /** Sends all occupants the current state of these nicks, first of those that are no longer in use. */
-export function resendPresence (muc: Muc, room: Room, news: readonly PendingPresence[]): void {
-  for (const one of news) tellEnd(muc, room, one)
-  for (const { nick, role, isHidden = false, exceptSession: knows } of news) {
+export function resendPresence (muc: Muc, room: Room, pending: readonly PendingPresence[]): void {
+  for (const one of pending) tellEnd(muc, room, one)
+  for (const { nick, role, isHidden = false, exceptSession: knows } of pending) {
     const occupant = room.occupant(nick)
     if (!occupant) continue
     broadcastPresence(muc, room, occupant, {}, role, knows === undefined ? undefined : room.session(Jid.parse(knows)))
@@ -100,9 +100,9 @@ function tellEnd (muc: Muc, room: Room, { nick, role, gone, end, life = '' }: Pe
   for (const session of absent) former.add(session)
   room.touch(absent) // an occupant who may not be in by the database's state may have a record
   const isLast = (session: OccupantSession): boolean => !end || gone.lastIndexOf(session.jid.toString()) >= gone.length - end.count
-  const context = end?.context ?? {}
+  const cause = end?.context ?? {}
   if (room.occupant(nick)) {
-    for (const session of absent) announceSessionEnd(muc, room, session, isLast(session) ? context : {})
+    for (const session of absent) announceSessionEnd(muc, room, session, isLast(session) ? cause : {})
     return
   }
   const heirs = addresses.flatMap(address => room.session(address) ?? [])
@@ -110,5 +110,5 @@ function tellEnd (muc: Muc, room: Room, { nick, role, gone, end, life = '' }: Pe
   // §7.6: all of its sessions have another nick.
   if (heir) return announceEnd(muc, room, former, heirs, { statuses: [STATUS.newNick] }, undefined, heir.nick)
   for (const session of absent) if (!isLast(session)) announceSessionEnd(muc, room, session, {})
-  announceEnd(muc, room, former, absent.filter(isLast), context)
+  announceEnd(muc, room, former, absent.filter(isLast), cause)
 }

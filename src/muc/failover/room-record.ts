@@ -1,7 +1,7 @@
 /**
  * The replicated state of a room: a record for each session in the room, the archive id up to which every occupant has
- * been sent messages, and presence changes not yet delivered to all. From it the next owner node restores the occupants, and
- * sends them the rest.
+ * been sent messages, and presence changes not yet delivered to all. From it the next owner node restores the occupants,
+ * and sends them the rest.
  */
 import type { Affiliation, OccupantRole } from '../../xmpp/muc.ts'
 import { Jid } from '../../xmpp/jid.ts'
@@ -18,7 +18,7 @@ import { roleAfter } from '../room/role.ts'
 import { keepPendingPresence } from './pending-presence.ts'
 import type { PendingPresence } from './pending-presence.ts'
 import { Room } from '../room/room.ts'
-import type { PresenceContext } from '../presence/user-payload.ts'
+import type { PresenceCause } from '../presence/user-payload.ts'
 
 /** A session's record; its key is the session's address. */
 interface SessionRecord {
@@ -137,7 +137,7 @@ export function destroyedRoom (jid: Jid, records: ReadonlyMap<string, string>): 
 }
 
 /** XEP-0045 §9.1, §9.4, §10.2: why an occupant may no longer be in the room. */
-function removalOf (room: Room, jid: Jid, before: Affiliation): PresenceContext {
+function removalOf (room: Room, jid: Jid, before: Affiliation): PresenceCause {
   if (room.affiliationOf(jid) === 'outcast') return { statuses: [STATUS.banned], reason: room.affiliations.get(jid)?.reason }
   return { statuses: [before === 'none' ? STATUS.nowMembersOnly : STATUS.affiliationLost] }
 }
@@ -149,19 +149,19 @@ function removalOf (room: Room, jid: Jid, before: Affiliation): PresenceContext 
 export function restoreOccupants (room: Room, records: ReadonlyMap<string, string>): readonly PendingPresence[] {
   const all = [...records].filter(([field]) => !field.startsWith(LOCKED) && field !== POSITION).map(([address, text]) => ({ jid: Jid.kept(address), record: JSON.parse(text) as SessionRecord })) // `recordOf` wrote it
   all.sort((a, b) => parseInt(a.record.token, 36) - parseInt(b.record.token, 36))
-  const news: PendingPresence[] = []
+  const pending: PendingPresence[] = []
   for (const { jid, record: { nick, role, affiliation: before, token, life = '', presence, writtenAt } } of all) {
     const last = storedStanza(presence)
     if (last.kind !== 'presence') continue
     const affiliation = room.affiliationOf(jid)
     const isOut = affiliation === 'outcast' || (affiliation === 'none' && room.isMembersOnly)
-    if (isOut) news.push({ nick, role, life, gone: [jid.toString()], end: { count: 1, context: removalOf(room, jid, before) } })
+    if (isOut) pending.push({ nick, role, life, gone: [jid.toString()], end: { count: 1, context: removalOf(room, jid, before) } })
     if (isOut) continue
-    if (affiliation !== before) news.push({ nick, role, life, gone: [] })
+    if (affiliation !== before) pending.push({ nick, role, life, gone: [] })
     const now = affiliation === before ? role : roleAfter(role, before, room.givenTo(jid), room.isModerated)
     const occupant = room.occupant(nick) ?? new Occupant(room.jid.withResource(nick), jid.bare, affiliation, now, life)
     occupant.writtenAt ??= writtenAt
     room.enter(occupant, jid, last, token)
   }
-  return news
+  return pending
 }

@@ -6,24 +6,24 @@ import type { Occupant, OccupantSession } from '../room/occupant.ts'
 import { broadcastPresence, announceEnd, announceSessionEnd, cleaned } from './occupant-presence.ts'
 import { persistent } from '../room/options/persistent.ts'
 import type { Room } from '../room/room.ts'
-import type { PresenceContext } from './user-payload.ts'
+import type { PresenceCause } from './user-payload.ts'
 
 /** A session leaves, or is found to be gone. */
-export function leave (muc: Muc, room: Room, session: OccupantSession, presence?: Presence, context: PresenceContext = {}): void | Promise<void> {
+export function leave (muc: Muc, room: Room, session: OccupantSession, presence?: Presence, cause: PresenceCause = {}): void | Promise<void> {
   const { occupant } = session
   const farewell = presence && cleaned(presence)
   if (occupant.sessions.length === 1) {
-    announceEnd(muc, room, occupant, room.leaveWhole(occupant), context, farewell)
+    announceEnd(muc, room, occupant, room.leaveWhole(occupant), cause, farewell)
     return endIfEmpty(muc, room)
   }
   const { main } = occupant
   room.leave(session)
-  announceSessionEnd(muc, room, session, context, farewell)
+  announceSessionEnd(muc, room, session, cause, farewell)
   if (main === session) broadcastPresence(muc, room, occupant)
 }
 
 /** An occupant that is made to leave. */
-export interface Removal { readonly occupant: Occupant, readonly context: PresenceContext }
+export interface Removal { readonly occupant: Occupant, readonly cause: PresenceCause }
 
 /** Removes occupants with all their sessions, in slices: all are out before anybody is notified. */
 export function remove (muc: Muc, room: Room, removals: readonly Removal[]): void | Promise<void> {
@@ -36,7 +36,7 @@ function * removing (muc: Muc, room: Room, removals: readonly Removal[]): Genera
     left.push({ ...removal, gone: room.leaveWhole(removal.occupant) })
     yield
   }
-  for (const { occupant, gone, context } of left) yield announceEnd(muc, room, occupant, gone, context)
+  for (const { occupant, gone, cause } of left) yield announceEnd(muc, room, occupant, gone, cause)
 }
 
 /**

@@ -9,7 +9,7 @@ import { NS_MUC, NS_MUC_USER } from '../ns.ts'
 import type { Occupant, OccupantSession } from '../room/occupant.ts'
 import type { Room } from '../room/room.ts'
 import { writeUserPayload } from './user-payload.ts'
-import type { PresenceContext, Item } from './user-payload.ts'
+import type { PresenceCause, Item } from './user-payload.ts'
 
 /** A client's presence without the payloads that only the room may send. */
 export function cleaned (presence: Presence): Presence {
@@ -21,27 +21,27 @@ class Variants {
   readonly #made: (Presence | undefined)[] = []
   readonly #base: Presence
   readonly #item: Item
-  readonly #context: PresenceContext
+  readonly #cause: PresenceCause
 
-  constructor (base: Presence, item: Item, context: PresenceContext) {
+  constructor (base: Presence, item: Item, cause: PresenceCause) {
     this.#base = base
     this.#item = item
-    this.#context = context
+    this.#cause = cause
   }
 
   of (isOpen: boolean, isSelf: boolean): Presence {
     const index = (isOpen ? 1 : 0) + (isSelf ? 2 : 0)
     const item = isOpen ? this.#item : { ...this.#item, jid: undefined }
-    return this.#made[index] ??= this.#base.withWritten('x', NS_MUC_USER, writeUserPayload(item, this.#context, isSelf))
+    return this.#made[index] ??= this.#base.withWritten('x', NS_MUC_USER, writeUserPayload(item, this.#cause, isSelf))
   }
 }
 
 /** Sends all an occupant's presence; `before` is its role if it has changed, `told` a session that is left out. */
 export function broadcastPresence (
-  muc: Muc, room: Room, occupant: Occupant, context: PresenceContext = {}, before: OccupantRole = occupant.role, told?: OccupantSession,
+  muc: Muc, room: Room, occupant: Occupant, cause: PresenceCause = {}, before: OccupantRole = occupant.role, told?: OccupantSession,
 ): void {
   occupant.touch()
-  const variants = availableVariants(muc, room, occupant, context)
+  const variants = availableVariants(muc, room, occupant, cause)
   const isShown = room.shows(occupant.role)
   const gone = !isShown && room.shows(before) ? unavailableVariants(muc, room, occupant, {}) : undefined
   const { arrived } = postEach(muc, room, room.recipients, session => {
@@ -65,9 +65,9 @@ export function announceVisibility (muc: Muc, room: Room, occupant: Occupant): v
 }
 
 /** Sends one session its own presence, which ends the list of occupants (§7.2.2). */
-export function announceSelf (muc: Muc, room: Room, session: OccupantSession, context: PresenceContext): void {
+export function announceSelf (muc: Muc, room: Room, session: OccupantSession, cause: PresenceCause): void {
   const { occupant, jid } = session
-  const self = availableVariants(muc, room, occupant, context).of(room.seesAddresses(occupant), true)
+  const self = availableVariants(muc, room, occupant, cause).of(room.seesAddresses(occupant), true)
   postEach(muc, room, [session], () => self.copyFor(jid))
 }
 
@@ -97,9 +97,9 @@ function shownAs (muc: Muc, room: Room, occupant: Occupant, isOpen: boolean): Pr
 
 /** Tells the remaining occupants, and `gone`, that an occupant has left or lost the nick. */
 export function announceEnd (
-  muc: Muc, room: Room, occupant: Occupant, gone: readonly OccupantSession[], context: PresenceContext, presence?: Presence, newNick?: string,
+  muc: Muc, room: Room, occupant: Occupant, gone: readonly OccupantSession[], cause: PresenceCause, presence?: Presence, newNick?: string,
 ): void {
-  const variants = unavailableVariants(muc, room, occupant, context, presence, newNick)
+  const variants = unavailableVariants(muc, room, occupant, cause, presence, newNick)
   const own = postEach(muc, room, gone, session => variants.of(room.seesAddresses(occupant), true).copyFor(session.jid))
   // The list of all is shared: many may go at once.
   const others = room.shows(occupant.role) ? postEach(muc, room, room.recipients, session => {
@@ -107,31 +107,31 @@ export function announceEnd (
     return variants.of(room.seesAddresses(session.occupant), false).copyFor(session.jid)
   }) : undefined
   const arrived = own.arrived && others?.arrived ? Promise.all([own.arrived, others.arrived]) : own.arrived ?? others?.arrived
-  room.changed(occupant, { before: occupant.role, gone, context: newNick === undefined ? context : undefined }, arrived)
+  room.changed(occupant, { before: occupant.role, gone, cause: newNick === undefined ? cause : undefined }, arrived)
 }
 
 /** §7.14: tells one session that it has left, while its occupant remains. */
-export function announceSessionEnd (muc: Muc, room: Room, session: OccupantSession, context: PresenceContext, presence?: Presence): void {
+export function announceSessionEnd (muc: Muc, room: Room, session: OccupantSession, cause: PresenceCause, presence?: Presence): void {
   const { occupant, jid } = session
-  const gone = unavailableVariants(muc, room, occupant, context, presence).of(room.seesAddresses(occupant), true)
+  const gone = unavailableVariants(muc, room, occupant, cause, presence).of(room.seesAddresses(occupant), true)
   const { arrived } = postEach(muc, room, [session], () => gone.copyFor(jid))
-  room.changed(occupant, { before: occupant.role, gone: [session], context }, arrived)
+  room.changed(occupant, { before: occupant.role, gone: [session], cause }, arrived)
 }
 
-function availableVariants (muc: Muc, room: Room, occupant: Occupant, context: PresenceContext): Variants {
+function availableVariants (muc: Muc, room: Room, occupant: Occupant, cause: PresenceCause): Variants {
   const { affiliation, role, main } = occupant
   const base = main?.presence ?? makePresence('available', {})
   const shown = muc.stages.room.present(base, room, occupant).withAddress(occupant.jid, undefined)
-  return new Variants(shown, { affiliation, role, jid: main?.jid }, context)
+  return new Variants(shown, { affiliation, role, jid: main?.jid }, cause)
 }
 
 function unavailableVariants (
-  muc: Muc, room: Room, occupant: Occupant, context: PresenceContext, presence = makePresence('unavailable', {}), nick?: string,
+  muc: Muc, room: Room, occupant: Occupant, cause: PresenceCause, presence = makePresence('unavailable', {}), nick?: string,
 ): Variants {
   // §7.14; §7.6: with a new nick it keeps its role.
   const { affiliation, role, main } = occupant
   const item = { affiliation, role: nick === undefined ? 'none' as const : role, jid: main?.jid, nick }
-  return new Variants(muc.stages.room.present(presence, room, occupant).withAddress(occupant.jid, undefined), item, context)
+  return new Variants(muc.stages.room.present(presence, room, occupant).withAddress(occupant.jid, undefined), item, cause)
 }
 
 /** §7.2.18: tells a session that takes itself for an occupant that it is none, with the code for a technical reason. */

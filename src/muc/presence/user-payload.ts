@@ -14,7 +14,7 @@ export interface Item {
 }
 
 /** Why an occupant's presence changed, and by whom. */
-export interface PresenceContext {
+export interface PresenceCause {
   readonly statuses?: readonly number[]
   /** The nick of who did it. */
   readonly actor?: string | undefined
@@ -24,7 +24,7 @@ export interface PresenceContext {
 }
 
 /** The payload as XML. */
-export function writeUserPayload (item: Item, { statuses = [], actor, reason, extraXml = '' }: PresenceContext, isSelf: boolean): string {
+export function writeUserPayload (item: Item, { statuses = [], actor, reason, extraXml = '' }: PresenceCause, isSelf: boolean): string {
   const codes = isSelf ? [STATUS.self, ...statuses] : statuses
   return `<x xmlns='${NS_MUC_USER}'>${writeItem(item, actor, reason)}${extraXml}${writeStatuses(codes)}</x>`
 }

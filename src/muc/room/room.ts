@@ -26,7 +26,7 @@ import { SendQueue } from './send-queue.ts'
 import { Rate } from './rate.ts'
 import { valueIn } from './room-options.ts'
 import type { Config } from './room-options.ts'
-import type { PresenceContext } from '../presence/user-payload.ts'
+import type { PresenceCause } from '../presence/user-payload.ts'
 
 /** The last subject change, as the message that made it (XEP-0045 §8.1). */
 export interface Subject { readonly message: Message, readonly at: number }
@@ -49,7 +49,7 @@ export interface Change {
   /** The sessions that no longer have its nick. */
   readonly gone?: readonly OccupantSession[]
   /** What has happened to these. */
-  readonly context?: PresenceContext | undefined
+  readonly cause?: PresenceCause | undefined
   /** The others saw the occupant and no longer do, though it is in the room. */
   readonly isHidden?: boolean
   /** The session that knows. */
