@@ -6,7 +6,7 @@ import type { Entry } from './store.ts'
 
 export type Draft = Omit<Entry, 'owner' | 'seq'>
 
-type KeptWith = (message: Message) => WriteWithArchive | undefined
+type WriterFor = (message: Message) => WriteWithArchive | undefined
 
 /** An index entry has at most 2700 bytes, of which the owner's address may take most. */
 const MAX_PEER_BYTES = 600
@@ -19,21 +19,21 @@ export function peerKey ({ bare }: Jid): string {
 
 /** Makes drafts. Both archives of a message ask one after the other, and share the expensive parts. */
 export function drafter (
-  keptWith: KeptWith,
+  writerFor: WriterFor,
 ): (message: Message, account: AccountView, isSent: boolean) => Draft {
   let last: Message | undefined
   let stanza: Buffer = Buffer.alloc(0)
   let fingerprint: string | undefined
-  let keepWith: WriteWithArchive | undefined
+  let alongside: WriteWithArchive | undefined
   return (message, account, isSent) => {
     if (message !== last) {
       last = message
       stanza = message.toBytes()
       fingerprint = fingerprintOf(message, message.from?.bare)
-      keepWith = keptWith(message)
+      alongside = writerFor(message)
     }
     const peer = peerKey((isSent ? message.to : message.from) ?? account.jid)
-    return { peer, isSent, sentAt: Date.now(), fingerprint, stanza, keepWith }
+    return { peer, isSent, sentAt: Date.now(), fingerprint, stanza, alongside }
   }
 }
 
@@ -41,13 +41,13 @@ export function drafter (
  * Makes drafts for rooms' archives: the author, and the message as all get it. XEP-0313 §6.1.2: without a recipient.
  * `isDuplicate` is asked just before.
  */
-export function roomDrafter (keptWith: KeptWith): (message: Message, author: Jid) => Draft {
+export function roomDrafter (writerFor: WriterFor): (message: Message, author: Jid) => Draft {
   let last: { readonly message: Message, readonly draft: Draft } | undefined
   return (message, author) => {
     if (last?.message === message) return last.draft
     const draft = {
       peer: peerKey(author), isSent: false, sentAt: Date.now(), fingerprint: fingerprintOf(message, author),
-      stanza: message.withAddress(message.from, undefined).toBytes(), keepWith: keptWith(message),
+      stanza: message.withAddress(message.from, undefined).toBytes(), alongside: writerFor(message),
     }
     last = { message, draft }
     return draft

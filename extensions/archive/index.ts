@@ -4,7 +4,7 @@
  * queries: by page (XEP-0059: Result Set Management), by preference (XEP-0441: Message Archive Management Preferences),
  * by word (XEP-0431: Full Text Search in MAM).
  */
-import { batchedRead, extension, Jid, NS_MUC_USER, storedStanza } from '../../src/extension/api.ts'
+import { batchedRead, extension, Jid, NS_MUC_USER, NS_STANZA_ID, storedStanza } from '../../src/extension/api.ts'
 import type { AccountView, AccountData, ExtensionHost, Message, Stored } from '../../src/extension/api.ts'
 import { Archive } from './archive.ts'
 import { drafter } from './draft.ts'
@@ -21,7 +21,6 @@ import { BUSY_MS, EMPTY, loadTails, readOne, removeArchive } from './store.ts'
 import type { Entry } from './store.ts'
 import { Writer } from './writer.ts'
 
-const NS_STANZA_ID = 'urn:xmpp:sid:0'
 const NS_FULL_TEXT = 'urn:xmpp:fulltext:0'
 const CLEANING_MS = 600_000
 

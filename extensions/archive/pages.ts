@@ -2,7 +2,7 @@
  * The archive's SQL for queries. Numbers have no gaps, so that a page is a range of them, a look-up of an id a
  * comparison, and a count mostly a subtraction; times are found by binary search.
  */
-import { StanzaError } from '../../src/extension/api.ts'
+import { MAX_HEADER, StanzaError } from '../../src/extension/api.ts'
 import type { Database } from '../../src/extension/api.ts'
 
 /** The numbers of what an archive holds. */
@@ -43,9 +43,6 @@ const MAX_COUNTED = 5000
  * query without a match among them has to be narrower.
  */
 export const MAX_LOOKED_AT = 5000
-
-/** The most characters that two addresses can take, escaped. */
-const MAX_HEADER = 16_384
 
 /** The largest step back of a clock that is tolerated: time ranges are extended by it on both sides. */
 const CLOCK_STEP_MS = 3_600_000

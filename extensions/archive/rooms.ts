@@ -2,7 +2,7 @@
  * XEP-0313 §6.1.2: archives of rooms. A groupchat message is archived once, before it is delivered; users who may enter
  * may read it, and see real addresses only where they may. The history for new occupants comes from the archive, too.
  */
-import { delay, el, escapeAttribute, Jid, NS_CLIENT, NS_MUC_USER, stamp, StanzaError, storedStanza } from '../../src/extension/api.ts'
+import { delay, el, escapeAttribute, Jid, NS_CLIENT, NS_MUC_USER, NS_STANZA_ID, stamp, StanzaError, storedStanza } from '../../src/extension/api.ts'
 import type { ExtensionHost, Message, RoomView, RoomData, Stored } from '../../src/extension/api.ts'
 import type { Archive } from './archive.ts'
 import { peerKey, roomDrafter } from './draft.ts'
@@ -14,8 +14,6 @@ import type { FilterOf } from './request.ts'
 import { readBehind, removeArchive } from './store.ts'
 import type { Entry } from './store.ts'
 import type { Writer } from './writer.ts'
-
-const NS_STANZA_ID = 'urn:xmpp:sid:0'
 
 /** The most messages that a loaded room reads for its history. */
 const HISTORY = 250

@@ -15,7 +15,7 @@ export interface Entry {
   /** `toBytes` of the stanza. */
   readonly stanza: Buffer
   /** What is written with it. */
-  readonly keepWith?: WriteWithArchive | undefined
+  readonly alongside?: WriteWithArchive | undefined
 }
 
 /** The end of an archive, which is in memory with its account. */
@@ -62,14 +62,14 @@ export async function append (db: Database, entries: readonly Entry[], isRetry: 
     textArray(entries.map(e => e.fingerprint)),
     textArray(entries.map(e => e.stanza)),
   ]
-  if (!isRetry && !entries.some(entry => entry.keepWith)) {
+  if (!isRetry && !entries.some(entry => entry.alongside)) {
     await db.query(APPEND, values)
     return
   }
   await db.transaction(async tx => {
     const rows = await tx.query(isRetry ? APPEND_AGAIN : APPEND, values)
     if (isRetry && rows.length < entries.length) throw new FencedError('somebody else has written to the same archive')
-    for (const [write, kept] of Map.groupBy(entries, entry => entry.keepWith)) await write?.(tx, kept)
+    for (const [write, kept] of Map.groupBy(entries, entry => entry.alongside)) await write?.(tx, kept)
   })
 }
 

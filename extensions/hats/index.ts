@@ -23,22 +23,22 @@ export const hats = extension({
   name: 'hats',
   xeps: ['0317@0.3.1'],
   setup (host) {
-    const wardrobes = host.rooms.data((db, room) => HatStore.load(db, room))
+    const hatStores = host.rooms.data((db, room) => HatStore.load(db, room))
     host.disco.feature(NS, 'room')
     // §2
     host.rooms.info(room => {
-      const { hash } = wardrobes.of(room)
+      const { hash } = hatStores.of(room)
       return hash === undefined ? [] : [{ name: 'hats#hash', values: [hash], type: 'text-single', label: 'Hats hash' }]
     })
     host.on('room', 'present', (presence, room, { account }) => {
       const clean = presence.withoutPayload(isHats)
-      const xml = wardrobes.of(room).write(NS, account)
+      const xml = hatStores.of(room).write(NS, account)
       return xml === undefined ? clean : clean.withWritten('hats', NS, xml)
     })
-    host.when('room.forgotten', (room, account) => { wardrobes.of(room).forget(account) })
-    offerMaking(host, wardrobes)
-    offerWearing(host, wardrobes)
-    offerLists(host, wardrobes)
+    host.when('room.forgotten', (room, account) => { hatStores.of(room).forget(account) })
+    offerMaking(host, hatStores)
+    offerWearing(host, hatStores)
+    offerLists(host, hatStores)
   },
 })
 
@@ -47,7 +47,7 @@ function isHats ({ ns }: Child): boolean {
 }
 
 /** §3.2 and §3.3. */
-function offerMaking (host: ExtensionHost, wardrobes: RoomData<HatStore>): void {
+function offerMaking (host: ExtensionHost, hatStores: RoomData<HatStore>): void {
   host.rooms.command({
     node: `${COMMANDS}:create`,
     name: 'Make a hat',
@@ -61,7 +61,7 @@ function offerMaking (host: ExtensionHost, wardrobes: RoomData<HatStore>): void 
     },
     async run (values, { room }, from) {
       checkAdmin(room, from)
-      const hatStore = wardrobes.of(room)
+      const hatStore = hatStores.of(room)
       const hat = readHat(values)
       if (!hatStore.hat(hat.uri) && hatStore.hats.length >= MAX_HATS) throw tooManyHats()
       await hatStore.keep(host.db, hat)
@@ -74,11 +74,11 @@ function offerMaking (host: ExtensionHost, wardrobes: RoomData<HatStore>): void 
     name: 'Destroy a hat',
     form ({ room }, from) {
       checkAdmin(room, from)
-      return form('form', COMMANDS, [hatField(wardrobes.of(room))], 'Destroy a hat')
+      return form('form', COMMANDS, [hatField(hatStores.of(room))], 'Destroy a hat')
     },
     async run (values, { room }, from) {
       checkAdmin(room, from)
-      const hatStore = wardrobes.of(room)
+      const hatStore = hatStores.of(room)
       const { uri, title } = hatIn(hatStore, values)
       const wearers = hatStore.wearers(uri)
       await hatStore.discard(host.db, uri)
@@ -89,7 +89,7 @@ function offerMaking (host: ExtensionHost, wardrobes: RoomData<HatStore>): void 
 }
 
 /** §3.5 and §3.6. */
-function offerWearing (host: ExtensionHost, wardrobes: RoomData<HatStore>): void {
+function offerWearing (host: ExtensionHost, hatStores: RoomData<HatStore>): void {
   const offer = (verb: string, name: string, done: string, change: (hatStore: HatStore, uri: string, account: Jid) => Promise<void>): void => {
     host.rooms.command({
       node: `${COMMANDS}:${verb}`,
@@ -97,14 +97,14 @@ function offerWearing (host: ExtensionHost, wardrobes: RoomData<HatStore>): void
       form ({ room }, from) {
         checkAdmin(room, from)
         return form('form', COMMANDS, [
-          { name: 'hats#jid', values: [], type: 'jid-single', label: 'Whose head', isRequired: true }, hatField(wardrobes.of(room)),
+          { name: 'hats#jid', values: [], type: 'jid-single', label: 'Whose head', isRequired: true }, hatField(hatStores.of(room)),
         ], name)
       },
       async run (values, { room }, from) {
         checkAdmin(room, from)
         const account = accountIn(values)
-        const { uri, title } = hatIn(wardrobes.of(room), values)
-        await change(wardrobes.of(room), uri, account)
+        const { uri, title } = hatIn(hatStores.of(room), values)
+        await change(hatStores.of(room), uri, account)
         represent(host, room, [account.toString()])
         return `${account} ${done} ${title}`
       },
@@ -120,14 +120,14 @@ function offerWearing (host: ExtensionHost, wardrobes: RoomData<HatStore>): void
 }
 
 /** §3.4 and §3.7. */
-function offerLists (host: ExtensionHost, wardrobes: RoomData<HatStore>): void {
+function offerLists (host: ExtensionHost, hatStores: RoomData<HatStore>): void {
   host.rooms.command({
     node: `${COMMANDS}:list`,
     name: 'Hats that there are',
     report ({ room }, from) {
       checkVisitor(room, from)
       return table(COMMANDS, 'Hats', ['hats#title', 'hats#uri', 'hats#hue'],
-        wardrobes.of(room).hats.map(({ title, uri, hue }) => [title, uri, hue]))
+        hatStores.of(room).hats.map(({ title, uri, hue }) => [title, uri, hue]))
     },
   })
   host.rooms.command({
@@ -137,7 +137,7 @@ function offerLists (host: ExtensionHost, wardrobes: RoomData<HatStore>): void {
       checkVisitor(room, from)
       if (!room.isNonAnonymous && !isAdmin(room, from)) throw new StanzaError('forbidden')
       return table(COMMANDS, 'Who wears which hat', ['hats#jid', 'hats#uri', 'hats#title', 'hats#hue'],
-        [...wardrobes.of(room).worn()].map(({ account, hat: { uri, title, hue } }) => [account, uri, title, hue]))
+        [...hatStores.of(room).worn()].map(({ account, hat: { uri, title, hue } }) => [account, uri, title, hue]))
     },
   })
 }

@@ -1,7 +1,7 @@
 /**
  * The SQL of what became of messages: positions per conversation, found by the ids that clients gave their messages.
  */
-import { escapeAttribute, int8Array, textArray } from '../../src/extension/api.ts'
+import { escapeAttribute, int8Array, MAX_HEADER, textArray } from '../../src/extension/api.ts'
 import type { Database } from '../../src/extension/api.ts'
 
 /** Somebody has, or has seen, the message that the owner sent them under that id. */
@@ -14,9 +14,6 @@ export interface StatusUpdate {
 
 /** What an owner's conversation with a peer has come to; 0 for nothing. */
 export interface Status { readonly delivered: number, readonly displayed: number }
-
-/** Characters in which a message's opening tag has room: all else of a large one is better not read. */
-const MAX_HEADER = 16_384
 
 /** How far back in a conversation an id is looked for. */
 const MAX_BACK = 500

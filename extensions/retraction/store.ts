@@ -1,5 +1,7 @@
 /** The SQL of tombstones: finds what is retracted in one archive, and puts something else in its place. */
-import { el, escapeAttribute, int8Array, message as makeMessage, NS_MUC_USER, randomId, storedStanza, textArray } from '../../src/extension/api.ts'
+import {
+  el, escapeAttribute, int8Array, MAX_HEADER, message as makeMessage, NS_MUC_USER, QUERY_CANCELED, randomId, storedStanza, textArray,
+} from '../../src/extension/api.ts'
 import type { Database, Element, Jid, Message } from '../../src/extension/api.ts'
 
 const NS = 'urn:xmpp:message-retract:1'
@@ -17,10 +19,7 @@ const STEP = 10
 
 /** The milliseconds for all corrections of one message: whoever writes too many has the oldest left as they are. */
 const MAX_SEARCH_MS = 2000
-const QUERY_CANCELED = '57014'
 
-/** Characters in which a message's opening tag has room: all else of a large one is better not read. */
-const MAX_HEADER = 16_384
 
 /** A retraction that an archive keeps. */
 interface Retraction {

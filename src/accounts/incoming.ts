@@ -182,7 +182,7 @@ export class Incoming implements Destination {
   }
 
   /** Hands over a message that is kept, and whose sender was told otherwise: as if it were committed now. */
-  handOverLate (message: Message, account: Account): void {
+  deliverRecovered (message: Message, account: Account): void {
     const { from, to } = message
     const isOwn = from?.bare.equals(account.jid) === true
     if (!isOwn || to?.bare.equals(account.jid)) return this.#handOver(message, account, true)

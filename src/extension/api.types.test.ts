@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { basename } from 'node:path'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { el, extension, message, sessionState, StanzaError } from './api.ts'
+import { el, extension, message, StanzaError } from './api.ts'
 import type { Extension, ExtensionHost, Message, OccupantView, RoomView, SessionView, Stanza } from './api.ts'
 
 /** The compiler reads the whole tree, on a machine that may have other things to do. */
@@ -61,8 +61,6 @@ export function misuse (host: ExtensionHost, session: SessionView, received: Mes
   host.iq({ type: 'result', to: ['server'], name: 'x', ns: 'y' }, () => {})
   // @ts-expect-error others see a session's flags, and don't set them
   host.accounts.sessionsOf(session.jid)[0]?.flags.add('x')
-  // @ts-expect-error what was made for one session is of its type
-  sessionState(() => 0).of(session).trim()
   // @ts-expect-error an event that tells nothing
   host.when('session.moved', () => {})
 }

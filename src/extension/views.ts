@@ -1,6 +1,6 @@
 /**
  * Readonly views of sessions, accounts, rooms and occupants for extensions; the core's classes implement them. An
- * extension keeps its own state of them in `sessionState`, `accounts.data` and `rooms.data`.
+ * extension keeps its own state of them in `accounts.data` and `rooms.data`.
  */
 import type { Element } from '../xml/element.ts'
 import type { ArchiveIds } from '../xmpp/archive-ids.ts'

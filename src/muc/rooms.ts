@@ -34,7 +34,7 @@ import { DEFAULT_LIMITS } from './limits.ts'
 import type { MucLimits } from './limits.ts'
 import { RoomRegistry } from './room-registry.ts'
 import type { RoomsCluster } from './room-registry.ts'
-import { announceToAll, broadcast, spreadLate } from './messages/message.ts'
+import { announceToAll, broadcast, broadcastRecovered } from './messages/message.ts'
 import { roomsDomain } from './context.ts'
 import type { Muc, RoomAccounts } from './context.ts'
 import { broadcastPresence } from './presence/occupant-presence.ts'
@@ -252,7 +252,7 @@ export class Rooms implements Destination {
 
   /** Sends all occupants a message that proved to be archived under that id since `at` (milliseconds since 1970). */
   broadcastRecovered (room: Room, message: Message, id: string, at: number): void {
-    spreadLate(this.#muc, room, message, id, at)
+    broadcastRecovered(this.#muc, room, message, id, at)
   }
 
   /** Confirms an affiliation that others gave to the account. */

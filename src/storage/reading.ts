@@ -18,7 +18,7 @@ export const READING_MS = 5000
 const WAITING_EACH = 64
 
 /** SQLSTATE: a statement took too long; the class of those that are too complex. */
-const QUERY_CANCELED = '57014'
+export const QUERY_CANCELED = '57014'
 const LIMIT_EXCEEDED = '54'
 
 export class Reading {

@@ -14,7 +14,7 @@ import type { Besides } from '../store.ts'
 export async function storeAffiliations (muc: Muc, room: Room, changes: readonly NewAffiliation[]): Promise<void> {
   checkChanges(muc, room, changes)
   if (room.isLocked) return
-  await keepWith(muc, room, changes, besides => muc.store.storeAffiliations(room.jid, rowsOf(room, changes), besides))
+  await writeWith(muc, room, changes, besides => muc.store.storeAffiliations(room.jid, rowsOf(room, changes), besides))
   muc.affiliated(room, changes.map(({ jid }) => jid))
 }
 
@@ -26,7 +26,7 @@ export async function storeConfig (muc: Muc, room: Room, config: Config, changes
     : []
   const rows = [...all, ...rowsOf(room, changes)]
   const most = room.isLocked ? muc.limits.roomsPerOwner : 0
-  await keepWith(muc, room, changes, besides => muc.store.store(room, config, rows, besides, most))
+  await writeWith(muc, room, changes, besides => muc.store.store(room, config, rows, besides, most))
   if (rows.length > 0) muc.affiliated(room, rows.map(({ jid }) => jid))
 }
 
@@ -58,7 +58,7 @@ async function keepAcceptance (muc: Muc, room: Room, account: Jid): Promise<void
 }
 
 /** Stores the effective changes, and extensions' rows, in one transaction. */
-async function keepWith (
+async function writeWith (
   { keptWith }: Muc, room: Room, changes: readonly NewAffiliation[], store: (besides: Besides) => Promise<void>,
 ): Promise<void> {
   const real = changes.map(({ jid, affiliation }) => ({ jid, affiliation, before: room.affiliations.get(jid)?.affiliation ?? 'none' as const }))

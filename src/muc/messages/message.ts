@@ -84,7 +84,7 @@ function spread (
 }
 
 /** Delivers a message that was committed although its sender had been told otherwise. */
-export function spreadLate (muc: Muc, room: Room, message: Message, id: string, at: number): void {
+export function broadcastRecovered (muc: Muc, room: Room, message: Message, id: string, at: number): void {
   room.history.forget([id]) // a room that was just loaded found it in its archive
   const task = 'broadcast of a recovered message'
   inBackground(muc.log, task, room.commits.afterCommit(undefined, () => {
