@@ -1,6 +1,6 @@
 /**
- * What both SASL profiles of a stream share (RFC 6120 §6, XEP-0388): the attempt that is under way, the count of those
- * that failed, and the words of a failure.
+ * The state that both SASL profiles of a stream share (RFC 6120 §6, XEP-0388): the current attempt, the number of
+ * failures, and the failure element.
  */
 import { NS_SASL } from '../../xmpp/ns.ts'
 import { SaslError, StreamError } from '../../xmpp/errors.ts'
@@ -10,26 +10,26 @@ import type { Element } from '../../xml/element.ts'
 import type { Exchange, Login, LoginContext, Step } from './exchange.ts'
 import type { LoginLimits } from './login-limits.ts'
 
-/** What a profile makes of an element of the client's. */
+/** A profile's answer to an element of the client. */
 export interface Outcome {
   readonly reply: Element
-  /** The client is in: the reply is the success. */
+  /** Set with the success. */
   readonly login?: Login
-  /** The stream is over, once the reply has been sent. */
+  /** Ends the stream after the reply. */
   readonly end?: StreamError
 }
 
 export interface AuthenticatorOptions extends Omit<LoginContext, 'guess'> {
   readonly limits: LoginLimits
   readonly address: string
-  /** Whether nobody is there any more to hear what comes of an attempt. */
+  /** Whether the client has disconnected. */
   readonly isGone: () => boolean
 }
 
 /** RFC 6120 §6.4.5: two to five retries. */
 const MAX_FAILURES = 3
 
-/** One per stream, from the offer on; takes one element at a time. */
+/** One per stream, created with the offer; handles one element at a time. */
 export class Authenticator {
   readonly #context: LoginContext
   #attempt: { readonly profile: string, readonly exchange: Exchange } | undefined
@@ -45,18 +45,18 @@ export class Authenticator {
     return this.#context.offer.isEncrypted
   }
 
-  /** Whether the client owes a response. */
+  /** Whether the client must send a response. */
   get isUnderWay (): boolean {
     return this.#attempt !== undefined
   }
 
-  /** Starts over where an attempt is under way (RFC 6120 §6.4.2); `initial` is undefined where none was sent. */
+  /** Begins an attempt, in place of a current one (RFC 6120 §6.4.2); `initial` is the initial response, if any. */
   async begin (profile: string, mechanism: string | undefined, initial: Buffer | undefined): Promise<Step> {
     this.#attempt = undefined
     if (this.#isDone) throw new StreamError('policy-violation', 'Already logged in') // XEP-0388 §4.8
     const attempt = { profile, exchange: startExchange(mechanism ?? '', this.#context) }
     if (initial) return await this.#advance(attempt, initial)
-    // Each mechanism here begins with the client's word, for which an empty challenge asks.
+    // All mechanisms here are client-first: an empty challenge asks for the initial response.
     this.#attempt = attempt
     return { challenge: Buffer.alloc(0) }
   }
@@ -74,9 +74,7 @@ export class Authenticator {
     return step
   }
 
-  /**
-   * Ends the attempt: the failure that a SaslError becomes in the profile's namespace. Throws any other error again.
-   */
+  /** Ends the attempt with the failure of a SaslError, in the profile's namespace; rethrows any other error. */
   refuse (profile: string, error: unknown): Outcome {
     this.#attempt = undefined
     if (!(error instanceof SaslError)) throw error
@@ -87,7 +85,7 @@ export class Authenticator {
   }
 }
 
-/** RFC 6120 §6.5, XEP-0388 §2.6.2: the conditions are the RFC's in both profiles. */
+/** RFC 6120 §6.5, XEP-0388 §2.6.2: both profiles use the RFC's conditions. */
 function failure (profile: string, { condition, text }: SaslError): Element {
   return el('failure', profile, {},
     el(condition, profile === NS_SASL ? undefined : NS_SASL),

@@ -1,6 +1,6 @@
 /**
- * What a SASL mechanism is here (RFC 4422), what it knows of the stream that it runs on, and what the mechanisms with
- * passwords share: whose account is meant, what it may act as, and what it is checked against.
+ * The interface of SASL mechanisms (RFC 4422) and the context of their stream; and for the mechanisms with passwords
+ * the account of a user name, the check of the authorization identity, and the credentials.
  */
 import { decoyCredentials } from '../../accounts/credentials.ts'
 import { SaslError } from '../../xmpp/errors.ts'
@@ -13,7 +13,7 @@ export interface Login {
   /** Bare. */
   readonly jid: Jid
   readonly anonymous: boolean
-  /** Of the account that the credentials are of: another of the same name is not logged in to. See `Life`. */
+  /** The generation of the account with these credentials (see `Life`): the login fails for a later one of its name. */
   readonly madeAt?: string | undefined
 }
 
@@ -21,12 +21,12 @@ export type FoundCredentials = Credentials & Pick<Login, 'madeAt'>
 
 export type Step = { readonly challenge: Buffer } | { readonly success: Login, readonly data?: Buffer }
 
-/** One attempt to log in by one mechanism. It throws a SaslError when it has failed, and is of no use then. */
+/** One attempt to log in by one mechanism. It throws a SaslError when it fails, and can't be used afterwards. */
 export interface Exchange {
   respond (data: Buffer): Step | Promise<Step>
 }
 
-/** What a stream's features offer to whoever logs in. */
+/** The SASL mechanisms and channel bindings in a stream's features. */
 export interface Offer {
   readonly isEncrypted: boolean
   /** The strongest first. */
@@ -34,22 +34,24 @@ export interface Offer {
   readonly bindings: readonly BindingType[]
 }
 
-/** What a mechanism knows of the stream that it runs on. */
+/** The context of a login. */
 export interface LoginContext {
   readonly domain: string
-  /** Whom the stream header says it is from. */
+  /** The `from` of the stream header. */
   readonly from: Jid | undefined
   readonly secure: SecureInfo | undefined
   readonly offer: Offer
-  /** The server's own; the same for years, so that missing accounts look the same for years. */
+  /**
+   * The secret of the installation, from which the salts of missing accounts are derived, so that they never change.
+   */
   readonly secret: Buffer
-  /** The credentials of the account with this local part, prepared as RFC 7622 says. */
+  /** The credentials of the account with this prepared local part. */
   readonly find: (local: string) => Promise<FoundCredentials | undefined>
-  /** Compares a secret, when the account may be guessed at again, and counts it where the guess is wrong. */
+  /** Runs the comparison of a secret when the login limits allow it, and counts a wrong guess. */
   readonly guess: (account: Jid, compare: () => boolean | Promise<boolean>) => Promise<boolean>
 }
 
-/** RFC 6120 §6.3.7: the account whose simple user name this is. A name that no account can have is just a wrong one. */
+/** RFC 6120 §6.3.7: the account of a simple user name. An invalid name is an ordinary failure. */
 export function accountNamed (context: LoginContext, name: string): Jid {
   const account = accountOf(name, context.domain)
   if (!account) throw new SaslError('not-authorized')
@@ -60,14 +62,14 @@ export function accountNamed (context: LoginContext, name: string): Jid {
   return account
 }
 
-/** RFC 6120 §6.3.8: who logs in may act as himself only. */
+/** RFC 6120 §6.3.8: the authorization identity must be the account itself. */
 export function checkAuthzid (authzid: string | undefined, account: Jid): void {
   if (authzid && !Jid.tryParse(authzid)?.equals(account)) throw new SaslError('invalid-authzid')
 }
 
-/** What the account is checked against: for one that is missing, what nothing matches, at the same cost. */
+/** The account's credentials; for a missing account decoys that nothing matches, at the same cost. */
 export async function credentialsOf (context: LoginContext, account: Jid): Promise<FoundCredentials> {
-  const decoy = decoyCredentials(context.secret, account.toString()) // made in either case: equal work
+  const decoy = decoyCredentials(context.secret, account.toString()) // in either case, for equal timing
   return await context.find(account.local) ?? decoy
 }
 

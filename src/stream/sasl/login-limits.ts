@@ -1,8 +1,8 @@
 /**
- * Slows guesses at passwords (RFC 6120 §13.9.4). A guess takes its place in the limit before it is compared, and gives it
- * back when it was right, so that guesses side by side get no more than those one after the other. The limit is the
- * network's, whose accounts take turns, and then the account's. Who has logged in from a network before is counted apart
- * there. Nobody may keep an account's owner out: guesses from everywhere, and from his own network, make him wait only.
+ * Rate limits for guesses at passwords (RFC 6120 §13.9.4). A guess takes a place before it is compared, and gives it
+ * back when it was right, so that concurrent guesses get no more than sequential ones. There is a limit per network, in
+ * which accounts take turns, and one per account. An account that has logged in from a network before has a limit of
+ * its own there. Guesses of others, even from its own network, can delay an account's owner, but never lock it out.
  */
 import { networkOf } from '../../util/network-of.ts'
 import { RateLimit } from '../../util/rate-limit.ts'
@@ -12,29 +12,29 @@ import { SaslError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 
 const MINUTE = 60_000
-/** How long an attempt is kept waiting for its network, and how long for its account. */
-const PATIENCE = 10_000
-/** How many who have logged in are remembered; who was longest away is forgotten first. */
+/** The timeout of waiting for the network's limit, and for the account's, in milliseconds. */
+const WAIT_MS = 10_000
+/** The most pairs of network and account remembered; the least recently used is forgotten first. */
 const REMEMBERED = 20_000
 
-/** One for the whole program, which counts what comes to this node. */
+/** The limits of this node. */
 export class LoginLimits {
   readonly #networks: RateQueue
   readonly #accounts: RateQueue
   readonly #pairs: RateQueue
   readonly #proven = new Set<string>()
 
-  /** `perMinute` wrong guesses are free; 0: there is no limit. `random` is between 0 and 1. */
+  /** Allows `perMinute` wrong guesses; 0 means no limit. `random` returns numbers between 0 and 1. */
   constructor (perMinute: number, random: () => number = Math.random) {
-    const queue = (): RateQueue => new RateQueue(new RateLimit(perMinute, MINUTE), PATIENCE, random)
+    const queue = (): RateQueue => new RateQueue(new RateLimit(perMinute, MINUTE), WAIT_MS, random)
     this.#networks = queue()
     this.#accounts = queue()
     this.#pairs = queue()
   }
 
   /**
-   * Runs `compare` when it is this attempt's turn, and counts its result. The wait comes before, not after, so that
-   * hanging up early (`isGone`) gains nothing; it says temporary-auth-failure where it would be too long.
+   * Runs `compare` in this attempt's turn, and counts a wrong guess. The wait is before the comparison, so that an
+   * early disconnect (`isGone`) gains nothing. Throws temporary-auth-failure after the timeout.
    */
   async attempt (
     address: string, account: Jid, compare: () => boolean | Promise<boolean>, isGone: () => boolean = () => false,
@@ -62,7 +62,7 @@ export class LoginLimits {
     if (!taken) throw tooMany()
     try {
       return [taken, await waitFor(this.#accounts, account, isGone)]
-    } catch (error) { // the client has left: nothing will be compared
+    } catch (error) { // the client has disconnected: nothing is compared
       taken.giveBack()
       throw error
     }
@@ -77,7 +77,7 @@ export class LoginLimits {
   }
 }
 
-/** For who must not be kept out. */
+/** Waits for a place, and after the timeout takes one anyway: the account's owner must not be locked out. */
 async function waitFor (queue: RateQueue, key: string, isGone: () => boolean): Promise<Taken> {
   const taken = await queue.turn(key, '', isGone)
   if (taken) return taken

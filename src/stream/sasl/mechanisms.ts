@@ -1,4 +1,4 @@
-/** Which SASL mechanisms a stream offers, and how an attempt at one begins: one table for both profiles. */
+/** The table of SASL mechanisms, for both profiles. */
 import { SaslError } from '../../xmpp/errors.ts'
 import { bindingTypes } from './channel-binding.ts'
 import { anonymous } from './anonymous.ts'
@@ -9,9 +9,8 @@ import type { Exchange, LoginContext, Offer } from './exchange.ts'
 
 export interface OfferOptions {
   readonly secure: SecureInfo | undefined
-  /** True also where a proxy that is trusted ends TLS in front of this server. */
+  /** True also where a trusted proxy terminates TLS. */
   readonly isEncrypted: boolean
-  /** Whether the host lets in people without an account. */
   readonly allowsAnonymous: boolean
 }
 
@@ -39,7 +38,7 @@ const MECHANISMS: readonly Mechanism[] = [
   { name: 'ANONYMOUS', isOffered: to => to.allowsAnonymous, start: anonymous },
 ]
 
-/** What this stream offers, in the state that it is in: to be made anew when TLS has begun. */
+/** The offer of a stream in its current state: it changes with STARTTLS. */
 export function makeOffer (options: OfferOptions): Offer {
   const bindings = bindingTypes(options.secure)
   const to = { ...options, canBind: bindings.length > 0 }
@@ -47,7 +46,7 @@ export function makeOffer (options: OfferOptions): Offer {
   return { isEncrypted: options.isEncrypted, mechanisms, bindings }
 }
 
-/** Begins an attempt at a mechanism that the stream offers; throws a SaslError for any other. */
+/** Begins an exchange of a mechanism that the stream offers; throws a SaslError for any other. */
 export function startExchange (name: string, context: LoginContext): Exchange {
   const { mechanisms, isEncrypted } = context.offer
   const mechanism = MECHANISMS.find(known => known.name === name)

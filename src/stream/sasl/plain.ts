@@ -1,11 +1,11 @@
-/** RFC 4616: the SASL mechanism PLAIN. Takes a password within TLS and checks it against the SCRAM keys. */
+/** RFC 4616: the SASL mechanism PLAIN, within TLS only. Checks the password against the SCRAM keys. */
 import { isUtf8 } from 'node:buffer'
 import { verifyPassword } from '../../accounts/credentials.ts'
 import { SaslError } from '../../xmpp/errors.ts'
 import { accountNamed, checkAuthzid, credentialsOf } from './exchange.ts'
 import type { Exchange, LoginContext, Step } from './exchange.ts'
 
-/** An attempt at PLAIN: one message decides it. */
+/** An exchange of PLAIN, which has one message. */
 export function plain (context: LoginContext): Exchange {
   return { respond: message => logIn(context, message) }
 }

@@ -1,4 +1,4 @@
-/** RFC 6120 §6: the SASL profile that every client knows. Carries an attempt between XML and mechanism. */
+/** RFC 6120 §6: the SASL profile that every client supports. */
 import { decodeBase64 } from '../../util/base64.ts'
 import { SaslError } from '../../xmpp/errors.ts'
 import { NS_SASL } from '../../xmpp/ns.ts'
@@ -12,7 +12,7 @@ export function mechanismsFeature (offer: Offer): Element {
   return el('mechanisms', NS_SASL, {}, offer.mechanisms.map(name => el('mechanism', undefined, {}, name)))
 }
 
-/** One per stream: takes the client's elements of this namespace. */
+/** One per stream: handles the client's elements of this namespace. */
 export class Sasl {
   readonly #authenticator: Authenticator
 
@@ -20,11 +20,11 @@ export class Sasl {
     this.#authenticator = authenticator
   }
 
-  /** What to answer. The client begins a new stream when the outcome holds a login. */
+  /** Answers an element. After a login the client begins a new stream. */
   async take (element: Element): Promise<Outcome> {
     try {
       return answer(await this.#advance(element))
-    } catch (error) { // a SaslError; `refuse` throws any other again
+    } catch (error) { // a SaslError; `refuse` rethrows any other
       return this.#authenticator.refuse(NS_SASL, error)
     }
   }
@@ -44,7 +44,7 @@ function answer (step: Step): Outcome {
   return { reply: el('success', NS_SASL, {}, step.data?.toString('base64')), login: step.success }
 }
 
-/** RFC 6120 §6.4.2: an empty one is written as `=`, for nothing at all means that there is none. */
+/** RFC 6120 §6.4.2: an empty initial response is `=`, a missing one is an empty text. */
 function initialResponse (element: Element): Buffer | undefined {
   const text = element.text()
   return text === '' ? undefined : decode(text)

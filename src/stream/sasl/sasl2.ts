@@ -1,6 +1,6 @@
 /**
- * XEP-0388: Extensible SASL Profile. Within TLS: a login that also says what shall be true once it succeeded (a
- * resource bound, a stream resumed), so that all of it is one answer and no stream begins anew.
+ * XEP-0388: Extensible SASL Profile, within TLS only. A login with inline requests (to bind a resource, to resume a
+ * stream), which are answered together; the stream is not restarted.
  */
 import { decodeBase64 } from '../../util/base64.ts'
 import { SaslError, StreamError } from '../../xmpp/errors.ts'
@@ -16,19 +16,19 @@ export const NS_SASL2 = 'urn:xmpp:sasl:2'
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
-/** What a client says of itself, for its owner's eyes only (XEP-0388 §2.3). */
+/** A client's description of itself, for its user only (XEP-0388 §2.3). */
 export interface UserAgent {
-  /** Of this installation of the client, for as long as it lives. */
+  /** The id of this installation of the client. */
   readonly id: string | undefined
   readonly software: string | undefined
   readonly device: string | undefined
 }
 
-/** What shall be done once the login succeeded. */
+/** The inline requests of a login. */
 export interface LoginRequest {
   readonly userAgent: UserAgent | undefined
   readonly bind: BindRequest | undefined
-  /** The other elements: what later standards define. */
+  /** Other elements. */
   readonly inline: readonly Element[]
 }
 
@@ -37,21 +37,21 @@ const NOTHING_MORE: LoginRequest = { userAgent: undefined, bind: undefined, inli
 export interface LoginResult {
   /** Full where a resource was bound or a stream resumed, else bare. */
   readonly jid: Jid
-  /** What the success holds of it: `<bound/>` and the like. */
+  /** Elements of the success, such as `<bound/>`. */
   readonly elements: readonly Element[]
 }
 
-/** Does what was asked for, before the client hears of its success; what it throws is not the client's failure. */
+/** Handles the inline requests before the success is sent; its errors are no login failures. */
 export type CompleteLogin = (login: Login, request: LoginRequest) => Promise<LoginResult>
 
-/** The stream feature, for an encrypted stream only (XEP-0388 §3); `inline` can be asked for with the login. */
+/** The stream feature, for an encrypted stream only (XEP-0388 §3); `inline` are the features of inline requests. */
 export function authenticationFeature (offer: Offer, inline: readonly Element[]): Element {
   return el('authentication', NS_SASL2, {},
     offer.mechanisms.map(name => el('mechanism', undefined, {}, name)),
     inline.length > 0 ? el('inline', undefined, {}, inline) : undefined)
 }
 
-/** One per stream: takes the client's elements of this namespace. */
+/** One per stream: handles the client's elements of this namespace. */
 export class Sasl2 {
   readonly #authenticator: Authenticator
   readonly #complete: CompleteLogin
@@ -62,12 +62,12 @@ export class Sasl2 {
     this.#complete = complete
   }
 
-  /** What to answer. New stream features follow at once when the outcome holds a login: the stream goes on. */
+  /** Answers an element. After a login new stream features follow at once, on the same stream. */
   async take (element: Element): Promise<Outcome> {
     let step: Step
     try {
       step = await this.#advance(element)
-    } catch (error) { // a SaslError; `refuse` throws any other again
+    } catch (error) { // a SaslError; `refuse` rethrows any other
       return this.#authenticator.refuse(NS_SASL2, error)
     }
     if ('challenge' in step) return { reply: el('challenge', NS_SASL2, {}, step.challenge.toString('base64')) }
@@ -122,7 +122,7 @@ function parseUserAgent (element: Element | undefined): UserAgent | undefined {
   }
 }
 
-/** XEP-0388 §2.2: there should be no white space, and it is passed over. */
+/** XEP-0388 §2.2: white space should not occur, and is ignored. */
 function decode (text: string): Buffer {
   const data = decodeBase64(text.replace(/[ \t\r\n]+/g, ''))
   if (!data) throw new SaslError('incorrect-encoding')

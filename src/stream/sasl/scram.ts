@@ -1,6 +1,6 @@
 /**
- * RFC 5802 and 7677: SCRAM, with and without channel binding (RFC 5929, 9266), as the server. XEP-0474: SASL SCRAM
- * Downgrade Protection: signs the lists of mechanisms and channel bindings that the stream offered.
+ * RFC 5802 and 7677: the server's side of SCRAM, with and without channel binding (RFC 5929, 9266). XEP-0474: SASL
+ * SCRAM Downgrade Protection: signs the mechanisms and channel bindings that the stream has offered.
  */
 import { isUtf8 } from 'node:buffer'
 import { hash as digest } from 'node:crypto'
@@ -16,11 +16,11 @@ import type { Exchange, LoginContext, Offer, Step } from './exchange.ts'
 
 export interface ScramVariant {
   readonly hash: ScramHash
-  /** Whether this is the -PLUS of the two, which is bound to the channel. */
+  /** Whether this is the -PLUS variant, with channel binding. */
   readonly isBound: boolean
 }
 
-/** RFC 5802 §7. Extensions may follow the nonce; `m` is reserved and must fail wherever it stands (§5.1). */
+/** RFC 5802 §7. Extensions may follow the nonce; `m` is reserved and must fail everywhere (§5.1). */
 const CLIENT_FIRST = new RegExp('^(?<header>(?<flag>[ny]|p=(?<type>[A-Za-z0-9.-]+)),(?:a=(?<authzid>[^,\\0]+))?,)'
   + '(?<bare>n=(?<name>[^,\\0]+),r=(?<nonce>[\\x21-\\x2b\\x2d-\\x7e]+)(?:,[A-Za-ln-z]=[^,\\0]+)*)$')
 const CLIENT_FINAL = new RegExp('^(?<unproven>c=(?<binding>[A-Za-z0-9+/=]+),r=(?<nonce>[\\x21-\\x2b\\x2d-\\x7e]+)'
@@ -28,19 +28,19 @@ const CLIENT_FINAL = new RegExp('^(?<unproven>c=(?<binding>[A-Za-z0-9+/=]+),r=(?
 
 const OPENSSL_NAMES = { 'SHA-1': 'sha1', 'SHA-256': 'sha256', 'SHA-512': 'sha512' } as const
 
-/** What the first message settled. */
+/** The state after the first message. */
 interface Begun {
   readonly account: Jid
   readonly madeAt: string | undefined
   readonly keys: ScramKeys
   readonly nonce: string
-  /** What `c=` must hold. */
+  /** The expected value of `c=`. */
   readonly binding: Buffer
-  /** RFC 5802 §3: the AuthMessage, but for the client's last part. */
+  /** RFC 5802 §3: the AuthMessage without the client's final message. */
   readonly messages: string
 }
 
-/** An attempt at SCRAM: two messages. */
+/** An exchange of SCRAM, which has two messages. */
 export class Scram implements Exchange {
   readonly #context: LoginContext
   readonly #variant: ScramVariant
@@ -72,12 +72,12 @@ export class Scram implements Exchange {
     return { challenge: Buffer.from(challenge) }
   }
 
-  /** RFC 5802 §6: what the client's flag obliges it to send in `c=`. */
+  /** RFC 5802 §6: the expected value of `c=` by the client's flag. */
   #expectBinding (header: string, flag: string, type: string | undefined): Buffer {
     const { offer, secure } = this.#context
     if (this.#variant.isBound !== (type !== undefined)) throw new SaslError('malformed-request')
     if (type === undefined) {
-      // The client could have bound and believes that we can't: somebody took the offer away.
+      // The client supports channel binding and believes that the server does not: a downgrade attack.
       if (flag === 'y' && offer.bindings.length > 0) {
         throw new SaslError('not-authorized', 'This server does offer channel binding')
       }
@@ -108,13 +108,13 @@ function match (pattern: RegExp, message: string): Readonly<Record<string, strin
   return pattern.exec(message)?.groups ?? {}
 }
 
-/** RFC 5802 §5.1: `=2C` and `=3D` stand for comma and equals sign, and no other equals sign may stand in a name. */
+/** RFC 5802 §5.1: decodes `=2C` and `=3D` to comma and equals sign; any other equals sign in a name is an error. */
 function decodeName (name: string): string {
   if (/=(?!2C|3D)/.test(name)) throw new SaslError('malformed-request')
   return name.replaceAll('=2C', ',').replaceAll('=3D', '=')
 }
 
-/** XEP-0474 §6.1; plain `sort()` is the collation i;octet, for these are ASCII. */
+/** XEP-0474 §6.1; for ASCII the default sort is the collation i;octet. */
 function offerHash (hash: ScramHash, offer: Offer): string {
   const mechanisms = offer.mechanisms.toSorted().join('\x1e')
   const bindings = offer.bindings.toSorted().join('\x1e')

@@ -1,4 +1,4 @@
-/** XEP-0045 §9.5: whether the members of a members-only room may invite others, who become members by that. */
+/** XEP-0045 §9.5: whether members of a members-only room may invite others, whom the invitation makes members. */
 import { flagOption } from './option.ts'
 
 export const allowInvites = flagOption({

@@ -1,4 +1,4 @@
-/** XEP-0045 §7.5: from which role on occupants may send private messages. */
+/** XEP-0045 §7.5: the lowest role that may send private messages. */
 import { choiceOption } from './option.ts'
 
 export const allowPrivateMessages = choiceOption({

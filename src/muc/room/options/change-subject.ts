@@ -1,4 +1,4 @@
-/** XEP-0045 §8.1: whether occupants who do not moderate may change the subject. */
+/** XEP-0045 §8.1: whether occupants other than moderators may change the subject. */
 import { flagOption } from './option.ts'
 
 const NAME = 'muc#roomconfig_changesubject'
@@ -9,6 +9,9 @@ export const changeSubject = flagOption({
   initial: false,
   info: isOn => [
     { name: NAME, values: [isOn ? '1' : '0'], type: 'boolean' },
-    { name: 'muc#roominfo_subjectmod', values: [isOn ? '1' : '0'], type: 'boolean', label: 'Occupants may change the subject' },
+    {
+      name: 'muc#roominfo_subjectmod', values: [isOn ? '1' : '0'], type: 'boolean',
+      label: 'Occupants may change the subject',
+    },
   ],
 })

@@ -1,8 +1,8 @@
-/** How many messages newcomers are shown who do not say how much they want; Prosody's option, under its name. */
+/** The length of the history for newcomers who request none; Prosody's option of the same name. */
 import type { RoomOption } from '../../../extension/room-option.ts'
 import { numberOption } from './option.ts'
 
-/** `most` is the service's own limit; the room's is another option. */
+/** `most` is the limit of the service; that of the room is another option. */
 export function defaultHistory (most: number): RoomOption<number> {
   return numberOption({
     name: 'muc#roomconfig_defaulthistorymessages',

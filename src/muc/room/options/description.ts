@@ -1,4 +1,4 @@
-/** XEP-0045 §16.5.3 and §16.5.4: what the room is about. */
+/** XEP-0045 §16.5.3 and §16.5.4: the description of the room. */
 import { textOption } from './option.ts'
 
 export const description = textOption({

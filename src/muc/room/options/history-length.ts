@@ -1,10 +1,10 @@
-/** XEP-0045 §7.2.13 and §16.5.3: how many messages are shown to newcomers at most. */
+/** XEP-0045 §7.2.13 and §16.5.3: the longest history that newcomers get. */
 import type { RoomOption } from '../../../extension/room-option.ts'
 import { numberOption } from './option.ts'
 
 const NAME = 'muc#maxhistoryfetch'
 
-/** `most` is the service's own limit. */
+/** `most` is the limit of the service. */
 export function historyLength (most: number): RoomOption<number> {
   return numberOption({
     name: NAME,

@@ -1,4 +1,4 @@
-/** XEP-0045 §16.5.3 and §16.5.4: the language that is spoken in the room. */
+/** XEP-0045 §16.5.3 and §16.5.4: the language of the room. */
 import { textOption } from './option.ts'
 
 export const language = textOption({
@@ -6,5 +6,6 @@ export const language = textOption({
   label: 'Language of the room',
   initial: '',
   maxLength: 35, // RFC 5646 §4.4.1
-  info: value => value === '' ? [] : [{ name: 'muc#roominfo_lang', values: [value], type: 'text-single', label: 'Language' }],
+  info: value => value === '' ? []
+    : [{ name: 'muc#roominfo_lang', values: [value], type: 'text-single', label: 'Language' }],
 })

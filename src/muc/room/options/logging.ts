@@ -1,7 +1,4 @@
-/**
- * XEP-0045 §7.2.12: whether people are told that what is said here is public; where it is shown is no business of
- * rooms.
- */
+/** XEP-0045 §7.2.12: whether occupants are notified that the room is logged in public; rooms do not log themselves. */
 import { flagOption } from './option.ts'
 
 export const logging = flagOption({

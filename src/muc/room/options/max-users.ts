@@ -1,8 +1,8 @@
-/** XEP-0045 §7.2.9: how many occupants there may be, admins and owners aside. */
+/** XEP-0045 §7.2.9: the limit of occupants, admins and owners excepted. */
 import type { RoomOption } from '../../../extension/room-option.ts'
 import { numberOption } from './option.ts'
 
-/** `most` is the service's own limit. */
+/** `most` is the limit of the service. */
 export function maxUsers (most: number): RoomOption<number> {
   return numberOption({
     name: 'muc#roomconfig_maxusers',

@@ -1,4 +1,4 @@
-/** XEP-0045 §9.5: the roles that may see the list of members, where real addresses are no secret. */
+/** XEP-0045 §9.5: the roles that may see the list of members, in a non-anonymous room. */
 import { rolesOption } from './option.ts'
 
 export const memberList = rolesOption({

@@ -1,4 +1,4 @@
-/** XEP-0045 §3: Members-Only Room: who is not on the member list may not come in. */
+/** XEP-0045 §3: Members-Only Room: only users on the member list may join. */
 import { flagOption } from './option.ts'
 
 export const membersOnly = flagOption({

@@ -1,4 +1,4 @@
-/** XEP-0045 §3: Moderated Room: only those with voice may send messages to all. */
+/** XEP-0045 §3: Moderated Room: only occupants with voice may send messages to all. */
 import { flagOption } from './option.ts'
 
 export const moderated = flagOption({

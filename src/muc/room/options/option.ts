@@ -1,13 +1,13 @@
 /**
- * What a room can be set to, one option at a time: its fields in the owner's form (XEP-0045 §16.5.3), what is allowed
- * in them, and what service discovery tells of it. Forms, features and what is kept of a room are made from the list.
+ * Constructors of room options by type. Each option has its fields in the owner's form (XEP-0045 §16.5.3), their
+ * validation, and its features and fields in service discovery.
  */
 import type { OccupantRole } from '../../../xmpp/muc.ts'
 import type { Described, DescribedNumber, RoomOption, Values } from '../../../extension/room-option.ts'
 import { StanzaError } from '../../../xmpp/errors.ts'
 import type { Choice } from '../../../xmpp/forms.ts'
 
-/** An option that is on or off. */
+/** A boolean option. */
 export function flagOption ({ name, label, ...rest }: Described<boolean>): RoomOption<boolean> {
   return {
     ...rest,
@@ -16,7 +16,7 @@ export function flagOption ({ name, label, ...rest }: Described<boolean>): RoomO
   }
 }
 
-/** XEP-0004 §3.3: what a field of type boolean says. */
+/** XEP-0004 §3.3: the value of a boolean field; undefined where it is missing. */
 export function flagIn (values: Values, name: string): boolean | undefined {
   const text = values.get(name)?.[0]
   if (text === undefined) return
@@ -25,13 +25,14 @@ export function flagIn (values: Values, name: string): boolean | undefined {
   throw new StanzaError('not-acceptable', `${name} must be true or false`)
 }
 
-/** An option that is a line of text, or where `isLong` several. */
+/** A text option of one line, or with `isLong` of several. */
 export function textOption ({ name, label, isLong = false, maxLength = 1024, ...rest }: Described<string> & {
   readonly isLong?: boolean, readonly maxLength?: number,
 }): RoomOption<string> {
   return {
     ...rest,
-    fields: value => [{ name, label, type: isLong ? 'text-multi' : 'text-single', values: value === '' ? [] : value.split('\n') }],
+    fields: value =>
+      [{ name, label, type: isLong ? 'text-multi' : 'text-single', values: value === '' ? [] : value.split('\n') }],
     parse (values, before) {
       const text = values.get(name)?.join('\n').trim()
       if (text !== undefined && text.length > maxLength) throw new StanzaError('not-acceptable', `${name} is too long: at most ${maxLength} characters are allowed`)
@@ -40,7 +41,7 @@ export function textOption ({ name, label, isLong = false, maxLength = 1024, ...
   }
 }
 
-/** An option that is one of a few words. */
+/** An option with a fixed list of values. */
 export function choiceOption<const T extends string> ({ name, label, choices, ...rest }: Described<T> & {
   readonly choices: readonly (Choice & { readonly value: T })[],
 }): RoomOption<T> {
@@ -62,8 +63,10 @@ const ROLES: readonly (Choice & { readonly value: OccupantRole })[] = [
   { value: 'visitor', label: 'Visitors' },
 ]
 
-/** An option that is some of the roles of those who are in, and in a new room all of them. */
-export function rolesOption ({ name, label }: Pick<Described<unknown>, 'name' | 'label'>): RoomOption<readonly OccupantRole[]> {
+/** A set of roles, in a new room all of them. */
+export function rolesOption (
+  { name, label }: Pick<Described<unknown>, 'name' | 'label'>,
+): RoomOption<readonly OccupantRole[]> {
   return {
     initial: ROLES.map(({ value }) => value),
     fields: value => [{ name, label, type: 'list-multi', values: value, choices: ROLES }],
@@ -79,7 +82,7 @@ export function rolesOption ({ name, label }: Pick<Described<unknown>, 'name' | 
   }
 }
 
-/** An option that is a whole number within limits. */
+/** An integer option within limits. */
 export function numberOption ({ name, label, least, most, suggested, ...rest }: DescribedNumber): RoomOption<number> {
   const choices = suggested?.map(number => ({ value: String(number), label: String(number) }))
   return {

@@ -1,4 +1,4 @@
-/** XEP-0045 §3: Password-Protected Room, and its password: two fields of one option. */
+/** XEP-0045 §3: Password-Protected Room: an option with two fields, a flag and the password. */
 import type { RoomOption } from '../../../extension/room-option.ts'
 import { StanzaError } from '../../../xmpp/errors.ts'
 import { flagIn } from './option.ts'
@@ -7,7 +7,7 @@ const FLAG = 'muc#roomconfig_passwordprotectedroom'
 const SECRET = 'muc#roomconfig_roomsecret'
 const MAX_LENGTH = 1024
 
-/** The password; empty where none is needed. */
+/** The password; empty in a room without one. */
 export const password: RoomOption<string> = {
   initial: '',
   fields: value => [

@@ -1,4 +1,4 @@
-/** XEP-0045 §3: Persistent Room: it does not end with its last occupant. */
+/** XEP-0045 §3: Persistent Room: it stays without occupants. */
 import { flagOption } from './option.ts'
 
 export const persistent = flagOption({

@@ -1,4 +1,4 @@
-/** XEP-0045 §7.2.2: the roles of those whose presence the others see. */
+/** XEP-0045 §7.2.2: the roles whose presence is broadcast. */
 import { rolesOption } from './option.ts'
 
 export const presenceBroadcast = rolesOption({

@@ -1,4 +1,4 @@
-/** XEP-0045 §3: Public Room and Hidden Room: whether it is in the service's list of rooms. */
+/** XEP-0045 §3: Public Room and Hidden Room: whether the room is in the service's list. */
 import { flagOption } from './option.ts'
 
 export const publicRoom = flagOption({

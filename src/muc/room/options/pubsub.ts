@@ -1,4 +1,4 @@
-/** XEP-0045 §16.5.3: the publish-subscribe node that goes with the room. */
+/** XEP-0045 §16.5.3: the associated publish-subscribe node. */
 import { textOption } from './option.ts'
 
 const NAME = 'muc#roomconfig_pubsub'

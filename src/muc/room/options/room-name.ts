@@ -1,4 +1,4 @@
-/** XEP-0045 §16.5.3: the room's name for people. */
+/** XEP-0045 §16.5.3: the displayed name of the room. */
 import { textOption } from './option.ts'
 
 const NAME = 'muc#roomconfig_roomname'

@@ -1,4 +1,4 @@
-/** XEP-0045 §5.1.1: whether visitors may change their nick; the field is called as ejabberd's is. */
+/** XEP-0045 §5.1.1: whether visitors may change their nick; the field has ejabberd's name. */
 import { flagOption } from './option.ts'
 
 export const visitorNick = flagOption({

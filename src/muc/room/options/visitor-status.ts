@@ -1,7 +1,4 @@
-/**
- * XEP-0045 §5.1.1: whether visitors may change their presence, and show a text in it; the field is called as
- * ejabberd's.
- */
+/** XEP-0045 §5.1.1: whether visitors may change their presence and its status text; the field has ejabberd's name. */
 import { flagOption } from './option.ts'
 
 export const visitorStatus = flagOption({

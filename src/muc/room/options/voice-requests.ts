@@ -1,4 +1,4 @@
-/** XEP-0045 §7.13: whether visitors may ask for voice, and how often; the fields are called as ejabberd's are. */
+/** XEP-0045 §7.13: whether visitors may request voice, and how often; the fields have ejabberd's names. */
 import { flagOption, numberOption } from './option.ts'
 
 export const voiceRequests = flagOption({
@@ -7,7 +7,7 @@ export const voiceRequests = flagOption({
   initial: true,
 })
 
-/** In seconds. */
+/** The least time between two requests, in seconds. */
 export const voiceInterval = numberOption({
   name: 'muc#roomconfig_voicerequestmininterval',
   label: 'Least time between two such requests, in seconds',

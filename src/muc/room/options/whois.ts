@@ -1,4 +1,4 @@
-/** XEP-0045 §3: Non-Anonymous and Semi-Anonymous Room: who learns the occupants' real addresses. */
+/** XEP-0045 §3: Non-Anonymous and Semi-Anonymous Room: who may see the occupants' real addresses. */
 import { choiceOption } from './option.ts'
 
 export const whois = choiceOption({
