@@ -1,4 +1,4 @@
-/** Asks a running server through its admin socket. */
+/** The client of a running server's admin socket. */
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
@@ -19,14 +19,14 @@ export class AdminClient {
   readonly #asked = new Map<number, PromiseWithResolvers<unknown>>()
   #lastId = 0
 
-  /** The server of this data folder; nothing when none runs. */
+  /** Connects to the server of this data folder; undefined when none runs. */
   static async connect (dataFolder: string): Promise<AdminClient | undefined> {
     try {
       const folder = await openFolder(dataFolder)
       const socket = connect(folder.socketPath)
       try { await once(socket, 'connect') } finally { await folder.close() }
       return new AdminClient(socket)
-    } catch (error) { // the file system's: no folder, no socket, nobody behind it
+    } catch (error) { // no folder, no socket, or no server behind it
       if (isAbsence(error)) return
       const reason = error instanceof Error ? error.message : String(error)
       throw new Error(`the server of ${dataFolder} can't be asked: ${reason}`, { cause: error })
@@ -40,7 +40,7 @@ export class AdminClient {
     readLines(socket, line => this.#settle(JSON.parse(line) as Answer))
   }
 
-  /** Resolves with the command's result; rejects with the server's sentence, or when the server goes away. */
+  /** Resolves with the command's result; rejects with the server's error text, or when the connection breaks. */
   async ask<Result> (command: string, args: AdminArguments = {}): Promise<Result> {
     if (this.#socket.destroyed) throw new Error(GONE)
     const id = ++this.#lastId

@@ -1,6 +1,6 @@
 /**
- * The administrator's way into a running server: a unix socket in the data folder, open to the owner of the process
- * alone. A line of JSON asks, `{"id":1,"command":"status","args":{}}`, and a line answers, with `result` or `error`.
+ * The admin socket of a running server: a Unix socket in the data folder, open only to the owner of the process. A
+ * request is a line of JSON, `{"id":1,"command":"status","args":{}}`, and so is its answer, with `result` or `error`.
  */
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
@@ -33,17 +33,17 @@ export class AdminServer {
     this.#log = log
   }
 
-  /** What it resolves with is the answer, as JSON; what it rejects with is what the administrator reads. */
+  /** Adds a command. It resolves with the answer, as JSON, or rejects with an error text for the administrator. */
   command (name: string, run: AdminCommand): void {
     this.#commands.set(name, run)
   }
 
-  /** Listens in the data folder, whose lock the caller holds: a socket that is there is a dead server's. */
+  /** Listens in the data folder, whose lock the caller holds, so that an existing socket is a dead server's. */
   async start (dataFolder: string): Promise<void> {
     const folder = await openFolder(dataFolder)
     await rm(folder.socketPath, { force: true })
     const server = createServer(socket => this.#serve(socket))
-    // The socket file is made within the call, so that nobody else can open it at any moment.
+    // The socket file is created within the call, so the mask applies from the beginning.
     const mask = process.umask(0o177)
     server.listen(folder.socketPath)
     process.umask(mask)
@@ -52,7 +52,7 @@ export class AdminServer {
     await once(server, 'listening')
   }
 
-  /** Stops listening and takes the socket away once what was asked is answered: no command may wait for it. */
+  /** Stops listening, and removes the socket after all pending answers: a command must not wait for it. */
   async stop (): Promise<void> {
     const server = this.#server
     if (!server) return
@@ -60,7 +60,7 @@ export class AdminServer {
     const closed = once(server, 'close')
     server.close()
     await Promise.all(this.#answering)
-    for (const socket of this.#connections) socket.destroySoon() // does not wait for the other end
+    for (const socket of this.#connections) socket.destroySoon() // without waiting for the peer
     await closed
     await this.#folder?.close()
   }
@@ -68,7 +68,9 @@ export class AdminServer {
   #serve (socket: Socket): void {
     this.#connections.add(socket)
     socket.on('close', () => this.#connections.delete(socket))
-    socket.on('error', error => this.#log.debug({ event: 'admin.connection_broken', err: error }, 'admin: connection broken'))
+    socket.on('error', err => {
+      this.#log.debug({ event: 'admin.connection_broken', err }, 'admin: connection broken')
+    })
     readLines(socket, line => {
       const answering = this.#answer(line, socket).finally(() => this.#answering.delete(answering))
       this.#answering.add(answering)
@@ -86,9 +88,10 @@ export class AdminServer {
     if (!run) return { error: `the server knows no command "${String(command)}"` }
     try {
       return { result: await run(args) ?? null }
-    } catch (error) { // a refusal or a bug: who asked may read either
+    } catch (error) { // a refusal or a bug: the administrator may read either
       if (error instanceof StanzaError) {
-        this.#log.debug({ event: 'admin.command_refused', command, condition: error.condition }, 'admin: command refused')
+        const { condition } = error
+        this.#log.debug({ event: 'admin.command_refused', command, condition }, 'admin: command refused')
       } else this.#log.warn({ event: 'admin.command_failed', err: error, command }, 'admin: command failed')
       return { error: error instanceof Error ? error.message : String(error) }
     }

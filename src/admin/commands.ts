@@ -1,4 +1,4 @@
-/** The commands of the admin socket, typed at both ends: what a server answers is what a client has asked for. */
+/** The commands of the admin socket, with the same types at both ends. */
 import type { AccountCommands } from '../extension/facets/accounts.ts'
 import { Jid } from '../xmpp/jid.ts'
 import type { AdminClient } from './admin-client.ts'
@@ -12,7 +12,7 @@ export interface ServerStatus {
   readonly hosts: readonly string[]
   readonly listeners: readonly ListenerStatus[]
   readonly sessions: number
-  /** Every node of the cluster, this one included; none where it is alone. */
+  /** Every node of the cluster, this one included; empty without a cluster. */
   readonly nodes: readonly NodeStatus[]
   readonly memoryBytes: number
   /** `embedded`, or the URL without its password. */
@@ -20,27 +20,27 @@ export interface ServerStatus {
 }
 
 export interface NodeStatus {
-  /** Its name and what tells this run of it from others: its epoch. */
+  /** The node's name and incarnation. */
   readonly id: string
   /** Null while it is starting. */
   readonly load: NodeLoad | null
 }
 
-/** What a node tells the others of itself, once a second. */
+/** The status that a node publishes once a second. */
 export interface NodeLoad {
-  /** Of accounts whose home it is, wherever their clients are connected. */
+  /** Sessions of its accounts, wherever their clients are connected. */
   readonly sessions: number
   /** Clients that are connected to it. */
   readonly streams: number
-  /** Accounts that it has in memory. */
+  /** Accounts that it owns, in memory. */
   readonly homes: number
-  /** How old the last news was that it read. */
+  /** The age of the last packet when it was read. */
   readonly busLagMs: number
   readonly isLeaving: boolean
 }
 
 export interface ListenerStatus {
-  /** Its key in the config. */
+  /** The listener's key in the config. */
   readonly name: string
   readonly host: string
   readonly port: number
@@ -49,13 +49,13 @@ export interface ListenerStatus {
 export interface ServerCommands {
   readonly accounts: AccountCommands
   status (): Promise<ServerStatus>
-  /** Begins to end in good order; its sessions go on at other nodes. */
+  /** Begins an orderly shutdown; sessions continue at other nodes. */
   drain (): Promise<void>
-  /** Reads the config and certificates again; resolves with the keys that have changed and need a restart. */
+  /** Reads the config and certificates again; resolves with the changed keys that need a restart. */
   reload (): Promise<readonly string[]>
 }
 
-/** Lets the socket answer with what `commands` do. */
+/** Adds the commands to the admin socket. */
 export function serveCommands (admin: AdminServer, commands: ServerCommands): void {
   const { accounts } = commands
   admin.command('user.add', args => accounts.add(jidOf(args), textOf(args, 'password')))
@@ -67,7 +67,7 @@ export function serveCommands (admin: AdminServer, commands: ServerCommands): vo
   admin.command('reload', () => commands.reload())
 }
 
-/** The commands of the server that is at the other end. */
+/** The commands of the server at the other end of the socket. */
 export function remoteCommands (client: AdminClient): ServerCommands {
   return {
     accounts: {

@@ -1,9 +1,9 @@
-/** Lines of text from a socket, for both ends of the admin socket. */
+/** Splits the text from a socket into lines, for both ends of the admin socket. */
 import type { Socket } from 'node:net'
 
 const MAX_LINE = 1024 * 1024
 
-/** Hands on each whole line; a line without an end that gets too long destroys the socket. */
+/** Calls `take` with each complete line; an incomplete line beyond the limit destroys the socket. */
 export function readLines (socket: Socket, take: (line: string) => void): void {
   let rest = ''
   socket.setEncoding('utf8')

@@ -1,13 +1,13 @@
 /**
- * The data folder as the place of the admin socket. A socket's path may have 107 bytes, which a folder's may exceed by
- * itself; an open folder has a short name under /proc, which serves as long as it is open.
+ * The path of the admin socket in the data folder. A socket's path is limited to 107 bytes; for a longer one the folder
+ * is opened, and its short path under /proc is used while it is open.
  */
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 
 const SOCKET_FILE = 'admin.sock'
 
-/** unix(7): sun_path, less the NUL at its end. */
+/** unix(7): sun_path without the NUL at its end. */
 const MAX_PATH_BYTES = 107
 
 export interface SocketFolder {

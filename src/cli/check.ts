@@ -1,4 +1,4 @@
-/** `heliograph check`: says every mistake in the configuration at once, without starting anything. */
+/** `heliograph check`: reports every mistake in the configuration, without starting anything. */
 import { CONFIG, readArguments } from './command.ts'
 import type { Command } from './command.ts'
 import { readConfig } from './read-config.ts'

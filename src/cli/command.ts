@@ -1,17 +1,17 @@
-/** A subcommand of `heliograph`, and how its arguments are read. */
+/** The interface of subcommands of `heliograph`, and the parser of their arguments. */
 import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { ParseArgsOptionsConfig } from 'node:util'
 
 export interface Command {
-  /** What comes after `heliograph`, a line for each form. */
+  /** The usage behind `heliograph`, a line for each form. */
   readonly usage: readonly string[]
   readonly summary: string
-  /** Resolves with the exit code; rejects with a UsageError, or with a sentence for who called. */
+  /** Resolves with the exit code; rejects with a UsageError, or with a sentence for the administrator. */
   run (args: readonly string[]): Promise<number>
 }
 
-/** The command was called in a way that it does not know: the message says what is wrong. */
+/** The arguments are wrong; the message is a sentence about them. */
 export class UsageError extends Error {
   constructor (message: string) {
     super(message)
@@ -24,7 +24,7 @@ export const CONFIG = {
   config: { type: 'string', default: relative('', join(import.meta.dirname, '../../config/server.yaml')) },
 } as const
 
-/** Reads options, and exactly the words that `names` names; throws a UsageError. */
+/** Parses options, and exactly one word for each of `names`; throws a UsageError. */
 export function readArguments<const Options extends ParseArgsOptionsConfig> (
   args: readonly string[], options: Options, ...names: readonly string[]
 ) {

@@ -1,4 +1,4 @@
-/** `heliograph drain`: ends the running server in good order, as SIGTERM does, and waits until it is gone. */
+/** `heliograph drain`: shuts the running server down, as SIGTERM does, and waits for its end. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CONFIG, readArguments } from './command.ts'
 import type { Command } from './command.ts'

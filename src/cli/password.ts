@@ -1,9 +1,9 @@
-/** Passwords from standard input: a line of it, or typed without being shown. */
+/** Passwords from standard input: read as a line, or typed without echo. */
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { UsageError } from './command.ts'
 
-/** All of standard input but the end of its line. */
+/** Standard input without the end of its line. */
 export async function readPassword (): Promise<string> {
   return (await text(process.stdin)).replace(/\r?\n$/, '')
 }

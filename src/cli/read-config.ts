@@ -1,4 +1,4 @@
-/** The configuration as every command reads it: the file, the environment, and the options of all extensions. */
+/** The configuration for every command: the file and the environment, with the options of all extensions. */
 import { extensions } from '../../extensions/index.ts'
 import { loadConfig } from '../config/config.ts'
 import type { Config } from '../config/config.ts'

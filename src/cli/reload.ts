@@ -1,4 +1,4 @@
-/** `heliograph reload`: lets the running server read its configuration and certificates again, as SIGHUP does. */
+/** `heliograph reload`: makes the running server read its configuration and certificates again, as SIGHUP does. */
 import { CONFIG, readArguments } from './command.ts'
 import type { Command } from './command.ts'
 import { readConfig } from './read-config.ts'

@@ -1,4 +1,4 @@
-/** The server that a command is about: the one that runs on the data folder, or one without sockets when none runs. */
+/** Access to the server of a data folder: the running one, or an opened core without sockets. */
 import { AdminClient } from '../admin/admin-client.ts'
 import { remoteCommands } from '../admin/commands.ts'
 import type { ServerCommands } from '../admin/commands.ts'
@@ -6,7 +6,7 @@ import type { Config } from '../config/config.ts'
 import type { AccountCommands } from '../extension/facets/accounts.ts'
 import { openLog } from '../log.ts'
 
-/** Lets `use` ask the running server; undefined when none runs. */
+/** Calls `use` with the commands of the running server; resolves with undefined when none runs. */
 export async function withServer<T> (
   config: Config, use: (server: ServerCommands) => Promise<T>,
 ): Promise<T | undefined> {
@@ -19,7 +19,7 @@ export async function withServer<T> (
   }
 }
 
-/** Lets `use` work on the accounts: through the running server, or on what it would run on, opened for this alone. */
+/** Calls `use` with the accounts: through the running server, or on the database, opened for this call. */
 export async function withAccounts (config: Config, use: (accounts: AccountCommands) => Promise<void>): Promise<void> {
   const asked = await withServer(config, async server => {
     await use(server.accounts)

@@ -1,6 +1,6 @@
 /**
- * `heliograph serve`: runs the server until a signal or a fault ends it. SIGTERM and SIGINT end it in good order, one
- * that follows after a while at once; SIGHUP reads config and certificates again.
+ * `heliograph serve`: runs the server until a signal or an uncaught exception. SIGTERM and SIGINT begin an orderly
+ * shutdown, a second one later ends it at once; SIGHUP reloads config and certificates.
  */
 import type { Config } from '../config/config.ts'
 import { openLog } from '../log.ts'
@@ -50,17 +50,15 @@ async function start (config: Config, log: Logger): Promise<Server | undefined> 
   }
 }
 
-/** Whether the language threw it: all that is thrown on purpose has a sentence for people, and needs no stack. */
+/** Whether it is an error of the language, whose stack is logged: others have a sentence for the administrator. */
 function isBug (error: unknown): boolean {
   return error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError
 }
 
-/**
- * Signals within this time are one: a Ctrl-C reaches every process of the terminal, and `npm start` passes it on besides.
- */
+/** Signals within this time count as one: Ctrl-C reaches all processes of the terminal, and npm forwards it, too. */
 const SAME_SIGNAL_MS = 2_000
 
-/** What makes the server end, and with which exit code. */
+/** The end of the server: its reason and its exit code. */
 class Ending {
   readonly #log: Logger
   readonly #ending = Promise.withResolvers<string>()
@@ -70,12 +68,12 @@ class Ending {
   constructor (log: Logger) {
     this.#log = log
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.#end(signal))
-    // A promise that nobody waited for is one task's, and is over with it: what it was about is lost, the rest goes on.
+    // An unhandled rejection costs one task; the server goes on.
     process.on('unhandledRejection', error => {
       log.error({ event: 'process.unhandled_rejection', err: error }, 'process: unhandled rejection')
     })
-    // Streams end by themselves where something is thrown at them. What is thrown elsewhere has left something half
-    // done that all may share, and nobody knows what: a new start is better.
+    // Errors in a stream end the stream. An exception elsewhere may have left shared state inconsistent: the server
+    // ends.
     process.on('uncaughtException', (error, origin) => {
       this.exitCode = 1
       log.fatal({ event: 'process.uncaught_exception', err: error, origin }, 'process: uncaught exception')

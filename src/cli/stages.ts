@@ -1,4 +1,4 @@
-/** `heliograph stages`: which extensions stand in which stage of a stanza's way, in the order they run. */
+/** `heliograph stages`: prints the extensions in each stage, in the order they run. */
 import { CONFIG, readArguments } from './command.ts'
 import type { Command } from './command.ts'
 import { readConfig } from './read-config.ts'

@@ -1,11 +1,11 @@
-/** `heliograph status`: what the running server says of itself, a line for each. */
+/** `heliograph status`: prints the status of the running server. */
 import type { ListenerStatus, NodeStatus, ServerStatus } from '../admin/commands.ts'
 import { CONFIG, readArguments } from './command.ts'
 import type { Command } from './command.ts'
 import { readConfig } from './read-config.ts'
 import { withServer } from './running-server.ts'
 
-/** What `status` commands of service scripts return when nothing runs (LSB). */
+/** The exit code of `status` when the service does not run (LSB). */
 const NOT_RUNNING = 3
 
 export const status: Command = {
@@ -36,8 +36,8 @@ function describe (found: ServerStatus): string {
 function describeNode ({ id, load }: NodeStatus): string {
   if (!load) return `node       ${id}: starting`
   const { sessions, streams, homes, busLagMs, isLeaving } = load
-  const counts = `${sessions} sessions, ${streams} clients, home of ${homes} accounts, bus lag ${busLagMs.toFixed(1)} ms`
-  return `node       ${id}: ${counts}${isLeaving ? ', leaving' : ''}`
+  const counts = `${sessions} sessions, ${streams} clients, home of ${homes} accounts`
+  return `node       ${id}: ${counts}, bus lag ${busLagMs.toFixed(1)} ms${isLeaving ? ', leaving' : ''}`
 }
 
 function describeAddress ({ host, port }: ListenerStatus): string {

@@ -1,4 +1,4 @@
-/** `heliograph user …`: adds, lists and removes accounts and sets passwords, whether or not the server runs. */
+/** `heliograph user …`: manages accounts, whether or not the server runs. */
 import type { AccountCommands } from '../extension/facets/accounts.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import { CONFIG, UsageError, readArguments } from './command.ts'
@@ -74,7 +74,7 @@ function parseAddress (text: string): Jid {
   }
 }
 
-// What is refused says why, and not of whom.
+// The error texts do not contain the address.
 async function naming (jid: Jid, done: Promise<void>): Promise<void> {
   try {
     await done

@@ -1,4 +1,4 @@
-/** Whether the certificates that a configuration names can be used, and whether clients will take them. */
+/** Checks the certificates of a configuration: whether they can be used, and whether clients will accept them. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { isMap } from './mistakes.ts'
@@ -6,7 +6,7 @@ import type { Flaw, Path } from './mistakes.ts'
 import type { TlsConfig } from './config.ts'
 import { doubtsAbout, readCertificate, readKey, usePair } from '../net/certificate-pair.ts'
 
-/** What is wrong with the files under `tls`, which is as it was written. */
+/** The flaws of the files under `tls`, which is the unparsed value. */
 export function certificateFlaws (tls: unknown, folder: string): readonly Flaw[] {
   if (!isMap(tls)) return []
   const perHost = isMap(tls['hosts']) ? Object.entries(tls['hosts']) : []
@@ -16,7 +16,7 @@ export function certificateFlaws (tls: unknown, folder: string): readonly Flaw[]
   ]
 }
 
-/** What clients will not like about the certificates of these hosts, all of which can be read. */
+/** The reasons for which clients will refuse certificates, all of which are readable. */
 export function certificateWarnings (tls: TlsConfig, hosts: readonly string[]): readonly string[] {
   const names = [...new Set([...hosts, ...Object.keys(tls.hosts)])]
   const fileOf = (host: string): string | undefined => tls.hosts[host]?.certificate ?? tls.certificate

@@ -1,6 +1,6 @@
 /**
- * The configuration: reads the YAML file, then the environment over it, and says all that is wrong at once. Paths in it
- * start from the folder that the file is in.
+ * The configuration: a YAML file, overridden by the environment. All mistakes are reported at once. Relative paths
+ * start at the file's folder.
  */
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
@@ -24,7 +24,7 @@ export interface CertificateFiles {
 }
 
 export interface TlsConfig extends CertificateFiles {
-  /** Certificates of their own for some hosts. */
+  /** Certificates of single hosts. */
   readonly hosts: Readonly<Record<string, CertificateFiles>>
 }
 
@@ -39,50 +39,50 @@ export interface ListenConfig {
 export interface AuthConfig {
   readonly requireTls: boolean
   readonly anonymous: boolean
-  /** Who gives way when a resource is bound that is in use: the session that has it, or the one that asks. */
+  /** RFC 6120 §7.7.2.2, for a resource in use: whether the existing session is replaced or the new bind refused. */
   readonly resourceConflict: 'replace' | 'refuse'
 }
 
 export interface RegistrationConfig {
   readonly open: boolean
-  /** New accounts an hour from one address; 0: no limit. */
+  /** New accounts per hour from one address; 0 means no limit. */
   readonly perAddress: number
 }
 
-/** 0 is no limit wherever it is allowed. */
+/** 0 means no limit, wherever it is allowed. */
 export interface LimitsConfig {
   readonly stanzaBytes: number
-  /** The same for presence, which many are sent unasked. */
+  /** The limit for presence, which is broadcast to many. */
   readonly presenceBytes: number
   readonly bytesPerSecond: number
   readonly streamsPerAddress: number
   readonly failedLoginsPerMinute: number
-  /** Until when a new connection must have logged in. */
+  /** The timeout of the login on a new connection. */
   readonly loginSeconds: number
-  /** After how long a silence a stream is asked whether it is still there. */
+  /** The time of silence after which a stream is pinged. */
   readonly idleSeconds: number
-  /** What all clients together may leave unread. */
+  /** The bytes that all clients together may leave unread. */
   readonly unreadBytes: number
   readonly rosterItems: number
   readonly rosterBytes: number
 }
 
 export interface HttpConfig {
-  /** Which pages' scripts may connect, by their origins. */
+  /** The origins of web pages that may connect. */
   readonly origins: 'any' | readonly string[]
 }
 
-/** XEP-0157: URIs. */
+/** URIs for XEP-0157. */
 export type ContactConfig = Readonly<Record<
   'abuse' | 'admin' | 'feedback' | 'sales' | 'security' | 'status' | 'support', readonly string[]>>
 
 export interface Config {
-  /** The file that it was read from. */
+  /** The path of the configuration file. */
   readonly file: string
   /** Prepared domains, at least one. */
   readonly hosts: readonly string[]
   readonly node: string
-  /** An absolute path, as are all others. */
+  /** An absolute path, like all others. */
   readonly data: string
   /** `embedded`, or a postgres:// URL. */
   readonly database: string
@@ -97,13 +97,13 @@ export interface Config {
   readonly muc: MucLimits
   readonly contact: ContactConfig
   readonly log: { readonly level: LogLevel, readonly pretty?: boolean | undefined }
-  /** What each extension's own schema made of its options; `false` where it is off. */
+  /** The options of each extension, parsed by its schema; `false` where it is off. */
   readonly extensions: Readonly<Record<string, unknown>>
-  /** What is no mistake, yet will not do what somebody may expect: sentences for the log. */
+  /** Sentences for the log about valid values that will not have the expected effect. */
   readonly warnings: readonly string[]
 }
 
-/** The configuration in `file`, under the variables of `environment`; throws one ConfigError with every mistake. */
+/** Loads `file`, overridden by `environment`; throws one ConfigError with every mistake. */
 export function loadConfig (file: string, environment: Environment, extensions: readonly Configurable[]): Config {
   const folder = dirname(resolve(file))
   const core = coreSchema(folder)
@@ -122,7 +122,7 @@ export function loadConfig (file: string, environment: Environment, extensions: 
   return { ...result, file: resolve(file), warnings }
 }
 
-// Keys of parts that are still to come.
+// Keys that are reserved for parts that do not exist yet.
 function unservedKeys ({ listen }: Pick<Config, 'listen'>): readonly string[] {
   return [
     ...listen.server.length > 0 ? ['listen.server: other servers are not served yet, nothing listens there'] : [],

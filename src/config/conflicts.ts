@@ -1,4 +1,4 @@
-/** What each value of a configuration allows by itself, and not together with another. */
+/** Conflicts between values of a configuration, each of which is valid by itself. */
 import { isIP } from 'node:net'
 import type { ListenConfig, TlsConfig } from './config.ts'
 import { check, isMap } from './mistakes.ts'
@@ -8,7 +8,7 @@ import type { CoreSchema } from './schema.ts'
 import { roomsDomain } from '../muc/context.ts'
 import type { ListenAddress } from '../net/addresses.ts'
 
-/** Looks at what was written of each key by itself, so that a mistake elsewhere hides nothing here. */
+/** Checks each key of the unparsed tree separately, so that a mistake elsewhere hides no conflict. */
 export function conflictFlaws (
   core: CoreSchema, tree: Readonly<Record<string, unknown>>,
 ): readonly Flaw[] {
@@ -34,7 +34,7 @@ function repeatedHosts (hosts: unknown): readonly Flaw[] {
     : [])
 }
 
-/** The domain of a host's service is no host besides: its stanzas would go to one of the two. */
+/** A host can't be the domain of another host's rooms: its stanzas would go to one of the two. */
 function serviceHosts (hosts: readonly string[]): readonly Flaw[] {
   return hosts.flatMap((name, position) => {
     const owner = hosts.find(host => roomsDomain(host) === name)
@@ -43,7 +43,7 @@ function serviceHosts (hosts: readonly string[]): readonly Flaw[] {
   })
 }
 
-/** Names under `hosts` of some part that are the same domain, and so only one of them counts. */
+/** Keys under `hosts` of some part that are the same domain once they are prepared. */
 function repeatedKeys (part: unknown, path: Path): readonly Flaw[] {
   const keys = isMap(part) && isMap(part['hosts']) ? Object.keys(part['hosts']) : []
   const names = keys.map(key => check(domain, key).result)
@@ -61,15 +61,16 @@ function strangeHosts (hosts: readonly string[], tls: TlsConfig): readonly Flaw[
     .map(name => ({ path: ['tls', 'hosts', name], text }))
 }
 
-/** What an extension's options say under `hosts` is of hosts that are served. */
+/** Keys under `hosts` of an extension's options that are no served hosts. */
 function unservedHosts (hosts: readonly string[], extensions: unknown): readonly Flaw[] {
   const text = `is not served, expected one of hosts (${hosts.join(', ')})`
   return Object.entries(isMap(extensions) ? extensions : {}).flatMap(([extension, options]) => {
     const own = isMap(options) && isMap(options['hosts']) ? Object.keys(options['hosts']) : []
-    return own.flatMap(name => {
+    const unserved = own.filter(name => {
       const { result: host } = check(domain, name)
-      return host === undefined || hosts.includes(host) ? [] : [{ path: ['extensions', extension, 'hosts', name], text }]
+      return host !== undefined && !hosts.includes(host)
     })
+    return unserved.map(name => ({ path: ['extensions', extension, 'hosts', name], text }))
   })
 }
 
@@ -81,13 +82,14 @@ function takenAddresses (listen: ListenConfig): readonly Flaw[] {
     for (const at of addresses) {
       const other = taken.find(one => isSame(one.at, at))
       taken.push({ key, at })
-      if (other) flaws.push({ path: ['listen', key], text: `${at.host} port ${at.port} is that of listen.${other.key}` })
+      if (!other) continue
+      flaws.push({ path: ['listen', key], text: `${at.host} port ${at.port} is that of listen.${other.key}` })
     }
   }
   return flaws
 }
 
-/** Whether who listens at one keeps the other from it: where one is for all addresses of its family, too. */
+/** Whether both can't be open at once: the wildcard address conflicts with all of its family. */
 function isSame (one: ListenAddress, other: ListenAddress): boolean {
   if (one.port !== other.port || one.port === 0) return false
   const isForAll = [one, other].some(({ host }) => host === '0.0.0.0' || host === '::')

@@ -1,22 +1,22 @@
-/** What is wrong with a configuration, said so that a person can mend it: where, what was found, what is allowed. */
+/** Mistakes in a configuration, with a place, the value found and the values expected. */
 import { z } from 'zod'
 import { nearest } from '../util/nearest.ts'
 
 export type Path = readonly PropertyKey[]
 
-/** Something wrong at a key of the configuration, wherever that key was written. */
+/** A mistake at a key of the configuration, without its place. */
 export interface Flaw {
   readonly path: Path
   readonly text: string
 }
 
-/** A flaw and its place: `file:line`, or the environment variable. */
+/** A flaw with its place: `file:line`, or the environment variable. */
 export interface Mistake extends Flaw {
   readonly where: string
   readonly line: number
 }
 
-/** All that is wrong with a configuration; the message is a line for each. */
+/** All mistakes of a configuration; the message has a line for each. */
 export class ConfigError extends Error {
   readonly mistakes: readonly Mistake[]
 
@@ -32,7 +32,7 @@ function describeMistake ({ where, path, text }: Mistake): string {
   return `${where}: ${path.length > 0 ? `${path.join('.')}: ` : ''}${text}`
 }
 
-/** A schema that reads a value by itself; nothing returned means that it is not what is `expected`. */
+/** A schema by a function that parses a value; it returns undefined where the value is not the `expected` one. */
 export function leaf<T> (expected: string, read: (value: unknown) => T | undefined): z.ZodType<T> {
   return z.unknown().transform((value, context) => {
     const result = read(value)
@@ -42,7 +42,7 @@ export function leaf<T> (expected: string, read: (value: unknown) => T | undefin
   })
 }
 
-/** A schema chosen by the value: unlike a union, it keeps the places of the mistakes inside. */
+/** A schema chosen by the value; unlike a union, it keeps the paths of mistakes. */
 export function chosen<T> (choose: (value: unknown) => z.ZodType<T>): z.ZodType<T> {
   return z.unknown().transform((value, context) => {
     const result = choose(value).safeParse(value, { error: describeExpected })
@@ -57,7 +57,7 @@ interface Checked<T> {
   readonly flaws: readonly Flaw[]
 }
 
-/** The flaws that a schema finds in `value`, or what it makes of it. */
+/** Parses `value` by a schema: the result, or the flaws. */
 export function check<T> (schema: z.ZodType<T>, value: unknown): Checked<T> {
   const parsed = schema.safeParse(value, { error: describeExpected })
   if (parsed.success) return { result: parsed.data, flaws: [] }
@@ -85,13 +85,13 @@ const KINDS: Readonly<Record<string, string>> = {
   object: 'a map of keys to values', record: 'a map of keys to values',
 }
 
-// For a schema that does not say it itself, as an extension's may not. Of unknown keys: the known ones.
+// Messages for schemas without their own, such as extensions'. For unknown keys it lists the known ones.
 function describeExpected (issue: z.core.$ZodRawIssue): string {
   switch (issue.code) {
     case 'invalid_type': return `expected ${KINDS[issue.expected] ?? issue.expected}`
     case 'invalid_value': return `expected ${list(issue.values.map(value => String(value)))}`
-    case 'too_small': return `expected ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`
-    case 'too_big': return `expected ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}`
+    case 'too_small': return `expected ${relation(issue, 'at least', 'more than')} ${issue.minimum}`
+    case 'too_big': return `expected ${relation(issue, 'at most', 'less than')} ${issue.maximum}`
     case 'invalid_key': return joinExpected(issue.issues)
     case 'invalid_union': return joinExpected(issue.errors.flat())
     case 'unrecognized_keys': return issue.inst instanceof z.ZodObject ? Object.keys(issue.inst.shape).join(' ') : ''
@@ -99,11 +99,15 @@ function describeExpected (issue: z.core.$ZodRawIssue): string {
   }
 }
 
+function relation ({ inclusive }: { readonly inclusive?: boolean | undefined }, closed: string, open: string): string {
+  return inclusive === false ? open : closed
+}
+
 function joinExpected (issues: readonly z.core.$ZodIssue[]): string {
   return [...new Set(issues.map(issue => issue.message))].join(' or ').replaceAll(' or expected ', ' or ')
 }
 
-/** `a`, `a or b`, `one of a, b, c`. */
+/** Formats as `a`, `a or b` or `one of a, b, c`. */
 export function list (values: readonly string[]): string {
   return values.length > 2 ? `one of ${values.join(', ')}` : values.join(' or ')
 }
@@ -118,7 +122,7 @@ function valueAt (tree: unknown, path: Path): unknown {
   return path.reduce<unknown>((at, key) => isMap(at) || Array.isArray(at) ? Reflect.get(at, key) : undefined, tree)
 }
 
-/** Whether it is what YAML calls a mapping. */
+/** Whether it is a YAML mapping. */
 export function isMap (value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,4 +1,4 @@
-/** What the keys of the configuration may hold, and what holds where one is left out. */
+/** The schema of the configuration, with its defaults. */
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { chosen, isMap, leaf, list } from './mistakes.ts'
@@ -11,21 +11,21 @@ import { parseNetwork, PRIVATE_NETWORKS } from '../net/networks.ts'
 import { DEFAULT_ROSTER_LIMITS } from '../roster/limits.ts'
 import { Jid } from '../xmpp/jid.ts'
 
-/** An extension as the configuration knows it: its key, and what may be under it. */
+/** An extension's key in the configuration, and the schema of its options. */
 export interface Configurable {
   readonly name: string
   readonly config?: z.ZodType | undefined
 }
 
 export interface Listening extends ListenAddress {
-  /** Networks of the balancers that say by the PROXY protocol who the client is; none: clients come by themselves. */
+  /** The networks of balancers with the PROXY protocol; empty where clients connect directly. */
   readonly proxyProtocol: readonly string[]
 }
 
-/** Where the server listens when the file has no `listen`. */
+/** The default of `listen`. */
 export const DEFAULT_LISTEN = { 'client': '0.0.0.0:5222', 'client-tls': '0.0.0.0:5223', 'http': '127.0.0.1:5280' }
 
-// It stands in keys of Redis, behind a hyphen and before a space.
+// It is a part of Redis keys, behind a hyphen and before a space.
 const nodeName = leaf('a name of letters, digits, dots and hyphens',
   value => typeof value === 'string' && /^[a-z\d][a-z\d.-]*$/i.test(value) ? value : undefined)
 const flag = leaf('true or false', value => typeof value === 'boolean' ? value : undefined)
@@ -85,7 +85,7 @@ export const domain = leaf('a domain name, like example.org', value => {
 
 const hosts = oneOrMany(domain).refine(names => names.length > 0, 'expected at least one domain name')
 
-// RFC 6454 §6.2: as browsers write it, so that it can be compared.
+// RFC 6454 §6.2: in the form of browsers, for comparison.
 const origin = leaf('any or an origin, like https://chat.example.org', value => {
   if (typeof value !== 'string' || !/^https?:\/\/[^/]+\/?$/i.test(value) || !URL.canParse(value)) return
   return new URL(value).origin
@@ -107,7 +107,7 @@ function urlOr (word: string, schemes: readonly string[], example: string) {
 
 export type CoreSchema = ReturnType<typeof coreSchema>
 
-/** Everything but the extensions; relative paths start from `folder`. */
+/** The schema without the extensions; relative paths start at `folder`. */
 export function coreSchema (folder: string) {
   const path = leaf('a path', value => typeof value === 'string' && value !== '' ? resolve(folder, value) : undefined)
   const certificate = { certificate: path.optional(), key: path.optional() }
@@ -167,7 +167,7 @@ function muc () {
   })
 }
 
-/** One key per extension, what is under it as the extension's own schema says; `false` turns one off, or all. */
+/** The schema of `extensions`: a key per extension, with its own schema; `false` turns one or all off. */
 export function extensionsSchema (extensions: readonly Configurable[]): z.ZodType<Readonly<Record<string, unknown>>> {
   const shape = Object.fromEntries(extensions.map(one => [one.name, extensionSchema(one)]))
   const allOff = Object.fromEntries(extensions.map(one => [one.name, false]))
@@ -187,7 +187,7 @@ function strict (schema: z.ZodType): z.ZodType {
   return schema instanceof z.ZodObject ? schema.strict() : schema
 }
 
-/** Every key that holds a value of its own, so that the environment can set it. */
+/** Every key with a value that the environment can set. */
 export function settingsOf (
   core: Readonly<Record<string, z.ZodType>>, extensions: readonly Configurable[],
 ): readonly Setting[] {

@@ -1,6 +1,6 @@
 /**
- * Where a configuration's values come from: a YAML file, and environment variables over it. Remembers of each value
- * the line or the variable, so that a mistake can say where it was made.
+ * The sources of a configuration: a YAML file, overridden by environment variables. Records the line or variable of
+ * each value, for the places of mistakes.
  */
 import { readFileSync } from 'node:fs'
 import { LineCounter, isMap as isYamlMap, isScalar, isSeq, parse, parseDocument, visit } from 'yaml'
@@ -28,7 +28,7 @@ export class ConfigSource {
   readonly #mistakes: Mistake[] = []
   #tree: unknown
 
-  /** Reads the file; what is wrong with it as YAML is in `mistakes`. */
+  /** Reads the file; errors of YAML are in `mistakes`. */
   constructor (file: string) {
     this.#file = file
     const document = parseDocument(this.#read(), { lineCounter: this.#counter, prettyErrors: false, uniqueKeys: false })
@@ -41,7 +41,7 @@ export class ConfigSource {
     this.#tree = withoutNulls(document.toJS()) ?? {}
   }
 
-  /** Nothing when the file can't be read, or not as YAML. */
+  /** Undefined when the file can't be read, or is not YAML. */
   get tree (): unknown {
     return this.#tree
   }
@@ -50,12 +50,12 @@ export class ConfigSource {
     return this.#mistakes
   }
 
-  /** What to read where the file says nothing of a key at the top. */
+  /** Sets a top-level key that the file lacks. */
   setDefault (key: string, value: unknown): void {
     if (isMap(this.#tree) && this.#tree[key] === undefined) this.#tree = { ...this.#tree, [key]: value }
   }
 
-  /** Sets what the environment sets; returns the variables that look like ours and are not, each in a sentence. */
+  /** Applies the environment's variables; returns a sentence for each variable with our prefix that is unknown. */
   override (settings: readonly Setting[], environment: Environment): readonly string[] {
     const known = new Map(settings.map(setting => [variableName(setting.path), setting]))
     const strays: string[] = []
@@ -68,7 +68,7 @@ export class ConfigSource {
     return strays
   }
 
-  /** Puts a flaw in its place: the variable that set the key, or its line, or the line of what should hold it. */
+  /** Adds the place of a flaw: the variable that set the key, its line, or the line of its parent. */
   locate ({ path, text }: Flaw): Mistake {
     for (let length = path.length; length > 0; length--) {
       const key = pathKey(path.slice(0, length))
@@ -115,7 +115,7 @@ export class ConfigSource {
     }
   }
 
-  // An alias at the wrong place makes toJS throw.
+  // An unresolved alias would make toJS throw.
   #checkAlias (alias: Alias, document: Document): void {
     if (alias.resolve(document) || !alias.range) return
     this.#report([], alias.range[0], `*${alias.source} stands for nothing, there is no &${alias.source} before it`)
@@ -138,7 +138,7 @@ function variableName (path: readonly string[]): string {
   return PREFIX + path.join('_').replaceAll(/[^a-z0-9]/gi, '_').toUpperCase()
 }
 
-// Numbers, true and false, [lists] are written as in the file; what can't be read so is meant as a text.
+// Numbers, booleans and [lists] are in YAML; any other value is a text.
 function parseVariable (text: string): unknown {
   try {
     return parse(text)
@@ -154,11 +154,11 @@ function describeStray (name: string, known: Iterable<string>): string {
 
 function withValue (tree: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
   if (key === undefined) return value
-  if (tree !== undefined && !isMap(tree)) return tree // a mistake of its own, or an extension that is off
+  if (tree !== undefined && !isMap(tree)) return tree // another mistake, or an extension that is off
   return { ...tree, [key]: withValue(tree?.[key], rest, value) }
 }
 
-// A key with nothing behind it (all its lines are comments) is as good as left out.
+// A key without a value (all its lines are comments) counts as missing.
 function withoutNulls (value: unknown): unknown {
   if (value === null) return undefined
   if (!isMap(value)) return value

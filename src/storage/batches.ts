@@ -1,6 +1,6 @@
 /**
- * Reads that gather themselves: what is asked for while a load is under way, or within some milliseconds of the last
- * one's start, goes together in the next. Who asks alone does not wait; a thousand logins cost a few queries.
+ * Batches reads of single keys: those requested during a load, or within some milliseconds of the last one's start,
+ * form the next load. A single read does not wait; a thousand logins cost a few queries.
  */
 import { neverRejects } from '../util/background.ts'
 
@@ -13,8 +13,7 @@ interface Waiter<V> {
 }
 
 /**
- * A reader of single keys over a loader of many: one load at a time, each key once in it; a load that fails, fails for
- * those whose keys it had.
+ * A reader of single keys over a loader of many: one load at a time, each key once. A load's error rejects its reads.
  */
 export function batchedRead<K, V> (
   load: (keys: readonly K[]) => Promise<ReadonlyMap<K, V>>,
@@ -33,7 +32,7 @@ export function batchedRead<K, V> (
       try {
         const values = await load([...batch.keys()])
         for (const [key, waiters] of batch) for (const { resolve } of waiters) resolve(values.get(key))
-      } catch (error) { // the load's; it belongs to those who asked
+      } catch (error) { // the load's
         for (const waiters of batch.values()) for (const { reject } of waiters) reject(error)
       }
     }
@@ -50,6 +49,6 @@ export function batchedRead<K, V> (
     const waiters = waiting.get(key)
     if (waiters) waiters.push({ resolve, reject })
     else waiting.set(key, [{ resolve, reject }])
-    if (!isLoading) neverRejects(drain()) // who asked hears what fails
+    if (!isLoading) neverRejects(drain()) // errors reject the reads
   })
 }

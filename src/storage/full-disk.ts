@@ -1,8 +1,8 @@
-/** A full disk, told as what it is to whoever starts the server: system, SQLite and PostgreSQL differ in words. */
+/** Recognises a full disk by the messages of the system, SQLite and PostgreSQL. */
 
 const SIGN = /No space left on device|disk quota exceeded|disk is full/i
 
-/** An error for the administrator, where a full disk is behind this one; otherwise the same. */
+/** An error with a sentence for the administrator, if a full disk caused this one; otherwise the same error. */
 export function explainFullDisk (error: unknown, dataDir: string): unknown {
   if (!(error instanceof Error)) return error
   const line = error.message.split('\n').find(one => SIGN.test(one))

@@ -1,6 +1,6 @@
 /**
- * Brings the database's tables to what this program needs: the files of `migrations/`, in the order of their numbers,
- * forward only, each once and in a transaction of its own. Two nodes may start at once.
+ * Database migrations: runs the files of `migrations/` in the order of their numbers, forward only, each once and in
+ * its own transaction. Two nodes may start at once.
  */
 
 import { createHash } from 'node:crypto'
@@ -24,7 +24,7 @@ interface Applied {
   readonly checksum: string
 }
 
-/** Runs what has not been run; rejects with a sentence that names each file that is at fault. */
+/** Runs the pending migrations; rejects with a sentence that names each file at fault. */
 export async function migrate (db: Database, folder: string = FOLDER): Promise<void> {
   const migrations = await readMigrations(folder)
   await db.transaction(async tx => {
@@ -69,11 +69,11 @@ async function apply (db: Database, { file, sql, checksum }: Migration): Promise
     await db.transaction(async tx => {
       await takeLock(tx)
       const done = await tx.query('select 1 from migration where file = $1', [file])
-      if (done.length > 0) return // another node was quicker
+      if (done.length > 0) return // another node was faster
       await tx.query(sql)
       await tx.query('insert into migration (file, checksum) values ($1, $2)', [file, checksum])
     })
-  } catch (error) { // the server's word on the SQL
+  } catch (error) { // PostgreSQL's
     const reason = error instanceof Error ? error.message : String(error)
     throw new Error(`migrations: ${file}${lineOf(error, sql)}: ${reason}`, { cause: error })
   }

@@ -1,6 +1,6 @@
 /**
- * The Database over `pg`: a pool whose connections come back by themselves. A query that finds no server waits a while
- * for one, since nothing of it was sent; one that was under way when its connection broke rejects.
+ * The Database over `pg`: a pool that reconnects. A query that finds no server waits for one until a timeout, since it
+ * was not sent; a query whose connection breaks rejects.
  */
 
 import { setTimeout } from 'node:timers/promises'
@@ -13,27 +13,29 @@ const OUTAGE_MS = 10_000
 const PROBE_MS = 100
 const IDLE_MS = 60_000
 const CLOSE_MS = 5_000
-/** Where the URL has none: an empty one, at which PostgreSQL says what is missing, and the driver reads no file. */
+/**
+ * For a URL without a password: with an empty one PostgreSQL reports the missing password, and the driver reads no
+ * file.
+ */
 const NO_PASSWORD = ''
 const INT8 = pg.types.builtins.INT8
 
 export interface PostgresOptions {
   readonly poolSize: number
-  /** For how many milliseconds the server may work on one statement, if not as long as it takes. */
+  /** The timeout of one statement in milliseconds; without it there is none. */
   readonly statementMs?: number
   readonly log: Logger
 }
 
-/** A Database that has connections to give back. */
+/** A Database whose connections must be closed. */
 export interface PostgresDatabase extends Database {
-  /** Resolves when everything asked for is answered and the connections are closed; a query after it rejects. */
+  /** Resolves when all pending queries are answered and the connections are closed; later queries reject. */
   close (): Promise<void>
 }
 
 /**
- * Connects as the URL says and nothing else: neither PG… variables nor ~/.pgpass, which are there for an administrator's
- * own psql, and which the driver would read. Rejects with the driver's error when the server refuses us, or when there is
- * none for a while.
+ * Connects by the URL alone: PG… variables and ~/.pgpass, which the driver would read, are for the administrator's
+ * psql. Rejects with the driver's error when the server refuses the connection, or can't be reached until a timeout.
  */
 export async function openPostgres (url: string, options: PostgresOptions): Promise<PostgresDatabase> {
   for (const name of Object.keys(process.env)) if (/^PG[A-Z]/.test(name)) delete process.env[name]
@@ -42,13 +44,13 @@ export async function openPostgres (url: string, options: PostgresOptions): Prom
     const [row] = await database.query<{ encoding: string }>("select current_setting('server_encoding') as encoding")
     if (row?.encoding === 'UTF8') return database
     throw new Error(`the database's encoding is ${row?.encoding}, and has to be UTF8: make another with template0`)
-  } catch (error) { // whatever it is, the pool must not outlive it
+  } catch (error) {
     await database.close()
     throw error
   }
 }
 
-/** The pool's own limit would also count the time that a query waits for its turn. */
+/** Has the timeout of connecting, since that of the pool would include the time in its queue. */
 class Client extends pg.Client {
   constructor (config?: pg.ClientConfig) {
     super({ ...config, connectionTimeoutMillis: CONNECT_MS })
@@ -75,14 +77,15 @@ class Postgres implements PostgresDatabase {
       types: { getTypeParser },
       Client,
     })
-    // One listener for the whole life of a connection: without it, one that breaks between two statements of a
-    // transaction would end the process.
+    // Without a listener a connection that breaks between two statements of a transaction would end the process.
     this.#pool.on('connect', client => {
       this.#open.add(client)
       client.once('end', () => { this.#open.delete(client) })
-      client.on('error', error => { log.warn({ event: 'database.connection_broken', err: error }, 'database: connection broken') })
+      client.on('error', err => {
+        log.warn({ event: 'database.connection_broken', err }, 'database: connection broken')
+      })
     })
-    this.#pool.on('error', () => {}) // the same error, told again for an idle connection
+    this.#pool.on('error', () => {}) // the same error of an idle connection, logged already
   }
 
   async query<Row> (text: string, values?: readonly unknown[]): Promise<readonly Row[]> {
@@ -95,11 +98,11 @@ class Postgres implements PostgresDatabase {
       try {
         const result = await work(new Transaction(client))
         const { command } = await client.query('commit')
-        // The server answers `commit` with ROLLBACK, and no error, when `work` swallowed the error of a statement.
+        // PostgreSQL answers `commit` with ROLLBACK, and no error, where `work` has caught the error of a statement.
         if (command !== 'COMMIT') throw new Error('a transaction was rolled back: one of its statements had failed')
         return result
-      } catch (error) { // whatever it is, it is thrown on
-        await client.query('rollback').catch(() => {}) // the connection broke, and the transaction with it
+      } catch (error) {
+        await client.query('rollback').catch(() => {}) // the connection broke, which ends the transaction
         throw error
       }
     })
@@ -119,7 +122,7 @@ class Postgres implements PostgresDatabase {
       try {
         return await work(client)
       } finally {
-        client.release() // the pool throws a broken one away
+        client.release() // the pool discards a broken one
       }
     } finally {
       this.#running--
@@ -131,12 +134,14 @@ class Postgres implements PostgresDatabase {
     if (this.#closed && this.#running === 0 && !this.#pool.ending) this.#closed.resolve(this.#end())
   }
 
-  /** The pool doesn't wait until its connections are closed, and a database that is stopped next would cut them. */
+  /**
+   * Waits for the close of the connections, as the pool does not: an embedded database that stops next would cut them.
+   */
   async #end (): Promise<void> {
     const ended = [...this.#open].map(client => new Promise<void>(resolve => { client.once('end', resolve) }))
     await this.#pool.end()
-    const patience = setTimeout(CLOSE_MS, undefined, { ref: false }) // a network that is dead says nothing
-    await Promise.race([Promise.all(ended), patience])
+    const timeout = setTimeout(CLOSE_MS, undefined, { ref: false }) // for a dead network
+    await Promise.race([Promise.all(ended), timeout])
   }
 
   async #connect (): Promise<pg.PoolClient> {
@@ -144,14 +149,14 @@ class Postgres implements PostgresDatabase {
       await this.#outage
       try {
         return await this.#pool.connect()
-      } catch (error) { // there is no server, or not yet, or it refuses us
+      } catch (error) { // the server can't be reached, is starting, or refuses the connection
         if (!mayPass(error)) throw error
         this.#outage ??= this.#waitForServer()
       }
     }
   }
 
-  /** One connection tries for all who wait. */
+  /** Probes with one connection for all waiting queries. */
   async #waitForServer (): Promise<void> {
     const until = Date.now() + OUTAGE_MS
     try {
@@ -181,14 +186,14 @@ class Transaction implements Database {
     return run<Row>(this.#client, text, values)
   }
 
-  /** Within a transaction: what `work` throws undoes what it did, and no more. */
+  /** A savepoint: an error of `work` rolls back to it. */
   async transaction<T> (work: (db: Database) => Promise<T>): Promise<T> {
     await this.#client.query('savepoint inner_work')
     try {
       const result = await work(this)
       await this.#client.query('release savepoint inner_work')
       return result
-    } catch (error) { // whatever it is, it is thrown on
+    } catch (error) {
       await this.#client.query('rollback to savepoint inner_work').catch(() => {}) // the connection broke
       throw error
     }
@@ -204,20 +209,20 @@ async function run<Row> (client: pg.PoolClient, text: string, values?: readonly 
 
 const names = new Map<string, string>()
 
-/** Texts are constants of the program, so that there are few of them. */
+/** The name of a prepared statement. Texts are constants of the program, so the cache is small. */
 function nameOf (text: string): string {
   let name = names.get(text)
   if (!name) names.set(text, name = `h${names.size + 1}`)
   return name
 }
 
-/** Whether a connection may succeed a little later: no answer, or an answer that says so. */
+/** Whether connecting may succeed later: there was no answer, or a temporary refusal. */
 function mayPass (error: unknown): boolean {
   if (!(error instanceof pg.DatabaseError)) return true
   return error.code === '53300' || error.code?.startsWith('57P') === true // too many connections; starting, stopping
 }
 
-/** pg hands a bigint over as text. */
+/** Parses bigint as a number, which pg returns as text. */
 function getTypeParser (oid: number, format?: 'text' | 'binary'): (text: string) => unknown {
   return oid === INT8 ? parseInteger : pg.types.getTypeParser(oid, format as 'text')
 }

@@ -1,23 +1,23 @@
 /**
- * The database for what somebody asks of what is kept. It has connections of its own, so that no request holds up the
- * keeping of messages or a login; and since a short request may cost the database much, one of each account is answered
- * at a time, the accounts take turns, and none takes longer than a statement may (RFC 6120 §13.12).
+ * Reads that users ask for, such as archive queries. They have their own connections, so that they delay neither
+ * archiving nor logins. Since a short request may be expensive, each account has one read at a time, the accounts take
+ * turns, and a statement has a timeout (RFC 6120 §13.12).
  */
 import { FairQueue, FullError } from '../util/fair-queue.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Database } from './database.ts'
 
-/** Connections, and so requests that are answered at the same time. */
+/** Connections, and so concurrent reads. */
 export const READING_CONNECTIONS = 3
 
-/** For how many milliseconds the database may work on one statement of a request. */
+/** The timeout of one statement. */
 export const READING_MS = 5000
 
-/** Requests of one account that may wait: four sessions', with as many as a session may have open. */
+/** Waiting requests of one account: those of four sessions with as many as a session may have open. */
 const WAITING_EACH = 64
 
-/** SQLSTATE: a statement took too long; the class of those that are too complex. */
+/** SQLSTATE of a statement's timeout, and the class of exceeded limits. */
 export const QUERY_CANCELED = '57014'
 const LIMIT_EXCEEDED = '54'
 
@@ -30,9 +30,9 @@ export class Reading {
   }
 
   /**
-   * Runs `work` when it is the turn of the asker's account, which is not to ask for several things at once in it. Rejects
-   * with a StanzaError: `resource-constraint` when too many requests of the account wait, `policy-violation` when the
-   * database gave up what took it too long (RFC 6120 §8.3.3.18 and §8.3.3.12).
+   * Runs `work`, which must run one query at a time, in the turn of the asker's account. Rejects with a StanzaError:
+   * `resource-constraint` when too many requests of the account wait, `policy-violation` after the timeout of a
+   * statement (RFC 6120 §8.3.3.18 and §8.3.3.12).
    */
   async for<T> (asker: Jid, work: (db: Database) => Promise<T>): Promise<T> {
     try {
@@ -47,7 +47,7 @@ export class Reading {
   }
 }
 
-/** Whether it is the request that is at fault, and not the database. */
+/** Whether the request was too expensive. */
 function isTooDear (error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   return code === QUERY_CANCELED || code.startsWith(LIMIT_EXCEEDED)
