@@ -72,10 +72,10 @@ export class WriteBarrier {
   #flushInPortions (written: readonly Connection[]): void {
     // Its own slice: the results of the turn are written, however long the turn took.
     const until = performance.now() + SLICE_MS
-    for (const [index, connection] of written.entries()) {
-      connection.flush()
-      if (performance.now() > until && index + 1 < written.length) {
-        this.#connections = written.slice(index + 1)
+    for (let n = 0; n < written.length; n++) {
+      written[n]?.flush()
+      if (n + 1 < written.length && performance.now() > until) {
+        this.#connections = written.slice(n + 1)
         return this.#flushSoon()
       }
     }

@@ -1,5 +1,5 @@
 /** Deliveries in the order of an archive: no delivery overtakes a message that waits for its commit. */
-import { inSlices } from './slices.ts'
+import { isSliceOver, nextSlice } from './slices.ts'
 
 /** The deliveries that wait for one commit. */
 interface Deliveries {
@@ -69,15 +69,18 @@ export class CommitQueue {
 /** Runs all tasks, in slices; throws, or rejects with, the first error of a task. */
 function runAll (tasks: Iterable<() => void>, over: () => void): void | Promise<void> {
   const failures: unknown[] = []
-  const throwFirst = (): void => { if (failures.length > 0) throw failures[0] }
-  const rest = inSlices(each(tasks, failures, over))
-  return rest ? rest.then(throwFirst) : throwFirst()
-}
-
-function * each (tasks: Iterable<() => void>, failures: unknown[], over: () => void): Iterator<void> {
-  for (const task of tasks) {
-    try { task() } catch (error) { failures.push(error) } // a bug: `runAll` throws it
-    yield
+  const left = tasks[Symbol.iterator]()
+  function go (): void | Promise<void> {
+    while (!isSliceOver()) {
+      const { done, value } = left.next()
+      if (done) return end()
+      try { value() } catch (error) { failures.push(error) } // a bug: `end` throws it
+    }
+    return nextSlice(go)
   }
-  over()
+  function end (): void {
+    over()
+    if (failures.length > 0) throw failures[0]
+  }
+  return go()
 }

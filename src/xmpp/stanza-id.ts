@@ -1,6 +1,5 @@
 /** XEP-0359: Unique and Stable Stanza IDs: adds an archive's id to a stanza, and removes forged ones. */
 import type { Child } from '../xml/framer.ts'
-import { escapeAttribute } from '../xml/write.ts'
 import type { ArchiveIds, ArchiveKeys } from './archive-ids.ts'
 import { Jid } from './jid.ts'
 import type { Message } from './stanza.ts'
@@ -26,7 +25,7 @@ const stamps = new WeakMap<readonly Child[], Stamps>()
  */
 export function stamp (message: Message, { jid, archiveIds }: Keeper, number: string): Message {
   const id = archiveIds.encode(Number(number))
-  const xml = `<stanza-id xmlns='${NS_STANZA_ID}' by='${escapeAttribute(jid.toString())}' id='${id}'/>`
+  const xml = `<stanza-id xmlns='${NS_STANZA_ID}' by='${jid.attribute}' id='${id}'/>`
   return withoutForgedIds(message, jid).archivedAs(number, 'stanza-id', NS_STANZA_ID, xml)
 }
 
