@@ -4,7 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { el, extension, message, NS_MUC_USER, StanzaError, Written } from '../../src/extension/api.ts'
-import type { Database, Element, ExtensionHost, IqRequest, Jid, RoomView, RoomData } from '../../src/extension/api.ts'
+import type { Element, ExtensionHost, IqRequest, Jid, RoomView, RoomData } from '../../src/extension/api.ts'
+import { loadHashes, readVcard, removeVcard, saveVcard } from './store.ts'
 
 const NS = 'vcard-temp'
 
@@ -33,10 +34,8 @@ async function publish (
 ): Promise<void> {
   const found = hashesIn(vcard)
   // §3.2: an empty one takes away the one before.
-  if (vcard.getChildElements().length === 0) await host.db.query('delete from room_avatar where room = $1', [room.jid.toString()])
-  else await host.db.query(
-    'insert into room_avatar (room, vcard, hashes) values ($1, $2, $3) on conflict (room) do update set vcard = $2, hashes = $3',
-    [room.jid.toString(), written.xml, found])
+  if (vcard.getChildElements().length === 0) await removeVcard(host.db, room.jid)
+  else await saveVcard(host.db, room.jid, written.xml, found)
   hashes.set(room, found)
   // §3.2, and XEP-0045 §10.2.1.
   host.rooms.broadcast(room, message('groupchat', { from: room.jid }, el('x', NS_MUC_USER, {}, el('status', NS_MUC_USER, { code: '104' }))))
@@ -50,13 +49,7 @@ function hashesIn (vcard: Element): readonly string[] {
   })
 }
 
-async function loadHashes (db: Database, room: Jid): Promise<readonly string[]> {
-  const [row] = await db.query<{ readonly hashes: readonly string[] }>('select hashes from room_avatar where room = $1', [room.toString()])
-  return row?.hashes ?? []
-}
-
 async function vcardOf (host: ExtensionHost, asker: Jid, room: Jid): Promise<Written | undefined> {
-  const [row] = await host.readFor(asker, db =>
-    db.query<{ readonly vcard: string }>('select vcard from room_avatar where room = $1', [room.toString()]))
-  return row && Written.kept('vCard', NS, row.vcard)
+  const xml = await host.readFor(asker, db => readVcard(db, room))
+  return xml === undefined ? undefined : Written.kept('vCard', NS, xml)
 }

@@ -1,6 +1,7 @@
 /** XEP-0054: vcard-temp. Keeps each account's vCard as its owner wrote it and shows it to whoever asks. */
 import { el, extension, StanzaError, Written } from '../../src/extension/api.ts'
 import type { ExtensionHost, Jid } from '../../src/extension/api.ts'
+import { readVcard, saveVcard } from './store.ts'
 
 const NS = 'vcard-temp'
 
@@ -19,9 +20,7 @@ export const vcard = extension({
     })
     host.iq({ type: 'set', to: ['own-account'], name: 'vCard', ns: NS }, async ({ to, written }, { account }) => {
       if (account.isAnonymous) throw new StanzaError('not-allowed', 'anonymous accounts cannot store data')
-      await host.db.query(
-        'insert into vcard (owner, vcard) values ($1, $2) on conflict (owner) do update set vcard = $2',
-        [to.toString(), written.xml])
+      await saveVcard(host.db, to, written.xml)
     })
     // §3.2: nobody changes another's.
     host.iq({ type: 'set', to: ['address'], name: 'vCard', ns: NS }, () => { throw new StanzaError('forbidden') })
@@ -29,7 +28,6 @@ export const vcard = extension({
 })
 
 async function vcardOf (host: ExtensionHost, asker: Jid, owner: Jid): Promise<Written | undefined> {
-  const [row] = await host.readFor(asker, db =>
-    db.query<{ vcard: string }>('select vcard from vcard where owner = $1', [owner.toString()]))
-  return row && Written.kept('vCard', NS, row.vcard)
+  const xml = await host.readFor(asker, db => readVcard(db, owner))
+  return xml === undefined ? undefined : Written.kept('vCard', NS, xml)
 }
