@@ -13,13 +13,15 @@ const PRESENCE_BYTES = 16_000
 
 interface Crowd { readonly owner: Client, readonly others: readonly Client[], readonly room: string }
 
-/** A room with 60 occupants besides its owner, five sessions each. */
-async function crowd (setting: Setting, fields: Readonly<Record<string, string>> = {}): Promise<Crowd> {
+/** A room with 60 occupants besides its owner, or as many as that, five sessions each. */
+async function crowd (
+  setting: Setting, fields: Readonly<Record<string, string>> = {}, occupants = 60, sessions = 5,
+): Promise<Crowd> {
   const owner = await setting.client('owner')
   const room = await setting.room(owner, 'room', fields)
   const others: Client[] = []
-  for (let number = 0; number < setting.count(60); number++) {
-    for (const device of await setting.devices(`m${number}`, 5)) {
+  for (let number = 0; number < setting.count(occupants); number++) {
+    for (const device of await setting.devices(`m${number}`, sessions)) {
       await enter(device, room, `n${number}`, "<history maxstanzas='0'/>")
       others.push(device)
     }
@@ -137,6 +139,18 @@ const roles: readonly Case[] = [
     await configure(owner, room, { 'muc#roomconfig_membersonly': '0' })
     for (const [number, one] of others.entries()) await enter(one, room, `n${Math.floor(number / 5)}`, "<history maxstanzas='0'/>")
   }),
+  {
+    name: '2 000 sessions, which see no presence but their own, are thrown out of a room at once',
+    async prepare (setting) {
+      const { owner, others, room } = await crowd(setting, { 'muc#roomconfig_presencebroadcast': 'moderator' }, 20, 100)
+      return async () => {
+        await configure(owner, room, { 'muc#roomconfig_membersonly': '1' })
+        await configure(owner, room, { 'muc#roomconfig_membersonly': '0' })
+        await Promise.all(others.map((one, number) =>
+          enter(one, room, `n${Math.floor(number / setting.count(100))}`, "<history maxstanzas='0'/>")))
+      }
+    },
+  },
   inCrowd('it shows no presence any more, and shows it again', async ({ owner, room }) => {
     await configure(owner, room, { 'muc#roomconfig_presencebroadcast': 'moderator' })
     await configure(owner, room, { 'muc#roomconfig_presencebroadcast': 'participant' })
