@@ -1,4 +1,4 @@
-/** The one list of extensions, in the order in which they stand in every stage. */
+/** The list of extensions, in the order in which they run in every stage. */
 import type { Extension } from '../src/extension/api.ts'
 import { affiliationVersions } from './affiliation-versions/index.ts'
 import { archive } from './archive/index.ts'

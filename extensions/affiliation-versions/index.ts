@@ -1,6 +1,7 @@
 /**
- * XEP-0463: MUC Affiliations Versioning. Who comes in, and may see a room's lists, says which version of them he has,
- * and is told what has changed since, or all of it where that is not known; and each change tells what version it makes.
+ * XEP-0463: MUC Affiliations Versioning. A user who joins, and may see a room's lists, sends the version that the
+ * client has, and gets the changes since, or all affiliations for an unknown version; each notification of a change
+ * contains its version.
  */
 import { createHmac, createSecretKey } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
@@ -11,7 +12,7 @@ import type { Versioned } from './versions.ts'
 
 const NS = 'urn:xmpp:muc:affiliations:1'
 
-/** What one message tells, or a little more. */
+/** The items of one message; those of one version are not split. */
 const MAX_ITEMS = 500
 
 export const affiliationVersions = extension({
@@ -43,21 +44,18 @@ export const affiliationVersions = extension({
   },
 })
 
-/** §5.2.3: as for requests for the lists. Outcasts are a list apart, which others see less of. */
+/** §5.2.3: the rights are those of requests for the lists. The list of outcasts has its own. */
 function maySee (room: RoomView, jid: Jid): boolean {
   return (['owner', 'admin', 'member'] as const).every(list => room.mayList(jid, list))
 }
 
 interface VersionTokens {
   readonly name: (room: RoomView, version: number) => string
-  /** Nothing for what was never told to anybody. */
+  /** Undefined for a token that the room has never issued. */
   readonly read: (room: RoomView, name: string) => number | undefined
 }
 
-/**
- * §6: nobody learns of a time of which he was not told: a version is no number that one could guess, and of one that is
- * made up the room knows nothing.
- */
+/** §6: versions are sent as tokens with a proof, so that nobody can guess one and learn of changes before the join. */
 function namer (host: ExtensionHost): VersionTokens {
   let secret: Buffer | undefined
   const secrets: RoomData<KeyObject> = host.rooms.data(async (_db, room) => {
@@ -79,7 +77,7 @@ function namer (host: ExtensionHost): VersionTokens {
 
 interface Parts { readonly host: ExtensionHost, readonly names: VersionTokens, readonly versions: RoomData<Versions> }
 
-/** §5.2.1: before he is told of anybody who is in. */
+/** §5.2.1: sends the changes, before the presence of other occupants. */
 function bringUpToDate ({ host, names, versions }: Parts, room: RoomView, session: OccupantSessionView, asked: Element): void {
   const all = versions.of(room)
   const last = all.last(room)
@@ -103,14 +101,14 @@ function bringUpToDate ({ host, names, versions }: Parts, room: RoomView, sessio
   }))
 }
 
-/** As text: a tree of so many is many times as much work. */
+/** As text, since a tree of so many elements is far more expensive. */
 function writePart (part: readonly Versioned[], since: string, until: string): string {
   let items = ''
   for (const { jid, affiliation } of part) items += `<item jid='${jid.attribute}' affiliation='${affiliation}'/>`
   return `<x xmlns='${NS_MUC_USER}'><mav xmlns='${NS}'${since} until='${until}'/>${items}</x>`
 }
 
-/** Each ends with a version, so that one can go on from there; one at least. */
+/** At least one part. Each ends with a complete version, from which a client can continue. */
 function inParts (told: readonly Versioned[]): readonly (readonly Versioned[])[] {
   const parts: Versioned[][] = [[]]
   for (const one of told) {

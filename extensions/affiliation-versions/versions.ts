@@ -1,17 +1,17 @@
-/** When who is what in one room changed: a number for each account, in memory as in the database. */
+/** The versions of one room's affiliations: the number of each account's last change, in memory and in the database. */
 import { int8Array, Jid, textArray } from '../../src/extension/api.ts'
 import type { AffiliationChange, Affiliation, Database, RoomView } from '../../src/extension/api.ts'
 
-/** Of so many who are nothing any more it is known when they ceased to be. */
+/** The most accounts without an affiliation whose last change is remembered. */
 const MAX_GONE = 1000
 
-/** Somebody's affiliation, and the version since which it is that. */
+/** An affiliation with the version of its last change. */
 export interface Versioned { readonly jid: Jid, readonly affiliation: Affiliation, readonly version: number }
 
 export class Versions {
-  /** The latest last. */
+  /** In the order of the versions. */
   readonly #byJid = new Map<string, number>()
-  /** What was forgotten is not later than that. */
+  /** The last version whose changes are not completely known any more. */
   #horizon = 0
   #last = 0
 
@@ -27,17 +27,19 @@ export class Versions {
     return versions
   }
 
-  /** The version now. A room's first is when it was made: one that is made anew under the same name has none of its versions. */
+  /**
+   * The current version. The first is the room's creation time, so that a later room of its name has other versions.
+   */
   last ({ createdAt }: RoomView): number {
     return Math.max(this.#last, createdAt)
   }
 
-  /** The version that came of somebody's last change. */
+  /** The version of an account's last change. */
   of (jid: Jid): number | undefined {
     return this.#byJid.get(jid.toString())
   }
 
-  /** All that has changed since a version, the latest last; nothing where that is not known. */
+  /** The changes since a version, in order; undefined where they are not completely known. */
   since (version: number, room: RoomView): readonly Versioned[] | undefined {
     if (version < Math.max(this.#horizon, room.createdAt) || version > this.last(room)) return
     return [...this.#byJid].filter(([, at]) => at > version).map(([text, at]) => {
@@ -46,14 +48,14 @@ export class Versions {
     })
   }
 
-  /** All who are something, the latest last. */
+  /** All affiliations, in the order of their versions. */
   all (room: RoomView): readonly Versioned[] {
     return [...room.affiliations].map(({ jid, affiliation }) => ({
       jid, affiliation, version: this.of(jid) ?? room.createdAt,
     })).sort((a, b) => a.version - b.version)
   }
 
-  /** Writes down the changes, each of which makes a version; what is returned is for when they are kept. */
+  /** Stores changes, each with a new version; the returned function applies them in memory after the commit. */
   async write (db: Database, room: RoomView, changes: readonly AffiliationChange[]): Promise<() => void> {
     const before = this.last(room)
     const changed = changes.map(({ jid }) => jid.toString())
@@ -71,7 +73,7 @@ export class Versions {
     return () => { this.#note(rows, forgotten) }
   }
 
-  /** An account is no more, and its name goes: what changed until now is not known any more, so that all is told instead. */
+  /** Removes a former account. Earlier versions become unknown, so that clients get all affiliations. */
   async forget (db: Database, room: RoomView, account: Jid): Promise<void> {
     const version = this.last(room) + 1
     await db.query(
@@ -94,7 +96,7 @@ export class Versions {
     }
   }
 
-  /** The older half of those who are nothing any more, where there are too many. */
+  /** The oldest accounts without an affiliation, if there are too many. */
   #tooMany (room: RoomView): readonly (readonly [string, number])[] {
     if (this.#byJid.size <= room.affiliations.size + MAX_GONE) return []
     const gone = [...this.#byJid].filter(([jid]) => !room.affiliations.get(Jid.kept(jid)))

@@ -1,4 +1,4 @@
-/** XEP-0353: Jingle Message Initiation. A call that is proposed, taken or missed is kept, copied and wakes. */
+/** XEP-0353: Jingle Message Initiation. Its messages are archived, copied, and wake a phone. */
 import { extension } from '../../src/extension/api.ts'
 
 export const calls = extension({

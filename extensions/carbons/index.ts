@@ -1,6 +1,6 @@
 /**
- * XEP-0280: Message Carbons. Copies a user's chats to those of the user's sessions that asked for them, so that every
- * device shows both halves of a conversation. Its §6.1 is followed to the letter, which the server announces.
+ * XEP-0280: Message Carbons. Copies a user's chats to those of the user's sessions that enabled it, so that every
+ * device shows both sides of a conversation. The server announces that it follows the rules of §6.1.
  */
 import { el, extension, forwarded, messageWith, NS_MUC_USER, SESSION_FLAGS } from '../../src/extension/api.ts'
 import type { AccountView, ExtensionHost, Message, SessionInfo } from '../../src/extension/api.ts'
@@ -22,15 +22,18 @@ export const carbons = extension({
 
     host.disco.feature(NS)
     host.disco.feature(NS_RULES)
-    host.iq({ type: 'set', to: ['own-account'], name: 'enable', ns: NS }, (_request, session) => { session.setFlag(FLAG, true) })
-    host.iq({ type: 'set', to: ['own-account'], name: 'disable', ns: NS }, (_request, session) => { session.setFlag(FLAG, false) })
+    for (const name of ['enable', 'disable']) {
+      host.iq({ type: 'set', to: ['own-account'], name, ns: NS }, (_request, session) => {
+        session.setFlag(FLAG, name === 'enable')
+      })
+    }
     host.stream.bindSwitch(NS, (element, session) => {
       session.setFlag(FLAG, element.getName() === 'enable')
       return undefined
     })
     host.on('send', 'fanout', (message, sender) => {
       const { account } = sender
-      // §7: what is for the account itself comes to its other devices as received.
+      // §7: a message to the own account is copied to its other sessions as a received one.
       if (account.sessions.length < 2 || message.to?.bare.equals(account.jid) || !isCopied(host, message, 'sent')) return
       sentIds.add(account, message)
       copy(host, message, account, 'sent', [sender])
@@ -43,7 +46,7 @@ export const carbons = extension({
   },
 })
 
-/** A copy for each session that wants one, other than those that have the message, or sent it. */
+/** Copies the message to each session that enabled carbons, except its sender and those that have it. */
 function copy (
   host: ExtensionHost, message: Message, { jid: owner }: AccountView, direction: Direction, have: readonly SessionInfo[],
 ): void {
@@ -57,20 +60,22 @@ function copy (
   }
 }
 
-/** §6.1, errors aside. §8: the mark of a private message stays on it, for its recipient to see. */
+/** §6.1, without errors. §8: the `private` element stays in the message for its recipient. */
 function isCopied (host: ExtensionHost, message: Message, direction: Direction): boolean {
   if (message.has('private', NS) || message.has('no-copy', NS_HINTS)) return false
   const isOfRoom = message.has('x', NS_MUC_USER)
-  // What comes from somebody in a room, the room sends to each of the devices that are in it.
+  // The room sends an occupant's message to each session that is in the room.
   if (isOfRoom && direction === 'received' && message.from?.isBare === false) return false
   switch (message.type) {
     case 'chat': return true
-    case 'normal': return host.messages.policy(message).carbon || message.has('x', NS_INVITATION) || (isOfRoom && isInvitation(message))
+    case 'normal':
+      return host.messages.policy(message).carbon || message.has('x', NS_INVITATION) ||
+        (isOfRoom && isInvitation(message))
     default: return false
   }
 }
 
-/** XEP-0045 §7.8.2: the room invites, or is asked to. */
+/** Whether it is a mediated invitation, from a room or to it (XEP-0045 §7.8.2). */
 function isInvitation (message: Message): boolean {
   return message.payload('x', NS_MUC_USER)?.getChild('invite', NS_MUC_USER) !== undefined
 }

@@ -1,7 +1,7 @@
-/** What accounts sent lately that was worth a copy: whoever saw it sent shall see the error that answers it. */
+/** The ids of recently copied sent messages: sessions that got such a copy also get the error that answers it. */
 import type { AccountView, Jid, Message } from '../../src/extension/api.ts'
 
-/** So many messages of an account. */
+/** The most messages remembered per account. */
 const LIMIT = 100
 
 export class SentIds {
@@ -16,7 +16,7 @@ export class SentIds {
     if (ids.size > LIMIT && oldest !== undefined) ids.delete(oldest)
   }
 
-  /** Whether the error answers one of them. */
+  /** Whether the error answers a remembered message. */
   has (account: AccountView, { id, from }: Message): boolean {
     const to = id === undefined ? undefined : this.#byAccount.get(account)?.get(id)
     return to !== undefined && from !== undefined && to.bare.equals(from.bare)

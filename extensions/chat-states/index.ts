@@ -1,4 +1,4 @@
-/** XEP-0085: Chat State Notifications. Who is typing is copied to all devices, and kept nowhere. */
+/** XEP-0085: Chat State Notifications. They are copied to all devices, and not archived. */
 import { extension } from '../../src/extension/api.ts'
 
 export const chatStates = extension({

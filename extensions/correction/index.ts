@@ -1,4 +1,4 @@
-/** XEP-0308: Last Message Correction. A correction is worth what a message is, whatever it holds besides. */
+/** XEP-0308: Last Message Correction. A correction has the policy of a message with a body. */
 import { extension } from '../../src/extension/api.ts'
 
 export const correction = extension({

@@ -1,4 +1,4 @@
-/** XEP-0384: OMEMO Encryption. What only its readers can read is worth what a message with a body is. */
+/** XEP-0384: OMEMO Encryption. An encrypted message has the policy of a message with a body. */
 import { extension } from '../../src/extension/api.ts'
 
 export const encryption = extension({

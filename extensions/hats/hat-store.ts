@@ -1,4 +1,4 @@
-/** The hats of one room and who wears them: in memory as in the database. */
+/** The hats of one room and their wearers, in memory and in the database. */
 import { createHash } from 'node:crypto'
 import { escapeAttribute } from '../../src/extension/api.ts'
 import type { Database, Jid } from '../../src/extension/api.ts'
@@ -6,14 +6,14 @@ import type { Database, Jid } from '../../src/extension/api.ts'
 export interface Hat {
   readonly uri: string
   readonly title: string
-  /** An angle (XEP-0392), as it was written. */
+  /** An angle (XEP-0392), as the text in the form. */
   readonly hue: string | undefined
 }
 
 export class HatStore {
   readonly #room: Jid
   readonly #hats = new Map<string, Hat>()
-  /** The hats of each account, in the order in which they were put on. */
+  /** The hats of each account, in the order in which they were assigned. */
   readonly #worn = new Map<string, Set<string>>()
 
   constructor (room: Jid) {
@@ -39,19 +39,19 @@ export class HatStore {
     return this.#hats.get(uri)
   }
 
-  /** What tells one list of hats from another; nothing where there are none. */
+  /** A hash of the list of hats; undefined where there are none. */
   get hash (): string | undefined {
     if (this.#hats.size === 0) return
     const list = this.hats.map(({ uri, title, hue }) => [uri, title, hue ?? ''].join('\n')).sort().join('\n\n')
     return createHash('sha1').update(list).digest('hex')
   }
 
-  /** The accounts that wear it. */
+  /** The accounts that wear the hat. */
   wearers (uri: string): readonly string[] {
     return [...this.#worn].filter(([, uris]) => uris.has(uri)).map(([account]) => account)
   }
 
-  /** Who wears which, as many times as somebody wears one. */
+  /** The pairs of an account and a hat that it wears. */
   * worn (): Iterable<{ readonly account: string, readonly hat: Hat }> {
     for (const [account, uris] of this.#worn) {
       for (const uri of uris) {
@@ -61,28 +61,28 @@ export class HatStore {
     }
   }
 
-  /** How many hats an account wears. */
+  /** The number of hats that an account wears. */
   count (account: Jid): number {
     return this.#worn.get(account.toString())?.size ?? 0
   }
 
-  /** `<hats/>` as it stands in presence (§3.1); nothing for who wears none. */
+  /** `<hats/>` for presence (§3.1); undefined for an account without hats. */
   write (ns: string, account: Jid): string | undefined {
     const hats = [...this.#worn.get(account.toString()) ?? []].flatMap(uri => this.#hats.get(uri) ?? [])
     if (hats.length === 0) return
-    return `<hats xmlns='${ns}'>${hats.map(({ uri, title, hue }) => `<hat uri='${escapeAttribute(uri)}' title='${escapeAttribute(title)}'` +
-      `${hue === undefined ? '' : ` hue='${escapeAttribute(hue)}'`}/>`).join('')}</hats>`
+    return `<hats xmlns='${ns}'>${hats.map(writeHat).join('')}</hats>`
   }
 
-  /** There is that hat from now on, or it looks different. */
+  /** Adds the hat, or replaces the one with its URI. */
   async keep (db: Database, hat: Hat): Promise<void> {
     await db.query(
-      'insert into room_hat (room, uri, title, hue) values ($1, $2, $3, $4) on conflict (room, uri) do update set title = $3, hue = $4',
+      `insert into room_hat (room, uri, title, hue) values ($1, $2, $3, $4)
+       on conflict (room, uri) do update set title = $3, hue = $4`,
       [this.#room.toString(), hat.uri, hat.title, hat.hue ?? null])
     this.#hats.set(hat.uri, hat)
   }
 
-  /** Nobody wears it any more. */
+  /** Removes the hat, also from its wearers. */
   async discard (db: Database, uri: string): Promise<void> {
     await db.query('delete from room_hat where room = $1 and uri = $2', [this.#room.toString(), uri])
     this.#hats.delete(uri)
@@ -101,7 +101,7 @@ export class HatStore {
     this.#worn.get(account.toString())?.delete(uri)
   }
 
-  /** An account is no more. */
+  /** Removes a former account from memory. */
   forget (account: Jid): void {
     this.#worn.delete(account.toString())
   }
@@ -111,4 +111,9 @@ export class HatStore {
     this.#worn.set(account, worn)
     return worn
   }
+}
+
+function writeHat ({ uri, title, hue }: Hat): string {
+  const angle = hue === undefined ? '' : ` hue='${escapeAttribute(hue)}'`
+  return `<hat uri='${escapeAttribute(uri)}' title='${escapeAttribute(title)}'${angle}/>`
 }

@@ -1,6 +1,6 @@
 /**
- * XEP-0317: Hats. What people are in a room beside their affiliations: admins make hats and put them on people, by
- * commands, and all see in presence who wears which.
+ * XEP-0317: Hats, which are titles of users in a room beside their affiliations. Admins create and assign them by
+ * ad-hoc commands, and occupants see them in presence.
  */
 import { el, extension, form, Jid, message, NS_MUC_USER, StanzaError, table } from '../../src/extension/api.ts'
 import type { Child, ExtensionHost, RoomView, RoomData } from '../../src/extension/api.ts'
@@ -65,7 +65,7 @@ function offerMaking (host: ExtensionHost, hatStores: RoomData<HatStore>): void 
       const hat = readHat(values)
       if (!hatStore.hat(hat.uri) && hatStore.hats.length >= MAX_HATS) throw tooManyHats()
       await hatStore.keep(host.db, hat)
-      tell(host, room, hatStore.wearers(hat.uri))
+      notify(host, room, hatStore.wearers(hat.uri))
       return `There is a hat ${hat.title}`
     },
   })
@@ -82,7 +82,7 @@ function offerMaking (host: ExtensionHost, hatStores: RoomData<HatStore>): void 
       const { uri, title } = hatIn(hatStore, values)
       const wearers = hatStore.wearers(uri)
       await hatStore.discard(host.db, uri)
-      tell(host, room, wearers)
+      notify(host, room, wearers)
       return `There is no hat ${title} any more`
     },
   })
@@ -90,7 +90,8 @@ function offerMaking (host: ExtensionHost, hatStores: RoomData<HatStore>): void 
 
 /** §3.5 and §3.6. */
 function offerWearing (host: ExtensionHost, hatStores: RoomData<HatStore>): void {
-  const offer = (verb: string, name: string, done: string, change: (hatStore: HatStore, uri: string, account: Jid) => Promise<void>): void => {
+  type Change = (hatStore: HatStore, uri: string, account: Jid) => Promise<void>
+  const offer = (verb: string, name: string, done: string, change: Change): void => {
     host.rooms.command({
       node: `${COMMANDS}:${verb}`,
       name,
@@ -105,7 +106,7 @@ function offerWearing (host: ExtensionHost, hatStores: RoomData<HatStore>): void
         const account = accountIn(values)
         const { uri, title } = hatIn(hatStores.of(room), values)
         await change(hatStores.of(room), uri, account)
-        represent(host, room, [account.toString()])
+        rebroadcastPresence(host, room, [account.toString()])
         return `${account} ${done} ${title}`
       },
     })
@@ -116,7 +117,8 @@ function offerWearing (host: ExtensionHost, hatStores: RoomData<HatStore>): void
     }
     return hatStore.putOn(host.db, uri, account)
   })
-  offer('unassign', 'Take a hat off somebody', 'does not wear', (hatStore, uri, account) => hatStore.takeOff(host.db, uri, account))
+  offer('unassign', 'Take a hat off somebody', 'does not wear',
+    (hatStore, uri, account) => hatStore.takeOff(host.db, uri, account))
 }
 
 /** §3.4 and §3.7. */
@@ -142,7 +144,7 @@ function offerLists (host: ExtensionHost, hatStores: RoomData<HatStore>): void {
   })
 }
 
-/** Hats are seen on those who wear them: by who is in, or belongs to the room. */
+/** Hats are visible to occupants, and to members who may join. */
 function checkVisitor (room: RoomView, from: Jid): void {
   if (!room.isInsider(from)) throw new StanzaError('forbidden')
 }
@@ -157,7 +159,8 @@ function checkAdmin (room: RoomView, from: Jid): void {
 }
 
 function readHat (values: Values): Hat {
-  const [title = '', uri = '', hue = ''] = ['hats#title', 'hats#uri', 'hats#hue'].map(name => values.get(name)?.[0]?.trim() ?? '')
+  const textOf = (name: string): string => values.get(name)?.[0]?.trim() ?? ''
+  const [title, uri, hue] = [textOf('hats#title'), textOf('hats#uri'), textOf('hats#hue')]
   if (title === '' || uri === '' || Math.max(title.length, uri.length) > MAX_LENGTH) {
     throw new StanzaError('bad-request', 'a hat needs a title and a URI')
   }
@@ -184,14 +187,17 @@ function accountIn (values: Values): Jid {
   return account
 }
 
-/** §3.2: the list has changed, and what those wear who have it on. */
-function tell (host: ExtensionHost, room: RoomView, accounts: readonly string[]): void {
-  host.rooms.broadcast(room, message('groupchat', { from: room.jid }, el('x', NS_MUC_USER, {}, el('status', NS_MUC_USER, { code: '104' }))))
-  represent(host, room, accounts)
+/** §3.2: notifies the occupants of a changed list, and of the hats of these accounts. */
+function notify (host: ExtensionHost, room: RoomView, accounts: readonly string[]): void {
+  const status = el('x', NS_MUC_USER, {}, el('status', NS_MUC_USER, { code: '104' }))
+  host.rooms.broadcast(room, message('groupchat', { from: room.jid }, status))
+  rebroadcastPresence(host, room, accounts)
 }
 
-function represent (host: ExtensionHost, room: RoomView, accounts: readonly string[]): void {
-  for (const occupant of room.occupants.values()) if (accounts.includes(occupant.account.toString())) host.rooms.rebroadcastPresence(room, occupant)
+function rebroadcastPresence (host: ExtensionHost, room: RoomView, accounts: readonly string[]): void {
+  for (const occupant of room.occupants.values()) {
+    if (accounts.includes(occupant.account.toString())) host.rooms.rebroadcastPresence(room, occupant)
+  }
 }
 
 function tooManyHats (): StanzaError {

@@ -1,6 +1,6 @@
 /**
- * XEP-0425: Moderated Message Retraction. What a moderator takes back the room retracts for all, in its own name; what
- * is kept of it becomes a tombstone as with any retraction (XEP-0424).
+ * XEP-0425: Moderated Message Retraction. The room retracts a message at a moderator's request, in its own name; in the
+ * archive it becomes a tombstone, as by any retraction (XEP-0424).
  */
 import { briefTextIn, el, extension, message, randomId, StanzaError } from '../../src/extension/api.ts'
 import type { Element, ExtensionHost, IqRequest, RoomView, RoomVisitor, Stanza } from '../../src/extension/api.ts'
@@ -22,14 +22,14 @@ export const moderation = extension({
 
 async function retract (host: ExtensionHost, { payload, from }: IqRequest, visitor: RoomVisitor): Promise<void> {
   const { room } = visitor
-  // §3.2: also of an admin who is not in.
+  // §3.2: admins need not be occupants.
   if (room.roleOf(from) !== 'moderator') throw new StanzaError('forbidden', 'only moderators may do this')
   const { id } = payload.attrs
   if (id === undefined || !payload.getChild('retract', NS_RETRACT)) {
     throw new StanzaError('bad-request', 'the request names no message')
   }
   const number = room.archiveIds.decode(id)
-  // Only what somebody said, and was not taken back, can be.
+  // Only messages that occupants have sent, and that are not retracted yet.
   const said = number === undefined
     ? undefined
     : await host.readFor(from, db => host.messages.readArchived(db, room.jid, number))
@@ -40,13 +40,14 @@ async function retract (host: ExtensionHost, { payload, from }: IqRequest, visit
       reason === undefined ? undefined : el('reason', NS_RETRACT, {}, reason))))
 }
 
-/** §3.1: who did it, as the others know him. */
+/** §3.1: the moderator, as other occupants know the occupant. */
 function moderated (host: ExtensionHost, room: RoomView, { occupant }: RoomVisitor): Element {
   const occupantId = occupant && host.rooms.buildPresence(room, occupant).payload('occupant-id', NS_OCCUPANT_ID)
   return el('moderated', NS, { by: (occupant?.jid ?? room.jid).toString() }, occupantId)
 }
 
-/** Whoever says anything besides only looks like one. */
+/** A tombstone has no other content, which distinguishes it from a forged one. */
 function isTombstone (stanza: Stanza): boolean {
-  return stanza.has('retracted', NS_RETRACT) && stanza.children.every(({ ns }) => ns === NS_RETRACT || ns === NS_OCCUPANT_ID)
+  return stanza.has('retracted', NS_RETRACT) &&
+    stanza.children.every(({ ns }) => ns === NS_RETRACT || ns === NS_OCCUPANT_ID)
 }

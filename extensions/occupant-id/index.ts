@@ -1,6 +1,6 @@
 /**
- * XEP-0421: Occupant identifiers for semi-anonymous MUCs. Whatever somebody is called in a room, and whenever, what
- * comes from him there bears the same id, from which nobody learns his address, nor who he is in another room.
+ * XEP-0421: Occupant identifiers for semi-anonymous MUCs. A user's stanzas in a room always have the same id, whatever
+ * the nick. It reveals neither the user's address nor the id in another room.
  */
 import { createHmac } from 'node:crypto'
 import { extension } from '../../src/extension/api.ts'
@@ -14,10 +14,12 @@ export const occupantId = extension({
   xeps: ['0421@1.0.1'],
   setup (host) {
     host.disco.feature(NS, 'room')
-    host.disco.feature(NS, 'rooms') // §4: as it is on for all
+    host.disco.feature(NS, 'rooms') // §4: since it is on in every room
     const elementOf = writer(host)
-    host.on('room', 'rewrite', (message, room, sender) => message.withoutPayload(isId).withWritten(NAME, NS, elementOf(room, sender)))
-    host.on('room', 'present', (presence, room, occupant) => presence.withoutPayload(isId).withWritten(NAME, NS, elementOf(room, occupant)))
+    host.on('room', 'rewrite', (message, room, sender) =>
+      message.withoutPayload(isId).withWritten(NAME, NS, elementOf(room, sender)))
+    host.on('room', 'present', (presence, room, occupant) =>
+      presence.withoutPayload(isId).withWritten(NAME, NS, elementOf(room, occupant)))
   },
 })
 
@@ -25,12 +27,12 @@ function isId ({ name, ns }: Child): boolean {
   return name === NAME && ns === NS
 }
 
-/** Of nobody else, also of nobody who has had the account's name, or will. */
+/** A text that is unique to the account, also among former and later accounts of its name. */
 function whoIs ({ account, life }: OccupantView): string {
   return life === '' ? account.toString() : `${account}\0${life}`
 }
 
-/** §4.1: made from the account, with a secret that each room has from that of the installation. */
+/** §4.1: an HMAC of the account, with a secret per room that is derived from that of the installation. */
 function writer (host: ExtensionHost): (room: RoomView, occupant: OccupantView) => string {
   let secret: Buffer | undefined
   const secrets = host.rooms.data(async (_db, room) => {

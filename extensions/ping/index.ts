@@ -1,6 +1,6 @@
 /**
- * XEP-0199: XMPP Ping. Answers pings to the server and to a user's own account.
- * A ping from one client to another is an iq like any other, and does not come here.
+ * XEP-0199: XMPP Ping. Answers pings to the server, to rooms and to a user's own account. A ping from one client to
+ * another is routed like any other iq.
  */
 import { extension } from '../../src/extension/api.ts'
 

@@ -1,14 +1,14 @@
-/** XEP-0049: Private XML Storage. Keeps one element per name and namespace for an account's own devices. */
+/** XEP-0049: Private XML Storage. Stores one element per name and namespace for an account's own devices. */
 import { z } from 'zod'
 import { el, extension, StanzaError, Turns, Written } from '../../src/extension/api.ts'
 import type { Database } from '../../src/extension/api.ts'
 
 const NS = 'jabber:iq:private'
 
-/** §2.3: what is the protocol's own is no place for private data. */
+/** §2.3: namespaces of the protocol, in which nothing can be stored. */
 const RESERVED = /^(jabber:client|jabber:server|vcard-temp|jabber:iq:.*|)$/
 
-/** What one request may keep. */
+/** The most elements of one request. */
 const MAX_AT_ONCE = 100
 
 export const privateStorage = extension({
@@ -39,19 +39,21 @@ export const privateStorage = extension({
         throw new StanzaError('not-acceptable', 'the request contains nothing to store') // §2.3
       }
       for (const { ns } of elements) checkNamespace(ns)
-      // in turn: what is counted together is kept together
+      // in turn, so that concurrent requests can't exceed the limit together
       await turns.inTurn(to.toString(), () => host.db.transaction(db => keep(db, to.toString(), elements, most)))
     })
-    // §2.3: nobody reads another's.
+    // §2.3: other accounts' data are not accessible.
     for (const type of ['get', 'set'] as const) {
       host.iq({ type, to: ['address'], name: 'query', ns: NS }, () => { throw new StanzaError('forbidden') })
     }
   },
 })
 
-/** Throws where the owner's elements are more than so many bytes together: then nothing is kept. */
+/**
+ * Stores the elements; throws where the owner's elements exceed `most` bytes, so that the transaction is rolled back.
+ */
 async function keep (db: Database, owner: string, elements: readonly Written[], most: number): Promise<void> {
-  const last = new Map(elements.map(one => [`${one.ns} ${one.name}`, one])) // of two with one name the latter counts
+  const last = new Map(elements.map(one => [`${one.ns} ${one.name}`, one])) // the last one of each name counts
   const all = [...last.values()]
   await db.query(
     `insert into private_element (owner, name, ns, element)

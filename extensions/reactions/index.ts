@@ -1,4 +1,4 @@
-/** XEP-0444: Message Reactions. A reaction is kept and copied as a message is; nobody is woken for it. */
+/** XEP-0444: Message Reactions. They are archived and copied, and wake no phone. */
 import { extension } from '../../src/extension/api.ts'
 
 export const reactions = extension({

@@ -1,6 +1,6 @@
 /**
- * XEP-0184: Message Delivery Receipts. A receipt is kept and copied, so that every device learns what arrived; nobody
- * is woken for it. In a room they come from everybody, and are not kept.
+ * XEP-0184: Message Delivery Receipts. They are archived and copied, so that every device knows what arrived, and wake
+ * no phone. In a room every occupant sends them, and they are not archived.
  */
 import { extension } from '../../src/extension/api.ts'
 
@@ -8,6 +8,7 @@ export const receipts = extension({
   name: 'receipts',
   xeps: ['0184@1.4.0'],
   setup (host) {
-    host.messages.declarePolicy('urn:xmpp:receipts', { archive: true, carbon: true, push: false }, { archive: false, carbon: false, push: false })
+    host.messages.declarePolicy('urn:xmpp:receipts',
+      { archive: true, carbon: true, push: false }, { archive: false, carbon: false, push: false })
   },
 })

@@ -1,6 +1,6 @@
 /**
- * XEP-0077: In-Band Registration. Makes accounts where the host is open for it, changes passwords and removes accounts
- * for whoever is logged in.
+ * XEP-0077: In-Band Registration. Creates accounts where registration is open; users who are logged in can change their
+ * password and remove their account.
  */
 import { el, extension, Jid, JidError, networkOf, RateLimit, StanzaError } from '../../src/extension/api.ts'
 import type { Element, ExtensionHost } from '../../src/extension/api.ts'
@@ -8,11 +8,11 @@ import type { Element, ExtensionHost } from '../../src/extension/api.ts'
 const NS = 'jabber:iq:register'
 const NS_FEATURE = 'http://jabber.org/features/iq-register'
 const HOUR = 3_600_000
-/** New passwords of one account within an hour: keys are derived for each. */
+/** The limit of new passwords of one account per hour: deriving their keys is expensive. */
 const MAX_NEW_PASSWORDS = 20
 const INSTRUCTIONS = el('instructions', NS, {}, 'Choose a user name and a password.')
 
-/** What stands under `registration` in the config, a section that is older than extensions' keys. */
+/** The section `registration` of the config, which is older than extensions' keys. */
 interface Options { readonly open: boolean, readonly perAddress: number }
 
 export const registration = extension<Options>({
@@ -40,7 +40,7 @@ export const registration = extension<Options>({
       if (!taken) throw new StanzaError('resource-constraint', 'too many new accounts from this address: try again later')
       try {
         await host.accounts.commands.add(username, password)
-      } catch (error) { // there is no new account; who hears that a name is taken has learned something
+      } catch (error) { // no account was created; a conflict counts, since it reveals that the name exists
         if (!(error instanceof StanzaError && error.condition === 'conflict')) taken.giveBack()
         throw error
       }
@@ -60,7 +60,7 @@ export const registration = extension<Options>({
   },
 })
 
-// §3.1: who is not open for it says that it does not know it.
+// §3.1: a host without registration answers as if it did not support it.
 function checkOpen (open: boolean): void {
   if (!open) throw new StanzaError('service-unavailable', 'registration is closed')
 }
@@ -85,7 +85,7 @@ async function change (host: ExtensionHost, query: Element, account: Jid, newPas
   await host.accounts.commands.setPassword(account, password)
 }
 
-/** Both are required, and neither may be empty. */
+/** The user name and the password, both of which are required and not empty. */
 function readAccount (
   query: Element, host: string, refusal: 'bad-request' | 'not-acceptable',
 ): { username: Jid, password: string } {

@@ -1,11 +1,11 @@
-/** XEP-0500: MUC Slow Mode. Where the owner says so, everybody waits between two messages; admins and owners do not. */
+/** XEP-0500: MUC Slow Mode. Users other than admins and owners must wait between two messages. */
 import { extension, NS_CLIENT, StanzaError } from '../../src/extension/api.ts'
 import type { Message, OccupantView, RoomView } from '../../src/extension/api.ts'
 
-/** What a room can be set to at most, in seconds. */
+/** The longest wait that can be configured, in seconds. */
 const MOST = 86_400
 
-/** When each account last wrote to a room, in milliseconds since 1970, the longest ago first. */
+/** The time of each account's last message to a room, in milliseconds since 1970; the oldest first. */
 type LastWritten = Map<string, number>
 
 export const slowMode = extension({
@@ -20,13 +20,15 @@ export const slowMode = extension({
       least: 0,
       most: MOST,
       // §5.2
-      info: value => [{ name: 'muc#roominfo_slow_mode_duration', values: [String(value)], type: 'text-single', label: 'Slow mode' }],
+      info: value => [
+        { name: 'muc#roominfo_slow_mode_duration', values: [String(value)], type: 'text-single', label: 'Slow mode' },
+      ],
     })
     host.when('room.forgotten', (room, account) => { rooms.get(room)?.delete(account.toString()) })
     host.on('room', 'guard', (message, room, occupant) => {
       const seconds = room.get(duration)
       if (seconds === 0 || !counts(message, occupant)) return
-      // §8: by account, whichever device and nick it is; by the occupant where the room was at home elsewhere then.
+      // §8: by account, whatever the session and nick; by the replicated time where another node owned the room then.
       const last = rooms.get(room)?.get(occupant.account.toString()) ?? occupant.writtenAt
       if (last === undefined || Date.now() - last >= seconds * 1000) return
       return new StanzaError('policy-violation',
@@ -42,7 +44,7 @@ export const slowMode = extension({
       forgetOld(written, now - seconds * 1000)
       written.set(account, now)
       host.rooms.setWrittenAt(occupant, now)
-      committed?.catch(() => { // its sender hears of it, and may try again
+      committed?.catch(() => { // the sender gets an error, and may try again
         if (written.get(account) !== now) return
         written.delete(account)
         host.rooms.setWrittenAt(occupant, 0)
@@ -51,9 +53,10 @@ export const slowMode = extension({
   },
 })
 
-/** §6: what has no text does not count, and admins and owners are free. */
+/** §6: only messages with a body count, and none of admins and owners. */
 function counts (message: Message, { affiliation }: OccupantView): boolean {
-  return message.type === 'groupchat' && message.has('body', NS_CLIENT) && affiliation !== 'admin' && affiliation !== 'owner'
+  if (affiliation === 'admin' || affiliation === 'owner') return false
+  return message.type === 'groupchat' && message.has('body', NS_CLIENT)
 }
 
 function forgetOld (written: LastWritten, before: number): void {

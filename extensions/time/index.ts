@@ -1,4 +1,4 @@
-/** XEP-0202: Entity Time. Tells the server's time in UTC, and its offset from it. */
+/** XEP-0202: Entity Time. Answers with the server's time in UTC, and its time zone's offset. */
 import { el, extension } from '../../src/extension/api.ts'
 
 const NS = 'urn:xmpp:time'

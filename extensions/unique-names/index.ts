@@ -1,4 +1,4 @@
-/** XEP-0307: Unique Room Names for Multi-User Chat. The service makes up a name that no room has, nor ever had. */
+/** XEP-0307: Unique Room Names for Multi-User Chat. Generates a name that no room has or had. */
 import { randomUUID } from 'node:crypto'
 import { el, extension } from '../../src/extension/api.ts'
 
@@ -9,7 +9,7 @@ export const uniqueNames = extension({
   xeps: ['0307@0.1'],
   setup (host) {
     host.disco.feature(NS, 'rooms')
-    // §2: a UUID; it stays as it is where names are compared without regard to case.
+    // §2: a UUID, which case mapping does not change.
     host.iq({ type: 'get', to: ['rooms'], name: 'unique', ns: NS }, () => el('unique', NS, {}, randomUUID()))
   },
 })

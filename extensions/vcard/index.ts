@@ -1,4 +1,4 @@
-/** XEP-0054: vcard-temp. Keeps each account's vCard as its owner wrote it and shows it to whoever asks. */
+/** XEP-0054: vcard-temp. Stores each account's vCard unchanged, and answers anyone's requests for it. */
 import { el, extension, StanzaError, Written } from '../../src/extension/api.ts'
 import type { ExtensionHost, Jid } from '../../src/extension/api.ts'
 import { readVcard, saveVcard } from './store.ts'
@@ -12,17 +12,17 @@ export const vcard = extension({
     host.disco.feature(NS)
     host.disco.feature(NS, 'account')
     host.iq({ type: 'get', to: ['own-account'], name: 'vCard', ns: NS }, async ({ from, to }) =>
-      await vcardOf(host, from, to) ?? el('vCard', NS)) // §3.1: an empty one where there is none
+      await vcardOf(host, from, to) ?? el('vCard', NS)) // §3.1: empty where there is none
     host.iq({ type: 'get', to: ['account'], name: 'vCard', ns: NS }, async ({ from, to }) => {
       const found = await vcardOf(host, from, to)
-      if (!found) throw new StanzaError('service-unavailable') // §3.3: as where there is no such account
+      if (!found) throw new StanzaError('service-unavailable') // §3.3: the same as for a missing account
       return found
     })
     host.iq({ type: 'set', to: ['own-account'], name: 'vCard', ns: NS }, async ({ to, written }, { account }) => {
       if (account.isAnonymous) throw new StanzaError('not-allowed', 'anonymous accounts cannot store data')
       await saveVcard(host.db, to, written.xml)
     })
-    // §3.2: nobody changes another's.
+    // §3.2: other accounts' vCards can't be changed.
     host.iq({ type: 'set', to: ['address'], name: 'vCard', ns: NS }, () => { throw new StanzaError('forbidden') })
   },
 })

@@ -1,4 +1,6 @@
-/** XEP-0092: Software Version. Says that the server is Heliograph, and which; its operating system where told to. */
+/**
+ * XEP-0092: Software Version. Answers with the name and version of the server, and its operating system if configured.
+ */
 import { type } from 'node:os'
 import { z } from 'zod'
 import { el, extension, VERSION } from '../../src/extension/api.ts'
