@@ -50,7 +50,9 @@ export type {
   Verdict,
 } from './points.ts'
 export type { RoomOption, Values } from './room-option.ts'
-export type { AccountInfo, AccountView, OccupantSessionView, OccupantView, RoomView, SessionInfo, SessionView } from './views.ts'
+export type {
+  AccountInfo, AccountView, OccupantSessionView, OccupantView, RoomView, SessionInfo, SessionView,
+} from './views.ts'
 export type {
   Command, IqHandler, IqRequest, IqRoute, IqSender, IqTarget, NonzaHandler, OfferedStream, Resumption, RoomCommand,
   RoomVisitor, StreamPeer,

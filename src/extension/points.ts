@@ -8,11 +8,13 @@ import type { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Affiliation } from '../xmpp/muc.ts'
 import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
-import type { AccountInfo, AccountView, OccupantSessionView, OccupantView, RoomView, SessionInfo, SessionView } from './views.ts'
+import type {
+  AccountInfo, AccountView, OccupantSessionView, OccupantView, RoomView, SessionInfo, SessionView,
+} from './views.ts'
 
 /**
- * Undefined lets the stanza pass, an error bounces it, 'drop' discards it without an error. A guard has no effects: it may
- * be called several times, and for a stanza that nobody sends. Effects have stages of their own.
+ * Undefined lets the stanza pass, an error bounces it, 'drop' discards it without an error. A guard has no effects: it
+ * may be called several times, and for a stanza that nobody sends. Effects have stages of their own.
  */
 export type Verdict = StanzaError | 'drop' | undefined
 
@@ -80,8 +82,8 @@ export interface Stages {
     guard: (message: Message, room: RoomView, sender: OccupantView) => Verdict
     rewrite: (message: Message, room: RoomView, sender: OccupantView) => Message
     /**
-     * Whether the rewritten message is in the room's archive already; it is not guarded a second time then. This stage and
-     * those up to `fanout` are for messages to all occupants only.
+     * Whether the rewritten message is in the room's archive already; it is not guarded a second time then. This stage
+     * and those up to `fanout` are for messages to all occupants only.
      */
     isDuplicate: (message: Message, room: RoomView, sender: OccupantView) => boolean
     /** After the guards: true takes the message for the room itself. It is neither archived nor sent to occupants. */
@@ -153,7 +155,9 @@ export interface Events {
   'account.movedAway': (account: AccountView, sessions: readonly SessionView[]) => void
 }
 
-/** The fields of a note or a request between nodes: a name first, where there are several. None contains a line break. */
+/**
+ * The fields of a note or a request between nodes: a name first, where there are several. None contains a line break.
+ */
 export type Fields = readonly string[]
 
 /** A change of a session's state since the last snapshot. The body is empty where none was given. */
@@ -164,8 +168,8 @@ export interface ReplicatedState<State = unknown, F extends Fields = Fields> {
   /** A snapshot that JSON can hold; undefined where there is no state. */
   save (account: AccountView): State | undefined
   /**
-   * Restores the snapshot, and the notes since then, in order. The account's sessions exist again, without streams. A node
-   * of another version may have written notes with names that are unknown here; they are skipped.
+   * Restores the snapshot, and the notes since then, in order. The account's sessions exist again, without streams. A
+   * node of another version may have written notes with names that are unknown here; they are skipped.
    */
   restore (account: AccountView, saved: State | undefined, notes: readonly Note<F>[]): void | Promise<void>
   /** All extensions have restored theirs, and the account is in memory. Called in reverse order of the extensions. */

@@ -30,7 +30,10 @@ export function stanzaOf (
   }
 }
 
-/** Characters in which a stanza's opening tag, and so both its addresses, has room: SQL need not read all of a large one. */
+/**
+ * Characters in which a stanza's opening tag, and so both its addresses, has room: SQL need not read all of a large
+ * one.
+ */
 export const MAX_HEADER = 16_384
 
 /** Reads a stored stanza, as `toBytes` or `toXml(NS_CLIENT)` has written it. */
