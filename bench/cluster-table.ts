@@ -14,7 +14,15 @@ export function clusterTable (all: readonly Series[]): string {
 
 function workTable (all: readonly Series[]): string {
   if (all.length === 0) return ''
-  const head = ['load', 'server', 'figure', 'of one without Redis', 'of one with Redis', 'Redis of the work', 'PostgreSQL of the work']
+  const head = [
+    'load',
+    'server',
+    'figure',
+    'of one without Redis',
+    'of one with Redis',
+    'Redis of the work',
+    'PostgreSQL of the work',
+  ]
   const rows = all.map(series => {
     const { load, server, samples } = series
     const share = (of: 'redisShare' | 'postgresShare'): string => {
@@ -22,7 +30,15 @@ function workTable (all: readonly Series[]): string {
       return shares.length === 0 ? '' : `${(100 * median(shares)).toFixed(0)} %`
     }
     const figure = grouped(median(values(series)), 0)
-    return [load, server, figure, part(series, 'ours', all), part(series, nodesName(1), all), share('redisShare'), share('postgresShare')]
+    return [
+      load,
+      server,
+      figure,
+      part(series, 'ours', all),
+      part(series, nodesName(1), all),
+      share('redisShare'),
+      share('postgresShare'),
+    ]
   })
   return columns([head, ...rows])
 }

@@ -34,7 +34,16 @@ export class SharedDatabase {
     const native = await findBinaries(folder, runAs)
     await createCluster(cluster, native, runAs)
     const port = await freePort()
-    const parameters = ['-D', cluster, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=']
+    const parameters = [
+      '-D',
+      cluster,
+      '-p',
+      String(port),
+      '-c',
+      'listen_addresses=127.0.0.1',
+      '-c',
+      'unix_socket_directories=',
+    ]
     const program = join(native, 'bin', 'postgres')
     const child = await startPinned(core, program, parameters, port, { ...runAs, cwd: cluster, env: ENVIRONMENT })
     return new SharedDatabase(folder, port, child)
@@ -59,7 +68,10 @@ export class SharedDatabase {
 
   /** How many rows a table has; none where a server has not made it yet. */
   async count (database: string, table: string): Promise<number> {
-    const [found] = await this.query<{ isThere: boolean }>(database, `select to_regclass('${table}') is not null as "isThere"`)
+    const [found] = await this.query<{ isThere: boolean }>(
+      database,
+      `select to_regclass('${table}') is not null as "isThere"`,
+    )
     if (!found?.isThere) return 0
     const [counted] = await this.query<{ count: string }>(database, `select count(*) from ${table}`)
     return Number(counted?.count)

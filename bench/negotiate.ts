@@ -41,12 +41,18 @@ export async function enableAcks (client: Client): Promise<void> {
   await client.ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>", text => /<enabled [^>]*>/.test(text))
 }
 
-/** Above so many occupants nobody is told of the others: with all their presences alone a room would be busy for minutes. */
+/**
+ * Above so many occupants nobody is told of the others: with all their presences alone a room would be busy for
+ * minutes.
+ */
 const MAX_SEEN = 1000
 
 /** Makes a room (XEP-0045 §10.1.3), and enters it. */
 export async function openRoom (
-  client: Client, room: string, nick: string, { accounts, archives }: { readonly accounts: number, readonly archives: boolean },
+  client: Client,
+  room: string,
+  nick: string,
+  { accounts, archives }: { readonly accounts: number, readonly archives: boolean },
 ): Promise<void> {
   await enterRoom(client, room, nick)
   const fields = [
@@ -54,7 +60,8 @@ export async function openRoom (
     ...accounts > MAX_SEEN ? [['muc#roomconfig_presencebroadcast', 'moderator']] : [],
     ...archives ? [['muc#roomconfig_persistentroom', '1']] : [], // or its archive goes with it
   ].map(([name, value]) => `<field var='${name}'><value>${value}</value></field>`).join('')
-  const query = `<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'>${fields}</x></query>`
+  const query =
+    `<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'>${fields}</x></query>`
   await client.ask(`<iq type='set' id='open' to='${room}'>${query}</iq>`, text => /id=['"]open['"]/.test(text))
 }
 

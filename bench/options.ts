@@ -59,7 +59,8 @@ export function isTimed (load: LoadName): boolean {
   return load.endsWith('latency') || load === 'archived-ack'
 }
 
-export const USAGE = `npm run bench -- [chat] [archived] [login] [idle] [muc] [muc-archived] [options]   (the first four when no load is named)
+export const USAGE =
+  `npm run bench -- [chat] [archived] [login] [idle] [muc] [muc-archived] [options]   (the first four when no load is named)
   --only ours,prosody,ejabberd   the servers, in this order
   --rounds 3        interleaved: every server once, then again
   --seconds 10      measured in each round, after --warmup 3

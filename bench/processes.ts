@@ -53,6 +53,6 @@ function statOf (pid: number): readonly Stat[] {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
     return [{ pid, fields: text.slice(text.lastIndexOf(')') + 2).split(' ') }]
   } catch {
-    return []   // ENOENT or ESRCH: the process has ended since the folder was listed.
+    return [] // ENOENT or ESRCH: the process has ended since the folder was listed.
   }
 }

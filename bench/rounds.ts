@@ -23,8 +23,8 @@ export interface Sample {
 }
 
 /**
- * Deliveries or logins a second by the clock, what shares of their cores the server and a generator had, and what shares
- * of the server's Redis and PostgreSQL had.
+ * Deliveries or logins a second by the clock, what shares of their cores the server and a generator had, and what
+ * shares of the server's Redis and PostgreSQL had.
  */
 export interface Pace {
   readonly rate: number
@@ -61,7 +61,11 @@ export async function measureWork (
   const work = workOf(load)
   const cores = isTimed(load) || isInRoom(load) ? options.generatorCores.slice(0, 1) : options.generatorCores
   const generators = new Generators(cores)
-  const talk = { acks: isArchived(load), archives: isArchived(load), until: load === 'archived-ack' ? 'ack' as const : 'arrival' as const }
+  const talk = {
+    acks: isArchived(load),
+    archives: isArchived(load),
+    until: load === 'archived-ack' ? 'ack' as const : 'arrival' as const,
+  }
   try {
     await server.start()
     const archived = await server.countArchived()
@@ -75,7 +79,9 @@ export async function measureWork (
     const perDelivery = isInRoom(load) ? 1 / options.occupants : 2
     const faults = isArchived(load) ? [...heard, ...await missing(server, archived, generators, perDelivery)] : heard
     const sample = difference(before, after, cores.length)
-    return latency ? { ...sample, value: latency.p99, latency, ...crossing && { crossing }, faults } : { ...sample, faults }
+    return latency
+      ? { ...sample, value: latency.p99, latency, ...crossing && { crossing }, faults }
+      : { ...sample, faults }
   } finally {
     generators.end()
     await server.stop()

@@ -125,10 +125,14 @@ async function measureRound (
 function report (what: string, { value, pace, latency, crossing, memory, faults }: Sample): void {
   const clock = pace ? `, ${pace.rate.toFixed(0)}/s` : ''
   const loads = pace ? `, server ${pace.serverLoad.toFixed(2)}, generator ${pace.generatorLoad.toFixed(2)}` : ''
-  const shares = pace ? `, Redis ${pace.redisShare.toFixed(2)} and PostgreSQL ${pace.postgresShare.toFixed(2)} of it` : ''
+  const shares = pace
+    ? `, Redis ${pace.redisShare.toFixed(2)} and PostgreSQL ${pace.postgresShare.toFixed(2)} of it`
+    : ''
   const way = crossing ? `; between nodes p50 ${crossing.p50.toFixed(2)} ms, p99 ${crossing.p99.toFixed(1)} ms` : ''
   const times = latency ? ` ms, p50 ${latency.p50.toFixed(2)} ms, worst ${latency.worst.toFixed(1)} ms` : ''
-  const weight = memory ? `, ${(memory.before / 1024).toFixed(0)} MB grew to ${(memory.after / 1024).toFixed(0)} MB` : ''
+  const weight = memory
+    ? `, ${(memory.before / 1024).toFixed(0)} MB grew to ${(memory.after / 1024).toFixed(0)} MB`
+    : ''
   say(`${what}: ${value.toFixed(1)}${clock}${loads}${shares}${times}${way}${weight}`)
   for (const fault of new Set(faults)) say(`  WRONG: ${fault}`)
 }

@@ -23,7 +23,10 @@ const MEASURES: Readonly<Record<LoadName, Measure>> = {
   'muc': { title: 'a room, a few of whose occupants talk', ...work('deliveries') },
   'muc-archived': { title: 'the same, with the room\'s archive in PostgreSQL, acks', ...work('deliveries') },
   'muc-latency': { title: 'a room at a fixed rate, write to each arrival, p99', ...cost('ms', 2) },
-  'muc-archived-latency': { title: 'a room with an archive at a fixed rate, write to each arrival, p99', ...cost('ms', 2) },
+  'muc-archived-latency': {
+    title: 'a room with an archive at a fixed rate, write to each arrival, p99',
+    ...cost('ms', 2),
+  },
   'archived-latency': { title: 'archived chat at a fixed rate, write to arrival, p99', ...cost('ms', 2) },
   'archived-ack': { title: 'archived chat at a fixed rate, write to ack, p99', ...cost('ms', 2) },
 }
@@ -46,7 +49,10 @@ export function textTable (all: readonly Series[]): string {
     return [
       series.load, series.server,
       ...[median, least, most].map(figure => grouped(figure(values(series)), digits)), unit,
-      ratio(series, all), pace ? `${grouped(pace.rate, 0)}/s` : '', percent(pace?.serverLoad), percent(pace?.generatorLoad),
+      ratio(series, all),
+      pace ? `${grouped(pace.rate, 0)}/s` : '',
+      percent(pace?.serverLoad),
+      percent(pace?.generatorLoad),
     ]
   })
   return columns([head, ...rows])
@@ -60,7 +66,11 @@ export function markdownTable (all: readonly Series[], titles: ReadonlyMap<Serve
     const { title, unit, digits } = MEASURES[load]
     const cells = servers.map(server => all.find(series => series.load === load && series.server === server))
     const ratios = cells.map(series => series ? ratio(series, all) : '')
-    return [`${title} (${unit})`, ...cells.map(series => series ? grouped(median(values(series)), digits) : ''), ratios.join('')]
+    return [
+      `${title} (${unit})`,
+      ...cells.map(series => series ? grouped(median(values(series)), digits) : ''),
+      ratios.join(''),
+    ]
   })
   const head = ['', ...titles.values(), 'against the better peer']
   const rule = ['---', ...head.slice(1).map(() => '---:')]
@@ -69,7 +79,9 @@ export function markdownTable (all: readonly Series[], titles: ReadonlyMap<Serve
 
 /** Ours over the better peer's, turned so that more is better. */
 function ratio (series: Series, all: readonly Series[]): string {
-  const peers = all.filter(({ load, server }) => load === series.load && server !== 'ours' && nodesIn(server) === undefined)
+  const peers = all.filter(({ load, server }) =>
+    load === series.load && server !== 'ours' && nodesIn(server) === undefined
+  )
   if (series.server !== 'ours' || peers.length === 0) return ''
   const { isLessBetter } = MEASURES[series.load]
   const medians = peers.map(peer => median(values(peer)))

@@ -36,7 +36,8 @@ const { values: options, positionals } = parseArgs({
 })
 const NODES = Number(options.nodes)
 if (options.help) console.log(USAGE)
-else if (isServer(options.against) && (NODES === 1 || (NODES > 1 && options.against === 'ours'))) process.exitCode = await run(options.against)
+else if (isServer(options.against) && (NODES === 1 || (NODES > 1 && options.against === 'ours')))
+  process.exitCode = await run(options.against)
 else {
   console.error(`--against ${options.against} --nodes ${options.nodes}? It is one of ${SERVERS.join(', ')}, and ours may have many.`)
   process.exitCode = 2
@@ -44,7 +45,7 @@ else {
 
 async function run (server: ServerName): Promise<number> {
   const files = positionals.length > 0
-    ? positionals.map((file) => relative(HERE, resolve(file)))
+    ? positionals.map(file => relative(HERE, resolve(file)))
     : globSync('{core,extensions}/**/*.scs', { cwd: HERE }).sort()
   const scripts = files.map((file, index) => ({ file, script: readScript(file, index) }))
   const core = scripts.filter(({ script }) => script.needs.length === 0)
@@ -54,12 +55,17 @@ async function run (server: ServerName): Promise<number> {
   return summarise(server, outcomes)
 }
 
-/** Each script plays with accounts and rooms that no other has: romeo@localhost becomes romeo.7@localhost throughout. */
+/**
+ * Each script plays with accounts and rooms that no other has: romeo@localhost becomes romeo.7@localhost throughout.
+ */
 function readScript (file: string, index: number): Script {
   const text = readFileSync(join(HERE, file), 'utf8')
   try {
     const names = parseScript(text).cast.map(({ jid }) => jid.slice(0, jid.indexOf('@'))).join('|')
-    const mentions = new RegExp(`(?<![\\w.-])(?:(?:${names})(?=@)|\\w+(?=@conference\\.))|(?<=<username>)(?:${names})(?=<)`, 'gi')
+    const mentions = new RegExp(
+      `(?<![\\w.-])(?:(?:${names})(?=@)|\\w+(?=@conference\\.))|(?<=<username>)(?:${names})(?=<)`,
+      'gi',
+    )
     return parseScript(text.replaceAll(mentions, `$&.${index}`))
   } catch (error) {
     throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`)
@@ -71,7 +77,7 @@ async function playAll (server: ServerName, scripts: readonly ScriptFile[]): Pro
   if (scripts.length === 0) return outcomes
   const needs = new Set(scripts.flatMap(({ script }) => script.needs))
   const played = { name: server, nodes: NODES, tls: options.tls }
-  await withServer(played, [...needs], accountsOf(scripts), async (nodes) => {
+  await withServer(played, [...needs], accountsOf(scripts), async nodes => {
     for (const { file, script } of scripts) {
       const problem = await playScript(script, nodes)
         .then(() => undefined, (error: unknown) => error instanceof Error ? error.message : String(error))

@@ -19,7 +19,7 @@ const STARTERS: Readonly<Record<ServerName, Start>> = {
 }
 
 export function isServer (name: string): name is ServerName {
-  return SERVERS.some((server) => server === name)
+  return SERVERS.some(server => server === name)
 }
 
 export interface Played {

@@ -26,14 +26,14 @@ export function writeTable (path: string, server: string, outcomes: readonly Out
   }
   const there = [...rows].filter(([file]) => existsSync(join(dirname(path), file)))
   const table = HEAD + there.sort(([a], [b]) => a < b ? -1 : 1).map(([file, { rule, passes }]) =>
-    `| ${rule} | [${file}](${file}) | ${SERVERS.map((name) => passes.get(name) ?? '').join(' | ')} |\n`).join('')
+    `| ${rule} | [${file}](${file}) | ${SERVERS.map(name => passes.get(name) ?? '').join(' | ')} |\n`).join('')
   writeFileSync(path, TABLE.test(text) ? text.replace(TABLE, () => table) : `${text.trimEnd()}\n\n${table}`)
 }
 
 function readRows (table: string): Map<string, { rule: string, passes: Map<string, string> }> {
   const rows = new Map<string, { rule: string, passes: Map<string, string> }>()
   for (const line of table.split('\n').slice(2)) {
-    const [, rule = '', link = '', ...cells] = line.split(/(?<!\\)\|/).map((cell) => cell.trim())
+    const [, rule = '', link = '', ...cells] = line.split(/(?<!\\)\|/).map(cell => cell.trim())
     const file = /\[(.+?)\]/.exec(link)?.[1]
     const passes = new Map<string, string>(SERVERS.map((name, index) => [name, cells[index] ?? '']))
     if (file !== undefined) rows.set(file, { rule, passes })

@@ -3,7 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { extensions } from './index.ts'
 
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8').split('\n').filter(line => line.startsWith('|'))
+const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8').split('\n').filter(line =>
+  line.startsWith('|')
+)
 
 describe.each([...extensions])('the extension $name', ({ name, xeps, after }) => {
   const [head = ''] = readFileSync(new URL(`${name}/index.ts`, import.meta.url), 'utf8').split('*/')

@@ -74,7 +74,9 @@ class Device {
   async comesBack (): Promise<void> {
     if (!this.#isCut) return this.acknowledges()
     await this.#client?.received()
-    const answer = await this.#client?.resumes(`<resume xmlns='${NS_SM}' previd='${this.#previd}' h='${this.#handled}'/>`)
+    const answer = await this.#client?.resumes(
+      `<resume xmlns='${NS_SM}' previd='${this.#previd}' h='${this.#handled}'/>`,
+    )
     if (!answer?.startsWith('<resumed')) return this.logsIn()
     this.#isCut = false
   }
@@ -87,7 +89,9 @@ class Device {
     this.#handled = 0
     this.#lastLive = 0
     await client.sendsNonza(`<enable xmlns='${NS_SM}' resume='true'/>`)
-    this.#previd = (await client.received()).map(xml => /<enabled .*\bid='([^']+)'/.exec(xml)?.[1]).find(id => id !== undefined)
+    this.#previd = (await client.received()).map(xml => /<enabled .*\bid='([^']+)'/.exec(xml)?.[1]).find(id =>
+      id !== undefined
+    )
     await client.asks('set', "<enable xmlns='urn:xmpp:carbons:2'/>")
     this.#handled++
     await this.#catchesUp(client)
@@ -97,7 +101,10 @@ class Device {
   async #catchesUp (client: Client): Promise<void> {
     const last = Math.max(0, ...this.has.keys())
     const after = last === 0 ? '' : `<after>${client.session.account.archiveIds.encode(last)}</after>`
-    await client.asks('set', `<query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><max>100</max>${after}</set></query>`)
+    await client.asks(
+      'set',
+      `<query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><max>100</max>${after}</set></query>`,
+    )
     this.#handled++
     const received = await client.received()
     // What comes meanwhile comes after what is caught up with.
@@ -120,7 +127,9 @@ class Device {
       const body = /<body>(.*?)<\/body>/.exec(xml)?.[1]
       if (body === undefined) continue
       const result = /<result [^>]*\bid='(\d+)'/.exec(xml)?.[1]
-      const id = Number(result ?? new RegExp(`<stanza-id [^>]*by='${this.#address.split('/')[0]}' id='(\\d+)'`).exec(xml)?.[1])
+      const id = Number(
+        result ?? new RegExp(`<stanza-id [^>]*by='${this.#address.split('/')[0]}' id='(\\d+)'`).exec(xml)?.[1],
+      )
       if (result === undefined) this.#takeLive(id)
       if (!this.has.has(id)) this.has.set(id, body)
     }
@@ -144,7 +153,10 @@ const step = fc.record({
 
 let runs = 0
 
-async function play (server: World, steps: readonly { device: number, does: string, count: number, isAwaited: boolean }[]): Promise<void> {
+async function play (
+  server: World,
+  steps: readonly { device: number, does: string, count: number, isAwaited: boolean }[],
+): Promise<void> {
   const run = runs++
   const [romeo, juliet] = [`romeo.${run}@localhost`, `juliet.${run}@localhost`]
   const devices = [
@@ -171,7 +183,9 @@ async function play (server: World, steps: readonly { device: number, does: stri
     expect(rows.map(({ seq }) => seq)).toEqual(rows.map((_, at) => at + 1))
     expect(new Set(archived).size).toBe(archived.length)
     for (const device of own) {
-      expect([...device.has.values()].filter(body => !device.sentIt(body))).toEqual(archived.filter(body => !device.sentIt(body)))
+      expect([...device.has.values()].filter(body => !device.sentIt(body))).toEqual(
+        archived.filter(body => !device.sentIt(body)),
+      )
     }
   }
 }

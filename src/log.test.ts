@@ -58,13 +58,28 @@ const LONG = 'x'.repeat(200_000)
 test.each([false, true])('nothing that a client chooses makes a line long (for people: %s)', async pretty => {
   const { log, lines } = await logOf({ level: 'info', pretty })
 
-  log.error({ stanza: `<message id=${LONG}>`, list: [{ jid: LONG }], err: new Error(LONG, { cause: LONG }) }, 'it failed')
+  log.error(
+    { stanza: `<message id=${LONG}>`, list: [{ jid: LONG }], err: new Error(LONG, { cause: LONG }) },
+    'it failed',
+  )
 
   expect(lines.join()).toContain('200000 characters')
   expect(lines.join().length).toBeLessThan(40_000)
 })
 
-const CONTROLS = ['\u001b[2J', '\u0007', '\b', '\r', '\u007f', '\u0085', '\u009b2J', '\u2028', '\u202e', '\u2066', '\u200f']
+const CONTROLS = [
+  '\u001b[2J',
+  '\u0007',
+  '\b',
+  '\r',
+  '\u007f',
+  '\u0085',
+  '\u009b2J',
+  '\u2028',
+  '\u202e',
+  '\u2066',
+  '\u200f',
+]
 
 test.each(CONTROLS)('nothing in a line controls the terminal: %j', async control => {
   for (const pretty of [false, true]) {

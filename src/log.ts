@@ -1,7 +1,7 @@
 /**
  * The log: one JSON line per event on standard output, or coloured text where that is a terminal. It never holds a
- * body or a password: fields that could are blotted out, and of an error only what says where it comes from is kept. What
- * clients choose, such as an id, makes no line long, and nothing in a line controls a terminal.
+ * body or a password: fields that could are blotted out, and of an error only what says where it comes from is kept.
+ * What clients choose, such as an id, makes no line long, and nothing in a line controls a terminal.
  */
 import { pino } from 'pino'
 import type { DestinationStream, Logger } from 'pino'
@@ -32,7 +32,10 @@ export interface LogContext {
 const MAX_TEXT = 1000
 const MAX_ERROR_TEXT = 8000
 
-/** C0 as JSON escapes it but for tab and newline, DEL, C1, separators of lines, and what overrides directions of writing. */
+/**
+ * C0 as JSON escapes it but for tab and newline, DEL, C1, separators of lines, and what overrides directions of
+ * writing.
+ */
 const ESCAPED_CONTROLS = /\\(?:u00[01][\da-f]|[bfr]|.)/gi
 const RAW_CONTROLS = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g
 

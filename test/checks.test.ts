@@ -1,6 +1,6 @@
 /**
- * What is checked by machine besides tests: types, lint rules (those that need types in a run of their own), and no mark
- * of unfinished work.
+ * What is checked by machine besides tests: types, lint rules (those that need types in a run of their own), and no
+ * mark of unfinished work.
  */
 import { execFile } from 'node:child_process'
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -37,9 +37,21 @@ test('every promise is waited for, or handed to the helper that logs its failure
 }, 240_000)
 
 test.for([
-  ['a list spread into the arguments of a call', 'no-spread-arguments', 'export const most = (list: readonly number[]): number => Math.max(...list)'],
-  ['a promise that is left alone by void', 'no-void', 'export function start (run: () => Promise<void>): void { void run() }'],
-  ['a promise that nobody waits for', 'no-floating-promises', 'export function start (run: () => Promise<void>): void { run() }'],
+  [
+    'a list spread into the arguments of a call',
+    'no-spread-arguments',
+    'export const most = (list: readonly number[]): number => Math.max(...list)',
+  ],
+  [
+    'a promise that is left alone by void',
+    'no-void',
+    'export function start (run: () => Promise<void>): void { void run() }',
+  ],
+  [
+    'a promise that nobody waits for',
+    'no-floating-promises',
+    'export function start (run: () => Promise<void>): void { run() }',
+  ],
 ] as const)('the linter refuses %s', { timeout: 240_000 }, async ([, rule, code]) => {
   const folder = mkdtempSync(join(tmpdir(), 'lint-'))
   onTestFinished(() => { rmSync(folder, { recursive: true }) })
@@ -53,7 +65,9 @@ test.for([
 test('no mark is left that something is unfinished', () => {
   const marks = /\b(?:FIX[M]E|X[X]X|HAC[K]|TOD[O](?!\(#\d))/ // with brackets, so as not to find itself
 
-  const marked = globSync('{src,extensions,conformance,bench}/**/*.ts').filter(file => marks.test(readFileSync(file, 'utf8')))
+  const marked = globSync('{src,extensions,conformance,bench}/**/*.ts').filter(file =>
+    marks.test(readFileSync(file, 'utf8'))
+  )
 
   expect(marked).toEqual([])
 })

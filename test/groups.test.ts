@@ -6,7 +6,11 @@ import { E2E, INTEGRATION, UNIT } from '../vitest.config.ts'
 
 /** What starts or needs a database, a Redis or a process. */
 const HEAVY = [
-  'node:child_process', 'src/storage/embedded.ts', 'src/storage/postgres.ts', 'test/support/cluster/', 'test/support/redis/',
+  'node:child_process',
+  'src/storage/embedded.ts',
+  'src/storage/postgres.ts',
+  'test/support/cluster/',
+  'test/support/redis/',
   'test/support/run/database.ts',
 ]
 
@@ -31,7 +35,8 @@ function reach (file: string, seen: Set<string>): Set<string> {
 }
 
 test('every test file is in exactly one group', () => {
-  const groupsOf = (file: string): number => isUnit(file) ? 1 : [INTEGRATION, E2E].filter(group => isIn(group, file)).length
+  const groupsOf = (file: string): number =>
+    isUnit(file) ? 1 : [INTEGRATION, E2E].filter(group => isIn(group, file)).length
 
   expect(files.filter(file => groupsOf(file) !== 1)).toEqual([])
 })

@@ -16,7 +16,13 @@ const LAYERS: readonly (readonly string[])[] = [
   ['extensions/'],
   [
     'extensions/index.ts', 'src/config', 'src/app/parts.ts', 'src/app/extension-host', 'src/app/core.ts',
-    'src/app/cluster-handlers.ts', 'src/app/bootstrap.ts', 'src/app/drain.ts', 'src/admin', 'src/app/server.ts', 'src/cli', 'src/main.ts',
+    'src/app/cluster-handlers.ts',
+    'src/app/bootstrap.ts',
+    'src/app/drain.ts',
+    'src/admin',
+    'src/app/server.ts',
+    'src/cli',
+    'src/main.ts',
   ],
 ]
 
@@ -28,7 +34,17 @@ const PACKAGES: Readonly<Record<string, string>> = {
 
 /** Folders within a layer that know less than it: whom they do not import, types aside. */
 const SEALED: readonly { readonly folder: string, readonly without: readonly string[] }[] = [
-  { folder: 'src/muc/room/', without: ['src/xml/', 'src/muc/presence/', 'src/muc/messages/', 'src/muc/admin/', 'src/muc/disco/', 'src/muc/failover/'] },
+  {
+    folder: 'src/muc/room/',
+    without: [
+      'src/xml/',
+      'src/muc/presence/',
+      'src/muc/messages/',
+      'src/muc/admin/',
+      'src/muc/disco/',
+      'src/muc/failover/',
+    ],
+  },
   { folder: 'src/cluster/bus/', without: ['src/session/', 'src/cluster/ownership/', 'src/cluster/state/'] },
   { folder: 'src/cluster/membership/', without: ['src/session/', 'src/cluster/ownership/', 'src/cluster/state/'] },
   { folder: 'src/stream/sasl/', without: ['src/stream/remote/'] },
@@ -42,7 +58,11 @@ function imports (): readonly Import[] {
     const text = readFileSync(from, 'utf8')
     return [...text.matchAll(/^(?:import|export)( type)?[^'"]*? from '([^']+)'|^import '([^']+)'/gm)].map(match => {
       const target = match[2] ?? match[3] ?? ''
-      return { from, to: target.startsWith('.') ? normalize(join(dirname(from), target)) : target, isType: match[1] !== undefined }
+      return {
+        from,
+        to: target.startsWith('.') ? normalize(join(dirname(from), target)) : target,
+        isType: match[1] !== undefined,
+      }
     })
   })
 }
@@ -82,9 +102,14 @@ test('a package that is one folder\'s business is imported there only', () => {
 })
 
 test('the state of a room, the bus, membership and SASL know nothing of what stands on them', () => {
-  const sealed = SEALED.map(({ folder, without }) => ({ without, all: imports().filter(({ from }) => from.startsWith(folder)) }))
+  const sealed = SEALED.map(({ folder, without }) => ({
+    without,
+    all: imports().filter(({ from }) => from.startsWith(folder)),
+  }))
 
-  const wrong = sealed.flatMap(({ without, all }) => all.filter(({ to, isType }) => !isType && without.some(other => to.startsWith(other))))
+  const wrong = sealed.flatMap(({ without, all }) =>
+    all.filter(({ to, isType }) => !isType && without.some(other => to.startsWith(other)))
+  )
 
   for (const { all } of sealed) expect(all.length).toBeGreaterThan(5)
   expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([])

@@ -1,6 +1,7 @@
 /**
- * The load `muc`: a room in which a few talk and all listen. Each who talks has so many messages on their way and writes
- * one more for each that came back to him; or, where times are taken, all of them together write so many a second.
+ * The load `muc`: a room in which a few talk and all listen. Each who talks has so many messages on their way and
+ * writes one more for each that came back to him; or, where times are taken, all of them together write so many a
+ * second.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inParallel } from '../job.ts'
@@ -113,7 +114,9 @@ function faultsOf (occupant: Talker, talkers: readonly Talker[]): readonly strin
     ...missing > 0 ? [`${missing} messages lost`] : [],
     ...missing < 0 ? [`${-missing} messages too many`] : [],
     ...occupant.misplaced > 0 ? [`${occupant.misplaced} messages out of place`] : [],
-    ...talkers.includes(occupant) && unacknowledged(occupant) > 0 ? [`${unacknowledged(occupant)} messages not acknowledged`] : [],
+    ...talkers.includes(occupant) && unacknowledged(occupant) > 0
+      ? [`${unacknowledged(occupant)} messages not acknowledged`]
+      : [],
     ...occupant.client.lost ? ['a client was disconnected'] : [],
   ]
 }

@@ -66,7 +66,9 @@ test('messages that overtake each other are noticed', () => {
 
 test.each([1, 7, 30, Infinity])('acks between messages are counted, in chunks of %d bytes', chunk => {
   const [first, second] = stanzas
-  const bytes = Buffer.from(`${first}<a h='2' xmlns='urn:xmpp:sm:3'/><r xmlns='urn:xmpp:sm:3'/>${second}<a xmlns="urn:xmpp:sm:3" h="5"/>`)
+  const bytes = Buffer.from(
+    `${first}<a h='2' xmlns='urn:xmpp:sm:3'/><r xmlns='urn:xmpp:sm:3'/>${second}<a xmlns="urn:xmpp:sm:3" h="5"/>`,
+  )
   const acks: (readonly [number, number])[] = []
   const talker = new Talker(client, 'juliet', 'romeo@localhost', true)
   talker.onAck = (count, from) => { acks.push([count, from]) }
@@ -84,5 +86,7 @@ test('a managed talker asks for an ack behind what it writes, and answers what i
   let text = ''
   while (!text.endsWith("h='1'/>")) text += String((await once(socket, 'data'))[0])
 
-  expect(text.slice(text.indexOf('>', text.indexOf('</message')) + 1)).toBe("<r xmlns='urn:xmpp:sm:3'/><a xmlns='urn:xmpp:sm:3' h='1'/>")
+  expect(text.slice(text.indexOf('>', text.indexOf('</message')) + 1)).toBe(
+    "<r xmlns='urn:xmpp:sm:3'/><a xmlns='urn:xmpp:sm:3' h='1'/>",
+  )
 })

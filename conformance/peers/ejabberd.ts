@@ -22,7 +22,10 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   ],
   carbons: ['mod_carboncopy: {}'], 'last-activity': ['mod_last: {}'], offline: ['mod_offline: {}'],
   ping: ['mod_ping: {}'], 'private-storage': ['mod_private: {}'],
-  'stream-management': ['mod_stream_mgmt: {}'], time: ['mod_time: {}'], vcard: ['mod_vcard: {}'], version: ['mod_version: {}'],
+  'stream-management': ['mod_stream_mgmt: {}'],
+  time: ['mod_time: {}'],
+  vcard: ['mod_vcard: {}'],
+  version: ['mod_version: {}'],
 }
 
 /** Run by `erl` itself: a child of ours, without epmd and without a name. */
@@ -32,7 +35,7 @@ export async function startEjabberd (extensions: readonly string[]): Promise<Ser
   const folder = makeFolder('ejabberd', owner)
   const port = await freePort()
   const config = join(folder, 'ejabberd.yml')
-  const modules = extensions.flatMap((name) => MODULES[name] ?? [])
+  const modules = extensions.flatMap(name => MODULES[name] ?? [])
   writeFileSync(config, configuration(port, modules, makeCertificate(folder, owner)))
   const env = {
     ...process.env,
@@ -63,6 +66,6 @@ disable_sasl_mechanisms: ["X-OAUTH2"]
 listen:
   - { port: ${port}, ip: 127.0.0.1, module: ejabberd_c2s, starttls: true, starttls_required: false }
 modules:
-${[...CORE, ...modules].map((line) => `  ${line}`).join('\n')}
+${[...CORE, ...modules].map(line => `  ${line}`).join('\n')}
 `
 }

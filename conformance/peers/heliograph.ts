@@ -6,7 +6,10 @@ import { endProgram, freePort, makeFolder, startProgram, type Server } from './s
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
-/** With all its extensions as they come, or with none; where there are any, anybody may register. `more` is configured besides. */
+/**
+ * With all its extensions as they come, or with none; where there are any, anybody may register. `more` is configured
+ * besides.
+ */
 export async function startHeliograph (
   extensions: readonly string[], folder = makeFolder('heliograph'), more: Readonly<Record<string, string>> = {},
 ): Promise<Server> {

@@ -11,7 +11,12 @@ const CORE = ['roster', 'saslauth', 'tls', 'register']
 
 /** What does the work of an extension of ours. */
 const MODULES: Readonly<Record<string, readonly string[]>> = {
-  archive: ['mam', 'disco'], blocking: ['blocklist'], carbons: ['carbons'], offline: ['offline'], disco: ['disco', 'server_contact_info'], 'last-activity': ['lastactivity', 'uptime'],
+  archive: ['mam', 'disco'],
+  blocking: ['blocklist'],
+  carbons: ['carbons'],
+  offline: ['offline'],
+  disco: ['disco', 'server_contact_info'],
+  'last-activity': ['lastactivity', 'uptime'],
   ping: ['ping'], 'private-storage': ['private'], 'stream-management': ['smacks'], time: ['time'], vcard: ['vcard'],
   version: ['version'],
 }
@@ -22,7 +27,7 @@ export async function startProsody (extensions: readonly string[]): Promise<Serv
   const folder = makeFolder('prosody', owner)
   const port = await freePort()
   const config = join(folder, 'prosody.cfg.lua')
-  const modules = extensions.flatMap((name) => MODULES[name] ?? [])
+  const modules = extensions.flatMap(name => MODULES[name] ?? [])
   writeFileSync(config, configuration(folder, port, modules, makeCertificate(folder, owner)))
   const child = await startProgram(PROGRAM, ['-F', '--config', config], port, { cwd: folder, ...owner })
   return { ports: [port], folder, end: () => endProgram(child) }
@@ -32,14 +37,14 @@ function configuration (
   folder: string, port: number, modules: readonly string[], tls: CertificateFiles,
 ): string {
   // These two would come unasked.
-  const disabled = ['s2s', 'offline', 'disco'].filter((name) => !modules.includes(name))
+  const disabled = ['s2s', 'offline', 'disco'].filter(name => !modules.includes(name))
   return `
 pidfile = "${folder}/prosody.pid"
 data_path = "${folder}/data"
 log = { warn = "*stdout" }
 interfaces = { "127.0.0.1" }
 c2s_ports = { ${port} }
-modules_enabled = { ${[...CORE, ...modules].map((name) => `"${name}"`).join(', ')} }
+modules_enabled = { ${[...CORE, ...modules].map(name => `"${name}"`).join(', ')} }
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 authentication = "internal_plain"
@@ -49,7 +54,7 @@ bounce_blocked_messages = true
 contact_info = { abuse = { "mailto:abuse@localhost" } }
 ssl = { certificate = "${tls.certificate}", key = "${tls.key}" }
 VirtualHost "localhost"
-modules_disabled = { ${disabled.map((name) => `"${name}"`).join(', ')} }
+modules_disabled = { ${disabled.map(name => `"${name}"`).join(', ')} }
 Component "conference.localhost" "muc"
 modules_enabled = { ${modules.includes('mam') ? '"muc_mam"' : ''} }
 modules_disabled = { "s2s" }

@@ -74,7 +74,7 @@ export async function startProgram (
   const keep = (text: string): void => { printed = (printed + text).slice(-4_000) }
   child.stdout?.setEncoding('utf8').on('data', keep)
   child.stderr?.setEncoding('utf8').on('data', keep)
-  child.on('error', (error) => { keep(error.message) })
+  child.on('error', error => { keep(error.message) })
   for (let attempt = 0; attempt < 300; attempt++) {
     if (await listens(port)) return child
     if (child.exitCode !== null || child.pid === undefined) {
@@ -103,7 +103,7 @@ async function listens (port: number): Promise<boolean> {
     await once(socket, 'connect')
     return true
   } catch {
-    return false   // ECONNREFUSED: not yet.
+    return false // ECONNREFUSED: not yet.
   } finally {
     socket.destroy()
   }

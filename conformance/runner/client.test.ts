@@ -17,7 +17,7 @@ afterEach(() => { server?.close() })
 
 /** A server that says the next line each time something comes; a function is told what came. */
 async function rehearse (...lines: readonly (string | ((heard: string) => string))[]): Promise<number> {
-  server = createServer((socket) => {
+  server = createServer(socket => {
     const left = [...lines]
     socket.setEncoding('utf8').on('data', (heard: string) => {
       const line = left.shift() ?? ''
@@ -35,7 +35,7 @@ test('a client logs in with PLAIN where there is nothing better, binds, and take
   const heard: string[] = []
   const port = await rehearse(
     FEATURES(`<mechanisms xmlns='${SASL}'><mechanism>PLAIN</mechanism></mechanisms>`),
-    (auth) => { heard.push(auth); return `<success xmlns='${SASL}'/>` },
+    auth => { heard.push(auth); return `<success xmlns='${SASL}'/>` },
     BIND, BOUND, '<message><body>1</body></message><message><body>2</body></mess', 'age>',
   )
 
@@ -60,12 +60,12 @@ test.each([['pencil', true], ['another', false]])('a server that knows %s is bel
   let challenge = ''
   const port = await rehearse(
     FEATURES(`<mechanisms xmlns='${SASL}'><mechanism>PLAIN</mechanism><mechanism>SCRAM-SHA-1</mechanism></mechanisms>`),
-    (auth) => {
+    auth => {
       first = decoded(auth).slice(3)
       challenge = `${first.slice(first.indexOf('r='))}more,s=${salt.toString('base64')},i=4096`
       return say('challenge', challenge)
     },
-    (response) => {
+    response => {
       const [withoutProof, proof] = decoded(response).split(',p=')
       const salted = pbkdf2Sync(known, salt, 4096, 20, 'sha1')
       const sign = (key: Buffer, text: string): Buffer => createHmac('sha1', key).update(text).digest()
@@ -79,7 +79,7 @@ test.each([['pencil', true], ['another', false]])('a server that knows %s is bel
     BIND, BOUND,
   )
 
-  const login = Client.connect({ port, tls: false }, ROMEO).then((client) => { client.destroy() })
+  const login = Client.connect({ port, tls: false }, ROMEO).then(client => { client.destroy() })
 
   if (ok) await login
   else await expect(login).rejects.toThrow('does not know the password')

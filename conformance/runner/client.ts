@@ -152,7 +152,7 @@ export class Client {
 
   #open (): Promise<XmlElement> {
     this.#reader = new StreamReader({
-      element: (element) => {
+      element: element => {
         this.#inbox.push(element)
         this.#wake?.()
       },
@@ -172,7 +172,7 @@ export class Client {
         this.#end(`what the server sent is no XML: ${String(error)}`)
       }
     })
-    this.#socket.on('error', (error) => { this.#end(error.message) })
+    this.#socket.on('error', error => { this.#end(error.message) })
     this.#socket.on('close', () => { this.#end('the connection was closed') })
   }
 

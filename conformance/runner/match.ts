@@ -46,7 +46,7 @@ function compareAttributes (
     if (value === undefined) return `<${expected.name}> has no attribute '${name}'`
     if (!matchesValue(wanted, value, captures)) return `<${expected.name} ${name}='${value}'>, expected '${wanted}'`
   }
-  const extra = !strict ? undefined : [...actual.attributes.keys()].find((name) =>
+  const extra = !strict ? undefined : [...actual.attributes.keys()].find(name =>
     !expected.attributes.has(name) && !(actual.ns === NS_CLIENT && SERVERS_CHOICE.has(name)))
   return extra && `<${expected.name}> has the attribute '${extra}', which was not expected`
 }
@@ -77,7 +77,7 @@ function compareSome (expected: XmlElement, actual: XmlElement, captures: Captur
   for (const child of expected.children) {
     const strict = isStrict(child, { ns: expected.ns, strict: false })
     let mismatch = `<${expected.name}> has no <${child.name} xmlns='${child.ns}'>`
-    const index = left.findIndex((found) => {
+    const index = left.findIndex(found => {
       const attempt = new Map(captures)
       const difference = compareElement(child, found, strict, attempt)
       if (difference === undefined) for (const [name, value] of attempt) captures.set(name, value)

@@ -11,7 +11,7 @@ afterEach(() => { server?.close() })
 
 /** Plays against a server that lets everybody in, and sends back each stanza as it came. */
 async function play (text: string, header = ''): Promise<void> {
-  server = createServer((socket) => {
+  server = createServer(socket => {
     socket.on('error', () => {}).setEncoding('utf8').on('data', (heard: string) => { socket.write(answer(heard)) })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -88,13 +88,13 @@ async function connect (stage: Stage, who: string): Promise<void> {
 }
 
 async function receiveOne (stage: Stage, who: string, group: readonly Step[]): Promise<readonly Step[]> {
-  const expected = group.filter((step) => step.who === who && !step.optional)
+  const expected = group.filter(step => step.who === who && !step.optional)
   for (;;) {
     const actual = await playerOf(stage, who).client.receive()
     const mismatches: string[] = []
     for (const step of expected) {
       const mismatch = findMismatch(parseXml(interpolate(stage, step.xml)), actual, stage.captures)
-      if (mismatch === undefined) return group.filter((other) => other !== step)
+      if (mismatch === undefined) return group.filter(other => other !== step)
       mismatches.push(mismatch)
     }
     if (!isTolerated(stage, who, actual)) throw new Error(`${mismatches.join('; ')}\n      got ${formatXml(actual)}`)
@@ -114,7 +114,8 @@ async function receiveNothing (stage: Stage, who: string): Promise<void> {
 
 function isTolerated (stage: Stage, who: string, actual: XmlElement): boolean {
   const { tolerated } = playerOf(stage, who)
-  const isIt = (xml: string): boolean => findMismatch(parseXml(interpolate(stage, xml)), actual, stage.captures) === undefined
+  const isIt = (xml: string): boolean =>
+    findMismatch(parseXml(interpolate(stage, xml)), actual, stage.captures) === undefined
   const index = tolerated.findIndex(({ xml }) => isIt(xml))
   if (index !== -1) tolerated.splice(index, 1)
   return index !== -1 || stage.script.tolerated.some(isIt)

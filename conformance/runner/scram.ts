@@ -11,7 +11,7 @@ export function scramSha1 (username: string, password: string): ScramClient {
   const bare = `n=${username.replaceAll('=', '=3D').replaceAll(',', '=2C')},r=${randomBytes(18).toString('base64')}`
   return {
     first: `n,,${bare}`,
-    answer: (challenge) => {
+    answer: challenge => {
       const [, nonce, salt, iterations] = /^r=([^,]+),s=([^,]+),i=(\d+)/.exec(challenge) ?? []
       if (!nonce || !salt) throw new Error(`not a SCRAM challenge: ${challenge}`)
       const salted = pbkdf2Sync(password.normalize('NFKC'), Buffer.from(salt, 'base64'), Number(iterations), 20, 'sha1')

@@ -68,7 +68,7 @@ describe('the play', () => {
     expect(steps("Juliet's phone receives: nothing")).toEqual([["Juliet's phone", 'receives', 'nothing']])
   })
 
-  test.each(['Tybalt connects', 'Romeo dies', '<presence/>'])('refuses: %s', (line) => {
+  test.each(['Tybalt connects', 'Romeo dies', '<presence/>'])('refuses: %s', line => {
     expect(() => parseScript(HEADER + line)).toThrow('line 13')
   })
 

@@ -42,26 +42,26 @@ const ACTION = /^(\S.*?)\s+(connects|sends|receives|disconnects)\s*:?\s*(.*)$/
 /** Reads a script; an error names the line. */
 export function parseScript (text: string): Script {
   const lines = text.split(/\r?\n/)
-  const rule = lines.findIndex((line) => RULE.test(line))
+  const rule = lines.findIndex(line => RULE.test(line))
   if (rule === -1) throw new Error('there is no line of dashes between the characters and the play')
   const cast = parseCast(lines.slice(0, rule))
   const [, section, title] = /^#\s*(.*?):\s*(.*)$/.exec(lines[0] ?? '') ?? []
   return {
     rule: section ?? '',
     title: title ?? '',
-    needs: remarks(lines, 'needs').flatMap((names) => names.split(',')).map((name) => name.trim()),
-    fails: new Map(remarks(lines, 'fails').map((remark) => {
+    needs: remarks(lines, 'needs').flatMap(names => names.split(',')).map(name => name.trim()),
+    fails: new Map(remarks(lines, 'fails').map(remark => {
       const [server = '', ...why] = remark.split(':')
       return [server.trim(), why.join(':').trim()]
     })),
-    tolerated: remarks(lines, 'at any time').map((xml) => xml.trim()),
+    tolerated: remarks(lines, 'at any time').map(xml => xml.trim()),
     cast,
     steps: parseSteps(lines, rule + 1, new Set(cast.map(({ name }) => name))),
   }
 }
 
 function remarks (lines: readonly string[], key: string): string[] {
-  return lines.filter((line) => line.startsWith(`# ${key}:`)).map((line) => line.slice(key.length + 3))
+  return lines.filter(line => line.startsWith(`# ${key}:`)).map(line => line.slice(key.length + 3))
 }
 
 function parseCast (lines: readonly string[]): Character[] {

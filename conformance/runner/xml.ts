@@ -38,10 +38,10 @@ export class StreamReader {
 
   constructor (events: StreamEvents) {
     this.#events = events
-    this.#parser.on('error', (error) => { throw error })
-    this.#parser.on('opentag', (tag) => { this.#open.push(openElement(tag)) })
-    this.#parser.on('text', (text) => { this.#append(text) })
-    this.#parser.on('cdata', (text) => { this.#append(text) })
+    this.#parser.on('error', error => { throw error })
+    this.#parser.on('opentag', tag => { this.#open.push(openElement(tag)) })
+    this.#parser.on('text', text => { this.#append(text) })
+    this.#parser.on('cdata', text => { this.#append(text) })
     this.#parser.on('closetag', () => {
       const element = this.#open.pop()
       const parent = this.#open.at(-1)
@@ -69,7 +69,7 @@ export class StreamReader {
 /** One element as a script writes it: in the namespace of clients, with the prefixes `stream` and `scansion`. */
 export function parseXml (xml: string): XmlElement {
   const elements: XmlElement[] = []
-  const reader = new StreamReader({ element: (element) => elements.push(element), end: () => {} })
+  const reader = new StreamReader({ element: element => elements.push(element), end: () => {} })
   reader.write('<s xmlns="jabber:client" xmlns:stream="http://etherx.jabber.org/streams" xmlns:scansion="scansion">')
   reader.write(xml)
   reader.write('</s>')
@@ -82,7 +82,7 @@ export function parseXml (xml: string): XmlElement {
 export function formatXml (element: XmlElement, parentNs = 'jabber:client'): string {
   const attributes = [...element.attributes].map(([name, value]) => ` ${name}='${value}'`).join('')
   const ns = element.ns === parentNs ? '' : ` xmlns='${element.ns}'`
-  const content = element.children.map((child) => formatXml(child, element.ns)).join('') + element.text.trim()
+  const content = element.children.map(child => formatXml(child, element.ns)).join('') + element.text.trim()
   const start = `<${element.name}${ns}${attributes}`
   return content === '' ? `${start}/>` : `${start}>${content}</${element.name}>`
 }

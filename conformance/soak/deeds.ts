@@ -23,7 +23,9 @@ function text (bytes: number): string {
 const room = (): string => `room${random(ROOMS)}@conference.localhost`
 
 function enter (person: Person, where: string): void {
-  person.send(`<presence to='${where}/${person.number}'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='20'/></x></presence>`)
+  person.send(
+    `<presence to='${where}/${person.number}'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='20'/></x></presence>`,
+  )
 }
 
 /** Enters, and configures it where it is new. */
@@ -36,7 +38,8 @@ async function open (person: Person, where: string): Promise<void> {
 async function talkInRoom (person: Person): Promise<void> {
   const where = room()
   await open(person, where)
-  for (let said = 0; said < 3; said++) person.send(`<message type='groupchat' to='${where}'><body>${text(200)}</body></message>`)
+  for (let said = 0; said < 3; said++)
+    person.send(`<message type='groupchat' to='${where}'><body>${text(200)}</body></message>`)
   if (random(3) > 0) person.send(`<presence type='unavailable' to='${where}/${person.number}'/>`)
 }
 
@@ -59,7 +62,8 @@ async function changeRoster (person: Person): Promise<void> {
   const jid = near[random(near.length)] ?? person.jid
   await person.ask('set', `<query xmlns='${ROSTER}'><item jid='${jid}' name='${random(NAMES)}'><group>${random(NAMES)}</group></item></query>`)
   person.send(`<presence type='${random(2) === 0 ? 'subscribe' : 'subscribed'}' to='${jid}'/>`)
-  if (random(2) === 0) await person.ask('set', `<query xmlns='${ROSTER}'><item jid='${jid}' subscription='remove'/></query>`)
+  if (random(2) === 0)
+    await person.ask('set', `<query xmlns='${ROSTER}'><item jid='${jid}' subscription='remove'/></query>`)
 }
 
 async function block (person: Person): Promise<void> {
@@ -97,10 +101,18 @@ const WORST: readonly Deed[] = [
 ]
 
 const COMMON: readonly (readonly [number, Deed])[] = [
-  [30, person => { person.send(`<message type='chat' id='m${random(1e9)}' to='${person.anyone()}'><body>${text(300)}</body></message>`) }],
+  [30, person => {
+    person.send(`<message type='chat' id='m${random(1e9)}' to='${person.anyone()}'><body>${text(300)}</body></message>`)
+  }],
   [5, person => { person.send(`<message type='chat' to='${person.anyone()}'><body>${text(20_000)}</body></message>`) }],
   [6, person => { person.send(`<presence><status>${text(10_000)}</status></presence>`) }],
-  [15, talkInRoom], [8, readArchive], [6, changeRoster], [3, block], [4, keepOwnData], [2, destroyRoom], [2, comeAndVanish],
+  [15, talkInRoom],
+  [8, readArchive],
+  [6, changeRoster],
+  [3, block],
+  [4, keepOwnData],
+  [2, destroyRoom],
+  [2, comeAndVanish],
   [4, person => person.ask('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", 'localhost')],
   [2, person => person.ask('get', "<query xmlns='http://jabber.org/protocol/disco#items'/>", 'conference.localhost')],
   [1, person => WORST[random(WORST.length)]?.(person)],

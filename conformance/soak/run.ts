@@ -53,7 +53,11 @@ async function soak (options: Options): Promise<number> {
   const site = await Site.start(options.nodes)
   try {
     await inParallel(options.people, number =>
-      register({ port: site.ports[number % site.ports.length] ?? 0, tls: false }, { jid: jidOf(number), password: PASSWORD }))
+      register({ port: site.ports[number % site.ports.length] ?? 0, tls: false }, {
+        jid: jidOf(number),
+        password: PASSWORD,
+      }),
+    )
     const begin = await round(site, options, options.warmUp, 'begin')
     const end = await round(site, options, options.minutes, 'end')
     const weighed = compare(begin, end)
@@ -70,12 +74,16 @@ async function soak (options: Options): Promise<number> {
 async function round (site: Site, options: Options, minutes: number, name: string): Promise<Weights> {
   const tally: Tally = { done: 0, logins: 0, resumed: 0, results: 0, unanswered: 0, errors: new Map() }
   const pace = { restMs: options.people / options.rate * 1000 }
-  const people = Array.from({ length: options.people }, (_, number) => new Person(number, options.people, site.ports, pace, tally))
+  const people = Array.from(
+    { length: options.people },
+    (_, number) => new Person(number, options.people, site.ports, pace, tally),
+  )
   const living = people.map(person => person.live())
   await pause(minutes * 60_000)
   for (const person of people) person.end()
   await Promise.all(living)
-  say(`${tally.logins} logins, ${tally.resumed} resumed, ${tally.done} things done, ${tally.results} requests answered, ${tally.unanswered} not; errors: ` +
+  say(
+    `${tally.logins} logins, ${tally.resumed} resumed, ${tally.done} things done, ${tally.results} requests answered, ${tally.unanswered} not; errors: ` +
     `${[...tally.errors].map(([condition, count]) => `${count} ${condition}`).join(', ')}`)
   await pause(RESUME_SECONDS * 1000 + GRACE_MS)
   await inParallel(people.length, async number => { await people[number]?.tidyUp() })

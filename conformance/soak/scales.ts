@@ -8,16 +8,25 @@ export interface Weighed {
   readonly what: string
   readonly begin: number
   readonly end: number
-  /** 'off' where it is more than a twentieth away from where it began, or above that where it is memory; 'grows' for what is there to grow. */
+  /**
+   * 'off' where it is more than a twentieth away from where it began, or above that where it is memory; 'grows' for
+   * what is there to grow.
+   */
   readonly verdict: 'ok' | 'off' | 'grows'
 }
 
 const SHARE = 0.05
 /** What may come and go besides: few things, and what the allocator keeps for itself. */
 const SLACK: readonly (readonly [RegExp, number])[] = [
-  [/^resident bytes/, 24 * 2 ** 20], [/^heap bytes/, 2 * 2 ** 20], [/^Redis: bytes/, 2 ** 18], [/^database connections/, 8], [/./, 6],
+  [/^resident bytes/, 24 * 2 ** 20],
+  [/^heap bytes/, 2 * 2 ** 20],
+  [/^Redis: bytes/, 2 ** 18],
+  [/^database connections/, 8],
+  [/./, 6],
 ]
-/** Archives, and what is remembered of who was there, and of contacts that were removed (RFC 6121 §2.6), up to a limit. */
+/**
+ * Archives, and what is remembered of who was there, and of contacts that were removed (RFC 6121 §2.6), up to a limit.
+ */
 const GROWING = /^rows of (?:archive_|former_account|conversation_status|roster_item)/
 
 export async function weigh (site: Site, snapshots?: string): Promise<Weights> {
@@ -44,10 +53,16 @@ export function compare (begin: Weights, end: Weights): readonly Weighed[] {
 }
 
 export function table (all: readonly Weighed[]): string {
-  const rows = all.map(({ what, begin, end, verdict }) => [what, ...[begin, end, end - begin].map(value => figure(what, value)), verdict])
+  const rows = all.map((
+    { what, begin, end, verdict },
+  ) => [what, ...[begin, end, end - begin].map(value => figure(what, value)), verdict])
   const lines = [['what', 'begin', 'end', 'difference', ''], ...rows]
   const widths = [0, 1, 2, 3].map(column => Math.max(...lines.map(line => line[column]?.length ?? 0)))
-  return lines.map(line => line.map((cell, column) => column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)).join('  ')).join('\n')
+  return lines.map(line =>
+    line.map((cell, column) => column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)).join(
+      '  ',
+    )
+  ).join('\n')
 }
 
 function figure (what: string, value: number): string {

@@ -29,7 +29,11 @@ export class Site {
   readonly log: string[] = []
 
   private constructor (
-    folder: string, ports: readonly number[], nodes: readonly ChildProcess[], postgres: MortalPostgres, redis: TestRedis | undefined,
+    folder: string,
+    ports: readonly number[],
+    nodes: readonly ChildProcess[],
+    postgres: MortalPostgres,
+    redis: TestRedis | undefined,
   ) {
     this.#folder = folder
     this.ports = ports
@@ -54,7 +58,10 @@ export class Site {
       ports.push(port)
       const config = join(folder, `${number}.yaml`)
       writeFileSync(config, stringify({
-        node: `n${number}`, data: join(folder, `n${number}`), database: postgres.url, ...(redis && { sessions: redis.url }),
+        node: `n${number}`,
+        data: join(folder, `n${number}`),
+        database: postgres.url,
+        ...(redis && { sessions: redis.url }),
         listen: { client: `127.0.0.1:${port}` },
         auth: { 'require-tls': false },
         registration: { 'open': true, 'per-address': 0 },
@@ -63,7 +70,12 @@ export class Site {
         extensions: { 'archive': { search: true }, 'stream-management': { 'resume-seconds': RESUME_SECONDS } },
       }))
       const parameters = ['--expose-gc', '--import', PROBE, MAIN, 'serve', '--config', config]
-      nodes.push(await startProgram(process.execPath, parameters, port, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }))
+      nodes.push(
+        await startProgram(process.execPath, parameters, port, {
+          cwd: folder,
+          stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+        }),
+      )
     }
     return new Site(folder, ports, nodes, postgres, redis)
   }
@@ -93,7 +105,8 @@ export class Site {
         "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()")
       found.set('database connections', Number(connections.rows[0]?.count))
       const { rows } = await client.query<{ table: string }>(
-        "select relname as table from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by relname")
+        "select relname as table from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by relname",
+      )
       for (const { table } of rows) {
         const counted = await client.query<{ count: string }>(`select count(*) from ${table}`)
         found.set(`rows of ${table}`, Number(counted.rows[0]?.count))

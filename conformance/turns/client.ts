@@ -80,7 +80,8 @@ export class Client {
 
   /** The same, where nothing makes sense if it is refused. */
   async must (type: 'get' | 'set', payload: string, to?: string): Promise<void> {
-    if (await this.ask(type, payload, to) === 'error') throw new Error(`refused: ${payload.slice(0, 300)}\n${this.#tail.slice(0, 600)}`)
+    if (await this.ask(type, payload, to) === 'error')
+      throw new Error(`refused: ${payload.slice(0, 300)}\n${this.#tail.slice(0, 600)}`)
   }
 
   /** Resolves when all that was sent before has been dealt with. */
@@ -89,7 +90,10 @@ export class Client {
   }
 
   async register (local: string): Promise<void> {
-    await this.must('set', `<query xmlns='jabber:iq:register'><username>${local}</username><password>${PASSWORD}</password></query>`)
+    await this.must(
+      'set',
+      `<query xmlns='jabber:iq:register'><username>${local}</username><password>${PASSWORD}</password></query>`,
+    )
   }
 
   async authenticate (local: string): Promise<void> {

@@ -50,7 +50,8 @@ class Gauge {
 
   start (): void {
     new PerformanceObserver(list => {
-      for (const { startTime, duration } of list.getEntries()) this.#pauses.push({ from: startTime, to: startTime + duration })
+      for (const { startTime, duration } of list.getEntries())
+        this.#pauses.push({ from: startTime, to: startTime + duration })
     }).observe({ entryTypes: ['gc'] })
     createHook({ before: () => { this.#before() }, after: () => { this.#depth-- }, trackPromises: false }).enable()
   }
@@ -62,10 +63,14 @@ class Gauge {
   }
 
   report (): Report {
-    const turns = this.#kept.map(turn => ({ ms: Math.max(0, turn.ms - this.#pausesIn(turn)), withGcMs: turn.ms, by: turn.by }))
+    const turns = this.#kept.map(turn => ({
+      ms: Math.max(0, turn.ms - this.#pausesIn(turn)),
+      withGcMs: turn.ms,
+      by: turn.by,
+    }))
     return {
       turns: turns.sort((one, other) => other.ms - one.ms),
-       longestRoundMs: this.#longestRound, count: this.#count, workMs: this.#work,
+      longestRoundMs: this.#longestRound, count: this.#count, workMs: this.#work,
     }
   }
 
@@ -89,7 +94,12 @@ class Gauge {
   }
 
   #close (now: number, delay: number): void {
-    const turn = { from: this.#turnFrom, to: now, ms: now - this.#turnFrom - (delay - this.#turnDelay), by: this.#by ?? '' }
+    const turn = {
+      from: this.#turnFrom,
+      to: now,
+      ms: now - this.#turnFrom - (delay - this.#turnDelay),
+      by: this.#by ?? '',
+    }
     this.#by = undefined
     this.#count++
     this.#roundMs += turn.ms
@@ -108,7 +118,10 @@ class Gauge {
   }
 
   #pausesIn ({ from, to }: Kept): number {
-    return this.#pauses.reduce((sum, pause) => sum + Math.max(0, Math.min(to, pause.to) - Math.max(from, pause.from)), 0)
+    return this.#pauses.reduce(
+      (sum, pause) => sum + Math.max(0, Math.min(to, pause.to) - Math.max(from, pause.from)),
+      0,
+    )
   }
 }
 

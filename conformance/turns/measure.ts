@@ -49,7 +49,12 @@ export async function measureAll (cases: readonly Case[], options: Options): Pro
   return all
 }
 
-async function measure (server: MeasuredServer, { name, prepare }: Case, setting: Setting, times: number): Promise<Measured> {
+async function measure (
+  server: MeasuredServer,
+  { name, prepare }: Case,
+  setting: Setting,
+  times: number,
+): Promise<Measured> {
   const turns: Turn[] = []
   const roundsMs: number[] = []
   const faults: string[] = []

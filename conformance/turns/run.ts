@@ -20,7 +20,9 @@ const USAGE = `npm run turns -- [options]
 async function main (): Promise<number> {
   const { values } = parseArgs({
     options: {
-      limit: { type: 'string', default: '20' }, times: { type: 'string', default: '5' }, only: { type: 'string', default: '' },
+      limit: { type: 'string', default: '20' },
+      times: { type: 'string', default: '5' },
+      only: { type: 'string', default: '' },
       scale: { type: 'string', default: '1' },
       profile: { type: 'string' }, list: { type: 'boolean' }, help: { type: 'boolean' },
     },
@@ -35,7 +37,8 @@ async function main (): Promise<number> {
   })
   process.stdout.write(`\n${table(all)}\n`)
   const long = all.filter(one => longestTurn(one) > Number(values.limit))
-  if (long.length > 0) process.stdout.write(`\n${long.length} of ${all.length} cases take more than ${values.limit} ms in one turn\n`)
+  if (long.length > 0)
+    process.stdout.write(`\n${long.length} of ${all.length} cases take more than ${values.limit} ms in one turn\n`)
   return long.length > 0 || all.some(({ faults }) => faults.length > 0) ? 1 : 0
 }
 

@@ -1,4 +1,6 @@
-/** The server whose turns are measured: a process of its own, with every extension and no limit on how fast one sends. */
+/**
+ * The server whose turns are measured: a process of its own, with every extension and no limit on how fast one sends.
+ */
 import type { ChildProcess } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -57,7 +57,10 @@ export class Setting {
   async devices (name: string, most: number): Promise<readonly Client[]> {
     const clients = [await this.client(name, 'd0')]
     while (clients.length < this.count(most)) {
-      const next = Array.from({ length: Math.min(AT_ONCE, this.count(most) - clients.length) }, (_, more) => `d${clients.length + more}`)
+      const next = Array.from(
+        { length: Math.min(AT_ONCE, this.count(most) - clients.length) },
+        (_, more) => `d${clients.length + more}`,
+      )
       clients.push(...await Promise.all(next.map(resource => this.client(name, resource))))
     }
     return clients
@@ -67,7 +70,10 @@ export class Setting {
   async crowd (name: string, most: number): Promise<readonly Client[]> {
     const clients: Client[] = []
     while (clients.length < this.count(most)) {
-      const next = Array.from({ length: Math.min(AT_ONCE, this.count(most) - clients.length) }, (_, more) => `${name}${clients.length + more}`)
+      const next = Array.from(
+        { length: Math.min(AT_ONCE, this.count(most) - clients.length) },
+        (_, more) => `${name}${clients.length + more}`,
+      )
       clients.push(...await Promise.all(next.map(one => this.client(one))))
     }
     return clients
@@ -147,9 +153,11 @@ export async function keep (client: Client, payload: (bytes: number) => string, 
 
 /** Both see each other's presence from now on. */
 export async function befriend (one: Client, oneJid: string, other: Client, otherJid: string): Promise<void> {
-  for (const [client, jid] of [[one, otherJid], [other, oneJid]] as const) client.send(`<presence type='subscribe' to='${jid}'/>`)
+  for (const [client, jid] of [[one, otherJid], [other, oneJid]] as const)
+    client.send(`<presence type='subscribe' to='${jid}'/>`)
   await Promise.all([one.ping(), other.ping()])
-  for (const [client, jid] of [[one, otherJid], [other, oneJid]] as const) client.send(`<presence type='subscribed' to='${jid}'/>`)
+  for (const [client, jid] of [[one, otherJid], [other, oneJid]] as const)
+    client.send(`<presence type='subscribed' to='${jid}'/>`)
   await Promise.all([one.ping(), other.ping()])
 }
 

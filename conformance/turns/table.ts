@@ -10,9 +10,13 @@ export function table (all: readonly Measured[], most = 10): string {
     const turn = middle(turns)
     return [name, ms(turn?.ms), ms(turns.at(-1)?.ms), ms(turn?.withGcMs), ms(middle(roundsMs)), turn?.by ?? '']
   })
-  const widths = HEADINGS.map((heading, column) => Math.max(heading.length, ...rows.map(row => row[column]?.length ?? 0)))
+  const widths = HEADINGS.map((heading, column) =>
+    Math.max(heading.length, ...rows.map(row => row[column]?.length ?? 0))
+  )
   const line = (cells: readonly string[]): string => cells
-    .map((cell, column) => column === 0 || column === 5 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))
+    .map((cell, column) =>
+      column === 0 || column === 5 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)
+    )
     .join('  ').trimEnd()
   return [line(HEADINGS), ...rows.map(line)].join('\n')
 }

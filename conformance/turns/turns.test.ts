@@ -1,4 +1,7 @@
-/** The catalogue of worst cases, with a fiftieth of the sessions: nothing that one sends keeps the server from answering. */
+/**
+ * The catalogue of worst cases, with a fiftieth of the sessions: nothing that one sends keeps the server from
+ * answering.
+ */
 import { expect, test } from 'vitest'
 import { catalogue } from './catalogue.ts'
 import { measureAll } from './measure.ts'

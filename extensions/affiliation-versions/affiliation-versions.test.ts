@@ -29,8 +29,14 @@ async function told (client: Client, versions: string[] = []): Promise<readonly 
   return (await client.received()).map(parseStanza).map(stanza => {
     const x = stanza.getChild('x', 'http://jabber.org/protocol/muc#user')
     const mav = x?.getChild('mav', NS)
-    const items = x?.getChildren('item').map(({ attrs: { jid, affiliation } }) => `${jid?.split('@')[0]} ${affiliation}`) ?? []
-    const what = stanza.attrs['type'] === 'error' ? 'error' : stanza.name === 'presence' ? stanza.attrs['from']?.split('/')[1] : stanza.name
+    const items = x?.getChildren('item').map(({ attrs: { jid, affiliation } }) =>
+      `${jid?.split('@')[0]} ${affiliation}`
+    ) ?? []
+    const what = stanza.attrs['type'] === 'error'
+      ? 'error'
+      : stanza.name === 'presence'
+        ? stanza.attrs['from']?.split('/')[1]
+        : stanza.name
     const between = mav ? ` ${place(mav.attrs['since'])}-${place(mav.attrs['until'])}` : ''
     return `${what}${between} ${items.join(', ')}`.trim()
   })
@@ -48,7 +54,11 @@ async function visits (client: Client, since: string | undefined, versions: stri
 test('a room says that it has versions (§4)', async () => {
   const { crone } = await stage()
 
-  const info: Element | undefined = await crone.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", COVEN)
+  const info: Element | undefined = await crone.asks(
+    'get',
+    "<query xmlns='http://jabber.org/protocol/disco#info'/>",
+    COVEN,
+  )
 
   expect(info?.toString()).toContain(NS)
 })
@@ -56,7 +66,10 @@ test('a room says that it has versions (§4)', async () => {
 describe('who comes in (§5.2.1)', () => {
   test('and has no version is given the lists, before any presence, and the version with his own', async () => {
     const { crone, hag } = await stage()
-    await changes(crone, [{ jid: 'hecate@localhost', affiliation: 'admin' }, { jid: 'thane@localhost', affiliation: 'outcast' }])
+    await changes(crone, [{ jid: 'hecate@localhost', affiliation: 'admin' }, {
+      jid: 'thane@localhost',
+      affiliation: 'outcast',
+    }])
 
     expect(await visits(hag, undefined)).toEqual([
       'message -0 crone1 owner, hag66 member, hecate admin', 'firstwitch crone1 owner', 'thirdwitch -0 hag66 member'])
@@ -77,18 +90,23 @@ describe('who comes in (§5.2.1)', () => {
     await visits(hag, undefined, versions)
 
     await changes(crone, [{ jid: 'thane@localhost', affiliation: 'member' }])
-    await changes(crone, [{ jid: 'hecate@localhost', affiliation: 'none' }, { jid: 'thane@localhost', affiliation: 'admin' }])
+    await changes(crone, [{ jid: 'hecate@localhost', affiliation: 'none' }, {
+      jid: 'thane@localhost',
+      affiliation: 'admin',
+    }])
     await changes(crone, [{ jid: 'banquo@localhost', affiliation: 'outcast' }])
 
     const [first] = await visits(hag, versions[0], versions)
     expect(first).toBe('message 0-1 hecate none, thane admin, banquo none')
   })
 
-  test.each(['1', 'zzzzzzzz.abcdefghijklmnop', '-1.x', ''])('with a version that was never his, %j, is given all', async since => {
-    const { hag } = await stage()
+  test.each(['1', 'zzzzzzzz.abcdefghijklmnop', '-1.x', ''])(
+    'with a version that was never his, %j, is given all',
+    async since => {
+      const { hag } = await stage()
 
-    expect((await visits(hag, since))[0]).toBe('message -0 crone1 owner, hag66 member')
-  })
+      expect((await visits(hag, since))[0]).toBe('message -0 crone1 owner, hag66 member')
+    })
 
   test('with the number of a version and not its proof is given all (§6)', async () => {
     const { crone, hag } = await stage()
@@ -118,19 +136,21 @@ describe('who comes in (§5.2.1)', () => {
     expect((await visits(crone, undefined)).length).toBeGreaterThan(0)
   })
 
-  test.each(['admin', 'member'] as const)('as %s is told of outcasts if he may list them, and else that they are nothing', async affiliation => {
-    const { crone, hag } = await stage()
-    await changes(crone, [{ jid: HAG, affiliation }, { jid: 'thane@localhost', affiliation: 'outcast' }])
-    const versions: string[] = []
+  test.each(['admin', 'member'] as const)(
+    'as %s is told of outcasts if he may list them, and else that they are nothing',
+    async affiliation => {
+      const { crone, hag } = await stage()
+      await changes(crone, [{ jid: HAG, affiliation }, { jid: 'thane@localhost', affiliation: 'outcast' }])
+      const versions: string[] = []
 
-    const [all] = await visits(hag, undefined, versions)
-    await changes(crone, [{ jid: 'banquo@localhost', affiliation: 'outcast' }])
-    const [changed] = await visits(hag, versions[0], versions)
+      const [all] = await visits(hag, undefined, versions)
+      await changes(crone, [{ jid: 'banquo@localhost', affiliation: 'outcast' }])
+      const [changed] = await visits(hag, versions[0], versions)
 
-    const isAdmin = affiliation === 'admin'
-    expect(all).toBe(`message -0 crone1 owner, hag66 ${affiliation}${isAdmin ? ', thane outcast' : ''}`)
-    expect(changed).toBe(`message 0-1 banquo ${isAdmin ? 'outcast' : 'none'}`)
-  })
+      const isAdmin = affiliation === 'admin'
+      expect(all).toBe(`message -0 crone1 owner, hag66 ${affiliation}${isAdmin ? ', thane outcast' : ''}`)
+      expect(changed).toBe(`message 0-1 banquo ${isAdmin ? 'outcast' : 'none'}`)
+    })
 
   test('is told what has changed since the room was made', async () => {
     const server = await world(affiliationVersions)
@@ -182,7 +202,11 @@ test('each change tells which version it makes of which, also of who is not in (
   await changes(crone, [{ jid: 'hecate@localhost', affiliation: 'none' }])
   await changes(crone, [{ jid: 'hecate@localhost', affiliation: 'none' }])
 
-  expect(await told(hag, versions)).toEqual(['thirdwitch 0-1 hag66 admin', 'message 1-2 hecate member', 'message 2-3 hecate none'])
+  expect(await told(hag, versions)).toEqual([
+    'thirdwitch 0-1 hag66 admin',
+    'message 1-2 hecate member',
+    'message 2-3 hecate none',
+  ])
   await leaves(hag, 'thirdwitch')
   await hag.received()
   expect(await visits(hag, versions[3], versions)).toEqual(['firstwitch crone1 owner', 'thirdwitch -3 hag66 admin'])
@@ -222,7 +246,10 @@ test('versions go on after the server was started again', async () => {
 
 test('those who are something since before there were versions are told of together', async () => {
   const { server } = await stage()
-  await server.db.query("insert into room_affiliation (room, jid, affiliation) select $1, 'witch' || n || '@localhost', 'member' from generate_series(1, 600) as n", [COVEN])
+  await server.db.query(
+    "insert into room_affiliation (room, jid, affiliation) select $1, 'witch' || n || '@localhost', 'member' from generate_series(1, 600) as n",
+    [COVEN],
+  )
   const hag = await (await server.restarts()).client(`${HAG}/pda`)
 
   const lists = (await visits(hag, undefined)).filter(line => line.startsWith('message'))

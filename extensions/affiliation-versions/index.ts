@@ -34,7 +34,8 @@ export const affiliationVersions = extension({
       const asked = request?.getChild('mav', NS)
       if (!asked || room.isLocked) return
       if (maySee(room, session.jid)) bringUpToDate({ host, names, versions }, room, session, asked)
-      else host.messages.bounce(message('normal', { from: session.jid, to: room.jid }), new StanzaError('forbidden')) // §5.2.3
+      // §5.2.3
+      else host.messages.bounce(message('normal', { from: session.jid, to: room.jid }), new StanzaError('forbidden'))
     })
     // §5.2.1
     host.on('room', 'welcome', (room, session) => {
@@ -78,7 +79,12 @@ function namer (host: ExtensionHost): VersionTokens {
 interface Parts { readonly host: ExtensionHost, readonly names: VersionTokens, readonly versions: RoomData<Versions> }
 
 /** §5.2.1: sends the changes, before the presence of other occupants. */
-function bringUpToDate ({ host, names, versions }: Parts, room: RoomView, session: OccupantSessionView, asked: Element): void {
+function bringUpToDate (
+  { host, names, versions }: Parts,
+  room: RoomView,
+  session: OccupantSessionView,
+  asked: Element,
+): void {
   const all = versions.of(room)
   const last = all.last(room)
   const known = names.read(room, asked.attrs['since'] ?? '')
@@ -86,7 +92,9 @@ function bringUpToDate ({ host, names, versions }: Parts, room: RoomView, sessio
   const changed = known === undefined ? undefined : all.since(known, room)
   const seesOutcasts = room.mayList(session.jid, 'outcast')
   const told = changed
-    ? changed.map(one => one.affiliation === 'outcast' && !seesOutcasts ? { ...one, affiliation: 'none' as const } : one)
+    ? changed.map(one =>
+      one.affiliation === 'outcast' && !seesOutcasts ? { ...one, affiliation: 'none' as const } : one
+    )
     : all.all(room).filter(({ affiliation }) => affiliation !== 'outcast' || seesOutcasts)
   const parts = inParts(told)
   let next = 0
@@ -94,7 +102,11 @@ function bringUpToDate ({ host, names, versions }: Parts, room: RoomView, sessio
   // each is written when it is its turn
   inBackground(host.log, 'affiliation changes', host.rooms.sendInOrder(room, parts, part => {
     const until = names.name(room, ++next === parts.length ? last : part.at(-1)?.version ?? last)
-    const one = message('normal', { from: room.jid, to: session.jid }).withWritten('x', NS_MUC_USER, writePart(part, since, until))
+    const one = message('normal', { from: room.jid, to: session.jid }).withWritten(
+      'x',
+      NS_MUC_USER,
+      writePart(part, since, until),
+    )
     since = ` since='${until}'`
     host.messages.route(one)
     return one.weight

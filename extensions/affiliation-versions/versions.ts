@@ -65,7 +65,10 @@ export class Versions {
       await db.query('delete from room_affiliation_version where room = $1 and account = any($2)',
         [room.jid.toString(), forgotten.map(([jid]) => jid)])
     }
-    const rows = [...horizon === undefined ? [] : [['', horizon] as const], ...changed.map((jid, n) => [jid, before + 1 + n] as const)]
+    const rows = [
+      ...horizon === undefined ? [] : [['', horizon] as const],
+      ...changed.map((jid, n) => [jid, before + 1 + n] as const),
+    ]
     await db.query(
       `insert into room_affiliation_version (room, account, version) select $1, * from unnest($2::text[], $3::int8[])
        on conflict (room, account) do update set version = excluded.version`,
@@ -79,7 +82,9 @@ export class Versions {
     await db.query(
       `with forgotten as (delete from room_affiliation_version where room = $1 and account = $2)
        insert into room_affiliation_version (room, account, version) values ($1, '', $3)
-       on conflict (room, account) do update set version = excluded.version`, [room.jid.toString(), account.toString(), version])
+       on conflict (room, account) do update set version = excluded.version`,
+      [room.jid.toString(), account.toString(), version],
+    )
     this.#byJid.delete(account.toString())
     this.#last = this.#horizon = version
   }

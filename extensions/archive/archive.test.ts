@@ -22,8 +22,8 @@ async function stage (server: World): Promise<readonly [Client, Client]> {
 function form (fields: Readonly<Record<string, string | readonly string[]>>): string {
   const field = (name: string, values: readonly string[]) =>
     `<field var='${name}'>${values.map(value => `<value>${value}</value>`).join('')}</field>`
-  return `<x xmlns='jabber:x:data' type='submit'>${field('FORM_TYPE', [NS])}${
-    Object.entries(fields).map(([name, values]) => field(name, [values].flat())).join('')}</x>`
+  const all = Object.entries(fields).map(([name, values]) => field(name, [values].flat())).join('')
+  return `<x xmlns='jabber:x:data' type='submit'>${field('FORM_TYPE', [NS])}${all}</x>`
 }
 
 async function asks (client: Client, content = '', attributes = "queryid='q'"): Promise<string> {
@@ -70,7 +70,8 @@ describe('what is kept', () => {
 
   test('is no chat state, error, headline or message for a room, nor what its sender hints away', async () => {
     const [romeo, juliet] = await stage(await world(archive))
-    const send = (type: string, content: string) => romeo.sends(`<message to='juliet@localhost' type='${type}'>${content}</message>`)
+    const send = (type: string, content: string) =>
+      romeo.sends(`<message to='juliet@localhost' type='${type}'>${content}</message>`)
     await send('chat', "<composing xmlns='http://jabber.org/protocol/chatstates'/>")
     await send('error', '<body>error</body>')
     await send('headline', '<body>headline</body>')
@@ -97,7 +98,9 @@ describe('what is kept', () => {
 
   test('holds no id that its owner, or who wrote to them, made up', async () => {
     const [romeo, juliet] = await stage(await world(archive))
-    const forged = ['romeo', 'juliet', 'JULIET', 'nurse', 'no body'].map(by => `<stanza-id xmlns='urn:xmpp:sid:0' by='${by}@localhost' id='99'/>`)
+    const forged = ['romeo', 'juliet', 'JULIET', 'nurse', 'no body'].map(by =>
+      `<stanza-id xmlns='urn:xmpp:sid:0' by='${by}@localhost' id='99'/>`
+    )
     await romeo.sends(`<message to='juliet@localhost'><body>hist</body>${forged.join('')}</message>`)
 
     const [given] = await received(juliet)
@@ -141,11 +144,19 @@ describe('what is kept', () => {
     await again.sends('<presence/>')
     await says(romeo, 'four', 'five', 'six', 'seven')
 
-    const after = (await again.received()).map(xml => /<stanza-id [^>]*id='([^']*)'/.exec(xml)?.[1] ?? '').filter(id => id !== '')
+    const after = (await again.received()).map(xml => /<stanza-id [^>]*id='([^']*)'/.exec(xml)?.[1] ?? '').filter(id =>
+      id !== ''
+    )
 
     expect(after).toHaveLength(4)
     expect(new Set([...before, ...after]).size).toBe(7)
-    for (const [client, id] of [...before.map(id => [again, id] as const), ...after.map(id => [romeo, id] as const), [again, '1'] as const]) {
+    for (
+      const [client, id] of [
+        ...before.map(id => [again, id] as const),
+        ...after.map(id => [romeo, id] as const),
+        [again, '1'] as const,
+      ]
+    ) {
       const unknown = client.asks('set', `<query xmlns='${NS}'><set ${RSM}><after>${id}</after></set></query>`)
       await expect(unknown, 'no page that leaves messages out').rejects.toThrow('item-not-found')
     }
@@ -189,7 +200,9 @@ describe('a message that comes again', () => {
     await romeo.sends(message('hist'))
     await romeo.sends(message('hist'))
     const phone = await server.client('romeo@localhost/phone')
-    await phone.sends(message('hist', "<delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z'/>", 'juliet@localhost/balcony'))
+    await phone.sends(
+      message('hist', "<delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z'/>", 'juliet@localhost/balcony'),
+    )
 
     expect(await juliet.received()).toHaveLength(1)
     expect(await archiveOf(juliet)).toEqual(['1 hist'])
@@ -241,7 +254,9 @@ describe('a message that comes again', () => {
 describe('a query', () => {
   test('is answered by a message for each result, with the time, and then the page', async () => {
     const [romeo, juliet] = await stage(await world(archive))
-    await romeo.sends("<message to='juliet@localhost' id='m1' type='chat' xml:lang='en'><body>a &lt; b</body></message>")
+    await romeo.sends(
+      "<message to='juliet@localhost' id='m1' type='chat' xml:lang='en'><body>a &lt; b</body></message>",
+    )
     await juliet.received()
 
     const fin = await asks(juliet, '', "queryid='&lt;q&apos;'")
@@ -250,7 +265,7 @@ describe('a query', () => {
       "^<message from='juliet@localhost' to='juliet@localhost/balcony'>" +
       "<result xmlns='urn:xmpp:mam:2' queryid='&lt;q&apos;' id='1'><forwarded xmlns='urn:xmpp:forward:0'>" +
       "<delay xmlns='urn:xmpp:delay' stamp='\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z'/>" +
-      "<message xmlns='jabber:client' from='romeo@localhost/orchard' to='juliet@localhost' id='m1' type='chat' xml:lang='en'>" +
+          "<message xmlns='jabber:client' from='romeo@localhost/orchard' to='juliet@localhost' id='m1' type='chat' xml:lang='en'>" +
       '<body>a &lt; b</body></message></forwarded></result></message>$'))])
     expect(fin).toBe("<fin xmlns='urn:xmpp:mam:2' complete='true'>" +
       `<set ${RSM}><first>1</first><last>1</last><count>1</count></set></fin>`)
@@ -264,13 +279,17 @@ describe('a query', () => {
     await sent
 
     expect(fin).toContain('<count>1</count>')
-    expect(numbered(String(await romeo.asks('get', `<metadata xmlns='${NS}'/>`)), romeo.session.account)).toContain("id='1'")
+    expect(numbered(String(await romeo.asks('get', `<metadata xmlns='${NS}'/>`)), romeo.session.account)).toContain(
+      "id='1'",
+    )
   })
 
   test('of an empty archive is complete', async () => {
     const [romeo] = await stage(await world(archive))
 
-    expect(await asks(romeo)).toBe(`<fin xmlns='urn:xmpp:mam:2' complete='true'><set ${RSM}><count>0</count></set></fin>`)
+    expect(await asks(romeo)).toBe(
+      `<fin xmlns='urn:xmpp:mam:2' complete='true'><set ${RSM}><count>0</count></set></fin>`,
+    )
   })
 
   test.each([
@@ -369,7 +388,10 @@ describe('a query', () => {
     [form({ with: '@' }), 'jid-malformed'],
     [form({ sender: 'juliet@localhost' }), 'feature-not-implemented'],
     [form({ '{urn:xmpp:fulltext:0}fulltext': 'hist' }), 'feature-not-implemented'],
-    ["<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>urn:example</value></field></x>", 'bad-request'],
+    [
+      "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>urn:example</value></field></x>",
+      'bad-request',
+    ],
   ])('that is wrong is refused: %s', async (content, condition) => {
     const [romeo] = await stage(await world(archive))
     await says(romeo, ...'abcde')
@@ -383,9 +405,16 @@ describe('a query', () => {
     await says(romeo, 'hist')
     await juliet.received()
 
-    for (const [type, name] of [['set', 'query'], ['get', 'query'], ['get', 'metadata'], ['get', 'prefs'], ['set', 'prefs']] as const) {
+    for (
+      const [type, name] of [['set', 'query'], ['get', 'query'], ['get', 'metadata'], ['get', 'prefs'], [
+        'set',
+        'prefs',
+      ]] as const
+    ) {
       for (const owner of ['juliet@localhost', 'nobody@localhost']) {
-        await expect(romeo.asks(type, `<${name} xmlns='${NS}'/>`, owner), 'as if there were one').rejects.toThrow('forbidden')
+        await expect(romeo.asks(type, `<${name} xmlns='${NS}'/>`, owner), 'as if there were one').rejects.toThrow(
+          'forbidden',
+        )
       }
     }
     expect(await romeo.received()).toEqual([])
@@ -397,10 +426,11 @@ test('the form names every field that a query may have, and asks for none', asyn
 
   const query = String(await romeo.asks('get', `<query xmlns='${NS}'/>`))
 
-  expect([...query.matchAll(/<field [^>]*var='([^']+)' type='([^']+)'/g)].map(([, name, type]) => `${name} ${type}`)).toEqual([
-    'FORM_TYPE hidden', 'with jid-single', 'start text-single', 'end text-single', 'before-id text-single',
-    'after-id text-single', 'ids list-multi', 'include-groupchat boolean',
-  ])
+  expect([...query.matchAll(/<field [^>]*var='([^']+)' type='([^']+)'/g)].map(([, name, type]) => `${name} ${type}`))
+    .toEqual([
+      'FORM_TYPE hidden', 'with jid-single', 'start text-single', 'end text-single', 'before-id text-single',
+      'after-id text-single', 'ids list-multi', 'include-groupchat boolean',
+    ])
   expect(query).toContain("<validate xmlns='http://jabber.org/protocol/xdata-validate' datatype='xs:string'><open")
   expect(query).not.toContain('required')
 })
@@ -414,7 +444,8 @@ test('the metadata say where the archive begins and ends, and nothing of an empt
   await juliet.received()
 
   expect(numbered(String(await romeo.asks('get', metadata)), romeo.session.account)).toMatch(
-    /^<metadata xmlns='urn:xmpp:mam:2'><start id='1' timestamp='\d{4}-[^']*Z'\/><end id='3' timestamp='\d{4}-[^']*Z'\/><\/metadata>$/)
+    /^<metadata xmlns='urn:xmpp:mam:2'><start id='1' timestamp='\d{4}-[^']*Z'\/><end id='3' timestamp='\d{4}-[^']*Z'\/><\/metadata>$/,
+  )
 })
 
 test('an account with an archive says so', async () => {

@@ -33,7 +33,9 @@ test('what was kept before is found by its peer, through the new index', async (
   await db.query(`
     insert into archive_message (owner, seq, peer, is_sent, sent_at, stanza)
     select owner, seq, ($1::text[])[1 + seq % 3], false, seq, '<message/>'
-    from unnest(array['romeo@localhost', 'mercutio@localhost']) as owner, generate_series(1, ${MESSAGES}) as seq`, [PEERS])
+    from unnest(array['romeo@localhost', 'mercutio@localhost']) as owner, generate_series(1, ${MESSAGES}) as seq`,
+  [PEERS],
+  )
 
   await migrate(db)
   await db.query('analyze archive_message')

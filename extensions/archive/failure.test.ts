@@ -19,7 +19,13 @@ function watcher () {
       host.on('write', 'track', (stanza, session) => { written.push(`${session.jid.resource}: ${stanza.toXml()}`) })
     },
   })
-  return { watch, written: () => written.map(line => `${line.split(' ')[0]} ${/<body>(.*?)</.exec(line)?.[1] ?? /error type='\w+'/.exec(line)?.[0]}`) }
+  return {
+    watch,
+    written: () =>
+      written.map(line =>
+        `${line.split(' ')[0]} ${/<body>(.*?)</.exec(line)?.[1] ?? /error type='\w+'/.exec(line)?.[0]}`
+      ),
+  }
 }
 
 /** Keeps others from writing to archives until `release` is called. */
@@ -38,7 +44,8 @@ async function lock (db: Database): Promise<{ release (): Promise<void>, waiting
       await done
     },
     async waiting () {
-      return (await db.query("select 1 from pg_locks where relation = 'archive_message'::regclass and not granted")).length
+      return (await db.query("select 1 from pg_locks where relation = 'archive_message'::regclass and not granted"))
+        .length
     },
   }
 }
@@ -61,7 +68,9 @@ test('no message is delivered before it is kept, nor what comes after it, not ev
 
   const sent = [
     romeo.sends(message('juliet@localhost/balcony', 'hist')),
-    romeo.sends("<message to='juliet@localhost/balcony' type='chat'><body>no trace</body><no-store xmlns='urn:xmpp:hints'/></message>"),
+    romeo.sends(
+      "<message to='juliet@localhost/balcony' type='chat'><body>no trace</body><no-store xmlns='urn:xmpp:hints'/></message>",
+    ),
     romeo.sends(message('romeo@localhost/orchard', 'buy poison')),
   ]
   await expect.poll(waiting).toBeGreaterThan(0)

@@ -19,7 +19,9 @@ beforeAll(async () => { db = await testDatabase() })
 afterAll(() => db.close())
 
 function query (fields: Readonly<Record<string, string>> = {}, max = 100): string {
-  const all = Object.entries({ FORM_TYPE: NS, ...fields }).map(([name, value]) => `<field var='${name}'><value>${value}</value></field>`)
+  const all = Object.entries({ FORM_TYPE: NS, ...fields }).map(([name, value]) =>
+    `<field var='${name}'><value>${value}</value></field>`
+  )
   return `<query xmlns='${NS}'><x xmlns='jabber:x:data' type='submit'>${all.join('')}</x>` +
     `<set xmlns='http://jabber.org/protocol/rsm'><max>${max}</max></set></query>`
 }
@@ -56,7 +58,9 @@ test('who asks on and on is told to wait, in whichever archive', async () => {
   const mallory = await server.client('mallory@localhost/a')
   await enters(mallory, 'M')
 
-  const answers = await Promise.allSettled(Array.from({ length: 100 }, (_, n) => mallory.asks('set', query(), n % 2 ? COVEN : undefined)))
+  const answers = await Promise.allSettled(
+    Array.from({ length: 100 }, (_, n) => mallory.asks('set', query(), n % 2 ? COVEN : undefined)),
+  )
 
   expect(answers.filter(({ status }) => status === 'fulfilled')).not.toHaveLength(100)
   expect(answers.flatMap(answer => answer.status === 'rejected' ? String(answer.reason) : []))
@@ -82,7 +86,10 @@ test('a query that would have to look at all of a long archive to find nothing h
   const filter = { peer: PEER, resource: `${PEER}/nosuch` }
 
   await expect(readPage(db, OWNER, range, filter, 10, false)).rejects.toMatchObject({ condition: 'policy-violation' })
-  expect(await readPage(db, OWNER, { first: 2, last: range.last }, filter, 10, false)).toEqual({ messages: [], isComplete: true })
+  expect(await readPage(db, OWNER, { first: 2, last: range.last }, filter, 10, false)).toEqual({
+    messages: [],
+    isComplete: true,
+  })
 })
 
 test('what leads nowhere in a short conversation is found to be nothing, beside a long one', async () => {

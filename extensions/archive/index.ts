@@ -30,7 +30,8 @@ export const archive = extension({
   config: schema,
   setup (host, options) {
     const writer = new Writer({
-      db: host.messageDb, log: host.log, patienceMs: options.patience * 1000, certain: () => host.cluster?.confirmLease(),
+      db: host.messageDb, log: host.log,
+      patienceMs: options.patience * 1000, certain: () => host.cluster?.confirmLease(),
       lost: one => { recovery.add(one) },
     })
     const recovery = new Recovery({
@@ -56,7 +57,8 @@ export const archive = extension({
     host.messages.provideArchive(readOne)
     keepRooms(host, { writer, load, maySearch })
     const retention = retentionOf(host.hosts, options)
-    const roomRetention = new Map(roomRetentionOf(host.hosts, options).map((one, n) => [host.rooms.domains[n] ?? '', one]))
+    const { domains } = host.rooms
+    const roomRetention = new Map(roomRetentionOf(host.hosts, options).map((one, n) => [domains[n] ?? '', one]))
     host.every(CLEANING_MS, async () => {
       await removeOld(host.db, retention, Date.now())
       await removeOld(host.db, roomRetention, Date.now(), 'room')

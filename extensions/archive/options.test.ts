@@ -17,7 +17,9 @@ test('what is said of one host holds there, and what is not said is as for all',
     hosts: { 'B.org': { retention: 'until-delivered' }, 'c.org': { retention: '30 days', search: false } },
   })
 
-  expect([...retentionOf(HOSTS, options)]).toEqual([['a.org', { days: 1 }], ['b.org', 'until-delivered'], ['c.org', { days: 30 }]])
+  expect([...retentionOf(HOSTS, options)]).toEqual([['a.org', { days: 1 }], ['b.org', 'until-delivered'], ['c.org', {
+    days: 30,
+  }]])
   expect(searchable(HOSTS, options)).toEqual(['a.org', 'b.org'])
 })
 
@@ -30,7 +32,10 @@ test('rooms have what is said of them', () => {
 
 test.each([
   [{ rooms: 'until-delivered' }, "expected forever or a number of days, as in '30 days'"],
-  [{ hosts: { 'a.org': { retention: '5 weeks' } } }, "expected forever, until-delivered or a number of days, as in '30 days'"],
+  [
+    { hosts: { 'a.org': { retention: '5 weeks' } } },
+    "expected forever, until-delivered or a number of days, as in '30 days'",
+  ],
   [{ hosts: { 'no host': {} } }, 'expected a domain name, like example.org'],
   [{ hosts: { 'romeo@a.org': {} } }, 'expected a domain name, like example.org'],
   [{ retention: '0 days' }, "expected forever, until-delivered or a number of days, as in '30 days'"],

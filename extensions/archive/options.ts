@@ -11,7 +11,9 @@ const retention = z.union([z.enum(['forever', 'until-delivered']), days], {
   error: "expected forever, until-delivered or a number of days, as in '30 days'",
 })
 
-const roomRetention = z.union([z.literal('forever'), days], { error: "expected forever or a number of days, as in '30 days'" })
+const roomRetention = z.union([z.literal('forever'), days], {
+  error: "expected forever or a number of days, as in '30 days'",
+})
 
 const hostName = z.string().transform((name, context) => {
   const jid = Jid.tryParse(name)
@@ -38,7 +40,10 @@ export const schema = z.strictObject({
 export type Options = z.infer<typeof schema>
 
 /** How long each of the hosts keeps messages. */
-export function retentionOf (hosts: readonly string[], { retention, hosts: own }: Options): ReadonlyMap<string, Retention> {
+export function retentionOf (
+  hosts: readonly string[],
+  { retention, hosts: own }: Options,
+): ReadonlyMap<string, Retention> {
   return new Map(hosts.map(host => [host, own[host]?.retention ?? retention]))
 }
 

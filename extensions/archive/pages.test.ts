@@ -21,7 +21,9 @@ afterAll(() => db.close())
 function entry (seq: number, some: Partial<Entry> & { readonly resource?: string } = {}): Entry {
   const { peer = 'juliet@localhost', isSent = false, resource = 'balcony' } = some
   const [from, to] = isSent ? [`${OWNER}/orchard`, `${peer}/${resource}`] : [`${peer}/${resource}`, `${OWNER}/orchard`]
-  const stanza = Buffer.from(`<message xmlns='jabber:client' from='${from}' to='${to}' type='chat'><body>message ${seq}</body></message>`)
+  const stanza = Buffer.from(
+    `<message xmlns='jabber:client' from='${from}' to='${to}' type='chat'><body>message ${seq}</body></message>`,
+  )
   return { owner: OWNER, seq, peer, isSent, sentAt: seq * SECOND, fingerprint: undefined, stanza, ...some }
 }
 
@@ -48,7 +50,10 @@ describe('paging', () => {
     isSent: fc.boolean(),
     resource: fc.constantFrom('balcony', 'chamber'),
     // Mostly later than the one before; a clock that is set back is no reason to lose a message.
-    pause: fc.oneof({ weight: 5, arbitrary: fc.integer({ min: 0, max: 3 * HOUR }) }, { weight: 1, arbitrary: fc.integer({ min: -HOUR / 40, max: 0 }) }),
+    pause: fc.oneof({ weight: 5, arbitrary: fc.integer({ min: 0, max: 3 * HOUR }) }, {
+      weight: 1,
+      arbitrary: fc.integer({ min: -HOUR / 40, max: 0 }),
+    }),
   })
   const sometimes = <T>(value: fc.Arbitrary<T>) =>
     fc.oneof({ weight: 2, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value })
@@ -93,7 +98,10 @@ describe('paging', () => {
 
         expect((fromEnd ? pages.toReversed() : pages).flat()).toEqual(model)
         const range = await readRange(db, OWNER)
-        if (range) expect(await countMessages(db, OWNER, await narrowToTimes(db, OWNER, range, filter), filter)).toBe(model.length)
+        if (range)
+          expect(await countMessages(db, OWNER, await narrowToTimes(db, OWNER, range, filter), filter)).toBe(
+            model.length,
+          )
       }), { numRuns: 200 })
   })
 })
@@ -105,7 +113,10 @@ test('another account\'s messages are never among them', async () => {
 })
 
 test('a page is no larger than a client is sent at a time, and holds one message at least', async () => {
-  const large = (seq: number) => entry(seq, { stanza: Buffer.from(`<message xmlns='jabber:client'><body>${String(seq).repeat(300_000)}</body></message>`) })
+  const large = (seq: number) =>
+    entry(seq, {
+      stanza: Buffer.from(`<message xmlns='jabber:client'><body>${String(seq).repeat(300_000)}</body></message>`),
+    })
   await fill([large(1), large(2), large(3)])
 
   expect(seqs(await read({}, 10))).toEqual([1, 2])
@@ -122,7 +133,8 @@ test('a page of no message is complete where there is none', async () => {
 })
 
 test('a message to oneself is with every address that it has', async () => {
-  const stanza = `<message xmlns='jabber:client' from='${OWNER}/orchard' to='${OWNER}/phone'><body>buy poison</body></message>`
+  const stanza =
+    `<message xmlns='jabber:client' from='${OWNER}/orchard' to='${OWNER}/phone'><body>buy poison</body></message>`
   await fill([entry(1), entry(2, { peer: OWNER, isSent: true, stanza: Buffer.from(stanza) })])
 
   expect(seqs(await read({ peer: OWNER }, 10))).toEqual([2])
@@ -133,7 +145,12 @@ test('a message to oneself is with every address that it has', async () => {
 
 test('what was sent before a clock was set back is found by its time', async () => {
   const minute = 60 * SECOND
-  await fill([entry(1, { sentAt: 120 * minute }), entry(2, { sentAt: 90 * minute }), entry(3, { sentAt: 91 * minute }), entry(4, { sentAt: 130 * minute })])
+  await fill([
+    entry(1, { sentAt: 120 * minute }),
+    entry(2, { sentAt: 90 * minute }),
+    entry(3, { sentAt: 91 * minute }),
+    entry(4, { sentAt: 130 * minute }),
+  ])
 
   expect(seqs(await read({ start: 110 * minute }, 10))).toEqual([1, 4])
   expect(seqs(await read({ end: 100 * minute }, 10))).toEqual([2, 3])

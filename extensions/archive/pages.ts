@@ -56,7 +56,12 @@ export async function readRange (db: Database, owner: string): Promise<Range | u
 }
 
 /** The part of the range that contains everything within the filter's times; may be empty. */
-export async function narrowToTimes (db: Database, owner: string, range: Range, { start, end }: Filter): Promise<Range> {
+export async function narrowToTimes (
+  db: Database,
+  owner: string,
+  range: Range,
+  { start, end }: Filter,
+): Promise<Range> {
   const first = start === undefined ? range.first : await findTime(db, owner, range, start - CLOCK_STEP_MS)
   const last = end === undefined ? range.last : await findTime(db, owner, range, end + CLOCK_STEP_MS + 1) - 1
   return { first, last }
@@ -113,7 +118,9 @@ async function readBounded (
   const rows = await db.query<Kept & { readonly found: number }>(`
     select seq, peer, sent_at as "sentAt", stanza, found from (
       select *, count(*) over () as found, sum(octet_length(stanza)) over (${order}) - octet_length(stanza) as before
-      from (select seq, peer, sent_at, stanza from archive_message where ${where} ${order} limit $${values.length + 1}) as page
+      from (
+        select seq, peer, sent_at, stanza from archive_message where ${where} ${order} limit $${values.length + 1}
+      ) as page
     ) as measured where before < $${values.length + 2} ${order}`, [...values, max + 1, MAX_PAGE_BYTES])
   const messages = rows.slice(0, max)
   const isComplete = messages.length === (rows[0]?.found ?? 0)
@@ -144,9 +151,14 @@ function conditions (
     if (value !== undefined) parts.push(condition(`$${values.push(value)}`))
   }
   add(peer, it => `archive_conversation(owner, peer) = archive_conversation($1, ${it}) and peer = ${it}`)
-  // The sender's address stands between the third and the fourth apostrophe of what is kept, the recipient's is next. All
+  // The sender's address stands between the third and the fourth apostrophe of what is kept, the recipient's is next.
+  // All
   // else of a large message is better not read.
-  add(resource, it => `${it} in (split_part(left(stanza, ${MAX_HEADER}), '''', 4), split_part(left(stanza, ${MAX_HEADER}), '''', 6))`)
+  add(
+    resource,
+    it =>
+      `${it} in (split_part(left(stanza, ${MAX_HEADER}), '''', 4), split_part(left(stanza, ${MAX_HEADER}), '''', 6))`,
+  )
   add(start, it => `sent_at >= ${it}`)
   add(end, it => `sent_at <= ${it}`)
   add(ids, it => `seq = any(${it}::int8[])`)

@@ -80,7 +80,10 @@ test('the roster is who is in it now', async () => {
   await romeo.says('juliet@localhost', 'before')
   await subscribes(romeo, juliet)
   await romeo.says('juliet@localhost/balcony', 'during')
-  await romeo.asks('set', "<query xmlns='jabber:iq:roster'><item jid='juliet@localhost' subscription='remove'/></query>")
+  await romeo.asks(
+    'set',
+    "<query xmlns='jabber:iq:roster'><item jid='juliet@localhost' subscription='remove'/></query>",
+  )
   await romeo.says('juliet@localhost', 'after')
 
   expect(await archiveOf(romeo)).toEqual(['during'])

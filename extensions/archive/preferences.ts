@@ -16,7 +16,12 @@ interface Preferences {
   readonly never: ReadonlySet<string>
 }
 
-interface Row { readonly owner: string, readonly by_default: Default, readonly always: string[], readonly never: string[] }
+interface Row {
+  readonly owner: string
+  readonly by_default: Default
+  readonly always: string[]
+  readonly never: string[]
+}
 
 const NONE: ReadonlySet<string> = new Set()
 const UNSET: Preferences = { byDefault: 'always', always: NONE, never: NONE }
@@ -28,7 +33,10 @@ const UNSET: Preferences = { byDefault: 'always', always: NONE, never: NONE }
 export function keepPreferences (host: ExtensionHost): (account: AccountView, other: Jid) => boolean {
   const preferences = loadedPreferences(host)
 
-  host.iq({ type: 'get', to: ['own-account'], name: 'prefs', ns: NS }, (_request, { account }) => describe(preferences.of(account)))
+  host.iq(
+    { type: 'get', to: ['own-account'], name: 'prefs', ns: NS },
+    (_request, { account }) => describe(preferences.of(account)),
+  )
   host.iq({ type: 'set', to: ['own-account'], name: 'prefs', ns: NS }, async ({ payload }, { account }) => {
     const wanted = parse(payload)
     if (account.isAnonymous) throw new StanzaError('not-allowed', 'you have no archive')
@@ -43,7 +51,8 @@ export function keepPreferences (host: ExtensionHost): (account: AccountView, ot
   return (account, other) => {
     const { byDefault, always, never } = preferences.of(account)
     if (lists(never, other)) return false
-    return byDefault === 'always' || lists(always, other) || (byDefault === 'roster' && host.accounts.isContact(account, other))
+    return byDefault === 'always' || lists(always, other) ||
+      (byDefault === 'roster' && host.accounts.isContact(account, other))
   }
 }
 

@@ -3,7 +3,17 @@
  * account's archive are answered only to its owner.
  */
 import { el, form, forwarded, messageWith, SESSION_FLAGS, StanzaError } from '../../src/extension/api.ts'
-import type { AccountView, ArchiveIds, Database, Element, ExtensionHost, Jid, Keeper, Message, SessionView } from '../../src/extension/api.ts'
+import type {
+  AccountView,
+  ArchiveIds,
+  Database,
+  Element,
+  ExtensionHost,
+  Jid,
+  Keeper,
+  Message,
+  SessionView,
+} from '../../src/extension/api.ts'
 import { countMessages, narrowToTimes, readEnds, readPage, readRange } from './pages.ts'
 import type { Kept, Page, Range } from './pages.ts'
 import { FULL_TEXT, NS, NS_RSM, readQuery } from './request.ts'
@@ -43,7 +53,12 @@ export function answerQueries (host: ExtensionHost, { maySearch, settled }: Quer
     await settled(session.account)
     return host.readFor(session.jid, db => describeEnds(db, session.account))
   })
-  for (const [type, name] of [['get', 'query'], ['set', 'query'], ['get', 'metadata'], ['get', 'prefs'], ['set', 'prefs']] as const) {
+  for (
+    const [type, name] of [['get', 'query'], ['set', 'query'], ['get', 'metadata'], ['get', 'prefs'], [
+      'set',
+      'prefs',
+    ]] as const
+  ) {
     host.iq({ type, to: ['address'], name, ns: NS }, () => { throw new StanzaError('forbidden') }) // §8.1
   }
 }
@@ -65,7 +80,10 @@ export async function answer (db: Database, { jid, archiveIds }: Keeper, query: 
   const whole = await narrowToTimes(db, owner, ranges.whole, filter)
   const page = await readPage(db, owner, common(whole, ranges.page), filter, max, fromEnd)
   const count = await countMessages(db, owner, whole, filter)
-  return { messages: query.isFlipped ? page.messages.toReversed() : page.messages, fin: describePage(page, count, archiveIds) }
+  return {
+    messages: query.isFlipped ? page.messages.toReversed() : page.messages,
+    fin: describePage(page, count, archiveIds),
+  }
 }
 
 /**
@@ -93,7 +111,12 @@ function common (one: Range, other: Range): Range {
 }
 
 /** A result message of a query, from an archive to who asked. */
-export function resultOf ({ seq, sentAt, stanza }: Kept, queryid: string | undefined, { jid: from, archiveIds }: Keeper, to: Jid): Message {
+export function resultOf (
+  { seq, sentAt, stanza }: Kept,
+  queryid: string | undefined,
+  { jid: from, archiveIds }: Keeper,
+  to: Jid,
+): Message {
   const result = el('result', NS, { queryid, id: archiveIds.encode(seq) })
   return messageWith('normal', { from, to }, forwarded(result, Buffer.from(stanza), sentAt))
 }
@@ -101,7 +124,13 @@ export function resultOf ({ seq, sentAt, stanza }: Kept, queryid: string | undef
 /** §5: the oldest and the newest message of an archive. */
 export async function describeEnds (db: Database, { jid, archiveIds }: Keeper): Promise<Element> {
   const ends = await readEnds(db, jid.toString())
-  return el('metadata', NS, {}, ends && describe('start', ends.first, archiveIds), ends && describe('end', ends.last, archiveIds))
+  return el(
+    'metadata',
+    NS,
+    {},
+    ends && describe('start', ends.first, archiveIds),
+    ends && describe('end', ends.last, archiveIds),
+  )
 }
 
 // §4.3.2, and XEP-0059 §2.2: first and last in the archive's order, even if the page was sent flipped.

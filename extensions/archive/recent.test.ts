@@ -31,7 +31,12 @@ test('a room that comes into memory recognises what was said a while ago, and no
   onTestFinished(() => db.close())
   const now = Date.now()
   const said = Array.from({ length: 8 * RECENT_MESSAGES }, (_, at) => ({
-    owner: ROOM, seq: at + 1, peer: 'hag66@localhost', isSent: false, fingerprint: `id ${at + 1}`, stanza: Buffer.from('<message/>'),
+    owner: ROOM,
+    seq: at + 1,
+    peer: 'hag66@localhost',
+    isSent: false,
+    fingerprint: `id ${at + 1}`,
+    stanza: Buffer.from('<message/>'),
     sentAt: at < 10 ? now - 2 * BUSY_MS : now,
   }))
   await append(db, said, false)

@@ -50,7 +50,10 @@ export class Recovery {
     this.#isRunning = true
     while (this.#lost.size > 0 && !this.#isStopped) {
       const failed = await this.#recoverAll().catch(error => { // the database's: it is still away
-        log.debug({ event: 'archive.recovery_delayed', err: error, archives: this.#lost.size }, 'archive: recovery waits for the database')
+        log.debug(
+          { event: 'archive.recovery_delayed', err: error, archives: this.#lost.size },
+          'archive: recovery waits for the database',
+        )
         return true
       })
       if (failed) await sleep(RETRY_MS)
@@ -76,7 +79,10 @@ export class Recovery {
         this.#lost.delete(archive)
         this.#lost.add(archive)
         if (!this.#reported.has(archive)) {
-          log.warn({ event: 'archive.suspended', err: error, owner: archive.owner }, 'archive: suspended until the database is readable')
+          log.warn(
+            { event: 'archive.suspended', err: error, owner: archive.owner },
+            'archive: suspended until the database is readable',
+          )
         }
         this.#reported.add(archive)
       }

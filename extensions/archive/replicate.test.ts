@@ -32,26 +32,31 @@ async function resumes (node: Node, jid: string, id: string): Promise<Client> {
   return client
 }
 
-test.skipIf(!hasRedis())('what an account\'s only session sent is not copied to a device that logged in later when its node dies', async () => {
-  const { nodes: [a, b] } = await redisNodes(2, archive, carbons, streamManagement)
-  if (!a || !b) throw new Error('there are two')
-  await a.db.query('delete from account')
-  await a.db.query('delete from former_account')
-  await a.client('nurse@localhost/room')
-  const balcony = await resumable(b, 'juliet@localhost/balcony')
-  await balcony.client.says('nurse@localhost', 'old')
-  const phone = await resumable(b, 'juliet@localhost/phone')
-  await b.persists()
+test.skipIf(!hasRedis())(
+  "what an account's only session sent is not copied to a device that logged in later when its node dies",
+  async () => {
+    const { nodes: [a, b] } = await redisNodes(2, archive, carbons, streamManagement)
+    if (!a || !b) throw new Error('there are two')
+    await a.db.query('delete from account')
+    await a.db.query('delete from former_account')
+    await a.client('nurse@localhost/room')
+    const balcony = await resumable(b, 'juliet@localhost/balcony')
+    await balcony.client.says('nurse@localhost', 'old')
+    const phone = await resumable(b, 'juliet@localhost/phone')
+    await b.persists()
 
-  b.dies()
-  await eventually(() => { expect(a.cluster.membership.isAlive(b.cluster.homes.incarnation)).toBe(false) })
-  const [again, late] = [await resumes(a, 'juliet@localhost/balcony', balcony.id), await resumes(a, 'juliet@localhost/phone', phone.id)]
-  await again.says('nurse@localhost', 'new')
+    b.dies()
+    await eventually(() => { expect(a.cluster.membership.isAlive(b.cluster.homes.incarnation)).toBe(false) })
+    const [again, late] = [
+      await resumes(a, 'juliet@localhost/balcony', balcony.id),
+      await resumes(a, 'juliet@localhost/phone', phone.id),
+    ]
+    await again.says('nurse@localhost', 'new')
 
-  const heard: string[] = []
-  await expect.poll(async () => {
-    heard.push(...(await late.received()).flatMap(xml => /<body>(.*)<\/body>/.exec(xml)?.[1] ?? []))
-    return heard
-  }).toContain('new')
-  expect(heard).toEqual(['new'])
-})
+    const heard: string[] = []
+    await expect.poll(async () => {
+      heard.push(...(await late.received()).flatMap(xml => /<body>(.*)<\/body>/.exec(xml)?.[1] ?? []))
+      return heard
+    }).toContain('new')
+    expect(heard).toEqual(['new'])
+  })

@@ -42,7 +42,12 @@ type Ids = Pick<ArchiveIds, 'decode'>
  * Parses a query whose form may have these fields besides the standard ones. Throws StanzaError item-not-found for an
  * id that is not one of the archive's.
  */
-export function readQuery (query: Element, ids: Ids, extraFields: readonly string[], filterOf: FilterOf = conversationWith): Query {
+export function readQuery (
+  query: Element,
+  ids: Ids,
+  extraFields: readonly string[],
+  filterOf: FilterOf = conversationWith,
+): Query {
   if (query.attrs.node !== undefined) throw new StanzaError('item-not-found', 'there is no such node')
   const x = query.getChild('x', NS_FORMS)
   const fields = x ? formValues(x) : new Map<string, readonly string[]>()

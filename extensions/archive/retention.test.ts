@@ -35,11 +35,16 @@ async function fill (owner: string, ...ages: readonly number[]): Promise<void> {
 
 async function delivered (owner: string, upTo: number): Promise<void> {
   await db.query(
-    'insert into archive_position (owner, delivered) values ($1, $2) on conflict (owner) do update set delivered = $2', [owner, upTo])
+    'insert into archive_position (owner, delivered) values ($1, $2) on conflict (owner) do update set delivered = $2',
+    [owner, upTo],
+  )
 }
 
 async function rows (owner: string): Promise<readonly string[]> {
-  const kept = await db.query<{ seq: number, stanza: string }>('select seq, stanza from archive_message where owner = $1 order by seq', [owner])
+  const kept = await db.query<{ seq: number, stanza: string }>(
+    'select seq, stanza from archive_message where owner = $1 order by seq',
+    [owner],
+  )
   return kept.map(({ seq, stanza }) => `${seq}${stanza === '' ? ' emptied' : ''}`)
 }
 
@@ -99,7 +104,13 @@ test('no number is used twice, also where an archive is empty after that', async
   expect(await readRange(db, ROMEO)).toBeUndefined()
   expect(await tail(ROMEO)).toEqual({ last: 3, recent: new Map() })
   await append(db, [{
-    owner: ROMEO, seq: 4, peer: JULIET, isSent: false, sentAt: NOW - 40 * DAY, fingerprint: undefined, stanza: Buffer.from('<message/>'),
+    owner: ROMEO,
+    seq: 4,
+    peer: JULIET,
+    isSent: false,
+    sentAt: NOW - 40 * DAY,
+    fingerprint: undefined,
+    stanza: Buffer.from('<message/>'),
   }], false)
   await removeOld(db, on({ days: 30 }), NOW)
   expect(await tail(ROMEO)).toMatchObject({ last: 4 })

@@ -47,7 +47,13 @@ async function walk (take: (from: string, archives: number) => Promise<Step>): P
 }
 
 /** Deletes the messages before the first that is younger, or must not be deleted yet. */
-async function removeBefore (db: Database, owners: Owners, from: string, archives: number, limits: readonly Limit[]): Promise<Step> {
+async function removeBefore (
+  db: Database,
+  owners: Owners,
+  from: string,
+  archives: number,
+  limits: readonly Limit[],
+): Promise<Step> {
   const [step] = await db.query<Step>(`
     with batch as (
       select jid, ($5::int8[])[rule] as time, ($6::bool[])[rule] as only_empty
@@ -69,7 +75,12 @@ async function removeBefore (db: Database, owners: Owners, from: string, archive
     )
     select (select max(jid) from batch) as "upTo", (select count(*) from removed) as count`,
   [
-    from, archives, MESSAGES, limits.map(limit => limit.host), limits.map(limit => limit.time), limits.map(limit => limit.onlyEmpty),
+    from,
+    archives,
+    MESSAGES,
+    limits.map(limit => limit.host),
+    limits.map(limit => limit.time),
+    limits.map(limit => limit.onlyEmpty),
   ])
   return step ?? { upTo: null, count: 0 }
 }
@@ -95,6 +106,8 @@ async function emptyDelivered (db: Database, from: string, archives: number, hos
       update archive_message set stanza = '' from delivered
       where archive_message.owner = delivered.owner and archive_message.seq = delivered.seq returning 1
     )
-    select (select max(jid) from batch) as "upTo", (select count(*) from emptied) as count`, [from, archives, MESSAGES, hosts])
+    select (select max(jid) from batch) as "upTo", (select count(*) from emptied) as count`,
+  [from, archives, MESSAGES, hosts],
+  )
   return step ?? { upTo: null, count: 0 }
 }

@@ -1,7 +1,17 @@
 /** XEP-0313 §6.1.2: the archives of rooms. */
 import { describe, expect, test } from 'vitest'
 import { extension } from '../../src/extension/api.ts'
-import { changes, COVEN, configures, enters, hears, inside, owner, parseStanza, says } from '../../test/support/world/rooms.ts'
+import {
+  changes,
+  COVEN,
+  configures,
+  enters,
+  hears,
+  inside,
+  owner,
+  parseStanza,
+  says,
+} from '../../test/support/world/rooms.ts'
 import { world, worldWith } from '../../test/support/world/world.ts'
 import type { Client, World } from '../../test/support/world/world.ts'
 import { Jid } from '../../src/xmpp/jid.ts'
@@ -23,8 +33,13 @@ async function stage (values: Readonly<Record<string, string>> = {}) {
 }
 
 /** What a query finds: the ids and the messages; the rest of what came is thrown away. */
-async function finds (client: Client, fields: Readonly<Record<string, string>> = {}, besides = ''): Promise<readonly { readonly id: string, readonly message: Element }[]> {
-  const form = Object.entries(fields).map(([name, value]) => `<field var='${name}'><value>${value}</value></field>`).join('')
+async function finds (
+  client: Client,
+  fields: Readonly<Record<string, string>> = {},
+  besides = '',
+): Promise<readonly { readonly id: string, readonly message: Element }[]> {
+  const form = Object.entries(fields).map(([name, value]) => `<field var='${name}'><value>${value}</value></field>`)
+    .join('')
   await client.asks('set', `<query xmlns='${NS}' queryid='q'><x xmlns='jabber:x:data' type='submit'>` +
     `<field var='FORM_TYPE'><value>${NS}</value></field>${form}</x>${besides}</query>`, COVEN)
   return (await client.received()).flatMap(xml => {
@@ -72,34 +87,47 @@ describe('what is kept', () => {
 
   test('is with the sender\'s occupant address and id, and to nobody', async () => {
     const { hag } = await stage()
-    await hag.sends(`<message to='${COVEN}' type='groupchat' id='m1'><body>hail</body><x xmlns='http://jabber.org/protocol/muc#user'><item jid='forged@x'/></x></message>`)
+    await hag.sends(
+      `<message to='${COVEN}' type='groupchat' id='m1'><body>hail</body><x xmlns='http://jabber.org/protocol/muc#user'><item jid='forged@x'/></x></message>`,
+    )
     await hag.received()
 
     const [found] = await finds(hag)
 
-    expect(found?.message.attrs).toEqual({ xmlns: 'jabber:client', id: 'm1', from: `${COVEN}/thirdwitch`, type: 'groupchat' })
+    expect(found?.message.attrs).toEqual({
+      xmlns: 'jabber:client',
+      id: 'm1',
+      from: `${COVEN}/thirdwitch`,
+      type: 'groupchat',
+    })
     expect(found?.message.getChildElements().map(child => child.getName())).toEqual(['body', 'occupant-id'])
   })
 
   test('is a new subject too, and nothing that passes, that is private or that was refused', async () => {
     const { server, crone, hag } = await stage({ moderatedroom: '1' })
-    const marker = (id: string): string => `<displayed xmlns='urn:xmpp:chat-markers:0' id='${id}'/><store xmlns='urn:xmpp:hints'/>`
+    const marker = (id: string): string =>
+      `<displayed xmlns='urn:xmpp:chat-markers:0' id='${id}'/><store xmlns='urn:xmpp:hints'/>`
     const groupchat = (content: string): string => `<message to='${COVEN}' type='groupchat'>${content}</message>`
 
     await crone.sends(groupchat('<subject>Fire Burn</subject>'))
     await crone.sends(groupchat("<composing xmlns='http://jabber.org/protocol/chatstates'/>"))
     await crone.sends(groupchat(marker('1')))
     await crone.sends(groupchat("<body>x</body><no-store xmlns='urn:xmpp:hints'/>"))
-    await crone.sends(`<message to='${COVEN}/thirdwitch' type='chat'><body>psst</body><no-store xmlns='urn:xmpp:hints'/></message>`)
+    await crone.sends(
+      `<message to='${COVEN}/thirdwitch' type='chat'><body>psst</body><no-store xmlns='urn:xmpp:hints'/></message>`,
+    )
     await says(hag, 'without voice')
 
-    expect((await finds(crone)).map(({ message }) => message.getChildText('subject', 'jabber:client'))).toEqual(['Fire Burn'])
+    expect((await finds(crone)).map(({ message }) => message.getChildText('subject', 'jabber:client'))).toEqual([
+      'Fire Burn',
+    ])
     expect(await rows(server)).toBe(1)
   })
 
   test('is nothing where the owner has turned it off, and the room says so', async () => {
     const { server, crone, hag } = await stage()
-    const features = async (): Promise<string> => String(await hag.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", COVEN))
+    const features = async (): Promise<string> =>
+      String(await hag.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", COVEN))
     for (const feature of [NS, `${NS}#extended`, 'urn:xmpp:sid:0']) expect(await features()).toContain(`'${feature}'`)
 
     await configures(crone, { enablearchiving: '0' })
@@ -196,7 +224,11 @@ describe('who may read', () => {
   test.each<[string, Readonly<Record<string, string>>, boolean]>([
     ['anybody reads what is said in an open room', {}, true],
     ['only its members read what is said in a room for members', { membersonly: '1' }, false],
-    ['only who knows the password reads what is said behind one', { passwordprotectedroom: '1', roomsecret: 'x' }, false],
+    [
+      'only who knows the password reads what is said behind one',
+      { passwordprotectedroom: '1', roomsecret: 'x' },
+      false,
+    ],
   ])('%s', async (_, values, isOpen) => {
     const { server, crone } = await stage()
     await says(crone, 'hail')
@@ -207,7 +239,9 @@ describe('who may read', () => {
 
     if (isOpen) expect(await bodies(stranger)).toEqual(['hail'])
     else await expect(finds(stranger)).rejects.toThrow('forbidden')
-    await expect(stranger.asks('get', `<metadata xmlns='${NS}'/>`, COVEN).then(() => true, () => false)).resolves.toBe(isOpen)
+    await expect(stranger.asks('get', `<metadata xmlns='${NS}'/>`, COVEN).then(() => true, () => false)).resolves.toBe(
+      isOpen,
+    )
     expect(await bodies(member)).toEqual(['hail'])
   })
 
@@ -277,7 +311,9 @@ test('newcomers are shown what was said before the room came into memory (XEP-00
 
 test('nobody gets what could not be kept, and its sender hears of it', async () => {
   const { server, crone, hag } = await stage()
-  await server.db.query("create function fail () returns trigger language plpgsql as $$ begin raise exception 'no' using errcode = '23514'; end $$")
+  await server.db.query(
+    "create function fail () returns trigger language plpgsql as $$ begin raise exception 'no' using errcode = '23514'; end $$",
+  )
   await server.db.query('create trigger fail before insert on archive_message for each row execute function fail()')
   try {
     await says(hag, 'hail')

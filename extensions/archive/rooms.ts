@@ -2,7 +2,18 @@
  * XEP-0313 §6.1.2: archives of rooms. A groupchat message is archived once, before it is delivered; users who may enter
  * may read it, and see real addresses only where they may. The history for new occupants comes from the archive, too.
  */
-import { delay, el, escapeAttribute, Jid, NS_CLIENT, NS_MUC_USER, NS_STANZA_ID, stamp, StanzaError, storedStanza } from '../../src/extension/api.ts'
+import {
+  delay,
+  el,
+  escapeAttribute,
+  Jid,
+  NS_CLIENT,
+  NS_MUC_USER,
+  NS_STANZA_ID,
+  stamp,
+  StanzaError,
+  storedStanza,
+} from '../../src/extension/api.ts'
 import type { ExtensionHost, Message, RoomView, RoomData, Stored } from '../../src/extension/api.ts'
 import type { Archive } from './archive.ts'
 import { peerKey, roomDrafter } from './draft.ts'
@@ -136,7 +147,8 @@ function asSeenBy (room: RoomView, from: Jid, kept: Kept): Kept {
   const { peer, stanza } = kept
   const closing = '</message>'
   // The key of an address that is too long has no @.
-  if (!peer.includes('@') || peer === room.jid.toString() || !stanza.endsWith(closing) || !seesAddresses(room, from)) return kept
+  if (!peer.includes('@') || peer === room.jid.toString() || !stanza.endsWith(closing) || !seesAddresses(room, from))
+    return kept
   const item = el('item', NS_MUC_USER, { affiliation: room.affiliationOf(Jid.parse(peer)), jid: peer })
   return { ...kept, stanza: stanza.slice(0, -closing.length) + el('x', NS_MUC_USER, {}, item).toString() + closing }
 }

@@ -30,7 +30,9 @@ async function finds (client: Client, words: string): Promise<readonly string[]>
 }
 
 async function indexes (): Promise<number> {
-  return (await db.query("select 1 from pg_index where indexrelid = to_regclass('archive_message_words') and indisvalid")).length
+  return (await db.query(
+    "select 1 from pg_index where indexrelid = to_regclass('archive_message_words') and indisvalid",
+  )).length
 }
 
 test('messages are found by words of their bodies, in the searcher\'s own archive, in its order', async () => {
@@ -41,7 +43,8 @@ test('messages are found by words of their bodies, in the searcher\'s own archiv
   await romeo.says('juliet@localhost', 'But, soft! what light through yonder window breaks?')
   await romeo.says('juliet@localhost', 'It is the east, and Juliet is the sun &amp; the LIGHT.')
   await romeo.says('juliet@localhost', 'Ünïcödé is not what it was')
-  await romeo.sends(`<message to='juliet@localhost'><body xml:lang='en'>candles</body><html xmlns='http://jabber.org/protocol/xhtml-im'>` +
+  await romeo.sends(
+    `<message to='juliet@localhost'><body xml:lang='en'>candles</body><html xmlns='http://jabber.org/protocol/xhtml-im'>` +
     "<body xmlns='http://www.w3.org/1999/xhtml'>lamps</body></html></message>")
   await nurse.says('juliet@localhost', 'Put out the light')
 
@@ -52,7 +55,8 @@ test('messages are found by words of their bodies, in the searcher\'s own archiv
   expect(await finds(romeo, 'candles')).toEqual(['candles'])
   expect(await finds(romeo, 'lamps')).toEqual([])
   expect(await finds(romeo, 'juliet@localhost')).toEqual([])
-  for (const wordless of ['', '&apos;:*&amp;|!(']) expect(await finds(romeo, wordless), 'no word limits nothing').toHaveLength(4)
+  for (const wordless of ['', '&apos;:*&amp;|!('])
+    expect(await finds(romeo, wordless), 'no word limits nothing').toHaveLength(4)
   expect(await finds(nurse, 'light')).toEqual(['Put out the light'])
 })
 
@@ -77,7 +81,11 @@ test.each([
   await romeo.received()
 
   await expect.poll(async () => (await formOf(romeo)).includes(FIELD)).toBe(isOffered)
-  expect(String(await romeo.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>")).includes('urn:xmpp:fulltext:0'))
+  expect(
+    String(await romeo.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>")).includes(
+      'urn:xmpp:fulltext:0',
+    ),
+  )
     .toBe(isOffered)
   if (!isOffered) await expect(finds(romeo, 'light')).rejects.toThrow('feature-not-implemented')
 })
@@ -104,14 +112,17 @@ test('a search reads the index, and of that what is the owner\'s', async () => {
     "'<message><body>word' || n % 700 || '</body></message>' from generate_series(1, 5000) as n")
   await db.query('analyze archive_message')
 
-  const plan = await db.query<{ 'QUERY PLAN': string }>(`explain select seq from archive_message where owner = 'user1@localhost'
+  const plan = await db.query<{ 'QUERY PLAN': string }>(
+    `explain select seq from archive_message where owner = 'user1@localhost'
     and archive_words(owner, stanza) @@ (md5('user1@localhost')::tsquery && websearch_to_tsquery('simple', 'word3'))`)
 
   expect(plan.map(row => row['QUERY PLAN']).join('\n')).toContain('archive_message_words')
 })
 
 test.each([
-  ['more bytes than a sentence has', 'x'.repeat(513)], ['more words', 'a '.repeat(33)], ['90 KB of both', '-a '.repeat(30_000)],
+  ['more bytes than a sentence has', 'x'.repeat(513)],
+  ['more words', 'a '.repeat(33)],
+  ['90 KB of both', '-a '.repeat(30_000)],
 ])('%s are not searched for', async (_what, words) => {
   const server = await world(searchable)
   const romeo = await server.client('romeo@localhost/orchard')
@@ -121,7 +132,14 @@ test.each([
 })
 
 test.each([
-  '-'.repeat(500), '- '.repeat(32), '"-'.repeat(250), '-"'.repeat(250), 'or '.repeat(32), '-a or '.repeat(16), '(!&|:*<->\\'.repeat(30), "'",
+  '-'.repeat(500),
+  '- '.repeat(32),
+  '"-'.repeat(250),
+  '-"'.repeat(250),
+  'or '.repeat(32),
+  '-a or '.repeat(16),
+  '(!&|:*<->\\'.repeat(30),
+  "'",
 ].map(text => text.trim()))('%j finds nothing, and is no error', async words => {
   const server = await world(searchable)
   const romeo = await server.client('romeo@localhost/orchard')

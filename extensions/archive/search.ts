@@ -11,6 +11,8 @@ export async function provideIndex (db: Database, isWanted: boolean): Promise<vo
   // An invalid index was being created when the server stopped.
   if (index) await db.query(`drop index concurrently if exists ${INDEX}`)
   if (isWanted) {
-    await db.query(`create index concurrently if not exists ${INDEX} on archive_message using gin (archive_words(owner, stanza))`)
+    await db.query(
+      `create index concurrently if not exists ${INDEX} on archive_message using gin (archive_words(owner, stanza))`,
+    )
   }
 }

@@ -46,7 +46,8 @@ const APPEND = `
     unnest($6::text[]), unnest($7::text[])`
 /** After a broken connection the rows of the previous attempt may be there. */
 const APPEND_AGAIN = `${APPEND}
-  on conflict (owner, seq) do update set seq = excluded.seq where archive_message.stanza = excluded.stanza returning seq`
+  on conflict (owner, seq) do update set seq = excluded.seq where archive_message.stanza = excluded.stanza
+  returning seq`
 
 /** Another node has assigned numbers in the same archive. */
 export class FencedError extends Error {}
@@ -110,7 +111,9 @@ export async function loadTails (
     left join archive_end as removed on removed.owner = o.owner,
     lateral (
       select max(seq) as last, ${BEGINNING}, ${PRINTS}
-      from (select seq, sent_at, fingerprint from archive_message where owner = o.owner order by seq desc limit $3) as recent
+      from (
+        select seq, sent_at, fingerprint from archive_message where owner = o.owner order by seq desc limit $3
+      ) as recent
     ) as kept
     where kept.last is not null or removed.last is not null`, [owners, now - RECENT_MS, RECENT_MESSAGES])
   const tails = new Map<string, Tail>()
@@ -122,7 +125,8 @@ export async function loadTails (
 }
 
 // $2: since when; $3: how many are looked at.
-const BEGINNING = 'case when count(*) = $3 then min(seq) end as first, case when count(*) = $3 then min(sent_at) end as since'
+const BEGINNING =
+  'case when count(*) = $3 then min(seq) end as first, case when count(*) = $3 then min(sent_at) end as since'
 const PRINTS = `
   array_agg(seq order by seq) filter (where fingerprint is not null and sent_at > $2) as seqs,
   array_agg(fingerprint order by seq) filter (where fingerprint is not null and sent_at > $2) as fingerprints`
@@ -136,8 +140,10 @@ async function printsOf (db: Database, row: TailRow, until: number): Promise<rea
     if (first === null || since === null || since < until || count >= BUSY_MESSAGES) break
     const rows: readonly TailRow[] = await db.query<TailRow>(`
       select $1 as owner, ${BEGINNING}, ${PRINTS}
-      from (select seq, sent_at, fingerprint from archive_message where owner = $1 and seq < $4 order by seq desc limit $3) as page`,
-      [row.owner, until, PAGE, first])
+      from (
+        select seq, sent_at, fingerprint from archive_message where owner = $1 and seq < $4 order by seq desc limit $3
+      ) as page`,
+    [row.owner, until, PAGE, first])
     page = rows[0]
   }
   return pages.flat()
@@ -146,7 +152,9 @@ async function printsOf (db: Database, row: TailRow, until: number): Promise<rea
 /** As `ReadArchived` says. */
 export async function readOne (db: Database, owner: Jid, seq: number): Promise<Stanza | undefined> {
   const [row] = await db.query<{ readonly stanza: string }>(
-    "select stanza from archive_message where owner = $1 and seq = $2 and peer <> $1 and stanza <> ''", [owner.toString(), seq])
+    "select stanza from archive_message where owner = $1 and seq = $2 and peer <> $1 and stanza <> ''",
+    [owner.toString(), seq],
+  )
   return row && storedStanza(row.stanza)
 }
 
@@ -158,8 +166,9 @@ export async function readBehind (db: Database, owner: string, seq: number): Pro
   let after = seq
   do {
     pages.push(await db.query<Behind>(`
-      select seq, stanza from archive_message where owner = $1 and seq > $2 and stanza <> '' order by seq limit ${BEHIND_PAGE}`,
-      [owner, after]))
+      select seq, stanza from archive_message where owner = $1 and seq > $2 and stanza <> ''
+      order by seq limit ${BEHIND_PAGE}`,
+    [owner, after]))
     after = pages.at(-1)?.at(-1)?.seq ?? after
   } while (pages.at(-1)?.length === BEHIND_PAGE)
   return pages.flat()

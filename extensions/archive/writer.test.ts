@@ -72,7 +72,19 @@ function start (patienceMs: number, most?: number, each?: number): void {
   handedOver = []
   broken = undefined
   warnings = []
-  writer = new Writer({ db: line, log, patienceMs, certain: () => undefined, lost: archive => { recovery.add(archive) } }, most, each)
+  writer = new Writer(
+    {
+      db: line,
+      log,
+      patienceMs,
+      certain: () => undefined,
+      lost: archive => {
+        recovery.add(archive)
+      },
+    },
+    most,
+    each,
+  )
   recovery = new Recovery({
     db: line, log,
     isOurs: async archive => archive.state !== 'left',
@@ -148,7 +160,9 @@ test('after a while without a database senders are told to wait, and its number 
 
   const refused = [keep(archive, 'two', 'id two'), keep(archive, 'three')]
   for (const { committed } of refused) await expect(committed).rejects.toMatchObject(WAIT)
-  expect(() => keep(archive, 'two', 'id two'), 'not even what seems to come again').toThrow(expect.objectContaining(WAIT))
+  expect(() => keep(archive, 'two', 'id two'), 'not even what seems to come again').toThrow(
+    expect.objectContaining(WAIT),
+  )
   line.state = 'up'
   await open(archive)
   const again = keep(archive, 'two', 'id two')
@@ -335,7 +349,11 @@ test('an archive that another node numbers begins anew when it comes back, also 
 
 test('an archive ends where it ended before a restart, and knows what came within a day', async () => {
   const archive = new Archive(ROMEO, EMPTY)
-  await Promise.all([keep(archive, 'one', 'id one').committed, keep(archive, 'two').committed, keep(archive, 'three', 'id three').committed])
+  await Promise.all([
+    keep(archive, 'one', 'id one').committed,
+    keep(archive, 'two').committed,
+    keep(archive, 'three', 'id three').committed,
+  ])
   await postgres.query('update archive_message set sent_at = sent_at - 90000000 where seq = 1')
 
   const tails = await loadTails(postgres, [ROMEO, JULIET])

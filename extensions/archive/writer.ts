@@ -131,8 +131,10 @@ export class Writer {
         isDoubtful ||= !isAnswer(error)
         const isHopeless = isFinal(error) || performance.now() + RETRY_MS >= until
         const fields = { err: error, messages: rows.length }
-        if (isHopeless) log.warn({ event: 'archive.write_failed', ...fields }, 'archive: messages not stored, their senders are told')
-        else if (attempt === 0) log.warn({ event: 'archive.write_delayed', ...fields }, 'archive: messages wait for the database')
+        if (isHopeless)
+          log.warn({ event: 'archive.write_failed', ...fields }, 'archive: messages not stored, their senders are told')
+        else if (attempt === 0)
+          log.warn({ event: 'archive.write_delayed', ...fields }, 'archive: messages wait for the database')
         if (isHopeless) {
           if (isDoubtful) for (const { archive, entry } of rows) archive.doubtful = [...archive.doubtful, entry]
           throw refusal()

@@ -3,10 +3,30 @@
  * a blocked contact sends goes back as if nobody were there, what the user sends to one is refused.
  */
 import {
-  checkAddressList, el, escapeAttribute, extension, inSlices, iq, Jid, parseAddress, presence, randomId, StanzaError, Turns, Written,
+  checkAddressList,
+  el,
+  escapeAttribute,
+  extension,
+  inSlices,
+  iq,
+  Jid,
+  parseAddress,
+  presence,
+  randomId,
+  StanzaError,
+  Turns,
+  Written,
 } from '../../src/extension/api.ts'
 import { NS_MUC_USER } from '../../src/extension/api.ts'
-import type { AccountInfo, AccountView, AccountData, Element, ExtensionHost, Stanza, Verdict } from '../../src/extension/api.ts'
+import type {
+  AccountInfo,
+  AccountView,
+  AccountData,
+  Element,
+  ExtensionHost,
+  Stanza,
+  Verdict,
+} from '../../src/extension/api.ts'
 import { blockStore } from './store.ts'
 import type { BlockList, BlockStore } from './store.ts'
 
@@ -25,7 +45,8 @@ export const blocking = extension({
     const lists = host.accounts.data((_db, account) => store.load(account))
     const parts = { host, store, lists }
     const turns = new Turns()
-    const inTurn = ({ jid }: AccountView, change: () => Promise<void>): void | Promise<void> => turns.inTurn(jid.toString(), change)
+    const inTurn = ({ jid }: AccountView, change: () => Promise<void>): void | Promise<void> =>
+      turns.inTurn(jid.toString(), change)
 
     host.disco.feature(NS)
     host.on('send', 'guard', (stanza, account) => guardSent(stanza, account, lists.of(account)))
@@ -47,9 +68,17 @@ export const blocking = extension({
   },
 })
 
-interface BlockingParts { readonly host: ExtensionHost, readonly store: BlockStore, readonly lists: AccountData<BlockList> }
+interface BlockingParts {
+  readonly host: ExtensionHost
+  readonly store: BlockStore
+  readonly lists: AccountData<BlockList>
+}
 
-async function block ({ host, store, lists }: BlockingParts, account: AccountView, named: readonly Jid[]): Promise<void> {
+async function block (
+  { host, store, lists }: BlockingParts,
+  account: AccountView,
+  named: readonly Jid[],
+): Promise<void> {
   const list = lists.of(account)
   const fresh = named.filter(jid => !list.has(jid.toString()))
   if (fresh.length === 0) return
@@ -63,10 +92,16 @@ async function block ({ host, store, lists }: BlockingParts, account: AccountVie
   await inSlices(push(host, account, 'block', named))
 }
 
-async function unblock ({ host, store, lists }: BlockingParts, account: AccountView, named: readonly Jid[]): Promise<void> {
+async function unblock (
+  { host, store, lists }: BlockingParts,
+  account: AccountView,
+  named: readonly Jid[],
+): Promise<void> {
   const list = lists.of(account)
   // §3.5: none means all.
-  const removed = named.length === 0 ? [...list].map(jid => Jid.kept(jid)) : named.filter(jid => list.has(jid.toString()))
+  const removed = named.length === 0
+    ? [...list].map(jid => Jid.kept(jid))
+    : named.filter(jid => list.has(jid.toString()))
   if (removed.length === 0) return
   const gone = new Set(removed.map(String))
   await store.remove(account.jid, [...gone])
@@ -102,7 +137,8 @@ function guardSent (stanza: Stanza, account: AccountInfo, list: BlockList): Verd
   return new StanzaError('not-acceptable', undefined, { name: 'blocked', ns: NS_ERRORS }, 'cancel')
 }
 
-// §3.3: presence is lost in silence, messages and requests are answered as if nobody were there. What a blocked occupant
+// §3.3: presence is lost in silence, messages and requests are answered as if nobody were there. What a blocked
+// occupant
 // says to a room is lost too: an answer would take the user out of the room (XEP-0045 §11.1).
 function guardReceived (stanza: Stanza, account: AccountInfo, list: BlockList): Verdict {
   if (list.size === 0 || !stanza.from || isOwn(stanza.from, account)) return
@@ -110,7 +146,9 @@ function guardReceived (stanza: Stanza, account: AccountInfo, list: BlockList): 
   return stanza.kind === 'presence' || stanza.type === 'groupchat' ? 'drop' : new StanzaError('service-unavailable')
 }
 
-/** XEP-0045 §7.8.2: what a room passes on is of who invites, or declines; the room's own address says nothing of that. */
+/**
+ * XEP-0045 §7.8.2: what a room passes on is of who invites, or declines; the room's own address says nothing of that.
+ */
 function isFromBlockedInviter (stanza: Stanza, list: BlockList): boolean {
   if (stanza.kind !== 'message' || !stanza.has('x', NS_MUC_USER)) return false
   const x = stanza.payload('x', NS_MUC_USER)

@@ -50,7 +50,8 @@ test('what comes for one device is copied to another that asked and to no third 
   await juliet.says('romeo@localhost/laptop', 'What satisfaction?')
 
   expect(await phone.received()).toEqual([expect.stringMatching(
-    /^<message from='romeo@localhost' to='romeo@localhost\/phone' type='chat'><received xmlns='urn:xmpp:carbons:2'>.*What sat/)])
+    /^<message from='romeo@localhost' to='romeo@localhost\/phone' type='chat'><received xmlns='urn:xmpp:carbons:2'>.*What sat/,
+  )])
   expect(await tablet.received()).toEqual([])
   expect(await laptop.receivedInBrief()).toContain('chat from juliet@localhost/balcony: What satisfaction?')
 })
@@ -95,7 +96,8 @@ test('a copy carries the id under which the own archive keeps the message, sent 
   await laptop.says('juliet@localhost', 'one')
   await juliet.says('romeo@localhost/laptop', 'two')
 
-  const id = (n: number) => expect.stringContaining(`<stanza-id xmlns='urn:xmpp:sid:0' by='romeo@localhost' id='${n}'/></message></forwarded>`)
+  const id = (n: number) =>
+    expect.stringContaining(`<stanza-id xmlns='urn:xmpp:sid:0' by='romeo@localhost' id='${n}'/></message></forwarded>`)
   expect((await phone.received()).map(xml => numbered(xml, phone.session.account))).toEqual([id(1), id(2)])
 })
 
@@ -109,7 +111,8 @@ test('a note to oneself is not copied to who sent it, nor twice to anybody', asy
     'chat from romeo@localhost/laptop: remember the ladder', 'chat from romeo@localhost/laptop: and the rope',
   ])
   expect(await phone.received()).toEqual([
-    expect.stringMatching(/^<message from='romeo@localhost\/laptop' .*the ladder/), expect.stringMatching(/<received .*the rope/),
+    expect.stringMatching(/^<message from='romeo@localhost\/laptop' .*the ladder/),
+    expect.stringMatching(/<received .*the rope/),
   ])
 })
 
@@ -154,10 +157,14 @@ describe('what is worth a copy (§6.1)', () => {
 test('a private message is not copied, and its recipient sees that it is private (§8)', async () => {
   const { laptop, phone, juliet } = await stage(await world(carbons))
 
-  await juliet.sends(`<message to='romeo@localhost/laptop' type='chat'><body>hush</body><private xmlns='${NS}'/></message>`)
+  await juliet.sends(
+    `<message to='romeo@localhost/laptop' type='chat'><body>hush</body><private xmlns='${NS}'/></message>`,
+  )
 
   expect(await phone.received()).toEqual([])
-  expect(await laptop.received()).toEqual([expect.stringMatching(/<body>hush<\/body><private xmlns='urn:xmpp:carbons:2'\/><\/message>$/)])
+  expect(await laptop.received()).toEqual([
+    expect.stringMatching(/<body>hush<\/body><private xmlns='urn:xmpp:carbons:2'\/><\/message>$/),
+  ])
 })
 
 test('the error that answers a copied message is copied, another is not (§6.1)', async () => {

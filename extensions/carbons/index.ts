@@ -34,7 +34,8 @@ export const carbons = extension({
     host.on('send', 'fanout', (message, sender) => {
       const { account } = sender
       // §7: a message to the own account is copied to its other sessions as a received one.
-      if (account.sessions.length < 2 || message.to?.bare.equals(account.jid) || !isCopied(host, message, 'sent')) return
+      if (account.sessions.length < 2 || message.to?.bare.equals(account.jid) || !isCopied(host, message, 'sent'))
+        return
       sentIds.add(account, message)
       copy(host, message, account, 'sent', [sender])
     })
@@ -48,7 +49,11 @@ export const carbons = extension({
 
 /** Copies the message to each session that enabled carbons, except its sender and those that have it. */
 function copy (
-  host: ExtensionHost, message: Message, { jid: owner }: AccountView, direction: Direction, have: readonly SessionInfo[],
+  host: ExtensionHost,
+  message: Message,
+  { jid: owner }: AccountView,
+  direction: Direction,
+  have: readonly SessionInfo[],
 ): void {
   const targets = host.accounts.sessionsOf(owner).filter(session =>
     session.flags.has(FLAG) && !have.some(({ jid }) => jid.equals(session.jid)) && !message.from?.equals(session.jid))

@@ -24,7 +24,9 @@ test('one that comes when nobody is there any more is lost without a word', asyn
   const juliet = await client('juliet@localhost/balcony')
   juliet.leaves(false)
 
-  await romeo.sends("<message to='juliet@localhost' type='chat'><gone xmlns='http://jabber.org/protocol/chatstates'/></message>")
+  await romeo.sends(
+    "<message to='juliet@localhost' type='chat'><gone xmlns='http://jabber.org/protocol/chatstates'/></message>",
+  )
 
   expect(await romeo.received()).toEqual([])
 })

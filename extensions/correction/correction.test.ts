@@ -6,7 +6,12 @@ import { carbons } from '../carbons/index.ts'
 import { correction } from './index.ts'
 
 test('a correction is kept and copied, whatever it holds besides', async () => {
-  const worth = await worthOf("<replace xmlns='urn:xmpp:message-correct:0' id='r1'/><x xmlns='urn:example:new'/>", archive, carbons, correction)
+  const worth = await worthOf(
+    "<replace xmlns='urn:xmpp:message-correct:0' id='r1'/><x xmlns='urn:example:new'/>",
+    archive,
+    carbons,
+    correction,
+  )
 
   expect(worth).toEqual({ isKept: true, isCopied: true })
 })

@@ -30,13 +30,16 @@ async function said (client: Client, body: string): Promise<string> {
 }
 
 const shows = (client: Client, id: string) =>
-  client.sends(`<message to='${COVEN}' type='groupchat'><displayed xmlns='urn:xmpp:chat-markers:0' id='${id}'/></message>`)
+  client.sends(
+    `<message to='${COVEN}' type='groupchat'><displayed xmlns='urn:xmpp:chat-markers:0' id='${id}'/></message>`,
+  )
 const has = (client: Client, id: string) =>
   client.sends(`<message to='${COVEN}' type='groupchat'><received xmlns='urn:xmpp:receipts' id='${id}'/></message>`)
 
 /** Of how many members, how many have it, and have seen it. */
 async function counts (client: Client, id: string): Promise<string> {
-  const { members, delivered, displayed } = (await client.asks('get', `<status xmlns='${NS}' id='${id}'/>`, COVEN))?.attrs ?? {}
+  const { members, delivered, displayed } =
+    (await client.asks('get', `<status xmlns='${NS}' id='${id}'/>`, COVEN))?.attrs ?? {}
   return `${members}: ${delivered} ${displayed}`
 }
 
@@ -103,21 +106,25 @@ test('only members may ask, and only of what the room keeps', async () => {
   await expect(crone.asks('get', `<status xmlns='${NS}'/>`, COVEN)).rejects.toThrow('bad-request')
 })
 
-test.each([[50, true], [2, false]])('where markers go to %i devices at most, three of them get one: %s; it counts all the same', async (most, isPassedOn) => {
-  const { crone, hag } = await stage([groupStatus, { 'pass-on-to': most }])
-  const one = await said(crone, 'one')
+test.each([[50, true], [2, false]])(
+  'where markers go to %i devices at most, three of them get one: %s; it counts all the same',
+  async (most, isPassedOn) => {
+    const { crone, hag } = await stage([groupStatus, { 'pass-on-to': most }])
+    const one = await said(crone, 'one')
 
-  await shows(hag, one)
+    await shows(hag, one)
 
-  expect((await crone.received()).some(xml => xml.includes('displayed'))).toBe(isPassedOn)
-  expect(await counts(crone, one)).toBe('3: 1 1')
-})
+    expect((await crone.received()).some(xml => xml.includes('displayed'))).toBe(isPassedOn)
+    expect(await counts(crone, one)).toBe('3: 1 1')
+  })
 
 test('a marker that comes with words is passed on', async () => {
   const { crone, hag } = await stage([groupStatus, { 'pass-on-to': 0 }])
   const one = await said(crone, 'one')
 
-  await hag.sends(`<message to='${COVEN}' type='groupchat'><body>aye</body><displayed xmlns='urn:xmpp:chat-markers:0' id='${one}'/></message>`)
+  await hag.sends(
+    `<message to='${COVEN}' type='groupchat'><body>aye</body><displayed xmlns='urn:xmpp:chat-markers:0' id='${one}'/></message>`,
+  )
 
   expect(await hears(crone)).toEqual(['hag: aye'])
 })
@@ -128,7 +135,9 @@ test('a marker with words that are refused counts for nothing', async () => {
   const one = await said(crone, 'one')
   await says(hag, 'hail')
 
-  await hag.sends(`<message to='${COVEN}' type='groupchat'><body>aye</body><displayed xmlns='urn:xmpp:chat-markers:0' id='${one}'/></message>`)
+  await hag.sends(
+    `<message to='${COVEN}' type='groupchat'><body>aye</body><displayed xmlns='urn:xmpp:chat-markers:0' id='${one}'/></message>`,
+  )
 
   expect(await hears(hag)).toContain('error policy-violation')
   expect(await counts(crone, one)).toBe('3: 0 0')

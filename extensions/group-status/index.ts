@@ -50,7 +50,12 @@ export const groupStatus = extension({
 })
 
 /** Whether the message says how far its sender has got: of a member that is remembered. */
-function note (positions: Positions, message: Message, { jid, archiveIds }: RoomView, { account, affiliation }: OccupantView): boolean {
+function note (
+  positions: Positions,
+  message: Message,
+  { jid, archiveIds }: RoomView,
+  { account, affiliation }: OccupantView,
+): boolean {
   const displayed = idIn(message, 'displayed', NS_MARKERS)
   const delivered = displayed ?? idIn(message, 'received', NS_RECEIPTS)
   if (delivered === undefined) return false
@@ -70,15 +75,24 @@ function isNothingElse (message: Message): boolean {
 }
 
 function answer (host: ExtensionHost, save: () => Promise<void>): void {
-  host.iq({ type: 'get', to: ['room'], name: 'status', ns: NS }, async ({ from, payload }, { room }): Promise<Element> => {
-    if (!room.isMemberWithin(from)) throw new StanzaError('forbidden', 'only members may do this')
-    const { id } = payload.attrs
-    if (id === undefined) throw new StanzaError('bad-request', 'the request names no message')
-    await save()
-    const number = room.archiveIds.decode(id)
-    const count = number === undefined ? undefined : await host.readFor(from, db => countAt(db, room.jid.toString(), number))
-    if (!count) throw new StanzaError('item-not-found', 'the archive has no message with this id')
-    const { members, delivered, displayed } = count
-    return el('status', NS, { id, members: String(members), delivered: String(delivered), displayed: String(displayed) })
-  })
+  host.iq(
+    { type: 'get', to: ['room'], name: 'status', ns: NS },
+    async ({ from, payload }, { room }): Promise<Element> => {
+      if (!room.isMemberWithin(from)) throw new StanzaError('forbidden', 'only members may do this')
+      const { id } = payload.attrs
+      if (id === undefined) throw new StanzaError('bad-request', 'the request names no message')
+      await save()
+      const number = room.archiveIds.decode(id)
+      const count = number === undefined
+        ? undefined
+        : await host.readFor(from, db => countAt(db, room.jid.toString(), number))
+      if (!count) throw new StanzaError('item-not-found', 'the archive has no message with this id')
+      const { members, delivered, displayed } = count
+      return el('status', NS, {
+        id,
+        members: String(members),
+        delivered: String(delivered),
+        displayed: String(displayed),
+      })
+    })
 }

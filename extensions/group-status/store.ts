@@ -7,7 +7,8 @@ import type { Position } from './positions.ts'
 export async function savePositions (db: Database, positions: readonly Position[]): Promise<void> {
   await db.query(`
     insert into room_position (room, account, delivered, displayed)
-    select moved.* from unnest($1::text[], $2::text[], $3::int8[], $4::int8[]) as moved (room, account, delivered, displayed)
+    select moved.*
+    from unnest($1::text[], $2::text[], $3::int8[], $4::int8[]) as moved (room, account, delivered, displayed)
     join room on room.jid = moved.room
     where exists (select from archive_message where owner = moved.room and seq = moved.delivered)
     on conflict (room, account) do update set

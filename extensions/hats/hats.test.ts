@@ -18,8 +18,12 @@ async function stage () {
 }
 
 async function runs (client: Client, command: string, values: Readonly<Record<string, string>> = {}): Promise<void> {
-  const fields = Object.entries(values).map(([name, value]) => `<field var='hats#${name}'><value>${escapeText(value)}</value></field>`).join('')
-  await client.asks('set', `<command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:hats:commands:${command}'>` +
+  const fields = Object.entries(values).map(([name, value]) =>
+    `<field var='hats#${name}'><value>${escapeText(value)}</value></field>`
+  ).join('')
+  await client.asks(
+    'set',
+    `<command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:hats:commands:${command}'>` +
     `<x xmlns='jabber:x:data' type='submit'>${fields}</x></command>`, COVEN)
 }
 
@@ -34,7 +38,9 @@ async function crowned () {
 /** Of the presences that came, each with the titles of the hats in it. */
 async function seen (client: Client): Promise<readonly string[]> {
   return (await client.received()).map(parseStanza).filter(({ name }) => name === 'presence').map(presence => {
-    const titles = presence.getChildren('hats', 'urn:xmpp:hats:0').flatMap(one => one.getChildren('hat')).map(hat => hat.attrs['title'])
+    const titles = presence.getChildren('hats', 'urn:xmpp:hats:0').flatMap(one => one.getChildren('hat')).map(hat =>
+      hat.attrs['title']
+    )
     return [presence.attrs['from']?.split('/')[1], ...titles].join(' ')
   })
 }
@@ -44,7 +50,9 @@ test('who is given a hat is seen with it by all, also by who comes later, with i
 
   const [before = '', xml = ''] = await crone.received()
   expect(before).toContain("code='104'")
-  expect(xml).toContain(`<hats xmlns='urn:xmpp:hats:0'><hat uri='${BREWER}' title='Brewer &amp; cook' hue='327.25'/></hats>`)
+  expect(xml).toContain(
+    `<hats xmlns='urn:xmpp:hats:0'><hat uri='${BREWER}' title='Brewer &amp; cook' hue='327.25'/></hats>`,
+  )
   const wicca = await server.client('wiccarocks@localhost/laptop')
   await wicca.sends(`<presence to='${COVEN}/secondwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
   expect(await seen(wicca)).toContain('thirdwitch Brewer & cook')
@@ -78,14 +86,19 @@ test('a hat that is made again looks as it was made last, on whoever wears it (�
 test('nobody puts on a hat himself (§3.1)', async () => {
   const { crone, hag } = await stage()
 
-  await hag.sends(`<presence to='${COVEN}/thirdwitch'><hats xmlns='urn:xmpp:hats:0'><hat title='Queen' uri='urn:example:queen'/></hats></presence>`)
+  await hag.sends(
+    `<presence to='${COVEN}/thirdwitch'><hats xmlns='urn:xmpp:hats:0'><hat title='Queen' uri='urn:example:queen'/></hats></presence>`,
+  )
 
   expect(await seen(crone)).toEqual(['thirdwitch'])
 })
 
 test('only admins deal with hats', async () => {
   const { crone, hag } = await crowned()
-  const attempts = [['create', { title: 'x', uri: 'y' }], ['destroy', { uri: BREWER }], ['assign', { jid: 'hag66@localhost', uri: BREWER }]] as const
+  const attempts = [['create', { title: 'x', uri: 'y' }], ['destroy', { uri: BREWER }], ['assign', {
+    jid: 'hag66@localhost',
+    uri: BREWER,
+  }]] as const
 
   for (const [command, values] of attempts) await expect(runs(hag, command, values)).rejects.toThrow('forbidden')
   await changes(crone, [{ affiliation: 'admin', jid: 'hag66@localhost' }])
@@ -103,7 +116,11 @@ test('what makes no sense is refused', async () => {
 
 /** The lists of `<item/>`s, each as its values in the order of the columns. */
 async function lists (client: Client, command: string): Promise<readonly string[]> {
-  const answer = await client.asks('set', `<command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:hats:commands:${command}' action='execute'/>`, COVEN)
+  const answer = await client.asks(
+    'set',
+    `<command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:hats:commands:${command}' action='execute'/>`,
+    COVEN,
+  )
   expect(answer?.attrs['status']).toBe('completed')
   const x = answer?.getChild('x', 'jabber:x:data')
   const columns = x?.getChild('reported')?.getChildren('field').map(field => field.attrs['var'])
@@ -133,10 +150,17 @@ test('who may know real addresses is told who wears which hat (§3.7)', async ()
 test('what a form must have is marked (§3.2)', async () => {
   const { crone } = await stage()
 
-  const answer = await crone.asks('set', "<command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:hats:commands:create'/>", COVEN)
+  const answer = await crone.asks(
+    'set',
+    "<command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:hats:commands:create'/>",
+    COVEN,
+  )
 
   const fields = answer?.getChild('x', 'jabber:x:data')?.getChildren('field') ?? []
-  expect(fields.filter(field => field.getChild('required')).map(field => field.attrs['var'])).toEqual(['hats#title', 'hats#uri'])
+  expect(fields.filter(field => field.getChild('required')).map(field => field.attrs['var'])).toEqual([
+    'hats#title',
+    'hats#uri',
+  ])
 })
 
 test('hats outlive the server, and the room tells a hash of their list (§2)', async () => {
@@ -156,7 +180,8 @@ test('hats outlive the server, and the room tells a hash of their list (§2)', a
 
 async function hashOf (client: Client): Promise<string | undefined> {
   const info = await client.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", COVEN)
-  return info?.getChild('x', 'jabber:x:data')?.getChildren('field').find(field => field.attrs['var'] === 'hats#hash')?.getChildText('value') ?? undefined
+  return info?.getChild('x', 'jabber:x:data')?.getChildren('field').find(field => field.attrs['var'] === 'hats#hash')
+    ?.getChildText('value') ?? undefined
 }
 
 test('a room has so many hats, and each of them can be made again', async () => {
@@ -174,9 +199,12 @@ test('a room has so many hats, and each of them can be made again', async () => 
 test('one person wears so many hats', async () => {
   const { crone } = await stage()
   for (let number = 1; number <= 21; number++) await runs(crone, 'create', { title: 'Hat', uri: `urn:hat:${number}` })
-  for (let number = 1; number <= 20; number++) await runs(crone, 'assign', { jid: 'hag66@localhost', uri: `urn:hat:${number}` })
+  for (let number = 1; number <= 20; number++)
+    await runs(crone, 'assign', { jid: 'hag66@localhost', uri: `urn:hat:${number}` })
 
-  await expect(runs(crone, 'assign', { jid: 'hag66@localhost', uri: 'urn:hat:21' })).rejects.toThrow('resource-constraint')
+  await expect(runs(crone, 'assign', { jid: 'hag66@localhost', uri: 'urn:hat:21' })).rejects.toThrow(
+    'resource-constraint',
+  )
   await runs(crone, 'assign', { jid: 'crone1@localhost', uri: 'urn:hat:21' })
   await runs(crone, 'unassign', { jid: 'hag66@localhost', uri: 'urn:hat:20' })
   await runs(crone, 'assign', { jid: 'hag66@localhost', uri: 'urn:hat:21' })
@@ -186,7 +214,10 @@ test('one person wears so many hats', async () => {
 
 test('all in a room together wear so many hats', async () => {
   const { server } = await crowned()
-  await server.db.query("insert into room_hat_wearer (room, uri, account) select $1, $2, 'witch' || n || '@localhost' from generate_series(1, 999) as n", [COVEN, BREWER])
+  await server.db.query(
+    "insert into room_hat_wearer (room, uri, account) select $1, $2, 'witch' || n || '@localhost' from generate_series(1, 999) as n",
+    [COVEN, BREWER],
+  )
   const crone = await inside(await server.restarts(), 'crone1@localhost/desktop', 'firstwitch')
 
   await expect(runs(crone, 'assign', { jid: 'crone1@localhost', uri: BREWER })).rejects.toThrow('resource-constraint')
@@ -228,7 +259,11 @@ test('what was changed of hats outlives the server as it was changed last, and n
 
   expect((await lists(again, 'list')).toSorted()).toEqual([`Chef ${BREWER} 1`, 'urn:a urn:a -', 'urn:b urn:b -'])
   expect((await lists(again, 'list-assigned')).toSorted()).toEqual([
-    'crone1@localhost urn:a urn:a -', 'crone1@localhost urn:b urn:b -', 'hag66@localhost urn:b urn:b -', `hag66@localhost ${BREWER} Chef 1`])
+    'crone1@localhost urn:a urn:a -',
+    'crone1@localhost urn:b urn:b -',
+    'hag66@localhost urn:b urn:b -',
+    `hag66@localhost ${BREWER} Chef 1`,
+  ])
   expect(await hashOf(again)).toBe(hash)
 })
 

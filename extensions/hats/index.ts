@@ -98,7 +98,8 @@ function offerWearing (host: ExtensionHost, hatStores: RoomData<HatStore>): void
       form ({ room }, from) {
         checkAdmin(room, from)
         return form('form', COMMANDS, [
-          { name: 'hats#jid', values: [], type: 'jid-single', label: 'Whose head', isRequired: true }, hatField(hatStores.of(room)),
+          { name: 'hats#jid', values: [], type: 'jid-single', label: 'Whose head', isRequired: true },
+          hatField(hatStores.of(room)),
         ], name)
       },
       async run (values, { room }, from) {

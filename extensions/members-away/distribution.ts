@@ -117,7 +117,9 @@ export class Distribution {
     await this.#inOrder(() => {
       members = this.#members.of(room)
       const message = members.length > 0 ? storedStanza(body) : undefined
-      if (message?.kind === 'message') for (const account of this.#willing(members, sender)) this.#host.messages.route(message.copyFor(account))
+      if (message?.kind === 'message') {
+        for (const account of this.#willing(members, sender)) this.#host.messages.route(message.copyFor(account))
+      }
     })
     return String(members.length)
   }
@@ -138,7 +140,10 @@ export class Distribution {
       const home = await this.#cluster?.homeOf(Jid.parse(room))
       if (home !== undefined) this.#tell(home, ['here', room])
     } catch (error) { // Redis is away
-      this.#host.log.debug({ event: 'members_away.report_failed', err: error, room }, 'members-away: report to a room\'s owner failed')
+      this.#host.log.debug(
+        { event: 'members_away.report_failed', err: error, room },
+        "members-away: report to a room's owner failed",
+      )
     }
   }
 }

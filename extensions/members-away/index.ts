@@ -26,7 +26,8 @@ export const membersAway = extension({
     offerChoice(host, unwilling, isOn, account => { distribution.changed([account]) })
     knowWhoIsOnline(host, distribution)
     host.on('room', 'fanout', (message, room, sender) => {
-      if (isGroup(room) && room.get(isOn) && host.messages.roomPolicy(message).archive) distribution.send(room, message, sender?.account)
+      if (isGroup(room) && room.get(isOn) && host.messages.roomPolicy(message).archive)
+        distribution.send(room, message, sender?.account)
     })
     handToDevices(host)
   },
@@ -39,7 +40,9 @@ function isGroup (room: RoomView): boolean {
 
 function knowWhoIsOnline (host: ExtensionHost, distribution: Distribution): void {
   host.when('session.reachable', ({ account }) => { distribution.cameOnline(account.jid) })
-  host.when('session.ended', ({ account }) => { if (account.sessions.length === 0) distribution.wentOffline(account.jid) })
+  host.when('session.ended', ({ account }) => {
+    if (account.sessions.length === 0) distribution.wentOffline(account.jid)
+  })
   host.when('account.movedAway', account => { distribution.wentOffline(account.jid) })
   host.cluster?.replicate({ // its sessions go on here
     save: () => undefined,
@@ -60,7 +63,10 @@ function handToDevices (host: ExtensionHost): void {
   })
   // XEP-0045 §7.14 and §8.2: a session that is told so has left the room.
   host.on('write', 'track', ({ kind, type, from }, session) => {
-    if (kind === 'presence' && (type === 'unavailable' || type === 'error') && from && host.rooms.domains.includes(from.domain)) {
+    if (
+      kind === 'presence' && (type === 'unavailable' || type === 'error') && from &&
+      host.rooms.domains.includes(from.domain)
+    ) {
       host.accounts.forgetDirected(session, from)
     }
   })

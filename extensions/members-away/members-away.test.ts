@@ -1,6 +1,16 @@
 /** Members of a group who are not in it: see docs/groups.md. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import { changes, comesOnce, COVEN, configures, enters, hears, leaves, owner, says } from '../../test/support/world/rooms.ts'
+import {
+  changes,
+  comesOnce,
+  COVEN,
+  configures,
+  enters,
+  hears,
+  leaves,
+  owner,
+  says,
+} from '../../test/support/world/rooms.ts'
 import { world } from '../../test/support/world/world.ts'
 import type { Client, World } from '../../test/support/world/world.ts'
 import { archive } from '../archive/index.ts'
@@ -37,7 +47,9 @@ async function online (jid: string, priority = 0): Promise<Client> {
 
 /** Tells the room whether to send messages. */
 async function chooses (client: Client, deliver: string): Promise<void> {
-  await client.asks('set', `<command xmlns='http://jabber.org/protocol/commands' node='${NODE}'><x xmlns='jabber:x:data' type='submit'>` +
+  await client.asks(
+    'set',
+    `<command xmlns='http://jabber.org/protocol/commands' node='${NODE}'><x xmlns='jabber:x:data' type='submit'>` +
     `<field var='deliver'><value>${deliver}</value></field></x></command>`, COVEN)
 }
 
@@ -221,9 +233,17 @@ describe('a member\'s own command (XEP-0050)', () => {
     await changes(crone, [{ jid: 'crone2@localhost', affiliation: 'member' }])
     await comesOnce(other, 'secondwitch')
     await server.idle()
-    const list = await phone.asks('get', "<query xmlns='http://jabber.org/protocol/disco#items' node='http://jabber.org/protocol/commands'/>", COVEN)
+    const list = await phone.asks(
+      'get',
+      "<query xmlns='http://jabber.org/protocol/disco#items' node='http://jabber.org/protocol/commands'/>",
+      COVEN,
+    )
     expect(String(list)).toContain(`node='${NODE}'`)
-    const shown = await phone.asks('set', `<command xmlns='http://jabber.org/protocol/commands' node='${NODE}' action='execute'/>`, COVEN)
+    const shown = await phone.asks(
+      'set',
+      `<command xmlns='http://jabber.org/protocol/commands' node='${NODE}' action='execute'/>`,
+      COVEN,
+    )
     expect(String(shown)).toMatch(/var='deliver'.*>1<\/value>/)
 
     await says(crone, 'one')

@@ -18,9 +18,14 @@ let members: MembersHere
 
 beforeAll(async () => {
   postgres = await testDatabase()
-  await postgres.query(`insert into room (jid, service, name, is_public, is_persistent, config) values ($1, 'x', '', false, true, '{}')`, [ROOM])
+  await postgres.query(
+    `insert into room (jid, service, name, is_public, is_persistent, config) values ($1, 'x', '', false, true, '{}')`,
+    [ROOM],
+  )
   await postgres.query(`insert into room_affiliation (room, jid, affiliation)
-    select $1, 'member' || n || '@localhost', case when n = 0 then 'outcast' else 'member' end from generate_series(0, $2) as n`, [ROOM, MEMBERS])
+    select $1, 'member' || n || '@localhost', case when n = 0 then 'outcast' else 'member' end from generate_series(0, $2) as n`,
+  [ROOM, MEMBERS],
+  )
 })
 afterAll(() => postgres.close())
 beforeEach(() => {
@@ -70,7 +75,10 @@ test('who goes, is an outcast or a stranger, or wants no messages, is not among 
 test('a message waits for the look-ups before it, not for those behind', async () => {
   const answers = [Promise.resolve([]), new Promise<never>(() => {})]
   const slow = new MembersHere({
-    db: { query: () => answers.shift() ?? expect.fail('a third look-up'), transaction: () => expect.fail('a transaction') },
+    db: {
+      query: () => answers.shift() ?? expect.fail('a third look-up'),
+      transaction: () => expect.fail('a transaction'),
+    },
     log: pino({ level: 'silent' }), isOnline: () => true, first: () => {},
   })
   const before = slow.look(member(1))

@@ -47,7 +47,10 @@ export class MembersHere {
       this.remove(account)
       if (this.#parts.isOnline(account)) this.#add(account, rooms)
     } catch (error) { // the database's: retried at the next login
-      this.#parts.log.debug({ event: 'members_away.lookup_failed', err: error }, 'members-away: lookup of an account\'s rooms failed')
+      this.#parts.log.debug(
+        { event: 'members_away.lookup_failed', err: error },
+        "members-away: lookup of an account's rooms failed",
+      )
     }
   }
 
@@ -91,7 +94,9 @@ async function readRooms (db: Database, accounts: readonly string[]): Promise<Re
   const rows = await db.query<Row>(`
     select member.jid, member.room from room_affiliation as member
     where member.jid = any($1) and member.affiliation <> 'outcast' and not member.is_unasked and not member.is_own
-      and not exists (select from room_away_off as off where off.room = member.room and off.account = member.jid)`, [accounts])
+      and not exists (select from room_away_off as off where off.room = member.room and off.account = member.jid)`,
+  [accounts],
+  )
   const rooms = new Map<string, string[]>()
   for (const { jid, room } of rows) {
     const list = rooms.get(jid)

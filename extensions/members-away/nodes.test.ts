@@ -37,7 +37,10 @@ async function expectHeard (client: Client, last: string): Promise<readonly stri
 
 /** Nobody is told, and so no account is needed. */
 async function addMembers ({ db }: Node, ...accounts: readonly string[]): Promise<void> {
-  await db.query("insert into room_affiliation (room, jid, affiliation) select $1, account, 'member' from unnest($2::text[]) as account", [ROOM, accounts])
+  await db.query(
+    "insert into room_affiliation (room, jid, affiliation) select $1, account, 'member' from unnest($2::text[]) as account",
+    [ROOM, accounts],
+  )
 }
 
 /** Resolves when the room's home has heard that a member is online: he hears what is said. */
@@ -59,8 +62,13 @@ describe.skipIf(!hasRedis())('members on several nodes', () => {
     const { nodes: [a, b, c], crone } = await group()
     const [hag, wiccan] = [await online(b, 'hag66@localhost/pda'), await online(c, 'wiccarocks@localhost/laptop')]
     const [pad, early] = [await online(b, 'hag66@localhost/pad'), await online(a, 'hecate@localhost/broom')]
-    await changes(crone, ['hag66', 'wiccarocks', 'hecate'].map(name => ({ jid: `${name}@localhost`, affiliation: 'member' })), ROOM)
-    for (const [client, nick] of [[hag, 'hag'], [wiccan, 'wiccan'], [early, 'hecate']] as const) await comesOnce(client, nick, ROOM)
+    await changes(
+      crone,
+      ['hag66', 'wiccarocks', 'hecate'].map(name => ({ jid: `${name}@localhost`, affiliation: 'member' })),
+      ROOM,
+    )
+    for (const [client, nick] of [[hag, 'hag'], [wiccan, 'wiccan'], [early, 'hecate']] as const)
+      await comesOnce(client, nick, ROOM)
     await enters(pad, 'thirdwitch', '', ROOM)
     await expect.poll(() => hears(pad), PATIENCE).toContainEqual(expect.stringMatching(/^subject/))
 
@@ -77,7 +85,8 @@ describe.skipIf(!hasRedis())('members on several nodes', () => {
     await addMembers(a, 'blocker1@localhost', 'blocker2@localhost')
     const [hag, wiccan] = [await online(b, 'blocker1@localhost/pda'), await online(c, 'blocker2@localhost/laptop')]
     for (const client of [hag, wiccan]) await expectKnown(client, crone)
-    for (const client of [hag, wiccan]) await client.asks('set', "<block xmlns='urn:xmpp:blocking'><item jid='crone1@localhost'/></block>")
+    for (const client of [hag, wiccan])
+      await client.asks('set', "<block xmlns='urn:xmpp:blocking'><item jid='crone1@localhost'/></block>")
     await addMembers(a, 'hecate2@localhost')
     const hecate = await online(a, 'hecate2@localhost/broom')
     await changes(crone, [{ jid: 'hecate2@localhost', affiliation: 'admin' }], ROOM)
@@ -118,7 +127,11 @@ describe.skipIf(!hasRedis())('members on several nodes', () => {
     await addMembers(nodes[0], ...Array.from({ length: 10_000 }, (_, n) => `member${n}@localhost`))
     const at = nodes.find(({ core }) => core.rooms.atHome().includes(ROOM)) ?? expect.fail('no home')
     const there = nodes.find(node => node !== at) ?? expect.fail('no other')
-    const few = [await online(there, 'member1@localhost/a'), await online(there, 'member2@localhost/b'), await online(there, 'member3@localhost/c')]
+    const few = [
+      await online(there, 'member1@localhost/a'),
+      await online(there, 'member2@localhost/b'),
+      await online(there, 'member3@localhost/c'),
+    ]
     for (const client of few) await expectKnown(client, crone)
     await says(crone, 'first', ROOM)
     for (const client of few) await expectHeard(client, 'first')

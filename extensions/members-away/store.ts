@@ -2,7 +2,9 @@
 import type { Database, Jid } from '../../src/extension/api.ts'
 
 export async function loadUnwilling (db: Database, room: Jid): Promise<Set<string>> {
-  const rows = await db.query<{ readonly account: string }>('select account from room_away_off where room = $1', [room.toString()])
+  const rows = await db.query<{ readonly account: string }>('select account from room_away_off where room = $1', [
+    room.toString(),
+  ])
   return new Set(rows.map(({ account }) => account))
 }
 

@@ -48,8 +48,9 @@ export const messageStatus = extension({
     host.iq({ type: 'get', to: ['own-account'], name: 'status', ns: NS }, async ({ payload }, { account, jid }) => {
       const peer = addressOf(payload.attrs.with)
       await Promise.all([save(), saveAtHomeOf(host, peer)])
-      const { delivered, displayed } = await host.readFor(jid, db => readStatus(db, account.jid.toString(), peer.toString()))
-      return el('status', NS, { with: peer.toString(), delivered: idOf(account, delivered), displayed: idOf(account, displayed) })
+      const [owner, about] = [account.jid.toString(), peer.toString()]
+      const { delivered, displayed } = await host.readFor(jid, db => readStatus(db, owner, about))
+      return el('status', NS, { with: about, delivered: idOf(account, delivered), displayed: idOf(account, displayed) })
     })
   },
 })

@@ -21,13 +21,16 @@ async function status (client: Client, peer = 'juliet@localhost'): Promise<unkno
 
 /** The same, though not everything has arrived. */
 async function statusNow (client: Client, peer = 'juliet@localhost'): Promise<unknown> {
-  const { delivered, displayed } = (await client.asks('get', `<status xmlns='urn:heliograph:status:0' with='${peer}'/>`))?.attrs ?? {}
-  const number = (id: string | undefined): string | undefined => id && String(client.session.account.archiveIds.decode(id))
+  const { delivered, displayed } =
+    (await client.asks('get', `<status xmlns='urn:heliograph:status:0' with='${peer}'/>`))?.attrs ?? {}
+  const number = (id: string | undefined): string | undefined =>
+    id && String(client.session.account.archiveIds.decode(id))
   return { delivered: number(delivered), displayed: number(displayed) }
 }
 
 async function sends (client: Client, ...ids: readonly string[]): Promise<void> {
-  for (const id of ids) await client.sends(`<message to='juliet@localhost' type='chat' id='${id}'><body>${id}</body></message>`)
+  for (const id of ids)
+    await client.sends(`<message to='juliet@localhost' type='chat' id='${id}'><body>${id}</body></message>`)
 }
 
 /** Juliet's client, which acknowledges by itself what it is told to. */
@@ -63,12 +66,20 @@ test('what a device acknowledged is delivered, and what it did not is not', asyn
 
 test('a status that is asked for while another is has what both need', async () => {
   const server = await world(...EXTENSIONS)
-  const [romeo, again] = [await online(server, 'romeo@localhost/orchard'), await online(server, 'romeo@localhost/street')]
+  const [romeo, again] = [
+    await online(server, 'romeo@localhost/orchard'),
+    await online(server, 'romeo@localhost/street'),
+  ]
   const juliet = await online(server, 'juliet@localhost/balcony')
   await sends(romeo, 'one')
-  await juliet.sends("<message to='romeo@localhost' type='chat'><received xmlns='urn:xmpp:receipts' id='one'/></message>")
+  await juliet.sends(
+    "<message to='romeo@localhost' type='chat'><received xmlns='urn:xmpp:receipts' id='one'/></message>",
+  )
 
-  const [first, second] = await whileWriting(server, 'conversation_status', [() => statusNow(romeo), () => statusNow(again)])
+  const [first, second] = await whileWriting(server, 'conversation_status', [
+    () => statusNow(romeo),
+    () => statusNow(again),
+  ])
 
   expect(first).toEqual({ delivered: '1' })
   expect(second).toEqual(first)
@@ -119,9 +130,11 @@ test('nobody has read what was not sent to them (XEP-0333 §5)', async () => {
   expect(await status(romeo, 'tybalt@localhost')).toEqual({})
 })
 
-test.each([["with='@'", 'jid-malformed'], ['', 'bad-request']])('a question with %s is answered with %s', async (attribute, condition) => {
-  const server = await world(...EXTENSIONS)
-  const romeo = await online(server, 'romeo@localhost/orchard')
+test.each([["with='@'", 'jid-malformed'], ['', 'bad-request']])(
+  'a question with %s is answered with %s',
+  async (attribute, condition) => {
+    const server = await world(...EXTENSIONS)
+    const romeo = await online(server, 'romeo@localhost/orchard')
 
-  await expect(romeo.asks('get', `<status xmlns='urn:heliograph:status:0' ${attribute}/>`)).rejects.toThrow(condition)
-})
+    await expect(romeo.asks('get', `<status xmlns='urn:heliograph:status:0' ${attribute}/>`)).rejects.toThrow(condition)
+  })

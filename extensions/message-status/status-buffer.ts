@@ -40,7 +40,8 @@ export class StatusBuffer {
     let conversations = this.#byOwner.get(owner)
     if (!conversations) this.#byOwner.set(owner, conversations = new Map())
     let conversation = conversations.get(peer)
-    if (!conversation) conversations.set(peer, conversation = { last: 0, lastId: undefined, received: [], displayed: [] })
+    if (!conversation)
+      conversations.set(peer, conversation = { last: 0, lastId: undefined, received: [], displayed: [] })
     return conversation
   }
 

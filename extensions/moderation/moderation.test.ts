@@ -68,7 +68,12 @@ test('an admin who is not in may take it back, too, and his address is not told'
   await moderates(await server.client('wiccarocks@localhost/laptop'), id)
 
   const [news = ''] = await hag.received()
-  expect(parseStanza(news).getChild('retract', 'urn:xmpp:message-retract:1')?.getChild('moderated', 'urn:xmpp:message-moderate:1')?.attrs['by'])
+  expect(
+    parseStanza(news).getChild('retract', 'urn:xmpp:message-retract:1')?.getChild(
+      'moderated',
+      'urn:xmpp:message-moderate:1',
+    )?.attrs['by'],
+  )
     .toBe(COVEN)
   expect(news).not.toContain('wiccarocks')
 })
@@ -86,7 +91,8 @@ test('what is not there, or was taken back already, is not found, and nobody is 
   await moderates(crone, id)
   await hag.received()
 
-  for (const other of [id, String(Number(id) + 1), '0', 'nonsense']) await expect(moderates(crone, other)).rejects.toThrow('item-not-found')
+  for (const other of [id, String(Number(id) + 1), '0', 'nonsense'])
+    await expect(moderates(crone, other)).rejects.toThrow('item-not-found')
   await expect(moderates(crone, id, '')).rejects.toThrow('bad-request')
   expect(await hag.received()).toEqual([])
 })
@@ -94,7 +100,10 @@ test('what is not there, or was taken back already, is not found, and nobody is 
 test.each([
   ['names the protocol', '<body>urn:xmpp:message-retract:1 magic potions</body>'],
   ['calls itself a retraction', "<body>magic potions</body><retract xmlns='urn:xmpp:message-retract:1' id='1'/>"],
-  ['calls itself a tombstone', "<body>magic potions</body><retracted xmlns='urn:xmpp:message-retract:1' stamp='2026-01-01T00:00:00Z'/>"],
+  [
+    'calls itself a tombstone',
+    "<body>magic potions</body><retracted xmlns='urn:xmpp:message-retract:1' stamp='2026-01-01T00:00:00Z'/>",
+  ],
 ])('what %s is taken back as all else is', async (_, content) => {
   const { crone, hag } = await stage()
   await hag.sends(`<message to='${COVEN}' type='groupchat' id='x'>${content}</message>`)

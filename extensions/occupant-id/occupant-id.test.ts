@@ -73,8 +73,12 @@ test('another occupant has another, and the same one has another in another room
 test('one that a client sends is replaced (§4)', async () => {
   const { crone, hag, id } = await stage()
 
-  await hag.sends(`<message to='${COVEN}' type='groupchat'><body>x</body><occupant-id xmlns='urn:xmpp:occupant-id:0' id='forged'/></message>`)
-  await hag.sends(`<presence to='${COVEN}/thirdwitch'><occupant-id xmlns='urn:xmpp:occupant-id:0' id='forged'/></presence>`)
+  await hag.sends(
+    `<message to='${COVEN}' type='groupchat'><body>x</body><occupant-id xmlns='urn:xmpp:occupant-id:0' id='forged'/></message>`,
+  )
+  await hag.sends(
+    `<presence to='${COVEN}/thirdwitch'><occupant-id xmlns='urn:xmpp:occupant-id:0' id='forged'/></presence>`,
+  )
 
   const received = await crone.received()
   expect(idsIn(received)).toEqual([id, id])

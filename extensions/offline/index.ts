@@ -26,7 +26,8 @@ export const offline = extension({
       if (kind === 'iq' && isToOwn && children[0]?.ns === SESSION_FLAGS.archive) deliveries.asked(session)
     })
     host.on('receive', 'fanout', (message, account) => {
-      if (message.archiveId !== undefined && !isOwn(message, account)) deliveries.add(account, Number(message.archiveId))
+      if (message.archiveId !== undefined && !isOwn(message, account))
+        deliveries.add(account, Number(message.archiveId))
     })
     host.on('write', 'hold', (stanza, session) => deliveries.isKept(stanza, session))
     host.on('write', 'track', (stanza, session) => {

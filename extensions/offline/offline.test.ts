@@ -61,7 +61,10 @@ test('who asks a room for its archive, and then for his own, is left to find wha
   await juliet.sends("<iq type='set' id='room' to='coven@conference.localhost'><query xmlns='urn:xmpp:mam:2'/></iq>")
   await says(romeo, 'one', 'two')
 
-  await juliet.asks('set', "<query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><max>1</max></set></query>")
+  await juliet.asks(
+    'set',
+    "<query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><max>1</max></set></query>",
+  )
   const found = bodies(await juliet.received())
   await juliet.sends('<presence/>')
 
@@ -150,7 +153,9 @@ test('what is sent meanwhile does not overtake what waits, however much that is'
 
   await juliet.sends('<presence/>')
   await says(romeo, 'late 0')
-  await romeo.sends("<message to='juliet@localhost' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>")
+  await romeo.sends(
+    "<message to='juliet@localhost' type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>",
+  )
   await says(romeo, 'late 1')
 
   const received = await juliet.received()
@@ -202,7 +207,9 @@ describe('while a client takes its time over what waits', () => {
     const late = Array.from({ length: 40 }, (_, n) => `late ${n} ${'b'.repeat(60_000)}`)
 
     for (const body of late) {
-      await romeo.sends(`<message type='chat' to='juliet@localhost'><body>${body}</body><no-store xmlns='urn:xmpp:hints'/></message>`)
+      await romeo.sends(
+        `<message type='chat' to='juliet@localhost'><body>${body}</body><no-store xmlns='urn:xmpp:hints'/></message>`,
+      )
     }
     const portions = await takes(juliet)
 
@@ -218,7 +225,9 @@ describe('while a client takes its time over what waits', () => {
     const { juliet } = await slow(server)
     await juliet.received()
 
-    await juliet.sends("<presence to='balcony@conference.localhost/juliet'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+    await juliet.sends(
+      "<presence to='balcony@conference.localhost/juliet'><x xmlns='http://jabber.org/protocol/muc'/></presence>",
+    )
     await juliet.sends("<message to='balcony@conference.localhost' type='groupchat'><body>ay me</body></message>")
 
     expect((await juliet.received()).join('')).toContain('<subject')
@@ -269,8 +278,12 @@ describe('a session whose stream is managed', () => {
   })
 
   test.for([
-    ['that has taken to the archive and says goodbye leaves nothing to come again', true, (one: Client) => { one.closes() }, []],
-    ['that has taken to the archive and is cut off leaves it to the next', true, (one: Client) => { one.leaves(false) }, ['one']],
+    ['that has taken to the archive and says goodbye leaves nothing to come again', true, (one: Client) => {
+      one.closes()
+    }, []],
+    ['that has taken to the archive and is cut off leaves it to the next', true, (one: Client) => {
+      one.leaves(false)
+    }, ['one']],
     ['that has not taken to the archive leaves it to the next', false, (one: Client) => { one.closes() }, ['one']],
   ] as const)('%s', async ([, usesArchive, goes, comesAgain]) => {
     const server = await world(archive, offline, streamManagement)
@@ -380,10 +393,13 @@ describe('a carbon is a copy, and delivers nothing', () => {
   const NEGATIVE = '<presence><priority>-1</priority></presence>'
 
   test.for([['whose stream is managed', true], ['whose stream is not', false]] as const)(
-    'what only a session of negative priority got a copy of, %s, comes at the next login, once', async ([, isManaged]) => {
+    'what only a session of negative priority got a copy of, %s, comes at the next login, once',
+    async ([, isManaged]) => {
       const server = await world(archive, offline, carbons, streamManagement)
       const romeo = await stage(server)
-      const tablet = isManaged ? await managed(server, 'juliet@localhost/tablet') : await server.client('juliet@localhost/tablet')
+      const tablet = isManaged
+        ? await managed(server, 'juliet@localhost/tablet')
+        : await server.client('juliet@localhost/tablet')
       await tablet.asks('set', CARBONS)
       await tablet.sends(NEGATIVE)
       await says(romeo, 'hello')
@@ -437,23 +453,25 @@ describe('very much that waits', () => {
     return { server, romeo: await online(server, 'romeo@localhost/orchard') }
   }
 
-  test('comes page by page, as it is acknowledged; the rest comes at the next login, and what was acknowledged does not', async () => {
-    const { server, romeo } = await flooded()
-    const balcony = await managed(server, 'juliet@localhost/balcony')
+  test(
+    'comes page by page, as it is acknowledged; the rest comes at the next login, and what was acknowledged does not',
+    async () => {
+      const { server, romeo } = await flooded()
+      const balcony = await managed(server, 'juliet@localhost/balcony')
 
-    await balcony.sends('<presence/>')
-    const first = bodies(await balcony.received())
-    await romeo.says('juliet@localhost', 'meanwhile')
-    await balcony.sendsNonza("<a xmlns='urn:xmpp:sm:3' h='51'/>")
-    const second = bodies(await balcony.received())
-    balcony.leaves(false)
-    const chamber = await managed(server, 'juliet@localhost/chamber')
-    await chamber.sends('<presence/>')
+      await balcony.sends('<presence/>')
+      const first = bodies(await balcony.received())
+      await romeo.says('juliet@localhost', 'meanwhile')
+      await balcony.sendsNonza("<a xmlns='urn:xmpp:sm:3' h='51'/>")
+      const second = bodies(await balcony.received())
+      balcony.leaves(false)
+      const chamber = await managed(server, 'juliet@localhost/chamber')
+      await chamber.sends('<presence/>')
 
-    expect([first.length, first[0], first.at(-1)]).toEqual([50, '1', '55'])
-    expect([second.length, second[0], second.at(-1)]).toEqual([50, '56', '111'])
-    expect(bodies(await chamber.received())[0]).toBe('56')
-  }, 60_000)
+      expect([first.length, first[0], first.at(-1)]).toEqual([50, '1', '55'])
+      expect([second.length, second[0], second.at(-1)]).toEqual([50, '56', '111'])
+      expect(bodies(await chamber.received())[0]).toBe('56')
+    }, 60_000)
 
   test('is skipped at once by who takes to the archive, and waits for nobody after that', async () => {
     const { server, romeo } = await flooded()

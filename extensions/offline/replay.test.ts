@@ -9,7 +9,11 @@ import { Undelivered } from './undelivered.ts'
 const MEBIBYTE = 1024 * 1024
 
 function said (body: string): Message {
-  return message('chat', { from: Jid.parse('romeo@localhost/orchard'), to: Jid.parse('juliet@localhost') }, el('body', 'jabber:client', {}, body))
+  return message(
+    'chat',
+    { from: Jid.parse('romeo@localhost/orchard'), to: Jid.parse('juliet@localhost') },
+    el('body', 'jabber:client', {}, body),
+  )
 }
 
 test('stanzas that another range of the archive brings do not count against what else is held back', () => {

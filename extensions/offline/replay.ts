@@ -64,7 +64,9 @@ export class Replay {
   /** Gives the session all that was added. */
   async run (): Promise<void> {
     for (let part = this.#parts[0]; part && !this.#isOver; part = this.#parts[0]) {
-      const stretches = within(this.#undelivered.stretchesFor(this.#session, part.after, part.upTo, part.isAbandoned, PAGE))
+      const stretches = within(
+        this.#undelivered.stretchesFor(this.#session, part.after, part.upTo, part.isAbandoned, PAGE),
+      )
       const last = stretches.at(-1)
       if (!last) {
         this.#parts.shift()
@@ -93,7 +95,8 @@ export class Replay {
 
   #give (stretches: readonly Stretch[], upTo: number, messages: readonly Kept[]): void {
     const { account, jid } = this.#session
-    const seqs = [...messages.map(({ seq }) => seq), ...this.#due.keys()].sort((a, b) => a - b) // what came late may be missing
+    // A message that came late may be missing among the page's.
+    const seqs = [...messages.map(({ seq }) => seq), ...this.#due.keys()].sort((a, b) => a - b)
     for (const { from, to } of stretches) if (from <= upTo) this.#undelivered.found(from, Math.min(to, upTo), seqs)
     this.#isPassing = true
     for (const { seq, sentAt, stanza } of messages) {
@@ -146,7 +149,8 @@ export class Replay {
     if (this.#isPassing || stanza.kind !== 'message' || stanza.type === 'groupchat' || !stanza.from) return false
     if (!isCopy(stanza, account) && isOwn(stanza, account)) return false
     const seq = this.#numberOf(stanza)
-    if (seq !== undefined && this.#parts.some(({ after, upTo }) => after < seq && seq <= upTo)) this.#due.set(seq, stanza.copy())
+    if (seq !== undefined && this.#parts.some(({ after, upTo }) => after < seq && seq <= upTo))
+      this.#due.set(seq, stanza.copy())
     else if (!this.#isFull) this.#keep(stanza)
     else if (seq !== undefined && this.#undelivered.isFor(seq, this.#session)) this.#leaveToArchive(seq)
     else return false
@@ -155,7 +159,9 @@ export class Replay {
 
   /** The archive number of a stanza that waits; a copy is delivered as a copy. */
   #numberOf (stanza: Stanza): number | undefined {
-    return stanza.archiveId === undefined || isCopy(stanza, this.#session.account) ? undefined : Number(stanza.archiveId)
+    return stanza.archiveId === undefined || isCopy(stanza, this.#session.account)
+      ? undefined
+      : Number(stanza.archiveId)
   }
 
   #keep (stanza: Stanza): void {

@@ -25,7 +25,8 @@ export function positionReader (db: Database): (owner: string) => Promise<Positi
 /** Moves positions, forwards only. */
 export async function savePositions (db: Database, positions: ReadonlyMap<string, number>): Promise<void> {
   await db.query(`
-    insert into archive_position (owner, delivered) select owner, delivered from unnest($1::text[], $2::int8[]) as p (owner, delivered)
+    insert into archive_position (owner, delivered)
+    select owner, delivered from unnest($1::text[], $2::int8[]) as p (owner, delivered)
     on conflict (owner) do update set delivered = greatest(archive_position.delivered, excluded.delivered)`,
   [textArray([...positions.keys()]), int8Array([...positions.values()])])
 }
@@ -57,11 +58,17 @@ export async function readPage (
 const MAX_WAITING = 250
 
 /** The numbers, from the first on, of messages for the archive's owner; complete up to `upTo`. */
-export async function readWaiting (db: Database, owner: string, { from, to }: Stretch): Promise<{ readonly seqs: readonly number[], readonly upTo: number }> {
+export async function readWaiting (
+  db: Database,
+  owner: string,
+  { from, to }: Stretch,
+): Promise<{ readonly seqs: readonly number[], readonly upTo: number }> {
   const end = Math.min(to, from + MAX_LOOKED_AT - 1)
   const rows = await db.query<{ readonly seq: number }>(`
     select seq from archive_message
-    where owner = $1 and seq between $2 and $3 and not is_sent and stanza <> '' order by seq limit $4`, [owner, from, end, MAX_WAITING])
+    where owner = $1 and seq between $2 and $3 and not is_sent and stanza <> '' order by seq limit $4`,
+  [owner, from, end, MAX_WAITING],
+  )
   const seqs = rows.map(({ seq }) => seq)
   return { seqs, upTo: seqs.length < MAX_WAITING ? end : seqs.at(-1) ?? end }
 }

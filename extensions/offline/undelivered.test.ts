@@ -120,7 +120,10 @@ describe('many that wait', () => {
   })
 })
 
-type Step = readonly [what: 'came' | 'came late' | 'sent' | 'given' | 'confirmed' | 'acknowledged' | 'looked', n: number]
+type Step = readonly [
+  what: 'came' | 'came late' | 'sent' | 'given' | 'confirmed' | 'acknowledged' | 'looked',
+  n: number,
+]
 
 /** What waits, and the same in a way that is too simple to be wrong. */
 class Model {
@@ -163,7 +166,10 @@ class Model {
 }
 
 test('what waits is what came and was not confirmed, in whatever order it was given and confirmed', () => {
-  const step = fc.tuple(fc.constantFrom('came', 'came late', 'sent', 'given', 'confirmed', 'acknowledged', 'looked'), fc.nat(30))
+  const step = fc.tuple(
+    fc.constantFrom('came', 'came late', 'sent', 'given', 'confirmed', 'acknowledged', 'looked'),
+    fc.nat(30),
+  )
 
   fc.assert(fc.property(fc.array(step, { maxLength: 80 }), steps => {
     const model = new Model()

@@ -167,7 +167,8 @@ export class Undelivered {
       const parts: Range[] = []
       if (range.from < from) parts.push(part(range, range.from, from - 1, true))
       for (const seq of seqs) {
-        if (seq >= Math.max(from, range.from) && seq <= Math.min(to, range.to)) parts.push({ ...part(range, seq, seq, parts.length === 0), count: 1 })
+        if (seq >= Math.max(from, range.from) && seq <= Math.min(to, range.to))
+          parts.push({ ...part(range, seq, seq, parts.length === 0), count: 1 })
       }
       if (range.to > to) parts.push(part(range, to + 1, range.to, parts.length === 0))
       return parts
@@ -180,7 +181,8 @@ export class Undelivered {
       if (range.holders.includes(session)) range.holders = range.holders.filter(holder => holder !== session)
       if (range.holders.length === 0) range.isCopied = false
     }
-    for (let at = this.#ranges.length - 1; at > 0; at--) if (this.#ranges[at]?.holders.length === 0) this.#joinIfAlike(at)
+    for (let at = this.#ranges.length - 1; at > 0; at--)
+      if (this.#ranges[at]?.holders.length === 0) this.#joinIfAlike(at)
   }
 
   /** Whether the session should get it: nobody has it for sure, and it was not given it. */
@@ -197,7 +199,13 @@ export class Undelivered {
    * Where there may be something for the session, behind one number and up to another: what no device has for sure, or
    * of that only what was given to nobody who is still there. So many stretches at most.
    */
-  stretchesFor (session: SessionView, after: number, upTo: number, isAbandoned: boolean, most: number): readonly Stretch[] {
+  stretchesFor (
+    session: SessionView,
+    after: number,
+    upTo: number,
+    isAbandoned: boolean,
+    most: number,
+  ): readonly Stretch[] {
     const stretches: Stretch[] = []
     for (const { from, to, holders } of this.#ranges) {
       if (from > upTo || stretches.length === most) break
@@ -250,7 +258,8 @@ export class Undelivered {
   #joinIfAlike (at: number): void {
     const before = this.#ranges[at - 1]
     const range = this.#ranges[at]
-    if (!before || !range?.isJoined || before.isCopied || range.isCopied || !areSame(before.holders, range.holders)) return
+    if (!before || !range?.isJoined || before.isCopied || range.isCopied || !areSame(before.holders, range.holders))
+      return
     before.to = range.to
     before.count += range.count
     this.#ranges.splice(at, 1)

@@ -29,27 +29,28 @@ const KINDS: readonly (readonly [what: string, content: string])[] = [
 ]
 
 /** The ways in which nobody is there; each gives the client that makes somebody be there again. */
-const AWAY: readonly (readonly [how: string, goes: (server: World) => Promise<(juliet: World) => Promise<Client>>])[] = [
-  ['is not there', async server => {
-    (await server.client('juliet@localhost/elsewhere')).leaves(false)
-    return comesBack
-  }],
-  ['is there with a negative priority only', async server => {
-    const tablet = await server.client('juliet@localhost/tablet')
-    await tablet.sends('<presence><priority>-1</priority></presence>')
-    return comesBack
-  }],
-  ['has a session that waits for its client, and ends', async server => {
-    const phone = await server.client('juliet@localhost/phone')
-    await phone.sendsNonza("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
-    await phone.sends('<presence/>')
-    phone.leaves()
-    return async () => {
-      server.core.accounts.end(phone.session)
-      return comesBack(server)
-    }
-  }],
-]
+const AWAY: readonly (readonly [how: string, goes: (server: World) => Promise<(juliet: World) => Promise<Client>>])[] =
+  [
+    ['is not there', async server => {
+      (await server.client('juliet@localhost/elsewhere')).leaves(false)
+      return comesBack
+    }],
+    ['is there with a negative priority only', async server => {
+      const tablet = await server.client('juliet@localhost/tablet')
+      await tablet.sends('<presence><priority>-1</priority></presence>')
+      return comesBack
+    }],
+    ['has a session that waits for its client, and ends', async server => {
+      const phone = await server.client('juliet@localhost/phone')
+      await phone.sendsNonza("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
+      await phone.sends('<presence/>')
+      phone.leaves()
+      return async () => {
+        server.core.accounts.end(phone.session)
+        return comesBack(server)
+      }
+    }],
+  ]
 
 async function comesBack (server: World): Promise<Client> {
   const client = await server.client('juliet@localhost/balcony')
@@ -62,7 +63,9 @@ function messages (received: readonly string[]): readonly string[] {
 }
 
 describe.for(AWAY)('to somebody who %s', ([, goes]) => {
-  test.for(KINDS.flatMap(([what, content]) => (['chat', 'normal'] as const).map(type => [what, type, content] as const)))(
+  test.for(
+    KINDS.flatMap(([what, content]) => (['chat', 'normal'] as const).map(type => [what, type, content] as const)),
+  )(
     '%s of type %s comes at the next login', async ([, type, content]) => {
       const server = await world(...EXTENSIONS)
       const romeo = await online(server, 'romeo@localhost/orchard')
@@ -76,7 +79,11 @@ describe.for(AWAY)('to somebody who %s', ([, goes]) => {
     })
 
   test.for([
-    ['a chat state', COMPOSING], ['a chat state in a thread, with an id', `${COMPOSING}<thread>t</thread><origin-id xmlns='urn:xmpp:sid:0' id='1'/>`],
+    ['a chat state', COMPOSING],
+    [
+      'a chat state in a thread, with an id',
+      `${COMPOSING}<thread>t</thread><origin-id xmlns='urn:xmpp:sid:0' id='1'/>`,
+    ],
     ['nothing at all', ''],
   ])('%s is forgotten', async ([, content]) => {
     const server = await world(...EXTENSIONS)
@@ -95,11 +102,15 @@ describe.for(AWAY)('to somebody who %s', ([, goes]) => {
     await configures(crone, { membersonly: '1', persistentroom: '1' })
     const back = await goes(server)
 
-    await crone.sends(`<message to='${COVEN}'><x xmlns='${ROOM_USER}'><invite to='juliet@localhost'><reason>come</reason></invite></x></message>`)
+    await crone.sends(
+      `<message to='${COVEN}'><x xmlns='${ROOM_USER}'><invite to='juliet@localhost'><reason>come</reason></invite></x></message>`,
+    )
     const juliet = await back(server)
     const invitations = messages(await juliet.received())
     crone.leaves(false)
-    await juliet.sends(`<message to='${COVEN}'><x xmlns='${ROOM_USER}'><decline to='crone1@localhost'><reason>no</reason></decline></x></message>`)
+    await juliet.sends(
+      `<message to='${COVEN}'><x xmlns='${ROOM_USER}'><decline to='crone1@localhost'><reason>no</reason></decline></x></message>`,
+    )
     const again = await server.client('crone1@localhost/desktop')
     await again.sends('<presence/>')
 
@@ -108,13 +119,15 @@ describe.for(AWAY)('to somebody who %s', ([, goes]) => {
   })
 })
 
-test.for(KINDS)('%s that may not be kept goes back with an error, not into nothing (RFC 6121 §8.5.2.2.1)', async ([, content]) => {
-  const server = await world(...EXTENSIONS)
-  const romeo = await online(server, 'romeo@localhost/orchard')
-  const juliet = await server.client('juliet@localhost/elsewhere')
-  juliet.leaves(false)
+test.for(KINDS)(
+  '%s that may not be kept goes back with an error, not into nothing (RFC 6121 §8.5.2.2.1)',
+  async ([, content]) => {
+    const server = await world(...EXTENSIONS)
+    const romeo = await online(server, 'romeo@localhost/orchard')
+    const juliet = await server.client('juliet@localhost/elsewhere')
+    juliet.leaves(false)
 
-  await romeo.sends(`<message to='juliet@localhost' type='chat'>${content}<no-store xmlns='urn:xmpp:hints'/></message>`)
+    await romeo.sends(`<message to='juliet@localhost' type='chat'>${content}<no-store xmlns='urn:xmpp:hints'/></message>`)
 
-  expect(await romeo.receivedInBrief()).toEqual(['message error service-unavailable from juliet@localhost'])
-})
+    expect(await romeo.receivedInBrief()).toEqual(['message error service-unavailable from juliet@localhost'])
+  })

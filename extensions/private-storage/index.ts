@@ -26,7 +26,9 @@ export const privateStorage = extension({
       checkNamespace(ns)
       const [row] = await host.readFor(from, db => db.query<{ element: string }>(
         'select element from private_element where owner = $1 and name = $2 and ns = $3', [to.toString(), name, ns]))
-      return row ? Written.around(el('query', NS), Written.kept(name, ns, row.element)) : el('query', NS, {}, el(name, ns))
+      return row
+        ? Written.around(el('query', NS), Written.kept(name, ns, row.element))
+        : el('query', NS, {}, el(name, ns))
     })
     host.iq({ type: 'set', to: ['own-account'], name: 'query', ns: NS }, async ({ to, written }, { account }) => {
       if (account.isAnonymous) throw new StanzaError('not-allowed', 'anonymous accounts cannot store data')

@@ -59,7 +59,9 @@ describe('what is kept', () => {
 
     const large = romeo.asks('set', query(`<a xmlns='urn:a'>${'2'.repeat(100)}</a>`))
     await expect(large).rejects.toThrow('resource-constraint')
-    const many = ['c', 'd', 'e', 'f', 'g', 'h'].map(name => romeo.asks('set', query(`<${name} xmlns='urn:a'>3</${name}>`)))
+    const many = ['c', 'd', 'e', 'f', 'g', 'h'].map(name =>
+      romeo.asks('set', query(`<${name} xmlns='urn:a'>3</${name}>`))
+    )
     const outcomes = await Promise.allSettled(many)
 
     expect((await kept(romeo, 'a', 'urn:a'))?.text()).toBe('1')
@@ -90,7 +92,9 @@ describe('what is kept', () => {
     await romeo.asks('set', query("<a xmlns='urn:a'>1</a>"))
 
     for (const owner of ['romeo@localhost', 'nobody@localhost']) {
-      await expect(juliet.asks(type, query("<a xmlns='urn:a'/>"), owner), 'as if there were one').rejects.toThrow('forbidden')
+      await expect(juliet.asks(type, query("<a xmlns='urn:a'/>"), owner), 'as if there were one').rejects.toThrow(
+        'forbidden',
+      )
     }
 
     expect((await kept(romeo, 'a', 'urn:a'))?.text()).toBe('1')

@@ -6,7 +6,12 @@ import { carbons } from '../carbons/index.ts'
 import { reactions } from './index.ts'
 
 test('a reaction is kept and copied', async () => {
-  const worth = await worthOf("<reactions xmlns='urn:xmpp:reactions:0' id='r1'><reaction>👋</reaction></reactions>", archive, carbons, reactions)
+  const worth = await worthOf(
+    "<reactions xmlns='urn:xmpp:reactions:0' id='r1'><reaction>👋</reaction></reactions>",
+    archive,
+    carbons,
+    reactions,
+  )
 
   expect(worth).toEqual({ isKept: true, isCopied: true })
 })

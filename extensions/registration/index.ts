@@ -37,7 +37,8 @@ export const registration = extension<Options>({
       checkOpen(open)
       const { username, password } = readAccount(payload, peer.host, 'not-acceptable') // §3.1
       const taken = newAccounts.take(networkOf(peer.remoteAddress))
-      if (!taken) throw new StanzaError('resource-constraint', 'too many new accounts from this address: try again later')
+      if (!taken)
+        throw new StanzaError('resource-constraint', 'too many new accounts from this address: try again later')
       try {
         await host.accounts.commands.add(username, password)
       } catch (error) { // no account was created; a conflict counts, since it reveals that the name exists

@@ -194,7 +194,9 @@ describe('whoever has an account', () => {
     const will = await server.client('will@localhost/globe')
     const derivations = countDerivations()
 
-    const asked = await Promise.allSettled(Array.from({ length: 30 }, (_, n) => bill.asks('set', account('bill', `new${n}`))))
+    const asked = await Promise.allSettled(
+      Array.from({ length: 30 }, (_, n) => bill.asks('set', account('bill', `new${n}`))),
+    )
 
     expect(asked.filter(one => one.status === 'fulfilled')).toHaveLength(20)
     expect(derivations.end()).toBe(60)

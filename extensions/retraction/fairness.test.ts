@@ -16,7 +16,9 @@ async function bodies (server: World, owner: string): Promise<readonly string[]>
 }
 
 const retracts = (client: Client, to: string, id: string): Promise<void> =>
-  client.sends(`<message to='${to}' type='chat' id='no-${id}'><retract id='${id}' xmlns='urn:xmpp:message-retract:1'/></message>`)
+  client.sends(
+    `<message to='${to}' type='chat' id='no-${id}'><retract id='${id}' xmlns='urn:xmpp:message-retract:1'/></message>`,
+  )
 
 /** Does something while no retraction is carried out to its end. */
 async function meanwhile (server: World, task: () => Promise<void>): Promise<void> {
@@ -43,7 +45,8 @@ test.each([
   await romeo.sends("<message to='juliet@localhost' type='chat' id='one'><body>Have not saints lips?</body></message>")
 
   await meanwhile(server, async () => {
-    for (let n = 0; n < MANY; n += 100) await Promise.all(Array.from({ length: 100 }, (_, i) => retracts(mallory, to, `none${n + i}`)))
+    for (let n = 0; n < MANY; n += 100)
+      await Promise.all(Array.from({ length: 100 }, (_, i) => retracts(mallory, to, `none${n + i}`)))
     await retracts(romeo, 'juliet@localhost', 'one')
   })
   const refused = (await mallory.received()).filter(xml => xml.includes("type='error'"))
@@ -63,7 +66,9 @@ test('a retraction is carried out before the rest of those that another has wait
   await server.db.query('create table left_then (n int)')
   await server.db.query(`create function note () returns trigger language plpgsql as $$ begin
     insert into left_then select count(*) from retraction_waiting where owner = 'nurse@localhost'; return null; end $$`)
-  await server.db.query(`create trigger note after delete on retraction_waiting for each row when (old.owner = 'romeo@localhost') execute function note()`)
+  await server.db.query(
+    `create trigger note after delete on retraction_waiting for each row when (old.owner = 'romeo@localhost') execute function note()`,
+  )
 
   await meanwhile(server, async () => {
     await Promise.all(Array.from({ length: 90 }, (_, n) => retracts(mallory, 'nurse@localhost', `none${n}`)))
@@ -85,7 +90,9 @@ test('who reads his archive waits for nothing else of whoever has retracted some
   await server.db.query('create table left_then (n int)')
   await server.db.query(`create function note () returns trigger language plpgsql as $$ begin
     insert into left_then select count(*) from retraction_waiting where owner = 'nurse@localhost'; return null; end $$`)
-  await server.db.query(`create trigger note after delete on retraction_waiting for each row when (old.owner = 'juliet@localhost') execute function note()`)
+  await server.db.query(
+    `create trigger note after delete on retraction_waiting for each row when (old.owner = 'juliet@localhost') execute function note()`,
+  )
 
   let read: Promise<unknown> | undefined
   await meanwhile(server, async () => {
@@ -106,8 +113,12 @@ test('retractions that fail on and on hold up no others', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   onTestFinished(() => { vi.useRealTimers() })
   const server = await world(archive, retraction)
-  await server.db.query(`create function fail () returns trigger language plpgsql as $$ begin raise exception 'stuck'; end $$`)
-  await server.db.query("create trigger fail before delete on retraction_waiting for each row when (old.owner = 'a@localhost') execute function fail()")
+  await server.db.query(
+    `create function fail () returns trigger language plpgsql as $$ begin raise exception 'stuck'; end $$`,
+  )
+  await server.db.query(
+    "create trigger fail before delete on retraction_waiting for each row when (old.owner = 'a@localhost') execute function fail()",
+  )
   await server.db.query(`insert into retraction_waiting (owner, seq)
     select 'a@localhost', n from generate_series(1, 200) as n union select 'b@localhost', 1`)
 

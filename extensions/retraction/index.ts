@@ -13,7 +13,9 @@ const NS = 'urn:xmpp:message-retract:1'
 /** What could not be carried out is tried again. */
 const RETRY_MS = 60_000
 
-/** Looking for a message is not cheap: so many retractions of one author may wait for that, in all archives together. */
+/**
+ * Looking for a message is not cheap: so many retractions of one author may wait for that, in all archives together.
+ */
 const MAX_WAITING = 200
 
 /** So many are carried out before a server serves anybody, and the rest while it does. */
@@ -50,7 +52,8 @@ export const retraction = extension({
       const place = { owner: owner.toString(), seq: Number(message.archiveId) }
       neverRejects(whileFirst(first, place, inTurn(host, queue, author.toString(), place)))
     }
-    // What a reader has retracted is gone when he reads, and what is retracted first in his archive: in his own turn, since
+    // What a reader has retracted is gone when he reads, and what is retracted first in his archive: in his own turn,
+    // since
     // its author may have many waiting.
     host.when('account.reads', async asker => {
       const reader = asker.bare.toString()
@@ -102,7 +105,8 @@ async function carryOutAtStart (host: ExtensionHost): Promise<void> {
     log.error({ event: 'retraction.replacement_failed', err: error }, 'retraction: message not replaced yet')
   }
   try {
-    for (const place of await readWaiting(db, FIRST, MAX_AT_START)) await carryOut(db, place, roomNumbers(host)).catch(failed)
+    for (const place of await readWaiting(db, FIRST, MAX_AT_START))
+      await carryOut(db, place, roomNumbers(host)).catch(failed)
   } catch (error) { // the database's
     failed(error)
   }
@@ -123,7 +127,12 @@ function offerRemoval (host: ExtensionHost, queue: FairQueue): void {
   host.command({
     node: NODE,
     name: 'Delete messages from my archive',
-    form: form('form', NODE, [{ name: 'ids', values: [], type: 'text-multi', label: 'Ids of the messages in the archive, one a line' }]),
+    form: form('form', NODE, [{
+      name: 'ids',
+      values: [],
+      type: 'text-multi',
+      label: 'Ids of the messages in the archive, one a line',
+    }]),
     async run (values, { account }) {
       const ids = values.get('ids') ?? []
       const numbers = ids.flatMap(id => account.archiveIds.decode(id) ?? [])

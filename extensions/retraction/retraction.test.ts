@@ -17,13 +17,18 @@ async function stage () {
 
 /** What an account's archive holds, the contents alone. */
 async function kept (server: World, owner: string): Promise<readonly string[]> {
-  const rows = await server.db.query<{ stanza: string }>('select stanza from archive_message where owner = $1 order by seq', [owner])
+  const rows = await server.db.query<{ stanza: string }>(
+    'select stanza from archive_message where owner = $1 order by seq',
+    [owner],
+  )
   return rows.map(({ stanza }) => stanza.replace(/^<message[^>]*>|<\/message>$/g, ''))
 }
 
 /** Does something while the database refuses to do another. */
 async function failing (server: World, operation: string, task: () => Promise<void>): Promise<void> {
-  await server.db.query("create function fail () returns trigger language plpgsql as $$ begin raise exception 'no' using errcode = '23514'; end $$")
+  await server.db.query(
+    "create function fail () returns trigger language plpgsql as $$ begin raise exception 'no' using errcode = '23514'; end $$",
+  )
   await server.db.query(`create trigger fail before ${operation} for each row execute function fail()`)
   try {
     await task()
@@ -32,7 +37,8 @@ async function failing (server: World, operation: string, task: () => Promise<vo
   }
 }
 
-const says = (id: string, content: string) => `<message to='juliet@localhost' type='chat' id='${id}'>${content}</message>`
+const says = (id: string, content: string) =>
+  `<message to='juliet@localhost' type='chat' id='${id}'>${content}</message>`
 const retracts = (id: string) => says(`no-${id}`, `<retract id='${id}' xmlns='urn:xmpp:message-retract:1'/>`)
 const TOMBSTONE = expect.stringMatching(/^<retracted xmlns='urn:xmpp:message-retract:1' id='no-one' stamp='[^']+Z'\/>$/)
 const RETRACTION = expect.stringMatching(/^<retract id='one'/)
@@ -57,14 +63,23 @@ test('a tombstone keeps the addresses, the type and the id of the message', asyn
   await romeo.sends(retracts('one'))
 
   await juliet.received()
-  const [row] = await server.db.query<{ stanza: string }>("select stanza from archive_message where owner = 'juliet@localhost' order by seq")
-  expect(row?.stanza).toMatch(/^<message xmlns='jabber:client' from='romeo@localhost\/orchard' to='juliet@localhost' id='one' type='chat'>/)
+  const [row] = await server.db.query<{ stanza: string }>(
+    "select stanza from archive_message where owner = 'juliet@localhost' order by seq",
+  )
+  expect(row?.stanza).toMatch(
+    /^<message xmlns='jabber:client' from='romeo@localhost\/orchard' to='juliet@localhost' id='one' type='chat'>/,
+  )
 })
 
 test('what corrected it goes with it', async () => {
   const { server, romeo, juliet } = await stage()
   await romeo.sends(says('one', '<body>Have not saints lips?</body>'))
-  await romeo.sends(says('two', "<body>Have not saints lips, and holy palmers too?</body><replace id='one' xmlns='urn:xmpp:message-correct:0'/>"))
+  await romeo.sends(
+    says(
+      'two',
+      "<body>Have not saints lips, and holy palmers too?</body><replace id='one' xmlns='urn:xmpp:message-correct:0'/>",
+    ),
+  )
 
   await romeo.sends(retracts('one'))
 
@@ -90,7 +105,8 @@ describe('a server that ends before the tombstone is there', () => {
 
     const again = await server.restarts()
 
-    for (const owner of ['romeo@localhost', 'juliet@localhost']) expect(await kept(again, owner)).toEqual([TOMBSTONE, RETRACTION])
+    for (const owner of ['romeo@localhost', 'juliet@localhost'])
+      expect(await kept(again, owner)).toEqual([TOMBSTONE, RETRACTION])
     expect(await again.db.query('select * from retraction_waiting')).toEqual([])
   })
 
@@ -133,7 +149,9 @@ describe('a server that ends before the tombstone is there', () => {
 
     await server.core.commands.remove(Jid.parse('romeo@localhost'))
 
-    expect(await server.db.query('select distinct owner from retraction_waiting')).toEqual([{ owner: 'juliet@localhost' }])
+    expect(await server.db.query('select distinct owner from retraction_waiting')).toEqual([{
+      owner: 'juliet@localhost',
+    }])
   })
 })
 
@@ -143,7 +161,9 @@ test('nobody retracts what another wrote (§5)', async () => {
   await romeo.sends(says('one', '<body>Have not saints lips?</body>'))
 
   await tybalt.sends(retracts('one'))
-  await juliet.sends("<message to='romeo@localhost' type='chat' id='x'><retract id='one' xmlns='urn:xmpp:message-retract:1'/></message>")
+  await juliet.sends(
+    "<message to='romeo@localhost' type='chat' id='x'><retract id='one' xmlns='urn:xmpp:message-retract:1'/></message>",
+  )
 
   await juliet.received()
   expect((await kept(server, 'juliet@localhost'))[0]).toBe('<body>Have not saints lips?</body>')
@@ -176,7 +196,8 @@ test('an id that nobody knows is no harm, nor one that is part of others', async
 describe('a command (XEP-0050)', () => {
   const NS = 'http://jabber.org/protocol/commands'
   const NODE = 'urn:heliograph:retraction:delete'
-  const command = (ids: string) => `<command xmlns='${NS}' node='${NODE}' action='complete'><x xmlns='jabber:x:data' type='submit'>` +
+  const command = (ids: string) =>
+    `<command xmlns='${NS}' node='${NODE}' action='complete'><x xmlns='jabber:x:data' type='submit'>` +
     `<field var='ids'><value>${ids}</value></field></x></command>`
 
   test('can be found, and says what it wants', async () => {
@@ -200,7 +221,10 @@ describe('a command (XEP-0050)', () => {
     const done = await romeo.asks('set', command(romeo.session.account.archiveIds.encode(1)))
 
     expect(done?.attrs.status).toBe('completed')
-    expect(await kept(server, 'romeo@localhost')).toEqual([expect.stringMatching(/^<retracted [^>]*by='romeo@localhost'/), '<body>hark</body>'])
+    expect(await kept(server, 'romeo@localhost')).toEqual([
+      expect.stringMatching(/^<retracted [^>]*by='romeo@localhost'/),
+      '<body>hark</body>',
+    ])
     expect(await kept(server, 'juliet@localhost')).toEqual(['<body>hush</body>', '<body>hark</body>'])
   })
 

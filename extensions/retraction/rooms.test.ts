@@ -13,11 +13,15 @@ import { retraction } from './index.ts'
 
 /** What the room's archive holds, the contents alone. */
 async function kept (server: World): Promise<readonly string[]> {
-  const rows = await server.db.query<{ stanza: string }>('select stanza from archive_message where owner = $1 order by seq', [COVEN])
+  const rows = await server.db.query<{ stanza: string }>(
+    'select stanza from archive_message where owner = $1 order by seq',
+    [COVEN],
+  )
   return rows.map(({ stanza }) => stanza.replace(/^<message[^>]*>|<\/message>$/g, ''))
 }
 
-const toRoom = (content: string, id = 'm1'): string => `<message to='${COVEN}' type='groupchat' id='${id}'>${content}</message>`
+const toRoom = (content: string, id = 'm1'): string =>
+  `<message to='${COVEN}' type='groupchat' id='${id}'>${content}</message>`
 const takesBack = (id: string): string => toRoom(`<retract id='${id}' xmlns='urn:xmpp:message-retract:1'/>`, 'no-one')
 
 async function coven () {
@@ -26,11 +30,15 @@ async function coven () {
   const hag = await inside(server, 'hag66@localhost/pda', 'thirdwitch')
   await hag.sends(toRoom('<body>hail</body>'))
   await hag.sends(toRoom("<body>hail!</body><replace id='m1' xmlns='urn:xmpp:message-correct:0'/>", 'm2'))
-  const ids = (await hag.received()).map(xml => parseStanza(xml).getChild('stanza-id', 'urn:xmpp:sid:0')?.attrs['id'] ?? '')
+  const ids = (await hag.received()).map(xml =>
+    parseStanza(xml).getChild('stanza-id', 'urn:xmpp:sid:0')?.attrs['id'] ?? ''
+  )
   return { server, crone, hag, id: ids[0] ?? '' }
 }
 
-const STONE = expect.stringMatching(/^<occupant-id [^>]*\/><retracted xmlns='urn:xmpp:message-retract:1' id='no-one' stamp='[^']+Z'\/>$/)
+const STONE = expect.stringMatching(
+  /^<occupant-id [^>]*\/><retracted xmlns='urn:xmpp:message-retract:1' id='no-one' stamp='[^']+Z'\/>$/,
+)
 
 test('an author takes back a message by the id that the room gave it, with what corrected it, whatever the nick is by then (§5.1)', async () => {
   const { server, hag, id } = await coven()
@@ -50,7 +58,10 @@ test('nobody takes back what another wrote, nor what is no message of the room',
   await hag.sends(takesBack('1'))
 
   await crone.received()
-  expect((await kept(server)).slice(0, 2)).toEqual([expect.stringMatching(/^<body>hail</), expect.stringMatching(/^<body>hail!/)])
+  expect((await kept(server)).slice(0, 2)).toEqual([
+    expect.stringMatching(/^<body>hail</),
+    expect.stringMatching(/^<body>hail!/),
+  ])
 })
 
 test('what was taken back is not shown to newcomers', async () => {
@@ -71,13 +82,27 @@ test('the room itself takes back what anybody wrote, with who did it and why (XE
   if (!room) throw new Error('no room')
   await crone.received()
 
-  await server.core.rooms.say(room, message('groupchat', { id: 'no-one' }, el('retract', 'urn:xmpp:message-retract:1', { id },
-    el('moderated', 'urn:xmpp:message-moderate:1', { by: `${COVEN}/firstwitch` }), el('reason', 'urn:xmpp:message-retract:1', {}, 'spam'))))
+  await server.core.rooms.say(
+    room,
+    message(
+      'groupchat',
+      { id: 'no-one' },
+      el(
+        'retract',
+        'urn:xmpp:message-retract:1',
+        { id },
+        el('moderated', 'urn:xmpp:message-moderate:1', { by: `${COVEN}/firstwitch` }),
+        el('reason', 'urn:xmpp:message-retract:1', {}, 'spam'),
+      ),
+    ),
+  )
 
   const [told] = await crone.received()
   expect(told).toContain(`from='${COVEN}'`)
   expect(told).toContain(`by='${COVEN}'`)
-  expect((await kept(server))[0]).toMatch(/<retracted [^>]*><moderated [^>]*by='coven@conference.localhost\/firstwitch'\/><reason[^>]*>spam<\/reason><\/retracted>$/)
+  expect((await kept(server))[0]).toMatch(
+    /<retracted [^>]*><moderated [^>]*by='coven@conference.localhost\/firstwitch'\/><reason[^>]*>spam<\/reason><\/retracted>$/,
+  )
 })
 
 /** What one says to another in the room alone. */

@@ -28,7 +28,8 @@ function slow (db: Database, ms: number): Database {
 }
 
 async function keep (seq: number, stanza: string): Promise<void> {
-  await postgres.query(`insert into archive_message (owner, seq, peer, is_sent, sent_at, stanza) values ($1, $2, $3, true, 0, $4)`,
+  await postgres.query(
+    `insert into archive_message (owner, seq, peer, is_sent, sent_at, stanza) values ($1, $2, $3, true, 0, $4)`,
     [OWNER, seq, PEER, stanza])
 }
 
@@ -36,12 +37,22 @@ test('of a message with very many corrections the newest are replaced, and nobod
   const [first, retraction] = [1, CORRECTIONS + 2]
   await keep(first, "<message type='chat' id='one'><body>1</body></message>")
   for (let seq = first + 1; seq < retraction; seq++) {
-    await keep(seq, `<message type='chat' id='c${seq}'><body>${seq}</body><replace id='one' xmlns='urn:xmpp:message-correct:0'/></message>`)
+    await keep(
+      seq,
+      `<message type='chat' id='c${seq}'><body>${seq}</body><replace id='one' xmlns='urn:xmpp:message-correct:0'/></message>`,
+    )
   }
-  await keep(retraction, "<message type='chat' id='no'><retract id='one' xmlns='urn:xmpp:message-retract:1'/></message>")
+  await keep(
+    retraction,
+    "<message type='chat' id='no'><retract id='one' xmlns='urn:xmpp:message-retract:1'/></message>",
+  )
   await postgres.query('insert into retraction_waiting (owner, seq) values ($1, $2)', [OWNER, retraction])
 
-  const { seqs } = await carryOut(slow(postgres, 500), { owner: OWNER, seq: retraction }, () => Promise.resolve(undefined))
+  const { seqs } = await carryOut(
+    slow(postgres, 500),
+    { owner: OWNER, seq: retraction },
+    () => Promise.resolve(undefined),
+  )
 
   expect(seqs.slice(0, 3)).toEqual([first, retraction - 1, retraction - 2])
   expect(seqs.length).toBeLessThan(CORRECTIONS)

@@ -1,6 +1,15 @@
 /** The SQL of tombstones: finds what is retracted in one archive, and puts something else in its place. */
 import {
-  el, escapeAttribute, int8Array, MAX_HEADER, message as makeMessage, NS_MUC_USER, QUERY_CANCELED, randomId, storedStanza, textArray,
+  el,
+  escapeAttribute,
+  int8Array,
+  MAX_HEADER,
+  message as makeMessage,
+  NS_MUC_USER,
+  QUERY_CANCELED,
+  randomId,
+  storedStanza,
+  textArray,
 } from '../../src/extension/api.ts'
 import type { Database, Element, Jid, Message } from '../../src/extension/api.ts'
 
@@ -19,7 +28,6 @@ const STEP = 10
 
 /** The milliseconds for all corrections of one message: whoever writes too many has the oldest left as they are. */
 const MAX_SEARCH_MS = 2000
-
 
 /** A retraction that an archive keeps. */
 interface Retraction {
@@ -44,8 +52,12 @@ interface WaitingRow extends Omit<Retraction, 'message'> {
 interface Found { readonly seq: number, readonly peer: string, readonly message: Message }
 
 /** Has these retractions carried out one day, whatever happens. */
-export async function awaitRetractions (db: Database, kept: readonly { readonly owner: string, readonly seq: number }[]): Promise<void> {
-  await db.query('insert into retraction_waiting (owner, seq) select unnest($1::text[]), unnest($2::int8[]) on conflict do nothing',
+export async function awaitRetractions (
+  db: Database,
+  kept: readonly { readonly owner: string, readonly seq: number }[],
+): Promise<void> {
+  await db.query(
+    'insert into retraction_waiting (owner, seq) select unnest($1::text[]), unnest($2::int8[]) on conflict do nothing',
     [textArray(kept.map(one => one.owner)), int8Array(kept.map(one => one.seq))])
 }
 
@@ -64,7 +76,9 @@ export const FIRST: Place = { owner: '', seq: 0 }
 /** Those that wait behind a place, in order, `most` at most. */
 export async function readWaiting (db: Database, { owner, seq }: Place, most: number): Promise<readonly Place[]> {
   return await db.query<Place>(
-    'select owner, seq from retraction_waiting where (owner, seq) > ($1, $2::int8) order by owner, seq limit $3', [owner, seq, most])
+    'select owner, seq from retraction_waiting where (owner, seq) > ($1, $2::int8) order by owner, seq limit $3',
+    [owner, seq, most],
+  )
 }
 
 /**
@@ -83,7 +97,9 @@ async function carryOutOne (
   db: Database, { owner, seq, peer, isSent, at, stanza }: WaitingRow, numberOf: NumberOf,
 ): Promise<readonly number[]> {
   return await db.transaction(async tx => {
-    const retraction = stanza === null ? undefined : { owner, seq, peer, isSent, at, message: storedStanza(stanza) as Message }
+    const retraction = stanza === null
+      ? undefined
+      : { owner, seq, peer, isSent, at, message: storedStanza(stanza) as Message }
     const seqs = retraction ? await entomb(tx, retraction, numberOf) : []
     await tx.query('delete from retraction_waiting where owner = $1 and seq = $2', [owner, seq])
     return seqs
@@ -95,17 +111,25 @@ async function entomb (db: Database, retraction: Retraction, numberOf: NumberOf)
   const retract = retraction.message.payload('retract', NS)
   const id = retract?.attrs.id
   if (id === undefined) return []
-  const original = type === 'groupchat' ? await findInRoom(db, retraction, await numberOf(owner, id)) : await findInConversation(db, retraction, id)
+  const original = type === 'groupchat'
+    ? await findInRoom(db, retraction, await numberOf(owner, id))
+    : await findInConversation(db, retraction, id)
   if (!original) return []
   // XEP-0425 §5: with who took it back, and why, where that was not its author.
   const besides = isOfRoom(retraction) ? retract?.getChildElements() : undefined
   const seqs: number[] = []
   const bury = async ({ seq, message }: Found): Promise<void> => {
-    await replace(db, owner, seq, tombstone(message, { id: ownId, stamp: new Date(retraction.at).toISOString() }, besides))
+    await replace(
+      db,
+      owner,
+      seq,
+      tombstone(message, { id: ownId, stamp: new Date(retraction.at).toISOString() }, besides),
+    )
     seqs.push(seq)
   }
   await bury(original)
-  for await (const correction of correctionsOf(db, { ...retraction, peer: original.peer }, original)) await bury(correction)
+  for await (const correction of correctionsOf(db, { ...retraction, peer: original.peer }, original))
+    await bury(correction)
   return seqs
 }
 
@@ -135,10 +159,15 @@ async function findInConversation (db: Database, retraction: Retraction, id: str
 }
 
 /** XEP-0424 §5.1: the same by the id that the room gave it; what the room takes back may be anybody's (XEP-0425). */
-async function findInRoom (db: Database, retraction: Retraction, number: number | undefined): Promise<Found | undefined> {
+async function findInRoom (
+  db: Database,
+  retraction: Retraction,
+  number: number | undefined,
+): Promise<Found | undefined> {
   if (number === undefined) return
   const [row] = await db.query<Row & { readonly peer: string }>(
-    `select seq, peer, stanza from archive_message where owner = $1 and seq = $2 and stanza <> '' and sent_at >= ${madeAt('$3')}`,
+    `select seq, peer, stanza from archive_message
+      where owner = $1 and seq = $2 and stanza <> '' and sent_at >= ${madeAt('$3')}`,
     [retraction.owner, number, retraction.peer])
   if (!row || (row.peer !== retraction.peer && !isOfRoom(retraction))) return
   const original = foundIn(row, row.peer)
@@ -146,7 +175,7 @@ async function findInRoom (db: Database, retraction: Retraction, number: number 
 }
 
 /** What corrected a message, between it and its retraction, of the same author: the newest first. */
-async function* correctionsOf (db: Database, retraction: Retraction, original: Found): AsyncGenerator<Found> {
+async function * correctionsOf (db: Database, retraction: Retraction, original: Found): AsyncGenerator<Found> {
   const { id } = original.message
   if (id === undefined) return
   const until = performance.now() + MAX_SEARCH_MS
@@ -176,7 +205,8 @@ async function readCorrections (
       const rows = await tx.query<Row>(`
         select seq, stanza from archive_message
         where archive_conversation(owner, peer) = archive_conversation($1, $2) and owner = $1 and peer = $2
-          and is_sent = $3 and seq > $4 and seq < $5 and strpos(stanza, '${NS_CORRECTION}') > 0 and strpos(stanza, $6) > 0
+          and is_sent = $3 and seq > $4 and seq < $5
+          and strpos(stanza, '${NS_CORRECTION}') > 0 and strpos(stanza, $6) > 0
         order by seq desc limit ${STEP}`, [owner, peer, isSent, after, before, escapeAttribute(id)])
       await tx.query('set local statement_timeout = default')
       return rows
@@ -197,7 +227,8 @@ function isNoRetraction ({ message }: Found): boolean {
 
 /** Puts tombstones in the place of these messages, in this archive alone; how many there were. */
 export async function remove (db: Database, owner: Jid, seqs: readonly number[], at: number): Promise<number> {
-  const rows = await db.query<Row>("select seq, stanza from archive_message where owner = $1 and seq = any($2::int8[]) and stanza <> ''",
+  const rows = await db.query<Row>(
+    "select seq, stanza from archive_message where owner = $1 and seq = any($2::int8[]) and stanza <> ''",
     [owner.toString(), int8Array(seqs)])
   for (const { seq, stanza } of rows) {
     const attributes = { id: randomId(), by: owner.toString(), stamp: new Date(at).toISOString() }
@@ -207,7 +238,11 @@ export async function remove (db: Database, owner: Jid, seqs: readonly number[],
 }
 
 async function replace (db: Database, owner: string, seq: number, message: Message): Promise<void> {
-  await db.query('update archive_message set stanza = $3 where owner = $1 and seq = $2', [owner, seq, message.toBytes().toString()])
+  await db.query('update archive_message set stanza = $3 where owner = $1 and seq = $2', [
+    owner,
+    seq,
+    message.toBytes().toString(),
+  ])
 }
 
 /**
@@ -238,5 +273,7 @@ function tombstone (
   const { type, from, to, id } = message
   const occupantId = type === 'groupchat' ? message.payload('occupant-id', NS_OCCUPANT_ID) : undefined
   const retracted = el('retracted', NS, attributes, besides)
-  return occupantId ? makeMessage(type, { from, to, id }, occupantId, retracted) : makeMessage(type, { from, to, id }, retracted)
+  return occupantId
+    ? makeMessage(type, { from, to, id }, occupantId, retracted)
+    : makeMessage(type, { from, to, id }, retracted)
 }

@@ -38,7 +38,10 @@ async function publish (
   else await saveVcard(host.db, room.jid, written.xml, found)
   hashes.set(room, found)
   // §3.2, and XEP-0045 §10.2.1.
-  host.rooms.broadcast(room, message('groupchat', { from: room.jid }, el('x', NS_MUC_USER, {}, el('status', NS_MUC_USER, { code: '104' }))))
+  host.rooms.broadcast(
+    room,
+    message('groupchat', { from: room.jid }, el('x', NS_MUC_USER, {}, el('status', NS_MUC_USER, { code: '104' }))),
+  )
 }
 
 /** XEP-0153 §3.1: the SHA-1 of each picture (§5.1). */

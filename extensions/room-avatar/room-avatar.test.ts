@@ -22,12 +22,15 @@ async function publishes (client: Client, inside: string): Promise<void> {
 }
 
 async function reads (client: Client): Promise<string | undefined> {
-  return (await client.asks('get', "<vCard xmlns='vcard-temp'/>", COVEN))?.getChild('PHOTO')?.getChildText('BINVAL')?.trim()
+  return (await client.asks('get', "<vCard xmlns='vcard-temp'/>", COVEN))?.getChild('PHOTO')?.getChildText('BINVAL')
+    ?.trim()
 }
 
 async function hashes (client: Client): Promise<readonly string[] | undefined> {
   const info = await client.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", COVEN)
-  const field = info?.getChild('x', 'jabber:x:data')?.getChildren('field').find(one => one.attrs['var'] === 'muc#roominfo_avatarhash')
+  const field = info?.getChild('x', 'jabber:x:data')?.getChildren('field').find(one =>
+    one.attrs['var'] === 'muc#roominfo_avatarhash'
+  )
   return field?.getChildren('value').map(value => value.text())
 }
 

@@ -63,10 +63,17 @@ test('each waits for himself, and for his text alone; private messages do not wa
 
   await says(hag, 'one')
   await says(wicca, 'hail')
-  await hag.sends(`<message to='${COVEN}' type='groupchat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`)
+  await hag.sends(
+    `<message to='${COVEN}' type='groupchat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`,
+  )
   await hag.sends(`<message to='${COVEN}/firstwitch' type='chat'><body>psst</body></message>`)
 
-  expect((await hears(crone)).map(line => line.trim())).toEqual(['thirdwitch: one', 'secondwitch: hail', 'thirdwitch', 'privately thirdwitch: psst'])
+  expect((await hears(crone)).map(line => line.trim())).toEqual([
+    'thirdwitch: one',
+    'secondwitch: hail',
+    'thirdwitch',
+    'privately thirdwitch: psst',
+  ])
 })
 
 test.each(['admin', 'owner'])('an %s need not wait (§6)', async affiliation => {
@@ -147,7 +154,9 @@ test('a message that could not be kept makes nobody wait', async () => {
   const crone = await owner(server, undefined, undefined, { [OPTION]: '20' })
   const hag = await inside(server, HAG, 'thirdwitch')
   await crone.received()
-  await server.db.query("create function fail () returns trigger language plpgsql as $$ begin raise exception 'no' using errcode = '23514'; end $$")
+  await server.db.query(
+    "create function fail () returns trigger language plpgsql as $$ begin raise exception 'no' using errcode = '23514'; end $$",
+  )
   await server.db.query('create trigger fail before insert on archive_message for each row execute function fail()')
   await says(hag, 'one')
   expect(await hears(hag)).toEqual(['error internal-server-error'])

@@ -8,7 +8,11 @@ import type { Sent } from './ack-queue.ts'
 const TO = Jid.parse('juliet@localhost/balcony')
 
 function sent (body: string): Sent {
-  return { stanza: message('chat', { id: body, to: TO }, el('body', 'jabber:client', {}, body)), at: 0, siblingSessions: [] }
+  return {
+    stanza: message('chat', { id: body, to: TO }, el('body', 'jabber:client', {}, body)),
+    at: 0,
+    siblingSessions: [],
+  }
 }
 
 function fill (queue: AckQueue, ...bodies: readonly string[]): AckQueue {

@@ -67,7 +67,10 @@ describe('what is left when the time is up', () => {
 
   test.for([
     ['a chat state', "<composing xmlns='http://jabber.org/protocol/chatstates'/>"],
-    ['a chat state in a thread', "<thread>t</thread><paused xmlns='http://jabber.org/protocol/chatstates'/><no-store xmlns='urn:xmpp:hints'/>"],
+    [
+      'a chat state in a thread',
+      "<thread>t</thread><paused xmlns='http://jabber.org/protocol/chatstates'/><no-store xmlns='urn:xmpp:hints'/>",
+    ],
     ['a piece of a byte stream', "<data xmlns='http://jabber.org/protocol/ibb' sid='s' seq='0'>AAAA</data>"],
     ['nothing', ''],
   ] as const)('is forgotten where it is %s: nobody hears of it late, nor of an error', async ([, payload]) => {
@@ -92,10 +95,14 @@ describe('what is left when the time is up', () => {
 
     await leavesFor(balcony, async () => {
       await romeo.sends("<message to='juliet@localhost'><unknown xmlns='urn:unknown'/></message>")
-      await romeo.sends("<message type='chat' to='juliet@localhost'><body>hi</body><active xmlns='http://jabber.org/protocol/chatstates'/></message>")
+      await romeo.sends(
+        "<message type='chat' to='juliet@localhost'><body>hi</body><active xmlns='http://jabber.org/protocol/chatstates'/></message>",
+      )
     })
 
-    expect(await romeo.receivedInBrief()).toEqual(Array.from({ length: 2 }, () => 'message error recipient-unavailable from juliet@localhost'))
+    expect(await romeo.receivedInBrief()).toEqual(
+      Array.from({ length: 2 }, () => 'message error recipient-unavailable from juliet@localhost'),
+    )
   })
 
   test('goes to another device, that did not have it: a chat with the lost device as one with the account', async () => {
@@ -170,7 +177,8 @@ describe('what is left when the time is up', () => {
     await garden.received()
 
     await leavesFor(balcony, () => romeo.sends(
-      "<message type='chat' to='juliet@localhost/balcony'><body>psst</body><no-copy xmlns='urn:xmpp:hints'/></message>"))
+      "<message type='chat' to='juliet@localhost/balcony'><body>psst</body><no-copy xmlns='urn:xmpp:hints'/></message>",
+    ))
 
     expect(await garden.receivedInBrief()).toEqual(['unavailable from juliet@localhost/balcony'])
     expect(await romeo.receivedInBrief()).toEqual(['message error recipient-unavailable from juliet@localhost/balcony'])
@@ -198,7 +206,9 @@ describe('what is left when the time is up', () => {
     await leavesFor(balcony, () => romeo.says('juliet@localhost/balcony', 'to the device'))
 
     const [, handed = ''] = await garden.received()
-    expect(numbered(handed, garden.session.account)).toMatch(/to the device.*<stanza-id xmlns='urn:xmpp:sid:0' by='juliet@localhost' id='1'\/>/)
+    expect(numbered(handed, garden.session.account)).toMatch(
+      /to the device.*<stanza-id xmlns='urn:xmpp:sid:0' by='juliet@localhost' id='1'\/>/,
+    )
     expect(await romeo.receivedInBrief()).toEqual([])
   })
 

@@ -11,7 +11,11 @@ import type { Sent } from './ack-queue.ts'
 const NS_HINTS = 'urn:xmpp:hints'
 
 /** Reroutes stanzas that a session of the account never acknowledged: a promise where that takes more than a slice. */
-export function rerouteUnacked (host: ExtensionHost, account: AccountView, sent: readonly Sent[]): void | Promise<void> {
+export function rerouteUnacked (
+  host: ExtensionHost,
+  account: AccountView,
+  sent: readonly Sent[],
+): void | Promise<void> {
   return inSlices(rerouteEach(host, account, sent))
 }
 

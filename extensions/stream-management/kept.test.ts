@@ -42,7 +42,11 @@ test('what many sessions keep of one message is in memory once', () => {
   const queues = Array.from({ length: 90 }, () => new AckQueue())
 
   for (const [index, queue] of queues.entries()) {
-    queue.push({ stanza: index % 2 === 0 ? said.copy() : said.withAddress(said.from, said.to), at: 0, siblingSessions: [] })
+    queue.push({
+      stanza: index % 2 === 0 ? said.copy() : said.withAddress(said.from, said.to),
+      at: 0,
+      siblingSessions: [],
+    })
     queue.settle()
     queue.settle()
   }

@@ -150,7 +150,11 @@ export class ManagedSession implements Keeper {
     const { queue, session } = this
     const isBorrowed = session.stream !== undefined && queue.length < MAX_BORROWED
     const at = Date.now()
-    const bytes = queue.push({ stanza: isBorrowed ? stanza : stanza.copy(), at, siblingSessions: session.account.sessions })
+    const bytes = queue.push({
+      stanza: isBorrowed ? stanza : stanza.copy(),
+      at,
+      siblingSessions: session.account.sessions,
+    })
     if (!this.#hasLeft) this.#share.add(bytes)
     this.#note?.(session.account, ['w', session.jid.resource, String(at), stanza.archiveId ?? ''], stanza.toBytes())
     if (stanza.kind === 'message') this.#hasNews = true
@@ -187,7 +191,14 @@ export class ManagedSession implements Keeper {
     this.#isAsked = false
     this.asleepSince = undefined
     const sent = this.session.writeAgain(again([...this.queue.waiting]))
-    if (sent) inBackground(this.#host.log, 'retransmission of unacknowledged stanzas', sent.then(() => { this.#askForAll() }))
+    if (sent)
+      inBackground(
+        this.#host.log,
+        'retransmission of unacknowledged stanzas',
+        sent.then(() => {
+          this.#askForAll()
+        }),
+      )
     else this.#askForAll()
   }
 

@@ -28,7 +28,8 @@ export function replicateSessions (
   const hear = (session: SessionView, message: Message): void => { host.rooms.noteHeard(session, message) }
   return host.cluster?.replicate<readonly Saved[], Change>({
     save: account => account.sessions.flatMap(session => save(session, sessions.get(session))),
-    restore: (account, saved, notes) => inSlices(restoreEach(saved ?? [], one => restore(account, one, notes, manage, hear))),
+    restore: (account, saved, notes) =>
+      inSlices(restoreEach(saved ?? [], one => restore(account, one, notes, manage, hear))),
   })
 }
 
@@ -49,7 +50,8 @@ function * restoreEach (saved: readonly Saved[], restore: (one: Saved) => Iterab
 /** The session as of its node's death, waiting for resumption. */
 function * restore (
   account: AccountView, saved: Saved, notes: readonly Note<Change>[],
-  manage: (session: SessionView, terms: Terms, counts: Counts) => void, hear: (session: SessionView, message: Message) => void,
+  manage: (session: SessionView, terms: Terms, counts: Counts) => void,
+  hear: (session: SessionView, message: Message) => void,
 ): Generator<void> {
   const session = account.session(saved.resource)
   if (!session) return

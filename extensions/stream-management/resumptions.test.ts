@@ -3,7 +3,16 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { online, subscribes } from '../../test/support/world/online.ts'
 import { world } from '../../test/support/world/world.ts'
 import type { Client } from '../../test/support/world/world.ts'
-import { ack, enables, NS, PATIENCE_MS, PING, REQUEST, resume, slowKeeper } from '../../test/support/wire/stream-management.ts'
+import {
+  ack,
+  enables,
+  NS,
+  PATIENCE_MS,
+  PING,
+  REQUEST,
+  resume,
+  slowKeeper,
+} from '../../test/support/wire/stream-management.ts'
 import { streamManagement } from './index.ts'
 
 /** Juliet's stream is gone, three messages wait for it, and her client reads no more than one at a time. */
@@ -294,7 +303,11 @@ describe('a resumption fails', () => {
     expect(await romeo.resumes(resume(id, 0))).toBe(unknown)
   })
 
-  test.each([`<resume xmlns='${NS}' h='0'/>`, `<resume xmlns='${NS}' previd='x'/>`, `<resume xmlns='${NS}' previd='x' h='y'/>`])(
+  test.each([
+    `<resume xmlns='${NS}' h='0'/>`,
+    `<resume xmlns='${NS}' previd='x'/>`,
+    `<resume xmlns='${NS}' previd='x' h='y'/>`,
+  ])(
     'where it says too little: %s', async request => {
       const { client } = await world(streamManagement)
       const juliet = await client('juliet@localhost/balcony')
@@ -331,7 +344,11 @@ describe('a resumption fails', () => {
 
     const told = await Promise.all([juliets, ...romeos].map(({ client, id }) => client.resumes(resume(id, 0))))
 
-    expect(told.map(answer => answer?.includes(" h='0'"))).toEqual([true, false, ...Array.from({ length: 20 }, () => true)])
+    expect(told.map(answer => answer?.includes(" h='0'"))).toEqual([
+      true,
+      false,
+      ...Array.from({ length: 20 }, () => true),
+    ])
   })
 
   test('where more is acknowledged than was sent, and the session waits for a better one (§6)', async () => {

@@ -8,7 +8,11 @@ import { rerouteUnacked } from './give-back.ts'
 import { replicateSessions } from './replicate.ts'
 
 const SLOW_MS = 10
-const IQ = iq('result', { from: Jid.parse('romeo@localhost/orchard'), to: Jid.parse('juliet@localhost/balcony'), id: 'one' })
+const IQ = iq('result', {
+  from: Jid.parse('romeo@localhost/orchard'),
+  to: Jid.parse('juliet@localhost/balcony'),
+  id: 'one',
+})
 
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['performance'] })

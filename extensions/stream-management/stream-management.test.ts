@@ -3,7 +3,16 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { extension, StanzaError } from '../../src/extension/api.ts'
 import { online, subscribes } from '../../test/support/world/online.ts'
 import { world } from '../../test/support/world/world.ts'
-import { ack, ENABLE, enables, NS, PING, REQUEST, resume, slowKeeper } from '../../test/support/wire/stream-management.ts'
+import {
+  ack,
+  ENABLE,
+  enables,
+  NS,
+  PING,
+  REQUEST,
+  resume,
+  slowKeeper,
+} from '../../test/support/wire/stream-management.ts'
 import { streamManagement } from './index.ts'
 
 beforeEach(() => { vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] }) })

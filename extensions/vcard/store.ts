@@ -3,7 +3,9 @@ import type { Database, Jid } from '../../src/extension/api.ts'
 
 /** The vCard as XML, if the account has one. */
 export async function readVcard (db: Database, owner: Jid): Promise<string | undefined> {
-  const [row] = await db.query<{ readonly vcard: string }>('select vcard from vcard where owner = $1', [owner.toString()])
+  const [row] = await db.query<{ readonly vcard: string }>('select vcard from vcard where owner = $1', [
+    owner.toString(),
+  ])
   return row?.vcard
 }
 

@@ -92,7 +92,9 @@ describe('a message to an account (RFC 6121 §8.5.2)', () => {
   const PAYLOADS = [
     '<body>hello</body>', '<subject>hello</subject>', "<composing xmlns='http://jabber.org/protocol/chatstates'/>",
     "<received xmlns='urn:xmpp:receipts' id='1'/>", "<thing xmlns='urn:example:unknown'/>",
-    "<body>hello</body><no-store xmlns='urn:xmpp:hints'/>", "<thing xmlns='urn:example:unknown'/><store xmlns='urn:xmpp:hints'/>", '',
+    "<body>hello</body><no-store xmlns='urn:xmpp:hints'/>",
+    "<thing xmlns='urn:example:unknown'/><store xmlns='urn:xmpp:hints'/>",
+    '',
   ]
 
   test.each(['chat', 'normal', 'groupchat', 'headline', 'error'].flatMap(type =>
@@ -242,7 +244,9 @@ describe('an account that is removed', () => {
 
     expect(await romeo.receivedInBrief()).toEqual(['message error service-unavailable from juliet@localhost'])
     await expect(server.core.commands.remove(juliet.session.account.jid)).rejects.toThrow('there is no such account')
-    await expect(server.core.accounts.open(juliet.session.account.jid, false)).rejects.toThrow('the account no longer exists')
+    await expect(server.core.accounts.open(juliet.session.account.jid, false)).rejects.toThrow(
+      'the account no longer exists',
+    )
   })
 })
 

@@ -143,10 +143,12 @@ export class Accounts {
   ): Promise<(() => readonly Session[]) | undefined> {
     try {
       const saved = await records.takeOver(before, account.jid.toString())
-      // The sessions of who had the name before have ended with that account, though its node died before it could say so.
+      // The sessions of who had the name before have ended with that account, though its node died before it could say
+      // so.
       const isFormer = saved?.madeAt !== undefined && saved.madeAt !== account.life?.madeAt
       const goOn = saved && !isFormer ? await restore(account, saved) : undefined
-      await records.save(account) // nothing comes of it before: who is home after this node finds it here, or where it was
+      // Nothing comes of it before: the home after this node finds it here, or where it was.
+      await records.save(account)
       return goOn
     } catch (error) { // the database's or Redis's: with the next attempt, then
       records.forget(account)

@@ -52,7 +52,8 @@ const stretch = promisify(pbkdf2)
  */
 export async function deriveCredentials (password: string): Promise<Credentials> {
   const prepared = preparePassword(password)
-  const derive = (hash: ScramHash): Promise<ScramKeys> => deriveKeys(hash, prepared, randomBytes(SALT_BYTES), ITERATIONS)
+  const derive = (hash: ScramHash): Promise<ScramKeys> =>
+    deriveKeys(hash, prepared, randomBytes(SALT_BYTES), ITERATIONS)
   return { 'SHA-1': await derive('SHA-1'), 'SHA-256': await derive('SHA-256'), 'SHA-512': await derive('SHA-512') }
 }
 

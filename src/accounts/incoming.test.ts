@@ -25,7 +25,11 @@ test('what a room says waits a minute from when it came, however much waits befo
     attempts++
     return Promise.reject(new StanzaError('remote-server-timeout'))
   }
-  const said = message('groupchat', { from: Jid.parse('room@conference.localhost/romeo') }, el('body', undefined, {}, 'hail'))
+  const said = message(
+    'groupchat',
+    { from: Jid.parse('room@conference.localhost/romeo') },
+    el('body', undefined, {}, 'hail'),
+  )
 
   const waiting = Array.from({ length: COPIES }, async () => node.core.incoming.receive(said.copyFor(JULIET)))
   vi.advanceTimersByTime(61_000)

@@ -84,7 +84,9 @@ export class Incoming implements Destination {
   }
 
   async #receiveInTurn ({ stanza, to, at }: Arrival): Promise<Outcome> {
-    const located = stanza.isMulticast ? await this.#locatePatiently(stanza, to, at + PATIENCE_MS) : await this.#locate(stanza, to)
+    const located = stanza.isMulticast
+      ? await this.#locatePatiently(stanza, to, at + PATIENCE_MS)
+      : await this.#locate(stanza, to)
     if (located && 'node' in located) return located
     if (located) await this.#receive(stanza, located.account)
     else await this.#refuseUnknown(stanza, to)
@@ -116,8 +118,8 @@ export class Incoming implements Destination {
   }
 
   /**
-   * RFC 6121 §8.5.1. What would be lost in silence where there is an account, is so here: no message tells the two apart
-   * but one that is kept for an account, and so is seen by its owner.
+   * RFC 6121 §8.5.1. What would be lost in silence where there is an account, is so here: no message tells the two
+   * apart but one that is kept for an account, and so is seen by its owner.
    */
   #refuseUnknown (stanza: Stanza, to: Jid): void | Promise<void> {
     if (stanza.kind === 'presence') return
@@ -152,11 +154,15 @@ export class Incoming implements Destination {
     }
   }
 
-  /** What others say through a room is of the room's address, and of their own, which the room does not tell (XEP-0191 §3.3). */
+  /**
+   * What others say through a room is of the room's address, and of their own, which the room does not tell (XEP-0191
+   * §3.3).
+   */
   #guard (stanza: Stanza, account: Account): Verdict {
     const { stages } = this.#parts
     const { author, to } = stanza
-    return stages.receive.guard(stanza, account) ?? (author && stages.receive.guard(stanza.withAddress(author, to), account))
+    return stages.receive.guard(stanza, account) ??
+      (author && stages.receive.guard(stanza.withAddress(author, to), account))
   }
 
   #receiveCopies (message: Message, account: Account, sessions: readonly SessionView[]): void | Promise<void> {

@@ -20,7 +20,10 @@ export interface LiveParts {
 }
 
 /** Wraps the commands of the database. An account is removed at its owner node. */
-export function liveAccounts (stored: AccountCommands, { accounts, presences, events, log, homes }: LiveParts): AccountCommands {
+export function liveAccounts (
+  stored: AccountCommands,
+  { accounts, presences, events, log, homes }: LiveParts,
+): AccountCommands {
   return {
     ...stored,
     async remove (jid: Jid) {

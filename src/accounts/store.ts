@@ -35,17 +35,17 @@ interface Row {
   readonly scram_sha_512: string
 }
 
-const MADE_AT = '(extract(epoch from created_at) * 1000000)::int8::text'
+const MADE_AT = '(extract(epoch from created_at) * 1000000)::int8::text as "madeAt"'
 
 export function accountStore (db: Database): AccountStore {
   const readCredentials = batchedRead<string, StoredCredentials>(async jids => {
     const rows = await db.query<Row & Pick<Life, 'madeAt'>>(`
-      select jid, scram_sha_1, scram_sha_256, scram_sha_512, ${MADE_AT} as "madeAt" from account where jid = any($1)`, [jids])
+      select jid, scram_sha_1, scram_sha_256, scram_sha_512, ${MADE_AT} from account where jid = any($1)`, [jids])
     return new Map(rows.map(row => [row.jid, { ...credentialsOf(row), madeAt: row.madeAt }]))
   })
   const readLife = batchedRead<string, Life>(async jids => {
     const rows = await db.query<Pick<Row, 'jid'> & Life>(`
-      select jid, ${MADE_AT} as "madeAt", had_numbers as "hadNumbers"
+      select jid, ${MADE_AT}, had_numbers as "hadNumbers"
       from account where jid = any($1)`, [jids])
     return new Map(rows.map(row => [row.jid, row]))
   })
@@ -92,7 +92,11 @@ function valuesOf (credentials: Credentials): readonly string[] {
 }
 
 function credentialsOf (row: Row): Credentials {
-  return { 'SHA-1': keysOf(row.scram_sha_1), 'SHA-256': keysOf(row.scram_sha_256), 'SHA-512': keysOf(row.scram_sha_512) }
+  return {
+    'SHA-1': keysOf(row.scram_sha_1),
+    'SHA-256': keysOf(row.scram_sha_256),
+    'SHA-512': keysOf(row.scram_sha_512),
+  }
 }
 
 // RFC 5803 §2.

@@ -79,7 +79,9 @@ describe.skipIf(!hasRedis())('an account that its home gives up', () => {
 
     expect(a.core.accounts.peek(ROMEO)).toBeUndefined()
     const { session } = again
-    expect([session.available, session.priority, session.isInterested, [...session.directed?.keys() ?? []], [...session.flags]])
+    expect([session.available, session.priority, session.isInterested, [...session.directed?.keys() ?? []], [
+      ...session.flags,
+    ]])
       .toEqual([true, 7, true, ['nurse@localhost/room'], expect.arrayContaining(['urn:xmpp:carbons:2', SM])])
     expect(session.presence?.toXml()).toContain('away')
     expect((await again.received()).filter(xml => xml.includes('unread'))).toHaveLength(1)
@@ -122,7 +124,11 @@ describe.skipIf(!hasRedis())('an account that its home gives up', () => {
     await Promise.all(said)
     const again = await b.returns('romeo@localhost/orchard', resume(id, 0))
 
-    expect((await again.receivedInBrief()).map(one => one.at(-1)).filter(one => /\d/.test(one ?? ''))).toEqual(['1', '2', '3'])
+    expect((await again.receivedInBrief()).map(one => one.at(-1)).filter(one => /\d/.test(one ?? ''))).toEqual([
+      '1',
+      '2',
+      '3',
+    ])
   })
 })
 
@@ -144,7 +150,9 @@ describe.skipIf(!hasRedis())('what a dead node has left', () => {
 
     expect(early).toEqual([])
     expect(heard).toHaveLength(1)
-    await eventually(async () => { expect(await a.cluster.records.owners()).not.toContain(b.cluster.homes.incarnation) })
+    await eventually(async () => {
+      expect(await a.cluster.records.owners()).not.toContain(b.cluster.homes.incarnation)
+    })
   })
 
   test('holds a session as soon as its client has heard of it', async () => {
@@ -180,8 +188,12 @@ describe.skipIf(!hasRedis())('what a dead node has left', () => {
 
     await a.db.query("delete from account where jid = 'juliet@localhost'")
 
-    await eventually(async () => { expect(await a.cluster.records.accountsOf(b.cluster.homes.incarnation)).toEqual([]) })
-    await eventually(async () => { expect(await a.cluster.records.owners()).not.toContain(b.cluster.homes.incarnation) })
+    await eventually(async () => {
+      expect(await a.cluster.records.accountsOf(b.cluster.homes.incarnation)).toEqual([])
+    })
+    await eventually(async () => {
+      expect(await a.cluster.records.owners()).not.toContain(b.cluster.homes.incarnation)
+    })
     expect(await a.cluster.redis.commands.exists(`hg:home:${JULIET}`)).toBe(0)
   })
 
@@ -260,7 +272,8 @@ describe.skipIf(!hasRedis())('a node that was taken for dead', () => {
     const before = a.cluster.homes.incarnation
     const { commands } = b.cluster.redis
 
-    await commands.multi().zrem('hg:nodes', before).set(`hg:home:${ROMEO}`, `${before}\n${b.cluster.homes.incarnation}`).exec()
+    await commands.multi().zrem('hg:nodes', before).set(`hg:home:${ROMEO}`, `${before}\n${b.cluster.homes.incarnation}`)
+      .exec()
     await eventually(() => { expect(romeo.ended?.condition).toBe('internal-server-error') })
 
     expect(a.core.accounts.peek(ROMEO)).toBeUndefined()

@@ -103,14 +103,14 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const policies = new MessagePolicies()
   const replicated = new ReplicatedStates(stages, events)
   const archiveKeys = new ArchiveKeys(() => serverSecret(db, 'archive-ids'))
+  const homes = cluster?.homes
   const accounts = createAccounts(options, { stages, store, events, replicated, archiveKeys })
-  cluster?.records.start(account => replicated.snapshot(account))
   const presences = new Presences(rosters, router, events, log, options.presenceBytes)
   const incoming = new Incoming({
-    accounts, stages, router, presences, policies, archiveKeys, homes: cluster?.homes,
+    accounts, stages, router, presences, policies, archiveKeys, homes,
     isTaken: (message, account) => events.ask('message.unacked', message, account) === 'taken',
   })
-  const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, log, homes: cluster?.homes })
+  const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, log, homes })
   const rooms = createRooms(options, { router, stages, iqs, events, disco, archiveKeys }, accounts, store)
   const parts: Parts = {
     rooms, policies, archiveWriters: new Map(), archive: { read: undefined }, commandTable: new Commands(disco), hosts,
@@ -136,6 +136,7 @@ function createAccounts (
   { stages, store, events, replicated, archiveKeys }:
     Pick<Parts, 'stages' | 'events' | 'replicated' | 'archiveKeys'> & { readonly store: AccountStore },
 ): Accounts {
+  cluster?.records.start(account => replicated.snapshot(account))
   return new Accounts({
     log,
     stages,

@@ -157,7 +157,10 @@ describe('while no server runs', () => {
     expect(await runHere('user', 'list')).toMatchObject({ out: 'romeo@localhost\n' })
     const change = ['user', 'password', 'romeo@localhost', '--password-stdin', '--config', config]
     expect(await run(change, 'other\n')).toMatchObject({ code: 0, out: 'romeo@localhost has a new password\n' })
-    expect(await runHere('user', 'remove', 'romeo@localhost')).toMatchObject({ code: 0, out: 'romeo@localhost was removed\n' })
+    expect(await runHere('user', 'remove', 'romeo@localhost')).toMatchObject({
+      code: 0,
+      out: 'romeo@localhost was removed\n',
+    })
     expect(await runHere('user', 'list')).toMatchObject({ out: '' })
   })
 
@@ -201,7 +204,9 @@ describe('while a server runs', () => {
     writeFileSync(config, `${good.toString()}\nnode: [a]\n`)
     server.kill('SIGHUP')
     expect(await server.logged('config.reload_failed')).toMatchObject({
-      msg: expect.stringContaining(`not reloaded: ${config}:4: node: found ["a"], expected a name of letters, digits, dots and hyphens`),
+      msg: expect.stringContaining(
+        `not reloaded: ${config}:4: node: found ["a"], expected a name of letters, digits, dots and hyphens`,
+      ),
     })
     writeFileSync(config, `${good.toString()}\nnode: z\n`)
     server.kill('SIGHUP')

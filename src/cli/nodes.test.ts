@@ -40,14 +40,20 @@ async function serve (node: string, database: string, sessions: string) {
   return { config, ended }
 }
 
-test.skipIf(!hasRedis())('any node tells of all, and one that is drained ends in good order and is gone', { timeout: 60_000 }, async () => {
+test.skipIf(!hasRedis())('any node tells of all, and one that is drained ends in good order and is gone', {
+  timeout: 60_000,
+}, async () => {
   const redis = await startRedis()
   onTestFinished(() => redis.stop())
   const database = await testSchema()
   const first = await serve('first', database, redis.url)
   const second = await serve('second', database, redis.url)
-  const nodesOf = ({ out }: Outcome): readonly string[] => [...out.matchAll(/^node +([^.]*)\./gm)].map(([, name = '']) => name).sort()
-  await expect.poll(async () => nodesOf(await run('status', first.config)), { timeout: 10_000 }).toEqual(['first', 'second'])
+  const nodesOf = ({ out }: Outcome): readonly string[] =>
+    [...out.matchAll(/^node +([^.]*)\./gm)].map(([, name = '']) => name).sort()
+  await expect.poll(async () => nodesOf(await run('status', first.config)), { timeout: 10_000 }).toEqual([
+    'first',
+    'second',
+  ])
   expect(nodesOf(await run('status', second.config))).toEqual(['first', 'second'])
 
   const drained = await run('drain', second.config)

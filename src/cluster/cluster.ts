@@ -46,7 +46,8 @@ export async function joinCluster (
   } catch (error) { // Redis's
     await membership.leave()
     redis.close()
-    throw new Error(`sessions: Redis refuses what a node has to keep there: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new Error(`sessions: Redis refuses what a node has to keep there: ${reason}`, { cause: error })
   }
   return {
     redis, membership, barrier, bus, homes, records, roomRecords, others: othersOn(bus, membership),
@@ -63,9 +64,13 @@ export async function joinCluster (
 function othersOn (bus: RedisBus, membership: Membership): Others {
   return {
     get nodes () { return membership.nodes.filter(node => node !== membership.id) },
-    ask: (node, extension, text, body) => bus.ask(node, 'extension', { extension, text }, body).then(answer => answer.text),
+    ask: (node, extension, text, body) =>
+      bus.ask(node, 'extension', { extension, text }, body).then(answer => answer.text),
     answer: handler => {
-      bus.answer('extension', async (from, { extension, text }, body) => ({ text: await handler(from, extension, text, body) }))
+      bus.answer(
+        'extension',
+        async (from, { extension, text }, body) => ({ text: await handler(from, extension, text, body) }),
+      )
     },
   }
 }

@@ -1,4 +1,6 @@
-/** Whatever becomes of nodes and connections: what an archive holds is what each device of its owner gets, in its order. */
+/**
+ * Whatever becomes of nodes and connections: what an archive holds is what each device of its owner gets, in its order.
+ */
 import fc from 'fast-check'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
@@ -30,10 +32,20 @@ type Step =
 
 const device = fc.nat(USERS.length * RESOURCES.length - 1)
 const steps: fc.Arbitrary<readonly Step[]> = fc.array(fc.oneof(
-  { weight: 30, arbitrary: fc.record({ what: fc.constant('says' as const), device, to: fc.integer({ min: 1, max: USERS.length - 1 }) }) },
+  {
+    weight: 30,
+    arbitrary: fc.record({
+      what: fc.constant('says' as const),
+      device,
+      to: fc.integer({ min: 1, max: USERS.length - 1 }),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ what: fc.constant('loses' as const), devices: fc.tuple(device) }) },
   // An account moves with its last stream.
-  { weight: 3, arbitrary: fc.nat(USERS.length - 1).map(user => ({ what: 'loses' as const, devices: [2 * user, 2 * user + 1] })) },
+  {
+    weight: 3,
+    arbitrary: fc.nat(USERS.length - 1).map(user => ({ what: 'loses' as const, devices: [2 * user, 2 * user + 1] })),
+  },
   { weight: 1, arbitrary: fc.record({ what: fc.constant('dies' as const), node: fc.nat(NODES - 1) }) },
   { weight: 8, arbitrary: fc.record({ what: fc.constant('waits' as const), ms: fc.nat(25) }) },
 ), { minLength: 30, maxLength: 120, size: 'max' })
@@ -54,11 +66,13 @@ class Play {
     this.#servers = servers
     this.#nodes = nodes
     this.#users = USERS.map(user => `${user}.${run}`)
-    this.#devices = this.#users.flatMap(user => RESOURCES.map(resource => new Device(`${user}@localhost/${resource}`, async () => {
-      const node = this.#nodes[Number(places.next().value)]
-      if (!node) throw new Error('there is one')
-      return (await node.doors()).connectTcp()
-    })))
+    this.#devices = this.#users.flatMap(user =>
+      RESOURCES.map(resource =>
+        new Device(`${user}@localhost/${resource}`, async () => {
+          const node = this.#nodes[Number(places.next().value)]
+          if (!node) throw new Error('there is one')
+          return (await node.doors()).connectTcp()
+        })))
   }
 
   async plays (script: readonly Step[]): Promise<void> {
@@ -105,7 +119,9 @@ class Play {
       const bodies = rows.map(({ stanza }) => /<body>(\d+)</.exec(stanza)?.[1])
       expect(bodies).toHaveLength(new Set(bodies).size)
       for (const one of this.#devices.filter(({ jid }) => jid.local === user)) {
-        const wanted = rows.filter(({ stanza }) => !stanza.includes(`from='${one.jid}'`)).map(({ seq }) => ids.encode(seq))
+        const wanted = rows.filter(({ stanza }) => !stanza.includes(`from='${one.jid}'`)).map(({ seq }) =>
+          ids.encode(seq)
+        )
         await expect.poll(() => one.received, { timeout: PATIENCE_MS }).toEqual(wanted)
         expect(one.faults).toEqual([])
       }
@@ -121,19 +137,22 @@ class Play {
 }
 
 describe.skipIf(!hasRedis())('histories', () => {
-  test('every device gets what the archive holds, in its order and once', { timeout: 60_000 + RUNS * 10_000 }, async () => {
-    const servers = await RedisNodes.begin(EXTENSIONS)
-    const nodes: Node[] = []
-    for (let i = 0; i < NODES; i++) nodes.push(await servers.start())
-    let run = 0
+  test(
+    'every device gets what the archive holds, in its order and once',
+    { timeout: 60_000 + RUNS * 10_000 },
+    async () => {
+      const servers = await RedisNodes.begin(EXTENSIONS)
+      const nodes: Node[] = []
+      for (let i = 0; i < NODES; i++) nodes.push(await servers.start())
+      let run = 0
 
-    await fc.assert(fc.asyncProperty(steps, places, async (script, at) => {
-      const play = new Play(servers, nodes, run++, at)
-      try {
-        await play.plays(script)
-      } finally {
-        play.end()
-      }
-    }), { numRuns: RUNS, endOnFailure: true })
-  })
+      await fc.assert(fc.asyncProperty(steps, places, async (script, at) => {
+        const play = new Play(servers, nodes, run++, at)
+        try {
+          await play.plays(script)
+        } finally {
+          play.end()
+        }
+      }), { numRuns: RUNS, endOnFailure: true })
+    })
 })

@@ -101,10 +101,15 @@ describe.skipIf(!hasRedis())('Redis', () => {
   })
 
   test('that may throw sessions away is warned of', async () => {
-    await using careless = await startRedis({ parameters: ['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru'] })
+    await using careless = await startRedis({
+      parameters: ['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru'],
+    })
 
     await connect(careless.url)
 
-    expect(lines.map(line => JSON.parse(line) as unknown)).toMatchObject([{ event: 'redis.may_evict', policy: 'allkeys-lru' }])
+    expect(lines.map(line => JSON.parse(line) as unknown)).toMatchObject([{
+      event: 'redis.may_evict',
+      policy: 'allkeys-lru',
+    }])
   })
 })

@@ -84,7 +84,11 @@ export class Refusals {
   /** A write has failed. */
   heard (error: unknown): void {
     const isNew = isRefusal(error) && !this.#isRefused
-    if (isNew) this.#log.error({ event: 'redis.write_refused', err: error, what: this.#what }, 'redis: refused a write, clients wait for it')
+    if (isNew)
+      this.#log.error(
+        { event: 'redis.write_refused', err: error, what: this.#what },
+        'redis: refused a write, clients wait for it',
+      )
     else this.#log.debug({ event: 'redis.write_failed', err: error, what: this.#what }, 'redis: write failed')
     if (isRefusal(error)) this.#isRefused = true
   }
@@ -152,11 +156,16 @@ class Connections implements RedisConnections {
     const [major = 0, minor = 0] = version.split('.').map(Number)
     const [leastMajor = 0, leastMinor = 0] = LEAST_VERSION
     if (major < leastMajor || (major === leastMajor && minor < leastMinor)) {
-      throw new Error(`sessions: Redis at ${this.#where} is version ${version}, and has to be ${LEAST_VERSION.join('.')} or newer`)
+      throw new Error(
+        `sessions: Redis at ${this.#where} is version ${version}, and has to be ${LEAST_VERSION.join('.')} or newer`,
+      )
     }
     const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
     if (policy !== undefined && policy !== 'noeviction' && !/^maxmemory:0\s/m.test(info)) {
-      this.#log.warn({ event: 'redis.may_evict', policy }, 'redis: may evict sessions when its memory is full: set maxmemory-policy to noeviction')
+      this.#log.warn(
+        { event: 'redis.may_evict', policy },
+        'redis: may evict sessions when its memory is full: set maxmemory-policy to noeviction',
+      )
     }
   }
 
@@ -176,7 +185,8 @@ class Connections implements RedisConnections {
       this.#goneAt = performance.now()
       this.#log.warn({ event: 'redis.connection_lost', server: this.#where, reason }, 'redis: connection lost')
     } else {
-      if (reason !== this.#said) this.#log.warn({ event: 'redis.unreachable', server: this.#where, reason }, 'redis: unreachable')
+      if (reason !== this.#said)
+        this.#log.warn({ event: 'redis.unreachable', server: this.#where, reason }, 'redis: unreachable')
       this.#said = reason
     }
   }

@@ -20,7 +20,9 @@ const EXTENSIONS = [
   {
     name: 'push',
     config: z.strictObject({
-      'max-devices': z.int().default(10), 'secret': z.string().optional(), 'hosts': z.record(z.string(), z.unknown()).optional(),
+      'max-devices': z.int().default(10),
+      'secret': z.string().optional(),
+      'hosts': z.record(z.string(), z.unknown()).optional(),
     }),
   },
 ]
@@ -109,7 +111,10 @@ describe('a mistake is told with its line, what was found and what is allowed', 
       '1: log.level: found "loud", expected one of trace, debug, info, warn, error, fatal, silent'],
     ['tls:\n  hosts:\n    b.org: {}',
       '3: tls.hosts.b.org: is not served, expected one of hosts or a part of it (localhost)'],
-    ['tls:\n  hosts:\n    "no host": {}', '3: tls.hosts.no host: found "no host", expected a domain name, like example.org'],
+    [
+      'tls:\n  hosts:\n    "no host": {}',
+      '3: tls.hosts.no host: found "no host", expected a domain name, like example.org',
+    ],
     ['hosts: [a.org, b.org]\nextensions:\n  push:\n    hosts:\n      B.org: {}\n      c.org: {}',
       '6: extensions.push.hosts.c.org: is not served, expected one of hosts (a.org, b.org)'],
     ['extensions:\n  pnig: false',
@@ -262,7 +267,8 @@ describe('certificates', () => {
 
   test.each([
     ['tls:\n  certificate: one.pem\n  key: other.key',
-      'server.yaml:3: tls.key: found "other.key", which can\'t be used with the certificate: the key belongs to another certificate'],
+      'server.yaml:3: tls.key: found "other.key", which can\'t be used with the certificate: the key belongs to another certificate',
+    ],
     ['tls:\n  certificate: one.pem', 'server.yaml:1: tls.key: is missing, expected a path: certificate is there'],
     ['tls:\n  certificate: no.pem\n  key: one.key',
       expect.stringMatching(/^server\.yaml:2: tls\.certificate: found "no\.pem", expected a PEM file: ENOENT/)],
@@ -292,8 +298,11 @@ describe('certificates', () => {
       expect.stringMatching(/early\.pem is not valid before /),
       expect.stringMatching(/foreign\.pem does not name localhost/),
     ])
-    const own = '{ localhost: { certificate: one.pem, key: one.key }, a.localhost: { certificate: one.pem, key: one.key } }'
-    expect(load(`tls: { hosts: ${own} }`).warnings).toEqual([expect.stringMatching(/one\.pem does not name a\.localhost/)])
+    const own =
+      '{ localhost: { certificate: one.pem, key: one.key }, a.localhost: { certificate: one.pem, key: one.key } }'
+    expect(load(`tls: { hosts: ${own} }`).warnings).toEqual([
+      expect.stringMatching(/one\.pem does not name a\.localhost/),
+    ])
   })
 
   test('are looked at also where other keys are wrong', () => {
@@ -310,9 +319,11 @@ test.each([
   expect(load(yaml).http.origins).toEqual(origins)
 })
 
-test.each(['chat.example.org', 'https://a.org/path', 'ftp://a.org', '"*"'])('is no origin of a web page: %s', origin => {
-  expect(complaints(`http: { origins: [${origin}] }`)).toHaveLength(1)
-})
+test.each(['chat.example.org', 'https://a.org/path', 'ftp://a.org', '"*"'])(
+  'is no origin of a web page: %s',
+  origin => {
+    expect(complaints(`http: { origins: [${origin}] }`)).toHaveLength(1)
+  })
 
 test('what is accepted and not served yet is warned of', () => {
   const yaml = 'listen: { server: 0.0.0.0:5269, component: 127.0.0.1:5347 }'
@@ -351,7 +362,9 @@ describe('the files in config/', () => {
     const { sessions, database, warnings } = loadConfig(join(shipped, 'cluster.yaml'), {}, EXTENSIONS)
 
     expect({ sessions, database, warnings }).toEqual({
-      sessions: 'redis://127.0.0.1:6379', database: 'postgres://heliograph:heliograph@127.0.0.1:5432/heliograph', warnings: [],
+      sessions: 'redis://127.0.0.1:6379',
+      database: 'postgres://heliograph:heliograph@127.0.0.1:5432/heliograph',
+      warnings: [],
     })
   })
 

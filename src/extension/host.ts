@@ -44,14 +44,14 @@ export interface ExtensionHost {
    * Runs a read that an account asked for in that account's turn, under a time limit. Rejects with the StanzaError that
    * answers the request when too many of the account's reads wait, or this one takes too long.
    */
-  readFor<T> (asker: Jid, work: (db: Database) => Promise<T>): Promise<T>
+  readFor<T>(asker: Jid, work: (db: Database) => Promise<T>): Promise<T>
 
   /** Adds a handler to a stage. */
-  on<P extends Point, S extends keyof Stages[P]> (point: P, stage: S, handler: Stages[P][S]): void
+  on<P extends Point, S extends keyof Stages[P]>(point: P, stage: S, handler: Stages[P][S]): void
   /** Adds a handler of an event. */
-  when<E extends keyof Events> (event: E, handler: Events[E]): void
+  when<E extends keyof Events>(event: E, handler: Events[E]): void
   /** Answers the iq requests of a route. */
-  iq<const Target extends IqTarget> (route: IqRoute<Target>, handler: IqHandler<Target>): void
+  iq<const Target extends IqTarget>(route: IqRoute<Target>, handler: IqHandler<Target>): void
   /** Offers an ad-hoc command (XEP-0050) to the owner of each account. */
   command (command: Command): void
 

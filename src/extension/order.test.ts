@@ -17,5 +17,7 @@ test('an extension may come after one that is turned off', () => {
 
 test('missing names and circles are reported together', () => {
   expect(() => names(one('a', 'nobody'), one('b', 'c'), one('c', 'b')))
-    .toThrow('a comes after nobody, which does not exist\nextensions come after each other in a circle: b after c after b')
+    .toThrow(
+      'a comes after nobody, which does not exist\nextensions come after each other in a circle: b after c after b',
+    )
 })

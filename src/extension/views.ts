@@ -107,7 +107,7 @@ export interface RoomView {
   /** By full address. */
   readonly sessions: ReadonlyMap<string, OccupantSessionView>
   /** The value of an option. */
-  get<T> (option: RoomOption<T>): T
+  get<T>(option: RoomOption<T>): T
   /** The affiliation of an address; a ban of its domain counts. */
   affiliationOf (jid: Jid): Affiliation
   /** The role of an address as an occupant, or an admin's rights from outside. */

@@ -22,5 +22,13 @@ export interface MucLimits {
 }
 
 export const DEFAULT_LIMITS: MucLimits = {
-  create: 'local', occupants: 5000, members: 10_000, rooms: 100_000, roomsPerOwner: 100, invitationsPerMinute: 60, occupantMessages: 0, roomMessages: 0, history: 100,
+  create: 'local',
+  occupants: 5000,
+  members: 10_000,
+  rooms: 100_000,
+  roomsPerOwner: 100,
+  invitationsPerMinute: 60,
+  occupantMessages: 0,
+  roomMessages: 0,
+  history: 100,
 }

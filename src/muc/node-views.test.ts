@@ -1,4 +1,6 @@
-/** Rooms of a server that has several nodes: each occupant knows of all the others, whatever becomes of the room's home. */
+/**
+ * Rooms of a server that has several nodes: each occupant knows of all the others, whatever becomes of the room's home.
+ */
 import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -35,7 +37,9 @@ test('what becomes of occupants all hear, though the home dies before anybody is
   await enters(crone, 'firstwitch')
   await configures(crone, {})
   const [kicked, leaving, renamed, quiet, newcomer] = [
-    await a.client('hag66@localhost/pda'), await a.client('hag66@localhost/desk'), await b.client('wiccarocks@localhost/laptop'),
+    await a.client('hag66@localhost/pda'),
+    await a.client('hag66@localhost/desk'),
+    await b.client('wiccarocks@localhost/laptop'),
     await b.client('hecate@localhost/broom'), await b.client('hecate@localhost/cauldron')]
   for (const [number, client] of [kicked, leaving, renamed, quiet].entries()) await enters(client, `witch${number}`)
   const views = new Map([crone, kicked, leaving, renamed, quiet, newcomer].map(client => [client, new View()]))
@@ -86,7 +90,10 @@ async function farewellOf (client: Client): Promise<readonly [readonly string[],
     }
     return last
   }, PATIENCE).toBeDefined()
-  return [last?.getChildren('status').map(({ attrs }) => attrs['code'] ?? '').sort() ?? [], last?.getChild('item')?.getChildText('reason')]
+  return [
+    last?.getChildren('status').map(({ attrs }) => attrs['code'] ?? '').sort() ?? [],
+    last?.getChild('item')?.getChildText('reason'),
+  ]
 }
 
 test('why somebody was removed is said by the next home as well (§8.2, §9.1, §9.4)', async () => {
@@ -95,7 +102,10 @@ test('why somebody was removed is said by the next home as well (§8.2, §9.1, �
   await enters(crone, 'firstwitch')
   await configures(crone, {})
   const [kicked, banned, lost] = [
-    await a.client('hag66@localhost/pda'), await b.client('wiccarocks@localhost/laptop'), await b.client('hecate@localhost/broom')]
+    await a.client('hag66@localhost/pda'),
+    await b.client('wiccarocks@localhost/laptop'),
+    await b.client('hecate@localhost/broom'),
+  ]
   for (const [number, client] of [kicked, banned, lost].entries()) await enters(client, `witch${number}`)
   await changes(crone, [{ jid: 'hecate@localhost', affiliation: 'member' }])
   await moves([a, b], c)
@@ -104,7 +114,10 @@ test('why somebody was removed is said by the next home as well (§8.2, §9.1, �
   c.core.router.serve('localhost', STUCK)
   void changes(crone, [{ nick: 'witch0', role: 'none', reason: 'Avaunt, you cullion!' }])
   void changes(crone, [{ jid: 'wiccarocks@localhost', affiliation: 'outcast', reason: 'Treason' }])
-  await expect.poll(() => keptAt(c), PATIENCE).toEqual(['crone1@localhost/desktop firstwitch moderator', 'hecate@localhost/broom witch2 participant'])
+  await expect.poll(() => keptAt(c), PATIENCE).toEqual([
+    'crone1@localhost/desktop firstwitch moderator',
+    'hecate@localhost/broom witch2 participant',
+  ])
   // What the home has kept when it dies, before it tells anybody.
   await c.db.query("update room set config = config || '{\"muc#roomconfig_membersonly\": [\"1\"]}'")
   await c.db.query("delete from room_affiliation where jid = 'hecate@localhost'")
@@ -132,34 +145,42 @@ async function viewsAgree (views: ReadonlyMap<Client, View>, nodes: readonly Nod
   }
 }
 
-test('each occupant sees the room as it is, at whatever node, also when it moves and its home dies', { timeout: 60_000 + RUNS * 10_000 }, async () => {
-  await fc.assert(fc.asyncProperty(fc.array(deed, { minLength: 5, maxLength: 20 }), fc.nat(10), TIMES, fc.nat(8), async (deeds, dying, moving, untilDeath) => {
-    const { a, b, c } = await threeNodes()
-    let nodes = [a, b, c]
-    const crone = await a.client('crone1@localhost/desktop')
-    const witches: Client[] = []
-    // An account's devices are at one home.
-    for (const device of DEVICES) witches.push(await (device.startsWith('hag66') ? a : b).client(device))
-    const views = new Map([crone, ...witches].map(client => [client, new View()]))
-    await enters(crone, 'firstwitch')
-    await configures(crone, {})
+test('each occupant sees the room as it is, at whatever node, also when it moves and its home dies', {
+  timeout: 60_000 + RUNS * 10_000,
+}, async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(deed, { minLength: 5, maxLength: 20 }),
+      fc.nat(10),
+      TIMES,
+      fc.nat(8),
+      async (deeds, dying, moving, untilDeath) => {
+        const { a, b, c } = await threeNodes()
+        let nodes = [a, b, c]
+        const crone = await a.client('crone1@localhost/desktop')
+        const witches: Client[] = []
+        // An account's devices are at one home.
+        for (const device of DEVICES) witches.push(await (device.startsWith('hag66') ? a : b).client(device))
+        const views = new Map([crone, ...witches].map(client => [client, new View()]))
+        await enters(crone, 'firstwitch')
+        await configures(crone, {})
 
-    for (const [number, one] of deeds.entries()) {
-      if (moving.includes(number)) await moves(nodes, number % 2 === 0 ? a : b)
-      if (number === dying) {
-        await moves([a, b], c)
-        c.core.router.serve('localhost', STUCK)
-      }
-      const done = perform(one, witches, crone)
-      if (number === dying) {
-        await delay(untilDeath)
-        c.dies()
-        nodes = [a, b]
-      }
-      if (number !== dying || 'witch' in one) await done // the answer to a request is lost as well
-    }
+        for (const [number, one] of deeds.entries()) {
+          if (moving.includes(number)) await moves(nodes, number % 2 === 0 ? a : b)
+          if (number === dying) {
+            await moves([a, b], c)
+            c.core.router.serve('localhost', STUCK)
+          }
+          const done = perform(one, witches, crone)
+          if (number === dying) {
+            await delay(untilDeath)
+            c.dies()
+            nodes = [a, b]
+          }
+          if (number !== dying || 'witch' in one) await done // the answer to a request is lost as well
+        }
 
-    await viewsAgree(views, nodes)
-    for (const node of nodes) node.dies()
-  }), { numRuns: RUNS, endOnFailure: true })
+        await viewsAgree(views, nodes)
+        for (const node of nodes) node.dies()
+      }), { numRuns: RUNS, endOnFailure: true })
 })

@@ -39,7 +39,9 @@ test('a room that is not persistent is gone when all nodes were, and others are 
   await configures(hag, {}, 'hags@conference.localhost')
 
   const rooms = async (): Promise<readonly string[]> =>
-    (await b.db.query<{ readonly jid: string }>('select jid from room order by jid')).map(({ jid }) => jid.split('@')[0] ?? '')
+    (await b.db.query<{ readonly jid: string }>('select jid from room order by jid')).map(({ jid }) =>
+      jid.split('@')[0] ?? ''
+    )
   await expect.poll(rooms, PATIENCE).toEqual(['hags', 'kept'])
 })
 
@@ -73,8 +75,12 @@ test('a private message reaches each device of who is at home elsewhere, and is 
     "<origin-id xmlns='urn:xmpp:sid:0' id='1'/></message>")
 
   const HUSH = 'privately firstwitch: hush'
-  expect([await expectHeard(laptop, HUSH), await expectHeard(phone, HUSH)].map(all => all.filter(heard => heard === HUSH))).toEqual([[HUSH], [HUSH]])
-  const kept = await b.db.query<{ count: number }>("select count(*)::int as count from archive_message where owner = 'wiccarocks@localhost'")
+  expect(
+    [await expectHeard(laptop, HUSH), await expectHeard(phone, HUSH)].map(all => all.filter(heard => heard === HUSH)),
+  ).toEqual([[HUSH], [HUSH]])
+  const kept = await b.db.query<{ count: number }>(
+    "select count(*)::int as count from archive_message where owner = 'wiccarocks@localhost'",
+  )
   expect(kept).toEqual([{ count: 1 }])
 })
 
@@ -97,7 +103,9 @@ test('a room that is not there is nobody\'s home afterwards', async () => {
   const { a, c, room } = await threeNodes()
   const hecate = await a.client('hecate@localhost/broom')
 
-  await expect(hecate.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", room)).rejects.toThrow('item-not-found')
+  await expect(hecate.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", room)).rejects.toThrow(
+    'item-not-found',
+  )
 
   await expect.poll(() => c.cluster.redis.commands.get(`hg:home:${room}`)).toBeNull()
 })
@@ -106,7 +114,11 @@ test('a room goes on at another node when its own has died, with who is in, what
   const cluster = await threeNodes()
   const { a, c, room } = cluster
   const [first, second] = await witches(cluster)
-  await first.asks('set', `<query xmlns='http://jabber.org/protocol/muc#admin'><item nick='secondwitch' role='moderator'/></query>`, room)
+  await first.asks(
+    'set',
+    `<query xmlns='http://jabber.org/protocol/muc#admin'><item nick='secondwitch' role='moderator'/></query>`,
+    room,
+  )
   await second.sends(`<presence to='${room}/secondwitch'><show>away</show></presence>`)
   await says(first, 'before', room)
   await expectHeard(first, 'firstwitch: before')
@@ -223,22 +235,38 @@ test('nothing is kept of a room that was destroyed when all who were in have hea
   await expectHeard(second, 'gone secondwitch none/none 110 destroyed')
   expect(await c.cluster.redis.commands.exists(`hg:room:${c.cluster.membership.id}:${room}`)).toBe(0)
   await enters(second, 'secondwitch', '', room)
-  expect(await expectHeard(second, `subject "" by ${room}`)).toContain('secondwitch owner/moderator wiccarocks@localhost/laptop 110 201')
+  expect(await expectHeard(second, `subject "" by ${room}`)).toContain(
+    'secondwitch owner/moderator wiccarocks@localhost/laptop 110 201',
+  )
 })
 
 test('who is in a room that is destroyed as its home dies hears of it all the same, and why (§10.9)', async () => {
   const cluster = await threeNodes()
   const { c, room } = cluster
   const [first, second] = await witches(cluster)
-  const recordOf = (): Promise<string | null> => c.cluster.redis.commands.hget(`hg:room:${c.cluster.membership.id}:${room}`, '/destroyed')
+  const recordOf = (): Promise<string | null> =>
+    c.cluster.redis.commands.hget(`hg:room:${c.cluster.membership.id}:${room}`, '/destroyed')
 
-  c.core.router.serve('localhost', { receive: () => new Promise<void>(() => {}), receiveHere: () => new Promise<boolean>(() => {}) }) // nobody hears anything of it
-  void first.asks('set', "<query xmlns='http://jabber.org/protocol/muc#owner'><destroy jid='hags@conference.localhost'><reason>Macbeth doth come.</reason></destroy></query>", room).catch(() => {}) // its answer is lost
+  c.core.router.serve('localhost', {
+    receive: () => new Promise<void>(() => {}),
+    receiveHere: () => new Promise<boolean>(() => {}),
+  }) // nobody hears anything of it
+  void first.asks(
+    'set',
+    "<query xmlns='http://jabber.org/protocol/muc#owner'><destroy jid='hags@conference.localhost'><reason>Macbeth doth come.</reason></destroy></query>",
+    room,
+  ).catch(() => {}) // its answer is lost
   await expect.poll(recordOf, PATIENCE).not.toBeNull()
   c.dies()
 
-  expect((await expectHeard(first, 'gone firstwitch none/none 110 destroyed hags@conference.localhost Macbeth doth come.')).filter(line => line.startsWith('gone'))).toHaveLength(1)
-  expect((await expectHeard(second, 'gone secondwitch none/none 110 destroyed hags@conference.localhost Macbeth doth come.')).filter(line => line.startsWith('gone'))).toHaveLength(1)
+  expect(
+    (await expectHeard(first, 'gone firstwitch none/none 110 destroyed hags@conference.localhost Macbeth doth come.'))
+      .filter(line => line.startsWith('gone')),
+  ).toHaveLength(1)
+  expect(
+    (await expectHeard(second, 'gone secondwitch none/none 110 destroyed hags@conference.localhost Macbeth doth come.'))
+      .filter(line => line.startsWith('gone')),
+  ).toHaveLength(1)
   await says(second, 'hail', room)
   await expectHeard(second, 'error item-not-found')
 })

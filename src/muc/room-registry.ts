@@ -15,7 +15,15 @@ import type { Message } from '../xmpp/stanza.ts'
 import { pendingPresenceIn } from './failover/pending-presence.ts'
 import type { PendingPresence } from './failover/pending-presence.ts'
 import { Room } from './room/room.ts'
-import { destroyedIn, destroyedRoom, keepDestroyed, keepRecords, lockedRoomIn, positionIn, restoreOccupants } from './failover/room-record.ts'
+import {
+  destroyedIn,
+  destroyedRoom,
+  keepDestroyed,
+  keepRecords,
+  lockedRoomIn,
+  positionIn,
+  restoreOccupants,
+} from './failover/room-record.ts'
 import type { RoomStore } from './store.ts'
 
 /** Rooms without occupants that stay in memory. */
@@ -196,7 +204,8 @@ export class RoomRegistry {
       if (this.#parts.cluster) keepDestroyed(room, this.#parts.cluster.roomRecords, destroyed)
       await this.#parts.tellDestroyed(room, destroyed)
     }
-    await this.#parts.cluster?.roomRecords.remove(key).catch(() => {}) // Redis is away: nobody finds it there without a claim
+    // Where Redis is away: nobody finds the record without a claim.
+    await this.#parts.cluster?.roomRecords.remove(key).catch(() => {})
     this.#release(key, false)
   }
 

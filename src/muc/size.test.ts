@@ -1,6 +1,6 @@
 /**
- * A room of thousands on two nodes, with figures: everybody comes in, what is said reaches all once and in order, and no
- * turn of the event loop is taken by one room for long. It takes a while: only where ROOM_SIZE says how many.
+ * A room of thousands on two nodes, with figures: everybody comes in, what is said reaches all once and in order, and
+ * no turn of the event loop is taken by one room for long. It takes a while: only where ROOM_SIZE says how many.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { expect, test } from 'vitest'

@@ -46,7 +46,13 @@ export interface RoomStore {
    * Inserts a room with its affiliations, or updates its configuration and changed affiliations. Throws StanzaError
    * not-allowed where its creator has more than `most` rooms then; 0: no limit.
    */
-  store (room: Room, config: Config, changes: readonly AffiliationRowChange[], besides: Besides, most: number): Promise<void>
+  store (
+    room: Room,
+    config: Config,
+    changes: readonly AffiliationRowChange[],
+    besides: Besides,
+    most: number,
+  ): Promise<void>
   storeAffiliations (room: Jid, changes: readonly AffiliationRowChange[], besides: Besides): Promise<void>
   storeAcceptance (room: Jid, account: Jid): Promise<void>
   storeSubject (room: Jid, subject: Subject): Promise<void>
@@ -89,7 +95,8 @@ export function roomStore (db: Database, options: RoomOptions): RoomStore {
       await db.query('delete from room where jid = $1', [room.toString()])
     },
     listPublic: (service, after, most) => db.query<ListedRoom>(
-      'select jid, name from room where is_public and service = $1 and jid > $2 order by jid limit $3', [service, after, most]),
+      'select jid, name from room where is_public and service = $1 and jid > $2 order by jid limit $3',
+      [service, after, most]),
     findHeir: (room, former, hosts) => findHeir(db, room, former, hosts),
     countMadeBy: creator => countMadeBy(db, creator.toString()),
     async count () {
@@ -100,7 +107,8 @@ export function roomStore (db: Database, options: RoomOptions): RoomStore {
       await db.query('delete from room where not is_persistent and service = $1', [service])
     },
     async listTemporary (service) {
-      const rows = await db.query<{ readonly jid: string }>('select jid from room where not is_persistent and service = $1', [service])
+      const rows = await db.query<Pick<ListedRoom, 'jid'>>(
+        'select jid from room where not is_persistent and service = $1', [service])
       return rows.map(({ jid }) => Jid.kept(jid))
     },
   }
@@ -108,8 +116,13 @@ export function roomStore (db: Database, options: RoomOptions): RoomStore {
 
 async function load (db: Database, options: RoomOptions, room: Jid): Promise<SavedRoom | undefined> {
   const [rows, affiliations] = await Promise.all([
-    db.query<RoomRow>('select created_at, config, subject, subject_at, creator from room where jid = $1', [room.toString()]),
-    db.query<AffiliationRow>('select jid, affiliation, nick, reason, is_own, is_unasked from room_affiliation where room = $1', [room.toString()]),
+    db.query<RoomRow>('select created_at, config, subject, subject_at, creator from room where jid = $1', [
+      room.toString(),
+    ]),
+    db.query<AffiliationRow>(
+      'select jid, affiliation, nick, reason, is_own, is_unasked from room_affiliation where room = $1',
+      [room.toString()],
+    ),
   ])
   const [row] = rows
   return row && {
@@ -121,17 +134,26 @@ async function load (db: Database, options: RoomOptions, room: Jid): Promise<Sav
   }
 }
 
-async function storeRoom (db: Database, options: RoomOptions, { jid, createdAt, creator }: Room, config: Config): Promise<void> {
+async function storeRoom (
+  db: Database,
+  options: RoomOptions,
+  { jid, createdAt, creator }: Room,
+  config: Config,
+): Promise<void> {
   const fields = Object.fromEntries(options.fields(config).map(({ name, values }) => [name, values]))
   await db.query(
-    `insert into room (jid, service, name, is_public, is_persistent, config, created_at, creator) values ($1, $2, $3, $4, $5, $6, $7, $8)
+    `insert into room (jid, service, name, is_public, is_persistent, config, created_at, creator)
+      values ($1, $2, $3, $4, $5, $6, $7, $8)
      on conflict (jid) do update set name = $3, is_public = $4, is_persistent = $5, config = $6`,
     [jid.toString(), jid.domain, valueIn(config, roomName), valueIn(config, publicRoom),
       valueIn(config, persistent), JSON.stringify(fields), new Date(createdAt), creator ?? null])
 }
 
 async function countMadeBy (db: Database, creator: string): Promise<number> {
-  const [row] = await db.query<{ readonly count: number }>('select count(*)::int as count from room where creator = $1', [creator])
+  const [row] = await db.query<{ readonly count: number }>(
+    'select count(*)::int as count from room where creator = $1',
+    [creator],
+  )
   return row?.count ?? 0
 }
 
@@ -146,7 +168,9 @@ async function checkCount (db: Database, { creator }: Room, most: number): Promi
 async function storeAcceptance (db: Database, room: Jid, account: Jid): Promise<void> {
   await db.query(
     `with answered as (delete from room_invitation where room = $1 and invitee = $2)
-     update room_affiliation set is_unasked = false where room = $1 and jid = $2`, [room.toString(), account.toString()])
+     update room_affiliation set is_unasked = false where room = $1 and jid = $2`,
+    [room.toString(), account.toString()],
+  )
 }
 
 async function findHeir (db: Database, room: Jid, former: Jid, hosts: readonly string[]): Promise<Jid | undefined> {
@@ -162,9 +186,13 @@ async function storeChanges (db: Database, room: Jid, changes: readonly Affiliat
   const kept = changes.flatMap(({ affiliate }) => affiliate ?? [])
   const gone = changes.filter(({ affiliate }) => !affiliate)
   const addresses = (list: readonly { readonly jid: Jid }[]): readonly string[] => list.map(({ jid }) => jid.toString())
-  if (gone.length > 0) await db.query('delete from room_affiliation where room = $1 and jid = any($2)', [room.toString(), addresses(gone)])
+  if (gone.length > 0)
+    await db.query('delete from room_affiliation where room = $1 and jid = any($2)', [room.toString(), addresses(gone)])
   // So that a nick can pass from one user to another.
-  await db.query('update room_affiliation set nick = null where room = $1 and jid = any($2) and nick is not null', [room.toString(), addresses(kept)])
+  await db.query('update room_affiliation set nick = null where room = $1 and jid = any($2) and nick is not null', [
+    room.toString(),
+    addresses(kept),
+  ])
   await db.query(
     `insert into room_affiliation as before (room, jid, affiliation, nick, reason, is_own, is_unasked)
      select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bool[], $7::bool[])
@@ -173,10 +201,16 @@ async function storeChanges (db: Database, room: Jid, changes: readonly Affiliat
        is_unasked = excluded.is_unasked,
        since = case when before.affiliation = excluded.affiliation then before.since else excluded.since end`,
     [room.toString(), addresses(kept), kept.map(({ affiliation }) => affiliation), kept.map(({ nick }) => nick ?? null),
-      kept.map(({ reason }) => reason ?? null), kept.map(({ isOwn }) => isOwn === true), kept.map(({ isUnasked }) => isUnasked === true)])
+      kept.map(({ reason }) => reason ?? null),
+      kept.map(({ isOwn }) => isOwn === true),
+      kept.map(({ isUnasked }) => isUnasked === true),
+    ],
+  )
 }
 
-function affiliateOf ({ jid, affiliation, nick, reason, is_own: isOwn, is_unasked: isUnasked }: AffiliationRow): Affiliate {
+function affiliateOf (
+  { jid, affiliation, nick, reason, is_own: isOwn, is_unasked: isUnasked }: AffiliationRow,
+): Affiliate {
   return {
     jid: Jid.kept(jid), affiliation, nick: nick ?? undefined, reason: reason ?? undefined,
     isOwn: isOwn || undefined, isUnasked: isUnasked || undefined,

@@ -18,7 +18,10 @@ async function checkViews (server: World, clients: readonly Client[]): Promise<v
     const view = new View()
     for (const xml of await client.received()) view.hear(xml)
     expect(view.isIn).toBe(room.session(client.session.jid) !== undefined)
-    expect([client.session.jid.toString(), view.seen]).toEqual([client.session.jid.toString(), view.isIn ? truthOf(room, client.session.jid) : []])
+    expect([client.session.jid.toString(), view.seen]).toEqual([
+      client.session.jid.toString(),
+      view.isIn ? truthOf(room, client.session.jid) : [],
+    ])
   }
 }
 

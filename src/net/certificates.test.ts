@@ -165,7 +165,10 @@ test('a renewed certificate for several hosts has to name each that it was for',
 test('a key with a passphrase stops the start with a sentence', async () => {
   const files = await writePair(data, 'live', 'example.org')
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  await writeFile(files.key, privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'secret' }))
+  await writeFile(
+    files.key,
+    privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'secret' }),
+  )
 
   await expect(load({ files })).rejects.toThrow('it has a passphrase, which nobody is there to type')
 })

@@ -18,7 +18,11 @@ async function open (
   addresses: readonly string[], options: Partial<ListenOptions> = {},
   accept: (transport: TcpTransport) => void = () => {},
 ): Promise<Listener> {
-  const listener = await listen(addresses, { key: 'listen.client', log, barrier: new WriteBarrier(), ...options }, accept)
+  const listener = await listen(
+    addresses,
+    { key: 'listen.client', log, barrier: new WriteBarrier(), ...options },
+    accept,
+  )
   cleanup.push(() => listener.close())
   return listener
 }

@@ -60,17 +60,23 @@ interface Served {
 async function serve (options: Partial<ListenOptions> = {}, balancers = PRIVATE_NETWORKS): Promise<Served> {
   const accepted: Transport[] = []
   const at = [{ at: '127.0.0.1:0', balancers }]
-  const listener = await listen(at, { key: 'listen.client', log, barrier: new WriteBarrier(), ...options }, transport => {
-    accepted.push(transport)
-    transport.onData = chunk => transport.write(chunk)
-  })
+  const listener = await listen(
+    at,
+    { key: 'listen.client', log, barrier: new WriteBarrier(), ...options },
+    transport => {
+      accepted.push(transport)
+      transport.onData = chunk => transport.write(chunk)
+    })
   cleanup.push(() => listener.close())
   return { port: listener.addresses[0]?.port ?? 0, listener, accepted }
 }
 
 async function serveHttp (streams?: AddressLimit, connections?: AddressLimit): Promise<Served> {
   const accepted: Transport[] = []
-  const endpoint = new WebSocketEndpoint({ barrier: new WriteBarrier(), maxMessageBytes: 10_000, streams }, transport => accepted.push(transport))
+  const endpoint = new WebSocketEndpoint(
+    { barrier: new WriteBarrier(), maxMessageBytes: 10_000, streams },
+    transport => accepted.push(transport),
+  )
   const listener = await listenHttp([{ at: '127.0.0.1:0', balancers: PRIVATE_NETWORKS }], {
     key: 'listen.http', log, routes: {}, upgrades: { '/ws': endpoint.upgrade }, connections,
   })

@@ -77,12 +77,15 @@ test('a sender beyond the limit is read slower and loses nothing', async () => {
   const end = Promise.withResolvers<void>()
   const shaper = new Shaper(400_000)
   const log = await openLog({ level: 'silent' })
-  const listener = await listen(['127.0.0.1:0'], { key: 'listen.client', log, barrier: new WriteBarrier(), shaper }, transport => {
-    const pause = transport.pause.bind(transport)
-    transport.pause = () => { pauses(); pause() }
-    transport.onData = chunk => received.push(chunk)
-    transport.onClose = () => end.resolve()
-  })
+  const listener = await listen(
+    ['127.0.0.1:0'],
+    { key: 'listen.client', log, barrier: new WriteBarrier(), shaper },
+    transport => {
+      const pause = transport.pause.bind(transport)
+      transport.pause = () => { pauses(); pause() }
+      transport.onData = chunk => received.push(chunk)
+      transport.onClose = () => end.resolve()
+    })
   const sent = Buffer.from(Array.from({ length: 250_000 }, (_, index) => `${index % 997},`).join(''))
 
   const peer = connect(listener.addresses[0]?.port ?? 0, '127.0.0.1')

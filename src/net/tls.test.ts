@@ -65,10 +65,13 @@ type Accept = (transport: TcpTransport) => void
 
 async function serve (options: Partial<ListenOptions>, accept: Accept = () => {}): Promise<Port> {
   const accepted: TcpTransport[] = []
-  const listener = await listen(['127.0.0.1:0'], { key: 'listen.client', log, barrier: new WriteBarrier(), ...options }, transport => {
-    accepted.push(transport)
-    accept(transport)
-  })
+  const listener = await listen(
+    ['127.0.0.1:0'],
+    { key: 'listen.client', log, barrier: new WriteBarrier(), ...options },
+    transport => {
+      accepted.push(transport)
+      accept(transport)
+    })
   cleanup.push(() => listener.close())
   return { port: listener.addresses[0]?.port ?? 0, accepted }
 }

@@ -28,10 +28,12 @@ type Accept = (transport: Transport) => void
 
 async function serve (options: Partial<WebSocketOptions> = {}, accept: Accept = echo): Promise<Served> {
   const accepted: Transport[] = []
-  const endpoint = new WebSocketEndpoint({ barrier: new WriteBarrier(), maxMessageBytes: 10_000, ...options }, transport => {
-    accepted.push(transport)
-    accept(transport)
-  })
+  const endpoint = new WebSocketEndpoint(
+    { barrier: new WriteBarrier(), maxMessageBytes: 10_000, ...options },
+    transport => {
+      accepted.push(transport)
+      accept(transport)
+    })
   const http = await listenHttp(['127.0.0.1:0'], {
     key: 'listen.http', log, routes: {}, upgrades: { '/ws': endpoint.upgrade },
   })
@@ -182,21 +184,28 @@ describe('messages', () => {
     ['a binary message', Buffer.concat([Buffer.from([0x82, 0x82, 0, 0, 0, 0]), Buffer.from('<>')]), 'bad-format', 1003], // RFC 7395 §3.2
     ['text that is not UTF-8', Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28]), 'unsupported-encoding', 1007],
     ['a frame that is not masked', Buffer.from([0x81, 0x01, 0x20]), 'bad-format', 1002],
-  ])('%s can\'t be read: it is heard after what came before, and nothing after it', async (_, bytes, condition, code) => {
-    const { port, accepted } = await serve()
-    const { socket } = await upgrade(port, { 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', 'sec-websocket-protocol': 'xmpp' })
-    accepted[0]?.pause()
-    const said: Buffer[] = []
-    socket.on('data', chunk => said.push(chunk))
-    const hi = Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69])
+  ])(
+    "%s can't be read: it is heard after what came before, and nothing after it",
+    async (_, bytes, condition, code) => {
+      const { port, accepted } = await serve()
+      const { socket } = await upgrade(port, {
+        'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+        'sec-websocket-protocol': 'xmpp',
+      })
+      accepted[0]?.pause()
+      const said: Buffer[] = []
+      socket.on('data', chunk => said.push(chunk))
+      const hi = Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69])
 
-    socket.write(Buffer.concat([hi, bytes, hi]))
-    accepted[0]?.resume()
-    await once(socket, 'close')
+      socket.write(Buffer.concat([hi, bytes, hi]))
+      accepted[0]?.resume()
+      await once(socket, 'close')
 
-    const answer = Buffer.from([0x81, condition.length, ...Buffer.from(condition)])
-    expect(Buffer.concat(said)).toEqual(Buffer.concat([Buffer.from([0x81, 2, 0x68, 0x69]), answer, Buffer.from([0x88, 2, code >> 8, code & 255])]))
-  })
+      const answer = Buffer.from([0x81, condition.length, ...Buffer.from(condition)])
+      expect(Buffer.concat(said)).toEqual(
+        Buffer.concat([Buffer.from([0x81, 2, 0x68, 0x69]), answer, Buffer.from([0x88, 2, code >> 8, code & 255])]),
+      )
+    })
 
   test('a paused connection hands over nothing, not even what had come already, and then all in order', async () => {
     const messages: string[] = []
@@ -315,9 +324,11 @@ describe('pages in browsers (RFC 6455 §10.2)', () => {
     })
   }
 
-  test.each([undefined, OWN, 'https://evil.example', 'null'])('of every origin may connect unless there is a list: %s', async origin => {
-    expect(await comesIn('any', origin)).toBe('in')
-  })
+  test.each([undefined, OWN, 'https://evil.example', 'null'])(
+    'of every origin may connect unless there is a list: %s',
+    async origin => {
+      expect(await comesIn('any', origin)).toBe('in')
+    })
 
   test.each([
     [undefined, 'in'], [OWN, 'in'], ['https://evil.example', 403], ['null', 403], ['http://chat.example.org', 403],

@@ -27,7 +27,9 @@ class Socket implements Outlet {
   get text (): string { return this.sent.flat().join('') }
 }
 
-function open (room = Infinity): { readonly socket: Socket, readonly queue: WriteQueue, takes (portions: number): void } {
+function open (
+  room = Infinity,
+): { readonly socket: Socket, readonly queue: WriteQueue, takes(portions: number): void } {
   const socket = new Socket()
   socket.room = room
   const queue = new WriteQueue(socket, new WriteBarrier())

@@ -13,7 +13,10 @@ describe('presence that is larger than others should have to bear (RFC 6120 §13
   test.each([
     ['to all', `<presence id='p'>${large(16_400)}</presence>`],
     ['to one', `<presence id='p' to='${JULIET}'>${large(16_400)}</presence>`],
-    ['that asks for a subscription', `<presence id='p' type='subscribe' to='juliet@localhost'>${large(16_400)}</presence>`],
+    [
+      'that asks for a subscription',
+      `<presence id='p' type='subscribe' to='juliet@localhost'>${large(16_400)}</presence>`,
+    ],
     ['whose id is all of it', `<presence id='p${'x'.repeat(16_400)}'/>`],
     ['at the end', `<presence id='p' type='unavailable'>${large(16_400)}</presence>`],
   ])('is refused: %s', async (_, xml) => {
@@ -61,7 +64,10 @@ describe('who comes online', () => {
     await server.idle()
 
     expect(early).toEqual([`available from ${JULIET}`, 'available from romeo@localhost/here'])
-    expect(await again.receivedInBrief()).toEqual(['available from nurse@localhost/here', 'available from paris@localhost/here'])
+    expect(await again.receivedInBrief()).toEqual([
+      'available from nurse@localhost/here',
+      'available from paris@localhost/here',
+    ])
   })
 
   test('is told of requests as fast as it reads, and of all of them', async () => {
@@ -96,7 +102,9 @@ describe('who comes online', () => {
     await again.sends("<presence type='unavailable'/>")
     readsOn()
 
-    expect((await again.receivedInBrief()).filter(one => one.startsWith('subscribe '))).toEqual(['subscribe from romeo@localhost'])
+    expect((await again.receivedInBrief()).filter(one => one.startsWith('subscribe '))).toEqual([
+      'subscribe from romeo@localhost',
+    ])
   })
 
   test('is told everything once where it has left meanwhile and come again', async () => {

@@ -9,7 +9,9 @@ import { presence } from '../xmpp/stanza.ts'
 
 const DEVICES = 30
 
-/** Makes it hard work to write a presence to somebody, and counts how many are written in each turn of the event loop. */
+/**
+ * Makes it hard work to write a presence to somebody, and counts how many are written in each turn of the event loop.
+ */
 function hardWork (): { readonly turns: number[], readonly extension: ReturnType<typeof extension> } {
   const turns: number[] = []
   let isCounting = false
@@ -53,7 +55,9 @@ test('a broadcast to many sessions is sent in many turns, and a later one does n
   await server.idle()
 
   const from = 'from juliet@localhost/balcony'
-  expect(new Set(written(devices).flat())).toEqual(new Set([`presence available ${from}`, `presence unavailable ${from}`]))
+  expect(new Set(written(devices).flat())).toEqual(
+    new Set([`presence available ${from}`, `presence unavailable ${from}`]),
+  )
   expect(written(devices)).toEqual(devices.map(() => [`presence available ${from}`, `presence unavailable ${from}`]))
   expect(Math.max(...hard.turns)).toBeLessThan(DEVICES / 2)
 })
@@ -72,7 +76,10 @@ test('presence for one does not overtake presence for many', async () => {
   await Promise.all([all, one])
   await server.idle()
 
-  expect(await romeo.receivedInBrief()).toEqual(['available from juliet@localhost/balcony', 'unavailable from juliet@localhost/balcony'])
+  expect(await romeo.receivedInBrief()).toEqual([
+    'available from juliet@localhost/balcony',
+    'unavailable from juliet@localhost/balcony',
+  ])
 })
 
 test('who is not to see somebody any more hears of the end of those who were just announced', async () => {
@@ -85,7 +92,9 @@ test('who is not to see somebody any more hears of the end of those who were jus
   for (const { session } of devices) session.presence = presence('available', {})
 
   const announced = juliet.sends('<presence/>')
-  const ended = server.client('juliet@localhost/chamber').then(client => client.sends("<presence to='romeo@localhost' type='unsubscribed'/>"))
+  const ended = server.client('juliet@localhost/chamber').then(client =>
+    client.sends("<presence to='romeo@localhost' type='unsubscribed'/>")
+  )
   await Promise.all([announced, ended])
   await server.idle()
 

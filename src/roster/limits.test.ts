@@ -39,7 +39,9 @@ test('a roster takes no more than so many bytes of names and groups, and is ther
   const { rosters, account } = setUp()
   await rosters.set(account, contact(0), 'Romeo', ['a'])
 
-  await expect(rosters.set(account, contact(0), 'Romeo', ['x'.repeat(MAX_BYTES)])).rejects.toThrow('your contact list is full')
+  await expect(rosters.set(account, contact(0), 'Romeo', ['x'.repeat(MAX_BYTES)])).rejects.toThrow(
+    'your contact list is full',
+  )
   await expect(rosters.set(account, contact(1), 'x'.repeat(MAX_BYTES), [])).rejects.toThrow('your contact list is full')
 
   expect([...rosters.of(account).items.values()]).toMatchObject([{ name: 'Romeo', groups: ['a'] }])
@@ -131,6 +133,10 @@ describe('requests that nobody answers', () => {
 
     for (let i = 1; i <= 70; i++) await asks(rosters, account, contact(i), 'x'.repeat(16_000))
 
-    expect(rosters.item(account, contact(0))).toMatchObject({ name: 'Romeo', request: undefined, state: { pendingIn: false } })
+    expect(rosters.item(account, contact(0))).toMatchObject({
+      name: 'Romeo',
+      request: undefined,
+      state: { pendingIn: false },
+    })
   })
 })

@@ -11,7 +11,10 @@ test('a push is written once for all of an account\'s sessions, each of which ha
   const devices = await manyDevices(server, 'juliet@localhost', 20)
   for (const { session } of devices) session.isInterested = true
 
-  await juliet.asks('set', `<query xmlns='${NS}'><item jid='romeo@localhost' name='Romeo'><group>Friends</group></item></query>`)
+  await juliet.asks(
+    'set',
+    `<query xmlns='${NS}'><item jid='romeo@localhost' name='Romeo'><group>Friends</group></item></query>`,
+  )
 
   const pushes = devices.flatMap(({ written }) => written)
   expect(pushes).toHaveLength(20)
@@ -34,7 +37,10 @@ test('a set that changes nothing is answered and not pushed', async () => {
 
 test.each([
   ['101 groups', Array.from({ length: 101 }, (_, number) => `<group>${number}</group>`).join('')],
-  ['groups of more than 10 000 bytes together', Array.from({ length: 11 }, (_, number) => `<group>${number}${'g'.repeat(1000)}</group>`).join('')],
+  [
+    'groups of more than 10 000 bytes together',
+    Array.from({ length: 11 }, (_, number) => `<group>${number}${'g'.repeat(1000)}</group>`).join(''),
+  ],
 ])('a contact in %s is not acceptable, and the roster is as it was (RFC 6121 §2.3.3)', async (_, groups) => {
   const server = await world()
   const juliet = await server.client('juliet@localhost/balcony')

@@ -111,7 +111,10 @@ test('the removal of a contact elsewhere than on this server changes the roster 
 
 test('an account that is removed is nobody\'s contact when the server ends before it can say so', async () => {
   const server = await world()
-  const [romeo, juliet] = [await online(server, 'romeo@localhost/orchard'), await online(server, 'juliet@localhost/balcony')]
+  const [romeo, juliet] = [
+    await online(server, 'romeo@localhost/orchard'),
+    await online(server, 'juliet@localhost/balcony'),
+  ]
   await subscribes(romeo, juliet)
   await subscribes(juliet, romeo)
   const nurse = await online(server, 'nurse@localhost/house')
@@ -123,7 +126,9 @@ test('an account that is removed is nobody\'s contact when the server ends befor
   await server.core.store.remove(romeo.session.account.jid)
   const later = await server.restarts()
 
-  await expect.poll(() => later.client('romeo@localhost/street').then(() => 'there', String), { timeout: 20_000 }).toBe('there')
+  await expect.poll(() => later.client('romeo@localhost/street').then(() => 'there', String), { timeout: 20_000 }).toBe(
+    'there',
+  )
   const next = await online(later, 'romeo@localhost/street')
   expect(await rosterOf(await online(later, 'juliet@localhost/balcony'))).toEqual(['romeo@localhost none'])
   const again = await later.client('paris@localhost/street')
@@ -134,7 +139,7 @@ test('an account that is removed is nobody\'s contact when the server ends befor
   expect(await next.receivedInBrief()).not.toContain('subscribed from nurse@localhost')
 })
 
-test('who has a removed contact\'s name later is not who was approved beforehand, though the roster changes meanwhile', async () => {
+test("who has a removed contact's name later is not who was approved beforehand, though the roster changes meanwhile", async () => {
   const server = await world()
   const nurse = await online(server, 'nurse@localhost/house')
   const romeo = await online(server, 'romeo@localhost/orchard')

@@ -113,7 +113,8 @@ describe('a roster set (RFC 6121 §2.3 and §2.4)', () => {
     const romeo = await client('romeo@localhost/orchard')
 
     for (const owner of ['juliet@localhost', 'nobody@localhost']) {
-      await expect(romeo.asks('set', set("<item jid='paris@localhost'/>"), owner), 'as if there were one').rejects.toThrow('forbidden')
+      await expect(romeo.asks('set', set("<item jid='paris@localhost'/>"), owner), 'as if there were one').rejects
+        .toThrow('forbidden')
     }
 
     expect(items(await juliet.asks('get', GET))).toEqual([])

@@ -77,16 +77,18 @@ describe('disco#info', () => {
   })
 })
 
-test.each([undefined, 'romeo@localhost', 'juliet@localhost', 'nobody@localhost'])('disco#items of %s is an empty list', async to => {
-  const { client } = await world()
-  await client('juliet@localhost/balcony')
-  const romeo = await client('romeo@localhost/orchard')
+test.each([undefined, 'romeo@localhost', 'juliet@localhost', 'nobody@localhost'])(
+  'disco#items of %s is an empty list',
+  async to => {
+    const { client } = await world()
+    await client('juliet@localhost/balcony')
+    const romeo = await client('romeo@localhost/orchard')
 
-  const items = await romeo.asks('get', ITEMS, to)
+    const items = await romeo.asks('get', ITEMS, to)
 
-  expect(items?.getNS()).toBe(NS_ITEMS)
-  expect(items?.getChildElements()).toEqual([])
-})
+    expect(items?.getNS()).toBe(NS_ITEMS)
+    expect(items?.getChildElements()).toEqual([])
+  })
 
 test('disco#items tells nobody of a node whether there is an account (XEP-0030 §8)', async () => {
   const { client } = await world()

@@ -1,4 +1,6 @@
-/** A namespace is declared where it changes (XML-NAMES §6.2): whoever scans text finds `<item`, and answers stay small. */
+/**
+ * A namespace is declared where it changes (XML-NAMES §6.2): whoever scans text finds `<item`, and answers stay small.
+ */
 import { expect, test } from 'vitest'
 import { blocking } from '../../extensions/blocking/index.ts'
 import { vcard } from '../../extensions/vcard/index.ts'
@@ -39,7 +41,10 @@ const REQUESTS = [
 test('nothing that the server writes repeats the namespace that it stands in', async () => {
   const server = await world(blocking, vcard)
   const juliet = await server.client('juliet@localhost/balcony')
-  await juliet.asks('set', "<query xmlns='jabber:iq:roster'><item jid='romeo@localhost' name='Romeo'><group>Friends</group></item></query>")
+  await juliet.asks(
+    'set',
+    "<query xmlns='jabber:iq:roster'><item jid='romeo@localhost' name='Romeo'><group>Friends</group></item></query>",
+  )
   await juliet.asks('set', "<block xmlns='urn:xmpp:blocking'><item jid='tybalt@localhost'/></block>")
   await juliet.asks('set', "<vCard xmlns='vcard-temp'><FN>Juliet</FN></vCard>")
   await juliet.comesOnline()

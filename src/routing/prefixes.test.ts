@@ -10,7 +10,9 @@ test('a body with a prefix comes as one without', async () => {
   const romeo = await online(server, 'romeo@localhost/orchard')
   const juliet = await online(server, 'juliet@localhost/balcony')
 
-  await romeo.sends(`<message ${CLIENT} to='juliet@localhost' type='chat'><c:body>hello</c:body><x xmlns='urn:x'><c:y/></x></message>`)
+  await romeo.sends(
+    `<message ${CLIENT} to='juliet@localhost' type='chat'><c:body>hello</c:body><x xmlns='urn:x'><c:y/></x></message>`,
+  )
 
   const [message] = await juliet.received()
   expect(message).toContain("<body>hello</body><x xmlns='urn:x'><y xmlns='jabber:client'/></x>")

@@ -62,6 +62,9 @@ export class EventTable {
   }
 
   #report (error: unknown, event: string): void {
-    this.#log.error({ event: 'extension.event_handler_failed', err: error, handler: event }, 'extension: event handler failed')
+    this.#log.error(
+      { event: 'extension.event_handler_failed', err: error, handler: event },
+      'extension: event handler failed',
+    )
   }
 }

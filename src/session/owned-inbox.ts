@@ -45,9 +45,14 @@ export class OwnedInbox {
   readonly #forwarding: Forwarding | undefined
 
   /** `failed` tells the sender of what can't be handed over; `homes` where this is one node of many. */
-  constructor (owned: Owned, homes: Homes | undefined, failed: (stanza: Stanza, error: StanzaError) => void | Promise<void>) {
+  constructor (
+    owned: Owned,
+    homes: Homes | undefined,
+    failed: (stanza: Stanza, error: StanzaError) => void | Promise<void>,
+  ) {
     this.#owned = owned
-    this.#forwarding = homes && new Forwarding(homes, (stanza, refusedBy) => this.#receiveAgain(stanza, refusedBy), failed)
+    this.#forwarding = homes &&
+      new Forwarding(homes, (stanza, refusedBy) => this.#receiveAgain(stanza, refusedBy), failed)
   }
 
   /** A promise means: not handed over yet. */

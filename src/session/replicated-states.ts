@@ -55,7 +55,10 @@ export class ReplicatedStates {
     }
   }
 
-  #session (account: Account, { resource, flags, presence, priority, isInterested, directed, heard }: SavedSession): Session {
+  #session (
+    account: Account,
+    { resource, flags, presence, priority, isInterested, directed, heard }: SavedSession,
+  ): Session {
     const session = new Session(account.jid.withResource(resource), account, this.#stages)
     for (const flag of flags) session.setFlag(flag, true)
     const last = presence === undefined ? undefined : storedStanza(presence)
@@ -68,7 +71,9 @@ export class ReplicatedStates {
   }
 }
 
-function saveSession ({ jid, flags, presence, priority, isInterested, directed, lastRoomSeq: heard }: Session): SavedSession {
+function saveSession (
+  { jid, flags, presence, priority, isInterested, directed, lastRoomSeq: heard }: Session,
+): SavedSession {
   return {
     resource: jid.resource, flags: [...flags], presence: presence?.toXml(NS_CLIENT), priority, isInterested,
     directed: [...directed?.keys() ?? []], heard: heard && [...heard],

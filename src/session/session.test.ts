@@ -32,7 +32,12 @@ function said (number: number, room = ROOM): Message {
 test('what comes again is new where it was not heard before', () => {
   expect([1, 2].map(number => session.acceptRoomMessage(said(number), keys))).toEqual([true, true])
 
-  expect([1, 2, 3, 3].map(number => session.acceptRoomMessage(said(number).asRedelivery(), keys))).toEqual([false, false, true, false])
+  expect([1, 2, 3, 3].map(number => session.acceptRoomMessage(said(number).asRedelivery(), keys))).toEqual([
+    false,
+    false,
+    true,
+    false,
+  ])
 })
 
 test('each room counts for itself', () => {
@@ -54,7 +59,10 @@ test('the history that a newcomer is shown is not what was said now', () => {
   expect(session.acceptRoomMessage(said(8).asRedelivery(), keys)).toBe(true)
 })
 
-test.each([['nobody', undefined], ['the sender', 'crone1@localhost'], ['an occupant', `${ROOM}/firstwitch`], ['another room', 'heath@conference.localhost']])(
+test.each([['nobody', undefined], ['the sender', 'crone1@localhost'], ['an occupant', `${ROOM}/firstwitch`], [
+  'another room',
+  'heath@conference.localhost',
+]])(
   'what somebody says now is heard once, though by its own account %s has held it up', (_, by) => {
     const late = said(9).withPayload(delay(0, by))
 
@@ -63,7 +71,8 @@ test.each([['nobody', undefined], ['the sender', 'crone1@localhost'], ['an occup
   })
 
 test('what is known of rooms does not grow without end', () => {
-  for (let number = 0; number < 1100; number++) session.acceptRoomMessage(said(1, Jid.parse(`room${number}@conference.localhost`)), keys)
+  for (let number = 0; number < 1100; number++)
+    session.acceptRoomMessage(said(1, Jid.parse(`room${number}@conference.localhost`)), keys)
 
   expect(session.lastRoomSeq?.size).toBe(1000)
 })

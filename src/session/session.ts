@@ -186,7 +186,11 @@ export class Session implements SessionView {
     return pace(this, this.#writeFirst(stanzas, this.#behind = [], this.#stream))
   }
 
-  * #writeFirst (first: Iterable<Stanza>, behind: readonly Stanza[], stream: SessionStream | undefined): Generator<void> {
+  * #writeFirst (
+    first: Iterable<Stanza>,
+    behind: readonly Stanza[],
+    stream: SessionStream | undefined,
+  ): Generator<void> {
     try {
       for (const stanzas of [first, behind]) { // the latter grows
         for (const stanza of stanzas) {

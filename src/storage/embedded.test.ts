@@ -241,19 +241,21 @@ describe.runIf(isRoot)('as root', () => {
     await expect(startEmbedded(data, log)).rejects.toThrow('chown')
   })
 
-  test.runIf(othersMayEnter)('an ordinary user starts it in a folder of his own, root can later, and it stays his', async () => {
-    const path = join(base, 'his')
-    await mkdir(path, { mode: 0o700 })
-    await chown(path, NOBODY, NOBODY)
-    const starter = startElsewhere(path, ROOT, { uid: NOBODY, gid: NOBODY })
+  test.runIf(othersMayEnter)(
+    'an ordinary user starts it in a folder of his own, root can later, and it stays his',
+    async () => {
+      const path = join(base, 'his')
+      await mkdir(path, { mode: 0o700 })
+      await chown(path, NOBODY, NOBODY)
+      const starter = startElsewhere(path, ROOT, { uid: NOBODY, gid: NOBODY })
 
-    expect(await outcome(starter)).toHaveProperty('url')
-    expect(await endElsewhere(starter)).toBe(0)
+      expect(await outcome(starter)).toHaveProperty('url')
+      expect(await endElsewhere(starter)).toBe(0)
 
-    await using data = await held(path)
-    await stop(await start(data))
-    expect((await stat(join(path, 'postgres'))).uid).toBe(NOBODY)
-  })
+      await using data = await held(path)
+      await stop(await start(data))
+      expect((await stat(join(path, 'postgres'))).uid).toBe(NOBODY)
+    })
 
   test.runIf(othersMayEnter)('a user whose data folder\'s database is another\'s is told so', async () => {
     const path = join(base, 'hers')

@@ -140,7 +140,12 @@ test('a database that can\'t hold all of Unicode is refused', async () => {
 })
 
 const FOREIGN = {
-  PGHOST: '192.0.2.1', PGPORT: '15888', PGUSER: 'nobody', PGPASSWORD: 'wrong', PGDATABASE: 'nothing', PGSSLMODE: 'require',
+  PGHOST: '192.0.2.1',
+  PGPORT: '15888',
+  PGUSER: 'nobody',
+  PGPASSWORD: 'wrong',
+  PGDATABASE: 'nothing',
+  PGSSLMODE: 'require',
   PGOPTIONS: '-c default_transaction_read_only=on', PGAPPNAME: 'psql', PGCLIENTENCODING: 'LATIN1',
   PGSERVICE: 'other', PGSSLNEGOTIATION: 'direct', PGREPLICATION: 'database',
 }
@@ -167,7 +172,9 @@ test('a password comes from the URL, and from no file', async () => {
   const { port } = asking.address() as AddressInfo
 
   await expect(openPostgres(`postgres://own@127.0.0.1:${port}/own`, OPTIONS)).rejects.toThrow('the password was ""')
-  await expect(openPostgres(`postgres://own:mine@127.0.0.1:${port}/own`, OPTIONS)).rejects.toThrow('the password was "mine"')
+  await expect(openPostgres(`postgres://own:mine@127.0.0.1:${port}/own`, OPTIONS)).rejects.toThrow(
+    'the password was "mine"',
+  )
 
   asking.close()
   vi.unstubAllEnvs()

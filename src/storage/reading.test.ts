@@ -11,7 +11,9 @@ const JULIET = Jid.parse('juliet@localhost/balcony')
 
 let db: PostgresDatabase
 
-beforeAll(async () => { db = await openPostgres(await testSchema(), { poolSize: 3, statementMs: 50, log: pino({ level: 'silent' }) }) })
+beforeAll(async () => {
+  db = await openPostgres(await testSchema(), { poolSize: 3, statementMs: 50, log: pino({ level: 'silent' }) })
+})
 afterAll(() => db.close())
 
 test('what takes the database too long is refused, and the connection is free again', async () => {

@@ -229,7 +229,8 @@ export class ClientStream implements EdgeStream {
   /** Sends the error, if any, ends the stream, and closes the connection once all is written (RFC 6120 §4.4). */
   close (error?: StreamError): void {
     if (this.#isClosed) return
-    if (!this.#hasHeader) this.#framing.writeHeader({ id: this.id, from: this.#parts.hosts[0], to: undefined }) // §4.9.1.2
+    // §4.9.1.2
+    if (!this.#hasHeader) this.#framing.writeHeader({ id: this.id, from: this.#parts.hosts[0], to: undefined })
     this.#isClosed = true
     if (error) this.#framing.writeStreamElement('error', describe(error).join(''))
     this.#framing.writeEnd()
@@ -278,7 +279,10 @@ export class ClientStream implements EdgeStream {
   #ended (reason: Error | undefined): void {
     this.#isGone = true
     const session = this.#link?.jid.toString()
-    this.#parts.log.debug({ event: 'stream.closed', stream: this.id, session, reason: reason?.message }, 'stream: closed')
+    this.#parts.log.debug(
+      { event: 'stream.closed', stream: this.id, session, reason: reason?.message },
+      'stream: closed',
+    )
     // Elements that the client sent before it disconnected are processed in their turn.
     if (!this.#isBusy || !this.#link) this.#finish()
   }

@@ -39,7 +39,9 @@ function listBeforeLogin (state: BeforeLogin, table: StreamTable): readonly Elem
   return [
     ...tls,
     mechanismsFeature(state.offer),
-    ...(state.offer.isEncrypted ? [authenticationFeature(state.offer, [bindFeature(table.switches), ...table.loginFeatures])] : []),
+    ...(state.offer.isEncrypted
+      ? [authenticationFeature(state.offer, [bindFeature(table.switches), ...table.loginFeatures])]
+      : []),
     ...optional(bindingFeature(state.offer.bindings)),
     ...table.features('before-auth', state.stream),
     limitsFeature(state.limits),

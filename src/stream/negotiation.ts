@@ -104,7 +104,10 @@ export class Negotiation {
         find: local => parts.credentials(Jid.of(local, this.#host)),
         limits: parts.loginLimits, address: transport.remoteAddress, isGone: () => this.#stream.isClosed,
       })
-      this.#sasl = { old: new Sasl(authenticator), new: new Sasl2(authenticator, (l, r) => this.#binder.complete(l, r)) }
+      this.#sasl = {
+        old: new Sasl(authenticator),
+        new: new Sasl2(authenticator, (l, r) => this.#binder.complete(l, r)),
+      }
     }
     this.#framing.writeStreamElement('features', featuresBeforeLogin({
       stream: this.#peer, offer, mayStartTls: transport.startTls !== undefined && !transport.secure,
@@ -158,7 +161,10 @@ export class Negotiation {
       this.#parts.log.info({ event: 'login.failed', address, host: this.#host, condition }, 'login: failed')
     }
     if (outcome.end) {
-      this.#parts.log.info({ event: 'login.limit_reached', address, host: this.#host }, 'login: too many failures on a stream')
+      this.#parts.log.info(
+        { event: 'login.limit_reached', address, host: this.#host },
+        'login: too many failures on a stream',
+      )
       throw outcome.end
     }
     if (!login) return

@@ -101,7 +101,8 @@ export class SessionReader implements SessionLink {
     const stanza = counted ? message.withDedupKey(`${counted.id}#${counted.taken}`) : message
     const loading = this.#parts.router.prepare(stanza)
     if (loading) return this.#routeWhenLoaded(loading, stanza, session)
-    inFlight.track(this.#route(stanza), stanza, this.#onFailure) // without a promise of its own: there are too many messages
+    // Without a promise of its own: there are too many messages.
+    inFlight.track(this.#route(stanza), stanza, this.#onFailure)
     return inFlight.room()
   }
 
@@ -136,9 +137,17 @@ export class SessionReader implements SessionLink {
   /** Whatever breaks on a stanza's way costs that stanza, and its sender hears of it. */
   #refuse (error: unknown, stanza: Stanza): void {
     if (error instanceof StanzaError) return this.#parts.router.refuse(stanza, error, this.session)
-    this.#parts.log.error({ event: 'stream.stanza_failed', err: error, stream: this.#stream.id, stanza: stanza.summary() },
-      'stream: stanza failed')
-    this.#parts.router.refuse(stanza, new StanzaError('internal-server-error', undefined, undefined, 'wait'), this.session)
+    this.#parts.log.error({
+      event: 'stream.stanza_failed',
+      err: error,
+      stream: this.#stream.id,
+      stanza: stanza.summary(),
+    }, 'stream: stanza failed')
+    this.#parts.router.refuse(
+      stanza,
+      new StanzaError('internal-server-error', undefined, undefined, 'wait'),
+      this.session,
+    )
   }
 }
 

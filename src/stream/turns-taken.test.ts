@@ -39,7 +39,9 @@ test('what a client sends at once is dealt with in many turns when it is much wo
   const romeo = await server.client('romeo', 'orchard')
   turns.length = 0
 
-  romeo.send(Array.from({ length: 40 }, (_, id) => `<iq type='get' id='${id}' to='localhost'><x xmlns='x'/></iq>`).join(''))
+  romeo.send(
+    Array.from({ length: 40 }, (_, id) => `<iq type='get' id='${id}' to='localhost'><x xmlns='x'/></iq>`).join(''),
+  )
   const answers = await romeo.expectHeard("id='39'")
 
   expect([...answers.matchAll(/ id='(\d+)'/g)].map(([, id]) => Number(id))).toEqual([...Array(40).keys()])
@@ -55,7 +57,10 @@ test('the same holds where each thing has to be waited for, though not for long'
   turns.length = 0
 
   // What changes nothing of the roster is a promise that waits for nothing.
-  benvolio.send("<presence type='unsubscribed' to='juliet@localhost'/>".repeat(40) + "<iq type='get' id='last' to='localhost'><x xmlns='x'/></iq>")
+  benvolio.send(
+    "<presence type='unsubscribed' to='juliet@localhost'/>".repeat(40) +
+      "<iq type='get' id='last' to='localhost'><x xmlns='x'/></iq>",
+  )
   await benvolio.expectHeard("id='last'")
 
   expect(turns.reduce((sum, count) => sum + count)).toBe(41)
@@ -67,10 +72,15 @@ test('what many clients send is dealt with in many turns', async () => {
   const nodes = new Nodes({ db, extensions: [hardWork(turns)] })
   const server = await nodes.start('server')
   await nodes.addAccount('mercutio@localhost')
-  const clients = await Promise.all(Array.from({ length: 20 }, (_, number) => server.client('mercutio', `device${number}`)))
+  const clients = await Promise.all(
+    Array.from({ length: 20 }, (_, number) => server.client('mercutio', `device${number}`)),
+  )
   turns.length = 0
 
-  for (const client of clients) client.send(Array.from({ length: 10 }, (_, id) => `<iq type='get' id='${id}' to='localhost'><x xmlns='x'/></iq>`).join(''))
+  for (const client of clients)
+    client.send(
+      Array.from({ length: 10 }, (_, id) => `<iq type='get' id='${id}' to='localhost'><x xmlns='x'/></iq>`).join(''),
+    )
   await Promise.all(clients.map(client => client.expectHeard("id='9'")))
 
   expect(turns.reduce((sum, count) => sum + count)).toBe(200)

@@ -52,7 +52,12 @@ describe('what all clients leave unread', () => {
 
     limitUnread(streams, 8, 20_000)
 
-    expect(streams.map(({ ended }) => ended?.condition)).toEqual([undefined, 'resource-constraint', 'resource-constraint', undefined])
+    expect(streams.map(({ ended }) => ended?.condition)).toEqual([
+      undefined,
+      'resource-constraint',
+      'resource-constraint',
+      undefined,
+    ])
   })
 
   test('costs nobody anything who has read something lately, nor who had no time to', () => {

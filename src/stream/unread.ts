@@ -22,7 +22,11 @@ export interface Output {
 export interface Backlog { readonly sent: number, readonly since: number }
 
 /** The backlog at `now`, in milliseconds; undefined where the client has little to read. */
-export function observe (before: Backlog | undefined, { bufferedBytes, sentBytes }: Output, now: number): Backlog | undefined {
+export function observe (
+  before: Backlog | undefined,
+  { bufferedBytes, sentBytes }: Output,
+  now: number,
+): Backlog | undefined {
   if (bufferedBytes <= PORTION_BYTES) return
   return before?.sent === sentBytes ? before : { sent: sentBytes, since: now }
 }

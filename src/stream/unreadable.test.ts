@@ -61,31 +61,54 @@ async function resumes ({ node, user, id }: Managed, way: Way): Promise<string> 
 const END: Readonly<Record<Way, string>> = {
   tcp: '</stream:stream>', websocket: "<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>\n",
 }
-const message = (bytes: number): Buffer => Buffer.from(`<message xmlns='jabber:client'><body>${'y'.repeat(bytes)}</body></message>`)
+const message = (bytes: number): Buffer =>
+  Buffer.from(`<message xmlns='jabber:client'><body>${'y'.repeat(bytes)}</body></message>`)
 
 const FAULTS: readonly (readonly [string, readonly Way[], Buffer, boolean, string])[] = [
   ['a stanza that is too large', ['tcp', 'websocket'], message(300_000), false, 'policy-violation'],
-  ['a stanza that is a little too large', ['tcp', 'websocket'], message(ROOM_FOR_STANZAS - 40), false, 'policy-violation'],
-  ['what is not UTF-8', ['tcp', 'websocket'], Buffer.from("<message xmlns='jabber:client'>\xC3(</message>", 'latin1'), false, 'unsupported-encoding'],
-  ['what is not well-formed', ['tcp', 'websocket'], Buffer.from("<message xmlns='jabber:client'></iq>"), false, 'not-well-formed'],
+  [
+    'a stanza that is a little too large',
+    ['tcp', 'websocket'],
+    message(ROOM_FOR_STANZAS - 40),
+    false,
+    'policy-violation',
+  ],
+  [
+    'what is not UTF-8',
+    ['tcp', 'websocket'],
+    Buffer.from("<message xmlns='jabber:client'>\xC3(</message>", 'latin1'),
+    false,
+    'unsupported-encoding',
+  ],
+  [
+    'what is not well-formed',
+    ['tcp', 'websocket'],
+    Buffer.from("<message xmlns='jabber:client'></iq>"),
+    false,
+    'not-well-formed',
+  ],
   ['a binary message', ['websocket'], Buffer.from("<message xmlns='jabber:client'/>"), true, 'bad-format'],
 ]
-const CASES = FAULTS.flatMap(([name, ways, bytes, isBinary, condition]) => ways.map(way => ({ name, way, bytes, isBinary, condition })))
+const CASES = FAULTS.flatMap(([name, ways, bytes, isBinary, condition]) =>
+  ways.map(way => ({ name, way, bytes, isBinary, condition }))
+)
 
 describe.each(['here', 'elsewhere'] as const)('where the session is %s', place => {
-  test.each(CASES)('$name on $way ends the stream with $condition, and the session', async ({ way, bytes, isBinary, condition }) => {
-    const session = await managed(way, place)
-    const { client, anchor, user } = session
+  test.each(CASES)(
+    '$name on $way ends the stream with $condition, and the session',
+    async ({ way, bytes, isBinary, condition }) => {
+      const session = await managed(way, place)
+      const { client, anchor, user } = session
 
-    client.send(`<message xmlns='jabber:client' to='${user}@localhost/anchor' id='before'/>`)
-    client.sendBytes(bytes, isBinary)
+      client.send(`<message xmlns='jabber:client' to='${user}@localhost/anchor' id='before'/>`)
+      client.sendBytes(bytes, isBinary)
 
-    const heard = await client.untilClosed()
-    expect(heard).toMatch(new RegExp(`<stream:error[^>]*><${condition} `))
-    expect(heard.endsWith(END[way])).toBe(true)
-    await anchor.expectHeard("id='before'")
-    await expect.poll(() => resumes(session, way)).toContain('<failed ')
-  })
+      const heard = await client.untilClosed()
+      expect(heard).toMatch(new RegExp(`<stream:error[^>]*><${condition} `))
+      expect(heard.endsWith(END[way])).toBe(true)
+      await anchor.expectHeard("id='before'")
+      await expect.poll(() => resumes(session, way)).toContain('<failed ')
+    })
 
   test.each(['tcp', 'websocket'] as const)('a connection of %s that breaks leaves the session as it is', async way => {
     const session = await managed(way, place)
@@ -96,15 +119,17 @@ describe.each(['here', 'elsewhere'] as const)('where the session is %s', place =
   })
 })
 
-test.each(CASES)('$name on $way ends a stream before the login with $condition', async ({ way, bytes, isBinary, condition }) => {
-  const nodes = new Nodes({ db })
-  const client = await connect(await nodes.start('alone'), way)
-  if (way === 'tcp') await client.opens()
+test.each(CASES)(
+  '$name on $way ends a stream before the login with $condition',
+  async ({ way, bytes, isBinary, condition }) => {
+    const nodes = new Nodes({ db })
+    const client = await connect(await nodes.start('alone'), way)
+    if (way === 'tcp') await client.opens()
 
-  client.sendBytes(bytes, isBinary)
+    client.sendBytes(bytes, isBinary)
 
-  const heard = await client.untilClosed()
-  if (way === 'websocket') expect(heard).toMatch(/^<open /)
-  expect(heard).toMatch(new RegExp(`<stream:error[^>]*><${condition} `))
-  expect(heard.endsWith(END[way])).toBe(true)
-})
+    const heard = await client.untilClosed()
+    if (way === 'websocket') expect(heard).toMatch(/^<open /)
+    expect(heard).toMatch(new RegExp(`<stream:error[^>]*><${condition} `))
+    expect(heard.endsWith(END[way])).toBe(true)
+  })

@@ -12,6 +12,10 @@ test('a task in the background that fails is logged by its name, and costs nothi
   await new Promise(resolve => { setImmediate(resolve) })
 
   expect(lines.map(line => JSON.parse(line))).toEqual([
-    expect.objectContaining({ level: 'error', task: 'counting sheep', err: expect.objectContaining({ message: 'one is missing' }) }),
+    expect.objectContaining({
+      level: 'error',
+      task: 'counting sheep',
+      err: expect.objectContaining({ message: 'one is missing' }),
+    }),
   ])
 })

@@ -5,7 +5,11 @@ import { CommitQueue } from './commit-queue.ts'
 import { SLICE_MS } from './slices.ts'
 
 /** What was delivered, in which order. */
-function recording (): { commits: CommitQueue, log: string[], deliver: (what: string, committed?: Promise<void>) => void | Promise<void> } {
+function recording (): {
+  commits: CommitQueue
+  log: string[]
+  deliver: (what: string, committed?: Promise<void>) => void | Promise<void>
+} {
   const commits = new CommitQueue()
   const log: string[] = []
   return { commits, log, deliver: (what, committed) => commits.afterCommit(committed, () => { log.push(what) }) }
@@ -23,7 +27,11 @@ test('what is kept is delivered when it is committed, and what came after it not
   const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
 
   const done = [
-    deliver('one', first.promise), deliver('two', first.promise), deliver('presence'), deliver('three', second.promise), deliver('iq'),
+    deliver('one', first.promise),
+    deliver('two', first.promise),
+    deliver('presence'),
+    deliver('three', second.promise),
+    deliver('iq'),
   ]
   expect(log).toEqual([])
   first.resolve()
@@ -118,7 +126,10 @@ test('what comes at whatever moment around a commit is delivered, in order', asy
   expect(log).toEqual(['kept', ...Array.from({ length: 10 }, (_, moment) => String(moment))])
 })
 
-/** What happens around commits: one begins, messages are kept by it, something comes that is not kept, it ends; time passes. */
+/**
+ * What happens around commits: one begins, messages are kept by it, something comes that is not kept, it ends; time
+ * passes.
+ */
 const EVENT = fc.oneof(
   { weight: 2, arbitrary: fc.constant('begin' as const) },
   { weight: 4, arbitrary: fc.constantFrom('kept' as const, 'long and kept' as const) },

@@ -3,7 +3,11 @@ import { expect, test } from 'vitest'
 import { FairQueue, FullError } from './fair-queue.ts'
 
 /** A task that ends when it is told to, and one that has begun is noted. */
-function tasks (): { readonly begun: string[], task (name: string): () => Promise<void>, end (name: string): Promise<void> } {
+function tasks (): {
+  readonly begun: string[]
+  task (name: string): () => Promise<void>
+  end (name: string): Promise<void>
+} {
   const begun: string[] = []
   const ends = new Map<string, () => void>()
   return {
@@ -55,28 +59,41 @@ test('a task that fails is the end of nothing but itself', async () => {
   const queue = new FairQueue({ atOnce: 1, waitingEach: 9 })
 
   const answers = await Promise.allSettled([
-    queue.run('a', () => Promise.reject(new Error('failed'))), queue.run('a', () => Promise.resolve(2)), queue.run('b', () => Promise.resolve(3)),
+    queue.run('a', () => Promise.reject(new Error('failed'))),
+    queue.run('a', () => Promise.resolve(2)),
+    queue.run('b', () => Promise.resolve(3)),
   ])
 
-  expect(answers.map(answer => answer.status === 'fulfilled' ? answer.value : String(answer.reason))).toEqual(['Error: failed', 2, 3])
+  expect(answers.map(answer => answer.status === 'fulfilled' ? answer.value : String(answer.reason))).toEqual([
+    'Error: failed',
+    2,
+    3,
+  ])
 })
 
-test('every task runs, each one\'s in the order in which they were asked for', async () => {
-  await fc.assert(fc.asyncProperty(fc.array(fc.nat(4), { maxLength: 60 }), fc.integer({ min: 1, max: 4 }), fc.scheduler(), async (askers, atOnce, scheduler) => {
-    const queue = new FairQueue({ atOnce, waitingEach: 60 })
-    const done: (readonly [number, number])[] = []
-    let running = 0
+test("every task runs, each one's in the order in which they were asked for", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.nat(4), { maxLength: 60 }),
+      fc.integer({ min: 1, max: 4 }),
+      fc.scheduler(),
+      async (askers, atOnce, scheduler) => {
+        const queue = new FairQueue({ atOnce, waitingEach: 60 })
+        const done: (readonly [number, number])[] = []
+        let running = 0
 
-    const all = Promise.all(askers.map((asker, index) => queue.run(String(asker), async () => {
-      expect(++running).toBeLessThanOrEqual(atOnce)
-      await scheduler.schedule(Promise.resolve())
-      running--
-      done.push([asker, index])
-    })))
-    await scheduler.waitFor(all)
+        const all = Promise.all(askers.map((asker, index) => queue.run(String(asker), async () => {
+          expect(++running).toBeLessThanOrEqual(atOnce)
+          await scheduler.schedule(Promise.resolve())
+          running--
+          done.push([asker, index])
+        })))
+        await scheduler.waitFor(all)
 
-    for (const asker of new Set(askers)) {
-      expect(done.filter(([one]) => one === asker).map(([, index]) => index)).toEqual(askers.flatMap((one, index) => one === asker ? [index] : []))
-    }
-  }))
+        for (const asker of new Set(askers)) {
+          expect(done.filter(([one]) => one === asker).map(([, index]) => index)).toEqual(askers.flatMap((one, index) =>
+            one === asker ? [index] : []
+          ))
+        }
+      }))
 })

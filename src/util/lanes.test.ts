@@ -15,7 +15,11 @@ test('who waits alone comes before a crowd, and everybody comes in the end', () 
 })
 
 test('whoever came and did not leave is next once, from a lane where fewest wait', () => {
-  const event = fc.record({ what: fc.constantFrom('push', 'push', 'next', 'remove'), lane: fc.constantFrom('a', 'b', 'c'), luck: fc.nat(1000) })
+  const event = fc.record({
+    what: fc.constantFrom('push', 'push', 'next', 'remove'),
+    lane: fc.constantFrom('a', 'b', 'c'),
+    luck: fc.nat(1000),
+  })
   fc.assert(fc.property(fc.array(event, { maxLength: 60 }), events => {
     const lanes = new Lanes<number>()
     const waiting = new Map<string, number[]>([['a', []], ['b', []], ['c', []]])

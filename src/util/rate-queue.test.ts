@@ -19,33 +19,37 @@ const ASKER = fc.record({
 })
 
 test('whoever asks has a turn or hears that there was none, within the patience, and no more have one than the limit allows', async () => {
-  await fc.assert(fc.asyncProperty(fc.array(ASKER, { maxLength: 30 }), fc.infiniteStream(fc.double({ min: 0, max: 0.999, noNaN: true })), async (askers, luck) => {
-    const queue = new RateQueue(new RateLimit(LIMIT, WINDOW_MS), PATIENCE_MS, () => luck.next().value ?? 0)
-    const begin = performance.now()
-    const answers: ('turn' | 'none' | undefined)[] = askers.map(() => undefined)
-    let out = 0
-    const hear = (index: number, taken: Taken | undefined, isGone: boolean): void => {
-      answers[index] = taken ? 'turn' : 'none'
-      if (!taken) return
-      expect(isGone).toBe(false)
-      expect(++out).toBeLessThanOrEqual(LIMIT + (performance.now() - begin) / (WINDOW_MS / LIMIT))
-      const { givesBackAfter } = askers[index] ?? {}
-      if (typeof givesBackAfter === 'number') setTimeout(() => { taken.giveBack(); out-- }, givesBackAfter)
-    }
-    for (const [index, { at, lane, leavesAfter }] of askers.entries()) {
-      setTimeout(() => {
-        let isGone = false
-        if (leavesAfter !== null) setTimeout(() => { isGone = true }, leavesAfter)
-        const turn = queue.turn('key', lane, () => isGone)
-        if (turn instanceof Promise) void turn.then(taken => { hear(index, taken, isGone) })
-        else hear(index, turn, isGone)
-      }, at)
-    }
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(ASKER, { maxLength: 30 }),
+      fc.infiniteStream(fc.double({ min: 0, max: 0.999, noNaN: true })),
+      async (askers, luck) => {
+        const queue = new RateQueue(new RateLimit(LIMIT, WINDOW_MS), PATIENCE_MS, () => luck.next().value ?? 0)
+        const begin = performance.now()
+        const answers: ('turn' | 'none' | undefined)[] = askers.map(() => undefined)
+        let out = 0
+        const hear = (index: number, taken: Taken | undefined, isGone: boolean): void => {
+          answers[index] = taken ? 'turn' : 'none'
+          if (!taken) return
+          expect(isGone).toBe(false)
+          expect(++out).toBeLessThanOrEqual(LIMIT + (performance.now() - begin) / (WINDOW_MS / LIMIT))
+          const { givesBackAfter } = askers[index] ?? {}
+          if (typeof givesBackAfter === 'number') setTimeout(() => { taken.giveBack(); out-- }, givesBackAfter)
+        }
+        for (const [index, { at, lane, leavesAfter }] of askers.entries()) {
+          setTimeout(() => {
+            let isGone = false
+            if (leavesAfter !== null) setTimeout(() => { isGone = true }, leavesAfter)
+            const turn = queue.turn('key', lane, () => isGone)
+            if (turn instanceof Promise) void turn.then(taken => { hear(index, taken, isGone) })
+            else hear(index, turn, isGone)
+          }, at)
+        }
 
-    await vi.advanceTimersByTimeAsync(8_000 + PATIENCE_MS)
+        await vi.advanceTimersByTimeAsync(8_000 + PATIENCE_MS)
 
-    expect(answers).not.toContain(undefined)
-    await vi.advanceTimersByTimeAsync(WINDOW_MS)
-    expect(vi.getTimerCount()).toBe(0)
-  }), { numRuns: 50 })
+        expect(answers).not.toContain(undefined)
+        await vi.advanceTimersByTimeAsync(WINDOW_MS)
+        expect(vi.getTimerCount()).toBe(0)
+      }), { numRuns: 50 })
 })

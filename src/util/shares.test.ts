@@ -59,7 +59,8 @@ test('whatever waited, nobody takes the room of all, and all of it is given back
         shares.add(portion, event.who, event.bytes)
         total += event.bytes
       }
-      expect(total).toBeLessThanOrEqual(3 * (10 + 10 + 12)) // each: what is not counted, his share, and the last beyond it
+      // Each: what is not counted, his share, and the last beyond it.
+      expect(total).toBeLessThanOrEqual(3 * (10 + 10 + 12))
       expect(shares.hasRoom('nurse')).toBe(total <= 100)
     }
     for (const index of portions.keys()) remove(index)

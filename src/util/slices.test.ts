@@ -52,7 +52,9 @@ test('all that is long shares the slice of a turn, and has one after the other',
   const perTurn: number[] = []
   let isRunning = true
 
-  const all = Promise.all(['a', 'b', 'c'].map(name => inSlices(steps(taken, name, 3)))).finally(() => { isRunning = false })
+  const all = Promise.all(['a', 'b', 'c'].map(name => inSlices(steps(taken, name, 3)))).finally(() => {
+    isRunning = false
+  })
   for (let before = taken.length; isRunning; before = taken.length) {
     await nextTurn()
     perTurn.push(taken.length - before)
@@ -97,7 +99,10 @@ test('tasks are called in their order', async () => {
   expect(called).toEqual([0, 1, 2])
 })
 
-/** A piece of work: what each of its steps takes, in milliseconds, whether the last fails, and how many turns it comes late. */
+/**
+ * A piece of work: what each of its steps takes, in milliseconds, whether the last fails, and how many turns it comes
+ * late.
+ */
 const WORK = fc.record({ steps: fc.array(fc.nat(4), { maxLength: 8 }), fails: fc.boolean(), after: fc.nat(3) })
 
 test('whatever is done in slices is done to its end, in order, and no turn is longer than a slice and a step', async () => {

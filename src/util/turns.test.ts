@@ -47,7 +47,10 @@ test('what comes while a task of its key is done waits, whatever becomes of that
   expect(done).toEqual(['another', 'first', 'second'])
 })
 
-const TASK = fc.record({ key: fc.constantFrom('a', 'b', 'c'), how: fc.constantFrom('at once' as const, 'later' as const, 'failing' as const) })
+const TASK = fc.record({
+  key: fc.constantFrom('a', 'b', 'c'),
+  how: fc.constantFrom('at once' as const, 'later' as const, 'failing' as const),
+})
 
 test('whatever is asked for is done once, each key\'s in its order and one at a time', async () => {
   await fc.assert(fc.asyncProperty(fc.array(TASK, { maxLength: 40 }), fc.scheduler(), async (tasks, scheduler) => {
@@ -70,7 +73,9 @@ test('whatever is asked for is done once, each key\'s in its order and one at a 
     })
     const outcomes = await scheduler.waitFor(Promise.allSettled(asked))
 
-    expect(outcomes.map(({ status }) => status)).toEqual(tasks.map(({ how }) => how === 'failing' ? 'rejected' : 'fulfilled'))
+    expect(outcomes.map(({ status }) => status)).toEqual(
+      tasks.map(({ how }) => how === 'failing' ? 'rejected' : 'fulfilled'),
+    )
     expect(log.toSorted((one, other) => one - other)).toEqual([...tasks.keys()])
     const early = log.filter(number => number % 7 !== 6)
     for (const one of ['a', 'b', 'c']) {

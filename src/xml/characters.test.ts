@@ -14,7 +14,7 @@ const NAME_MORE = /^[-.0-9\xB7\u0300-\u036F\u203F-\u2040]$/u
 const COLON = 0x3a
 
 /** All of the basic plane that UTF-8 has, and the edges of the other planes. */
-function* characters (): Generator<number> {
+function * characters (): Generator<number> {
   for (let code = 0; code < 0x10000; code++) if (code < 0xd800 || code > 0xdfff) yield code
   for (let plane = 1; plane <= 0x10; plane++) {
     for (const low of [0, 1, 0x8000, 0xfffe, 0xffff]) yield plane * 0x10000 + low

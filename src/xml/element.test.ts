@@ -15,11 +15,22 @@ test('an element is written with its namespace, attributes and content', () => {
 })
 
 test('a namespace is declared where it changes', () => {
-  const item = el('item', 'urn:q', {}, el('group', 'urn:q'), el('x', 'urn:x', {}, el('item', 'urn:q'), el('y', 'urn:x')), el('last', 'urn:q'))
+  const item = el(
+    'item',
+    'urn:q',
+    {},
+    el('group', 'urn:q'),
+    el('x', 'urn:x', {}, el('item', 'urn:q'), el('y', 'urn:x')),
+    el('last', 'urn:q'),
+  )
   const query = el('query', 'urn:q', {}, item)
 
-  expect(query.toString()).toBe("<query xmlns='urn:q'><item><group/><x xmlns='urn:x'><item xmlns='urn:q'/><y/></x><last/></item></query>")
-  expect(query.toString('urn:q')).toBe("<query><item><group/><x xmlns='urn:x'><item xmlns='urn:q'/><y/></x><last/></item></query>")
+  expect(query.toString()).toBe(
+    "<query xmlns='urn:q'><item><group/><x xmlns='urn:x'><item xmlns='urn:q'/><y/></x><last/></item></query>",
+  )
+  expect(query.toString('urn:q')).toBe(
+    "<query><item><group/><x xmlns='urn:x'><item xmlns='urn:q'/><y/></x><last/></item></query>",
+  )
   expect(query.getChild('item')?.getChild('group')?.toString()).toBe("<group xmlns='urn:q'/>")
 })
 

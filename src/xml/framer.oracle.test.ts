@@ -14,7 +14,21 @@ const space = fc.constantFrom('', '', '', ' ', '\n', '\t ', '\r\n')
 const name = fc.constantFrom('message', 'body', 'a', 'b-1', '_c.d', 'é', '漢', 'stream')
 const prefix = fc.constantFrom('', '', '', '', 'p:', 'q:', 'stream:', 'xml:')
 const ns = fc.constantFrom('urn:p', 'urn:q', 'jabber:client', 'urn:a&amp;b', 'http://etherx.jabber.org/streams')
-const characters = fc.constantFrom('a', 'bc ', '\n', '\r', '\t', 'é', '漢字', '😀', '\ufeff', ']', '>', '\u007f', '\u1680')
+const characters = fc.constantFrom(
+  'a',
+  'bc ',
+  '\n',
+  '\r',
+  '\t',
+  'é',
+  '漢字',
+  '😀',
+  '\ufeff',
+  ']',
+  '>',
+  '\u007f',
+  '\u1680',
+)
 const references = fc.constantFrom('&amp;', '&lt;', '&#10;', '&#x1F600;', '&apos;', '&#13;')
 const text = fc.array(fc.oneof(characters, references), { maxLength: 5 }).map(parts => parts.join(''))
 const cdata = fc.array(fc.oneof(characters, references, fc.constant('<')), { maxLength: 4 })

@@ -81,7 +81,9 @@ test('a prefix of the stream header goes with the stanza that uses it, and with 
 })
 
 test('content keeps its namespace when the stanza had a prefix', () => {
-  const frame = frameOf("<c:message xmlns:c='jabber:client' xmlns='urn:o&amp;'>t<a><b/></a><d xmlns='urn:d'/><e\n/></c:message>")
+  const frame = frameOf(
+    "<c:message xmlns:c='jabber:client' xmlns='urn:o&amp;'>t<a><b/></a><d xmlns='urn:d'/><e\n/></c:message>",
+  )
 
   expect(frame).toMatchObject({ name: 'message', ns: 'jabber:client', attributes: " xmlns:c='jabber:client'" })
   expect(frame.inner.toString()).toBe("t<a xmlns='urn:o&amp;'><b/></a><d xmlns='urn:d'/><e xmlns='urn:o&amp;'\n/>")
@@ -94,16 +96,18 @@ test('content keeps its namespace when the stanza had a prefix', () => {
 })
 
 test('what is in the namespace of the stanza has no prefix when it is handed out (RFC 6120 §4.8.5)', () => {
-  const frame = frameOf("<c:message xmlns:c='jabber:client' xmlns='urn:o'>t<a><b/></a><c:body c:n='&lt;'>1<b/>&amp;</c:body>" +
+  const frame = frameOf(
+    "<c:message xmlns:c='jabber:client' xmlns='urn:o'>t<a><b/></a><c:body c:n='&lt;'>1<b/>&amp;</c:body>" +
     "<x xmlns='urn:x'><c:y><z/><c:y/></c:y></x></c:message>")
 
   expect(frame.inner.toString()).toBe("t<a xmlns='urn:o'><b/></a><body c:n='&lt;'>1<b xmlns='urn:o'/>&amp;</body>" +
     "<x xmlns='urn:x'><y xmlns='jabber:client'><z xmlns='urn:x'/><y/></y></x>")
-  expect(frame.children.map(child => [child.name, child.ns, frame.inner.toString('utf8', child.start, child.end)])).toEqual([
-    ['a', 'urn:o', "<a xmlns='urn:o'><b/></a>"],
-    ['body', 'jabber:client', "<body c:n='&lt;'>1<b xmlns='urn:o'/>&amp;</body>"],
-    ['x', 'urn:x', "<x xmlns='urn:x'><y xmlns='jabber:client'><z xmlns='urn:x'/><y/></y></x>"],
-  ])
+  expect(frame.children.map(child => [child.name, child.ns, frame.inner.toString('utf8', child.start, child.end)]))
+    .toEqual([
+      ['a', 'urn:o', "<a xmlns='urn:o'><b/></a>"],
+      ['body', 'jabber:client', "<body c:n='&lt;'>1<b xmlns='urn:o'/>&amp;</body>"],
+      ['x', 'urn:x', "<x xmlns='urn:x'><y xmlns='jabber:client'><z xmlns='urn:x'/><y/></y></x>"],
+    ])
 })
 
 test('content that grows too large without its prefixes is refused', () => {

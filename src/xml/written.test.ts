@@ -23,7 +23,9 @@ test('a child is what came, and nothing is written anew but its tag', () => {
 })
 
 test('a child declares what namespaces it takes from the frame', () => {
-  const child = childOf("<iq xmlns='jabber:client' xmlns:p='urn:p' xmlns:q='urn:q'><p:x xmlns:q='urn:r' q:a='&lt;'><p:y/><z/></p:x></iq>")
+  const child = childOf(
+    "<iq xmlns='jabber:client' xmlns:p='urn:p' xmlns:q='urn:q'><p:x xmlns:q='urn:r' q:a='&lt;'><p:y/><z/></p:x></iq>",
+  )
 
   const tree = parseStored(child.xml)
   expect([child.name, child.ns, tree.getNS(), tree.attrs['q:a']]).toEqual(['x', 'urn:p', 'urn:p', '<'])
@@ -34,7 +36,9 @@ test('a child declares what namespaces it takes from the frame', () => {
 test('one around others holds them as they are', () => {
   const kept = Written.kept('a', 'urn:a', "<a xmlns='urn:a'><b></b></a>")
 
-  expect(Written.around(el('query', 'urn:q', { n: '1' }), kept, '<c/>').xml).toBe(`<query xmlns='urn:q' n='1'>${kept.xml}<c/></query>`)
+  expect(Written.around(el('query', 'urn:q', { n: '1' }), kept, '<c/>').xml).toBe(
+    `<query xmlns='urn:q' n='1'>${kept.xml}<c/></query>`,
+  )
   expect(Written.around(el('query', 'urn:q')).xml).toBe("<query xmlns='urn:q'/>")
 })
 
@@ -43,7 +47,8 @@ test('the children of one are such, too', () => {
 
   expect(children.children(1)).toBeUndefined()
   expect(children.children(2)?.map(({ name, ns, xml }) => [name, ns, xml])).toEqual([
-    ['a', 'urn:q', "<a xmlns='urn:q' xmlns:p='urn:p'></a>"], ['b', 'urn:p', "<p:b xmlns='urn:q' c='' xmlns:p='urn:p'/>"],
+    ['a', 'urn:q', "<a xmlns='urn:q' xmlns:p='urn:p'></a>"],
+    ['b', 'urn:p', "<p:b xmlns='urn:q' c='' xmlns:p='urn:p'/>"],
   ])
 })
 

@@ -39,6 +39,11 @@ test('an address that was kept is the same as when it was parsed', () => {
   for (const text of ["romeo@localhost/o'rchard@x/y", 'localhost', 'u@bücher.example', 'example.org/r', '[::1]']) {
     const jid = Jid.parse(text)
     const kept = Jid.kept(jid.toString())
-    expect([kept.local, kept.domain, kept.resource, kept.toString()]).toEqual([jid.local, jid.domain, jid.resource, jid.toString()])
+    expect([kept.local, kept.domain, kept.resource, kept.toString()]).toEqual([
+      jid.local,
+      jid.domain,
+      jid.resource,
+      jid.toString(),
+    ])
   }
 })

@@ -45,20 +45,37 @@ test('nothing in an id tells which comes next', () => {
   const next = [1, 2, 3, 4].map(number => ids.encode(number))
 
   for (const [n, id] of next.entries()) {
-    for (const other of next.slice(n + 1)) expect([...id].filter((letter, at) => letter === other[at]).length).toBeLessThan(6)
+    for (const other of next.slice(n + 1))
+      expect([...id].filter((letter, at) => letter === other[at]).length).toBeLessThan(6)
   }
 })
 
 test('an id of another archive, or of an account that had the name before, leads to no message', async () => {
   const made = await keys()
   const second = made.ofAccount('romeo@localhost', life('2'))
-  for (const other of [made.ofAccount('romeo@localhost', life('1')), made.ofAccount('juliet@localhost', life('2')), made.ofRoom('romeo@localhost'),
-    (await keys(Buffer.alloc(32, 8))).ofAccount('romeo@localhost', life('2'))]) {
-    for (let number = 1; number <= 1000; number++) expect(second.decode(other.encode(number)) ?? Infinity).toBeGreaterThan(1_000_000)
+  for (
+    const other of [
+      made.ofAccount('romeo@localhost', life('1')),
+      made.ofAccount('juliet@localhost', life('2')),
+      made.ofRoom('romeo@localhost'),
+      (await keys(Buffer.alloc(32, 8))).ofAccount('romeo@localhost', life('2'))]) {
+    for (let number = 1; number <= 1000; number++)
+      expect(second.decode(other.encode(number)) ?? Infinity).toBeGreaterThan(1_000_000)
   }
 })
 
-test.each(['', '0', '1', 'x', 'aaaaaaaaaaaa1', 'A'.repeat(13), 'q'.repeat(13), 'a'.repeat(12), 'a'.repeat(14), "a' or 1=1"])(
+test.each([
+  '',
+  '0',
+  '1',
+  'x',
+  'aaaaaaaaaaaa1',
+  'A'.repeat(13),
+  'q'.repeat(13),
+  'a'.repeat(12),
+  'a'.repeat(14),
+  "a' or 1=1",
+])(
   '%j is no id', async text => {
     expect((await keys()).ofAccount('romeo@localhost', life('2')).decode(text)).toBeUndefined()
   })

@@ -60,14 +60,26 @@ test('the number under which a room keeps a message is known from it, and not fr
 
   expect(numberBy(strange, ROOM, keys)).toBeUndefined()
   expect(numberBy(stamp(strange, keeper(ROOM), '17').copyFor(ROOM), ROOM, keys)).toBe(17)
-  expect(numberBy(stamp(strange, { ...keeper(ROOM), archiveIds: keys.ofRoom('other@conference.localhost') }, '17'), ROOM, keys)).toBeUndefined()
+  expect(
+    numberBy(
+      stamp(strange, { ...keeper(ROOM), archiveIds: keys.ofRoom('other@conference.localhost') }, '17'),
+      ROOM,
+      keys,
+    ),
+  ).toBeUndefined()
 })
 
 test('forged numbers of the room are taken off in whatever writing, and of very many all but the first few', () => {
   const forged = (by: string) => el('stanza-id', 'urn:xmpp:sid:0', { by, id: '1' })
   const foreign = Array.from({ length: 5000 }, (_, number) => forged(`ü${number}.e`))
 
-  const some = message('groupchat', {}, forged(ROOM.toString()), forged('COVEN@conference.localhost.'), forged('other.example'))
+  const some = message(
+    'groupchat',
+    {},
+    forged(ROOM.toString()),
+    forged('COVEN@conference.localhost.'),
+    forged('other.example'),
+  )
   const many = message('groupchat', {}, ...foreign, forged(ROOM.toString()))
 
   const left = withoutForgedIds(some, ROOM)

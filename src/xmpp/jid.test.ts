@@ -307,9 +307,11 @@ describe('what was written in the place of an address', () => {
     [`garden@conference.example.com/${'a'.repeat(3100)}`, 'garden@conference.example.com'],
     [`garden@conference.example.com/${'\uFE0F'.repeat(1030)}`, 'garden@conference.example.com'],
     [`${'a'.repeat(3100)}@example.com`, undefined],
-  ])('is only its bare part where nobody could be called the whole, and nothing where that is no address (%#)', (text, answerer) => {
-    expect(Jid.asWritten(text)?.toString()).toBe(answerer)
-  })
+  ])(
+    'is only its bare part where nobody could be called the whole, and nothing where that is no address (%#)',
+    (text, answerer) => {
+      expect(Jid.asWritten(text)?.toString()).toBe(answerer)
+    })
 
   test('is the address where it is one', () => {
     expect(Jid.asWritten('Juliet@example.com/balcony')).toBe(Jid.parse('Juliet@example.com/balcony'))
@@ -317,10 +319,15 @@ describe('what was written in the place of an address', () => {
 })
 
 test.each([
-  ['\u2764\uFE0F', 'U+FE0F'], ['\u{1F3F3}\uFE0F\u200D\u{1F308}', 'U+FE0F'], ['\u{1F468}\u200D\u{1F469}', 'U+200D'], ['a\u0007', 'U+0007'],
+  ['\u2764\uFE0F', 'U+FE0F'],
+  ['\u{1F3F3}\uFE0F\u200D\u{1F308}', 'U+FE0F'],
+  ['\u{1F468}\u200D\u{1F469}', 'U+200D'],
+  ['a\u0007', 'U+0007'],
   ['\u{E0001}', 'U+E0001'],
 ])('whoever may not be called %j is told which character it is', (resource, character) => {
-  expect(() => Jid.parse(`a@b/${resource}`)).toThrow(`the resource has a character that is not allowed in it: ${character}`)
+  expect(() => Jid.parse(`a@b/${resource}`)).toThrow(
+    `the resource has a character that is not allowed in it: ${character}`,
+  )
 })
 
 test('who only wants to know whether a text is an address gets it, or nothing', () => {

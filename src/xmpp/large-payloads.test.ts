@@ -15,7 +15,10 @@ const MANY = '<field><value/></field>'.repeat(2_500)
 const FORM = `<x xmlns='jabber:x:data' type='submit'>${MANY}</x>`
 
 test.each([
-  ['a list to block', `<block xmlns='urn:xmpp:blocking'>${"<item jid='a@localhost'><a/></item>".repeat(2_500)}</block>`],
+  [
+    'a list to block',
+    `<block xmlns='urn:xmpp:blocking'>${"<item jid='a@localhost'><a/></item>".repeat(2_500)}</block>`,
+  ],
   ['a roster item', `<query xmlns='jabber:iq:roster'><item jid='a@localhost'>${'<a/>'.repeat(5_000)}</item></query>`],
 ])('%s with more elements than there can be in any is refused', async (_what, payload) => {
   const server = await world(blocking)
@@ -56,13 +59,17 @@ test('what the server does not read may have as many elements as a stanza', asyn
   const card = `<vCard xmlns='vcard-temp'>${'<a/>'.repeat(5_000)}</vCard>`
 
   await romeo.asks('set', card)
-  await romeo.sends(`<message type='chat' to='${juliet.session.jid}'><a xmlns='a'>${'<b/>'.repeat(5_000)}</a></message>`)
+  await romeo.sends(
+    `<message type='chat' to='${juliet.session.jid}'><a xmlns='a'>${'<b/>'.repeat(5_000)}</a></message>`,
+  )
 
   expect(await juliet.received()).toEqual([expect.stringContaining('<b/></a></message>')])
 })
 
 test('the attributes of a payload are read, however much there is in it', () => {
-  const { inner, children } = storedFrame(`<m xmlns='jabber:client'><delay xmlns='${NS_DELAY}' from='a&amp;b'>${'<a/>'.repeat(5_000)}</delay></m>`)
+  const { inner, children } = storedFrame(
+    `<m xmlns='jabber:client'><delay xmlns='${NS_DELAY}' from='a&amp;b'>${'<a/>'.repeat(5_000)}</delay></m>`,
+  )
   const large = messageWith('chat', { to: Jid.parse(ROMEO) }, { inner, children })
 
   expect(large.attributesOf('delay', NS_DELAY)?.['from']).toBe('a&b')

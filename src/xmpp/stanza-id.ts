@@ -7,7 +7,12 @@ import type { Message } from './stanza.ts'
 export const NS_STANZA_ID = 'urn:xmpp:sid:0'
 
 /** A stanza id with its claimed archive, and a cache of the room's number that it stands for. */
-interface Stamp { readonly child: Child, readonly by: Jid | undefined, readonly id: string, number?: number | undefined }
+interface Stamp {
+  readonly child: Child
+  readonly by: Jid | undefined
+  readonly id: string
+  number?: number | undefined
+}
 
 interface Stamps { readonly first: readonly Stamp[], readonly hasMore: boolean }
 

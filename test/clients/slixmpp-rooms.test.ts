@@ -1,4 +1,7 @@
-/** Rooms by slixmpp over STARTTLS, as Debian ships it: it makes one, and others are invited, come in, talk and are moderated. */
+/**
+ * Rooms by slixmpp over STARTTLS, as Debian ships it: it makes one, and others are invited, come in, talk and are
+ * moderated.
+ */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { startMeeting, type Meeting } from './server.ts'
 import { Slixmpp, whyNoSlixmpp } from './slixmpp.ts'
@@ -29,17 +32,28 @@ describe.skipIf(missing !== undefined)('slixmpp in rooms', () => {
   }
 
   /** Romeo's room, set up like that, with Juliet in it where she may come in. */
-  async function meetIn (room: string, options: Readonly<Record<string, unknown>> = {}): Promise<readonly [Slixmpp, Slixmpp]> {
+  async function meetIn (
+    room: string,
+    options: Readonly<Record<string, unknown>> = {},
+  ): Promise<readonly [Slixmpp, Slixmpp]> {
     const [romeo, juliet] = await Promise.all([login('romeo'), login('juliet')])
     expect(await romeo.does('make_room', { room, nick: 'Romeo', options })).toEqual([110, 201])
-    expect(await juliet.does('enter', { room, nick: 'Juliet' })).toEqual({ subject: '', occupants: ['Juliet', 'Romeo'], history: [] })
+    expect(await juliet.does('enter', { room, nick: 'Juliet' })).toEqual({
+      subject: '',
+      occupants: ['Juliet', 'Romeo'],
+      history: [],
+    })
     return [romeo, juliet]
   }
 
   test('it makes a room, sets it up by its form as it came, and destroys it', async () => {
     const romeo = await login('romeo')
 
-    await romeo.does('make_room', { room: ROOM, nick: 'Romeo', options: { 'muc#roomconfig_roomname': 'Capulet’s Garden', 'muc#roomconfig_membersonly': true } })
+    await romeo.does('make_room', {
+      room: ROOM,
+      nick: 'Romeo',
+      options: { 'muc#roomconfig_roomname': 'Capulet’s Garden', 'muc#roomconfig_membersonly': true },
+    })
 
     expect(await romeo.does('disco', { to: ROOM })).toMatchObject({
       identities: [['conference', 'text']], features: expect.arrayContaining(['muc_membersonly']),
@@ -53,7 +67,11 @@ describe.skipIf(missing !== undefined)('slixmpp in rooms', () => {
     const [romeo, juliet] = await meetIn(room)
 
     await juliet.does('say', { room, body: 'Art thou not <Romeo> & a Montague?' })
-    await romeo.expectSeen('message', { jid: `${room}/Juliet`, type: 'groupchat', body: 'Art thou not <Romeo> & a Montague?' })
+    await romeo.expectSeen('message', {
+      jid: `${room}/Juliet`,
+      type: 'groupchat',
+      body: 'Art thou not <Romeo> & a Montague?',
+    })
     await romeo.does('change_subject', { room, subject: 'Parting' })
     await juliet.expectSeen('subject', { subject: 'Parting' })
     const nurse = await login('nurse')

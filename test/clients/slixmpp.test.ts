@@ -50,7 +50,8 @@ describe.skipIf(missing !== undefined)('slixmpp', () => {
     // It grants what it is asked for, and asks in turn.
     await romeo.does('subscribe', { to: JULIET })
     await Promise.all([
-      romeo.expectSeen('presence', { jid: `${JULIET}/slixmpp` }), juliet.expectSeen('presence', { jid: `${ROMEO}/slixmpp` }),
+      romeo.expectSeen('presence', { jid: `${JULIET}/slixmpp` }),
+      juliet.expectSeen('presence', { jid: `${ROMEO}/slixmpp` }),
     ])
     await romeo.does('show', { status: 'in the orchard' })
     await juliet.expectSeen('presence', { jid: `${ROMEO}/slixmpp`, status: 'in the orchard' })
@@ -128,7 +129,7 @@ describe.skipIf(missing !== undefined)('slixmpp', () => {
     await juliet.expectSeen('message', { body: 'O, wilt thou leave me so unsatisfied?' })
   })
 
-  test.each(TRANSPORTS)('it and @xmpp/client over %s see each other and chat', async (transport) => {
+  test.each(TRANSPORTS)('it and @xmpp/client over %s see each other and chat', async transport => {
     const romeo = start('romeo')
     await romeo.expectSeen('presence', { jid: `${ROMEO}/slixmpp` })
     const nurse = await XmppClient.login(meeting, 'nurse', transport)
@@ -136,7 +137,10 @@ describe.skipIf(missing !== undefined)('slixmpp', () => {
 
     await nurse.send('presence', { to: ROMEO, type: 'subscribed' })
     await nurse.send('presence', { to: ROMEO, type: 'subscribe' })
-    await Promise.all([nurse.expectSeen('presence', ROMEO), romeo.expectSeen('presence', { jid: nurse.fullJid, type: 'available' })])
+    await Promise.all([
+      nurse.expectSeen('presence', ROMEO),
+      romeo.expectSeen('presence', { jid: nurse.fullJid, type: 'available' }),
+    ])
     await nurse.chat(ROMEO, 'Sir, my mistress…')
     await romeo.does('chat', { to: nurse.jid, body: 'Bid her devise' })
 

@@ -32,7 +32,7 @@ async function befriend (one: XmppClient, other: XmppClient): Promise<void> {
   await Promise.all([one.expectSeen('presence', other.jid), other.expectSeen('presence', one.jid)])
 }
 
-describe.each(TRANSPORTS)('over %s', (transport) => {
+describe.each(TRANSPORTS)('over %s', transport => {
   test('a wrong password is refused with not-authorized', async () => {
     await expect(XmppClient.login(meeting, 'romeo', transport, 'Montague'))
       .rejects.toMatchObject({ name: 'SASLError', condition: 'not-authorized' })

@@ -41,7 +41,8 @@ export class Device {
     const message = carbon ? carbon.children[0]?.children[0] : element
     const body = message?.children.find(({ name }) => name === 'body')?.text
     if (body === undefined) return
-    const isOurs = ({ name, attributes }: XmlElement): boolean => name === 'stanza-id' && attributes.get('by') === this.#jid
+    const isOurs = ({ name, attributes }: XmlElement): boolean =>
+      name === 'stanza-id' && attributes.get('by') === this.#jid
     this.conversation.push({ id: message?.children.find(isOurs)?.attributes.get('id') ?? 'none', body })
   }
 }

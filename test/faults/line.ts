@@ -103,7 +103,9 @@ export class Line {
   async #begin (client: Client): Promise<Opened> {
     this.#session = undefined
     await client.bind()
-    client.send(`<enable xmlns='${NS_SM}' resume='true'${this.#seconds === undefined ? '' : ` max='${this.#seconds}'`}/>`)
+    client.send(
+      `<enable xmlns='${NS_SM}' resume='true'${this.#seconds === undefined ? '' : ` max='${this.#seconds}'`}/>`,
+    )
     let answer = await client.receive()
     while (answer.name !== 'enabled') answer = await client.receive()
     this.#session = { id: answer.attributes.get('id') ?? '', received: 0 }

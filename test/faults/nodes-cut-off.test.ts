@@ -1,4 +1,6 @@
-/** A node that was away without knowing it does no harm when it is back: its clients go on elsewhere, and it joins anew. */
+/**
+ * A node that was away without knowing it does no harm when it is back: its clients go on elsewhere, and it joins anew.
+ */
 import { setTimeout } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
 import { hasRedis } from '../support/redis/redis.ts'
@@ -14,8 +16,16 @@ const timeout = 60_000 + ROUNDS * 30_000
 
 /** What is done to the first node, and undone. */
 const FAULTS = {
-  'frozen with SIGSTOP': [({ nodes: [node] }: Nodes) => { node.freeze() }, ({ nodes: [node] }: Nodes) => { node.thaw() }],
-  'cut off from Redis, and not told': [({ toRedis }: Nodes) => { toRedis.block() }, ({ toRedis }: Nodes) => { toRedis.open() }],
+  'frozen with SIGSTOP': [({ nodes: [node] }: Nodes) => {
+    node.freeze()
+  }, ({ nodes: [node] }: Nodes) => {
+    node.thaw()
+  }],
+  'cut off from Redis, and not told': [({ toRedis }: Nodes) => {
+    toRedis.block()
+  }, ({ toRedis }: Nodes) => {
+    toRedis.open()
+  }],
 } as const
 
 test.skipIf(!hasRedis()).for(Object.entries(FAULTS))('a node is %s', { timeout }, async ([fault, [begin, end]]) => {

@@ -1,4 +1,6 @@
-/** Devices of one account on several nodes: whichever node is killed, each has the conversation that the archive has. */
+/**
+ * Devices of one account on several nodes: whichever node is killed, each has the conversation that the archive has.
+ */
 import { setTimeout } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
 import { hasRedis } from '../support/redis/redis.ts'
@@ -45,7 +47,11 @@ test.skipIf(!hasRedis())('two devices, and the node of one of them is killed', {
   })
 
   const archive = await readArchive({ jid: 'juliet0@localhost', port })
-  print('kill -9 with two devices', { killed: ROUNDS, secondsUntilWhole: Math.max(...seconds), archive: archive.length }, figures)
+  print('kill -9 with two devices', {
+    killed: ROUNDS,
+    secondsUntilWhole: Math.max(...seconds),
+    archive: archive.length,
+  }, figures)
   expect(isWhole).toBe(true)
   expect(figures).toMatchObject(NOTHING_WRONG)
   for (const { conversation, line } of devices) {

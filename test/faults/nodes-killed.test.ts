@@ -1,4 +1,6 @@
-/** A stream outlives its node: whichever node is killed, its clients go on at another, and their contacts hear nothing. */
+/**
+ * A stream outlives its node: whichever node is killed, its clients go on at another, and their contacts hear nothing.
+ */
 import { setTimeout } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
 import { hasRedis } from '../support/redis/redis.ts'

@@ -1,4 +1,6 @@
-/** Many nodes that are one server: processes with a Redis of their own, a database of their own, a balancer in front. */
+/**
+ * Many nodes that are one server: processes with a Redis of their own, a database of their own, a balancer in front.
+ */
 import { execFile } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -131,7 +133,8 @@ export class Nodes implements AsyncDisposable {
   readonly #dropDatabase: () => Promise<void>
 
   private constructor (parts: Pick<Nodes, 'nodes' | 'balancer' | 'redis' | 'toRedis' | 'toDatabase'> & {
-    readonly folder: string, readonly dropDatabase: () => Promise<void>,
+    readonly folder: string
+    readonly dropDatabase: () => Promise<void>
   }) {
     this.nodes = parts.nodes
     this.balancer = parts.balancer
@@ -149,7 +152,9 @@ export class Nodes implements AsyncDisposable {
     await administer(postgresUrl, `create database ${name}`)
     const redis = await startRedis()
     const toRedis = await Valve.before({ port: Number(new URL(redis.url).port), host: '127.0.0.1' })
-    const toDatabase = await Valve.before({ path: join(new URL(postgresUrl).searchParams.get('host') ?? '', '.s.PGSQL.5432') })
+    const toDatabase = await Valve.before({
+      path: join(new URL(postgresUrl).searchParams.get('host') ?? '', '.s.PGSQL.5432'),
+    })
     const database = `postgres://heliograph@127.0.0.1:${toDatabase.port}/${name}`
     const make = async (node: string, sessions: string): Promise<Node> =>
       new Node({ name: node, folder, port: await freePort(), httpPort: await freePort(), database, sessions })

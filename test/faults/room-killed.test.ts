@@ -1,4 +1,6 @@
-/** A room outlives its nodes: whichever is killed, its occupants stay in and have what was said, once and in one order. */
+/**
+ * A room outlives its nodes: whichever is killed, its occupants stay in and have what was said, once and in one order.
+ */
 import { setTimeout } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
 import { hasRedis } from '../support/redis/redis.ts'
@@ -17,10 +19,15 @@ const NS_OWNER = 'http://jabber.org/protocol/muc#owner'
 
 const timeout = 120_000 + ROUNDS * 20_000
 
-/** Milliseconds from one message of a sender to the next; without any, which takes the machine's all, only where rounds are asked for. */
+/**
+ * Milliseconds from one message of a sender to the next; without any, which takes the machine's all, only where rounds
+ * are asked for.
+ */
 const PACES = process.env['FAULT_ROUNDS'] === undefined ? [15] : [15, 0]
 
-test.skipIf(!hasRedis()).each(PACES)('kill -9 of nodes under load, %d ms apart: a room loses nobody and nothing', { timeout }, async paceMs => {
+test.skipIf(!hasRedis()).each(PACES)('kill -9 of nodes under load, %d ms apart: a room loses nobody and nothing', {
+  timeout,
+}, async paceMs => {
   await using cluster = await Nodes.start(inject('postgresUrl'))
   const { port } = cluster.balancer
   await openRoom(port)
@@ -46,7 +53,13 @@ test.skipIf(!hasRedis()).each(PACES)('kill -9 of nodes under load, %d ms apart: 
   await Promise.all(running)
 
   const sessions = [...receivers, ...senders].map(({ line }) => line.sessions)
-  console.log('kill -9 in a room:', { paceMs, killed: ROUNDS, secondsUntilWhole: Math.max(...seconds.slice(1)), kept: archive.length, sessions })
+  console.log('kill -9 in a room:', {
+    paceMs,
+    killed: ROUNDS,
+    secondsUntilWhole: Math.max(...seconds.slice(1)),
+    kept: archive.length,
+    sessions,
+  })
   for (const receiver of receivers) expect(missing(senders, receiver)).toEqual([])
   expect(senders.map(({ acknowledged }) => acknowledged.size)).toEqual(senders.map(({ sent }) => sent))
   expect(senders.flatMap(({ wrong }) => wrong)).toEqual([])
@@ -56,7 +69,11 @@ test.skipIf(!hasRedis()).each(PACES)('kill -9 of nodes under load, %d ms apart: 
   expect(sessions).toEqual(sessions.map(() => 1))
 })
 
-async function people<Person> (name: string, port: number, meet: (account: { jid: string, port: number }) => Person): Promise<readonly Person[]> {
+async function people<Person> (
+  name: string,
+  port: number,
+  meet: (account: { jid: string, port: number }) => Person,
+): Promise<readonly Person[]> {
   const all: Person[] = []
   for (let number = 0; number < PEOPLE; number++) {
     const jid = `${name}${number}@localhost`
@@ -72,7 +89,9 @@ async function openRoom (port: number): Promise<void> {
   const client = await Client.connect({ port, tls: false }, { jid, password: PASSWORD, resource: 'owner' })
   const field = "<field var='muc#roomconfig_persistentroom'><value>1</value></field>"
   client.send(entry(ROOM, 'nurse'))
-  client.send(`<iq type='set' id='open' to='${ROOM}'><query xmlns='${NS_OWNER}'><x xmlns='jabber:x:data' type='submit'>${field}</x></query></iq>`)
+  client.send(
+    `<iq type='set' id='open' to='${ROOM}'><query xmlns='${NS_OWNER}'><x xmlns='jabber:x:data' type='submit'>${field}</x></query></iq>`,
+  )
   for (let answer = await client.receive(); answer.name !== 'iq';) answer = await client.receive()
   await client.disconnect()
 }

@@ -151,7 +151,8 @@ export class Sender {
 
   #send (id: string): void {
     this.#inSession.push(id)
-    this.line.send(`<message to='${this.#to}' type='${this.#isInRoom ? 'groupchat' : 'chat'}' id='${id}'><body>${id}</body>` +
+    this.line.send(
+      `<message to='${this.#to}' type='${this.#isInRoom ? 'groupchat' : 'chat'}' id='${id}'><body>${id}</body>` +
       `<origin-id xmlns='${NS_STANZA_ID}' id='${id}'/>${padding(id, this.#paddingBytes)}</message>`)
   }
 }

@@ -23,7 +23,11 @@ export class Watcher {
     const { jid, port } = account
     await register({ port, tls: false }, { jid, password: PASSWORD })
     for (const contact of contacts) {
-      const client = await Client.connect({ port, tls: false }, { jid: contact, password: PASSWORD, resource: 'approves' })
+      const client = await Client.connect({ port, tls: false }, {
+        jid: contact,
+        password: PASSWORD,
+        resource: 'approves',
+      })
       client.send(`<presence type='subscribed' to='${jid}'/>`) // RFC 6121 §3.4
       await client.disconnect()
     }

@@ -4,7 +4,9 @@ import type { Pair } from './load.ts'
 
 const PATIENCE_MS = 40_000
 
-/** The seconds until a message of every pair that is not written yet is acknowledged and received; Infinity if never. */
+/**
+ * The seconds until a message of every pair that is not written yet is acknowledged and received; Infinity if never.
+ */
 export async function untilWhole (talk: readonly Pair[]): Promise<number> {
   const since = Date.now()
   const next = talk.map(({ sender, receiver }) => ({ sender, receiver, id: sender.name(sender.sent + 1) }))

@@ -28,9 +28,12 @@ const query = (id: number): string =>
 test('others log in and talk while many queries of one account are under way', async () => {
   const mallory = await Peer.logIn(target, 'mallory/first')
   const body = 'x'.repeat(2000)
-  for (let n = 0; n < MESSAGES; n++) void mallory.send(`<message to='mallory@localhost' type='chat'><body>${n} ${body}</body></message>`)
+  for (let n = 0; n < MESSAGES; n++)
+    void mallory.send(`<message to='mallory@localhost' type='chat'><body>${n} ${body}</body></message>`)
   await mallory.expectPong()
-  const sessions = await Promise.all(Array.from({ length: SESSIONS }, (_, n) => Peer.logIn(target, `mallory/${n}`, false)))
+  const sessions = await Promise.all(
+    Array.from({ length: SESSIONS }, (_, n) => Peer.logIn(target, `mallory/${n}`, false)),
+  )
   let answered = 0
   const count = async (session: Peer): Promise<void> => {
     for (let n = 0; n < QUERIES; n++) {

@@ -126,7 +126,9 @@ test('who comes into a room is shown of its history what fits into a mebibyte, a
   await enters(watcher, room, 'watcher')
 
   const frank = await Peer.logIn(target, 'frank/phone', false)
-  void frank.send(`<presence to='${room}/frank'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='100'/></x></presence>`)
+  void frank.send(
+    `<presence to='${room}/frank'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='100'/></x></presence>`,
+  )
 
   await expectHeard(frank, 'message', 4, LONG)
   frank.destroy()

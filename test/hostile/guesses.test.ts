@@ -1,4 +1,6 @@
-/** Guesses at passwords over many connections at once (RFC 6120 §13.9.4), with the limits that an administrator gets. */
+/**
+ * Guesses at passwords over many connections at once (RFC 6120 §13.9.4), with the limits that an administrator gets.
+ */
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { auth, PASSWORD, Peer } from './peer.ts'
@@ -13,7 +15,8 @@ const peers: Peer[] = []
 
 beforeEach(async () => {
   target = await startTarget()
-  for (const name of ['alice', 'bob']) (await Peer.logIn({ port: target.port, from: '127.0.0.10' }, `${name}/first`)).destroy()
+  for (const name of ['alice', 'bob'])
+    (await Peer.logIn({ port: target.port, from: '127.0.0.10' }, `${name}/first`)).destroy()
 }, 60_000)
 
 afterEach(async () => {
@@ -44,26 +47,30 @@ async function tryToLogIn (peer: Peer, name: string): Promise<string | undefined
   return answer.name === 'success' ? undefined : answer.children[0]?.name
 }
 
-test('ninety guesses at once from one address are looked at no more often than the limit, and keep out no other account', async () => {
-  const failures = await guessTogether(90, 'bob')
-  while (failures.length < AT_ONCE) await delay(50)
-  const alice = await open()
-  peers.push(alice)
+test(
+  'ninety guesses at once from one address are looked at no more often than the limit, and keep out no other account',
+  async () => {
+    const failures = await guessTogether(90, 'bob')
+    while (failures.length < AT_ONCE) await delay(50)
+    const alice = await open()
+    peers.push(alice)
 
-  expect(await tryToLogIn(alice, 'alice')).toBeUndefined()
+    expect(await tryToLogIn(alice, 'alice')).toBeUndefined()
 
-  while (failures.length < 90) await delay(50)
-  expect(failures.filter(condition => condition === 'not-authorized').length).toBeLessThanOrEqual(AT_ONCE + 2)
-  expect(new Set(failures)).toEqual(new Set(['not-authorized', 'temporary-auth-failure']))
-}, 60_000)
+    while (failures.length < 90) await delay(50)
+    expect(failures.filter(condition => condition === 'not-authorized').length).toBeLessThanOrEqual(AT_ONCE + 2)
+    expect(new Set(failures)).toEqual(new Set(['not-authorized', 'temporary-auth-failure']))
+  }, 60_000)
 
-test('guesses over 110 connections at who has logged in from there make the owner wait, and do not keep him out', async () => {
-  const before = await open()
-  peers.push(before)
-  expect(await tryToLogIn(before, 'alice')).toBeUndefined()
-  await guessTogether(110, 'alice')
-  const owner = await open()
-  peers.push(owner)
+test(
+  'guesses over 110 connections at who has logged in from there make the owner wait, and do not keep him out',
+  async () => {
+    const before = await open()
+    peers.push(before)
+    expect(await tryToLogIn(before, 'alice')).toBeUndefined()
+    await guessTogether(110, 'alice')
+    const owner = await open()
+    peers.push(owner)
 
-  expect(await tryToLogIn(owner, 'alice')).toBeUndefined()
-}, 60_000)
+    expect(await tryToLogIn(owner, 'alice')).toBeUndefined()
+  }, 60_000)

@@ -14,16 +14,21 @@ test('who answers no ping is gone, and his contacts hear of it; who answers stay
   const juliet = await Peer.logIn(target, 'juliet/balcony')
   void juliet.send('<presence/>')
   await juliet.expect('presence')
-  void juliet.send("<presence type='subscribed' to='romeo@localhost'/><presence type='subscribe' to='romeo@localhost'/>")
+  void juliet.send(
+    "<presence type='subscribed' to='romeo@localhost'/><presence type='subscribe' to='romeo@localhost'/>",
+  )
   await juliet.expectPong()
-  void romeo.send("<presence/><presence type='subscribed' to='juliet@localhost'/><presence type='subscribe' to='juliet@localhost'/>")
+  void romeo.send(
+    "<presence/><presence type='subscribed' to='juliet@localhost'/><presence type='subscribe' to='juliet@localhost'/>",
+  )
   romeo.stopReading()
 
   const states: (string | undefined)[] = []
   while (!states.includes('unavailable')) {
     const { name, attributes } = await juliet.next()
     if (name === 'presence' && attributes.get('from') === 'romeo@localhost/orchard') states.push(attributes.get('type'))
-    if (name === 'iq' && attributes.get('type') === 'get') void juliet.send(`<iq type='result' id='${attributes.get('id')}'/>`)
+    if (name === 'iq' && attributes.get('type') === 'get')
+      void juliet.send(`<iq type='result' id='${attributes.get('id')}'/>`)
   }
   romeo.resumeReading()
 

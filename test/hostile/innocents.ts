@@ -31,7 +31,8 @@ export class Innocents {
     }
     const heard: number[] = []
     for (const peer of [this.#romeo, this.#juliet]) {
-      for (let count = 0; count < MESSAGES; count++) heard.push(numberOf((await peer.expect('message')).children[0]?.text) - first)
+      for (let count = 0; count < MESSAGES; count++)
+        heard.push(numberOf((await peer.expect('message')).children[0]?.text) - first)
     }
     return heard
   }

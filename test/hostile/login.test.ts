@@ -126,7 +126,8 @@ describe('SASL', () => {
     for (const name of ['mallory', 'nobody']) {
       mallory = await Peer.open(target)
       void mallory.send(auth('SCRAM-SHA-1', `n,,n=${name},r=x`))
-      const [, nonce, , iterations] = /^r=([^,]+),s=([^,]+),i=(\d+)/.exec(decode((await mallory.expect('challenge')).text)) ?? []
+      const [, nonce, , iterations] =
+        /^r=([^,]+),s=([^,]+),i=(\d+)/.exec(decode((await mallory.expect('challenge')).text)) ?? []
       void mallory.send(response(`c=biws,r=${nonce},p=${Buffer.alloc(20).toString('base64')}`))
       const failure = await mallory.expect('failure')
       answers.push(`${iterations} ${failure.children.map(child => child.name).join()}`)
@@ -295,7 +296,8 @@ describe('who leaves in the middle', () => {
     mallory = await Peer.logIn(target, 'mallory/watch', false)
 
     // A connection closes at once, and what came by it is dealt with in its turn.
-    for (const name of names) await expect.poll(() => isReachable(mallory, `${name}@localhost/ghost`), { timeout: 10_000 }).toBe(false)
+    for (const name of names)
+      await expect.poll(() => isReachable(mallory, `${name}@localhost/ghost`), { timeout: 10_000 }).toBe(false)
   })
 
   test('while a login of the new profile binds has no session', async () => {

@@ -43,7 +43,9 @@ export class Peer {
     this.#listen()
   }
 
-  static async connect ({ port, isTls = false, from = ELSEWHERE, host = 'localhost', preface }: Address): Promise<Peer> {
+  static async connect (
+    { port, isTls = false, from = ELSEWHERE, host = 'localhost', preface }: Address,
+  ): Promise<Peer> {
     const socket = connectTcp({ port, host: '127.0.0.1', localAddress: from })
     if (preface !== undefined) socket.write(preface)
     const peer = new Peer(isTls ? connectTls({ socket, servername: host, rejectUnauthorized: false }) : socket, host)
@@ -157,7 +159,8 @@ export class Peer {
       while (!this.#isOver && !this.#isClosed) await this.#news()
       if (!this.#isOver) throw new Error('the stream was not closed')
       await this.expectClosed()
-      return element.children.find(({ ns, name }) => ns === 'urn:ietf:params:xml:ns:xmpp-streams' && name !== 'text')?.name
+      return element.children.find(({ ns, name }) => ns === 'urn:ietf:params:xml:ns:xmpp-streams' && name !== 'text')
+        ?.name
     }
   }
 

@@ -37,7 +37,13 @@ const logIn = (jid: string): Promise<Peer> => Peer.logIn(target, jid, false)
 
 describe('a forged address', () => {
   test.each([
-    'juliet@localhost', 'juliet@localhost/balcony', 'mallory@localhost/other', 'localhost', 'mallory@elsewhere.example', '@', '',
+    'juliet@localhost',
+    'juliet@localhost/balcony',
+    'mallory@localhost/other',
+    'localhost',
+    'mallory@elsewhere.example',
+    '@',
+    '',
   ])('%j ends the stream', async from => {
     mallory = await logIn('mallory/laptop')
 
@@ -62,8 +68,13 @@ describe('an address that is none', () => {
   test.each([
     '@localhost', 'juliet@', 'juliet@localhost/', 'a b@localhost', 'juliet@local host', '/resource', 'a@b@c',
     `${'x'.repeat(1024)}@localhost`, `juliet@localhost/${'x'.repeat(1024)}`, `${'x'.repeat(200 * KILOBYTE)}@localhost`,
-    `juliet@${'x'.repeat(200 * KILOBYTE)}`, `juliet@${'x.'.repeat(100 * KILOBYTE)}`, `juliet@localhost/${'\ufdfa'.repeat(60 * KILOBYTE)}`,
-    `${'\u0345'.repeat(100 * KILOBYTE)}@localhost`, `juliet@xn--${'a'.repeat(200 * KILOBYTE)}`, '\u202e@localhost', 'juliet@\u2028',
+    `juliet@${'x'.repeat(200 * KILOBYTE)}`,
+    `juliet@${'x.'.repeat(100 * KILOBYTE)}`,
+    `juliet@localhost/${'\ufdfa'.repeat(60 * KILOBYTE)}`,
+    `${'\u0345'.repeat(100 * KILOBYTE)}@localhost`,
+    `juliet@xn--${'a'.repeat(200 * KILOBYTE)}`,
+    '\u202e@localhost',
+    'juliet@\u2028',
   ])('is answered, and the stream goes on (%#)', async to => {
     mallory = await logIn('mallory/laptop')
 
@@ -74,27 +85,31 @@ describe('an address that is none', () => {
     await mallory.expectPong()
   })
 
-  test.each([[1023, 'result'], [1024, 'error'], [9000, 'error']])('a resource of %i bytes is bound or refused: %s', async (length, type) => {
-    mallory = await Peer.open(target)
-    await mallory.authenticate('mallory')
+  test.each([[1023, 'result'], [1024, 'error'], [9000, 'error']])(
+    'a resource of %i bytes is bound or refused: %s',
+    async (length, type) => {
+      mallory = await Peer.open(target)
+      await mallory.authenticate('mallory')
 
-    void mallory.send("<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>" +
+      void mallory.send("<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>" +
       `<resource>${'x'.repeat(length)}</resource></bind></iq>`)
-    await mallory.expect('iq', type)
-    if (type === 'error') await mallory.bind('laptop')
+      await mallory.expect('iq', type)
+      if (type === 'error') await mallory.bind('laptop')
 
-    await mallory.expectPong()
-  })
+      await mallory.expectPong()
+    })
 })
 
 describe('what belongs to the way in', () => {
-  test.each([`<starttls xmlns='${NS_TLS}'/>`, auth('SCRAM-SHA-1', 'n,,n=juliet,r=x')])('is unknown behind it (%#)', async element => {
-    mallory = await logIn('mallory/laptop')
+  test.each([`<starttls xmlns='${NS_TLS}'/>`, auth('SCRAM-SHA-1', 'n,,n=juliet,r=x')])(
+    'is unknown behind it (%#)',
+    async element => {
+      mallory = await logIn('mallory/laptop')
 
-    void mallory.send(element)
+      void mallory.send(element)
 
-    expect(await mallory.streamError()).toBe('unsupported-stanza-type')
-  })
+      expect(await mallory.streamError()).toBe('unsupported-stanza-type')
+    })
 })
 
 describe('a client that does not read', () => {
@@ -150,7 +165,9 @@ describe('a flood', () => {
     mallory = await logIn('mallory/laptop')
     const ids = Array.from({ length: 20_000 }, (_, index) => String(index))
 
-    void mallory.send(ids.map(id => `<iq type='get' id='${id}' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>`).join(''))
+    void mallory.send(
+      ids.map(id => `<iq type='get' id='${id}' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>`).join(''),
+    )
     const answered: (string | undefined)[] = []
     while (answered.length < ids.length) answered.push((await mallory.next()).attributes.get('id'))
 
@@ -161,7 +178,10 @@ describe('a flood', () => {
     mallory = await logIn('mallory/laptop')
     const ids = Array.from({ length: 200 }, (_, index) => String(index))
 
-    void mallory.send(ids.map(id => `<iq type='set' id='${id}'><query xmlns='jabber:iq:private'><x xmlns='urn:x:${id}'/></query></iq>`).join(''))
+    void mallory.send(
+      ids.map(id => `<iq type='set' id='${id}'><query xmlns='jabber:iq:private'><x xmlns='urn:x:${id}'/></query></iq>`)
+        .join(''),
+    )
     const answered: (string | undefined)[] = []
     while (answered.length < ids.length) answered.push((await mallory.expect('iq', 'result')).attributes.get('id'))
 
@@ -191,14 +211,20 @@ describe('a flood', () => {
   test('of messages to hundreds of addresses is answered', async () => {
     mallory = await logIn('mallory/laptop')
 
-    void mallory.send(Array.from({ length: 300 }, (_, index) => `<message to='nobody-${index}@localhost'><body>hello</body></message>`).join(''))
+    void mallory.send(
+      Array.from({ length: 300 }, (_, index) => `<message to='nobody-${index}@localhost'><body>hello</body></message>`)
+        .join(''),
+    )
     for (let count = 0; count < 300; count++) await mallory.expect('message', 'error')
   })
 
   test('of answers that nobody asked for is silence', async () => {
     mallory = await logIn('mallory/laptop')
 
-    void mallory.send("<iq type='result' id='1'/><iq type='error' id='1' to='localhost'/><message type='error' to='nobody@localhost'/>".repeat(300))
+    void mallory.send(
+      "<iq type='result' id='1'/><iq type='error' id='1' to='localhost'/><message type='error' to='nobody@localhost'/>"
+        .repeat(300),
+    )
     void mallory.send("<iq type='get' id='fence' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>")
 
     expect((await mallory.next()).attributes.get('id')).toBe('fence')
@@ -251,7 +277,10 @@ describe('who says goodbye', () => {
   test('is heard to the end, also what had to wait', async () => {
     mallory = await logIn('mallory/laptop')
     eve = await logIn('eve/laptop')
-    const slow = Array.from({ length: 20 }, (_, index) => `<message to='nobody-${Math.random()}-${index}@localhost'><body>x</body></message>`)
+    const slow = Array.from(
+      { length: 20 },
+      (_, index) => `<message to='nobody-${Math.random()}-${index}@localhost'><body>x</body></message>`,
+    )
 
     mallory.end(`${slow.join('')}<message to='eve@localhost/laptop'><body>goodbye</body></message></stream:stream>`)
 

@@ -78,7 +78,9 @@ test.concurrent('a thousand silent connections disturb nobody, and are gone in t
 })
 
 test.concurrent('one address gets no more streams than the limit says, others do', async () => {
-  const peers = await Promise.all(Array.from({ length: 201 }, () => Peer.connect({ port: target.port, from: '127.0.3.1' })))
+  const peers = await Promise.all(
+    Array.from({ length: 201 }, () => Peer.connect({ port: target.port, from: '127.0.3.1' })),
+  )
 
   const opened = await Promise.allSettled(peers.map(peer => peer.open()))
   const other = await Peer.open({ port: target.port, from: '127.0.3.2' })

@@ -14,28 +14,30 @@ let home: Installation
 
 afterEach(() => home.remove())
 
-test('an account with very many undelivered messages logs in again and again, and neither the server nor anybody else is hurt', async () => {
-  await using postgres = await startPostgres()
-  home = await Installation.make({ ...OPEN, database: postgres.url })
-  const before = await home.start()
-  await Peer.logIn(home.direct, 'juliet/balcony')
-  await before.stop()
-  await insert(postgres.url)
-  const server = await home.start()
-  const nurse = await Peer.logIn(home.direct, 'nurse/room')
+test(
+  'an account with very many undelivered messages logs in again and again, and neither the server nor anybody else is hurt',
+  async () => {
+    await using postgres = await startPostgres()
+    home = await Installation.make({ ...OPEN, database: postgres.url })
+    const before = await home.start()
+    await Peer.logIn(home.direct, 'juliet/balcony')
+    await before.stop()
+    await insert(postgres.url)
+    const server = await home.start()
+    const nurse = await Peer.logIn(home.direct, 'nurse/room')
 
-  for (let login = 0; login < 3; login++) {
-    const juliet = await Peer.logIn(home.direct, 'juliet/balcony', false)
-    void juliet.send(`${ENABLE}<presence/>`)
-    const first = await until(() => juliet.next(), ({ name }) => name === 'message')
-    expect(first.children[0]?.text).toBe('1')
-    juliet.destroy()
-    await nurse.expectPong()
-  }
+    for (let login = 0; login < 3; login++) {
+      const juliet = await Peer.logIn(home.direct, 'juliet/balcony', false)
+      void juliet.send(`${ENABLE}<presence/>`)
+      const first = await until(() => juliet.next(), ({ name }) => name === 'message')
+      expect(first.children[0]?.text).toBe('1')
+      juliet.destroy()
+      await nurse.expectPong()
+    }
 
-  server.kill('SIGTERM')
-  expect(await server.ended()).toBe(0)
-}, 120_000)
+    server.kill('SIGTERM')
+    expect(await server.ended()).toBe(0)
+  }, 120_000)
 
 async function insert (url: string): Promise<void> {
   const db = await openPostgres(url, { poolSize: 1, log: pino({ level: 'silent' }) })

@@ -42,7 +42,11 @@ describe('a message', () => {
     ['with half an element', OPEN.slice(0, -2), 'not-well-formed'],
     ['with nothing', '', 'bad-format'],
     ['with white space before the element', ` ${OPEN}`, 'bad-format'],
-    ['with the header of a TCP stream', "<stream:stream to='localhost' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>", 'not-well-formed'],
+    [
+      'with the header of a TCP stream',
+      "<stream:stream to='localhost' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>",
+      'not-well-formed',
+    ],
     ['for an unknown host', OPEN.replace("'localhost'", "'elsewhere.example'"), 'host-unknown'],
     ['with a DTD', '<!DOCTYPE open>', 'restricted-xml'],
     ['with a million levels', '<a>'.repeat(80_000), 'policy-violation'],
@@ -78,18 +82,35 @@ describe('a frame', () => {
     ['that is not masked', Buffer.from([0x81, 0x01, 0x20]), 1002, 'bad-format'],
     ['of an unknown kind', frame(0x3, Buffer.alloc(1)), 1002, 'bad-format'],
     ['that goes on with nothing', frame(0x0, Buffer.alloc(1)), 1002, 'bad-format'],
-    ['with a compression that nobody agreed on', Buffer.concat([Buffer.from([0xc1]), frame(TEXT, Buffer.from('x')).subarray(1)]), 1002, 'bad-format'],
-    ['that announces a petabyte', Buffer.from([0x81, 0xff, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), 1009, 'policy-violation'],
+    [
+      'with a compression that nobody agreed on',
+      Buffer.concat([Buffer.from([0xc1]), frame(TEXT, Buffer.from('x')).subarray(1)]),
+      1002,
+      'bad-format',
+    ],
+    [
+      'that announces a petabyte',
+      Buffer.from([0x81, 0xff, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+      1009,
+      'policy-violation',
+    ],
     ['of 10 MB', frame(TEXT, Buffer.alloc(10 * 1024 * 1024, 0x20)), 1009, 'policy-violation'],
-    ['in a million pieces', Buffer.concat([frame(TEXT, Buffer.from('x'), 0), many(300_000, frame(0x0, Buffer.from('x'), 0))]), 1008, 'policy-violation'],
-  ])('%s ends the stream, and closes the WebSocket with the code that says so', async (_name, bytes, code, condition) => {
-    mallory = await WebSocketPeer.connect(target)
+    [
+      'in a million pieces',
+      Buffer.concat([frame(TEXT, Buffer.from('x'), 0), many(300_000, frame(0x0, Buffer.from('x'), 0))]),
+      1008,
+      'policy-violation',
+    ],
+  ])(
+    '%s ends the stream, and closes the WebSocket with the code that says so',
+    async (_name, bytes, code, condition) => {
+      mallory = await WebSocketPeer.connect(target)
 
-    mallory.write(bytes)
+      mallory.write(bytes)
 
-    expect(await mallory.streamError()).toBe(condition)
-    expect(await mallory.closeCode()).toBe(code)
-  })
+      expect(await mallory.streamError()).toBe(condition)
+      expect(await mallory.closeCode()).toBe(code)
+    })
 
   test('of no use costs no memory, be there a million of it', async () => {
     mallory = await WebSocketPeer.connect(target)
@@ -186,7 +207,9 @@ class WebSocketPeer {
 
   static async connect (target: Target, line = 'Sec-WebSocket-Protocol: xmpp', method = 'GET'): Promise<WebSocketPeer> {
     const peer = await WebSocketPeer.dial(target)
-    peer.write(Buffer.from(`${method} /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+    peer.write(
+      Buffer.from(
+        `${method} /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
       `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n${line}\r\n\r\n`))
     await peer.expectHeard('\r\n\r\n')
     peer.status = peer.#received

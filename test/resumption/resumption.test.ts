@@ -29,7 +29,11 @@ function resume (id: string | undefined, h: number): string {
 }
 
 /** Bound, with stream management on; and the id for a resumption. */
-async function managed (kind: TransportKind, name: string, resource: string): Promise<{ wire: Wire, id: string | undefined }> {
+async function managed (
+  kind: TransportKind,
+  name: string,
+  resource: string,
+): Promise<{ wire: Wire, id: string | undefined }> {
   const wire = await Wire.bind(kind, target, name, resource)
   wire.send(ENABLE)
   return { wire, id: attribute(await wire.expect('enabled'), 'id') }
@@ -62,7 +66,10 @@ describe.each(KINDS)('over %s', kind => {
   test('a login binds with stream management on, and another resumes, each in one step (§9)', async () => {
     const romeo = await Wire.bind(kind, target, romeoName, 'garden')
     const before = await Wire.open(kind, target)
-    const first = await before.authenticate(julietName, `<bind xmlns='urn:xmpp:bind:0'><tag>phone</tag>${ENABLE}</bind>`)
+    const first = await before.authenticate(
+      julietName,
+      `<bind xmlns='urn:xmpp:bind:0'><tag>phone</tag>${ENABLE}</bind>`,
+    )
     const bound = child(first, 'bound')
     const enabled = bound && child(bound, 'enabled')
     const features = await before.expect('features')
@@ -88,7 +95,10 @@ describe.each(KINDS)('over %s', kind => {
   test('a login that can not resume binds instead (§9.2)', async () => {
     const wire = await Wire.open(kind, target)
 
-    const success = await wire.authenticate(julietName, `${resume('gone', 0)}<bind xmlns='urn:xmpp:bind:0'>${ENABLE}</bind>`)
+    const success = await wire.authenticate(
+      julietName,
+      `${resume('gone', 0)}<bind xmlns='urn:xmpp:bind:0'>${ENABLE}</bind>`,
+    )
 
     const failed = child(success, 'failed')
     expect(failed?.children[0]?.name).toBe('item-not-found')

@@ -156,9 +156,13 @@ class WebSocketStream implements Stream {
   }
 
   #read (xml: string): void {
-    new StreamReader({ element: element => { this.#inbox.push(element) }, end: () => {} }).write(`<message>${xml}</message>`)
+    new StreamReader({
+      element: element => {
+        this.#inbox.push(element)
+      },
+      end: () => {},
+    }).write(`<message>${xml}</message>`)
     this.#news.resolve()
     this.#news = Promise.withResolvers()
   }
 }
-

@@ -49,7 +49,9 @@ describe('while the server runs', () => {
     await home.run('user add tybalt@localhost --password old')
     const before = await logIn(home, 'tybalt@localhost', 'old')
 
-    expect(await home.run('user password tybalt@localhost --password new')).toEqual(done('tybalt@localhost has a new password'))
+    expect(await home.run('user password tybalt@localhost --password new')).toEqual(
+      done('tybalt@localhost has a new password'),
+    )
 
     await expect(logIn(home, 'tybalt@localhost', 'old')).rejects.toThrow('not-authorized')
     before.send("<iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>")

@@ -71,13 +71,26 @@ test('one that is not there is said in a sentence, without its password', async 
 test('the embedded one is reached whatever an administrator has set for his own', async () => {
   const home = await Installation.forTest()
   const env = {
-    PGHOST: '127.0.0.1', PGPORT: '15888', PGUSER: 'somebody', PGPASSWORD: 'else', PGDATABASE: 'other', PGSSLMODE: 'require',
-    PGSERVICE: 'other', PGSERVICEFILE: '/nowhere', PGPASSFILE: '/nowhere', PGDATA: '/nowhere', PGOPTIONS: '-c default_transaction_read_only=on',
+    PGHOST: '127.0.0.1',
+    PGPORT: '15888',
+    PGUSER: 'somebody',
+    PGPASSWORD: 'else',
+    PGDATABASE: 'other',
+    PGSSLMODE: 'require',
+    PGSERVICE: 'other',
+    PGSERVICEFILE: '/nowhere',
+    PGPASSFILE: '/nowhere',
+    PGDATA: '/nowhere',
+    PGOPTIONS: '-c default_transaction_read_only=on',
   }
 
   const added = await home.run('user add romeo@localhost --password wherefore', { env })
   await home.start(env)
-  const client = await Client.connect({ port: home.port, tls: true }, { jid: 'romeo@localhost', password: 'wherefore', resource: 'here' })
+  const client = await Client.connect({ port: home.port, tls: true }, {
+    jid: 'romeo@localhost',
+    password: 'wherefore',
+    resource: 'here',
+  })
 
   expect(added.code).toBe(0)
   await client.disconnect()

@@ -39,24 +39,37 @@ test('SIGTERM ends every stream with <system-shutdown/>, the database last, and 
   console.log(`second start to first login: ${Math.round(performance.now() - since)} ms`)
 }, 60_000)
 
-test('who is in a room hears with status 332 that the server ends, before the stream does (XEP-0045 §11.2, §16.6.2)', async () => {
-  const server = await home.start()
-  const [balthasar, abram] = [await Peer.logIn(home.direct, 'balthasar/street'), await Peer.logIn(home.direct, 'abram/street')]
-  await balthasar.send(`<presence to='${SQUARE}/balthasar'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
-  await expectHeard(balthasar, 'subject')
-  await balthasar.send(`<iq type='set' id='instant' to='${SQUARE}'><query xmlns='http://jabber.org/protocol/muc#owner'>` +
+test(
+  'who is in a room hears with status 332 that the server ends, before the stream does (XEP-0045 §11.2, §16.6.2)',
+  async () => {
+    const server = await home.start()
+    const [balthasar, abram] = [
+      await Peer.logIn(home.direct, 'balthasar/street'),
+      await Peer.logIn(home.direct, 'abram/street'),
+    ]
+    await balthasar.send(`<presence to='${SQUARE}/balthasar'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+    await expectHeard(balthasar, 'subject')
+    await balthasar.send(
+      `<iq type='set' id='instant' to='${SQUARE}'><query xmlns='http://jabber.org/protocol/muc#owner'>` +
     "<x xmlns='jabber:x:data' type='submit'/></query></iq>")
-  await expectHeard(balthasar, "id='instant'")
-  await abram.send(`<presence to='${SQUARE}/abram'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
-  await expectHeard(abram, 'subject')
+    await expectHeard(balthasar, "id='instant'")
+    await abram.send(`<presence to='${SQUARE}/abram'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+    await expectHeard(abram, 'subject')
 
-  server.kill('SIGTERM')
+    server.kill('SIGTERM')
 
-  expect(await expectHeard(balthasar, "type='unavailable'")).toMatch(/from='square@conference\.localhost\/balthasar'[^]*<status code='332'\/>/)
-  expect(await expectHeard(abram, "type='unavailable'")).toMatch(/from='square@conference\.localhost\/abram'[^]*<status code='332'\/>/)
-  expect(await Promise.all([balthasar, abram].map(peer => peer.streamError()))).toEqual(['system-shutdown', 'system-shutdown'])
-  expect(await server.ended()).toBe(0)
-}, 60_000)
+    expect(await expectHeard(balthasar, "type='unavailable'")).toMatch(
+      /from='square@conference\.localhost\/balthasar'[^]*<status code='332'\/>/,
+    )
+    expect(await expectHeard(abram, "type='unavailable'")).toMatch(
+      /from='square@conference\.localhost\/abram'[^]*<status code='332'\/>/,
+    )
+    expect(await Promise.all([balthasar, abram].map(peer => peer.streamError()))).toEqual([
+      'system-shutdown',
+      'system-shutdown',
+    ])
+    expect(await server.ended()).toBe(0)
+  }, 60_000)
 
 test('a client that takes no leave does not keep the server from ending', async () => {
   const server = await home.start()
@@ -69,19 +82,23 @@ test('a client that takes no leave does not keep the server from ending', async 
   expect(home.databaseProcesses()).toEqual([])
 }, 60_000)
 
-test.each(['SIGINT', 'SIGTERM'] as const)('a %s that comes twice, as it does from a terminal by npm, is one', async signal => {
-  const server = await home.start()
-  const clients = await Promise.all(Array.from({ length: 20 }, (_, n) => Peer.logIn(home.direct, `client${n}/${signal}`, signal === 'SIGINT')))
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  'a %s that comes twice, as it does from a terminal by npm, is one',
+  async signal => {
+    const server = await home.start()
+    const clients = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => Peer.logIn(home.direct, `client${n}/${signal}`, signal === 'SIGINT')),
+    )
 
-  server.kill(signal)
-  await delay(20)
-  server.kill(signal)
-  await server.logged('server.stopping')
-  server.kill(signal)
+    server.kill(signal)
+    await delay(20)
+    server.kill(signal)
+    await server.logged('server.stopping')
+    server.kill(signal)
 
-  expect(await Promise.all(clients.map(client => client.streamError()))).toEqual(clients.map(() => 'system-shutdown'))
-  expect(await server.ended()).toBe(0)
-}, 60_000)
+    expect(await Promise.all(clients.map(client => client.streamError()))).toEqual(clients.map(() => 'system-shutdown'))
+    expect(await server.ended()).toBe(0)
+  }, 60_000)
 
 test('a SIGINT some seconds after the first ends the server at once, and its database with it', async () => {
   const server = await home.start()

@@ -20,7 +20,10 @@ test('a promise that rejects, and that nobody waits for, is logged with its stac
   server.kill('SIGUSR2')
   const line = await server.logged('process.unhandled_rejection')
 
-  expect(line).toMatchObject({ level: 'error', err: { message: 'nobody waits for this', stack: expect.stringContaining('at ') } })
+  expect(line).toMatchObject({
+    level: 'error',
+    err: { message: 'nobody waits for this', stack: expect.stringContaining('at ') },
+  })
   void romeo.send("<message to='juliet@localhost/balcony' type='chat'><body>still here</body></message>")
   expect((await juliet.expect('message')).children[0]?.text).toBe('still here')
   server.kill('SIGTERM')

@@ -1,7 +1,14 @@
 /** Debian's HAProxy with the configuration that is shipped: its ports and nodes are those of a test. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { endProgram, freePort, makeCertificate, makeFolder, requireProgram, startProgram } from '../../conformance/peers/server.ts'
+import {
+  endProgram,
+  freePort,
+  makeCertificate,
+  makeFolder,
+  requireProgram,
+  startProgram,
+} from '../../conformance/peers/server.ts'
 
 export const HAPROXY = '/usr/sbin/haproxy'
 export const HAPROXY_CONFIG = join(import.meta.dirname, '..', '..', 'deploy', 'haproxy.cfg')

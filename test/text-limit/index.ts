@@ -10,7 +10,10 @@ export const textLimit = extension({
   config: z.strictObject({ characters: z.int().min(1).default(5000) }).prefault({}),
   setup (host, { characters }) {
     host.disco.feature(NS)
-    host.iq({ type: 'get', to: ['server'], name: 'limit', ns: NS }, () => el('limit', NS, { characters: String(characters) }))
+    host.iq(
+      { type: 'get', to: ['server'], name: 'limit', ns: NS },
+      () => el('limit', NS, { characters: String(characters) }),
+    )
     host.on('send', 'guard', stanza => {
       const text = stanza.kind === 'message' ? stanza.payload('body', 'jabber:client')?.text() ?? '' : ''
       if (text.length <= characters) return

@@ -5,7 +5,10 @@ import { textLimit } from './index.ts'
 
 async function romeoAndJuliet () {
   const server = await world([textLimit, { characters: 10 }])
-  return { romeo: await online(server, 'romeo@localhost/orchard'), juliet: await online(server, 'juliet@localhost/balcony') }
+  return {
+    romeo: await online(server, 'romeo@localhost/orchard'),
+    juliet: await online(server, 'juliet@localhost/balcony'),
+  }
 }
 
 test('a message with a longer text is refused, and reaches nobody', async () => {

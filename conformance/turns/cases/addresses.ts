@@ -25,7 +25,10 @@ export const addresses: readonly Case[] = [
     async prepare (setting) {
       const client = await setting.client('a')
       return async round => {
-        await client.ask('set', `<unblock xmlns='urn:xmpp:blocking'>${many(number => `<item jid='ü${round}x${number}.e'/>`)}</unblock>`)
+        await client.ask(
+          'set',
+          `<unblock xmlns='urn:xmpp:blocking'>${many(number => `<item jid='ü${round}x${number}.e'/>`)}</unblock>`,
+        )
       }
     },
   },
@@ -49,7 +52,11 @@ export const addresses: readonly Case[] = [
       const client = await setting.client('a')
       return async round => {
         const label = (number: number): string => `xn--${`${round}x${number}`.padEnd(50, 'a')}`
-        client.send(many(number => `<presence to='u@${Array.from({ length: 15 }, (_, part) => label(number * 15 + part)).join('.')}'/>`))
+        client.send(
+          many(number =>
+            `<presence to='u@${Array.from({ length: 15 }, (_, part) => label(number * 15 + part)).join('.')}'/>`
+          ),
+        )
         await client.ping()
       }
     },

@@ -70,7 +70,10 @@ const rosters: readonly Case[] = [
     name: 'a roster of 10 000 contacts is asked for 16 times at once',
     async prepare (setting) {
       const client = await setting.client('a')
-      await all(setting.count(10_000), contact => client.ask('set', `<query xmlns='${ROSTER}'><item jid='b${contact}@localhost'/></query>`))
+      await all(
+        setting.count(10_000),
+        contact => client.ask('set', `<query xmlns='${ROSTER}'><item jid='b${contact}@localhost'/></query>`),
+      )
       return () => all(16, () => client.must('get', `<query xmlns='${ROSTER}'/>`))
     },
   },
@@ -80,7 +83,10 @@ const rosters: readonly Case[] = [
       const client = await setting.client('a')
       await all(setting.count(10_000), contact => {
         client.send(`<presence type='subscribe' to='b${contact}@localhost'/>`)
-        return client.ask('set', `<query xmlns='${ROSTER}'><item jid='b${contact}@localhost'><group>friends</group></item></query>`)
+        return client.ask(
+          'set',
+          `<query xmlns='${ROSTER}'><item jid='b${contact}@localhost'><group>friends</group></item></query>`,
+        )
       })
       await client.cut()
       return async () => {

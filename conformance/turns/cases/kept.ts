@@ -7,7 +7,8 @@ const PRIVATE = 'jabber:iq:private'
 const REGISTER = 'jabber:iq:register'
 
 const vcard = (bytes?: number): string => `<vCard xmlns='${VCARD}'>${many(() => '<a/>', bytes)}</vCard>`
-const privateData = (bytes?: number): string => `<query xmlns='${PRIVATE}'><w xmlns='w'>${many(() => '<a/>', bytes)}</w></query>`
+const privateData = (bytes?: number): string =>
+  `<query xmlns='${PRIVATE}'><w xmlns='w'>${many(() => '<a/>', bytes)}</w></query>`
 
 export const kept: readonly Case[] = [
   {
@@ -98,7 +99,9 @@ export const kept: readonly Case[] = [
     async prepare (setting) {
       const client = await setting.client('a')
       return async () => {
-        await client.ask('set', "<command xmlns='http://jabber.org/protocol/commands' node='http://jabber.org/protocol/admin'>" +
+        await client.ask(
+          'set',
+          "<command xmlns='http://jabber.org/protocol/commands' node='http://jabber.org/protocol/admin'>" +
           `<x xmlns='jabber:x:data' type='submit'>${many(() => "<field var='a'><value/></field>")}</x></command>`)
       }
     },
@@ -116,7 +119,11 @@ export const kept: readonly Case[] = [
       const client = await setting.client('a')
       return async () => {
         for (const what of ['info', 'items']) {
-          await client.ask('get', `<query xmlns='http://jabber.org/protocol/disco#${what}' node='${text()}'/>`, 'localhost')
+          await client.ask(
+            'get',
+            `<query xmlns='http://jabber.org/protocol/disco#${what}' node='${text()}'/>`,
+            'localhost',
+          )
           await client.ask('get', `<query xmlns='http://jabber.org/protocol/disco#${what}' node='${text()}'/>`)
         }
       }
@@ -128,7 +135,9 @@ export const kept: readonly Case[] = [
       const client = await setting.client('a')
       return async round => {
         await all(16, () => client.must('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", 'localhost'))
-        const others = await Promise.all(Array.from({ length: 16 }, (_, number) => setting.client('a', `r${round}.${number}`)))
+        const others = await Promise.all(
+          Array.from({ length: 16 }, (_, number) => setting.client('a', `r${round}.${number}`)),
+        )
         for (const other of others) await other.close()
       }
     },
@@ -139,7 +148,12 @@ export const kept: readonly Case[] = [
       const names = ['ﷺ', 'ü', 'x'].map(letter => many(() => letter, 4_000))
       return async () => {
         for (const name of names) {
-          for (const [mechanism, message] of [['PLAIN', `\0${name}\0${name.slice(0, 300)}`], ['PLAIN', `\0a\0${name}`], ['SCRAM-SHA-1', `n,,n=${name},r=${PASSWORD}`]]) {
+          for (
+            const [mechanism, message] of [['PLAIN', `\0${name}\0${name.slice(0, 300)}`], ['PLAIN', `\0a\0${name}`], [
+              'SCRAM-SHA-1',
+              `n,,n=${name},r=${PASSWORD}`,
+            ]]
+          ) {
             const stranger = await setting.stranger()
             const answer = stranger.until(/<(challenge|success|failure|stream:error)/)
             stranger.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='${mechanism}'>${Buffer.from(message ?? '').toString('base64')}</auth>`)

@@ -6,9 +6,12 @@ import type { Case, Setting } from '../setting.ts'
 const MAM = 'urn:xmpp:mam:2'
 
 /** 100 sessions of one account that get copies of everything, and somebody who writes to it. */
-async function conversation (setting: Setting): Promise<{ readonly devices: readonly Client[], readonly sender: Client }> {
+async function conversation (
+  setting: Setting,
+): Promise<{ readonly devices: readonly Client[], readonly sender: Client }> {
   const devices = await setting.devices('a', 100)
-  for (const device of devices) device.send("<presence/><iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>")
+  for (const device of devices)
+    device.send("<presence/><iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>")
   return { devices, sender: await setting.client('b') }
 }
 
@@ -42,9 +45,15 @@ const contents: readonly Case[] = [
   forMany('a message with an attribute of 250 KB', () => `<a a='${text()}'/>`),
   forMany('a message of 50 000 references to characters', () => `<a>${many(() => '&amp;')}</a>`),
   forMany('a message of 20 000 bodies', () => many(() => "<body xml:lang='en'/>")),
-  forMany('a message of 5 000 stanza-ids', () => many(number => `<stanza-id xmlns='urn:xmpp:sid:0' id='${number}' by='a@localhost'/>`)),
+  forMany(
+    'a message of 5 000 stanza-ids',
+    () => many(number => `<stanza-id xmlns='urn:xmpp:sid:0' id='${number}' by='a@localhost'/>`),
+  ),
   forMany('a message of 5 000 receipts', () => many(number => `<received xmlns='urn:xmpp:receipts' id='${number}'/>`)),
-  forMany('a message of 5 000 retractions', () => many(number => `<retract xmlns='urn:xmpp:message-retract:1' id='${number}'/>`)),
+  forMany(
+    'a message of 5 000 retractions',
+    () => many(number => `<retract xmlns='urn:xmpp:message-retract:1' id='${number}'/>`),
+  ),
 ]
 
 /** As many of them as there may be unread at once. */
@@ -64,7 +73,9 @@ const floods: readonly Case[] = [
     async prepare (setting) {
       const { sender } = await conversation(setting)
       return async () => {
-        sender.send(many(number => `<message type='chat' id='${number}' to='${setting.jid('a')}'><body>1</body></message>`))
+        sender.send(
+          many(number => `<message type='chat' id='${number}' to='${setting.jid('a')}'><body>1</body></message>`),
+        )
         await sender.ping()
       }
     },
@@ -94,7 +105,9 @@ const floods: readonly Case[] = [
     async prepare (setting) {
       const sender = await setting.client('b')
       return async () => {
-        sender.send(many(number => `<message type='chat' id='${number}' to='${setting.jid('b')}'><body>1</body></message>`))
+        sender.send(
+          many(number => `<message type='chat' id='${number}' to='${setting.jid('b')}'><body>1</body></message>`),
+        )
         await sender.ping()
       }
     },
@@ -126,7 +139,10 @@ function ofArchive (name: string, ask: (setting: Setting, client: Client) => Pro
 }
 
 const archives: readonly Case[] = [
-  ofArchive('16 pages of the archive at once', (_setting, client) => all(16, async () => { await client.ask('set', query({})) })),
+  ofArchive('16 pages of the archive at once', (_setting, client) =>
+    all(16, async () => {
+      await client.ask('set', query({}))
+    })),
   ofArchive('16 queries at once with a full address that nothing matches', (setting, client) =>
     all(16, async () => { await client.ask('set', query({ with: `${setting.jid('a')}/nosuchresource` })) })),
   ofArchive('a query for 20 000 ids', async (_setting, client) => {
@@ -144,10 +160,15 @@ const archives: readonly Case[] = [
     await client.ping()
   }),
   ofArchive('16 requests for the status at once', (setting, client) =>
-    all(16, async () => { await client.ask('get', `<status xmlns='urn:heliograph:status:0' with='${setting.jid('a')}'/>`) })),
+    all(16, async () => {
+      await client.ask('get', `<status xmlns='urn:heliograph:status:0' with='${setting.jid('a')}'/>`)
+    })),
   ofArchive('a removal of 6 000 messages', async (_setting, client) => {
     const ids = Array.from({ length: 6_000 }, (_, number) => String(number + 1))
-    await client.ask('set', command('urn:heliograph:retraction:delete', form('urn:heliograph:retraction:delete', { ids })))
+    await client.ask(
+      'set',
+      command('urn:heliograph:retraction:delete', form('urn:heliograph:retraction:delete', { ids })),
+    )
   }),
   {
     name: '1 000 messages that waited are handed over',

@@ -30,7 +30,9 @@ async function crowd (
 }
 
 function inCrowd (
-  name: string, attack: (crowd: Crowd, setting: Setting, round: number) => Promise<void>, fields: Readonly<Record<string, string>> = {},
+  name: string,
+  attack: (crowd: Crowd, setting: Setting, round: number) => Promise<void>,
+  fields: Readonly<Record<string, string>> = {},
 ): Case {
   return {
     name: `${name}, in a room with 300 sessions`,
@@ -64,7 +66,11 @@ async function says (client: Client, room: string, inside: string): Promise<void
 
 async function makeMembers (owner: Client, room: string, count: number): Promise<void> {
   for (let from = 0; from < count; from += 1_000) {
-    const items = many(number => `<item affiliation='member' jid='m${from + number}@x.example'/>`, undefined, Math.min(1_000, count - from))
+    const items = many(
+      number => `<item affiliation='member' jid='m${from + number}@x.example'/>`,
+      undefined,
+      Math.min(1_000, count - from),
+    )
     await owner.ask('set', `<query xmlns='${ADMIN}'>${items}</query>`, room)
   }
 }
@@ -73,7 +79,11 @@ const talk: readonly Case[] = [
   inCrowd('a message of 16 000 elements', ({ owner, room }) => says(owner, room, many(() => '<a/>'))),
   inCrowd('a message of 250 KB', ({ owner, room }) => says(owner, room, `<t xmlns='t'>${text()}</t>`)),
   inCrowd('1 000 chat states at once', async ({ owner, room }) => {
-    owner.send(many(() => `<message type='groupchat' to='${room}'><active xmlns='http://jabber.org/protocol/chatstates'/></message>`))
+    owner.send(
+      many(() =>
+        `<message type='groupchat' to='${room}'><active xmlns='http://jabber.org/protocol/chatstates'/></message>`
+      ),
+    )
     await owner.ping()
   }),
   inCrowd('a subject of 250 KB', async ({ owner, room }) => {
@@ -100,7 +110,8 @@ const talk: readonly Case[] = [
   }),
   inCrowd('a member leaves and enters where everybody has a large presence', async ({ others, room }) => {
     for (const [number, one] of others.entries()) {
-      if (number % 5 === 0) one.send(`<presence to='${room}/n${number / 5}'><status>${text(PRESENCE_BYTES)}</status></presence>`)
+      if (number % 5 === 0)
+        one.send(`<presence to='${room}/n${number / 5}'><status>${text(PRESENCE_BYTES)}</status></presence>`)
     }
     await Promise.all(others.map(one => one.ping()))
     const [first] = others
@@ -112,19 +123,25 @@ const talk: readonly Case[] = [
     await enter(owner, room, 'owner')
   }, async (owner, room, setting) => {
     await configure(owner, room, { 'muc#maxhistoryfetch': '100', 'muc#roomconfig_persistentroom': '1' })
-    for (let number = 0; number < setting.count(100); number++) await says(owner, room, `<t xmlns='t'>${text(200_000)}</t>`)
+    for (let number = 0; number < setting.count(100); number++)
+      await says(owner, room, `<t xmlns='t'>${text(200_000)}</t>`)
   }),
 ]
 
 const roles: readonly Case[] = [
   inCrowd('everybody is made a visitor and a participant again', async ({ owner, room }, setting) => {
     for (const role of ['visitor', 'participant']) {
-      const items = Array.from({ length: setting.count(60) }, (_, number) => `<item nick='n${number}' role='${role}'/>`).join('')
+      const items = Array.from({ length: setting.count(60) }, (_, number) => `<item nick='n${number}' role='${role}'/>`)
+        .join('')
       await owner.must('set', `<query xmlns='${ADMIN}'>${items}</query>`, room)
     }
   }),
   inCrowd('1 000 changes of roles', async ({ owner, room }, setting) => {
-    const items = many(number => `<item nick='n${number % setting.count(60)}' role='${number % 2 === 0 ? 'visitor' : 'participant'}'/>`, undefined, 1_000)
+    const items = many(
+      number => `<item nick='n${number % setting.count(60)}' role='${number % 2 === 0 ? 'visitor' : 'participant'}'/>`,
+      undefined,
+      1_000,
+    )
     await owner.ask('set', `<query xmlns='${ADMIN}'>${items}</query>`, room)
   }),
   inCrowd('everybody is made a member and nobody again, with a reason of 250 KB', async ({ owner, room }, setting) => {
@@ -137,7 +154,8 @@ const roles: readonly Case[] = [
   inCrowd('it is made members-only, and everybody is thrown out', async ({ owner, others, room }) => {
     await configure(owner, room, { 'muc#roomconfig_membersonly': '1' })
     await configure(owner, room, { 'muc#roomconfig_membersonly': '0' })
-    for (const [number, one] of others.entries()) await enter(one, room, `n${Math.floor(number / 5)}`, "<history maxstanzas='0'/>")
+    for (const [number, one] of others.entries())
+      await enter(one, room, `n${Math.floor(number / 5)}`, "<history maxstanzas='0'/>")
   }),
   {
     name: '2 000 sessions, which see no presence but their own, are thrown out of a room at once',
@@ -179,7 +197,11 @@ const lists: readonly Case[] = [
   }),
   byOwner('1 000 members in a list that has 9 000', async (owner, room, round) => {
     for (const affiliation of ['member', 'none']) {
-      const items = many(number => `<item affiliation='${affiliation}' jid='u${round}.${number}@x.e'/>`, undefined, 1_000)
+      const items = many(
+        number => `<item affiliation='${affiliation}' jid='u${round}.${number}@x.e'/>`,
+        undefined,
+        1_000,
+      )
       await owner.ask('set', `<query xmlns='${ADMIN}'>${items}</query>`, room)
     }
   }, (owner, room, setting) => makeMembers(owner, room, setting.count(9_000))),
@@ -196,16 +218,27 @@ const lists: readonly Case[] = [
     await owner.must('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", room)
     await enter(owner, room, 'owner')
   }, (owner, room, setting) => makeMembers(owner, room, setting.count(9_999))),
-  byOwner('a message to a group of 10 000 members', (owner, room) => says(owner, room, ''), async (owner, room, setting) => {
-    await configure(owner, room, { 'muc#roomconfig_membersonly': '1', 'muc#roomconfig_persistentroom': '1', 'muc#roomconfig_whois': 'anyone' })
-    await makeMembers(owner, room, setting.count(9_999))
-  }),
+  byOwner(
+    'a message to a group of 10 000 members',
+    (owner, room) => says(owner, room, ''),
+    async (owner, room, setting) => {
+      await configure(owner, room, {
+        'muc#roomconfig_membersonly': '1',
+        'muc#roomconfig_persistentroom': '1',
+        'muc#roomconfig_whois': 'anyone',
+      })
+      await makeMembers(owner, room, setting.count(9_999))
+    }),
 ]
 
 const requests: readonly Case[] = [
   byOwner('a form whose values have 250 KB', async (owner, room) => {
     for (const name of ['roomname', 'roomdesc', 'roomsecret', 'lang']) {
-      await owner.ask('set', `<query xmlns='${OWNER}'>${form(CONFIG, { [`muc#roomconfig_${name}`]: text() })}</query>`, room)
+      await owner.ask(
+        'set',
+        `<query xmlns='${OWNER}'>${form(CONFIG, { [`muc#roomconfig_${name}`]: text() })}</query>`,
+        room,
+      )
     }
     await owner.must('get', `<query xmlns='${OWNER}'/>`, room)
   }),
@@ -216,12 +249,20 @@ const requests: readonly Case[] = [
     all(16, async () => { await owner.must('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", room) }),
   async (owner, room) => {
     for (const name of ['roomname', 'roomdesc']) {
-      await owner.ask('set', `<query xmlns='${OWNER}'>${form(CONFIG, { [`muc#roomconfig_${name}`]: text() })}</query>`, room)
+      await owner.ask(
+        'set',
+        `<query xmlns='${OWNER}'>${form(CONFIG, { [`muc#roomconfig_${name}`]: text() })}</query>`,
+        room,
+      )
     }
   }),
   byOwner('invitations of as many as a stanza holds', async (owner, room, round) => {
     for (const most of [50, Infinity]) {
-      const invitations = many(number => `<invite to='ü${round}x${number}.e'><reason>x</reason></invite>`, undefined, most)
+      const invitations = many(
+        number => `<invite to='ü${round}x${number}.e'><reason>x</reason></invite>`,
+        undefined,
+        most,
+      )
       owner.send(`<message to='${room}'><x xmlns='${USER}'>${invitations}</x></message>`)
       await owner.ping()
     }
@@ -230,18 +271,28 @@ const requests: readonly Case[] = [
     await owner.ask('set', "<query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' type='submit'>" +
       `${many(() => "<field var='a'><value/></field>")}</x></query>`, room)
   }),
-  byOwner('16 pages of a room\'s archive at once', (owner, room) =>
-    all(16, async () => { await owner.ask('set', "<query xmlns='urn:xmpp:mam:2'/>", room) }),
-  async (owner, room, setting) => {
-    for (let number = 0; number < setting.count(300); number++) await says(owner, room, `<t xmlns='t'>${text(2_000)}</t>`)
+  byOwner("16 pages of a room's archive at once", (owner, room) =>
+    all(16, async () => {
+      await owner.ask('set', "<query xmlns='urn:xmpp:mam:2'/>", room)
+    }), async (owner, room, setting) => {
+    for (let number = 0; number < setting.count(300); number++)
+      await says(owner, room, `<t xmlns='t'>${text(2_000)}</t>`)
   }),
   byOwner('hats: 100 of them, and their lists', (owner, room) => all(16, async () => {
     for (const list of ['list', 'list-assigned', 'assign']) await owner.ask('set', command(`${HATS}:${list}`, ''), room)
   }), async (owner, room, setting) => {
     for (let number = 0; number < setting.count(100); number++) {
       const uri = `urn:${number}:${'x'.repeat(200)}`
-      await owner.ask('set', command(`${HATS}:create`, form(HATS, { 'hats#title': 'x'.repeat(200), 'hats#uri': uri })), room)
-      await owner.ask('set', command(`${HATS}:assign`, form(HATS, { 'hats#jid': setting.jid('owner'), 'hats#uri': uri })), room)
+      await owner.ask(
+        'set',
+        command(`${HATS}:create`, form(HATS, { 'hats#title': 'x'.repeat(200), 'hats#uri': uri })),
+        room,
+      )
+      await owner.ask(
+        'set',
+        command(`${HATS}:assign`, form(HATS, { 'hats#jid': setting.jid('owner'), 'hats#uri': uri })),
+        room,
+      )
     }
   }),
   {
@@ -252,7 +303,10 @@ const requests: readonly Case[] = [
         for (let room = 0; room < setting.count(50); room++) await setting.room(owner, `r${number}.${room}`)
       }))
       const [first] = owners
-      return () => all(16, async () => { await first?.ask('get', "<query xmlns='http://jabber.org/protocol/disco#items'/>", 'conference.localhost') })
+      return () =>
+        all(16, async () => {
+          await first?.ask('get', "<query xmlns='http://jabber.org/protocol/disco#items'/>", 'conference.localhost')
+        })
     },
   },
   {
@@ -261,7 +315,8 @@ const requests: readonly Case[] = [
       return async round => {
         const owner = await setting.client(`a${round}`)
         const client = await setting.client('b', `r${round}`)
-        for (let room = 0; room < setting.count(50); room++) await enter(client, await setting.room(owner, `r${round}.${room}`), 'b')
+        for (let room = 0; room < setting.count(50); room++)
+          await enter(client, await setting.room(owner, `r${round}.${room}`), 'b')
         await client.cut()
       }
     },

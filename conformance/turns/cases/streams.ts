@@ -12,14 +12,23 @@ async function enable (client: Client): Promise<string> {
 }
 
 /** Fills the queue of a session that acknowledges nothing, with so many messages of that size. */
-async function fillQueue (setting: Setting, resource: string, count: number, bytes: number): Promise<{ readonly client: Client, readonly id: string }> {
+async function fillQueue (
+  setting: Setting,
+  resource: string,
+  count: number,
+  bytes: number,
+): Promise<{ readonly client: Client, readonly id: string }> {
   const client = await setting.client('a', resource)
   const id = await enable(client)
   client.send('<presence/>')
   await client.ping()
   const sender = await setting.client('b', resource)
   for (let sent = 0; sent < count; sent += 50) {
-    sender.send(`<message type='headline' to='${setting.jid('a')}/${resource}'><body>${text(bytes)}</body></message>`.repeat(Math.min(50, count - sent)))
+    sender.send(
+      `<message type='headline' to='${setting.jid('a')}/${resource}'><body>${text(bytes)}</body></message>`.repeat(
+        Math.min(50, count - sent),
+      ),
+    )
     await sender.ping()
   }
   return { client, id }
@@ -94,7 +103,9 @@ export const streams: readonly Case[] = [
         const strangers = await Promise.all(Array.from({ length: setting.count(20) }, () => setting.stranger()))
         await Promise.all(strangers.map(async stranger => {
           const answer = stranger.until(/<stream:error|<\/stream:stream>|<failure|<iq/)
-          stranger.send(`<a ${Array.from({ length: 60 }, (_, number) => `a${number}='${'x'.repeat(100)}'`).join(' ')}/>`)
+          stranger.send(
+            `<a ${Array.from({ length: 60 }, (_, number) => `a${number}='${'x'.repeat(100)}'`).join(' ')}/>`,
+          )
           await answer
           await stranger.cut()
         }))

@@ -25,8 +25,15 @@ function alone () {
   const notes: SavedNote[] = []
   const answerers = new Map<string, OthersAnswer>()
   const cluster = {
-    records: { append: (_account: Account, _extension: string, about: string, body = NOTHING) => { notes.push({ about, body }) } },
-    others: { ask: async (from: string, extension: string, text: string, body = NOTHING) => answerers.get(extension)?.(from, text, body) },
+    records: {
+      append: (_account: Account, _extension: string, about: string, body = NOTHING) => {
+        notes.push({ about, body })
+      },
+    },
+    others: {
+      ask: async (from: string, extension: string, text: string, body = NOTHING) =>
+        answerers.get(extension)?.(from, text, body),
+    },
   }
   // What the facet uses of them.
   const parts = { replicated, answerers, hosts: ['localhost'] } as unknown as Parts

@@ -13,7 +13,9 @@ export function clusterFacet ({ name, parts, undo }: Registration, cluster: Part
   return {
     get nodes () { return others.nodes },
     ask: (node, request, body) => others.ask(node, name, request.join('\n'), body),
-    answer<Request extends Fields> (handler: (from: string, request: Request, body: Buffer) => string | Promise<string>) {
+    answer<Request extends Fields> (
+      handler: (from: string, request: Request, body: Buffer) => string | Promise<string>,
+    ) {
       answerers.set(name, (from, text, body) => handler(from, text.split('\n') as Fields as Request, body))
       undo.push(() => { answerers.delete(name) })
     },

@@ -8,17 +8,18 @@ export interface Bus {
   /** This node. */
   readonly id: NodeId
   /** Delivered in the order of all packets and requests to that node; lost when the node dies. */
-  tell<K extends keyof Tells> (node: NodeId, kind: K, header: Tells[K], body?: Buffer): void
+  tell<K extends keyof Tells>(node: NodeId, kind: K, header: Tells[K], body?: Buffer): void
   /**
    * Resolves with the answer. Rejects with the StanzaError that the other node threw, with NodeGone when request or
    * answer may be lost, with remote-server-timeout (wait) when neither came in time. A multicast has no timeout: it
    * settles when the answer arrives or the node is gone.
    */
-  ask<K extends keyof Asks> (node: NodeId, kind: K, header: Asks[K]['header'], body?: Buffer): Promise<Asks[K]['answer']>
+  ask<K extends keyof Asks>(node: NodeId, kind: K, header: Asks[K]['header'], body?: Buffer): Promise<Asks[K]['answer']>
   /** Handlers are called in the order in which packets and requests were sent. */
-  hear<K extends keyof Tells> (kind: K, handler: (from: NodeId, header: Tells[K], body: Buffer) => void): void
-  answer<K extends keyof Asks> (
-    kind: K, handler: (from: NodeId, header: Asks[K]['header'], body: Buffer) => Asks[K]['answer'] | Promise<Asks[K]['answer']>,
+  hear<K extends keyof Tells>(kind: K, handler: (from: NodeId, header: Tells[K], body: Buffer) => void): void
+  answer<K extends keyof Asks>(
+    kind: K,
+    handler: (from: NodeId, header: Asks[K]['header'], body: Buffer) => Asks[K]['answer'] | Promise<Asks[K]['answer']>,
   ): void
   /**
    * The node is gone, or its packets have a gap: everything in flight to or from it is lost. Pending requests to it are

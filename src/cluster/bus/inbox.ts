@@ -79,7 +79,8 @@ export class Inbox {
     if (this.#mailbox === undefined || this.#trimmed === this.#last) return
     this.#trimmed = this.#last
     this.#untrimmedBytes = 0
-    this.#redis.commands.xtrim(this.#mailbox, 'MINID', this.#last).catch(() => {}) // Redis is gone: the next one does it
+    // Where Redis is gone, the next call does it.
+    this.#redis.commands.xtrim(this.#mailbox, 'MINID', this.#last).catch(() => {})
   }
 
   async #read (): Promise<void> {

@@ -10,7 +10,9 @@ export class MulticastBatch implements Flushable {
   #isSent = false
 
   constructor (
-    first: Stanza, barrier: WriteBarrier, ask: (to: readonly string[]) => Promise<{ readonly moved: readonly number[] }>,
+    first: Stanza,
+    barrier: WriteBarrier,
+    ask: (to: readonly string[]) => Promise<{ readonly moved: readonly number[] }>,
   ) {
     this.#first = first
     this.#ask = ask

@@ -18,7 +18,8 @@ test('what was written is read, in order, from every entry that a writer makes',
       for (const { type, kind, id, header, body } of packets) writer.add(type, kind, id, JSON.stringify(header), body)
       const entry = readEntry(writer.take('a.Zk3xQ', first + i))
       const read: unknown[] = []
-      const steps = readPackets(entry, (from, type, kind, id, header, body) => read.push({ from, type, kind, id, header, body }))
+      const steps = readPackets(entry, (from, type, kind, id, header, body) =>
+        read.push({ from, type, kind, id, header, body }))
       while (!steps.next().done);
 
       expect([entry.from, entry.counter]).toEqual(['a.Zk3xQ', first + i])

@@ -105,7 +105,8 @@ export function * readPackets ({ from, packets }: Entry, visit: PacketVisitor): 
     const bodyStart = headerEnd + 4
     const end = bodyStart + packets.readUInt32BE(headerEnd)
     // Both nodes know each kind's header from protocol.ts.
-    const header = (headerStart === headerEnd ? NOTHING : JSON.parse(packets.toString('utf8', headerStart, headerEnd))) as never
+    const header =
+      (headerStart === headerEnd ? NOTHING : JSON.parse(packets.toString('utf8', headerStart, headerEnd))) as never
     visit(from, type, packets.toString('latin1', at + 2, kindEnd), packets.readUInt32BE(kindEnd), header,
       packets.subarray(bodyStart, end))
     at = end

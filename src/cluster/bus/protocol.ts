@@ -6,7 +6,9 @@ export interface ErrorRecord {
   readonly condition: string
   readonly text?: string | undefined
   readonly type?: string | undefined
-  readonly detail?: { readonly name: string, readonly ns: string, readonly attrs?: Readonly<Record<string, string>> } | undefined
+  readonly detail?:
+    | { readonly name: string, readonly ns: string, readonly attrs?: Readonly<Record<string, string>> }
+    | undefined
 }
 
 /** A stream's error, as it crosses the bus. */

@@ -68,7 +68,9 @@ describe.skipIf(!hasRedis())('the bus', () => {
       void askHome(a, b).catch(() => {}) // it is never answered
       a.bus.tell(b.bus.id, ELEMENT, { stream: '4' })
 
-      await eventually(async () => { expect(await b.redis.commands.xlen(mailboxOf(b.bus.id))).toBe(2) }) // the first made it
+      await eventually(async () => {
+        expect(await b.redis.commands.xlen(mailboxOf(b.bus.id))).toBe(2)
+      }) // the first made it
       const heard = heardBy(b)
       b.bus.open()
       await eventually(() => { expect(heard).toEqual(['1', '2', '3', '4']) })
@@ -120,7 +122,8 @@ describe.skipIf(!hasRedis())('the bus', () => {
       const sizes: number[] = []
       b.bus.hear(ELEMENT, (_, __, body) => sizes.push(body.length))
 
-      for (const size of [1_048_576, 1, 3_000_000]) a.bus.tell(b.bus.id, ELEMENT, { stream: '1' }, Buffer.alloc(size, 'x'))
+      for (const size of [1_048_576, 1, 3_000_000])
+        a.bus.tell(b.bus.id, ELEMENT, { stream: '1' }, Buffer.alloc(size, 'x'))
 
       await eventually(() => { expect(sizes).toEqual([1_048_576, 1, 3_000_000]) })
     })
@@ -332,7 +335,10 @@ describe.skipIf(!hasRedis())('the bus', () => {
 
     test('takes nothing any more of what it was told before', async () => {
       let now = 0
-      const [a, b] = [await openNode('a', { clock: () => now, beatMs: 60_000 }), await openNode('b', { beatMs: 60_000 })]
+      const [a, b] = [
+        await openNode('a', { clock: () => now, beatMs: 60_000 }),
+        await openNode('b', { beatMs: 60_000 }),
+      ]
       const heard = heardBy(a)
       const before = a.bus.id
       await b.redis.commands.zrem(MEMBERS, before)

@@ -52,7 +52,9 @@ export class RedisBus implements Bus {
   readonly #pending = new Map<number, Pending>()
   /** Ids that never come back. */
   readonly #gone = new Set<NodeId>()
-  readonly #visit: PacketVisitor = (from, type, kind, id, header, body) => { this.#packet(from, type, kind, id, header, body) }
+  readonly #visit: PacketVisitor = (from, type, kind, id, header, body) => {
+    this.#packet(from, type, kind, id, header, body)
+  }
   #lastId = 0
   #sweeper: NodeJS.Timeout | undefined
 
@@ -105,7 +107,12 @@ export class RedisBus implements Bus {
     this.#put(node, TELL, kind, 0, header, body)
   }
 
-  ask<K extends keyof Asks> (node: NodeId, kind: K, header: Asks[K]['header'], body?: Buffer): Promise<Asks[K]['answer']> {
+  ask<K extends keyof Asks> (
+    node: NodeId,
+    kind: K,
+    header: Asks[K]['header'],
+    body?: Buffer,
+  ): Promise<Asks[K]['answer']> {
     return new Promise((resolve, reject) => {
       if (this.#gone.has(node)) return reject(gone(node))
       const isPatient = PATIENT.has(kind)
@@ -113,7 +120,12 @@ export class RedisBus implements Bus {
         return reject(new StanzaError('resource-constraint', 'the server is busy: try again later'))
       }
       const id = this.#nextId()
-      this.#pending.set(id, { node, until: isPatient ? Infinity : performance.now() + this.#patienceMs, resolve, reject })
+      this.#pending.set(id, {
+        node,
+        until: isPatient ? Infinity : performance.now() + this.#patienceMs,
+        resolve,
+        reject,
+      })
       this.#put(node, ASK, kind, id, header, body)
     })
   }
@@ -123,7 +135,8 @@ export class RedisBus implements Bus {
   }
 
   answer<K extends keyof Asks> (
-    kind: K, handler: (from: NodeId, header: Asks[K]['header'], body: Buffer) => Asks[K]['answer'] | Promise<Asks[K]['answer']>,
+    kind: K,
+    handler: (from: NodeId, header: Asks[K]['header'], body: Buffer) => Asks[K]['answer'] | Promise<Asks[K]['answer']>,
   ): void {
     this.#answerers.set(kind, handler)
   }

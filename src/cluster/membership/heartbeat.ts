@@ -69,7 +69,10 @@ export interface Beat {
 }
 
 /** Sends a heartbeat; rejects when Redis is gone or refuses it. */
-export async function beat (redis: Redis, { id, ttlMs, beatMs, status, isJoining, before }: Beat): Promise<HeartbeatReply> {
+export async function beat (
+  redis: Redis,
+  { id, ttlMs, beatMs, status, isJoining, before }: Beat,
+): Promise<HeartbeatReply> {
   const answer = await redis.eval(BEAT, 3, MEMBERS, STATUSES, DATA,
     id, ttlMs, beatMs, JSON.stringify(status), isJoining ? '1' : '0', before)
   if (!Array.isArray(answer)) throw new Error('Redis answered a beat with something else')

@@ -39,7 +39,9 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
     expect(a.membership.id).toMatch(/^a\.[\w-]{20}$/)
     expect(a.membership.nodes).toEqual([a.membership.id, b.membership.id])
     await eventually(() => { expect(b.membership.nodes).toEqual([a.membership.id, b.membership.id]) })
-    expect(b.log.filter(line => line.includes('cluster.node_joined'))).toEqual([expect.stringContaining(a.membership.id)])
+    expect(b.log.filter(line => line.includes('cluster.node_joined'))).toEqual([
+      expect.stringContaining(a.membership.id),
+    ])
     expect(b.membership.isAlive(a.membership.id)).toBe(true)
     expect(b.membership.isAlive('a')).toBe(false)
   })
@@ -74,7 +76,9 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
     killNode(b)
 
     await eventually(() => { expect(gone).toEqual([b.membership.id]) })
-    expect(a.log.filter(line => line.includes('cluster.node_evicted'))).toEqual([expect.stringContaining(b.membership.id)])
+    expect(a.log.filter(line => line.includes('cluster.node_evicted'))).toEqual([
+      expect.stringContaining(b.membership.id),
+    ])
     expect(await a.redis.commands.exists(mailboxOf(b.membership.id), mailboxOf(a.membership.id))).toBe(1)
   })
 
@@ -83,7 +87,9 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
 
     b.membership.publish(() => ({ sessions: 7 }))
 
-    await eventually(async () => { expect((await a.membership.status()).get(b.membership.id)).toEqual({ sessions: 7 }) })
+    await eventually(async () => {
+      expect((await a.membership.status()).get(b.membership.id)).toEqual({ sessions: 7 })
+    })
   })
 
   describe('one that was taken for dead', () => {

@@ -69,7 +69,13 @@ export class Membership {
   #hasFailed = false
   #describe: () => object | null = () => null
 
-  constructor (redis: RedisConnections, isGlobalOutage: OutageCheck, node: string, log: Logger, options: MembershipOptions = {}) {
+  constructor (
+    redis: RedisConnections,
+    isGlobalOutage: OutageCheck,
+    node: string,
+    log: Logger,
+    options: MembershipOptions = {},
+  ) {
     this.#redis = redis
     this.#isGlobalOutage = isGlobalOutage
     this.#node = node
@@ -233,7 +239,8 @@ export class Membership {
       return reply
     } catch (error) { // Redis went away meanwhile, or refuses the script to everybody: its memory is full
       if (!isRefusal(error)) return undefined
-      if (!this.#hasFailed) this.#log.error({ event: 'cluster.heartbeat_refused', err: error }, 'cluster: Redis refuses heartbeats')
+      if (!this.#hasFailed)
+        this.#log.error({ event: 'cluster.heartbeat_refused', err: error }, 'cluster: Redis refuses heartbeats')
       this.#hasFailed = true
       this.#extendLease(this.#clock() + this.#ttlMs * 5 / 6)
       return undefined
@@ -255,18 +262,25 @@ export class Membership {
     this.#members = new Set(reply.nodes)
     if (previous.name === 'rejoining') this.#tellLeaseLost(before, previous.isForgotten)
     for (const node of reply.evicted) {
-      this.#log.warn({ event: 'cluster.node_evicted', node }, 'cluster: node evicted (heartbeat timeout), its accounts fail over')
+      this.#log.warn(
+        { event: 'cluster.node_evicted', node },
+        'cluster: node evicted (heartbeat timeout), its accounts fail over',
+      )
     }
     for (const node of known) if (!this.#members.has(node) && node !== before) this.#lose(node)
     for (const node of this.#nodes) {
-      if (!known.has(node) && node !== this.#id) this.#log.info({ event: 'cluster.node_joined', node }, 'cluster: node joined')
+      if (!known.has(node) && node !== this.#id)
+        this.#log.info({ event: 'cluster.node_joined', node }, 'cluster: node joined')
     }
     if (this.#clock() < this.#leaseUntil) this.#settle()
   }
 
   #tellLeaseLost (before: NodeId, isForgotten: boolean): void {
     const reason = isForgotten ? 'Redis has lost its data' : 'evicted by the other nodes'
-    this.#log.warn({ event: 'cluster.lease_lost', before, id: this.#id, reason }, 'cluster: lease lost, rejoined with a new id')
+    this.#log.warn(
+      { event: 'cluster.lease_lost', before, id: this.#id, reason },
+      'cluster: lease lost, rejoined with a new id',
+    )
     for (const handler of this.#leaseLost) this.#guard(() => { handler(before, isForgotten) })
   }
 
@@ -289,7 +303,8 @@ export class Membership {
     this.#isAsking = true
     const askedAt = this.#clock()
     try {
-      if (await this.#isGlobalOutage(this.#id, this.#nodes.filter(node => node !== this.#id))) this.#extendLease(askedAt + OUTAGE_MS)
+      if (await this.#isGlobalOutage(this.#id, this.#nodes.filter(node => node !== this.#id)))
+        this.#extendLease(askedAt + OUTAGE_MS)
     } catch (error) { // the database is away too: nothing is known
       this.#log.debug({ event: 'cluster.outage_check_failed', err: error }, 'cluster: outage check failed')
     }

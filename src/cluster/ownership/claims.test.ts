@@ -80,7 +80,13 @@ describe.skipIf(!hasRedis())('homes', () => {
     await b.membership.leave()
 
     expect(await c.homes.claim(ROMEO)).toEqual({ before })
-    const records = new RedisRecords({ redis: c.redis.journal, id: () => c.homes.incarnation, membership: c.membership, barrier: new WriteBarrier(), log: pino({ level: 'silent' }) })
+    const records = new RedisRecords({
+      redis: c.redis.journal,
+      id: () => c.homes.incarnation,
+      membership: c.membership,
+      barrier: new WriteBarrier(),
+      log: pino({ level: 'silent' }),
+    })
     await records.takeOver(before, ROMEO)
     await records.save(new Account(Jid.parse(ROMEO)))
 
@@ -147,7 +153,7 @@ describe.skipIf(!hasRedis())('homes', () => {
     await eventually(() => { expect(b.homes.elsewhere(ROMEO)).toBeUndefined() })
   })
 
-  test('a node that leaves becomes nobody\'s home: what comes goes to the home, or to a node that is to be it', async () => {
+  test("a node that leaves becomes nobody's home: what comes goes to the home, or to a node that is to be it", async () => {
     const [a, b] = await pair()
     await b.homes.claim(ROMEO)
     await a.homes.claim(NURSE)
@@ -170,7 +176,8 @@ describe.skipIf(!hasRedis())('homes', () => {
     })
     const before = a.homes.incarnation
 
-    await b.redis.commands.multi().zrem('hg:nodes', before).set(`hg:home:${ROMEO}`, b.bus.id).del(`hg:home:${NURSE}`).exec()
+    await b.redis.commands.multi().zrem('hg:nodes', before).set(`hg:home:${ROMEO}`, b.bus.id).del(`hg:home:${NURSE}`)
+      .exec()
 
     await eventually(() => {
       expect(told.sort()).toEqual([`${NURSE} true`, `${ROMEO} false`, 'tybalt@localhost true'])

@@ -56,7 +56,9 @@ test.skipIf(!hasRedis())('when Redis has lost its data, a node\'s accounts stay 
   const before = b.homes.incarnation
   const lapsed = [a, b].map(({ membership }) => new Promise(resolve => { membership.whenLeaseLost(resolve) }))
   // Each has counted more beats by now than there can be when the data are new.
-  await expect.poll(() => a.redis.commands.hget('hg:data', 'beats').then(Number), { timeout: 10_000 }).toBeGreaterThan(12)
+  await expect.poll(() => a.redis.commands.hget('hg:data', 'beats').then(Number), { timeout: 10_000 }).toBeGreaterThan(
+    12,
+  )
   await a.redis.commands.flushall()
   await Promise.all(lapsed)
 

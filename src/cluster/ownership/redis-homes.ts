@@ -92,7 +92,10 @@ export class RedisHomes implements Homes {
     for (;;) {
       const tooEarlyMs = this.#mayClaimAt - performance.now()
       if (tooEarlyMs > 0) await sleep(tooEarlyMs)
-      const [home, before] = await this.#ask(() => this.#redis.hgClaim(homeOf(account), MEMBERS, this.incarnation), account)
+      const [home, before] = await this.#ask(
+        () => this.#redis.hgClaim(homeOf(account), MEMBERS, this.incarnation),
+        account,
+      )
       if (home === 'lapsed') await (this.#membership.confirmLease() ?? sleep(RETRY_MS))
       else if (home !== '') return { node: home }
       else if (before === '') return {}
@@ -115,7 +118,10 @@ export class RedisHomes implements Homes {
   }
 
   async find (account: string): Promise<Found> {
-    const [home, hasOrphanedState] = await this.#ask(() => this.#redis.hgFind(homeOf(account), MEMBERS, this.incarnation, account), account)
+    const [home, hasOrphanedState] = await this.#ask(
+      () => this.#redis.hgFind(homeOf(account), MEMBERS, this.incarnation, account),
+      account,
+    )
     return home === '' ? { hasOrphanedState: hasOrphanedState === 1 } : { node: home }
   }
 
@@ -137,7 +143,11 @@ export class RedisHomes implements Homes {
   release (account: string, hasRecord: boolean, heir?: NodeId): void {
     const released = hasRecord ? RELEASED + this.incarnation : ''
     // Redis is away: another node claims it when it is needed, as this node answers that it does not own it.
-    this.#redis.hgRelease(homeOf(account), this.incarnation, heir === undefined ? released : `${released || RELEASED}\n${heir}`).catch(() => {})
+    this.#redis.hgRelease(
+      homeOf(account),
+      this.incarnation,
+      heir === undefined ? released : `${released || RELEASED}\n${heir}`,
+    ).catch(() => {})
   }
 
   /** After a lost lease: claims accounts again, and reports for each whether it is ours; others own the rest by now. */
@@ -148,7 +158,11 @@ export class RedisHomes implements Homes {
     this.#reclaiming = reclaiming
   }
 
-  async #reclaimAll (accounts: readonly string[], before: NodeId, tell: (account: string, isOurs: boolean) => void): Promise<void> {
+  async #reclaimAll (
+    accounts: readonly string[],
+    before: NodeId,
+    tell: (account: string, isOurs: boolean) => void,
+  ): Promise<void> {
     const { incarnation: run } = this
     await Promise.all(accounts.map(async account => {
       try {

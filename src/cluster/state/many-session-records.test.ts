@@ -28,8 +28,14 @@ function redisThatMissesANote (): Redis {
   return redis as unknown as Redis
 }
 
-/** Records of a node, its accounts, each of which takes a while to describe, and how many were described in each turn. */
-function node (): { readonly records: RedisRecords, readonly accounts: readonly Account[], readonly perTurn: number[] } {
+/**
+ * Records of a node, its accounts, each of which takes a while to describe, and how many were described in each turn.
+ */
+function node (): {
+  readonly records: RedisRecords
+  readonly accounts: readonly Account[]
+  readonly perTurn: number[]
+} {
   const stages = new StageTable(log)
   const accounts = Array.from({ length: MANY }, (_, number) => {
     const account = new Account(Jid.of(`a${number}`, 'localhost'))

@@ -28,7 +28,15 @@ function records (): { readonly rooms: RedisRoomRecords, readonly writes: readon
         return batch
       },
       exec: () => {
-        writes.push({ sessions, succeeds: () => { answer.resolve([]) }, fails: () => { answer.reject(new Error('Redis is away')) } })
+        writes.push({
+          sessions,
+          succeeds: () => {
+            answer.resolve([])
+          },
+          fails: () => {
+            answer.reject(new Error('Redis is away'))
+          },
+        })
         return answer.promise
       },
     }

@@ -48,7 +48,14 @@ const DISCARD = `
 
 interface Scripts {
   hgTakeOverRoom (
-    before: string, now: string, roomsBefore: string, rooms: string, owners: string, home: string, room: string, me: string,
+    before: string,
+    now: string,
+    roomsBefore: string,
+    rooms: string,
+    owners: string,
+    home: string,
+    room: string,
+    me: string,
   ): Promise<readonly string[]>
   hgDiscardRoom (record: string, rooms: string, home: string, room: string, node: string): Promise<number>
 }
@@ -103,7 +110,11 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
     this.#isScheduled = false
     const { membership } = this.#parts
     if (this.#changes.size > 0) {
-      this.#writing = persistOrFence({ membership, refusals: this.#refusals }, () => this.#write(), () => this.#writeRest())
+      this.#writing = persistOrFence(
+        { membership, refusals: this.#refusals },
+        () => this.#write(),
+        () => this.#writeRest(),
+      )
     }
     return this.#writing
   }
@@ -158,7 +169,8 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
 
   /** Changes that were not written are written later, unless newer ones replace them. */
   #giveBack (written: ReadonlyMap<string, Changes>): void {
-    for (const [room, changes] of written) this.#changes.set(room, new Map([...changes, ...this.#changes.get(room) ?? []]))
+    for (const [room, changes] of written)
+      this.#changes.set(room, new Map([...changes, ...this.#changes.get(room) ?? []]))
     this.#retry ??= setTimeout(() => {
       this.#retry = undefined
       this.#flushInBackground()

@@ -25,12 +25,19 @@ const JULIET = 'juliet@localhost'
 /** What is tried here is not what a node may tell its clients. */
 const ALONE = { hasLease: true, evictions: 0, settledState: () => Promise.resolve('redis-outage' as const) }
 
-const NO_DATABASE: Database = { query: () => Promise.resolve([]), transaction: () => Promise.reject(new Error('there is none')) }
+const NO_DATABASE: Database = {
+  query: () => Promise.resolve([]),
+  transaction: () => Promise.reject(new Error('there is none')),
+}
 
 interface Node { readonly redis: RedisConnections, readonly records: RedisRecords, name: string }
 
-function inOrder (node: string): { readonly node: string, readonly isInOrder: boolean } { return { node, isInOrder: true } }
-function killed (node: string): { readonly node: string, readonly isInOrder: boolean } { return { node, isInOrder: false } }
+function inOrder (node: string): { readonly node: string, readonly isInOrder: boolean } {
+  return { node, isInOrder: true }
+}
+function killed (node: string): { readonly node: string, readonly isInOrder: boolean } {
+  return { node, isInOrder: false }
+}
 
 describe.skipIf(!hasRedis())('records', () => {
   let server: TestRedis
@@ -48,7 +55,17 @@ describe.skipIf(!hasRedis())('records', () => {
 
   async function start (name: string): Promise<Node> {
     const redis = await openRedis(server.url, log)
-    const node: Node = { redis, name, records: new RedisRecords({ redis: redis.journal, id: () => node.name, membership: ALONE, barrier: new WriteBarrier(), log }) }
+    const node: Node = {
+      redis,
+      name,
+      records: new RedisRecords({
+        redis: redis.journal,
+        id: () => node.name,
+        membership: ALONE,
+        barrier: new WriteBarrier(),
+        log,
+      }),
+    }
     // An account's state is how many times it was asked for.
     let asked = 0
     node.records.start(account => ({
@@ -94,7 +111,7 @@ describe.skipIf(!hasRedis())('records', () => {
     expect(await a.records.takeOver(killed('a'), ROMEO)).toBeUndefined()
   })
 
-  test('what was noted since is given to each extension in order, and nothing that was saved, nor another account\'s', async () => {
+  test("what was noted since is given to each extension in order, and nothing that was saved, nor another account's", async () => {
     const [a, b] = [await start('a'), await start('b')]
     const [romeo, juliet] = [account(a), account(a, 'juliet@localhost')]
     a.records.append(romeo, 'sm', 'before')
@@ -248,7 +265,9 @@ describe.skipIf(!hasRedis())('records', () => {
     const redis = await openRedis(server.url, log)
     const loud = pino({ level: 'error' }, { write (line) { lines.push(line) } })
     const records = new RedisRecords({
-      redis: redis.journal, id: () => 'a', membership: { hasLease: true, evictions: 0, settledState: () => Promise.resolve('active') },
+      redis: redis.journal,
+      id: () => 'a',
+      membership: { hasLease: true, evictions: 0, settledState: () => Promise.resolve('active') },
       barrier: new WriteBarrier(), log: loud,
     })
     records.start(() => ({ sessions: [], states: {} }))
@@ -272,7 +291,9 @@ describe.skipIf(!hasRedis())('records', () => {
     onTestFinished(() => { redis.close() })
     const loud = pino({ level: 'error' }, { write (line) { lines.push(line) } })
     const records = new RedisRoomRecords({
-      redis: redis.journal, id: () => 'a', membership: { hasLease: true, evictions: 0, settledState: () => Promise.resolve('active') },
+      redis: redis.journal,
+      id: () => 'a',
+      membership: { hasLease: true, evictions: 0, settledState: () => Promise.resolve('active') },
       barrier: new WriteBarrier(), log: loud,
     })
     await redis.commands.call('ACL', 'SETUSER', 'default', 'resetkeys', '~hg:[^r]*')
@@ -285,19 +306,24 @@ describe.skipIf(!hasRedis())('records', () => {
     await redis.commands.call('ACL', 'SETUSER', 'default', 'resetkeys', '~*')
 
     expect(await Promise.all([first, second])).toEqual([true, true])
-    expect(await redis.commands.hgetall('hg:room:a:garden@conference.localhost')).toEqual({ [ROMEO]: 'in', [JULIET]: 'in' })
+    expect(await redis.commands.hgetall('hg:room:a:garden@conference.localhost')).toEqual({
+      [ROMEO]: 'in',
+      [JULIET]: 'in',
+    })
     expect(lines).toEqual([expect.stringContaining('NOPERM')])
   })
 
-  test.each(['~hg:[^j]*', '~hg:[^r]*', '~hg:[^o]*'])('a node does not start where Redis lets it have no more than %s', async keys => {
-    const redis = await openRedis(server.url, log)
-    onTestFinished(() => { redis.close() })
-    await redis.commands.call('ACL', 'SETUSER', 'default', 'resetkeys', keys) // until Redis is started anew
+  test.each(['~hg:[^j]*', '~hg:[^r]*', '~hg:[^o]*'])(
+    'a node does not start where Redis lets it have no more than %s',
+    async keys => {
+      const redis = await openRedis(server.url, log)
+      onTestFinished(() => { redis.close() })
+      await redis.commands.call('ACL', 'SETUSER', 'default', 'resetkeys', keys) // until Redis is started anew
 
-    const joined = joinCluster(server.url, NO_DATABASE, 'a', log)
+      const joined = joinCluster(server.url, NO_DATABASE, 'a', log)
 
-    await expect(joined).rejects.toThrow(/^sessions: Redis refuses what a node has to keep there: NOPERM /)
-  })
+      await expect(joined).rejects.toThrow(/^sessions: Redis refuses what a node has to keep there: NOPERM /)
+    })
 
   test('what goes to another node while a write of it hangs, and fails, stays as it was written', async () => {
     const a = await start('a')
@@ -330,11 +356,19 @@ describe.skipIf(!hasRedis())('records', () => {
 
   describe('what clients may be told', () => {
     /** A node that is a member, its records, and its clock. */
-    async function member (): Promise<{ readonly node: RedisNode, readonly records: RedisRecords, readonly romeo: Account, now: number }> {
+    async function member (): Promise<
+      { readonly node: RedisNode, readonly records: RedisRecords, readonly romeo: Account, now: number }
+    > {
       const time = { now: 0 }
       const node = await redisNode(server.url, 'a', { clock: () => time.now, beatMs: 60_000, ttlMs: 3_000 })
       onTestFinished(() => { killNode(node) })
-      const records = new RedisRecords({ redis: node.redis.journal, id: () => node.membership.id, membership: node.membership, barrier: new WriteBarrier(), log })
+      const records = new RedisRecords({
+        redis: node.redis.journal,
+        id: () => node.membership.id,
+        membership: node.membership,
+        barrier: new WriteBarrier(),
+        log,
+      })
       records.start(() => ({ sessions: [], states: {} }))
       onTestFinished(() => records.stop())
       const romeo = account({ redis: node.redis, records, name: 'a' })

@@ -90,7 +90,9 @@ export class RedisRecords implements Records, PersistedState {
   /** From now on `describe` gives the snapshot of an account. */
   start (describe: (account: Account) => Snapshot): void {
     this.#describe = describe
-    this.#cutTimer = setInterval(() => { inBackground(this.#parts.log, 'trimming of the session journal', this.#cutIfDue()) }, RETRY_MS).unref()
+    this.#cutTimer = setInterval(() => {
+      inBackground(this.#parts.log, 'trimming of the session journal', this.#cutIfDue())
+    }, RETRY_MS).unref()
   }
 
   /** Resolves when all changes are written, or can't be. */
@@ -143,7 +145,11 @@ export class RedisRecords implements Records, PersistedState {
     const bytes = encodeNotes(notes)
     this.#journalBytes += bytes.length
     const { membership } = this.#parts
-    return persistOrFence({ membership, refusals: this.#refusals }, () => this.#appendToJournal(bytes), () => this.#closeGap())
+    return persistOrFence(
+      { membership, refusals: this.#refusals },
+      () => this.#appendToJournal(bytes),
+      () => this.#closeGap(),
+    )
   }
 
   async #appendToJournal (notes: Buffer): Promise<void> {
@@ -184,7 +190,10 @@ export class RedisRecords implements Records, PersistedState {
     } catch (error) { // Redis is away
       for (const account of accounts) this.#dirty.add(account)
       this.#saveIn(RETRY_MS)
-      this.#parts.log.debug({ event: 'replication.write_failed', err: error, accounts: accounts.length }, 'replication: session records not written')
+      this.#parts.log.debug(
+        { event: 'replication.write_failed', err: error, accounts: accounts.length },
+        'replication: session records not written',
+      )
       return false
     }
   }
@@ -197,7 +206,11 @@ export class RedisRecords implements Records, PersistedState {
     for (const account of accounts) {
       const key = account.jid.toString()
       if (account.sessions.length === 0) batch.hdel(recordsOf(id()), key)
-      else batch.hset(recordsOf(id()), key, JSON.stringify({ ...this.#describe(account), next: this.#number } satisfies Row))
+      else batch.hset(
+        recordsOf(id()),
+        key,
+        JSON.stringify({ ...this.#describe(account), next: this.#number } satisfies Row),
+      )
       const before = this.#inherited.get(key)
       if (before !== undefined) batch.eval(SETTLE, 2, homeOf(key), recordsOf(before), id(), key)
     }
@@ -232,10 +245,15 @@ export class RedisRecords implements Records, PersistedState {
       throw error
     }
     // Older notes do no harm: a snapshot says which follow it.
-    await this.#parts.redis.xtrim(journalOf(this.#parts.id()), 'MINID', upTo).catch(error => this.#refusals.heard(error))
+    await this.#parts.redis.xtrim(journalOf(this.#parts.id()), 'MINID', upTo).catch(error =>
+      this.#refusals.heard(error)
+    )
   }
 
-  async takeOver ({ node, isInOrder }: NonNullable<Claim['before']>, account: string): Promise<SavedAccount | undefined> {
+  async takeOver (
+    { node, isInOrder }: NonNullable<Claim['before']>,
+    account: string,
+  ): Promise<SavedAccount | undefined> {
     const { redis } = this.#parts
     const text = await redis.hget(recordsOf(node), account)
     this.#inherited.set(account, node)

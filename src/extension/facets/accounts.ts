@@ -13,7 +13,7 @@ export interface AccountsFacet {
   readonly commands: AccountCommands
   /** The account, loaded if it is not in memory; undefined when there is no such account. */
   load (jid: Jid): Promise<AccountView | undefined>
-  data<T> (load: (db: Database, account: Jid) => Promise<T>): AccountData<T>
+  data<T>(load: (db: Database, account: Jid) => Promise<T>): AccountData<T>
   /** The sessions of an account that is in memory here; empty for any other. */
   sessionsOf (account: Jid): readonly SessionInfo[]
   /** Ends a session without a stream, which was kept for a resumption. */

@@ -12,7 +12,9 @@ export interface ClusterFacet {
    */
   ask (node: string, request: Fields, body?: Buffer): Promise<string>
   /** Answers requests of the same extension on other nodes. */
-  answer<Request extends Fields> (handler: (from: string, request: Request, body: Buffer) => string | Promise<string>): void
+  answer<Request extends Fields>(
+    handler: (from: string, request: Request, body: Buffer) => string | Promise<string>,
+  ): void
   /** The node that owns an account or a room; undefined where it is this one, or none. */
   homeOf (jid: Jid): Promise<string | undefined>
   /** Undefined while this node's lease is valid; otherwise resolves once it is renewed or lost. */
@@ -23,7 +25,7 @@ export interface ClusterFacet {
    */
   verifyHome (jid: Jid): Promise<boolean>
   /** Replicates an extension's state of sessions. The returned function appends a note to an account's journal. */
-  replicate<State, F extends Fields> (
+  replicate<State, F extends Fields>(
     state: ReplicatedState<State, F>,
   ): (account: AccountView, fields: F, body?: Buffer) => void
 }

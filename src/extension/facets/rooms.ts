@@ -30,7 +30,7 @@ export interface RoomsFacet {
    */
   load (jid: Jid): Promise<RoomView | undefined>
   /** Adds a value to each room. `load` is called for new rooms, too. */
-  data<T> (load: (db: Database, room: Jid) => Promise<T>): RoomData<T>
+  data<T>(load: (db: Database, room: Jid) => Promise<T>): RoomData<T>
   /** Runs `write` in each transaction that stores changes of affiliations. */
   writeWithAffiliations (write: WriteWithAffiliations): void
   /** The public ids of a room's archive, also where the room is not in memory here. */
@@ -61,7 +61,7 @@ export interface RoomsFacet {
    * Calls `deliver` with each recipient, behind what the room is sending already, a slice per turn of the event loop.
    * `deliver` returns the bytes it has sent. Returns a promise unless all is done at once.
    */
-  sendInOrder<T> (room: RoomView, recipients: readonly T[], deliver: (recipient: T) => number): void | Promise<void>
+  sendInOrder<T>(room: RoomView, recipients: readonly T[], deliver: (recipient: T) => number): void | Promise<void>
   /** Sends a message to all occupants as it is, in order; no stage sees it. */
   broadcast (room: RoomView, message: Message): void
   /** Sends all occupants a message that proved to be archived since `at` (milliseconds since 1970). */

@@ -52,7 +52,9 @@ function readRole (room: Room, from: Jid, item: Element): NewRole {
   if (actor.role !== 'moderator') throw new StanzaError('forbidden')
   const occupant = room.occupant(nick)
   if (!occupant) throw new StanzaError('item-not-found')
-  const refusal = occupant.role === role ? undefined : refuseRole(actor, { role: occupant.role, affiliation: room.givenTo(occupant.account) }, role)
+  const refusal = occupant.role === role
+    ? undefined
+    : refuseRole(actor, { role: occupant.role, affiliation: room.givenTo(occupant.account) }, role)
   if (refusal) throw new StanzaError(refusal)
   return { occupant, role, reason: briefTextIn(item, 'reason', NS_MUC_ADMIN) }
 }
@@ -70,7 +72,12 @@ function readAffiliation (room: Room, from: Jid, item: Element): NewAffiliation 
   if (affiliation === 'outcast' && jid.equals(from.bare)) throw new StanzaError('conflict') // §9.1
   const refusal = refuseAffiliation(room.affiliationOf(from), before, affiliation)
   if (refusal) throw new StanzaError(refusal)
-  return { jid, affiliation, nick: address === undefined ? undefined : nickOf(room, nick), reason: briefTextIn(item, 'reason', NS_MUC_ADMIN) }
+  return {
+    jid,
+    affiliation,
+    nick: address === undefined ? undefined : nickOf(room, nick),
+    reason: briefTextIn(item, 'reason', NS_MUC_ADMIN),
+  }
 }
 
 /** §10.4: at least one owner remains, and one with an account here, where there was one. */

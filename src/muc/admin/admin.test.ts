@@ -9,7 +9,11 @@ const WICCA = 'wiccarocks@localhost/laptop'
 
 /** The items of a list, in brief. */
 async function lists (client: Client, by: string): Promise<readonly string[]> {
-  const query = await client.asks('get', `<query xmlns='http://jabber.org/protocol/muc#admin'><item ${by}/></query>`, COVEN)
+  const query = await client.asks(
+    'get',
+    `<query xmlns='http://jabber.org/protocol/muc#admin'><item ${by}/></query>`,
+    COVEN,
+  )
   return query?.getChildElements().map(({ attrs: { jid, nick, role, affiliation } }) =>
     [jid, nick, role, affiliation].filter(word => word).join(' ')) ?? []
 }
@@ -38,7 +42,9 @@ describe('a kick (§8.2)', () => {
     const reason = 'r'.repeat(5_000)
 
     await expect(changes(crone, [{ nick: 'thirdwitch', role: 'none', reason }])).rejects.toThrow('policy-violation')
-    await expect(changes(crone, [{ jid: 'hag66@localhost', affiliation: 'outcast', reason }])).rejects.toThrow('policy-violation')
+    await expect(changes(crone, [{ jid: 'hag66@localhost', affiliation: 'outcast', reason }])).rejects.toThrow(
+      'policy-violation',
+    )
 
     expect(await hag.received()).toEqual([])
   })
@@ -51,7 +57,10 @@ describe('a kick (§8.2)', () => {
     await crone.received()
 
     await changes(crone, [
-      { nick: 'thirdwitch', role: 'none' }, { nick: 'thirdwitch', role: 'none' }, { nick: 'secondwitch', role: 'none' }])
+      { nick: 'thirdwitch', role: 'none' },
+      { nick: 'thirdwitch', role: 'none' },
+      { nick: 'secondwitch', role: 'none' },
+    ])
 
     expect((await hears(crone)).map(line => line.split(' ')[1])).toEqual(['thirdwitch', 'secondwitch'])
   })
@@ -65,7 +74,8 @@ describe('a kick (§8.2)', () => {
 
     await changes(crone, [{ nick: 'thirdwitch', role: 'none' }])
 
-    for (const device of [pda, desk]) expect(await hears(device)).toContain('gone thirdwitch none/none 110 307 by firstwitch')
+    for (const device of [pda, desk])
+      expect(await hears(device)).toContain('gone thirdwitch none/none 110 307 by firstwitch')
     expect(await hears(crone)).toHaveLength(1)
   })
 
@@ -109,7 +119,9 @@ describe('a moderator (§9.6)', () => {
     await changes(crone, [{ nick: 'thirdwitch', role: 'moderator' }])
 
     expect(await hears(hag)).toEqual([
-      'thirdwitch none/moderator hag66@localhost/pda 110 by firstwitch', 'firstwitch owner/moderator crone1@localhost/desktop'])
+      'thirdwitch none/moderator hag66@localhost/pda 110 by firstwitch',
+      'firstwitch owner/moderator crone1@localhost/desktop',
+    ])
     expect(await lists(crone, "role='moderator'")).toHaveLength(2)
     await expect(lists(hag, "role='moderator'")).rejects.toThrow('forbidden')
   })
@@ -171,10 +183,15 @@ describe('membership (§9.3 to §9.5)', () => {
     await hag.received()
 
     await changes(crone, [
-      { jid: 'hag66@localhost', affiliation: 'member', nick: 'thirdwitch' }, { jid: 'wiccarocks@localhost', affiliation: 'member' }])
+      { jid: 'hag66@localhost', affiliation: 'member', nick: 'thirdwitch' },
+      { jid: 'wiccarocks@localhost', affiliation: 'member' },
+    ])
 
     expect((await hag.received())[0]).toMatch(/#user'><invite from='crone1@localhost'\/>/)
-    expect(await lists(crone, "affiliation='member'")).toEqual(['hag66@localhost thirdwitch member', 'wiccarocks@localhost member'])
+    expect(await lists(crone, "affiliation='member'")).toEqual([
+      'hag66@localhost thirdwitch member',
+      'wiccarocks@localhost member',
+    ])
     await enters(hag, 'thirdwitch')
     expect(await hears(hag)).toContain('thirdwitch member/participant 110')
   })
@@ -249,7 +266,12 @@ describe('owners and admins (§10.3 to §10.8)', () => {
     const crone = await owner(server)
     const hag = await inside(server, HAG, 'thirdwitch')
 
-    for (const [affiliation, role] of [['admin', 'moderator'], ['owner', 'moderator'], ['member', 'participant'], ['none', 'participant']]) {
+    for (
+      const [affiliation, role] of [['admin', 'moderator'], ['owner', 'moderator'], ['member', 'participant'], [
+        'none',
+        'participant',
+      ]]
+    ) {
       await changes(crone, [{ jid: 'hag66@localhost', affiliation: affiliation ?? '' }])
       expect((await hears(hag)).at(-1)).toMatch(new RegExp(`^thirdwitch ${affiliation}/${role} .*110 by firstwitch$`))
     }
@@ -271,7 +293,10 @@ describe('owners and admins (§10.3 to §10.8)', () => {
     const hag = await inside(server, HAG, 'thirdwitch')
 
     await expect(changes(crone, [{ jid: 'crone1@localhost', affiliation: 'admin' }])).rejects.toThrow('conflict')
-    await changes(crone, [{ jid: 'crone1@localhost', affiliation: 'admin' }, { jid: 'hag66@localhost', affiliation: 'owner' }])
+    await changes(crone, [{ jid: 'crone1@localhost', affiliation: 'admin' }, {
+      jid: 'hag66@localhost',
+      affiliation: 'owner',
+    }])
 
     expect((await hears(hag)).at(-1)).toMatch(/^thirdwitch owner\/moderator/)
     expect((await hears(crone)).at(-2)).toMatch(/^firstwitch admin\/moderator/)
@@ -282,7 +307,8 @@ test.each([
   ["<item nick='thirdwitch'/>", 'bad-request'], ["<item affiliation='king' jid='a@localhost'/>", 'bad-request'],
   ["<item role='king' nick='thirdwitch'/>", 'bad-request'], ['', 'bad-request'],
   ["<item affiliation='member' jid='hag66@localhost' role='moderator' nick='thirdwitch'/>", 'bad-request'],
-  ["<item affiliation='member' jid='@'/>", 'jid-malformed'], ["<item affiliation='member' jid='localhost'/>", 'not-acceptable'],
+  ["<item affiliation='member' jid='@'/>", 'jid-malformed'],
+  ["<item affiliation='member' jid='localhost'/>", 'not-acceptable'],
 ])('a change like %j is refused', async (items, condition) => {
   const server = await world()
   const crone = await owner(server)

@@ -62,7 +62,13 @@ export type AppliedChange = NewAffiliation & { readonly before: Affiliation }
  * Notifies the occupants, and users who were added; `actor` is the nick of who made the change, `inviter` their
  * address.
  */
-export async function announceChanges (muc: Muc, room: Room, told: readonly AppliedChange[], actor?: string, inviter?: Jid): Promise<void> {
+export async function announceChanges (
+  muc: Muc,
+  room: Room,
+  told: readonly AppliedChange[],
+  actor?: string,
+  inviter?: Jid,
+): Promise<void> {
   const fresh: AppliedChange[] = []
   for (const change of told) {
     const cause = { actor, reason: change.reason, extraXml: muc.stages.room.changed(change, room) }
@@ -84,7 +90,8 @@ function tellOccupants (muc: Muc, room: Room, occupant: Occupant, cause: Presenc
   occupant.affiliation = after
   if (after === 'outcast') return { occupant, cause: { ...cause, statuses: [STATUS.banned] } }
   // §9.4: no presence in between.
-  if (after === 'none' && room.isMembersOnly) return { occupant, cause: { ...cause, statuses: [STATUS.affiliationLost] } }
+  if (after === 'none' && room.isMembersOnly)
+    return { occupant, cause: { ...cause, statuses: [STATUS.affiliationLost] } }
   if (after === before) return
   occupant.role = roleAfter(role, before, after, room.isModerated)
   broadcastPresence(muc, room, occupant, cause, role)
@@ -103,7 +110,12 @@ function tellOfAbsent (muc: Muc, room: Room, { jid, affiliation, before }: Appli
  * §9.5: once each until they answer, within the inviter's rate limit; beyond it they become members without an
  * invitation.
  */
-async function inviteMembers (muc: Muc, room: Room, members: readonly AppliedChange[], { bare: inviter }: Jid): Promise<void> {
+async function inviteMembers (
+  muc: Muc,
+  room: Room,
+  members: readonly AppliedChange[],
+  { bare: inviter }: Jid,
+): Promise<void> {
   const chosen = members.filter(() => muc.invitationRate.take(inviter.toString()) !== undefined)
   const invited = new Set((await muc.invitations.keep(room.jid, inviter, chosen.map(({ jid }) => jid))).map(String))
   for (const { jid, reason } of chosen) {

@@ -20,7 +20,12 @@ import type { Room } from '../room/room.ts'
 import { writeStatuses } from '../presence/user-payload.ts'
 
 /** The configuration is stored and in force; the function that is returned notifies the occupants. */
-export async function applyConfig (muc: Muc, room: Room, { config, affiliations }: Submitted, actor: Jid): Promise<() => Promise<void>> {
+export async function applyConfig (
+  muc: Muc,
+  room: Room,
+  { config, affiliations }: Submitted,
+  actor: Jid,
+): Promise<() => Promise<void>> {
   await storeConfig(muc, room, config, affiliations)
   const before = room.config
   const wasLocked = room.isLocked
@@ -55,12 +60,16 @@ function removeStrangers (muc: Muc, room: Room): void | Promise<void> {
 /** §10.2.1: the owner who configures a new room is notified too, where the configuration is not the default. */
 function tellOccupants (muc: Muc, room: Room, before: Config, isNew: boolean): void {
   const codes: number[] = []
-  if (room.get(logging) !== valueIn(before, logging)) codes.push(room.get(logging) ? STATUS.logged : STATUS.loggedNoMore)
-  if (room.get(whois) !== valueIn(before, whois)) codes.push(room.isNonAnonymous ? STATUS.nowNonAnonymous : STATUS.nowSemiAnonymous)
+  if (room.get(logging) !== valueIn(before, logging))
+    codes.push(room.get(logging) ? STATUS.logged : STATUS.loggedNoMore)
+  if (room.get(whois) !== valueIn(before, whois))
+    codes.push(room.isNonAnonymous ? STATUS.nowNonAnonymous : STATUS.nowSemiAnonymous)
   if (isNew && codes.length === 0) return
   const xml = `<x xmlns='${NS_MUC_USER}'>${writeStatuses(codes.length > 0 ? codes : [STATUS.configured])}</x>`
   const message = makeMessage('groupchat', { from: room.jid }).withWritten('x', NS_MUC_USER, xml)
   inBackground(muc.log, 'notice of a new room configuration', broadcast(muc, room, message))
   // Clients don't ask for addresses that they have not been told: presence has them, sent again now.
-  if (codes.includes(STATUS.nowNonAnonymous)) for (const occupant of room.occupants.values()) discloseAddress(muc, room, occupant)
+  if (codes.includes(STATUS.nowNonAnonymous)) {
+    for (const occupant of room.occupants.values()) discloseAddress(muc, room, occupant)
+  }
 }

@@ -21,7 +21,8 @@ export interface Submitted { readonly config: Config, readonly affiliations: rea
 
 /** The form with the room's current values. */
 export function configForm ({ options }: Muc, room: Room): Element {
-  const listed = (affiliation: Affiliation): readonly string[] => room.affiliations.listed(affiliation).map(({ jid }) => jid.toString())
+  const listed = (affiliation: Affiliation): readonly string[] =>
+    room.affiliations.listed(affiliation).map(({ jid }) => jid.toString())
   return form('form', ROOM_CONFIG, [
     ...options.fields(room.config),
     { name: ADMINS, values: listed('admin'), type: 'jid-multi', label: 'Admins' },
@@ -36,18 +37,27 @@ export function readConfig (muc: Muc, room: Room, values: Values): Submitted {
   const byJid = new Map(affiliations.map(change => [change.jid.toString(), change]))
   // Who goes from one list to the other is taken off the one, and that is not all.
   for (const change of affiliations) if (change.affiliation !== 'member') byJid.set(change.jid.toString(), change)
-  const changes = [...byJid.values()].filter(({ jid, affiliation }) => room.affiliations.get(jid)?.affiliation !== affiliation)
+  const changes = [...byJid.values()].filter(({ jid, affiliation }) =>
+    room.affiliations.get(jid)?.affiliation !== affiliation
+  )
   checkOwners(muc, room, changes)
   return { config: muc.options.parse(values, room.config), affiliations: changes }
 }
 
 /** §10.5: a list in the form is complete: users it does not have any more become members. */
-function readList (room: Room, affiliation: 'admin' | 'owner', texts: readonly string[] | undefined): readonly NewAffiliation[] {
+function readList (
+  room: Room,
+  affiliation: 'admin' | 'owner',
+  texts: readonly string[] | undefined,
+): readonly NewAffiliation[] {
   if (!texts) return []
   const listed = texts.filter(text => text.trim() !== '').map(addressOf)
   const names = new Set(listed.map(String))
   const dropped = room.affiliations.listed(affiliation).filter(({ jid }) => !names.has(jid.toString()))
-  return [...dropped.map(({ jid }) => ({ jid, affiliation: 'member' as const })), ...listed.map(jid => ({ jid, affiliation }))]
+  return [
+    ...dropped.map(({ jid }) => ({ jid, affiliation: 'member' as const })),
+    ...listed.map(jid => ({ jid, affiliation })),
+  ]
 }
 
 function addressOf (text: string): Jid {

@@ -6,7 +6,17 @@ import { streamManagement } from '../../../extensions/stream-management/index.ts
 import { affiliationVersions } from '../../../extensions/affiliation-versions/index.ts'
 import { redisNodes } from '../../../test/support/cluster/redis-cluster.ts'
 import { PATIENCE, roomAt } from '../../../test/support/cluster/room-nodes.ts'
-import { changes, configures, COVEN, enters, hears, inside, leaves, owner, says } from '../../../test/support/world/rooms.ts'
+import {
+  changes,
+  configures,
+  COVEN,
+  enters,
+  hears,
+  inside,
+  leaves,
+  owner,
+  says,
+} from '../../../test/support/world/rooms.ts'
 import type { Client, Extensions, World } from '../../../test/support/world/world.ts'
 import { database, world, worldWith } from '../../../test/support/world/world.ts'
 import { Jid } from '../../xmpp/jid.ts'
@@ -19,7 +29,11 @@ const GROUP = { persistentroom: '1', membersonly: '1' }
 
 function all (): Extensions {
   return extensions.map(extension =>
-    [extension, extension.name === 'registration' ? { open: true, perAddress: 0 } : extension.config?.parse(undefined)] as const)
+    [
+      extension,
+      extension.name === 'registration' ? { open: true, perAddress: 0 } : extension.config?.parse(undefined),
+    ] as const
+  )
 }
 
 async function removes (client: Client): Promise<void> {
@@ -27,23 +41,35 @@ async function removes (client: Client): Promise<void> {
 }
 
 async function listed (client: Client, affiliation: string, room = COVEN): Promise<readonly string[]> {
-  const list = await client.asks('get', `<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='${affiliation}'/></query>`, room)
+  const list = await client.asks(
+    'get',
+    `<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='${affiliation}'/></query>`,
+    room,
+  )
   return list?.getChildren('item').map(item => item.attrs['jid'] ?? '') ?? []
 }
 
 function does (client: Client, node: string, fields: Readonly<Record<string, string>>): Promise<unknown> {
-  const xml = Object.entries(fields).map(([name, value]) => `<field var='${name}'><value>${value}</value></field>`).join('')
-  return client.asks('set', `<command xmlns='http://jabber.org/protocol/commands' node='${node}'><x xmlns='jabber:x:data' type='submit'>${xml}</x></command>`, COVEN)
+  const xml = Object.entries(fields).map(([name, value]) => `<field var='${name}'><value>${value}</value></field>`)
+    .join('')
+  return client.asks(
+    'set',
+    `<command xmlns='http://jabber.org/protocol/commands' node='${node}'><x xmlns='jabber:x:data' type='submit'>${xml}</x></command>`,
+    COVEN,
+  )
 }
 
 /** Where an account's name stands in the database, as TABLE.COLUMN. */
 async function traces (name: string): Promise<readonly string[]> {
   const columns = await database().query<{ readonly table_name: string, readonly column_name: string }>(
-    "select table_name, column_name from information_schema.columns where table_schema = current_schema() and table_name <> 'migration'")
+    "select table_name, column_name from information_schema.columns where table_schema = current_schema() and table_name <> 'migration'",
+  )
   const found: string[] = []
   for (const { table_name: table, column_name: column } of columns) {
     const rows = await database().query(`select 1 from "${table}" where to_jsonb("${column}")::text like $1 or
-      case when pg_typeof("${column}") = 'bytea'::regtype then encode("${column}"::text::bytea, 'escape') like $1 end limit 1`, [`%${name}%`])
+      case when pg_typeof("${column}") = 'bytea'::regtype then encode("${column}"::text::bytea, 'escape') like $1 end limit 1`,
+    [`%${name}%`],
+    )
     if (rows.length > 0) found.push(`${table}.${column}`)
   }
   return found.sort()
@@ -73,10 +99,16 @@ async function livesAmongOthers (server: World): Promise<{ readonly hag: Client,
   await says(crone, 'hail')
   const [stanza = ''] = (await hag.received()).filter(xml => xml.includes('hail'))
   const id = /<stanza-id [^>]*\bid='([^']+)'/.exec(stanza)?.[1] ?? ''
-  await hag.sends(`<message type='groupchat' to='${COVEN}'><displayed xmlns='urn:xmpp:chat-markers:0' id='${id}'/></message>`)
+  await hag.sends(
+    `<message type='groupchat' to='${COVEN}'><displayed xmlns='urn:xmpp:chat-markers:0' id='${id}'/></message>`,
+  )
   await crone.asks('set', "<block xmlns='urn:xmpp:blocking'><item jid='hag66@localhost/old'/></block>")
-  await crone.sends("<message to='hag66@localhost' type='chat' id='m1'><body>round about</body><markable xmlns='urn:xmpp:chat-markers:0'/></message>")
-  await hag.sends("<message to='crone1@localhost' type='chat'><displayed xmlns='urn:xmpp:chat-markers:0' id='m1'/></message>")
+  await crone.sends(
+    "<message to='hag66@localhost' type='chat' id='m1'><body>round about</body><markable xmlns='urn:xmpp:chat-markers:0'/></message>",
+  )
+  await hag.sends(
+    "<message to='crone1@localhost' type='chat'><displayed xmlns='urn:xmpp:chat-markers:0' id='m1'/></message>",
+  )
   await hag.asks('set', "<query xmlns='jabber:iq:private'><s xmlns='of:hag'/></query>")
   await hag.asks('set', "<vCard xmlns='vcard-temp'><FN>hag</FN></vCard>")
   await crone.asks('set', "<query xmlns='jabber:iq:roster'><item jid='hag66@localhost'/></query>")
@@ -97,40 +129,52 @@ test('a removed account\'s name stands nowhere in the database but in what other
   // That there was something in each of these shows that the search finds it.
   expect(before).toEqual(expect.arrayContaining([
     'account.jid', 'conversation_status.peer', 'private_element.owner', 'room.creator', 'room_affiliation.jid',
-    'room_affiliation_version.account', 'room_away_off.account', 'room_hat_wearer.account', 'room_position.account', 'vcard.owner',
+    'room_affiliation_version.account',
+    'room_away_off.account',
+    'room_hat_wearer.account',
+    'room_position.account',
+    'vcard.owner',
   ]))
   expect((await traces('hag66@localhost')).filter(where => !OTHERS_OWN.includes(where))).toEqual([])
 })
 
-test.each(['in memory', 'in the database only'])('who has the name later is nothing in rooms that are %s', async where => {
-  const server = await world(...all())
-  const { hag, crone } = await livesAmongOthers(server)
-  if (where !== 'in memory') for (const [client, nick] of [[hag, 'thirdwitch'], [crone, 'firstwitch']] as const) await leaves(client, nick)
-  await removes(hag)
-  await hag.received()
+test.each(['in memory', 'in the database only'])(
+  'who has the name later is nothing in rooms that are %s',
+  async where => {
+    const server = await world(...all())
+    const { hag, crone } = await livesAmongOthers(server)
+    if (where !== 'in memory') {
+      for (const [client, nick] of [[hag, 'thirdwitch'], [crone, 'firstwitch']] as const) await leaves(client, nick)
+    }
+    await removes(hag)
+    await hag.received()
 
-  const heir = await server.client('hag66@localhost/new')
-  await heir.comesOnline()
-  await says(crone, 'hail again')
+    const heir = await server.client('hag66@localhost/new')
+    await heir.comesOnline()
+    await says(crone, 'hail again')
 
-  expect(await heir.receivedInBrief()).not.toContainEqual(expect.stringContaining('hail again'))
-  await expect(heir.asks('set', MAM, COVEN)).rejects.toThrow('forbidden')
-  await expect(heir.asks('get', "<query xmlns='http://jabber.org/protocol/muc#owner'/>", COVEN)).rejects.toThrow('forbidden')
-  await enters(heir, 'thirdwitch')
-  expect(await hears(heir)).toEqual(['error registration-required'])
-  await changes(crone, [{ jid: 'hag66@localhost', affiliation: 'member' }])
-  await enters(heir, 'thirdwitch')
-  const own = (await heir.received()).find(xml => xml.includes("code='110'")) ?? ''
-  expect(own).toContain("affiliation='member'")
-  expect(own).not.toContain('urn:host')
-})
+    expect(await heir.receivedInBrief()).not.toContainEqual(expect.stringContaining('hail again'))
+    await expect(heir.asks('set', MAM, COVEN)).rejects.toThrow('forbidden')
+    await expect(heir.asks('get', "<query xmlns='http://jabber.org/protocol/muc#owner'/>", COVEN)).rejects.toThrow(
+      'forbidden',
+    )
+    await enters(heir, 'thirdwitch')
+    expect(await hears(heir)).toEqual(['error registration-required'])
+    await changes(crone, [{ jid: 'hag66@localhost', affiliation: 'member' }])
+    await enters(heir, 'thirdwitch')
+    const own = (await heir.received()).find(xml => xml.includes("code='110'")) ?? ''
+    expect(own).toContain("affiliation='member'")
+    expect(own).not.toContain('urn:host')
+  })
 
 test('those who are in are told, and who knew the lists before is told all of them (XEP-0463)', async () => {
   const server = await world(...all())
   const { hag, crone } = await livesAmongOthers(server)
   await crone.received()
   await enters(crone, 'firstwitch', "<mav xmlns='urn:xmpp:muc:affiliations:1'/>")
-  const until = /<mav [^>]*until='([^']*)'[^>]*\/><status code='110'|<mav [^>]*until='([^']*)'/.exec((await crone.received()).join(''))
+  const until = /<mav [^>]*until='([^']*)'[^>]*\/><status code='110'|<mav [^>]*until='([^']*)'/.exec(
+    (await crone.received()).join(''),
+  )
   const since = until?.[1] ?? until?.[2]
 
   await removes(hag)
@@ -147,7 +191,13 @@ test('where the last owner ends, who was longest an admin owns the room; or else
   const crone = await owner(server, CRONE, 'firstwitch', GROUP)
   const wicca = await server.client(WICCA)
   const hag = await server.client(HAG)
-  for (const [client, jid, nick] of [[wicca, 'wiccarocks@localhost', 'secondwitch'], [hag, 'hag66@localhost', 'thirdwitch']] as const) {
+  for (
+    const [client, jid, nick] of [[wicca, 'wiccarocks@localhost', 'secondwitch'], [
+      hag,
+      'hag66@localhost',
+      'thirdwitch',
+    ]] as const
+  ) {
     await changes(crone, [{ jid, affiliation: 'member' }])
     await enters(client, nick)
   }
@@ -185,19 +235,26 @@ test('while a room can\'t forget, nobody has the name; as soon as it has, somebo
   const undo = server.core.events.add('room.forgotten', () => { if (isAway) throw new Error('away') })
 
   await removes(hag)
-  await expect(server.core.commands.add(Jid.parse('hag66@localhost'), 'secret')).rejects.toMatchObject({ condition: 'resource-constraint' })
+  await expect(server.core.commands.add(Jid.parse('hag66@localhost'), 'secret')).rejects.toMatchObject({
+    condition: 'resource-constraint',
+  })
   isAway = false
   undo()
   const later = await server.restarts()
 
-  await expect.poll(() => later.core.commands.add(Jid.parse('hag66@localhost'), 'secret').then(() => 'added', String), { timeout: 20_000 }).toBe('added')
+  await expect.poll(() => later.core.commands.add(Jid.parse('hag66@localhost'), 'secret').then(() => 'added', String), {
+    timeout: 20_000,
+  }).toBe('added')
 })
 
 test('an account that a room can\'t forget keeps no other from being forgotten', async () => {
   const server = await world()
   await owner(server)
-  server.core.events.add('room.forgotten', (_room, account) => { if (account.local === 'first') throw new Error('away') })
-  await server.db.query("insert into former_account (jid, rooms, removed_at) select name, array[$1], now() - interval '1 minute' from unnest($2::text[]) as name",
+  server.core.events.add('room.forgotten', (_room, account) => {
+    if (account.local === 'first') throw new Error('away')
+  })
+  await server.db.query(
+    "insert into former_account (jid, rooms, removed_at) select name, array[$1], now() - interval '1 minute' from unnest($2::text[]) as name",
     [COVEN, ['first@localhost', 'second@localhost']])
 
   const left = (): Promise<readonly unknown[]> => server.db.query('select jid from former_account')

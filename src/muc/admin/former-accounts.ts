@@ -30,7 +30,9 @@ export interface Forgetting {
 
 /** Makes all rooms and nodes forget a removed account; rejects where one can't now. */
 export async function forgetRemoved (forgetting: Forgetting, account: Jid): Promise<void> {
-  const [row] = await forgetting.db.query<Row>('select jid, rooms from former_account where jid = $1', [account.toString()])
+  const [row] = await forgetting.db.query<Row>('select jid, rooms from former_account where jid = $1', [
+    account.toString(),
+  ])
   if (row) await forget(forgetting, row)
 }
 
@@ -46,11 +48,18 @@ export async function forgetAnonymous (forgetting: Forgetting, account: Jid): Pr
  */
 export async function forgetLeftOver (forgetting: Forgetting): Promise<void> {
   const { db, log } = forgetting
-  for (const row of await db.query<Row>("select jid, rooms from former_account where removed_at < now() - interval '5 seconds'")) {
+  for (
+    const row of await db.query<Row>(
+      "select jid, rooms from former_account where removed_at < now() - interval '5 seconds'",
+    )
+  ) {
     try {
       await forget(forgetting, row)
     } catch (error) { // a node's, Redis's, the database's, or a mistake of a room's
-      log.warn({ event: 'account.cleanup_delayed', err: error, account: row.jid }, 'account: cleanup of a removed account delayed')
+      log.warn(
+        { event: 'account.cleanup_delayed', err: error, account: row.jid },
+        'account: cleanup of a removed account delayed',
+      )
     }
   }
 }
@@ -74,7 +83,11 @@ export async function forgetAccount (muc: Muc, room: Room, account: Jid): Promis
   await muc.forgotten(room, account)
   // Without an owner nobody could change it any more.
   if (affiliation === 'owner' && room.isOpen && room.isPersistent && room.affiliations.listed('owner').length === 0) {
-    await destroy(muc, room, el('destroy', NS_MUC_OWNER, {}, el('reason', NS_MUC_OWNER, {}, 'The room has no owner any more.')))
+    await destroy(
+      muc,
+      room,
+      el('destroy', NS_MUC_OWNER, {}, el('reason', NS_MUC_OWNER, {}, 'The room has no owner any more.')),
+    )
   }
 }
 

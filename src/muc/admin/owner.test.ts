@@ -1,6 +1,17 @@
 /** XEP-0045 §10: a room is set up, set up otherwise, and destroyed. */
 import { describe, expect, test } from 'vitest'
-import { changes, configures, COVEN, enters, filled, hears, inside, leaves, owner, says } from '../../../test/support/world/rooms.ts'
+import {
+  changes,
+  configures,
+  COVEN,
+  enters,
+  filled,
+  hears,
+  inside,
+  leaves,
+  owner,
+  says,
+} from '../../../test/support/world/rooms.ts'
 import { world, worldWith } from '../../../test/support/world/world.ts'
 import { formValues, NS_FORMS } from '../../xmpp/forms.ts'
 
@@ -54,16 +65,28 @@ describe('the form', () => {
 
     const x = query?.getChild('x', NS_FORMS)
     const values = x && formValues(x)
-    const names = ['allowpm', 'allowinvites', 'changesubject', 'defaulthistorymessages', 'enablelogging', 'getmemberlist', 'lang', 'pubsub', 'maxusers',
+    const names = [
+      'allowpm',
+      'allowinvites',
+      'changesubject',
+      'defaulthistorymessages',
+      'enablelogging',
+      'getmemberlist',
+      'lang',
+      'pubsub',
+      'maxusers',
       'membersonly', 'moderatedroom', 'passwordprotectedroom', 'persistentroom', 'presencebroadcast', 'publicroom',
       'roomadmins', 'roomdesc', 'roomname', 'roomowners', 'roomsecret', 'whois']
-    expect([...values?.keys() ?? []]).toEqual(expect.arrayContaining([...names.map(name => `muc#roomconfig_${name}`), 'muc#maxhistoryfetch']))
+    expect([...values?.keys() ?? []]).toEqual(
+      expect.arrayContaining([...names.map(name => `muc#roomconfig_${name}`), 'muc#maxhistoryfetch']),
+    )
     expect(values?.get('muc#roomconfig_roomname')).toEqual(['A Dark Cave'])
     expect(values?.get('muc#roomconfig_maxusers')).toEqual(['50'])
     expect(values?.get('muc#roomconfig_roomowners')).toEqual(['crone1@localhost'])
     expect(values?.get('muc#roomconfig_presencebroadcast')).toEqual(['moderator', 'participant', 'visitor'])
     const listed = x?.getChildren('field').filter(field => field.attrs['type']?.startsWith('list-'))
-    for (const field of listed ?? []) expect([field.attrs['var'], field.getChildren('option').length > 1]).toEqual([field.attrs['var'], true])
+    for (const field of listed ?? [])
+      expect([field.attrs['var'], field.getChildren('option').length > 1]).toEqual([field.attrs['var'], true])
   })
 
   test('is for owners (§10.2)', async () => {
@@ -151,7 +174,10 @@ describe('a change (§10.2.1)', () => {
   })
 
   test.each([
-    [{ enablelogging: '1' }, '170'], [{ whois: 'anyone' }, '172'], [{ roomname: 'x' }, '104'], [{ enablelogging: '1', whois: 'anyone' }, '170 172'],
+    [{ enablelogging: '1' }, '170'],
+    [{ whois: 'anyone' }, '172'],
+    [{ roomname: 'x' }, '104'],
+    [{ enablelogging: '1', whois: 'anyone' }, '170 172'],
   ])('to %j is told as %s', async (values, codes) => {
     const server = await world()
     const crone = await owner(server)
@@ -161,14 +187,16 @@ describe('a change (§10.2.1)', () => {
     expect(await hears(crone)).toEqual([`${COVEN} ${codes}`])
   })
 
-  test.each([[{ enablelogging: '0' }, '171'], [{ whois: 'moderators' }, '173']])('back to %j is told as %s', async (values, codes) => {
-    const server = await world()
-    const crone = await owner(server, undefined, undefined, { enablelogging: '1', whois: 'anyone' })
+  test.each([[{ enablelogging: '0' }, '171'], [{ whois: 'moderators' }, '173']])(
+    'back to %j is told as %s',
+    async (values, codes) => {
+      const server = await world()
+      const crone = await owner(server, undefined, undefined, { enablelogging: '1', whois: 'anyone' })
 
-    await configures(crone, values)
+      await configures(crone, values)
 
-    expect(await hears(crone)).toEqual([`${COVEN} ${codes}`])
-  })
+      expect(await hears(crone)).toEqual([`${COVEN} ${codes}`])
+    })
 
   test('to members only takes the others out (§10.2)', async () => {
     const server = await world()
@@ -230,7 +258,10 @@ test('where addresses are no secret any more, those who did not see them are tol
 
 test('who is not to be seen is not (§7.2.2)', async () => {
   const server = await world()
-  const crone = await owner(server, undefined, undefined, { moderatedroom: '1', presencebroadcast: ['moderator', 'participant'] })
+  const crone = await owner(server, undefined, undefined, {
+    moderatedroom: '1',
+    presencebroadcast: ['moderator', 'participant'],
+  })
   const hag = await inside(server, HAG, 'thirdwitch')
   expect(await hears(crone)).toEqual([])
 
@@ -269,10 +300,18 @@ describe('a room that is destroyed (§10.9)', () => {
     const hag = await inside(server, HAG, 'thirdwitch')
     await crone.received()
 
-    await crone.asks('set', `<query ${OWNER}><destroy jid='coven2@conference.localhost'><reason>Macbeth doth come.</reason></destroy></query>`, COVEN)
+    await crone.asks(
+      'set',
+      `<query ${OWNER}><destroy jid='coven2@conference.localhost'><reason>Macbeth doth come.</reason></destroy></query>`,
+      COVEN,
+    )
 
-    expect(await hears(hag)).toEqual(['gone thirdwitch none/none 110 destroyed coven2@conference.localhost Macbeth doth come.'])
-    expect(await hears(crone)).toEqual(['gone firstwitch none/none 110 destroyed coven2@conference.localhost Macbeth doth come.'])
+    expect(await hears(hag)).toEqual([
+      'gone thirdwitch none/none 110 destroyed coven2@conference.localhost Macbeth doth come.',
+    ])
+    expect(await hears(crone)).toEqual([
+      'gone firstwitch none/none 110 destroyed coven2@conference.localhost Macbeth doth come.',
+    ])
     await says(hag, 'hail')
     expect(await hears(hag)).toEqual(['error item-not-found'])
     expect(await server.db.query('select from room')).toEqual([])
@@ -291,7 +330,9 @@ test('whose presence is shown no more is gone for the others, and there again wh
   const shown = [await hears(crone), await hears(hag)]
 
   expect(hidden).toEqual([
-    ['gone thirdwitch none/none hag66@localhost/pda', expect.stringContaining('104')], [expect.stringContaining('104')]])
+    ['gone thirdwitch none/none hag66@localhost/pda', expect.stringContaining('104')],
+    [expect.stringContaining('104')],
+  ])
   expect(shown).toEqual([
     ['thirdwitch none/participant hag66@localhost/pda', expect.stringContaining('104')],
     ['gone firstwitch owner/none', expect.stringContaining('104')]])

@@ -19,10 +19,17 @@ export async function storeAffiliations (muc: Muc, room: Room, changes: readonly
 }
 
 /** Resolves when the configuration and the changes are on disk; a room that was locked is stored completely. */
-export async function storeConfig (muc: Muc, room: Room, config: Config, changes: readonly NewAffiliation[]): Promise<void> {
+export async function storeConfig (
+  muc: Muc,
+  room: Room,
+  config: Config,
+  changes: readonly NewAffiliation[],
+): Promise<void> {
   checkChanges(muc, room, changes)
   const all = room.isLocked
-    ? [...room.affiliations].map(affiliate => ({ jid: affiliate.jid, affiliate })).filter(({ jid }) => !changes.some(change => change.jid.equals(jid)))
+    ? [...room.affiliations].map(affiliate => ({ jid: affiliate.jid, affiliate })).filter(({ jid }) =>
+      !changes.some(change => change.jid.equals(jid))
+    )
     : []
   const rows = [...all, ...rowsOf(room, changes)]
   const most = room.isLocked ? muc.limits.roomsPerOwner : 0
@@ -37,7 +44,10 @@ export async function storeConfig (muc: Muc, room: Room, config: Config, changes
 export function accept (muc: Muc, room: Room, { bare }: Jid): Promise<void> | undefined {
   if (room.affiliations.get(bare)?.isUnasked) {
     return keepAcceptance(muc, room, bare).catch((error: unknown) => {
-      muc.log.warn({ event: 'muc.entry_not_stored', err: error, room: room.jid.toString() }, 'muc: entry of a member not stored')
+      muc.log.warn(
+        { event: 'muc.entry_not_stored', err: error, room: room.jid.toString() },
+        'muc: entry of a member not stored',
+      )
     })
   }
 }
@@ -61,7 +71,11 @@ async function keepAcceptance (muc: Muc, room: Room, account: Jid): Promise<void
 async function writeWith (
   { keptWith }: Muc, room: Room, changes: readonly NewAffiliation[], store: (besides: Besides) => Promise<void>,
 ): Promise<void> {
-  const real = changes.map(({ jid, affiliation }) => ({ jid, affiliation, before: room.affiliations.get(jid)?.affiliation ?? 'none' as const }))
+  const real = changes.map(({ jid, affiliation }) => ({
+    jid,
+    affiliation,
+    before: room.affiliations.get(jid)?.affiliation ?? 'none' as const,
+  }))
     .filter(({ affiliation, before }) => affiliation !== before)
   const kept: (() => void)[] = []
   await store(async db => {

@@ -26,7 +26,10 @@ describe('in an open room', () => {
 
     expect(await hears(crone)).toEqual(['thirdwitch member/participant hag66@localhost/pda'])
     const registered = await hag.asks('get', "<query xmlns='jabber:iq:register'/>", COVEN)
-    expect([registered?.getChild('registered') !== undefined, registered?.getChildText('username')]).toEqual([true, 'thirdwitch'])
+    expect([registered?.getChild('registered') !== undefined, registered?.getChildText('username')]).toEqual([
+      true,
+      'thirdwitch',
+    ])
   })
 
   test('nobody registers a nick that is another\'s', async () => {
@@ -90,7 +93,10 @@ test('in a room for members an admin is asked (§9.9)', async () => {
 
   const [request = ''] = await crone.received()
   expect(request).toContain('hag66@localhost')
-  const answer = request.slice(request.indexOf('<x '), request.indexOf('</message>')).replace("type='form'", "type='submit'").replace('>0<', '>1<')
+  const answer = request.slice(request.indexOf('<x '), request.indexOf('</message>')).replace(
+    "type='form'",
+    "type='submit'",
+  ).replace('>0<', '>1<')
   await hag.sends(`<message to='${COVEN}'>${answer}</message>`)
   expect(await hears(hag)).toEqual(['error forbidden'])
   await crone.sends(`<message to='${COVEN}'>${answer}</message>`)
@@ -98,7 +104,7 @@ test('in a room for members an admin is asked (§9.9)', async () => {
   expect(await hears(hag)).toContain('thirdwitch member/participant 110')
 })
 
-test('a request of an account that was removed is nobody\'s: who has the name later is not made a member (§9.9)', async () => {
+test("a request of an account that was removed is nobody's: who has the name later is not made a member (§9.9)", async () => {
   const server = await world()
   const crone = await owner(server, undefined, undefined, { membersonly: '1' })
   const hag = await server.client(HAG)
@@ -108,7 +114,8 @@ test('a request of an account that was removed is nobody\'s: who has the name la
   await crone.received()
 
   await crone.sends(`<message to='${COVEN}'><x xmlns='jabber:x:data' type='submit'>${FORM_TYPE}` +
-    "<field var='muc#register_roomnick'><value>thirdwitch</value></field><field var='muc#register_allow'><value>1</value></field></x></message>")
+      "<field var='muc#register_roomnick'><value>thirdwitch</value></field><field var='muc#register_allow'><value>1</value></field></x></message>",
+  )
 
   expect(await crone.receivedInBrief()).toEqual(['message error item-not-found from coven@conference.localhost'])
   await enters(next, 'thirdwitch')

@@ -1,4 +1,6 @@
-/** What somebody may do in a room was given to him: nobody takes it by registering (XEP-0045 §7.10, XEP-0313 §6.1.2). */
+/**
+ * What somebody may do in a room was given to him: nobody takes it by registering (XEP-0045 §7.10, XEP-0313 §6.1.2).
+ */
 import { expect, test, vi } from 'vitest'
 import { archive } from '../../../extensions/archive/index.ts'
 import { extensions } from '../../../extensions/index.ts'
@@ -7,7 +9,17 @@ import { groupStatus } from '../../../extensions/group-status/index.ts'
 import { hats } from '../../../extensions/hats/index.ts'
 import { membersAway } from '../../../extensions/members-away/index.ts'
 import { IqTable } from '../../routing/iq-table.ts'
-import { changes, configures, COVEN, enters, hears, inside, leaves, owner, says } from '../../../test/support/world/rooms.ts'
+import {
+  changes,
+  configures,
+  COVEN,
+  enters,
+  hears,
+  inside,
+  leaves,
+  owner,
+  says,
+} from '../../../test/support/world/rooms.ts'
 import type { Client } from '../../../test/support/world/world.ts'
 import { world } from '../../../test/support/world/world.ts'
 
@@ -25,7 +37,10 @@ async function registers (client: Client, nick: string, room = COVEN): Promise<v
 /** The admin agrees to the request that he has been sent. */
 async function agrees (admin: Client): Promise<void> {
   const request = (await admin.received()).find(xml => xml.includes('muc#register_allow')) ?? ''
-  const answer = request.slice(request.indexOf('<x '), request.indexOf('</message>')).replace("type='form'", "type='submit'").replace('>0<', '>1<')
+  const answer = request.slice(request.indexOf('<x '), request.indexOf('</message>')).replace(
+    "type='form'",
+    "type='submit'",
+  ).replace('>0<', '>1<')
   await admin.sends(`<message to='${COVEN}'>${answer}</message>`)
 }
 
@@ -36,7 +51,11 @@ async function bodies (client: Client): Promise<readonly string[]> {
 }
 
 async function affiliationOf (admin: Client, nick: string): Promise<string | undefined> {
-  const list = await admin.asks('get', "<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member'/></query>", COVEN)
+  const list = await admin.asks(
+    'get',
+    "<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member'/></query>",
+    COVEN,
+  )
   return list?.getChildren('item').find(item => item.attrs['nick'] === nick)?.attrs['affiliation']
 }
 
@@ -46,17 +65,19 @@ function command (node: string, form = ''): string {
 
 test.each([
   ['has a password', PASSWORD], ['is moderated', { moderatedroom: '1' }], ['is for members', { membersonly: '1' }],
-])('who registers with a room that %s is a member when an admin agrees, and not before (§7.10)', async (_what, config) => {
-  const server = await world()
-  const crone = await owner(server, undefined, undefined, config)
-  const hag = await server.client(HAG)
+])(
+  'who registers with a room that %s is a member when an admin agrees, and not before (§7.10)',
+  async (_what, config) => {
+    const server = await world()
+    const crone = await owner(server, undefined, undefined, config)
+    const hag = await server.client(HAG)
 
-  await registers(hag, 'thirdwitch')
+    await registers(hag, 'thirdwitch')
 
-  expect(await affiliationOf(crone, 'thirdwitch')).toBeUndefined()
-  await agrees(crone)
-  expect(await affiliationOf(crone, 'thirdwitch')).toBe('member')
-})
+    expect(await affiliationOf(crone, 'thirdwitch')).toBeUndefined()
+    await agrees(crone)
+    expect(await affiliationOf(crone, 'thirdwitch')).toBe('member')
+  })
 
 test('who registers with a room that has a password reads nothing of it', async () => {
   const server = await world(archive, groupStatus, hats, blocking, membersAway)
@@ -66,29 +87,36 @@ test('who registers with a room that has a password reads nothing of it', async 
   await registers(hag, 'thirdwitch')
 
   await expect(bodies(hag)).rejects.toThrow('forbidden')
-  await expect(hag.asks('get', "<status xmlns='urn:heliograph:group-status:0' id='1'/>", COVEN)).rejects.toThrow('forbidden')
+  await expect(hag.asks('get', "<status xmlns='urn:heliograph:group-status:0' id='1'/>", COVEN)).rejects.toThrow(
+    'forbidden',
+  )
   await expect(hag.asks('set', command('urn:xmpp:hats:commands:list'), COVEN)).rejects.toThrow('forbidden')
 })
 
-test.each(['before', 'after'])('who registered %s an open room got a password reads nothing from outside, and all where he is in', async when => {
-  const server = await world(archive, groupStatus, hats, blocking, membersAway)
-  const crone = await owner(server, undefined, undefined, { whois: 'anyone', publicroom: '0' })
-  const hag = await server.client(HAG)
-  if (when === 'before') await registers(hag, 'thirdwitch')
-  await configures(crone, { ...PASSWORD, whois: 'anyone', publicroom: '0' })
-  if (when === 'after') await registers(hag, 'thirdwitch')
-  await says(crone, 'the secret')
-  const members = "<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='owner'/></query>"
+test.each(['before', 'after'])(
+  'who registered %s an open room got a password reads nothing from outside, and all where he is in',
+  async when => {
+    const server = await world(archive, groupStatus, hats, blocking, membersAway)
+    const crone = await owner(server, undefined, undefined, { whois: 'anyone', publicroom: '0' })
+    const hag = await server.client(HAG)
+    if (when === 'before') await registers(hag, 'thirdwitch')
+    await configures(crone, { ...PASSWORD, whois: 'anyone', publicroom: '0' })
+    if (when === 'after') await registers(hag, 'thirdwitch')
+    await says(crone, 'the secret')
+    const members = "<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='owner'/></query>"
 
-  await expect(bodies(hag)).rejects.toThrow('forbidden')
-  await expect(hag.asks('get', members, COVEN)).rejects.toThrow('forbidden')
-  await expect(hag.asks('get', "<status xmlns='urn:heliograph:group-status:0' id='1'/>", COVEN)).rejects.toThrow('forbidden')
-  await expect(hag.asks('set', command('urn:xmpp:hats:commands:list'), COVEN)).rejects.toThrow('forbidden')
-  await expect(hag.asks('set', command('urn:heliograph:group:0#members-away'), COVEN)).rejects.toThrow('forbidden')
-  expect((await hag.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", COVEN))?.toString()).not.toContain('muc#roominfo_occupants')
-  await enters(hag, 'thirdwitch', SECRET)
-  expect(await bodies(hag)).toEqual(['the secret'])
-})
+    await expect(bodies(hag)).rejects.toThrow('forbidden')
+    await expect(hag.asks('get', members, COVEN)).rejects.toThrow('forbidden')
+    await expect(hag.asks('get', "<status xmlns='urn:heliograph:group-status:0' id='1'/>", COVEN)).rejects.toThrow(
+      'forbidden',
+    )
+    await expect(hag.asks('set', command('urn:xmpp:hats:commands:list'), COVEN)).rejects.toThrow('forbidden')
+    await expect(hag.asks('set', command('urn:heliograph:group:0#members-away'), COVEN)).rejects.toThrow('forbidden')
+    expect((await hag.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", COVEN))?.toString()).not
+      .toContain('muc#roominfo_occupants')
+    await enters(hag, 'thirdwitch', SECRET)
+    expect(await bodies(hag)).toEqual(['the secret'])
+  })
 
 test('a member whom an admin made reads the archive of a room with a password, also after the room was in the database only', async () => {
   const server = await world(archive)
@@ -180,7 +208,7 @@ test('an anonymous account registers with no room', async () => {
   expect(await server.db.query("select jid from room_affiliation where jid = '2b7a1c@localhost'")).toEqual([])
 })
 
-test('one who asks to register again and again is asked for once, and keeps nobody else\'s request out (§9.9)', async () => {
+test("one who asks to register again and again is asked for once, and keeps nobody else's request out (§9.9)", async () => {
   const server = await world()
   const crone = await owner(server, undefined, undefined, { membersonly: '1' })
   const wicca = await server.client('wiccarocks@localhost/laptop')
@@ -190,7 +218,10 @@ test('one who asks to register again and again is asked for once, and keeps nobo
 
   for (let n = 0; n < 200; n++) await registers(hag, `nick${n}`).catch(() => {})
   const asked = (await crone.received()).length
-  const answer = request.slice(request.indexOf('<x '), request.indexOf('</message>')).replace("type='form'", "type='submit'").replace('>0<', '>1<')
+  const answer = request.slice(request.indexOf('<x '), request.indexOf('</message>')).replace(
+    "type='form'",
+    "type='submit'",
+  ).replace('>0<', '>1<')
   await crone.sends(`<message to='${COVEN}'>${answer}</message>`)
 
   expect(asked).toBeLessThan(100)
@@ -202,14 +233,18 @@ test('whatever is asked of a room that is not set up, others than its owner are 
   const server = await world(...extensions.map(extension => [
     extension, extension.name === 'registration' ? { open: true, perAddress: 0 } : extension.config?.parse(undefined),
   ] as const))
-  const routes = added.mock.calls.map(([, route]) => route).filter(({ to }) => (to as readonly string[]).includes('room'))
+  const routes = added.mock.calls.map(([, route]) => route).filter(({ to }) =>
+    (to as readonly string[]).includes('room')
+  )
   added.mockRestore()
   const crone = await server.client('crone1@localhost/desktop')
   await enters(crone, 'firstwitch')
   const hag = await server.client(HAG)
   const requests = [
     ...routes.map(({ type, name, ns }) => [type, `<${name} xmlns='${ns}'/>`] as const),
-    ...['urn:xmpp:hats:commands:list', 'urn:xmpp:hats:commands:create', 'urn:heliograph:group:0#members-away'].map(node => ['set', command(node)] as const),
+    ...['urn:xmpp:hats:commands:list', 'urn:xmpp:hats:commands:create', 'urn:heliograph:group:0#members-away'].map(
+      node => ['set', command(node)] as const
+    ),
     ['get', "<unheard xmlns='urn:of'/>"] as const,
   ]
   const messages = [

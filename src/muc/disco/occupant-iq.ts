@@ -30,7 +30,12 @@ export function forwardIq (muc: Muc, room: Room, iq: Iq, to: Jid): void {
   }
   const [payload] = iq.children
   const address = payload && iq.type === 'get' && OF_ACCOUNTS.has(payload.ns) ? target.jid.bare : target.jid
-  post(muc, iq.withId(`${session.token}.${target.token}.${iq.id}`).withAddress(session.occupant.jid, address).authoredBy(session.jid))
+  post(
+    muc,
+    iq.withId(`${session.token}.${target.token}.${iq.id}`).withAddress(session.occupant.jid, address).authoredBy(
+      session.jid,
+    ),
+  )
 }
 
 /** XEP-0410 §3.2, and XEP-0045 §6.6 for requests that an occupant does not answer. */

@@ -60,8 +60,22 @@ describe('the list of rooms (§6.3)', () => {
 describe('a room (§6.4)', () => {
   test.each([
     [{}, ['muc_open', 'muc_unmoderated', 'muc_semianonymous', 'muc_unsecured', 'muc_temporary', 'muc_public']],
-    [{ membersonly: '1', moderatedroom: '1', whois: 'anyone', passwordprotectedroom: '1', roomsecret: 'x', persistentroom: '1', publicroom: '0' },
-      ['muc_membersonly', 'muc_moderated', 'muc_nonanonymous', 'muc_passwordprotected', 'muc_persistent', 'muc_hidden']],
+    [{
+      membersonly: '1',
+      moderatedroom: '1',
+      whois: 'anyone',
+      passwordprotectedroom: '1',
+      roomsecret: 'x',
+      persistentroom: '1',
+      publicroom: '0',
+    }, [
+      'muc_membersonly',
+      'muc_moderated',
+      'muc_nonanonymous',
+      'muc_passwordprotected',
+      'muc_persistent',
+      'muc_hidden',
+    ]],
   ])('set up as %j says so', async (values, expected) => {
     const server = await world()
     const crone = await owner(server, undefined, undefined, values)
@@ -69,19 +83,24 @@ describe('a room (§6.4)', () => {
     const said = await features(crone, COVEN)
 
     expect(said.filter(feature => feature.startsWith('muc_')).sort()).toEqual([...expected].sort())
-    for (const name of ['stable_id', 'register', 'roomconfig', 'roominfo']) expect(said).toContain(`http://jabber.org/protocol/muc#${name}`)
+    for (const name of ['stable_id', 'register', 'roomconfig', 'roominfo'])
+      expect(said).toContain(`http://jabber.org/protocol/muc#${name}`)
     expect(said).toContain('http://jabber.org/protocol/muc#self-ping-optimization')
   })
 
   test('tells what goes on in it, unless it is hidden and who asks has no part in it (§14.4)', async () => {
     const server = await world()
-    const crone = await owner(server, undefined, undefined, { roomdesc: 'The place for all good witches', changesubject: '1' })
+    const crone = await owner(server, undefined, undefined, {
+      roomdesc: 'The place for all good witches',
+      changesubject: '1',
+    })
     await crone.sends(`<message to='${COVEN}' type='groupchat'><subject>Toil</subject></message>`)
     const hag = await server.client('hag66@localhost/pda')
 
     const open = await roomInfo(hag)
     expect([...open]).toEqual(expect.arrayContaining([
-      ['FORM_TYPE', ['http://jabber.org/protocol/muc#roominfo']], ['muc#roominfo_description', ['The place for all good witches']],
+      ['FORM_TYPE', ['http://jabber.org/protocol/muc#roominfo']],
+      ['muc#roominfo_description', ['The place for all good witches']],
       ['muc#roominfo_subject', ['Toil']], ['muc#roominfo_occupants', ['1']], ['muc#roominfo_subjectmod', ['1']]]))
 
     await configures(crone, { publicroom: '0' })
@@ -135,7 +154,8 @@ test('a page of rooms has a number of rooms (XEP-0059 §2.1)', async () => {
   const crone = await server.client('crone1@localhost/desktop')
 
   for (const max of ['-2', '1.5', 'many']) {
-    await expect(items(crone, SERVICE, `<set xmlns='http://jabber.org/protocol/rsm'><max>${max}</max></set>`)).rejects.toThrow('bad-request')
+    await expect(items(crone, SERVICE, `<set xmlns='http://jabber.org/protocol/rsm'><max>${max}</max></set>`)).rejects
+      .toThrow('bad-request')
   }
 })
 

@@ -61,7 +61,12 @@ function describe (disco: Disco, { options }: Muc, room: Room, from: Jid): Eleme
   const mayKnow = room.get(publicRoom) || room.isInsider(from)
   const live: readonly Field[] = mayKnow ? [
     { name: 'muc#roominfo_subject', values: [subjectText(room)], type: 'text-single', label: 'Subject' },
-    { name: 'muc#roominfo_occupants', values: [String(room.occupants.size)], type: 'text-single', label: 'Number of occupants' },
+    {
+      name: 'muc#roominfo_occupants',
+      values: [String(room.occupants.size)],
+      type: 'text-single',
+      label: 'Number of occupants',
+    },
   ] : []
   return disco.describeRoom(
     { category: 'conference', type: 'text', name: room.get(roomName) || room.jid.local },

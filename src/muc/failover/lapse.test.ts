@@ -25,8 +25,13 @@ function homesOf ({ a, b, c, room }: Cluster & { readonly room: string }): reado
 
 /** What the room's archive holds. */
 async function archived ({ a, room }: Cluster & { readonly room: string }): Promise<readonly string[]> {
-  const rows = await a.db.query<{ readonly stanza: string }>('select stanza from archive_message where owner = $1 order by seq', [room])
-  return rows.flatMap(({ stanza }) => /from='[^/]*\/([^']*)'.*<body>(.*)<\/body>/.exec(stanza)?.slice(1).join(': ') ?? [])
+  const rows = await a.db.query<{ readonly stanza: string }>(
+    'select stanza from archive_message where owner = $1 order by seq',
+    [room],
+  )
+  return rows.flatMap(({ stanza }) =>
+    /from='[^/]*\/([^']*)'.*<body>(.*)<\/body>/.exec(stanza)?.slice(1).join(': ') ?? []
+  )
 }
 
 test('the room has one home, which may be the one it had, under its new name; and another when that has died', async () => {
@@ -40,14 +45,18 @@ test('the room has one home, which may be the one it had, under its new name; an
   await says(first, 'still here', room)
 
   for (const client of [first, second]) {
-    expect((await expectHeard(client, 'firstwitch: still here')).filter(line => line.includes(': '))).toEqual(['firstwitch: still here'])
+    expect((await expectHeard(client, 'firstwitch: still here')).filter(line => line.includes(': '))).toEqual([
+      'firstwitch: still here',
+    ])
   }
   const [home, ...others] = homesOf(cluster)
   expect([home?.core.rooms.atHome(), others]).toEqual([[room], []])
   if (home === c) c.dies()
   await expect(second.asks('get', PING, `${room}/secondwitch`)).resolves.toBeUndefined()
   await says(second, 'and now', room)
-  expect((await expectHeard(first, 'secondwitch: and now')).filter(line => line.includes(': '))).toEqual(['secondwitch: and now'])
+  expect((await expectHeard(first, 'secondwitch: and now')).filter(line => line.includes(': '))).toEqual([
+    'secondwitch: and now',
+  ])
 })
 
 test('of two homes one remains; what both let in is in one history, and comes once', async () => {
@@ -63,12 +72,17 @@ test('of two homes one remains; what both let in is in one history, and comes on
 
   await isTakenForDead(c)
   await b.core.rooms.takeOver(Jid.parse(room))
-  await Promise.allSettled([says(third, 'at the old', room), says(second, 'at the new', room), says(first, 'at either', room)])
+  await Promise.allSettled([
+    says(third, 'at the old', room),
+    says(second, 'at the new', room),
+    says(first, 'at either', room),
+  ])
   await joinsAnew(c, before)
 
   await expect.poll(() => homesOf(cluster), PATIENCE).toEqual([b])
   // Who loses a number to the other home tells senders to try again.
-  const last = `<message to='${room}' type='groupchat'><body>last</body><origin-id xmlns='urn:xmpp:sid:0' id='last'/></message>`
+  const last =
+    `<message to='${room}' type='groupchat'><body>last</body><origin-id xmlns='urn:xmpp:sid:0' id='last'/></message>`
   await expect.poll(async () => {
     await second.sends(last)
     return archived(cluster)

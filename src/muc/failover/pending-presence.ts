@@ -10,7 +10,12 @@ import { presence as makePresence } from '../../xmpp/stanza.ts'
 import { showAddresses } from '../admin/change-roles.ts'
 import type { Muc } from '../context.ts'
 import { Occupant, OccupantSession } from '../room/occupant.ts'
-import { broadcastPresence, announceEnd, announceSessionEnd, announceVisibility } from '../presence/occupant-presence.ts'
+import {
+  broadcastPresence,
+  announceEnd,
+  announceSessionEnd,
+  announceVisibility,
+} from '../presence/occupant-presence.ts'
 import type { Room } from '../room/room.ts'
 import type { PresenceCause } from '../presence/user-payload.ts'
 
@@ -74,7 +79,9 @@ export function keepPendingPresence (room: Room, put: (field: string, record: st
 
 /** The pending presence in records of a room. */
 export function pendingPresenceIn (records: ReadonlyMap<string, string>): readonly PendingPresence[] {
-  return [...records].filter(([field]) => field.startsWith(PENDING)).map(([, text]) => JSON.parse(text) as PendingPresence) // `keepPendingPresence` wrote it
+  return [...records].filter(([field]) => field.startsWith(PENDING)).map(([, text]) =>
+    JSON.parse(text) as PendingPresence
+  ) // `keepPendingPresence` wrote it
 }
 
 /** Sends all occupants the current state of these nicks, first of those that are no longer in use. */
@@ -99,7 +106,8 @@ function tellEnd (muc: Muc, room: Room, { nick, role, gone, end, life = '' }: Pe
     .map(address => new OccupantSession(address, former, makePresence('unavailable', {}), ''))
   for (const session of absent) former.add(session)
   room.touch(absent) // an occupant who may not be in by the database's state may have a record
-  const isLast = (session: OccupantSession): boolean => !end || gone.lastIndexOf(session.jid.toString()) >= gone.length - end.count
+  const isLast = (session: OccupantSession): boolean =>
+    !end || gone.lastIndexOf(session.jid.toString()) >= gone.length - end.count
   const cause = end?.context ?? {}
   if (room.occupant(nick)) {
     for (const session of absent) announceSessionEnd(muc, room, session, isLast(session) ? cause : {})

@@ -1,7 +1,7 @@
 /**
  * The replicated state of a room: a record for each session in the room, the archive id up to which every occupant has
- * been sent messages, and presence changes not yet delivered to all. From it the next owner node restores the occupants,
- * and sends them the rest.
+ * been sent messages, and presence changes not yet delivered to all. From it the next owner node restores the
+ * occupants, and sends them the rest.
  */
 import type { Affiliation, OccupantRole } from '../../xmpp/muc.ts'
 import { Jid } from '../../xmpp/jid.ts'
@@ -101,8 +101,12 @@ export function positionIn (records: ReadonlyMap<string, string>): number | unde
   return position === undefined ? undefined : Number(position)
 }
 
-function recordOf ({ occupant: { nick, role, affiliation, life, writtenAt }, token, presence }: OccupantSession): string {
-  return JSON.stringify({ nick, role, affiliation, token, life, presence: presence.toXml(NS_CLIENT), writtenAt } satisfies SessionRecord)
+function recordOf (
+  { occupant: { nick, role, affiliation, life, writtenAt }, token, presence }: OccupantSession,
+): string {
+  return JSON.stringify(
+    { nick, role, affiliation, token, life, presence: presence.toXml(NS_CLIENT), writtenAt } satisfies SessionRecord,
+  )
 }
 
 function lockedRecordOf ({ createdAt, creator, affiliations }: Room): string {
@@ -138,7 +142,8 @@ export function destroyedRoom (jid: Jid, records: ReadonlyMap<string, string>): 
 
 /** XEP-0045 §9.1, §9.4, §10.2: why an occupant may no longer be in the room. */
 function removalOf (room: Room, jid: Jid, before: Affiliation): PresenceCause {
-  if (room.affiliationOf(jid) === 'outcast') return { statuses: [STATUS.banned], reason: room.affiliations.get(jid)?.reason }
+  if (room.affiliationOf(jid) === 'outcast')
+    return { statuses: [STATUS.banned], reason: room.affiliations.get(jid)?.reason }
   return { statuses: [before === 'none' ? STATUS.nowMembersOnly : STATUS.affiliationLost] }
 }
 
@@ -147,7 +152,9 @@ function removalOf (room: Room, jid: Jid, before: Affiliation): PresenceCause {
  * last notified.
  */
 export function restoreOccupants (room: Room, records: ReadonlyMap<string, string>): readonly PendingPresence[] {
-  const all = [...records].filter(([field]) => !field.startsWith(LOCKED) && field !== POSITION).map(([address, text]) => ({ jid: Jid.kept(address), record: JSON.parse(text) as SessionRecord })) // `recordOf` wrote it
+  const all = [...records].filter(([field]) => !field.startsWith(LOCKED) && field !== POSITION).map((
+    [address, text],
+  ) => ({ jid: Jid.kept(address), record: JSON.parse(text) as SessionRecord })) // `recordOf` wrote it
   all.sort((a, b) => parseInt(a.record.token, 36) - parseInt(b.record.token, 36))
   const pending: PendingPresence[] = []
   for (const { jid, record: { nick, role, affiliation: before, token, life = '', presence, writtenAt } } of all) {
@@ -155,7 +162,14 @@ export function restoreOccupants (room: Room, records: ReadonlyMap<string, strin
     if (last.kind !== 'presence') continue
     const affiliation = room.affiliationOf(jid)
     const isOut = affiliation === 'outcast' || (affiliation === 'none' && room.isMembersOnly)
-    if (isOut) pending.push({ nick, role, life, gone: [jid.toString()], end: { count: 1, context: removalOf(room, jid, before) } })
+    if (isOut)
+      pending.push({
+        nick,
+        role,
+        life,
+        gone: [jid.toString()],
+        end: { count: 1, context: removalOf(room, jid, before) },
+      })
     if (isOut) continue
     if (affiliation !== before) pending.push({ nick, role, life, gone: [] })
     const now = affiliation === before ? role : roleAfter(role, before, room.givenTo(jid), room.isModerated)

@@ -11,7 +11,10 @@ import type { Room } from '../room/room.ts'
  * The parts of an invitation, or of the answer to one, that are forwarded: the first of each kind. Throws
  * policy-violation where one is too long.
  */
-export function passedOn (written: Element | undefined, ...names: readonly ('reason' | 'continue')[]): readonly Element[] {
+export function passedOn (
+  written: Element | undefined,
+  ...names: readonly ('reason' | 'continue')[]
+): readonly Element[] {
   const passed = names.flatMap(name => written?.getChild(name, NS_MUC_USER) ?? [])
   for (const child of passed) brief(child.toString())
   return passed

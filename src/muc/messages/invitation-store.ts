@@ -38,7 +38,8 @@ export function invitationStore (db: Database): InvitationStore {
     }),
     async take (room, invitee, inviter) {
       const rows = await db.query(
-        `delete from room_invitation where room = $1 and invitee = $2 and inviter = $3 and at >= now() - interval '${DAYS} days' returning 1`,
+        `delete from room_invitation
+          where room = $1 and invitee = $2 and inviter = $3 and at >= now() - interval '${DAYS} days' returning 1`,
         [room.toString(), invitee.toString(), inviter.toString()])
       return rows.length > 0
     },

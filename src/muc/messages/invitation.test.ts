@@ -1,9 +1,21 @@
-/** XEP-0045 §7.8.2 and §9.5: invitations reach whom they are for and who lets them, and only what was asked is answered. */
+/**
+ * XEP-0045 §7.8.2 and §9.5: invitations reach whom they are for and who lets them, and only what was asked is answered.
+ */
 import { expect, test } from 'vitest'
 import { blocking } from '../../../extensions/blocking/index.ts'
 import { PATIENCE, roomAt } from '../../../test/support/cluster/room-nodes.ts'
 import { redisNodes } from '../../../test/support/cluster/redis-cluster.ts'
-import { changes, comesOnce, configures, COVEN, enters, hears, inside, leaves, owner } from '../../../test/support/world/rooms.ts'
+import {
+  changes,
+  comesOnce,
+  configures,
+  COVEN,
+  enters,
+  hears,
+  inside,
+  leaves,
+  owner,
+} from '../../../test/support/world/rooms.ts'
 import type { Client, World } from '../../../test/support/world/world.ts'
 import { world, worldWith } from '../../../test/support/world/world.ts'
 import { invitationStore } from './invitation-store.ts'
@@ -35,19 +47,21 @@ async function invitations (client: Client): Promise<number> {
   return (await client.received()).filter(xml => xml.includes('<invite')).length
 }
 
-test.each(['crone1@localhost', 'localhost'])('who has blocked %s is not invited by him through a room, nor by being made a member', async blocked => {
-  const server = await world(blocking)
-  const crone = await owner(server, undefined, undefined, GROUP)
-  const hag = await online(server, `${HAG}/pda`)
-  await blocks(hag, blocked)
+test.each(['crone1@localhost', 'localhost'])(
+  'who has blocked %s is not invited by him through a room, nor by being made a member',
+  async blocked => {
+    const server = await world(blocking)
+    const crone = await owner(server, undefined, undefined, GROUP)
+    const hag = await online(server, `${HAG}/pda`)
+    await blocks(hag, blocked)
 
-  await invites(crone, HAG)
-  await changes(crone, [{ jid: HAG, affiliation: 'none' }])
-  await changes(crone, [{ jid: HAG, affiliation: 'member', reason: 'buy' }])
+    await invites(crone, HAG)
+    await changes(crone, [{ jid: HAG, affiliation: 'none' }])
+    await changes(crone, [{ jid: HAG, affiliation: 'member', reason: 'buy' }])
 
-  expect(await hag.received()).toEqual([])
-  expect(await hears(crone)).not.toContainEqual(expect.stringContaining('error'))
-})
+    expect(await hag.received()).toEqual([])
+    expect(await hears(crone)).not.toContainEqual(expect.stringContaining('error'))
+  })
 
 test('whom one has blocked is not heard declining', async () => {
   const server = await world(blocking)
@@ -85,7 +99,16 @@ test('a decline without an invitation tells nothing of anybody: all answers are 
   await crone.received()
   const hag = await online(server, `${HAG}/pda`)
 
-  for (const to of ['crone1@localhost', 'banned@localhost', 'nobody@localhost', `${COVEN}/firstwitch`, `${COVEN}/nobody`, COVEN]) await declines(hag, to)
+  for (
+    const to of [
+      'crone1@localhost',
+      'banned@localhost',
+      'nobody@localhost',
+      `${COVEN}/firstwitch`,
+      `${COVEN}/nobody`,
+      COVEN,
+    ]
+  ) await declines(hag, to)
 
   expect(await hears(hag)).toEqual(Array.from({ length: 6 }, () => 'error item-not-found'))
   expect(await crone.received()).toEqual([])
@@ -131,7 +154,8 @@ test('many who are made members by one request are all members, and as many are 
 
   expect(told.reduce((sum, count) => sum + count)).toBe(10)
   expect(await hears(crone)).toContain('error resource-constraint')
-  expect(await server.db.query("select count(*)::int as count from room_affiliation where affiliation = 'member'")).toEqual([{ count: 30 }])
+  expect(await server.db.query("select count(*)::int as count from room_affiliation where affiliation = 'member'"))
+    .toEqual([{ count: 30 }])
 })
 
 test('who invites to several rooms has one rate for all of them', async () => {
@@ -170,12 +194,17 @@ test('a room remembers the latest thousand of its invitations', async () => {
   const server = await worldWith({ invitationsPerMinute: 0 })
   const crone = await owner(server, undefined, undefined, { ...GROUP, persistentroom: '1' })
   const some = (from: number): readonly { jid: string, affiliation: string }[] =>
-    Array.from({ length: 600 }, (_, number) => ({ jid: `member${from + number}@nowhere.example`, affiliation: 'member' }))
+    Array.from(
+      { length: 600 },
+      (_, number) => ({ jid: `member${from + number}@nowhere.example`, affiliation: 'member' }),
+    )
 
   await changes(crone, some(0))
   await changes(crone, some(600))
 
-  await expect.poll(() => server.db.query('select count(*)::int as count from room_invitation'), PATIENCE).toEqual([{ count: 1000 }])
+  await expect.poll(() => server.db.query('select count(*)::int as count from room_invitation'), PATIENCE).toEqual([{
+    count: 1000,
+  }])
 })
 
 test('who invites more than a room remembers loses invitations of his own, and nobody else does', async () => {
@@ -213,7 +242,9 @@ test('who is invited at one node to a room at another declines there, and is not
   await expect.poll(() => invitations(hag), PATIENCE).toBe(1)
   await declines(hag, 'crone1@localhost', room)
 
-  await expect.poll(async () => (await crone.received()).join(''), PATIENCE).toMatch(/<decline [^>]*from='hag66@localhost'/)
+  await expect.poll(async () => (await crone.received()).join(''), PATIENCE).toMatch(
+    /<decline [^>]*from='hag66@localhost'/,
+  )
   expect(await invitations(wicca)).toBe(0)
 })
 

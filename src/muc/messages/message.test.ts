@@ -13,7 +13,9 @@ describe('a message to all (§7.4)', () => {
     const hag = await inside(server, HAG, 'thirdwitch')
     await crone.received()
 
-    await hag.sends(`<message to='${COVEN}' type='groupchat' id='hysf1v37' xml:lang='en'><body>Harpier cries</body><x xmlns='urn:example:other'/></message>`)
+    await hag.sends(
+      `<message to='${COVEN}' type='groupchat' id='hysf1v37' xml:lang='en'><body>Harpier cries</body><x xmlns='urn:example:other'/></message>`,
+    )
 
     const sent = (to: string): string =>
       `<message from='${COVEN}/thirdwitch' to='${to}' id='hysf1v37' type='groupchat' xml:lang='en'><body>Harpier cries</body><x xmlns='urn:example:other'/></message>`
@@ -25,10 +27,14 @@ describe('a message to all (§7.4)', () => {
     const server = await world()
     const crone = await owner(server)
 
-    await crone.sends(`<message to='${COVEN}' type='groupchat'><x xmlns='http://jabber.org/protocol/muc#user'><status code='172'/></x>` +
-      `<body>hail</body><stanza-id xmlns='urn:xmpp:sid:0' by='${COVEN}' id='forged'/><stanza-id xmlns='urn:xmpp:sid:0' by='x' id='1'/></message>`)
+    await crone.sends(
+      `<message to='${COVEN}' type='groupchat'><x xmlns='http://jabber.org/protocol/muc#user'><status code='172'/></x>` +
+        `<body>hail</body><stanza-id xmlns='urn:xmpp:sid:0' by='${COVEN}' id='forged'/><stanza-id xmlns='urn:xmpp:sid:0' by='x' id='1'/></message>`,
+    )
 
-    expect((await crone.received())[0]).toMatch(/'><body>hail<\/body><stanza-id xmlns='urn:xmpp:sid:0' by='x' id='1'\/><\/message>$/)
+    expect((await crone.received())[0]).toMatch(
+      /'><body>hail<\/body><stanza-id xmlns='urn:xmpp:sid:0' by='x' id='1'\/><\/message>$/,
+    )
   })
 
   test('arrives in the order in which it was sent, whoever else writes', async () => {
@@ -41,7 +47,11 @@ describe('a message to all (§7.4)', () => {
 
     const heard = await hears(crone)
     expect(heard).toHaveLength(6)
-    expect(heard.filter(line => line.includes('hag'))).toEqual(['thirdwitch: hag 1', 'thirdwitch: hag 2', 'thirdwitch: hag 3'])
+    expect(heard.filter(line => line.includes('hag'))).toEqual([
+      'thirdwitch: hag 1',
+      'thirdwitch: hag 2',
+      'thirdwitch: hag 3',
+    ])
     expect(await hears(hag)).toEqual(heard)
   })
 
@@ -95,7 +105,12 @@ describe('extensions', () => {
       xeps: [],
       setup (host) {
         host.on('room', 'guard', message => message.id === 'no' ? new StanzaError('policy-violation') : undefined)
-        host.on('room', 'rewrite', (message, room, sender) => message.withWritten('cat', 'urn:x', `<cat xmlns='urn:x' of='${sender.nick}' in='${room.jid.local}'/>`))
+        host.on(
+          'room',
+          'rewrite',
+          (message, room, sender) =>
+            message.withWritten('cat', 'urn:x', `<cat xmlns='urn:x' of='${sender.nick}' in='${room.jid.local}'/>`),
+        )
         host.on('room', 'store', message => {
           seen.push(`kept ${message.from} ${message.has('cat', 'urn:x')}`)
           return { id: '7', committed: Promise.resolve() }
@@ -118,7 +133,10 @@ describe('extensions', () => {
     expect(seen).toEqual([`kept ${COVEN}/firstwitch true`, 'seen true'])
     const hag = await server.client(HAG)
     await enters(hag, 'thirdwitch')
-    expect((await hag.received()).slice(0, 2)).toEqual([expect.stringContaining('<owl'), expect.stringContaining('<owl')])
+    expect((await hag.received()).slice(0, 2)).toEqual([
+      expect.stringContaining('<owl'),
+      expect.stringContaining('<owl'),
+    ])
   })
 
   test('hold up what is said, and who comes or goes, until it is kept', async () => {
@@ -159,15 +177,16 @@ describe('history (§7.2.13)', () => {
     expect((await hears(hag)).filter(line => line.endsWith('(before)'))).toEqual(expected)
   })
 
-  test.each([['', 1], ["<history maxstanzas='2'/>", 2], ["<history seconds='60'/>", 3]])('asked for as %j, where one is shown by default', async (asked, count) => {
-    const server = await world()
-    const crone = await owner(server, undefined, undefined, { 'muc#maxhistoryfetch': '3', defaulthistorymessages: '1' })
-    for (const body of ['one', 'two', 'three', 'four']) await says(crone, body)
-    const hag = await server.client(HAG)
+  test.each([['', 1], ["<history maxstanzas='2'/>", 2], ["<history seconds='60'/>", 3]])(
+    'asked for as %j, where one is shown by default',
+    async (asked, count) => {
+      const server = await world()
+      const crone = await owner(server, undefined, undefined, { 'muc#maxhistoryfetch': '3', defaulthistorymessages: '1' })
+      for (const body of ['one', 'two', 'three', 'four']) await says(crone, body)
+      const hag = await server.client(HAG)
 
-    await enters(hag, 'thirdwitch', asked)
+      await enters(hag, 'thirdwitch', asked)
 
-    expect((await hears(hag)).filter(line => line.endsWith('(before)'))).toHaveLength(count)
-  })
+      expect((await hears(hag)).filter(line => line.endsWith('(before)'))).toHaveLength(count)
+    })
 })
-

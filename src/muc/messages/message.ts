@@ -33,7 +33,8 @@ export function sendToAll (muc: Muc, room: Room, message: Message): void | Promi
     if (verdict) throw verdict
     if (muc.stages.room.consume(clean, room, occupant)) return
   }
-  if (isForSubject && !isKnown) return keepSubject(muc, room, rewritten).then(() => store(muc, room, rewritten, session))
+  if (isForSubject && !isKnown)
+    return keepSubject(muc, room, rewritten).then(() => store(muc, room, rewritten, session))
   return store(muc, room, rewritten, session)
 }
 

@@ -18,7 +18,10 @@ import { receiveVoiceForm } from './voice.ts'
 
 /** Throws where the message is refused. */
 export function receiveForRoom (muc: Muc, room: Room, message: Message, from: Jid, to: Jid): void | Promise<void> {
-  if (message.type === 'error') return to.isBare ? removeUnreachable(muc, room, message) : returnError(muc, room, message, to)
+  if (message.type === 'error')
+    return to.isBare
+      ? removeUnreachable(muc, room, message)
+      : returnError(muc, room, message, to)
   if (!to.isBare) return sendPrivately(muc, room, message, to)
   if (message.type === 'groupchat') return sendToAll(muc, room, message)
   const x = message.payload('x', NS_MUC_USER)

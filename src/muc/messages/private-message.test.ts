@@ -14,10 +14,13 @@ describe('a private message (§7.5)', () => {
     const desk = await inside(server, 'hag66@localhost/desk', 'thirdwitch')
     await pda.received()
 
-    await crone.sends(`<message to='${COVEN}/thirdwitch' type='chat' id='p1'><body>I'll give thee a wind.</body></message>`)
+    await crone.sends(
+      `<message to='${COVEN}/thirdwitch' type='chat' id='p1'><body>I'll give thee a wind.</body></message>`,
+    )
 
     const [got, ...more] = await pda.received()
-    expect(got).toBe(`<message from='${COVEN}/firstwitch' to='${HAG}' id='p1' type='chat'><body>I'll give thee a wind.</body>` +
+    expect(got).toBe(
+      `<message from='${COVEN}/firstwitch' to='${HAG}' id='p1' type='chat'><body>I'll give thee a wind.</body>` +
       "<x xmlns='http://jabber.org/protocol/muc#user'/></message>")
     expect(more).toEqual([])
     expect(await hears(desk)).toEqual(['privately firstwitch: I\'ll give thee a wind.'])
@@ -92,7 +95,9 @@ describe('a private message (§7.5)', () => {
     await crone.sends(`<message to='${COVEN}/thirdwitch' type='chat' id='p1'><body>psst</body></message>`)
 
     const [error = '', ...rest] = await crone.received()
-    expect(error).toMatch(new RegExp(`^<message from='${COVEN}/thirdwitch' to='crone1@localhost/desktop' id='p1' type='error'`))
+    expect(error).toMatch(
+      new RegExp(`^<message from='${COVEN}/thirdwitch' to='crone1@localhost/desktop' id='p1' type='error'`),
+    )
     expect(rest).toEqual([])
     await crone.sends(`<message to='${COVEN}' type='groupchat'><body>still here?</body></message>`)
     expect(await hears(crone)).toEqual(['firstwitch: still here?'])
@@ -107,7 +112,9 @@ describe('a private message (§7.5)', () => {
     await hag.sends(`<message to='${COVEN}/firstwitch' type='error' id='p1'><error type='cancel'>` +
       "<not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>")
 
-    expect((await crone.received())[0]).toContain(`from='${COVEN}/thirdwitch' to='crone1@localhost/desktop' id='p1' type='error'`)
+    expect((await crone.received())[0]).toContain(
+      `from='${COVEN}/thirdwitch' to='crone1@localhost/desktop' id='p1' type='error'`,
+    )
   })
 })
 

@@ -26,7 +26,10 @@ describe('the subject (§8.1)', () => {
     const server = await world()
     const crone = await owner(server)
 
-    await Promise.all([crone.sends(`<message to='${COVEN}' type='groupchat'><subject>Toil</subject></message>`), says(crone, 'and trouble')])
+    await Promise.all([
+      crone.sends(`<message to='${COVEN}' type='groupchat'><subject>Toil</subject></message>`),
+      says(crone, 'and trouble'),
+    ])
 
     expect(await hears(crone)).toEqual(['subject "Toil" by firstwitch', 'firstwitch: and trouble'])
   })
@@ -35,7 +38,9 @@ describe('the subject (§8.1)', () => {
     const server = await world()
     const crone = await owner(server)
 
-    await crone.sends(`<message to='${COVEN}' type='groupchat'><subject>Toil</subject><body>and trouble</body></message>`)
+    await crone.sends(
+      `<message to='${COVEN}' type='groupchat'><subject>Toil</subject><body>and trouble</body></message>`,
+    )
 
     const hag = await server.client(HAG)
     await enters(hag, 'thirdwitch')

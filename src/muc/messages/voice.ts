@@ -34,8 +34,19 @@ function ask (muc: Muc, room: Room, occupant: Occupant): void {
   if (occupant.role !== 'visitor') return
   checkInterval(room, occupant)
   const request = form('form', VOICE_REQUEST, [
-    { name: 'muc#role', values: ['participant'], type: 'list-single', label: 'Requested role', choices: [{ value: 'participant', label: 'Participant' }] },
-    { name: 'muc#jid', values: occupant.main ? [occupant.main.jid.toString()] : [], type: 'jid-single', label: 'User ID' },
+    {
+      name: 'muc#role',
+      values: ['participant'],
+      type: 'list-single',
+      label: 'Requested role',
+      choices: [{ value: 'participant', label: 'Participant' }],
+    },
+    {
+      name: 'muc#jid',
+      values: occupant.main ? [occupant.main.jid.toString()] : [],
+      type: 'jid-single',
+      label: 'User ID',
+    },
     { name: 'muc#roomnick', values: [occupant.nick], type: 'text-single', label: 'Room nick' },
     { name: 'muc#request_allow', values: ['0'], type: 'boolean', label: 'Grant voice to this person?' },
   ], 'Voice request')

@@ -52,7 +52,11 @@ test('a room that was destroyed does not count any more', async () => {
   const server = await worldWith({ roomsPerOwner: 1 })
   const crone = await owner(server, CRONE)
 
-  await crone.asks('set', "<query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query>", 'coven@conference.localhost')
+  await crone.asks(
+    'set',
+    "<query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query>",
+    'coven@conference.localhost',
+  )
   await crone.received()
   await enters(crone, 'firstwitch', '', roomNumber(1))
 
@@ -71,7 +75,9 @@ test('rooms that are made at several nodes are no more than at one, once they ar
 
   await Promise.allSettled(rooms.map(room => configures(crone, { persistentroom: '1' }, room)))
 
-  expect(await a.db.query("select count(*)::int as count from room where creator = 'crone1@localhost'")).toEqual([{ count: 100 }])
+  expect(await a.db.query("select count(*)::int as count from room where creator = 'crone1@localhost'")).toEqual([{
+    count: 100,
+  }])
 })
 
 test('an owner has an account that lasts', async () => {
@@ -80,7 +86,9 @@ test('an owner has an account that lasts', async () => {
   await server.guest('2b7a1c@localhost/x')
 
   await expect(changes(crone, [{ jid: 'nobody@localhost', affiliation: 'owner' }])).rejects.toThrow('item-not-found')
-  await expect(configures(crone, { roomowners: ['crone1@localhost', 'nobody@localhost'] })).rejects.toThrow('item-not-found')
+  await expect(configures(crone, { roomowners: ['crone1@localhost', 'nobody@localhost'] })).rejects.toThrow(
+    'item-not-found',
+  )
   await expect(changes(crone, [{ jid: '2b7a1c@localhost', affiliation: 'owner' }])).rejects.toThrow('item-not-found')
 })
 

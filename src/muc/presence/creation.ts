@@ -51,17 +51,20 @@ export class Creations {
 
 /**
  * Counts a room against its creator's limit before it exists, until the function that is returned is called: whether
- * the room was created. Throws not-allowed where the creator has reached the limit, resource-constraint where the service has.
+ * the room was created. Throws not-allowed where the creator has reached the limit, resource-constraint where the
+ * service has.
  */
 export async function beginRoom (muc: Muc, { bare }: Jid): Promise<(isCreated: boolean) => void> {
   const { limits: { roomsPerOwner, rooms }, store, creations } = muc
   const creator = bare.toString()
   if (!await mayCreate(muc, bare)) throw new StanzaError('not-allowed', 'you are not allowed to create rooms')
-  if (rooms > 0 && await creations.total(() => store.count()) >= rooms) throw new StanzaError('resource-constraint', 'too many rooms')
+  if (rooms > 0 && await creations.total(() => store.count()) >= rooms)
+    throw new StanzaError('resource-constraint', 'too many rooms')
   const unkept = muc.countLocked(creator) + creations.of(creator)
   const end = creations.begin(creator)
   try {
-    if (roomsPerOwner > 0 && unkept + await store.countMadeBy(bare) >= roomsPerOwner) throw new StanzaError('not-allowed', 'too many rooms')
+    if (roomsPerOwner > 0 && unkept + await store.countMadeBy(bare) >= roomsPerOwner)
+      throw new StanzaError('not-allowed', 'too many rooms')
   } catch (error) { // whatever it is, there will be no room
     end(false)
     throw error

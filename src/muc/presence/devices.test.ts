@@ -65,10 +65,15 @@ test('two devices under one nick get each message once, whatever else the server
   for (const device of [pda, desk]) await device.asks('set', "<enable xmlns='urn:xmpp:carbons:2'/>")
   await pda.received()
 
-  await crone.sends(`<message to='${COVEN}' type='groupchat' id='a'><body>to all</body><origin-id xmlns='urn:xmpp:sid:0' id='a'/></message>`)
-  await crone.sends(`<message to='${COVEN}/thirdwitch' type='chat' id='b'><body>to you</body><origin-id xmlns='urn:xmpp:sid:0' id='b'/></message>`)
+  await crone.sends(
+    `<message to='${COVEN}' type='groupchat' id='a'><body>to all</body><origin-id xmlns='urn:xmpp:sid:0' id='a'/></message>`,
+  )
+  await crone.sends(
+    `<message to='${COVEN}/thirdwitch' type='chat' id='b'><body>to you</body><origin-id xmlns='urn:xmpp:sid:0' id='b'/></message>`,
+  )
 
-  for (const device of [pda, desk]) expect(await hears(device)).toEqual(['firstwitch: to all', 'privately firstwitch: to you'])
+  for (const device of [pda, desk])
+    expect(await hears(device)).toEqual(['firstwitch: to all', 'privately firstwitch: to you'])
   const kept = await server.db.query("select from archive_message where owner = 'hag66@localhost'")
   expect(kept).toHaveLength(1)
 })
@@ -96,7 +101,9 @@ test('the service and a room answer what a server answers (XEP-0199)', async () 
   const version = await crone.asks('get', "<query xmlns='jabber:iq:version'/>", 'conference.localhost')
 
   expect(version?.getChildText('name')).toBe('Heliograph')
-  await expect(crone.asks('get', "<query xmlns='urn:x'/>", 'conference.localhost')).rejects.toThrow('service-unavailable')
+  await expect(crone.asks('get', "<query xmlns='urn:x'/>", 'conference.localhost')).rejects.toThrow(
+    'service-unavailable',
+  )
   await expect(crone.asks('get', "<query xmlns='urn:x'/>", COVEN)).rejects.toThrow('service-unavailable')
 })
 

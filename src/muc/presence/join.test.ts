@@ -2,7 +2,17 @@
 import { describe, expect, test, vi } from 'vitest'
 import type { MockInstance } from 'vitest'
 import { extension } from '../../extension/api.ts'
-import { changes, configures, COVEN, enters, hears, inside, leaves, owner, says } from '../../../test/support/world/rooms.ts'
+import {
+  changes,
+  configures,
+  COVEN,
+  enters,
+  hears,
+  inside,
+  leaves,
+  owner,
+  says,
+} from '../../../test/support/world/rooms.ts'
 import { world, worldWith } from '../../../test/support/world/world.ts'
 
 const HAG = 'hag66@localhost/pda'
@@ -43,7 +53,9 @@ describe('somebody who comes in', () => {
     await enters(hag, 'thirdwitch')
 
     expect((await hears(hag)).slice(0, 2)).toEqual([
-      'firstwitch owner/moderator crone1@localhost/desktop', 'thirdwitch none/participant hag66@localhost/pda 110 100 170'])
+      'firstwitch owner/moderator crone1@localhost/desktop',
+      'thirdwitch none/participant hag66@localhost/pda 110 100 170',
+    ])
     expect(await hears(crone)).toEqual(['thirdwitch none/participant hag66@localhost/pda'])
   })
 
@@ -52,7 +64,8 @@ describe('somebody who comes in', () => {
     const crone = await owner(server)
     const hag = await server.client(HAG)
 
-    await hag.sends(`<presence to='${COVEN}/thirdwitch'><show>xa</show><x xmlns='http://jabber.org/protocol/muc'><password>x</password></x>` +
+    await hag.sends(
+      `<presence to='${COVEN}/thirdwitch'><show>xa</show><x xmlns='http://jabber.org/protocol/muc'><password>x</password></x>` +
       "<x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='owner' role='moderator'/></x></presence>")
 
     const [seen = ''] = await crone.received()
@@ -82,18 +95,37 @@ describe('somebody who comes in', () => {
     await enters(hag, 'thirdwitch')
 
     const heard = await hears(hag)
-    expect(heard.slice(0, 3)).toEqual(['firstwitch owner/moderator', 'thirdwitch none/participant 110', `subject "" by ${COVEN}`])
+    expect(heard.slice(0, 3)).toEqual([
+      'firstwitch owner/moderator',
+      'thirdwitch none/participant 110',
+      `subject "" by ${COVEN}`,
+    ])
     expect(await hears(crone)).toEqual(['thirdwitch none/participant hag66@localhost/pda'])
   })
 })
 
 describe('nobody comes in', () => {
   test.each([
-    ['without a nick (§7.2.1)', {}, `<presence to='${COVEN}'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, 'jid-malformed'],
-    ['with a nick that can\'t be seen (§17.1)', {}, `<presence to='${COVEN}/ '><x xmlns='http://jabber.org/protocol/muc'/></presence>`, 'jid-malformed'],
+    [
+      'without a nick (§7.2.1)',
+      {},
+      `<presence to='${COVEN}'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
+      'jid-malformed',
+    ],
+    [
+      "with a nick that can't be seen (§17.1)",
+      {},
+      `<presence to='${COVEN}/ '><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
+      'jid-malformed',
+    ],
     ['without the password (§7.2.5)', { passwordprotectedroom: '1', roomsecret: 'cauldronburn' }, '', 'not-authorized'],
     ['who is no member of a room for members (§7.2.6)', { membersonly: '1' }, '', 'registration-required'],
-    ['under a nick that somebody else has (§7.2.8)', {}, `<presence to='${COVEN}/firstwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, 'conflict'],
+    [
+      'under a nick that somebody else has (§7.2.8)',
+      {},
+      `<presence to='${COVEN}/firstwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
+      'conflict',
+    ],
     ['to a room that is full (§7.2.9)', { maxusers: '1' }, '', 'service-unavailable'],
   ])('%s', async (_, values, presence, condition) => {
     const server = await world()
@@ -106,25 +138,27 @@ describe('nobody comes in', () => {
     expect(await hears(crone)).toEqual([])
   })
 
-  test.each(['firstwitch ', ' firstwitch', 'FirstWitch', '\uFF46irstwitch'])('under a nick that looks like somebody\'s who is in, or may be: "%s" (RFC 8266)', async nick => {
-    const server = await world()
-    const crone = await owner(server)
-    const hag = await server.client(HAG)
-    await enters(hag, 'hag')
-    await hears(hag)
+  test.each(['firstwitch ', ' firstwitch', 'FirstWitch', '\uFF46irstwitch'])(
+    'under a nick that looks like somebody\'s who is in, or may be: "%s" (RFC 8266)',
+    async nick => {
+      const server = await world()
+      const crone = await owner(server)
+      const hag = await server.client(HAG)
+      await enters(hag, 'hag')
+      await hears(hag)
 
-    await hag.sends(`<presence to='${COVEN}/${nick}'/>`)
-    expect(await hears(hag)).toEqual(['error conflict'])
-    await crone.sends(`<presence to='${COVEN}/${nick}'/>`)
+      await hag.sends(`<presence to='${COVEN}/${nick}'/>`)
+      expect(await hears(hag)).toEqual(['error conflict'])
+      await crone.sends(`<presence to='${COVEN}/${nick}'/>`)
 
-    expect(await hears(hag)).toEqual([
-      expect.stringMatching(/^gone firstwitch /), expect.stringContaining(nick.trim()),
-    ])
-    await crone.sends(`<presence to='${COVEN}/wyrd'/>`)
-    await hears(hag)
-    await hag.sends(`<presence to='${COVEN}/${nick}'/>`)
-    expect((await hears(hag)).join()).toContain('110')
-  })
+      expect(await hears(hag)).toEqual([
+        expect.stringMatching(/^gone firstwitch /), expect.stringContaining(nick.trim()),
+      ])
+      await crone.sends(`<presence to='${COVEN}/wyrd'/>`)
+      await hears(hag)
+      await hag.sends(`<presence to='${COVEN}/${nick}'/>`)
+      expect((await hears(hag)).join()).toContain('110')
+    })
 
   test('under one that looks like what somebody has reserved (§7.12)', async () => {
     const server = await world()
@@ -148,7 +182,8 @@ describe('nobody comes in', () => {
     await enters(hag, 'thirdwitch')
 
     expect(await hag.received()).toEqual([expect.stringMatching(
-      `^<presence from='${COVEN}/thirdwitch' to='${HAG}'[^>]*><error [^>]*by='${COVEN}'.*<x xmlns='http://jabber.org/protocol/muc'/></presence>$`)])
+      `^<presence from='${COVEN}/thirdwitch' to='${HAG}'[^>]*><error [^>]*by='${COVEN}'.*<x xmlns='http://jabber.org/protocol/muc'/></presence>$`,
+    )])
   })
 
   test('who is banned, himself or with his whole domain (§7.2.7 and §9.2)', async () => {
@@ -205,7 +240,12 @@ describe('nobody comes in', () => {
     expect((await hears(crone)).filter(line => line.startsWith('error'))).toEqual(['error not-allowed'])
   })
 
-  test.each([['local', 'error not-allowed'], ['anyone', 'firstwitch owner/moderator crone1@localhost/desktop 110 201']] as const)(
+  test.each(
+    [['local', 'error not-allowed'], [
+      'anyone',
+      'firstwitch owner/moderator crone1@localhost/desktop 110 201',
+    ]] as const,
+  )(
     'as a guest, where rooms are for %s to make', async (create, answer) => {
       const server = await worldWith({ create })
       const guest = await server.guest('crone1@localhost/desktop')
@@ -245,7 +285,11 @@ test('a password lets somebody in (§7.2.5)', async () => {
   await enters(hag, 'thirdwitch', '<password>cauldron</password>')
   await enters(hag, 'thirdwitch', '<password>cauldronburn</password>')
 
-  expect((await hears(hag)).slice(0, 3)).toEqual(['error not-authorized', 'firstwitch owner/moderator', 'thirdwitch none/participant 110'])
+  expect((await hears(hag)).slice(0, 3)).toEqual([
+    'error not-authorized',
+    'firstwitch owner/moderator',
+    'thirdwitch none/participant 110',
+  ])
 })
 
 test('an admin comes in although the room is full (§7.2.9)', async () => {

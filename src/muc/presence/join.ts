@@ -61,8 +61,10 @@ export function checkNick (room: Room, { bare }: Jid, { resource: nick }: Jid): 
 
 // §7.2.9: admins and owners may also enter a room that is full, as long as the service lets anybody.
 function checkSize ({ limits, options }: Muc, room: Room, affiliation: Affiliation, { resource: nick }: Jid): void {
-  const isFull = room.occupants.size >= room.get(options.maxUsers) && !room.occupant(nick) && !isAtLeast(affiliation, 'admin')
-  if (isFull || room.sessions.size >= limits.occupants) throw new StanzaError('service-unavailable', 'the room is full', undefined, 'wait')
+  const isFull = room.occupants.size >= room.get(options.maxUsers) && !room.occupant(nick) &&
+    !isAtLeast(affiliation, 'admin')
+  if (isFull || room.sessions.size >= limits.occupants)
+    throw new StanzaError('service-unavailable', 'the room is full', undefined, 'wait')
 }
 
 /** §7.1: occupants, self-presence, history, subject. A promise until the session's owner node has them. */
@@ -85,5 +87,6 @@ export function welcome (
 
 /** Notifies the others, unless nothing changes for them: a second session of an occupant. */
 function announceNewcomer (muc: Muc, room: Room, session: OccupantSession): void {
-  if (session.occupant.main === session) broadcastPresence(muc, room, session.occupant, {}, session.occupant.role, session)
+  if (session.occupant.main === session)
+    broadcastPresence(muc, room, session.occupant, {}, session.occupant.role, session)
 }

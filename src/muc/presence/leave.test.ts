@@ -54,7 +54,9 @@ describe('who leaves (§7.14)', () => {
     const hag = await inside(server, HAG, 'thirdwitch')
     await crone.received()
 
-    await hag.sends(`<presence type='unavailable' to='${COVEN}/thirdwitch'><status>gone where the goblins go</status></presence>`)
+    await hag.sends(
+      `<presence type='unavailable' to='${COVEN}/thirdwitch'><status>gone where the goblins go</status></presence>`,
+    )
 
     expect((await crone.received())[0]).toContain('<status>gone where the goblins go</status>')
     expect(await hears(hag)).toEqual(['gone thirdwitch none/none 110'])
@@ -75,7 +77,11 @@ describe('who leaves (§7.14)', () => {
 
   test('last leaves a persistent room as it is', async () => {
     const server = await world()
-    const crone = await owner(server, undefined, undefined, { persistentroom: '1', roomname: 'The coven', whois: 'anyone' })
+    const crone = await owner(server, undefined, undefined, {
+      persistentroom: '1',
+      roomname: 'The coven',
+      whois: 'anyone',
+    })
     await leaves(crone, 'firstwitch')
     await crone.received()
 

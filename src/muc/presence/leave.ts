@@ -9,7 +9,13 @@ import type { Room } from '../room/room.ts'
 import type { PresenceCause } from './user-payload.ts'
 
 /** A session leaves, or is found to be gone. */
-export function leave (muc: Muc, room: Room, session: OccupantSession, presence?: Presence, cause: PresenceCause = {}): void | Promise<void> {
+export function leave (
+  muc: Muc,
+  room: Room,
+  session: OccupantSession,
+  presence?: Presence,
+  cause: PresenceCause = {},
+): void | Promise<void> {
   const { occupant } = session
   const farewell = presence && cleaned(presence)
   if (occupant.sessions.length === 1) {
@@ -46,6 +52,9 @@ function * removing (muc: Muc, room: Room, removals: readonly Removal[]): Genera
 export function endIfEmpty (muc: Muc, room: Room): void | Promise<void> {
   if (!room.isOpen || room.occupants.size > 0 || (!room.isLocked && room.get(persistent))) return
   return muc.end(room).catch((error: unknown) => {
-    muc.log.error({ event: 'muc.empty_room_not_removed', err: error, room: room.jid.toString() }, 'muc: empty room not removed')
+    muc.log.error(
+      { event: 'muc.empty_room_not_removed', err: error, room: room.jid.toString() },
+      'muc: empty room not removed',
+    )
   })
 }

@@ -38,7 +38,12 @@ class Variants {
 
 /** Sends all an occupant's presence; `before` is its role if it has changed, `told` a session that is left out. */
 export function broadcastPresence (
-  muc: Muc, room: Room, occupant: Occupant, cause: PresenceCause = {}, before: OccupantRole = occupant.role, told?: OccupantSession,
+  muc: Muc,
+  room: Room,
+  occupant: Occupant,
+  cause: PresenceCause = {},
+  before: OccupantRole = occupant.role,
+  told?: OccupantSession,
 ): void {
   occupant.touch()
   const variants = availableVariants(muc, room, occupant, cause)
@@ -97,7 +102,13 @@ function shownAs (muc: Muc, room: Room, occupant: Occupant, isOpen: boolean): Pr
 
 /** Tells the remaining occupants, and `gone`, that an occupant has left or lost the nick. */
 export function announceEnd (
-  muc: Muc, room: Room, occupant: Occupant, gone: readonly OccupantSession[], cause: PresenceCause, presence?: Presence, newNick?: string,
+  muc: Muc,
+  room: Room,
+  occupant: Occupant,
+  gone: readonly OccupantSession[],
+  cause: PresenceCause,
+  presence?: Presence,
+  newNick?: string,
 ): void {
   const variants = unavailableVariants(muc, room, occupant, cause, presence, newNick)
   const own = postEach(muc, room, gone, session => variants.of(room.seesAddresses(occupant), true).copyFor(session.jid))
@@ -106,12 +117,20 @@ export function announceEnd (
     if (!session.isIn || gone.includes(session)) return
     return variants.of(room.seesAddresses(session.occupant), false).copyFor(session.jid)
   }) : undefined
-  const arrived = own.arrived && others?.arrived ? Promise.all([own.arrived, others.arrived]) : own.arrived ?? others?.arrived
+  const arrived = own.arrived && others?.arrived
+    ? Promise.all([own.arrived, others.arrived])
+    : own.arrived ?? others?.arrived
   room.changed(occupant, { before: occupant.role, gone, cause: newNick === undefined ? cause : undefined }, arrived)
 }
 
 /** §7.14: tells one session that it has left, while its occupant remains. */
-export function announceSessionEnd (muc: Muc, room: Room, session: OccupantSession, cause: PresenceCause, presence?: Presence): void {
+export function announceSessionEnd (
+  muc: Muc,
+  room: Room,
+  session: OccupantSession,
+  cause: PresenceCause,
+  presence?: Presence,
+): void {
   const { occupant, jid } = session
   const gone = unavailableVariants(muc, room, occupant, cause, presence).of(room.seesAddresses(occupant), true)
   const { arrived } = postEach(muc, room, [session], () => gone.copyFor(jid))
@@ -126,12 +145,21 @@ function availableVariants (muc: Muc, room: Room, occupant: Occupant, cause: Pre
 }
 
 function unavailableVariants (
-  muc: Muc, room: Room, occupant: Occupant, cause: PresenceCause, presence = makePresence('unavailable', {}), nick?: string,
+  muc: Muc,
+  room: Room,
+  occupant: Occupant,
+  cause: PresenceCause,
+  presence = makePresence('unavailable', {}),
+  nick?: string,
 ): Variants {
   // §7.14; §7.6: with a new nick it keeps its role.
   const { affiliation, role, main } = occupant
   const item = { affiliation, role: nick === undefined ? 'none' as const : role, jid: main?.jid, nick }
-  return new Variants(muc.stages.room.present(presence, room, occupant).withAddress(occupant.jid, undefined), item, cause)
+  return new Variants(
+    muc.stages.room.present(presence, room, occupant).withAddress(occupant.jid, undefined),
+    item,
+    cause,
+  )
 }
 
 /** §7.2.18: tells a session that takes itself for an occupant that it is none, with the code for a technical reason. */

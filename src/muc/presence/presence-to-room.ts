@@ -46,7 +46,8 @@ function change (
   }
   // §7.2.1 and §17.3: the client lost its state, and is sent everything again.
   const request = presence.payload('x', NS_MUC)
-  const heard = request && welcome(muc, room, session, request, readLimits(request.getChild('history', NS_MUC), Date.now()))
+  const heard = request &&
+    welcome(muc, room, session, request, readLimits(request.getChild('history', NS_MUC), Date.now()))
   if (occupant.role === 'visitor' && !room.get(visitorStatus)) return heard
   const before = occupant.main
   session.presence = cleaned(presence)

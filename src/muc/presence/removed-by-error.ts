@@ -18,6 +18,7 @@ export function removeUnreachable (muc: Muc, room: Room, error: Message): void |
   const said = error.payload('error', NS_CLIENT)
   const conditions = said?.getChildElements() ?? []
   if (said?.attrs['type'] === 'wait') return // RFC 6120 §8.3.2: it can be reached again
-  if (!session || !conditions.some(child => child.getNS() === NS_STANZA_ERRORS && UNREACHABLE.has(child.getName()))) return
+  if (!session || !conditions.some(child => child.getNS() === NS_STANZA_ERRORS && UNREACHABLE.has(child.getName())))
+    return
   return leave(muc, room, session, undefined, { statuses: [STATUS.technical] })
 }

@@ -26,7 +26,9 @@ async function enters (client: WireClient, nick: string, room = ROOM): Promise<v
 
 async function opens (client: WireClient, room: string): Promise<void> {
   await enters(client, 'romeo', room)
-  client.send(`<iq type='set' id='open' to='${room}'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>`)
+  client.send(
+    `<iq type='set' id='open' to='${room}'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>`,
+  )
   await client.expectHeard("id='open'")
 }
 
@@ -42,7 +44,11 @@ async function stage () {
   const nodes = new Nodes({ db })
   const [a, b] = [await nodes.start('a'), await nodes.start('b')]
   for (const user of ['romeo', 'nurse', 'juliet']) await nodes.addAccount(`${user}@localhost`)
-  const [romeo, nurse, juliet] = [await a.client('romeo', 'orchard'), await a.client('nurse', 'chamber'), await b.client('juliet', 'balcony')]
+  const [romeo, nurse, juliet] = [
+    await a.client('romeo', 'orchard'),
+    await a.client('nurse', 'chamber'),
+    await b.client('juliet', 'balcony'),
+  ]
   await opens(romeo, ROOM)
   await enters(nurse, 'nurse')
   await enters(juliet, 'juliet')
@@ -53,29 +59,30 @@ async function stage () {
 
 async function fills (romeo: WireClient): Promise<number> {
   for (let count = 0; ; count++) {
-
     if ((await says(romeo, `m${count}`, BODY)).includes('<error')) return count
   }
 }
 
-test('a room takes no more for all than may wait for a node that does not answer, until that node is gone', async () => {
-  const { nodes, romeo, nurse } = await stage()
-  await opens(romeo, 'hall@conference.localhost')
+test(
+  'a room takes no more for all than may wait for a node that does not answer, until that node is gone',
+  async () => {
+    const { nodes, romeo, nurse } = await stage()
+    await opens(romeo, 'hall@conference.localhost')
 
-  const count = await fills(romeo)
-  const late = await says(romeo, 'late', 'late')
-  romeo.send(`<presence to='${ROOM}/romeo'><show>away</show></presence>`)
-  const away = await romeo.expectHeard('</presence>')
-  const elsewhere = await says(romeo, 'other', 'hail', 'hall@conference.localhost')
-  nurse.send(`<presence type='unavailable' to='${ROOM}/nurse'/>`)
-  await nurse.expectHeard("type='unavailable'")
-  nodes.end('b')
+    const count = await fills(romeo)
+    const late = await says(romeo, 'late', 'late')
+    romeo.send(`<presence to='${ROOM}/romeo'><show>away</show></presence>`)
+    const away = await romeo.expectHeard('</presence>')
+    const elsewhere = await says(romeo, 'other', 'hail', 'hall@conference.localhost')
+    nurse.send(`<presence type='unavailable' to='${ROOM}/nurse'/>`)
+    await nurse.expectHeard("type='unavailable'")
+    nodes.end('b')
 
-  expect(count).toBeLessThanOrEqual(MOST)
-  for (const answer of [late, away]) expect(answer).toMatch(/<error type='wait'[^>]*><resource-constraint /)
-  expect(elsewhere).toContain('<body>hail</body>')
-  await expect.poll(() => says(romeo, 'again', 'again'), { timeout: 20_000 }).toContain('<body>again</body>')
-}, 60_000)
+    expect(count).toBeLessThanOrEqual(MOST)
+    for (const answer of [late, away]) expect(answer).toMatch(/<error type='wait'[^>]*><resource-constraint /)
+    expect(elsewhere).toContain('<body>hail</body>')
+    await expect.poll(() => says(romeo, 'again', 'again'), { timeout: 20_000 }).toContain('<body>again</body>')
+  }, 60_000)
 
 test('contents that all share count once, also where occupants get the one or the other', () => {
   const shares = new Shares(MAX_BYTES, MAX_BYTES_OF_ONE)

@@ -24,7 +24,11 @@ export interface PresenceCause {
 }
 
 /** The payload as XML. */
-export function writeUserPayload (item: Item, { statuses = [], actor, reason, extraXml = '' }: PresenceCause, isSelf: boolean): string {
+export function writeUserPayload (
+  item: Item,
+  { statuses = [], actor, reason, extraXml = '' }: PresenceCause,
+  isSelf: boolean,
+): string {
   const codes = isSelf ? [STATUS.self, ...statuses] : statuses
   return `<x xmlns='${NS_MUC_USER}'>${writeItem(item, actor, reason)}${extraXml}${writeStatuses(codes)}</x>`
 }
@@ -37,7 +41,8 @@ export function writeStatuses (codes: readonly number[]): string {
 function writeItem ({ affiliation, role, jid, nick }: Item, actor?: string, reason?: string): string {
   const inner = (actor === undefined ? '' : `<actor nick='${escapeAttribute(actor)}'/>`) +
     (reason === undefined || reason === '' ? '' : `<reason>${escapeText(reason)}</reason>`)
-  const attributes = `affiliation='${affiliation}'` + attribute('role', role) + attribute('jid', jid?.toString()) + attribute('nick', nick)
+  const attributes = `affiliation='${affiliation}'` + attribute('role', role) + attribute('jid', jid?.toString()) +
+    attribute('nick', nick)
   return inner === '' ? `<item ${attributes}/>` : `<item ${attributes}>${inner}</item>`
 }
 

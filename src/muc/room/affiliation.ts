@@ -16,7 +16,11 @@ export function isAtLeast (affiliation: Affiliation, least: Affiliation): boolea
 }
 
 /** §5.2.2: why an actor may not change an affiliation; undefined where allowed. */
-export function refuseAffiliation (actor: Affiliation, from: Affiliation, to: Affiliation): StanzaErrorCondition | undefined {
+export function refuseAffiliation (
+  actor: Affiliation,
+  from: Affiliation,
+  to: Affiliation,
+): StanzaErrorCondition | undefined {
   if (actor === 'owner') return
   if (actor !== 'admin') return 'forbidden'
   if (isAtLeast(from, 'admin')) return to === 'outcast' ? 'not-allowed' : 'forbidden' // §9.1, §10.4 and §10.7

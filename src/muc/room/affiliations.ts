@@ -70,7 +70,8 @@ export class Affiliations {
   remove (jid: Jid): void {
     this.#revision++
     const before = this.#byJid.get(jid.toString())
-    if (before?.nick !== undefined && this.ownerOfNick(before.nick) === before) this.#byNick.delete(comparedAsNickname(before.nick))
+    if (before?.nick !== undefined && this.ownerOfNick(before.nick) === before)
+      this.#byNick.delete(comparedAsNickname(before.nick))
     this.#byJid.delete(jid.toString())
   }
 }

@@ -12,7 +12,12 @@ const ROOM = Jid.parse('coven@conference.localhost')
 function historyOf (count: number, most: number): History {
   const history = new History()
   for (let at = 1; at <= count; at++) {
-    history.add(message('groupchat', { from: ROOM.withResource('x') }, el('body', NS_CLIENT, {}, String(at))), at * 1000, ROOM, most)
+    history.add(
+      message('groupchat', { from: ROOM.withResource('x') }, el('body', NS_CLIENT, {}, String(at))),
+      at * 1000,
+      ROOM,
+      most,
+    )
   }
   return history
 }
@@ -21,14 +26,17 @@ test('a history holds the last messages, with the times at which they were sent 
   const { said } = historyOf(5, 3)
 
   expect(said.map(({ at }) => at)).toEqual([3000, 4000, 5000])
-  expect(said[0]?.message.toXml()).toContain(`<delay xmlns='urn:xmpp:delay' from='${ROOM}' stamp='1970-01-01T00:00:03.000Z'/>`)
+  expect(said[0]?.message.toXml()).toContain(
+    `<delay xmlns='urn:xmpp:delay' from='${ROOM}' stamp='1970-01-01T00:00:03.000Z'/>`,
+  )
 })
 
 test('a history holds no more than a mebibyte, whatever is said', () => {
   const history = new History()
   const large = el('body', NS_CLIENT, {}, 'b'.repeat(250_000))
 
-  for (let at = 1; at <= 80; at++) history.add(message('groupchat', { from: ROOM.withResource('x') }, large), at * 1000, ROOM, 100)
+  for (let at = 1; at <= 80; at++)
+    history.add(message('groupchat', { from: ROOM.withResource('x') }, large), at * 1000, ROOM, 100)
   const shown = history.said.map(({ at }) => at / 1000)
   history.replace([...history.said, ...history.said])
 

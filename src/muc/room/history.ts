@@ -76,7 +76,10 @@ function numberIn (text: string | undefined): number | undefined {
 }
 
 /** The last messages that keep to all of the limits, in order; each whole or not at all. */
-export function chooseHistory (said: readonly Said[], { characters = Infinity, messages = Infinity, since = -Infinity }: HistoryLimits): readonly Said[] {
+export function chooseHistory (
+  said: readonly Said[],
+  { characters = Infinity, messages = Infinity, since = -Infinity }: HistoryLimits,
+): readonly Said[] {
   let first = said.length
   for (let left = characters; first > 0 && said.length - first < messages; first--) {
     const one = said[first - 1]

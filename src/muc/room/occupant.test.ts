@@ -24,9 +24,14 @@ describe('a new nick (§7.6)', () => {
 
     await isCalled(hag, 'oldhag')
 
-    expect(await hears(hag)).toEqual(['gone thirdwitch none/participant as oldhag 110 303', 'oldhag none/participant 110'])
+    expect(await hears(hag)).toEqual([
+      'gone thirdwitch none/participant as oldhag 110 303',
+      'oldhag none/participant 110',
+    ])
     expect(await hears(crone)).toEqual([
-      'gone thirdwitch none/participant hag66@localhost/pda as oldhag 303', 'oldhag none/participant hag66@localhost/pda'])
+      'gone thirdwitch none/participant hag66@localhost/pda as oldhag 303',
+      'oldhag none/participant hag66@localhost/pda',
+    ])
   })
 
   test('leaves the old one to others, and is no more to be had', async () => {
@@ -39,7 +44,10 @@ describe('a new nick (§7.6)', () => {
     await enters(wicca, 'oldhag')
     await enters(wicca, 'thirdwitch')
 
-    expect((await hears(wicca)).filter(line => /^error|110/.test(line))).toEqual(['error conflict', 'thirdwitch none/participant 110'])
+    expect((await hears(wicca)).filter(line => /^error|110/.test(line))).toEqual([
+      'error conflict',
+      'thirdwitch none/participant 110',
+    ])
   })
 
   test('is one for all devices that share it', async () => {
@@ -51,7 +59,10 @@ describe('a new nick (§7.6)', () => {
 
     await isCalled(desk, 'oldhag')
 
-    expect(await hears(pda)).toEqual(['gone thirdwitch none/participant as oldhag 110 303', 'oldhag none/participant 110'])
+    expect(await hears(pda)).toEqual([
+      'gone thirdwitch none/participant as oldhag 110 303',
+      'oldhag none/participant 110',
+    ])
   })
 
   test('that is taken, or somebody else\'s, is refused', async () => {
@@ -85,7 +96,9 @@ describe('presence (§7.7)', () => {
     const hag = await inside(server, HAG, 'thirdwitch')
     await crone.received()
 
-    await hag.sends(`<presence to='${COVEN}/thirdwitch'><show>xa</show><status>gone where the goblins go</status></presence>`)
+    await hag.sends(
+      `<presence to='${COVEN}/thirdwitch'><show>xa</show><status>gone where the goblins go</status></presence>`,
+    )
 
     expect((await crone.received())[0]).toContain('<show>xa</show><status>gone where the goblins go</status>')
     expect(await hears(hag)).toEqual(['thirdwitch none/participant 110'])
@@ -130,7 +143,9 @@ describe('a request to an occupant (§17.4)', () => {
     expect(request).toContain(`from='${COVEN}/firstwitch' to='${HAG}'`)
     expect(request).not.toContain('crone1')
     const id = /id='([^']+)'/.exec(request)?.[1]
-    await hag.sends(`<iq type='result' id='${id}' to='${COVEN}/firstwitch'><query xmlns='jabber:iq:version'><name>Broom</name></query></iq>`)
+    await hag.sends(
+      `<iq type='result' id='${id}' to='${COVEN}/firstwitch'><query xmlns='jabber:iq:version'><name>Broom</name></query></iq>`,
+    )
 
     expect((await answered)?.getChildText('name')).toBe('Broom')
   })
@@ -166,15 +181,20 @@ describe('a request to an occupant (§17.4)', () => {
     await owner(server)
     const hag = await server.client(HAG)
 
-    await expect(hag.asks('get', "<query xmlns='jabber:iq:version'/>", `${COVEN}/firstwitch`)).rejects.toThrow('not-acceptable')
-    await expect(hag.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", `${COVEN}/firstwitch`)).rejects.toThrow('bad-request')
+    await expect(hag.asks('get', "<query xmlns='jabber:iq:version'/>", `${COVEN}/firstwitch`)).rejects.toThrow(
+      'not-acceptable',
+    )
+    await expect(hag.asks('get', "<query xmlns='http://jabber.org/protocol/disco#info'/>", `${COVEN}/firstwitch`))
+      .rejects.toThrow('bad-request')
   })
 
   test('who is not there finds nobody', async () => {
     const server = await world()
     const crone = await owner(server)
 
-    await expect(crone.asks('get', "<query xmlns='jabber:iq:version'/>", `${COVEN}/nobody`)).rejects.toThrow('item-not-found')
+    await expect(crone.asks('get', "<query xmlns='jabber:iq:version'/>", `${COVEN}/nobody`)).rejects.toThrow(
+      'item-not-found',
+    )
   })
 })
 
@@ -193,7 +213,9 @@ describe('a ping to oneself (XEP-0410)', () => {
     await owner(server)
     const hag = await server.client(HAG)
 
-    await expect(hag.asks('get', "<ping xmlns='urn:xmpp:ping'/>", `${room}/thirdwitch`)).rejects.toThrow('not-acceptable')
+    await expect(hag.asks('get', "<ping xmlns='urn:xmpp:ping'/>", `${room}/thirdwitch`)).rejects.toThrow(
+      'not-acceptable',
+    )
   })
 })
 
@@ -205,11 +227,15 @@ describe('an invitation (§7.8.2)', () => {
     await hecate.comesOnline()
     await hecate.received()
 
-    await crone.sends(`<message to='${COVEN}'><x ${USER}><invite to='hecate@localhost'><reason>Hey Hecate</reason></invite></x></message>`)
+    await crone.sends(
+      `<message to='${COVEN}'><x ${USER}><invite to='hecate@localhost'><reason>Hey Hecate</reason></invite></x></message>`,
+    )
 
     const [got = ''] = await hecate.received()
     expect(got).toContain(`from='${COVEN}'`)
-    expect(got).toMatch(/<invite [^>]*from='crone1@localhost'><reason[^>]*>Hey Hecate<\/reason><\/invite><password[^>]*>cauldronburn</)
+    expect(got).toMatch(
+      /<invite [^>]*from='crone1@localhost'><reason[^>]*>Hey Hecate<\/reason><\/invite><password[^>]*>cauldronburn</,
+    )
   })
 
   test('that is declined is known to who invited', async () => {
@@ -218,7 +244,9 @@ describe('an invitation (§7.8.2)', () => {
     const hecate = await server.client('hecate@localhost/broom')
     await crone.sends(`<message to='${COVEN}'><x ${USER}><invite to='hecate@localhost'/></x></message>`)
 
-    await hecate.sends(`<message to='${COVEN}'><x ${USER}><decline to='crone1@localhost'><reason>Sorry</reason></decline></x></message>`)
+    await hecate.sends(
+      `<message to='${COVEN}'><x ${USER}><decline to='crone1@localhost'><reason>Sorry</reason></decline></x></message>`,
+    )
 
     expect((await crone.received())[0]).toMatch(/<decline [^>]*from='hecate@localhost'><reason[^>]*>Sorry</)
   })
@@ -231,11 +259,15 @@ describe('an invitation (§7.8.2)', () => {
     await hecate.received()
     const reason = `<reason>${'r'.repeat(5_000)}</reason>`
 
-    await crone.sends(`<message to='${COVEN}'><x ${USER}><invite to='hecate@localhost'>${reason}</invite></x></message>`)
+    await crone.sends(
+      `<message to='${COVEN}'><x ${USER}><invite to='hecate@localhost'>${reason}</invite></x></message>`,
+    )
     const refused = [await hears(crone), await hecate.received()]
     await crone.sends(`<message to='${COVEN}'><x ${USER}><invite to='hecate@localhost'/></x></message>`)
     await hecate.received()
-    await hecate.sends(`<message to='${COVEN}'><x ${USER}><decline to='crone1@localhost'>${reason}</decline></x></message>`)
+    await hecate.sends(
+      `<message to='${COVEN}'><x ${USER}><decline to='crone1@localhost'>${reason}</decline></x></message>`,
+    )
 
     expect(refused).toEqual([['error policy-violation'], []])
     expect(await hears(hecate)).toEqual(['error policy-violation'])
@@ -295,12 +327,18 @@ describe('an invitation (§7.8.2)', () => {
     await wicca.received()
 
     for (const nobody of ['nobody@localhost', 'localhost']) {
-      await crone.sends(`<message to='${COVEN}'><x ${USER}><invite to='wiccarocks@localhost'/><invite to='${nobody}'/></x></message>`)
+      await crone.sends(
+        `<message to='${COVEN}'><x ${USER}><invite to='wiccarocks@localhost'/><invite to='${nobody}'/></x></message>`,
+      )
     }
 
     expect(await hears(crone)).toEqual(['error item-not-found', 'error item-not-found'])
     expect(await wicca.received()).toEqual([])
-    const members = await crone.asks('get', "<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member'/></query>", COVEN)
+    const members = await crone.asks(
+      'get',
+      "<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member'/></query>",
+      COVEN,
+    )
     expect(members?.children).toEqual([])
   })
 
@@ -388,7 +426,12 @@ describe('voice (§7.13 and §8.6)', () => {
     await crone.received()
 
     await hag.sends(REQUEST)
-    await hag.sends(REQUEST.replace('</x>', "<field var='muc#roomnick'><value>thirdwitch</value></field><field var='muc#request_allow'><value>1</value></field></x>"))
+    await hag.sends(
+      REQUEST.replace(
+        '</x>',
+        "<field var='muc#roomnick'><value>thirdwitch</value></field><field var='muc#request_allow'><value>1</value></field></x>",
+      ),
+    )
 
     expect(await hears(hag)).toEqual(Array(2).fill('error forbidden'))
     expect(await hears(crone)).toEqual([])

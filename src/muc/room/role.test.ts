@@ -33,7 +33,8 @@ describe('affiliations are changed (§5.2.2)', () => {
     for (const to of AFFILIATIONS) {
       expect([from, to, refuseAffiliation('owner', from, to)]).toEqual([from, to, undefined])
       expect([from, to, refuseAffiliation('admin', from, to) ?? '']).toEqual([from, to, ofAdmins[from][to]])
-      for (const actor of ['outcast', 'none', 'member'] as const) expect(refuseAffiliation(actor, from, to)).toBe('forbidden')
+      for (const actor of ['outcast', 'none', 'member'] as const)
+        expect(refuseAffiliation(actor, from, to)).toBe('forbidden')
     }
   })
 })
@@ -56,7 +57,8 @@ describe('roles are changed (§5.1.3)', () => {
 
   test.each(['none', 'visitor', 'participant'] as const)('never by who is %s', role => {
     for (const subject of subjects) {
-      for (const to of ['none', ...OCCUPANT_ROLES] as const) expect(refuseRole({ role, affiliation: 'member' }, subject, to)).toBe('forbidden')
+      for (const to of ['none', ...OCCUPANT_ROLES] as const)
+        expect(refuseRole({ role, affiliation: 'member' }, subject, to)).toBe('forbidden')
     }
   })
 
@@ -73,13 +75,19 @@ describe('roles are changed (§5.1.3)', () => {
       expect(refuseRole(actor, subject, 'moderator')).toBe(isAdmin ? undefined : 'forbidden')
       // §8.4 and §9.7: never from an admin or owner.
       if (isOfAdmins) {
-        expect([refuseRole(actor, subject, 'visitor'), refuseRole(actor, subject, 'participant')]).toEqual(['not-allowed', 'not-allowed'])
+        expect([refuseRole(actor, subject, 'visitor'), refuseRole(actor, subject, 'participant')]).toEqual([
+          'not-allowed',
+          'not-allowed',
+        ])
       } else if (subject.role === 'moderator') {
         expect(refuseRole(actor, subject, 'participant')).toBe(isAdmin ? undefined : 'forbidden')
       } else {
         expect(refuseRole(actor, subject, 'participant')).toBeUndefined()
         const isAsMuch = subject.affiliation === 'member' && !isAdmin
-        expect([subject, refuseRole(actor, subject, 'visitor')]).toEqual([subject, isAsMuch ? 'not-allowed' : undefined])
+        expect([subject, refuseRole(actor, subject, 'visitor')]).toEqual([
+          subject,
+          isAsMuch ? 'not-allowed' : undefined,
+        ])
       }
     }
   })

@@ -24,7 +24,12 @@ export function defaultRole (affiliation: Affiliation, isModerated: boolean): Oc
  * §5.1.3: the role after a change of affiliation: an admin moderates, a member speaks, and who was an admin is as
  * others.
  */
-export function roleAfter (role: OccupantRole, before: Affiliation, after: Affiliation, isModerated: boolean): OccupantRole {
+export function roleAfter (
+  role: OccupantRole,
+  before: Affiliation,
+  after: Affiliation,
+  isModerated: boolean,
+): OccupantRole {
   if (isAtLeast(after, 'admin')) return 'moderator'
   if (isAtLeast(before, 'admin')) return defaultRole(after, isModerated)
   return after === 'member' && role === 'visitor' ? 'participant' : role
@@ -43,7 +48,8 @@ export function refuseRole (actor: Standing, subject: Standing, to: Role): Stanz
   if (isAtLeast(subject.affiliation, 'admin')) return 'not-allowed' // §8.4 and §9.7
   if (subject.role === 'moderator') return isAtLeast(actor.affiliation, 'admin') ? undefined : 'forbidden' // §9.7
   // §8.4: not from an equal of the actor; two users without affiliation don't count as equals.
-  const isRevoked = to === 'visitor' && subject.affiliation !== 'none' && isAtLeast(subject.affiliation, actor.affiliation)
+  const isRevoked = to === 'visitor' && subject.affiliation !== 'none' &&
+    isAtLeast(subject.affiliation, actor.affiliation)
   return isRevoked ? 'not-allowed' : undefined
 }
 

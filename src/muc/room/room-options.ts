@@ -43,7 +43,16 @@ export class RoomOptions {
     this.historyLength = historyLength(history)
     this.defaultHistory = defaultHistory(history)
     this.#all = [
-      roomName, description, language, pubsub, persistent, publicRoom, publicList, membersOnly, allowInvites, memberList,
+      roomName,
+      description,
+      language,
+      pubsub,
+      persistent,
+      publicRoom,
+      publicList,
+      membersOnly,
+      allowInvites,
+      memberList,
       password, whois, moderated, presenceBroadcast, visitorStatus, visitorNick, voiceRequests, voiceInterval,
       allowPrivateMessages, changeSubject, this.maxUsers, this.historyLength, this.defaultHistory, logging,
     ]

@@ -101,7 +101,11 @@ export class Room implements RoomView {
   /** Called when the records of these sessions have changed. */
   touch: (sessions: readonly OccupantSession[]) => void = ignore
 
-  constructor (jid: Jid, { config, subject, affiliations, createdAt = Date.now(), creator }: SavedRoom, isLocked = false) {
+  constructor (
+    jid: Jid,
+    { config, subject, affiliations, createdAt = Date.now(), creator }: SavedRoom,
+    isLocked = false,
+  ) {
     this.jid = jid
     this.createdAt = createdAt
     this.creator = creator
@@ -288,7 +292,9 @@ export class Room implements RoomView {
     const look = comparedAsNickname(occupant.nick)
     if (this.#byLook.get(look) !== occupant) return
     // Somebody may be in under several nicks that look alike.
-    const other = this.occupantsOf(occupant.account).find(one => one !== occupant && comparedAsNickname(one.nick) === look)
+    const other = this.occupantsOf(occupant.account).find(one =>
+      one !== occupant && comparedAsNickname(one.nick) === look
+    )
     if (other) this.#byLook.set(look, other)
     else this.#byLook.delete(look)
   }

@@ -50,7 +50,9 @@ export class Edge {
     bus.hear('stream.write', (home, { stream, lengths }, bytes) => { this.#find(home, stream)?.write(bytes, lengths) })
     bus.hear('stream.charge', (home, { stream, bytes }) => { this.#find(home, stream)?.charge(bytes) })
     bus.hear('stream.taken', (home, { stream, count }) => { this.#find(home, stream)?.taken(count) })
-    bus.hear('stream.close', (home, { stream, error }) => { this.#find(home, stream)?.close(error && streamError(error)) })
+    bus.hear('stream.close', (home, { stream, error }) => {
+      this.#find(home, stream)?.close(error && streamError(error))
+    })
     bus.whenBroken(home => { this.#broken(home) })
   }
 
@@ -214,7 +216,8 @@ export class RemoteSessionLink implements SessionLink {
    * <host-unknown/>.
    */
   broken (): void {
-    if (this.#jid) this.close(new StreamError('internal-server-error', 'the session\'s node is gone: come back and go on'))
+    if (this.#jid)
+      this.close(new StreamError('internal-server-error', "the session's node is gone: come back and go on"))
   }
 
   closed (): void {

@@ -10,7 +10,8 @@ import { StanzaError } from '../../xmpp/errors.ts'
 import { Jid } from '../../xmpp/jid.ts'
 
 const BIND2 = "<bind xmlns='urn:xmpp:bind:0'><tag>phone</tag></bind>"
-const BIND2_WITH_SM = "<bind xmlns='urn:xmpp:bind:0'><tag>phone</tag><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind>"
+const BIND2_WITH_SM =
+  "<bind xmlns='urn:xmpp:bind:0'><tag>phone</tag><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind>"
 
 let db: PostgresDatabase
 let users = 0

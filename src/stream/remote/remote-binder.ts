@@ -117,7 +117,8 @@ export class RemoteBinder implements SessionBinder {
       const answer = await this.#enter(located.node, login, request)
       if (answer) return answer
       // RFC 6120 §4.9.3.15: not <remote-connection-failed/>, which is about other services.
-      if (performance.now() > until) throw new StreamError('internal-server-error', 'the account\'s home can not be reached')
+      if (performance.now() > until)
+        throw new StreamError('internal-server-error', "the account's home can not be reached")
       this.#edge.forget(login.jid)
       if (isRetry) await setTimeout(LOOK_AGAIN_MS)
       isRetry = true // the first time it was released a moment ago
@@ -130,7 +131,12 @@ export class RemoteBinder implements SessionBinder {
     let answer: EnterAnswer
     try {
       answer = await this.#edge.bus.ask(home, 'stream.enter', {
-        ...this.#peer(), ...request, stream: link.id, account: login.jid.toString(), madeAt: login.madeAt, isAnonymous: false,
+        ...this.#peer(),
+        ...request,
+        stream: link.id,
+        account: login.jid.toString(),
+        madeAt: login.madeAt,
+        isAnonymous: false,
         transport: this.#stream.kind, lang: this.#stream.lang,
       })
     } catch (error) {

@@ -32,7 +32,9 @@ interface Managed {
   readonly session: Session
 }
 
-/** A client of the one node with a session that it may resume on the other, where another of its account's clients is. */
+/**
+ * A client of the one node with a session that it may resume on the other, where another of its account's clients is.
+ */
 async function managed (...extensions: readonly Extension[]): Promise<Managed> {
   const nodes = new Nodes({ db, extensions: [streamManagement, ping, ...extensions] })
   const [edge, home] = [await nodes.start('edge'), await nodes.start('home')]
@@ -52,7 +54,12 @@ function sessionOf (node: TestNode, user: string): Session {
 }
 
 /** Logs in at that node and asks to go on; gives the answer. */
-async function resumes (node: TestNode, user: string, id: string, h: number): Promise<{ client: WireClient, answer: string }> {
+async function resumes (
+  node: TestNode,
+  user: string,
+  id: string,
+  h: number,
+): Promise<{ client: WireClient, answer: string }> {
   const client = await node.connectTcp()
   await client.logsIn(user)
   client.send(`<resume xmlns='${NS}' previd='${id}' h='${h}'/>`)
@@ -68,7 +75,7 @@ async function counted (client: WireClient): Promise<string> {
 test('a session goes on by another edge, with what came meanwhile, and every stanza counts once', async () => {
   const { nodes, client, user, id, session } = await managed()
   const other = await nodes.start('other')
-  client.send("<presence/>" + PING)
+  client.send('<presence/>' + PING)
   await client.expectHeard("id='ping'")
   client.destroy()
   await expect.poll(() => session.stream).toBe(undefined)

@@ -77,7 +77,8 @@ test('each element is a message of its own on a WebSocket', async () => {
   await client.expectHeard('</stream:features>')
   const own = session.account.sessions.at(-1)
 
-  for (let index = 0; index < 3; index++) own?.deliver(message('chat', { id: `m${index}` }, el('body', 'jabber:client', {}, 'hi')))
+  for (let index = 0; index < 3; index++)
+    own?.deliver(message('chat', { id: `m${index}` }, el('body', 'jabber:client', {}, 'hi')))
 
   const heard = await client.expectHeard("id='m2'")
   expect(heard.match(/^<message xmlns='jabber:client'/gm)).toHaveLength(3)
@@ -86,8 +87,10 @@ test('each element is a message of its own on a WebSocket', async () => {
 test('a stanza arrives as it was sent, with the prefixes and the language of its stream', async () => {
   const { client, user } = await away()
 
-  client.send(`<message to='${user}@localhost/balcony' id='a&amp;&apos;b' type='chat' foo:bar='1' xmlns:foo='urn:foo'>` +
-    "<body>ü &lt;</body><foo:x/><stream:y/></message>")
+  client.send(
+    `<message to='${user}@localhost/balcony' id='a&amp;&apos;b' type='chat' foo:bar='1' xmlns:foo='urn:foo'>` +
+      '<body>ü &lt;</body><foo:x/><stream:y/></message>',
+  )
 
   const heard = await client.expectHeard('</message>')
   expect(heard).toContain(`from='${user}@localhost/balcony'`)

@@ -40,7 +40,9 @@ export class RemoteStreams {
     bus.hear('stream.element', (edge, { stream }, element) => { this.#find(edge, stream)?.take(element) })
     bus.hear('stream.read', (edge, { stream, bytes }) => { this.#find(edge, stream)?.read(bytes) })
     bus.hear('stream.ping', (edge, { stream }) => { this.#find(edge, stream)?.ping() })
-    bus.hear('stream.lost', (edge, { stream, mayResume, isClosed }) => { this.#find(edge, stream)?.lost(mayResume, isClosed) })
+    bus.hear('stream.lost', (edge, { stream, mayResume, isClosed }) => {
+      this.#find(edge, stream)?.lost(mayResume, isClosed)
+    })
     bus.whenBroken(edge => { for (const stream of this.#byEdge.get(edge)?.values() ?? []) stream.lost(true) })
   }
 

@@ -45,7 +45,12 @@ class Crowd {
   #isOver = false
 
   constructor (limits: LoginLimits, size: number, address: string, account: Jid | ((n: number) => Jid)) {
-    for (let n = 0; n < size; n++) void this.#guess(limits, address, typeof account === 'function' ? account : () => account)
+    for (let n = 0; n < size; n++)
+      void this.#guess(
+        limits,
+        address,
+        typeof account === 'function' ? account : () => account,
+      )
   }
 
   end (): void {

@@ -63,7 +63,12 @@ export class LoopbackBus implements Bus {
     this.#send(node, to => { to.#hearers.get(kind)?.(this.id, sent, bytes) })
   }
 
-  ask<K extends keyof Asks> (node: NodeId, kind: K, header: Asks[K]['header'], body?: Buffer): Promise<Asks[K]['answer']> {
+  ask<K extends keyof Asks> (
+    node: NodeId,
+    kind: K,
+    header: Asks[K]['header'],
+    body?: Buffer,
+  ): Promise<Asks[K]['answer']> {
     const [sent, bytes] = [asSent(header), copyOf(body)]
     return new Promise((resolve, reject) => {
       if (!this.#buses.has(node)) return reject(new NodeGone(`${node} is gone`))
@@ -78,7 +83,8 @@ export class LoopbackBus implements Bus {
   }
 
   answer<K extends keyof Asks> (
-    kind: K, handler: (from: NodeId, header: Asks[K]['header'], body: Buffer) => Asks[K]['answer'] | Promise<Asks[K]['answer']>,
+    kind: K,
+    handler: (from: NodeId, header: Asks[K]['header'], body: Buffer) => Asks[K]['answer'] | Promise<Asks[K]['answer']>,
   ): void {
     this.#answerers.set(kind, handler)
   }

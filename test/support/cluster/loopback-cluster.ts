@@ -92,13 +92,20 @@ export class TestNode {
     const homes = new TestHomes(bus, claims)
     const { db, extensions = [], limits, resourceConflict } = options
     const core = await createCore({
-      hosts: ['localhost'], db, log: await openLog({ level: 'silent' }), cluster: { homes, records: FORGETFUL, roomRecords: FORGETFUL_OF_ROOMS, others: NOBODY },
+      hosts: ['localhost'],
+      db,
+      log: await openLog({ level: 'silent' }),
+      cluster: { homes, records: FORGETFUL, roomRecords: FORGETFUL_OF_ROOMS, others: NOBODY },
       extensions: extensions.map(extension => ({ extension, options: extension.config?.parse(undefined) })),
     })
     bus.answer('stanza', async (_from, header, body) =>
       taken(await core.router.routeHere(forwardedStanza(body, header))))
     const node = new TestNode(bus, core, homes)
-    node.#doors = await Doors.open(core, { bus, homes, barrier: new WriteBarrier() }, { limits, resourceConflict, now: () => node.now })
+    node.#doors = await Doors.open(core, { bus, homes, barrier: new WriteBarrier() }, {
+      limits,
+      resourceConflict,
+      now: () => node.now,
+    })
     return node
   }
 

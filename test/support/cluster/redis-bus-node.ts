@@ -30,7 +30,11 @@ export async function redisNode (url: string, name: string, options: RedisNodeOp
   const lines: string[] = []
   const log = pino({ level: 'debug' }, { write (line) { lines.push(line) } })
   const redis = await openRedis(url, log, options)
-  const membership = new Membership(redis, options.outageCheck ?? (() => Promise.resolve(true)), name, log, { beatMs: 50, ttlMs: 60_000, ...options })
+  const membership = new Membership(redis, options.outageCheck ?? (() => Promise.resolve(true)), name, log, {
+    beatMs: 50,
+    ttlMs: 60_000,
+    ...options,
+  })
   await membership.join()
   return { redis, membership, bus: new RedisBus(redis, membership, log, options), log: lines }
 }

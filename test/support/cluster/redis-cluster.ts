@@ -80,7 +80,10 @@ export class RedisNodes {
 }
 
 /** So many nodes with these extensions, and their Redis; gone when the test is finished. */
-export async function redisNodes (count: number, ...extensions: Extensions): Promise<{ readonly redis: TestRedis, readonly nodes: readonly Node[] }> {
+export async function redisNodes (
+  count: number,
+  ...extensions: Extensions
+): Promise<{ readonly redis: TestRedis, readonly nodes: readonly Node[] }> {
   const all = await RedisNodes.begin(extensions)
   const nodes: Node[] = []
   for (let i = 0; i < count; i++) nodes.push(await all.start())

@@ -54,8 +54,8 @@ export async function witches ({ a, b, room }: Cluster & { readonly room: string
 }
 
 /**
- * Becomes the room's home in place of these. Whoever needs a room that is nobody's becomes its home, be it to see whether
- * it is still there: then that one gives it up again.
+ * Becomes the room's home in place of these. Whoever needs a room that is nobody's becomes its home, be it to see
+ * whether it is still there: then that one gives it up again.
  */
 export async function takesOver ({ core }: Node, room: string, from: readonly Node[]): Promise<void> {
   await expect.poll(async () => {

@@ -63,8 +63,17 @@ function unpack (): RedisProgram {
   // Other test files may be at it too.
   const folder = join(cacheFolder(), `fetch-${process.pid}`)
   try {
-    for (const part of ['lists/partial', 'archives/partial', 'redis']) mkdirSync(join(folder, part), { recursive: true })
-    const options = ['-q', '-o', 'Debug::NoLocking=1', '-o', `Dir::State::lists=${folder}/lists`, '-o', `Dir::Cache=${folder}`]
+    for (const part of ['lists/partial', 'archives/partial', 'redis'])
+      mkdirSync(join(folder, part), { recursive: true })
+    const options = [
+      '-q',
+      '-o',
+      'Debug::NoLocking=1',
+      '-o',
+      `Dir::State::lists=${folder}/lists`,
+      '-o',
+      `Dir::Cache=${folder}`,
+    ]
     run('apt-get', [...options, 'update'], process.env)
     run('apt-get', [...options, 'install', '-y', '--download-only', '--no-install-recommends', PACKAGE], process.env)
     for (const file of globSync(`${folder}/archives/*.deb`)) run('dpkg', ['-x', file, `${folder}/redis`], process.env)

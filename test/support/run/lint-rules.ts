@@ -12,7 +12,11 @@ const noSpreadArguments = {
     SpreadElement (node: Node): void {
       const { type } = node.parent ?? {}
       if (type !== 'CallExpression' && type !== 'NewExpression') return
-      context.report({ node, message: 'A list as arguments can be too long for the stack: hand it over as a list, or take its elements one by one.' })
+      context.report({
+        node,
+        message:
+          'A list as arguments can be too long for the stack: hand it over as a list, or take its elements one by one.',
+      })
     },
   }),
 }

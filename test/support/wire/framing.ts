@@ -1,8 +1,21 @@
 /** What a framer makes of some bytes, in a form that can be compared; for tests of XML. */
 
-import { type Frame, Framer, type FramerLimits, type StreamEnd, type StreamStart, XmlError } from '../../../src/xml/framer.ts'
+import {
+  type Frame,
+  Framer,
+  type FramerLimits,
+  type StreamEnd,
+  type StreamStart,
+  XmlError,
+} from '../../../src/xml/framer.ts'
 
-export const LIMITS: FramerLimits = { stanzaBytes: 262_144, depth: 64, attributes: 64, nameBytes: 256, elements: 16_384 }
+export const LIMITS: FramerLimits = {
+  stanzaBytes: 262_144,
+  depth: 64,
+  attributes: 64,
+  nameBytes: 256,
+  elements: 16_384,
+}
 
 export const HEADER = "<stream:stream to='localhost' version='1.0' xmlns='jabber:client'" +
   " xmlns:stream='http://etherx.jabber.org/streams'>"

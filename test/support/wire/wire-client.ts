@@ -58,7 +58,9 @@ export class WireClient {
   static async webSocket (port: number): Promise<WireClient> {
     const socket = new WebSocket(`ws://127.0.0.1:${port}`, 'xmpp')
     const client = new WireClient((heard, closed) => {
-      socket.on('message', (data: Buffer) => { heard(`${data.toString()}\n`) }).on('close', closed).on('error', () => {})
+      socket.on('message', (data: Buffer) => {
+        heard(`${data.toString()}\n`)
+      }).on('close', closed).on('error', () => {})
       return {
         header: OPEN,
         send: text => { socket.send(text) },

@@ -27,5 +27,8 @@ export function withIds (query: string, { archiveIds }: Owner): string {
   const encode = (number: string): string => archiveIds.encode(Number(number))
   return query
     .replace(/(?<=<(?:after|before)>)\d+(?=<)/g, encode)
-    .replace(/<field var='(?:after-id|before-id|ids)'>.*?<\/field>/g, field => field.replace(/(?<=<value>)\d+(?=<)/g, encode))
+    .replace(
+      /<field var='(?:after-id|before-id|ids)'>.*?<\/field>/g,
+      field => field.replace(/(?<=<value>)\d+(?=<)/g, encode),
+    )
 }

@@ -26,5 +26,7 @@ export async function manyDevices ({ core }: World, account: string, count: numb
 /** Whether all are copies of one stanza, which was written once: each of them has the same bytes in memory. */
 export function areCopies (stanzas: readonly (Stanza | undefined)[]): boolean {
   const [first] = stanzas
-  return stanzas.every(stanza => first !== undefined && stanza !== undefined && stanza.isSameMulticast(first) && stanza.inner === first.inner)
+  return stanzas.every(stanza =>
+    first !== undefined && stanza !== undefined && stanza.isSameMulticast(first) && stanza.inner === first.inner
+  )
 }

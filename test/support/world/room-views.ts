@@ -9,7 +9,12 @@ import type { Client } from './world.ts'
 
 const NICKS = ['a', 'b', 'c', 'd']
 /** Who may come in. */
-export const DEVICES = ['hag66@localhost/pda', 'hag66@localhost/desk', 'wiccarocks@localhost/laptop', 'hecate@localhost/broom']
+export const DEVICES = [
+  'hag66@localhost/pda',
+  'hag66@localhost/desk',
+  'wiccarocks@localhost/laptop',
+  'hecate@localhost/broom',
+]
 
 const witch = fc.nat(DEVICES.length - 1)
 const nick = fc.constantFrom(...NICKS)
@@ -20,11 +25,22 @@ export const deed = fc.oneof(
   { weight: 4, arbitrary: fc.record({ does: fc.constant('enter'), witch, nick }) },
   { weight: 2, arbitrary: fc.record({ does: fc.constant('be'), witch, nick }) },
   fc.record({ does: fc.constant('leave'), witch, nick }),
-  fc.record({ does: fc.constant('change'), nick, role: fc.constantFrom('none', 'visitor', 'participant', 'moderator') }),
-  fc.record({ does: fc.constant('change'), jid: account, affiliation: fc.constantFrom('none', 'member', 'admin', 'outcast') }),
+  fc.record({
+    does: fc.constant('change'),
+    nick,
+    role: fc.constantFrom('none', 'visitor', 'participant', 'moderator'),
+  }),
+  fc.record({
+    does: fc.constant('change'),
+    jid: account,
+    affiliation: fc.constantFrom('none', 'member', 'admin', 'outcast'),
+  }),
   fc.record({ does: fc.constant('configure'), membersonly: fc.constantFrom('0', '1') }),
   fc.record({ does: fc.constant('configure'), moderatedroom: fc.constantFrom('0', '1') }),
-  fc.record({ does: fc.constant('configure'), presencebroadcast: fc.subarray(['moderator', 'participant', 'visitor']) }),
+  fc.record({
+    does: fc.constant('configure'),
+    presencebroadcast: fc.subarray(['moderator', 'participant', 'visitor']),
+  }),
 )
 
 export type Deed = typeof deed extends fc.Arbitrary<infer T> ? T : never
@@ -70,5 +86,7 @@ export class View {
 /** What somebody who is in should see. */
 export function truthOf (room: Room, viewer: Jid): readonly string[] {
   const self = room.session(viewer)?.occupant
-  return [...room.occupants.values()].filter(occupant => occupant === self || room.shows(occupant.role)).map(({ nick, affiliation, role }) => `${nick} ${affiliation}/${role}`).sort()
+  return [...room.occupants.values()].filter(occupant => occupant === self || room.shows(occupant.role)).map((
+    { nick, affiliation, role },
+  ) => `${nick} ${affiliation}/${role}`).sort()
 }

@@ -64,7 +64,9 @@ export async function inside (server: World, jid: string, nick: string, room = C
 export async function comesOnce (client: Client, nick: string, room = COVEN): Promise<void> {
   await enters(client, nick, '', room)
   await leaves(client, nick, room)
-  await expect.poll(async () => (await hears(client)).some(line => line.startsWith(`gone ${nick} `)), { timeout: 10_000 }).toBe(true)
+  await expect.poll(async () => (await hears(client)).some(line => line.startsWith(`gone ${nick} `)), {
+    timeout: 10_000,
+  }).toBe(true)
 }
 
 /** Sends a message to all. */

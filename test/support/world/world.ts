@@ -83,7 +83,11 @@ export async function worldWith (limits: Partial<MucLimits>, ...extensions: Exte
 }
 
 /** A server on the database as it is, which ends with the test. */
-export async function start (extensions: Extensions, cluster?: Cluster, limits: Partial<MucLimits> = {}): Promise<World> {
+export async function start (
+  extensions: Extensions,
+  cluster?: Cluster,
+  limits: Partial<MucLimits> = {},
+): Promise<World> {
   let isUp = true
   let isAway = false
   const db = counted(postgres, () => isUp ? isAway ? AWAY : undefined : NEVER)

@@ -4,7 +4,10 @@ import { online } from './online.ts'
 import { world } from './world.ts'
 
 /** Sends it to somebody, with the archive and carbons on; each side has a second device. */
-export async function worthOf (content: string, ...extensions: readonly Extension[]): Promise<{ isKept: boolean, isCopied: boolean }> {
+export async function worthOf (
+  content: string,
+  ...extensions: readonly Extension[]
+): Promise<{ isKept: boolean, isCopied: boolean }> {
   const server = await world(...extensions)
   const laptop = await online(server, 'romeo@localhost/laptop')
   const phone = await online(server, 'romeo@localhost/phone')

@@ -27,7 +27,8 @@ export function flagIn (values: Values, name: string): boolean | undefined {
 
 /** A text option of one line, or with `isLong` of several. */
 export function textOption ({ name, label, isLong = false, maxLength = 1024, ...rest }: Described<string> & {
-  readonly isLong?: boolean, readonly maxLength?: number,
+  readonly isLong?: boolean
+  readonly maxLength?: number
 }): RoomOption<string> {
   return {
     ...rest,
@@ -35,7 +36,8 @@ export function textOption ({ name, label, isLong = false, maxLength = 1024, ...
       [{ name, label, type: isLong ? 'text-multi' : 'text-single', values: value === '' ? [] : value.split('\n') }],
     parse (values, before) {
       const text = values.get(name)?.join('\n').trim()
-      if (text !== undefined && text.length > maxLength) throw new StanzaError('not-acceptable', `${name} is too long: at most ${maxLength} characters are allowed`)
+      if (text !== undefined && text.length > maxLength)
+        throw new StanzaError('not-acceptable', `${name} is too long: at most ${maxLength} characters are allowed`)
       return text ?? before
     },
   }
@@ -43,7 +45,7 @@ export function textOption ({ name, label, isLong = false, maxLength = 1024, ...
 
 /** An option with a fixed list of values. */
 export function choiceOption<const T extends string> ({ name, label, choices, ...rest }: Described<T> & {
-  readonly choices: readonly (Choice & { readonly value: T })[],
+  readonly choices: readonly (Choice & { readonly value: T })[]
 }): RoomOption<T> {
   return {
     ...rest,
