@@ -11,7 +11,8 @@ const HATS = 'urn:xmpp:hats:commands'
 /** `presence-bytes` as it comes, less what the rest of one needs. */
 const PRESENCE_BYTES = 16_000
 
-interface Crowd { readonly owner: Client, readonly others: readonly Client[], readonly room: string }
+interface Member { readonly nick: string, readonly devices: readonly Client[] }
+interface Crowd { readonly owner: Client, readonly others: readonly Member[], readonly room: string }
 
 /** A room with 60 occupants besides its owner, or as many as that, five sessions each. */
 async function crowd (
@@ -19,14 +20,18 @@ async function crowd (
 ): Promise<Crowd> {
   const owner = await setting.client('owner')
   const room = await setting.room(owner, 'room', fields)
-  const others: Client[] = []
+  const others: Member[] = []
   for (let number = 0; number < setting.count(occupants); number++) {
-    for (const device of await setting.devices(`m${number}`, sessions)) {
-      await enter(device, room, `n${number}`, "<history maxstanzas='0'/>")
-      others.push(device)
-    }
+    const member = { nick: `n${number}`, devices: await setting.devices(`m${number}`, sessions) }
+    await enterAll([member], room)
+    others.push(member)
   }
   return { owner, others, room }
+}
+
+async function enterAll (members: readonly Member[], room: string): Promise<void> {
+  await Promise.all(members.flatMap(({ nick, devices }) =>
+    devices.map(device => enter(device, room, nick, "<history maxstanzas='0'/>"))))
 }
 
 function inCrowd (
@@ -109,12 +114,11 @@ const talk: readonly Case[] = [
     await owner.ping()
   }),
   inCrowd('a member leaves and enters where everybody has a large presence', async ({ others, room }) => {
-    for (const [number, one] of others.entries()) {
-      if (number % 5 === 0)
-        one.send(`<presence to='${room}/n${number / 5}'><status>${text(PRESENCE_BYTES)}</status></presence>`)
-    }
-    await Promise.all(others.map(one => one.ping()))
-    const [first] = others
+    const firsts = others.flatMap(({ devices }) => devices.slice(0, 1))
+    for (const [number, one] of firsts.entries())
+      one.send(`<presence to='${room}/n${number}'><status>${text(PRESENCE_BYTES)}</status></presence>`)
+    await Promise.all(firsts.map(one => one.ping()))
+    const [first] = firsts
     first?.send(`<presence to='${room}/n0' type='unavailable'/>`)
     if (first) await enter(first, room, 'n0')
   }),
@@ -154,18 +158,16 @@ const roles: readonly Case[] = [
   inCrowd('it is made members-only, and everybody is thrown out', async ({ owner, others, room }) => {
     await configure(owner, room, { 'muc#roomconfig_membersonly': '1' })
     await configure(owner, room, { 'muc#roomconfig_membersonly': '0' })
-    for (const [number, one] of others.entries())
-      await enter(one, room, `n${Math.floor(number / 5)}`, "<history maxstanzas='0'/>")
+    await enterAll(others, room)
   }),
   {
-    name: '2 000 sessions, which see no presence but their own, are thrown out of a room at once',
+    name: '4 900 sessions, which see no presence but their own, are thrown out of a room at once',
     async prepare (setting) {
-      const { owner, others, room } = await crowd(setting, { 'muc#roomconfig_presencebroadcast': 'moderator' }, 20, 100)
+      const { owner, others, room } = await crowd(setting, { 'muc#roomconfig_presencebroadcast': 'moderator' }, 49, 100)
       return async () => {
         await configure(owner, room, { 'muc#roomconfig_membersonly': '1' })
         await configure(owner, room, { 'muc#roomconfig_membersonly': '0' })
-        await Promise.all(others.map((one, number) =>
-          enter(one, room, `n${Math.floor(number / setting.count(100))}`, "<history maxstanzas='0'/>")))
+        await enterAll(others, room)
       }
     },
   },
@@ -179,7 +181,7 @@ const roles: readonly Case[] = [
       const { owner, others } = await crowd(setting)
       return async round => {
         const room = await setting.room(owner, `room${round}`)
-        for (const [number, one] of others.entries()) await enter(one, room, `n${Math.floor(number / 5)}`)
+        await enterAll(others, room)
         await owner.ask('set', `<query xmlns='${OWNER}'><destroy><reason>${text()}</reason></destroy></query>`, room)
       }
     },
