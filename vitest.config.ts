@@ -15,7 +15,7 @@ export const UNIT = [
   'src/cluster/bus/packets.test.ts',
   'src/cluster/membership/rendezvous.test.ts',
   'src/cluster/state/journal.test.ts',
-  'src/extension/order.test.ts',
+  'src/extension/{order,stages}.test.ts',
   'src/muc/room/{history,rate,role,send-queue}.test.ts',
   'src/muc/context.test.ts',
   'src/roster/{limits,subscription}.test.ts',

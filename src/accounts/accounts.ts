@@ -11,6 +11,7 @@ import type { DataSlot } from '../session/account.ts'
 import type { Claim, Homes, Located, Records, SavedAccount } from '../session/homes.ts'
 import { Session } from '../session/session.ts'
 import type { SessionStream } from '../session/session.ts'
+import { addTo } from '../util/add-to.ts'
 import { inBackground } from '../util/background.ts'
 import { inSlices } from '../util/slices.ts'
 import { Turns } from '../util/turns.ts'
@@ -69,8 +70,7 @@ export class Accounts {
 
   /** What is to be loaded with every account from now on; what is returned ends that. */
   addData (slot: DataSlot<unknown>): () => void {
-    this.#slots.push(slot)
-    return () => { this.#slots.splice(this.#slots.indexOf(slot), 1) }
+    return addTo(this.#slots, slot)
   }
 
   /** The account if it is in memory. */

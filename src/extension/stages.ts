@@ -4,6 +4,7 @@
  * of handlers stop here.
  */
 import type { Logger } from '../log.ts'
+import { addTo } from '../util/add-to.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import { StanzaOf } from '../xmpp/stanza.ts'
 import type { Point, Stages, Verdict } from './points.ts'
@@ -72,9 +73,7 @@ export class StageTable implements Stages {
     extension: string, point: P, stage: S, run: Stages[P][S],
   ): () => void {
     const entries = this.#entriesOf(`${point}.${String(stage)}`)
-    const entry = { extension, run: run as Run<unknown> }
-    entries.push(entry)
-    return () => { entries.splice(entries.indexOf(entry), 1) }
+    return addTo(entries, { extension, run: run as Run<unknown> })
   }
 
   /** One line per stage: `point.stage: extension, extension`. */

@@ -8,6 +8,7 @@ import type { Logger } from '../log.ts'
 import type { DataSlot } from '../session/account.ts'
 import type { EventTable } from '../session/events.ts'
 import type { Claim, Homes, RoomRecords } from '../session/homes.ts'
+import { addTo } from '../util/add-to.ts'
 import { inBackground } from '../util/background.ts'
 import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import type { Jid } from '../xmpp/jid.ts'
@@ -78,8 +79,7 @@ export class RoomRegistry {
 
   /** State to load with every room from now on, until the function that is returned is called. */
   addData (slot: DataSlot<unknown>): () => void {
-    this.#slots.push(slot)
-    return () => { this.#slots.splice(this.#slots.indexOf(slot), 1) }
+    return addTo(this.#slots, slot)
   }
 
   /** Every room with somebody in. */

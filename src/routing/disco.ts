@@ -4,6 +4,7 @@
  */
 import type { DiscoTarget } from '../extension/facets/disco.ts'
 import type { ExtensionHost } from '../extension/host.ts'
+import { addTo } from '../util/add-to.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import { StanzaError } from '../xmpp/errors.ts'
@@ -77,11 +78,10 @@ export class Disco {
 
   /** Adds extended information (XEP-0128); the returned function removes it. */
   addForm (form: Element, of: DiscoTarget): () => void {
-    const { forms } = this.#entities[of]
-    forms.push(form)
+    const remove = addTo(this.#entities[of].forms, form)
     this.#ver = undefined
     return () => {
-      forms.splice(forms.indexOf(form), 1)
+      remove()
       this.#ver = undefined
     }
   }

@@ -1,6 +1,7 @@
 /** What has happened, for the extensions that want to know: one list of handlers per event. */
 import type { Events } from '../extension/points.ts'
 import type { Logger } from '../log.ts'
+import { addTo } from '../util/add-to.ts'
 
 /** The events whose handlers return a `Result`. */
 type Returning<Result> = { [E in keyof Events]: ReturnType<Events[E]> extends Result ? E : never }[keyof Events]
@@ -21,9 +22,8 @@ export class EventTable {
   /** What is returned takes the handler away again. */
   add<E extends keyof Events> (event: E, handler: Events[E]): () => void {
     const handlers = this.#handlers.get(event) ?? []
-    handlers.push(handler as Handler)
     this.#handlers.set(event, handlers)
-    return () => { handlers.splice(handlers.indexOf(handler as Handler), 1) }
+    return addTo(handlers, handler as Handler)
   }
 
   /** Tells all; one that throws is skipped. */

@@ -1,6 +1,7 @@
 /** Extensions' stream features, and their handlers for top-level elements that are no stanzas (nonzas). */
 import type { NonzaHandler, OfferedStream, Resumption } from '../extension/requests.ts'
 import type { Session } from '../session/session.ts'
+import { addTo } from '../util/add-to.ts'
 import type { Element } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'
 
@@ -22,13 +23,7 @@ export class StreamTable {
 
   /** The function that is returned removes the feature. */
   addFeature (when: FeatureState, feature: Feature): () => void {
-    const features = this.#features[when]
-    features.push(feature)
-    this.#lists.clear()
-    return () => {
-      features.splice(features.indexOf(feature), 1)
-      this.#lists.clear()
-    }
+    return this.#addTo(this.#features[when], feature)
   }
 
   /** The features of streams with the same `key`: built once, since logins come in storms. */
@@ -78,10 +73,14 @@ export class StreamTable {
 
   /** Inline features of SASL 2 besides Bind 2. */
   addLoginFeature (element: Element): () => void {
-    this.#loginFeatures.push(element)
+    return this.#addTo(this.#loginFeatures, element)
+  }
+
+  #addTo<T> (list: T[], item: T): () => void {
+    const remove = addTo(list, item)
     this.#lists.clear()
     return () => {
-      this.#loginFeatures.splice(this.#loginFeatures.indexOf(element), 1)
+      remove()
       this.#lists.clear()
     }
   }

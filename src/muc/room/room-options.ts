@@ -25,6 +25,7 @@ import { visitorNick } from './options/visitor-nick.ts'
 import { visitorStatus } from './options/visitor-status.ts'
 import { voiceInterval, voiceRequests } from './options/voice-requests.ts'
 import { whois } from './options/whois.ts'
+import { addTo } from '../../util/add-to.ts'
 import type { Room } from './room.ts'
 
 /** Values of options; others have the default. */
@@ -60,14 +61,12 @@ export class RoomOptions {
 
   /** The function that is returned removes the option. */
   add<T> (option: RoomOption<T>): () => void {
-    this.#all.push(option)
-    return () => { this.#all.splice(this.#all.indexOf(option), 1) }
+    return addTo(this.#all, option)
   }
 
   /** The function that is returned removes them. */
   addFacts (facts: RoomFacts): () => void {
-    this.#facts.push(facts)
-    return () => { this.#facts.splice(this.#facts.indexOf(facts), 1) }
+    return addTo(this.#facts, facts)
   }
 
   /** The values that a form changes; throws StanzaError not-acceptable. */
