@@ -106,17 +106,22 @@ function parseSteps (lines: readonly string[], first: number, names: ReadonlySet
       if (/^#\s*may come\b/i.test(line)) optional = true
       continue
     }
-    const [, who = '', verb, rest = ''] = ACTION.exec(line) ?? []
-    if (!isVerb(verb) || !names.has(who)) throw new Error(`line ${index + 1}: who does what? ${line}`)
-    const body = [rest]
-    const start = index
+    const action = parseAction(line, index + 1, names)
+    const body = [action.xml]
     while (/^(\s|$)/.test(lines[index + 1] ?? 'x')) body.push(lines[++index] ?? '')
     const xml = body.join('\n').trim()
-    if (verb !== 'receives' || xml === 'nothing') group = undefined
-    steps.push({ line: start + 1, who, verb, xml, group, optional })
+    if (action.verb !== 'receives' || xml === 'nothing') group = undefined
+    steps.push({ ...action, xml, group, optional })
     optional = false
   }
   return steps
+}
+
+/** The first line of a step, with what it has of the XML. */
+function parseAction (text: string, line: number, names: ReadonlySet<string>): Omit<Step, 'group' | 'optional'> {
+  const [, who = '', verb, xml = ''] = ACTION.exec(text) ?? []
+  if (!isVerb(verb) || !names.has(who)) throw new Error(`line ${line}: who does what? ${text}`)
+  return { line, who, verb, xml }
 }
 
 function isVerb (word: string | undefined): word is Step['verb'] {

@@ -40,6 +40,18 @@ async function read (filter: Filter, max: number, fromEnd = false, after = 0, be
   return readPage(db, OWNER, await narrowToTimes(db, OWNER, wanted, filter), filter, max, fromEnd)
 }
 
+/** Page after page, up to the last one or to so many. */
+async function readPages (filter: Filter, max: number, fromEnd: boolean, most: number): Promise<readonly Page[]> {
+  const pages: Page[] = []
+  for (let after = 0, before = Infinity; pages.length < most && !pages.at(-1)?.isComplete;) {
+    const page = await read(filter, max, fromEnd, after, before)
+    pages.push(page)
+    if (fromEnd) before = page.messages[0]?.seq ?? 0
+    else after = page.messages.at(-1)?.seq ?? Infinity
+  }
+  return pages
+}
+
 function seqs ({ messages }: Page): readonly number[] {
   return messages.map(message => message.seq)
 }
@@ -86,17 +98,10 @@ describe('paging', () => {
           one.sentAt >= (filter.start ?? 0) && one.sentAt <= (filter.end ?? Infinity) &&
           (ids?.includes(one.seq) ?? true)).map(one => one.seq)
 
-        const pages: number[][] = []
-        for (let after = 0, before = Infinity; pages.length <= model.length;) {
-          const page = await read(filter, max, fromEnd, after, before)
-          if (page.messages.length > 0) pages.push([...seqs(page)])
-          if (page.isComplete) break
-          expect(page.messages.length).toBe(max)
-          if (fromEnd) before = page.messages[0]?.seq ?? 0
-          else after = page.messages.at(-1)?.seq ?? Infinity
-        }
+        const pages = await readPages(filter, max, fromEnd, model.length + 1)
 
-        expect((fromEnd ? pages.toReversed() : pages).flat()).toEqual(model)
+        expect(pages.every(page => page.isComplete || page.messages.length === max)).toBe(true)
+        expect((fromEnd ? pages.toReversed() : pages).flatMap(seqs)).toEqual(model)
         const range = await readRange(db, OWNER)
         if (range)
           expect(await countMessages(db, OWNER, await narrowToTimes(db, OWNER, range, filter), filter)).toBe(

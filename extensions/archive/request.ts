@@ -49,15 +49,7 @@ export function readQuery (
   filterOf: FilterOf = conversationWith,
 ): Query {
   if (query.attrs.node !== undefined) throw new StanzaError('item-not-found', 'there is no such node')
-  const x = query.getChild('x', NS_FORMS)
-  const fields = x ? formValues(x) : new Map<string, readonly string[]>()
-  if (x && fields.get('FORM_TYPE')?.[0] !== NS) throw new StanzaError('bad-request', 'the form is of another type')
-  for (const name of fields.keys()) {
-    // §4.1.5.
-    if (!FIELDS.has(name) && !extraFields.includes(name)) {
-      throw new StanzaError('feature-not-implemented', `searching by ${name} is not supported`)
-    }
-  }
+  const fields = fieldsOf(query, extraFields)
   const value = (name: string): string | undefined => fields.get(name)?.[0] || undefined
   return {
     id: query.attrs.queryid,
@@ -78,6 +70,20 @@ export function readQuery (
 const FIELDS: ReadonlySet<string> = new Set([
   'FORM_TYPE', 'with', 'start', 'end', 'before-id', 'after-id', 'ids', 'include-groupchat',
 ])
+
+function fieldsOf (query: Element, extraFields: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const x = query.getChild('x', NS_FORMS)
+  if (!x) return new Map()
+  const fields = formValues(x)
+  if (fields.get('FORM_TYPE')?.[0] !== NS) throw new StanzaError('bad-request', 'the form is of another type')
+  for (const name of fields.keys()) {
+    // §4.1.5.
+    if (!FIELDS.has(name) && !extraFields.includes(name)) {
+      throw new StanzaError('feature-not-implemented', `searching by ${name} is not supported`)
+    }
+  }
+  return fields
+}
 
 /** §4.1.1: a bare address is that of all its resources. */
 function conversationWith (jid: Jid): Pick<Filter, 'peer' | 'resource'> {
@@ -121,15 +127,15 @@ function pageOf (set: Element | undefined, ids: Ids): PageRequest {
   if (set?.getChild('index', NS_RSM)) {
     throw new StanzaError('feature-not-implemented', 'pages can be requested only by message id')
   }
-  const max = set?.getChildText('max', NS_RSM) ?? undefined
+  const text = (name: string): string | undefined => set?.getChildText(name, NS_RSM) ?? undefined
+  const max = text('max')
   if (max !== undefined && !/^\d{1,9}$/.test(max)) {
     throw new StanzaError('bad-request', 'the page size must be a number')
   }
-  const before = set?.getChildText('before', NS_RSM) ?? undefined
-  const after = set?.getChildText('after', NS_RSM) ?? undefined
+  const before = text('before')
   return {
     max: Math.min(MAX_PAGE, max === undefined ? DEFAULT_PAGE : Number(max)),
-    after: optionalId(after || undefined, ids),
+    after: optionalId(text('after') || undefined, ids),
     before: optionalId(before || undefined, ids),
     fromEnd: before !== undefined, // XEP-0059 §2.5: an empty one requests the last page
   }

@@ -129,19 +129,22 @@ export class Writer {
       } catch (error) { // the database's: away, slow, or another writer
         if (attempt === 0 && codeOf(error) === UNIQUE_VIOLATION) continue // with what this one wrote, perhaps
         isDoubtful ||= !isAnswer(error)
-        const isHopeless = isFinal(error) || performance.now() + RETRY_MS >= until
-        const fields = { err: error, messages: rows.length }
-        if (isHopeless)
-          log.warn({ event: 'archive.write_failed', ...fields }, 'archive: messages not stored, their senders are told')
-        else if (attempt === 0)
-          log.warn({ event: 'archive.write_delayed', ...fields }, 'archive: messages wait for the database')
-        if (isHopeless) {
-          if (isDoubtful) for (const { archive, entry } of rows) archive.doubtful = [...archive.doubtful, entry]
-          throw refusal()
-        }
+        if (isFinal(error) || performance.now() + RETRY_MS >= until) throw this.#giveUp(rows, isDoubtful, error)
+        const fields = { event: 'archive.write_delayed', err: error, messages: rows.length }
+        if (attempt === 0) log.warn(fields, 'archive: messages wait for the database')
       }
       await sleep(RETRY_MS)
     }
+  }
+
+  /** The error for the senders. Rows that may have been written all the same are doubtful. */
+  #giveUp (rows: readonly Row[], isDoubtful: boolean, error: unknown): StanzaError {
+    this.#options.log.warn(
+      { event: 'archive.write_failed', err: error, messages: rows.length },
+      'archive: messages not stored, their senders are told',
+    )
+    if (isDoubtful) for (const { archive, entry } of rows) archive.doubtful = [...archive.doubtful, entry]
+    return refusal()
   }
 }
 

@@ -139,18 +139,25 @@ class Model {
   }
 
   take ([what, n]: Step): void {
-    if (what === 'sent') this.last++
-    if (what === 'came') this.#add(++this.last)
-    if (what === 'came late' && n > 0 && n <= this.last && !this.#known.has(n)) this.#add(n)
-    if (what === 'given' && this.waiting.get(n) === false) {
+    this.#steps[what](n)
+  }
+
+  readonly #steps: Readonly<Record<Step[0], (n: number) => void>> = {
+    'sent': () => { this.last++ },
+    'came': () => { this.#add(++this.last) },
+    'came late': n => { if (n > 0 && n <= this.last && !this.#known.has(n)) this.#add(n) },
+    'given': n => {
+      if (this.waiting.get(n) !== false) return
       this.undelivered.give(n, phone)
       this.#withPhone.push(n)
       this.waiting.set(n, true)
-    }
-    if (what === 'confirmed' && this.waiting.has(n)) this.#confirm(n, laptop)
-    const [first] = this.#withPhone
-    if (what === 'acknowledged' && first !== undefined) this.#confirm(this.#withPhone.shift() ?? first, phone)
-    if (what === 'looked') this.undelivered.found(n, n + 5, this.numbers)
+    },
+    'confirmed': n => { if (this.waiting.has(n)) this.#confirm(n, laptop) },
+    'acknowledged': () => {
+      const first = this.#withPhone.shift()
+      if (first !== undefined) this.#confirm(first, phone)
+    },
+    'looked': n => { this.undelivered.found(n, n + 5, this.numbers) },
   }
 
   #add (seq: number): void {

@@ -108,33 +108,51 @@ export class Accounts {
     const key = bare.toString()
     const before = this.#loading.get(key)
     if (before) return before
-    const loading = this.#bringIn(bare, key).finally(() => { this.#loading.delete(key) })
+    const { cluster } = this.#parts
+    const located = cluster ? this.#claim(cluster, bare, key) : this.#bringIn(bare, key)
+    const loading = located.finally(() => { this.#loading.delete(key) })
     this.#loading.set(key, loading)
     return loading
   }
 
   async #bringIn (bare: Jid, key: string): Promise<Located> {
-    const { cluster, lifeOf, archiveKeys } = this.#parts
-    const run = cluster?.homes.incarnation
-    const claim = await cluster?.homes.claim(key)
-    if (claim?.node !== undefined) return { node: claim.node }
-    const account = new Account(bare)
-    const [life] = await Promise.all([lifeOf(bare), this.#loadData(account)])
-    if (life === undefined) {
-      if (claim?.before) await cluster?.records.discard(claim.before.node, key)
-      cluster?.homes.release(key, false)
+    const account = await this.#read(bare, key)
+    if (!account) return
+    this.#keep(account, key)
+    return { account }
+  }
+
+  /** As `#bringIn`, where the account may be another node's, or have been. */
+  async #claim (cluster: AccountsCluster, bare: Jid, key: string): Promise<Located> {
+    const { homes, records } = cluster
+    const run = homes.incarnation
+    const { node, before } = await homes.claim(key)
+    if (node !== undefined) return { node }
+    const account = await this.#read(bare, key)
+    if (!account) {
+      if (before) await records.discard(before.node, key)
+      homes.release(key, false)
       return
     }
-    account.life = life
-    account.archiveIds = archiveKeys.ofAccount(key, life)
-    const goOn = claim?.before && cluster && await this.#inherit(cluster, account, claim.before)
-    if (cluster && cluster.homes.incarnation !== run) { // it was taken for dead: that claim is void
+    const goOn = before && await this.#inherit(cluster, account, before)
+    if (homes.incarnation !== run) { // it was taken for dead: that claim is void
       this.#remove(account)
-      return this.#bringIn(bare, key)
+      return this.#claim(cluster, bare, key)
     }
     this.#keep(account, key)
     for (const session of goOn?.() ?? []) this.end(session)
     return { account }
+  }
+
+  /** The account with its data, from the database. */
+  async #read (bare: Jid, key: string): Promise<Account | undefined> {
+    const { lifeOf, archiveKeys } = this.#parts
+    const account = new Account(bare)
+    const [life] = await Promise.all([lifeOf(bare), this.#loadData(account)])
+    if (life === undefined) return
+    account.life = life
+    account.archiveIds = archiveKeys.ofAccount(key, life)
+    return account
   }
 
   /** Takes up what the account's home before has left, if it has. */

@@ -33,22 +33,12 @@ const IGNORED: Delivery<never> = { to: [], otherwise: 'ignore' }
 /** Chooses recipients among the sessions of an existing account. */
 export function chooseRecipients<S extends Recipient> (stanza: Incoming, sessions: readonly S[]): Delivery<S> {
   const resource = stanza.to?.resource ?? ''
-  const isForAccount = resource === ''
   switch (stanza.kind) {
     case 'message':
-      return isForAccount
-        ? messageToAccount(stanza.type, sessions)
-        : toResource(resource, sessions) ?? messageToMissing(stanza.type, sessions)
-    case 'presence':
-      // RFC 6121 §8.5.2.1.2 and §8.5.3.1: §3 and §4.3 govern subscriptions and probes.
-      if (stanza.type !== 'available' && stanza.type !== 'unavailable' && stanza.type !== 'error') return IGNORED
-      return isForAccount ? toAll(sessions, isAvailable, IGNORED) : toResource(resource, sessions) ?? IGNORED
-    case 'iq': {
-      // RFC 6121 §8.5.2.1.3: the server answers for the account, or refuses.
-      const delivery = isForAccount ? undefined : toResource(resource, sessions)
-      // RFC 6121 §8.5.3.2.3, but RFC 6120 §8.2.3: nothing answers a result or an error.
-      return delivery ?? (stanza.type === 'get' || stanza.type === 'set' ? REFUSED : IGNORED)
-    }
+      if (resource === '') return messageToAccount(stanza.type, sessions)
+      return toResource(resource, sessions) ?? messageToMissing(stanza.type, sessions)
+    case 'presence': return presence(stanza.type, resource, sessions)
+    case 'iq': return iq(stanza.type, resource, sessions)
   }
 }
 
@@ -72,6 +62,21 @@ function messageToMissing<S extends Recipient> (type: Message['type'], sessions:
     case 'headline':
     case 'error': return IGNORED
   }
+}
+
+function presence<S extends Recipient> (
+  type: Presence['type'], resource: string, sessions: readonly S[],
+): Delivery<S> {
+  // RFC 6121 §8.5.2.1.2 and §8.5.3.1: §3 and §4.3 govern subscriptions and probes.
+  if (type !== 'available' && type !== 'unavailable' && type !== 'error') return IGNORED
+  return resource === '' ? toAll(sessions, isAvailable, IGNORED) : toResource(resource, sessions) ?? IGNORED
+}
+
+function iq<S extends Recipient> (type: Iq['type'], resource: string, sessions: readonly S[]): Delivery<S> {
+  // RFC 6121 §8.5.2.1.3: the server answers for the account, or refuses.
+  const delivery = resource === '' ? undefined : toResource(resource, sessions)
+  // RFC 6121 §8.5.3.2.3, but RFC 6120 §8.2.3: nothing answers a result or an error.
+  return delivery ?? (type === 'get' || type === 'set' ? REFUSED : IGNORED)
 }
 
 // RFC 6121 §8.5.3.1: available or connected, whatever its priority.

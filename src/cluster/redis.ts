@@ -140,7 +140,9 @@ class Connections implements RedisConnections {
       const reason = this.#reason || (error instanceof Error ? error.message : String(error))
       throw new Error(`sessions: Redis at ${this.#where}: ${reason}`, { cause: error })
     }
-    this.#check(await this.commands.info())
+    const info = await this.commands.info()
+    this.#checkVersion(info)
+    this.#warnOfEviction(info)
     this.#isUp = true
     this.commands.on('ready', () => { this.#cameBack() })
     this.commands.on('close', () => { this.#broke() })
@@ -151,7 +153,7 @@ class Connections implements RedisConnections {
     for (const one of [this.commands, this.reader, this.journal]) one.disconnect()
   }
 
-  #check (info: string): void {
+  #checkVersion (info: string): void {
     const version = /^redis_version:([\d.]+)/m.exec(info)?.[1] ?? 'unknown'
     const [major = 0, minor = 0] = version.split('.').map(Number)
     const [leastMajor = 0, leastMinor = 0] = LEAST_VERSION
@@ -160,6 +162,9 @@ class Connections implements RedisConnections {
         `sessions: Redis at ${this.#where} is version ${version}, and has to be ${LEAST_VERSION.join('.')} or newer`,
       )
     }
+  }
+
+  #warnOfEviction (info: string): void {
     const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
     if (policy !== undefined && policy !== 'noeviction' && !/^maxmemory:0\s/m.test(info)) {
       this.#log.warn(

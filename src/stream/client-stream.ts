@@ -164,9 +164,7 @@ export class ClientStream implements EdgeStream {
       throw new StreamError('invalid-xml', 'the stream is already open')
     }
     const host = this.#parts.hosts.find(host => host === domainOf(start.to))
-    const id = this.#hasHeader ? randomId() : this.id // §4.3.3: a restarted stream has a new id
-    this.#framing.writeHeader({ id, from: host ?? this.#parts.hosts[0], to: start.from })
-    this.#hasHeader = true
+    this.#writeHeader(host, start.from)
     if (start.contentNs !== NS_CLIENT) throw new StreamError('invalid-namespace') // §4.8.5
     if (!host || (this.#host && host !== this.#host)) throw new StreamError('host-unknown') // §4.9.3.6
     if (!/^[1-9][0-9]*\.[0-9]+$/.test(start.version ?? '')) throw new StreamError('unsupported-version') // §4.7.5
@@ -176,6 +174,12 @@ export class ClientStream implements EdgeStream {
       this.#bound(link)
     }, this)
     this.#negotiation.opened(start.from)
+  }
+
+  #writeHeader (from = this.#parts.hosts[0], to?: string): void {
+    const id = this.#hasHeader ? randomId() : this.id // §4.3.3: a restarted stream has a new id
+    this.#framing.writeHeader({ id, from, to })
+    this.#hasHeader = true
   }
 
   #bound (link: SessionLink): void {
@@ -229,8 +233,7 @@ export class ClientStream implements EdgeStream {
   /** Sends the error, if any, ends the stream, and closes the connection once all is written (RFC 6120 §4.4). */
   close (error?: StreamError): void {
     if (this.#isClosed) return
-    // §4.9.1.2
-    if (!this.#hasHeader) this.#framing.writeHeader({ id: this.id, from: this.#parts.hosts[0], to: undefined })
+    if (!this.#hasHeader) this.#writeHeader() // §4.9.1.2
     this.#isClosed = true
     if (error) this.#framing.writeStreamElement('error', describe(error).join(''))
     this.#framing.writeEnd()

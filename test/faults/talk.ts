@@ -110,13 +110,7 @@ export class Sender {
 
   async #talk (): Promise<void> {
     while (!this.#isDone) {
-      while (!this.#isOver && this.#open.size < WINDOW) {
-        const id = this.name(++this.sent)
-        this.#open.add(id)
-        this.#send(id)
-        if (this.sent % ASK_EVERY === 0) this.line.ask()
-        if (this.#paceMs > 0) await setTimeout(this.#paceMs)
-      }
+      await this.#fillWindow()
       const element = await this.line.receive()
       if (element.name === 'message' && element.attributes.get('type') === 'error') this.#takeBack(element)
       if (element.name !== 'a') continue
@@ -125,6 +119,17 @@ export class Sender {
       if (pauseMs > 0) await setTimeout(pauseMs)
       for (const id of again) this.#send(id)
       if (this.#open.size > 0) this.line.ask()
+    }
+  }
+
+  /** Sends new messages until there are as many open as may be. */
+  async #fillWindow (): Promise<void> {
+    while (!this.#isOver && this.#open.size < WINDOW) {
+      const id = this.name(++this.sent)
+      this.#open.add(id)
+      this.#send(id)
+      if (this.sent % ASK_EVERY === 0) this.line.ask()
+      if (this.#paceMs > 0) await setTimeout(this.#paceMs)
     }
   }
 
@@ -219,23 +224,32 @@ export async function readArchive (account: Account, room?: string): Promise<rea
   })
   const messages: Kept[] = []
   for (let isComplete = false; !isComplete;) {
-    const after = messages.at(-1)?.id
-    client.send(`<iq type='set' id='page'${room === undefined ? '' : ` to='${room}'`}><query xmlns='urn:xmpp:mam:2'>
-      <set xmlns='http://jabber.org/protocol/rsm'><max>200</max>${after === undefined ? '' : `<after>${after}</after>`}</set>
-      </query></iq>`)
-    for (let element = await client.receive(); ; element = await client.receive()) {
-      const result = child(element, 'result')
-      const message = result && child(child(result, 'forwarded'), 'message')
-      if (result && message) {
-        messages.push({ id: result.attributes.get('id') ?? '', body: child(message, 'body')?.text ?? '' })
-      }
-      if (element.name !== 'iq') continue
-      isComplete = child(element, 'fin')?.attributes.get('complete') === 'true'
-      break
-    }
+    const page = await readPage(client, room, messages.at(-1)?.id)
+    messages.push(...page.messages)
+    isComplete = page.isComplete
   }
   await client.disconnect()
   return messages
+}
+
+/** A page of the archive, after the message with that id. */
+async function readPage (
+  client: Client, room: string | undefined, after: string | undefined,
+): Promise<{ readonly messages: readonly Kept[], readonly isComplete: boolean }> {
+  client.send(`<iq type='set' id='page'${room === undefined ? '' : ` to='${room}'`}><query xmlns='urn:xmpp:mam:2'>
+    <set xmlns='http://jabber.org/protocol/rsm'><max>200</max>${after === undefined ? '' : `<after>${after}</after>`}</set>
+    </query></iq>`)
+  const messages: Kept[] = []
+  for (;;) {
+    const element = await client.receive()
+    const result = child(element, 'result')
+    const message = result && child(child(result, 'forwarded'), 'message')
+    if (result && message) {
+      messages.push({ id: result.attributes.get('id') ?? '', body: child(message, 'body')?.text ?? '' })
+    }
+    if (element.name !== 'iq') continue
+    return { messages, isComplete: child(element, 'fin')?.attributes.get('complete') === 'true' }
+  }
 }
 
 /** The same for the same id, as another content would make it another message; nothing that can be compressed. */

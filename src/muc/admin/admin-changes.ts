@@ -62,9 +62,8 @@ function readRole (room: Room, from: Jid, item: Element): NewRole {
 function readAffiliation (room: Room, from: Jid, item: Element): NewAffiliation {
   const { affiliation: name, jid: address, nick } = item.attrs
   const affiliation = affiliationOf(name)
-  const jid = address === undefined ? room.occupant(nick ?? '')?.account : parseAddress(address).bare // §10.3
   if (!affiliation) throw new StanzaError('bad-request', 'there is no such affiliation')
-  if (!jid) throw new StanzaError(nick === undefined ? 'bad-request' : 'item-not-found')
+  const jid = accountOf(room, address, nick)
   if (affiliation !== 'outcast' && affiliation !== 'none' && jid.local === '') {
     throw new StanzaError('not-acceptable', 'a domain can be banned, but cannot have other affiliations')
   }
@@ -78,6 +77,15 @@ function readAffiliation (room: Room, from: Jid, item: Element): NewAffiliation 
     nick: address === undefined ? undefined : nickOf(room, nick),
     reason: briefTextIn(item, 'reason', NS_MUC_ADMIN),
   }
+}
+
+/** §10.3: an item may name an occupant by the nick alone. */
+function accountOf (room: Room, address: string | undefined, nick: string | undefined): Jid {
+  if (address !== undefined) return parseAddress(address).bare
+  if (nick === undefined) throw new StanzaError('bad-request', 'a change of affiliation needs an address')
+  const occupant = room.occupant(nick)
+  if (!occupant) throw new StanzaError('item-not-found')
+  return occupant.account
 }
 
 /** §10.4: at least one owner remains, and one with an account here, where there was one. */

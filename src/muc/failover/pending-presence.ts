@@ -96,15 +96,13 @@ export function resendPresence (muc: Muc, room: Room, pending: readonly PendingP
   }
 }
 
-function tellEnd (muc: Muc, room: Room, { nick, role, gone, end, life = '' }: PendingPresence): void {
-  const jid = room.jid.withResource(nick)
+function tellEnd (muc: Muc, room: Room, pending: PendingPresence): void {
+  const { nick, gone, end } = pending
   const addresses = gone.map(address => Jid.parse(address))
-  const [account] = addresses.map(({ bare }) => bare)
-  if (!account) return
-  const former = new Occupant(jid, account, room.affiliationOf(account), role, life)
-  const absent = addresses.filter(address => !room.session(address))
-    .map(address => new OccupantSession(address, former, makePresence('unavailable', {}), ''))
-  for (const session of absent) former.add(session)
+  const [first] = addresses
+  if (!first) return
+  const former = formerOccupant(room, pending, first.bare, addresses)
+  const absent = former.sessions
   room.touch(absent) // an occupant who may not be in by the database's state may have a record
   const isLast = (session: OccupantSession): boolean =>
     !end || gone.lastIndexOf(session.jid.toString()) >= gone.length - end.count
@@ -119,4 +117,16 @@ function tellEnd (muc: Muc, room: Room, { nick, role, gone, end, life = '' }: Pe
   if (heir) return announceEnd(muc, room, former, heirs, { statuses: [STATUS.newNick] }, undefined, heir.nick)
   for (const session of absent) if (!isLast(session)) announceSessionEnd(muc, room, session, {})
   announceEnd(muc, room, former, absent.filter(isLast), cause)
+}
+
+/** The occupant as the others knew it, with those of its sessions that are not in the room any more. */
+function formerOccupant (
+  room: Room, { nick, role, life = '' }: PendingPresence, account: Jid, addresses: readonly Jid[],
+): Occupant {
+  const former = new Occupant(room.jid.withResource(nick), account, room.affiliationOf(account), role, life)
+  for (const address of addresses) {
+    if (room.session(address)) continue
+    former.add(new OccupantSession(address, former, makePresence('unavailable', {}), ''))
+  }
+  return former
 }

@@ -24,6 +24,11 @@ export function receiveForRoom (muc: Muc, room: Room, message: Message, from: Ji
       : returnError(muc, room, message, to)
   if (!to.isBare) return sendPrivately(muc, room, message, to)
   if (message.type === 'groupchat') return sendToAll(muc, room, message)
+  return receiveRequest(muc, room, message, from)
+}
+
+/** Invitations and forms, by the namespace and the form's type. */
+function receiveRequest (muc: Muc, room: Room, message: Message, from: Jid): void | Promise<void> {
   const x = message.payload('x', NS_MUC_USER)
   if (x?.getChild('invite', NS_MUC_USER)) return invite(muc, room, message, x, from)
   if (x?.getChild('decline', NS_MUC_USER)) return decline(muc, room, message, x, from)

@@ -72,13 +72,18 @@ function checkInterval (room: Room, { account }: Occupant): void {
 
 function grant (muc: Muc, room: Room, moderator: Occupant, values: ReadonlyMap<string, readonly string[]>): void {
   if (!['1', 'true'].includes(values.get('muc#request_allow')?.[0] ?? '')) return
-  const occupant = room.occupant(values.get('muc#roomnick')?.[0] ?? '')
-  const asker = values.get('muc#jid')?.[0]
-  // The nick may be somebody else's by now.
-  const isOther = asker !== undefined && !occupant?.sessions.some(({ jid }) => jid.toString() === asker)
-  if (!occupant || isOther) throw new StanzaError('item-not-found')
+  const occupant = askerIn(room, values)
   if (occupant.role !== 'visitor') return
   const refusal = refuseRole(moderator, occupant, 'participant')
   if (refusal) throw new StanzaError(refusal)
   changeRoles(muc, room, [{ occupant, role: 'participant' }], moderator.nick)()
+}
+
+/** The occupant whose request is granted; the nick may be somebody else's by now. */
+function askerIn (room: Room, values: ReadonlyMap<string, readonly string[]>): Occupant {
+  const occupant = room.occupant(values.get('muc#roomnick')?.[0] ?? '')
+  const asker = values.get('muc#jid')?.[0]
+  const isOther = asker !== undefined && !occupant?.sessions.some(({ jid }) => jid.toString() === asker)
+  if (!occupant || isOther) throw new StanzaError('item-not-found')
+  return occupant
 }

@@ -106,13 +106,16 @@ function inBrief (stanza: Element): string {
     return `error ${stanza.getChild('error')?.getChildElements().find(child => child.getNS() === NS_STANZA_ERRORS)?.getName()}`
   }
   if (stanza.name === 'presence') return `${type === 'unavailable' ? 'gone ' : ''}${nick} ${userInBrief(stanza)}`.trim()
-  if (stanza.name !== 'message') return stanza.toString()
-  const body = stanza.getChildText('body')
-  const when = stanza.getChild('delay', NS_DELAY) ? ' (before)' : ''
-  if (body !== null) return `${type === 'groupchat' ? '' : 'privately '}${nick}: ${body}${when}`
-  const subject = stanza.getChildText('subject')
+  return stanza.name === 'message' ? messageInBrief(stanza, nick) : stanza.toString()
+}
+
+function messageInBrief (message: Element, nick: string): string {
+  const body = message.getChildText('body')
+  const when = message.getChild('delay', NS_DELAY) ? ' (before)' : ''
+  if (body !== null) return `${message.attrs['type'] === 'groupchat' ? '' : 'privately '}${nick}: ${body}${when}`
+  const subject = message.getChildText('subject')
   if (subject !== null) return `subject "${subject}" by ${nick}${when}`
-  return `${nick} ${userInBrief(stanza)}`
+  return `${nick} ${userInBrief(message)}`
 }
 
 function userInBrief (stanza: Element): string {
@@ -121,13 +124,21 @@ function userInBrief (stanza: Element): string {
   const [x] = xs
   if (!x) return ''
   const item = x.getChild('item')
-  const { affiliation, role, jid, nick } = item?.attrs ?? {}
   const destroy = x.getChild('destroy')
   return [
-    item && `${affiliation}/${role ?? '-'}`, jid, nick && `as ${nick}`,
+    ...item ? standingInBrief(item) : [],
     ...x.getChildren('status').map(status => status.attrs['code']),
-    item?.getChild('actor') && `by ${item.getChild('actor')?.attrs['nick']}`,
-    item?.getChildText('reason') && `(${item.getChildText('reason')})`,
+    ...item ? causeInBrief(item) : [],
     destroy && `destroyed ${destroy.attrs['jid'] ?? ''} ${destroy.getChildText('reason') ?? ''}`.trim(),
   ].filter(word => word).join(' ')
+}
+
+function standingInBrief ({ attrs: { affiliation, role, jid, nick } }: Element): readonly (string | undefined)[] {
+  return [`${affiliation}/${role ?? '-'}`, jid, nick && `as ${nick}`]
+}
+
+function causeInBrief (item: Element): readonly (string | undefined)[] {
+  const actor = item.getChild('actor')
+  const reason = item.getChildText('reason')
+  return [actor && `by ${actor.attrs['nick']}`, reason ? `(${reason})` : undefined]
 }
