@@ -115,7 +115,7 @@ class RunningServer implements Server {
     const { listen: at, limits, hosts } = this.#config
     const log = this.#log
     const shared = {
-      log, barrier: this.#open.cluster?.barrier ?? new WriteBarrier(),
+      log, barrier: this.#open.cluster?.barrier ?? new WriteBarrier(log),
       streams: new AddressLimit(limits.streamsPerAddress), shaper: new Shaper(limits.bytesPerSecond),
     }
     const parts = this.#streamParts()

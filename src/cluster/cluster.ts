@@ -35,7 +35,7 @@ export async function joinCluster (
   const membership = new Membership(redis, databaseOutageCheck(db), node, log, options)
   const bus = new RedisBus(redis, membership, log)
   await membership.join()
-  const barrier = new WriteBarrier()
+  const barrier = new WriteBarrier(log)
   const homes = new RedisHomes({ redis: redis.commands, bus, membership, barrier })
   const keeping = { redis: redis.journal, id: () => membership.id, membership, barrier, log }
   const records = new RedisRecords(keeping)

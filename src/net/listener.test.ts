@@ -20,7 +20,7 @@ async function open (
 ): Promise<Listener> {
   const listener = await listen(
     addresses,
-    { key: 'listen.client', log, barrier: new WriteBarrier(), ...options },
+    { key: 'listen.client', log, barrier: new WriteBarrier(log), ...options },
     accept,
   )
   cleanup.push(() => listener.close())

@@ -62,7 +62,7 @@ async function serve (options: Partial<ListenOptions> = {}, balancers = PRIVATE_
   const at = [{ at: '127.0.0.1:0', balancers }]
   const listener = await listen(
     at,
-    { key: 'listen.client', log, barrier: new WriteBarrier(), ...options },
+    { key: 'listen.client', log, barrier: new WriteBarrier(log), ...options },
     transport => {
       accepted.push(transport)
       transport.onData = chunk => transport.write(chunk)
@@ -74,7 +74,7 @@ async function serve (options: Partial<ListenOptions> = {}, balancers = PRIVATE_
 async function serveHttp (streams?: AddressLimit, connections?: AddressLimit): Promise<Served> {
   const accepted: Transport[] = []
   const endpoint = new WebSocketEndpoint(
-    { barrier: new WriteBarrier(), maxMessageBytes: 10_000, streams },
+    { barrier: new WriteBarrier(log), maxMessageBytes: 10_000, streams },
     transport => accepted.push(transport),
   )
   const listener = await listenHttp([{ at: '127.0.0.1:0', balancers: PRIVATE_NETWORKS }], {
@@ -260,7 +260,7 @@ describe('who is behind a balancer', () => {
 
   test('loses nothing where the stream does not read at first', async () => {
     const at = [{ at: '127.0.0.1:0', balancers: PRIVATE_NETWORKS }]
-    const listener = await listen(at, { key: 'listen.client', log, barrier: new WriteBarrier() }, transport => {
+    const listener = await listen(at, { key: 'listen.client', log, barrier: new WriteBarrier(log) }, transport => {
       transport.pause()
       transport.onData = chunk => transport.write(chunk)
       setTimeout(() => transport.resume(), 20)

@@ -79,7 +79,7 @@ test('a sender beyond the limit is read slower and loses nothing', async () => {
   const log = await openLog({ level: 'silent' })
   const listener = await listen(
     ['127.0.0.1:0'],
-    { key: 'listen.client', log, barrier: new WriteBarrier(), shaper },
+    { key: 'listen.client', log, barrier: new WriteBarrier(log), shaper },
     transport => {
       const pause = transport.pause.bind(transport)
       transport.pause = () => { pauses(); pause() }

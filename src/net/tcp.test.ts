@@ -2,9 +2,11 @@ import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { openLog } from '../log.ts'
 import { TcpTransport } from './tcp.ts'
 import { WriteBarrier } from './write-barrier.ts'
 
+const log = await openLog({ level: 'silent' })
 const cleanup: (() => void)[] = []
 
 beforeAll(() => { vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] }) })
@@ -24,7 +26,7 @@ async function connectPair (): Promise<Pair> {
   const [socket] = await accepted as [Socket]
   await once(peer, 'connect')
   cleanup.push(() => { server.close(); peer.destroy(); socket.destroy() })
-  return { transport: new TcpTransport(socket, { barrier: new WriteBarrier() }), socket, peer }
+  return { transport: new TcpTransport(socket, { barrier: new WriteBarrier(log) }), socket, peer }
 }
 
 async function readAll (peer: Socket): Promise<Buffer> {

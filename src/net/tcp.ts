@@ -106,7 +106,8 @@ export class TcpTransport implements Transport, Shaped, Outlet {
     if (this.#isClosing) return
     if (this.#handshake) return this.destroy() // nothing can be written during the handshake
     this.#isClosing = true
-    if (!this.#queue.isHeld) this.#queue.flush() // a peer that has closed its side may be gone at the end of the turn
+    // A peer that has closed its side may be gone at the end of the turn.
+    if (!this.#options.barrier.isWaiting) this.#queue.flush()
     this.#queue.end()
     // Reads on to the peer's close, behind its unread bytes.
     this.#pauses = 0

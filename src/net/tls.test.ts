@@ -67,7 +67,7 @@ async function serve (options: Partial<ListenOptions>, accept: Accept = () => {}
   const accepted: TcpTransport[] = []
   const listener = await listen(
     ['127.0.0.1:0'],
-    { key: 'listen.client', log, barrier: new WriteBarrier(), ...options },
+    { key: 'listen.client', log, barrier: new WriteBarrier(log), ...options },
     transport => {
       accepted.push(transport)
       accept(transport)

@@ -9,12 +9,13 @@ import { WebSocketEndpoint } from './websocket.ts'
 import { WriteBarrier } from './write-barrier.ts'
 
 const MEBIBYTE = 1024 * 1024
+const log = await openLog({ level: 'silent' })
 
 async function connection (): Promise<{ readonly client: WebSocket, readonly transport: Transport }> {
   const accepted = Promise.withResolvers<Transport>()
-  const endpoint = new WebSocketEndpoint({ barrier: new WriteBarrier(), maxMessageBytes: 10_000 }, accepted.resolve)
+  const endpoint = new WebSocketEndpoint({ barrier: new WriteBarrier(log), maxMessageBytes: 10_000 }, accepted.resolve)
   const http = await listenHttp(['127.0.0.1:0'], {
-    key: 'listen.http', log: await openLog({ level: 'silent' }), routes: {}, upgrades: { '/ws': endpoint.upgrade },
+    key: 'listen.http', log, routes: {}, upgrades: { '/ws': endpoint.upgrade },
   })
   const client = new WebSocket(`ws://127.0.0.1:${http.addresses[0]?.port}/ws`, ['xmpp'])
   onTestFinished(() => {

@@ -29,7 +29,7 @@ type Accept = (transport: Transport) => void
 async function serve (options: Partial<WebSocketOptions> = {}, accept: Accept = echo): Promise<Served> {
   const accepted: Transport[] = []
   const endpoint = new WebSocketEndpoint(
-    { barrier: new WriteBarrier(), maxMessageBytes: 10_000, ...options },
+    { barrier: new WriteBarrier(log), maxMessageBytes: 10_000, ...options },
     transport => {
       accepted.push(transport)
       accept(transport)

@@ -5,11 +5,14 @@ import { connect, createServer } from 'node:net'
 import type { AddressInfo, Server } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { openLog } from '../log.ts'
 import { TcpTransport } from './tcp.ts'
 import type { Transport } from './transport.ts'
 import { WebSocketEndpoint } from './websocket.ts'
 import { WriteBarrier } from './write-barrier.ts'
 import type { Connection, PersistedState } from './write-barrier.ts'
+
+const log = await openLog({ level: 'silent' })
 
 interface Pair {
   readonly barrier: WriteBarrier
@@ -34,13 +37,13 @@ async function tcp (): Promise<Pair> {
   let text = ''
   client.on('data', chunk => { text += chunk.toString() })
   const [socket] = await accepted
-  const barrier = new WriteBarrier()
+  const barrier = new WriteBarrier(log)
   return { barrier, transport: new TcpTransport(socket, { barrier }), read: () => text, closed: once(client, 'close') }
 }
 
 async function webSocket (): Promise<Pair> {
   const accepted = Promise.withResolvers<Transport>()
-  const barrier = new WriteBarrier()
+  const barrier = new WriteBarrier(log)
   const endpoint = new WebSocketEndpoint({ barrier, maxMessageBytes: 1000 }, accepted.resolve)
   onTestFinished(() => { endpoint.close() })
   const port = await listen(createHttpServer().on('upgrade', endpoint.upgrade))
@@ -114,6 +117,21 @@ describe.each([['TCP', tcp], ['WebSocket', webSocket]] as const)('over %s', (_, 
     expect(read()).toBe('one farewell')
   })
 
+  test('the last words of a connection wait for what is kept in the same turn', async () => {
+    const { barrier, transport, read, closed } = await open()
+    const kept = keep(barrier)
+    transport.write('farewell')
+    transport.close()
+    await kept.begun
+    await new Promise(resolve => { setTimeout(resolve, 20) })
+    const readBefore = read()
+
+    kept.end(true)
+
+    await closed
+    expect([readBefore, read()]).toEqual(['', 'farewell'])
+  })
+
   test('what may not be said any more is not said: the connection breaks', async () => {
     const { barrier, transport, read, closed } = await open()
     const [first, second] = [keep(barrier), keep(barrier)]
@@ -125,6 +143,48 @@ describe.each([['TCP', tcp], ['WebSocket', webSocket]] as const)('over %s', (_, 
 
     await closed
     expect(read()).toBe('')
+  })
+})
+
+describe('state that fails to be written', () => {
+  const ways: readonly (readonly [string, () => Promise<boolean>])[] = [
+    ['throws', () => { throw new Error('a bug') }],
+    ['rejects', () => Promise.reject(new Error('a bug'))],
+  ]
+
+  /** A connection that says what happens to it. */
+  function connection (events: string[]): Connection {
+    return {
+      flush () { events.push('flush') },
+      hold () {},
+      release (isPersisted) { events.push(isPersisted ? 'release' : 'break') },
+    }
+  }
+
+  test.each(ways)('because it %s breaks the connections of that turn only', async (_, flush) => {
+    const barrier = new WriteBarrier(log)
+    const events: string[] = []
+    barrier.beforeClientWrites({ flush })
+    barrier.clientWrites(connection(events))
+    await expect.poll(() => events).toHaveLength(1)
+
+    barrier.clientWrites(connection(events))
+
+    await expect.poll(() => events).toEqual(['break', 'flush'])
+  })
+
+  test.each(ways)('because it %s keeps no other from being written, and no packet from being sent', async (_, flush) => {
+    const barrier = new WriteBarrier(log)
+    const events: string[] = []
+    barrier.beforeClientWrites({ flush })
+    const { begun, end } = keep(barrier)
+    barrier.afterPersisted({ flush () { throw new Error('a bug') } })
+    barrier.afterPersisted({ flush () { events.push('packet') } })
+
+    await begun
+    end(true)
+
+    await expect.poll(() => events).toEqual(['packet'])
   })
 })
 
@@ -148,7 +208,7 @@ describe('what one turn writes to many connections', () => {
   const turn = (): Promise<void> => new Promise(resolve => { setImmediate(resolve) })
 
   test('leaves in portions, and others are heard between them', async () => {
-    const barrier = new WriteBarrier()
+    const barrier = new WriteBarrier(log)
     const { connections, events } = slow(3)
 
     for (const connection of connections) barrier.clientWrites(connection)
@@ -161,7 +221,7 @@ describe('what one turn writes to many connections', () => {
   })
 
   test('waits for what is kept between two portions', async () => {
-    const barrier = new WriteBarrier()
+    const barrier = new WriteBarrier(log)
     const { connections, events } = slow(3)
 
     for (const connection of connections) barrier.clientWrites(connection)
@@ -176,7 +236,7 @@ describe('what one turn writes to many connections', () => {
   })
 
   test('leaves in portions when what it waited for is kept', async () => {
-    const barrier = new WriteBarrier()
+    const barrier = new WriteBarrier(log)
     const { connections, events } = slow(3)
     const { begun, end } = keep(barrier)
     for (const connection of connections) barrier.clientWrites(connection)

@@ -2,6 +2,7 @@
  * Collects the writes of a turn of the event loop: state that other nodes must know first, then the bytes for clients
  * that depend on it, with one system call per connection.
  */
+import type { Logger } from '../log.ts'
 import { inSlices, SLICE_MS } from '../util/slices.ts'
 
 export interface Flushable {
@@ -10,7 +11,10 @@ export interface Flushable {
 
 /** State that must be written before dependent bytes are sent to clients. */
 export interface PersistedState {
-  /** Writes it. Resolves when it is written; to false where dependent bytes must not be sent any more. */
+  /**
+   * Writes it. Resolves when it is written; to false where dependent bytes must not be sent any more, which is also so
+   * where it throws or rejects.
+   */
   flush (): Promise<boolean> | undefined
 }
 
@@ -18,12 +22,16 @@ export interface PersistedState {
 export interface Connection extends Flushable {
   /** Holds back the bytes written so far. */
   hold (): void
-  /** Writes the oldest held batch, or destroys the connection if persistence failed. */
+  /** Writes the oldest held batch; destroys the connection where it must not be sent. */
   release (isPersisted: boolean): void
 }
 
-/** One per node: its state, its packets to other nodes and its clients' connections, flushed in this order. */
+/**
+ * One per node: its state, its packets to other nodes and its clients' connections, flushed in this order. State or a
+ * packet that fails to be flushed is logged and holds up nothing else.
+ */
 export class WriteBarrier {
+  readonly #log: Logger
   #states: PersistedState[] = []
   #relays: Flushable[] = []
   #connections: Connection[] = []
@@ -31,6 +39,15 @@ export class WriteBarrier {
   /** The last turn whose connections wait. */
   #lastHeld: Promise<void> | undefined
   readonly #flush = (): void => { this.#flushAll() }
+
+  constructor (log: Logger) {
+    this.#log = log
+  }
+
+  /** Whether bytes that are written now have to wait for state: of this turn or of an earlier one. */
+  get isWaiting (): boolean {
+    return this.#states.length > 0 || this.#lastHeld !== undefined
+  }
 
   /** Flushes the state once, at the end of this turn, before packets and clients' writes. */
   beforeClientWrites (state: PersistedState): void {
@@ -62,10 +79,27 @@ export class WriteBarrier {
     this.#relays = []
     this.#connections = []
     this.#isDue = false
-    const writing = states.map(state => state.flush()).filter(promise => promise !== undefined)
-    for (const relay of relays) relay.flush()
+    const writing = states.map(state => this.#persist(state)).filter(promise => promise !== undefined)
+    for (const relay of relays) this.#relay(relay)
     if (writing.length === 0 && !this.#lastHeld) this.#flushInPortions(written)
     else if (writing.length > 0 || written.length > 0) this.#hold(written, writing)
+  }
+
+  #persist (state: PersistedState): Promise<boolean> | undefined {
+    try {
+      return state.flush()?.catch((error: unknown) => this.#failed(error))
+    } catch (error) { // a bug of that state
+      return Promise.resolve(this.#failed(error))
+    }
+  }
+
+  #relay (relay: Flushable): void {
+    try { relay.flush() } catch (error) { this.#failed(error) }
+  }
+
+  #failed (error: unknown): false {
+    this.#log.error({ event: 'barrier.flush_failed', err: error }, 'barrier: flush failed')
+    return false
   }
 
   /** Flushes connections for a slice of time; the others wait for the next turn, and for its state. */

@@ -1,8 +1,11 @@
 /** What waits to be written: in order, in portions, and in memory once. */
 import { expect, test } from 'vitest'
+import { openLog } from '../log.ts'
 import { WriteQueue } from './write-queue.ts'
 import type { Outlet, Part } from './write-queue.ts'
 import { WriteBarrier } from './write-barrier.ts'
+
+const log = await openLog({ level: 'silent' })
 
 const PORTION = 65_536
 const ENOUGH = 1024 * 1024
@@ -32,7 +35,7 @@ function open (
 ): { readonly socket: Socket, readonly queue: WriteQueue, takes(portions: number): void } {
   const socket = new Socket()
   socket.room = room
-  const queue = new WriteQueue(socket, new WriteBarrier())
+  const queue = new WriteQueue(socket, new WriteBarrier(log))
   return {
     socket, queue,
     takes (portions) {

@@ -51,10 +51,6 @@ export class WriteQueue implements Connection {
     return this.#sent
   }
 
-  get isHeld (): boolean {
-    return this.#held !== undefined
-  }
-
   /** Resolves below the low-water mark, or when the connection is gone; undefined where that is so now. */
   drained (): Promise<void> | undefined {
     if (this.bytes <= ENOUGH_BYTES) return

@@ -12,6 +12,7 @@ import { RedisRecords } from '../state/session-records.ts'
 import { RedisHomes } from './redis-homes.ts'
 import { WriteBarrier } from '../../net/write-barrier.ts'
 
+const log = pino({ level: 'silent' })
 const ROMEO = 'romeo@localhost'
 const NURSE = 'nurse@localhost'
 
@@ -31,7 +32,8 @@ describe.skipIf(!hasRedis())('homes', () => {
     nodes.push(node)
     const { redis, bus, membership } = node
     bus.open()
-    return { ...node, homes: new RedisHomes({ redis: redis.commands, bus, membership, barrier: new WriteBarrier() }) }
+    const barrier = new WriteBarrier(log)
+    return { ...node, homes: new RedisHomes({ redis: redis.commands, bus, membership, barrier }) }
   }
 
   async function pair (): Promise<readonly [Member, Member]> {
@@ -84,8 +86,8 @@ describe.skipIf(!hasRedis())('homes', () => {
       redis: c.redis.journal,
       id: () => c.homes.incarnation,
       membership: c.membership,
-      barrier: new WriteBarrier(),
-      log: pino({ level: 'silent' }),
+      barrier: new WriteBarrier(log),
+      log,
     })
     await records.takeOver(before, ROMEO)
     await records.save(new Account(Jid.parse(ROMEO)))

@@ -62,7 +62,7 @@ describe.skipIf(!hasRedis())('records', () => {
         redis: redis.journal,
         id: () => node.name,
         membership: ALONE,
-        barrier: new WriteBarrier(),
+        barrier: new WriteBarrier(log),
         log,
       }),
     }
@@ -268,7 +268,7 @@ describe.skipIf(!hasRedis())('records', () => {
       redis: redis.journal,
       id: () => 'a',
       membership: { hasLease: true, evictions: 0, settledState: () => Promise.resolve('active') },
-      barrier: new WriteBarrier(), log: loud,
+      barrier: new WriteBarrier(log), log: loud,
     })
     records.start(() => ({ sessions: [], states: {} }))
     nodes.push({ redis, records, name: 'a' })
@@ -294,7 +294,7 @@ describe.skipIf(!hasRedis())('records', () => {
       redis: redis.journal,
       id: () => 'a',
       membership: { hasLease: true, evictions: 0, settledState: () => Promise.resolve('active') },
-      barrier: new WriteBarrier(), log: loud,
+      barrier: new WriteBarrier(log), log: loud,
     })
     await redis.commands.call('ACL', 'SETUSER', 'default', 'resetkeys', '~hg:[^r]*')
     records.put('garden@conference.localhost', ROMEO, 'in')
@@ -366,7 +366,7 @@ describe.skipIf(!hasRedis())('records', () => {
         redis: node.redis.journal,
         id: () => node.membership.id,
         membership: node.membership,
-        barrier: new WriteBarrier(),
+        barrier: new WriteBarrier(log),
         log,
       })
       records.start(() => ({ sessions: [], states: {} }))

@@ -182,8 +182,9 @@ export class RemoteStream implements NegotiatedStream {
 
   close (error?: StreamError): void {
     if (this.#isClosed) return
-    this.#bundle.flush()
-    this.#parts.bus.tell(this.edge, 'stream.close', { stream: this.id, error: error && errorRecord(error) })
+    this.#bundle.end(() => {
+      this.#parts.bus.tell(this.edge, 'stream.close', { stream: this.id, error: error && errorRecord(error) })
+    })
     this.#finish(isUnfinished(error))
   }
 }

@@ -19,6 +19,7 @@ export class Bundle implements Flushable {
   /** The elements' lengths. */
   #lengths: number[] = []
   #bytes = 0
+  #ended: (() => void) | undefined
 
   constructor (kind: Transport['kind'], barrier: WriteBarrier, send: SendPacket) {
     this.#kind = kind
@@ -53,6 +54,12 @@ export class Bundle implements Flushable {
     if (this.#lengths.push(this.#bytes - before) === 1) this.#barrier.afterPersisted(this)
   }
 
+  /** Nothing more is written: calls `ended` when all is sent. */
+  end (ended: () => void): void {
+    if (this.#lengths.length === 0) ended()
+    else this.#ended = ended
+  }
+
   /** Sends what there is. */
   flush (): void {
     const lengths = this.#lengths
@@ -68,5 +75,6 @@ export class Bundle implements Flushable {
       start = end
       first = index + 1
     }
+    this.#ended?.()
   }
 }

@@ -91,17 +91,18 @@ export class TestNode {
   static async start (bus: LoopbackBus, claims: Claims, options: NodesOptions): Promise<TestNode> {
     const homes = new TestHomes(bus, claims)
     const { db, extensions = [], limits, resourceConflict } = options
+    const log = await openLog({ level: 'silent' })
     const core = await createCore({
       hosts: ['localhost'],
       db,
-      log: await openLog({ level: 'silent' }),
+      log,
       cluster: { homes, records: FORGETFUL, roomRecords: FORGETFUL_OF_ROOMS, others: NOBODY },
       extensions: extensions.map(extension => ({ extension, options: extension.config?.parse(undefined) })),
     })
     bus.answer('stanza', async (_from, header, body) =>
       taken(await core.router.routeHere(forwardedStanza(body, header))))
     const node = new TestNode(bus, core, homes)
-    node.#doors = await Doors.open(core, { bus, homes, barrier: new WriteBarrier() }, {
+    node.#doors = await Doors.open(core, { bus, homes, barrier: new WriteBarrier(log) }, {
       limits,
       resourceConflict,
       now: () => node.now,
