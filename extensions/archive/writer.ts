@@ -130,8 +130,10 @@ export class Writer {
         if (attempt === 0 && codeOf(error) === UNIQUE_VIOLATION) continue // with what this one wrote, perhaps
         isDoubtful ||= !isAnswer(error)
         if (isFinal(error) || performance.now() + RETRY_MS >= until) throw this.#giveUp(rows, isDoubtful, error)
-        const fields = { event: 'archive.write_delayed', err: error, messages: rows.length }
-        if (attempt === 0) log.warn(fields, 'archive: messages wait for the database')
+        if (attempt === 0) {
+          log.warn({ event: 'archive.write_delayed', err: error, messages: rows.length },
+            'archive: messages wait for the database')
+        }
       }
       await sleep(RETRY_MS)
     }
