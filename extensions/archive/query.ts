@@ -44,7 +44,7 @@ export function answerQueries (host: ExtensionHost, { maySearch, settled }: Quer
     const { messages, fin } = await host.readFor(jid, db => answer(db, account, query))
     for (const kept of messages) {
       // This delivers the message: it need not be sent again.
-      host.messages.deliver(session, resultOf(kept, query.id, account, jid).withArchiveId(String(kept.seq)))
+      host.messages.deliver(session, resultOf(kept, query.id, account, jid).withArchiveNumber(String(kept.seq)))
     }
     return fin
   })

@@ -35,11 +35,11 @@ export function replicateArchive (
     }
   }
   if (!note) return
-  const handedOver = ({ archiveId }: Message, account: AccountView): void => {
+  const handedOver = ({ archiveNumber }: Message, account: AccountView): void => {
     const archive = archives.of(account)
-    if (archiveId === undefined || Number(archiveId) <= archive.handedOver) return
-    archive.handedOver = Number(archiveId)
-    if (account.sessions.length > 0) note(account, [archiveId])
+    if (archiveNumber === undefined || Number(archiveNumber) <= archive.handedOver) return
+    archive.handedOver = Number(archiveNumber)
+    if (account.sessions.length > 0) note(account, [archiveNumber])
   }
   host.on('send', 'fanout', (message, { account }) => { handedOver(message, account) })
   host.on('receive', 'fanout', handedOver)

@@ -354,7 +354,7 @@ test('what a room\'s archive gives counts for nothing in the reader\'s own', asy
   const given: (string | undefined)[] = []
   const watch = extension({
     name: 'watch', xeps: [],
-    setup (host) { host.on('write', 'track', stanza => { given.push(stanza.archiveId) }) },
+    setup (host) { host.on('write', 'track', stanza => { given.push(stanza.archiveNumber) }) },
   })
   const server = await world(archive, watch)
   const crone = await owner(server, undefined, undefined, { persistentroom: '1' })

@@ -117,7 +117,7 @@ test('numbers are given at once, without gaps, and are there when the commit say
   const stored = ['one', 'two', 'three'].map(stanza => keep(archive, stanza))
   await stored[2]?.committed
 
-  expect(stored.map(({ id }) => id)).toEqual(['1', '2', '3'])
+  expect(stored.map(({ number }) => number)).toEqual(['1', '2', '3'])
   expect(await kept()).toEqual(['1 one', '2 two', '3 three'])
 })
 
@@ -168,7 +168,7 @@ test('after a while without a database senders are told to wait, and its number 
   const again = keep(archive, 'two', 'id two')
   await again.committed
 
-  expect(again).toMatchObject({ id: '2' })
+  expect(again).toMatchObject({ number: '2' })
   expect(again.isRepeat).toBeUndefined()
   expect(archive.doubtful, 'their numbers are taken').toEqual([])
   expect(await kept()).toEqual(['1 one', '2 two'])
@@ -189,7 +189,7 @@ test('what turns out to be written although it was refused is handed over, once,
   await Promise.all([again.committed, third.committed])
 
   expect(handedOver).toEqual([`${ROMEO} 1 one`, `${ROMEO} 2 two`])
-  expect(again).toMatchObject({ id: '1', isRepeat: true })
+  expect(again).toMatchObject({ number: '1', isRepeat: true })
   expect(await kept()).toEqual(['1 one', '2 two', '3 three'])
 })
 

@@ -52,7 +52,7 @@ export class Writer {
     if (archive.state === 'lost' || archive.state === 'left') throw refusal()
     const before = archive.find(draft.fingerprint)
     if (before !== undefined) {
-      return { id: String(before), committed: archive.pending ?? Promise.resolve(), isRepeat: true }
+      return { number: String(before), committed: archive.pending ?? Promise.resolve(), isRepeat: true }
     }
     const author = draft.isSent ? archive.owner : draft.peer
     if (!this.#shares.hasRoom(author)) {
@@ -62,7 +62,7 @@ export class Writer {
     const committed = this.#group.add({ archive, entry: { ...draft, owner: archive.owner, seq } })
     this.#count(committed, author, draft.stanza.length)
     if (archive.pending !== committed) this.#await(archive, committed)
-    return { id: String(seq), committed }
+    return { number: String(seq), committed }
   }
 
   /** Reopens a lost archive at its end; `found` are refused entries that are committed. */

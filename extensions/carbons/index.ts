@@ -60,7 +60,7 @@ function copy (
   if (targets.length === 0) return
   const content = forwarded(el(direction, NS), message.toBytes())
   for (const target of targets) {
-    const header = { from: owner, to: target.jid, archiveId: message.archiveId }
+    const header = { from: owner, to: target.jid, archiveNumber: message.archiveNumber }
     host.messages.deliver(target, messageWith(message.type, header, content))
   }
 }

@@ -67,9 +67,10 @@ async function saveAtHomeOf ({ cluster, log }: ExtensionHost, account: Jid): Pro
 
 /** A device has a message of somebody who has an account here. */
 function noteDelivery (heard: StatusBuffer, hosts: readonly string[], stanza: Stanza, { account }: SessionView): void {
-  const { archiveId, from, id } = stanza
-  if (archiveId === undefined || id === undefined || !from?.local || from.bare.equals(account.jid)) return
-  if (hosts.includes(from.domain)) heard.delivered(from.bare.toString(), account.jid.toString(), id, Number(archiveId))
+  const { archiveNumber, from, id } = stanza
+  if (archiveNumber === undefined || id === undefined || !from?.local || from.bare.equals(account.jid)) return
+  if (!hosts.includes(from.domain)) return
+  heard.delivered(from.bare.toString(), account.jid.toString(), id, Number(archiveNumber))
 }
 
 /** A receipt or a marker has come for the account. */

@@ -129,7 +129,7 @@ export class Deliveries {
     if (!replay) return
     this.#replays.delete(session)
     for (const stanza of replay.end()) {
-      if (stanza.archiveId === undefined && session.flags.has(SESSION_FLAGS.acks)) session.deliver(stanza)
+      if (stanza.archiveNumber === undefined && session.flags.has(SESSION_FLAGS.acks)) session.deliver(stanza)
     }
   }
 

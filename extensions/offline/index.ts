@@ -26,18 +26,18 @@ export const offline = extension({
       if (kind === 'iq' && isToOwn && children[0]?.ns === SESSION_FLAGS.archive) deliveries.asked(session)
     })
     host.on('receive', 'fanout', (message, account) => {
-      if (message.archiveId !== undefined && !isOwn(message, account))
-        deliveries.add(account, Number(message.archiveId))
+      if (message.archiveNumber !== undefined && !isOwn(message, account))
+        deliveries.add(account, Number(message.archiveNumber))
     })
     host.on('write', 'hold', (stanza, session) => deliveries.isKept(stanza, session))
     host.on('write', 'track', (stanza, session) => {
-      if (stanza.archiveId === undefined) return
-      if (isCopy(stanza, session.account)) deliveries.copied(Number(stanza.archiveId), session)
-      else deliveries.given(stanza, Number(stanza.archiveId), session)
+      if (stanza.archiveNumber === undefined) return
+      if (isCopy(stanza, session.account)) deliveries.copied(Number(stanza.archiveNumber), session)
+      else deliveries.given(stanza, Number(stanza.archiveNumber), session)
     })
     host.when('stanza.delivered', (stanza, session) => {
-      const { archiveId } = stanza
-      if (archiveId !== undefined && !isCopy(stanza, session.account)) deliveries.confirmed(Number(archiveId), session)
+      if (stanza.archiveNumber === undefined || isCopy(stanza, session.account)) return
+      deliveries.confirmed(Number(stanza.archiveNumber), session)
     })
 
     host.when('session.reachable', session => {
@@ -45,7 +45,7 @@ export const offline = extension({
       deliveries.replay(session)
     })
     host.when('session.ended', session => { deliveries.ended(session) })
-    host.when('message.unacked', ({ archiveId }) => archiveId === undefined ? undefined : 'taken')
+    host.when('message.unacked', ({ archiveNumber }) => archiveNumber === undefined ? undefined : 'taken')
     host.when('account.removed', async account => { deliveries.forget(account) })
     host.when('account.beforeMove', () => deliveries.save())
     host.when('account.movedAway', (_account, sessions) => { deliveries.left(sessions) })

@@ -22,7 +22,7 @@ test('stanzas that another range of the archive brings do not count against what
   const replay = new Replay({} as ExtensionHost, session, undelivered)
   replay.add(false)
   undelivered.add(2)
-  replay.keeps(said('x'.repeat(MEBIBYTE)).withArchiveId('2'))
+  replay.keeps(said('x'.repeat(MEBIBYTE)).withArchiveNumber('2'))
   replay.add(false)
 
   const isKept = replay.keeps(said('in no archive'))

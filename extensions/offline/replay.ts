@@ -159,9 +159,9 @@ export class Replay {
 
   /** The archive number of a stanza that waits; a copy is delivered as a copy. */
   #numberOf (stanza: Stanza): number | undefined {
-    return stanza.archiveId === undefined || isCopy(stanza, this.#session.account)
+    return stanza.archiveNumber === undefined || isCopy(stanza, this.#session.account)
       ? undefined
-      : Number(stanza.archiveId)
+      : Number(stanza.archiveNumber)
   }
 
   #keep (stanza: Stanza): void {

@@ -48,8 +48,8 @@ export const retraction = extension({
     host.messages.declarePolicy(NS, { archive: true, carbon: true, push: false })
     host.messages.writeWithArchive(NS, awaitRetractions)
     const retract = (message: Message, author: Jid | undefined, owner: Jid): void => {
-      if (!author || message.archiveId === undefined || !message.has('retract', NS)) return
-      const place = { owner: owner.toString(), seq: Number(message.archiveId) }
+      if (!author || message.archiveNumber === undefined || !message.has('retract', NS)) return
+      const place = { owner: owner.toString(), seq: Number(message.archiveNumber) }
       neverRejects(whileFirst(first, place, inTurn(host, queue, author.toString(), place)))
     }
     // What a reader has retracted is gone when he reads, and what is retracted first in his archive: in his own turn,

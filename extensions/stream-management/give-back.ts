@@ -31,11 +31,11 @@ function * rerouteEach (host: ExtensionHost, account: AccountView, sent: readonl
 function rerouteMessage (host: ExtensionHost, account: AccountView, message: Message, sent: Sent): void {
   // Messages of the account itself are with its sessions and in its archive; other types are for nobody else.
   if (message.from?.bare.equals(account.jid) || (message.type !== 'chat' && message.type !== 'normal')) return
-  if (message.archiveId === undefined && host.messages.isWorthless(message)) return
+  if (message.archiveNumber === undefined && host.messages.isWorthless(message)) return
   const others = mayBePassedOn(message) ? account.sessions.filter(session => session.isReachable) : []
   const without = others.filter(session => !alreadyHasCopy(session, message, sent))
   const late = delayed(message, sent.at)
-  if (message.archiveId === undefined) {
+  if (message.archiveNumber === undefined) {
     if (others.length === 0) return host.messages.bounce(message, unavailable())
     for (const session of without) host.messages.deliver(session, late)
   } else if (without.length > 0) host.messages.redeliver(account, late)

@@ -62,7 +62,7 @@ export interface Counts {
 
 /** A change of a session: a stanza written (the note's body), and the `h` of either side. */
 export type Change =
-  | readonly ['w', resource: string, at: string, archiveId: string]
+  | readonly ['w', resource: string, at: string, archiveNumber: string]
   | readonly ['a' | 'h', resource: string, h: string]
 
 /** Replicates a change. */
@@ -156,7 +156,7 @@ export class ManagedSession implements Keeper {
       siblingSessions: session.account.sessions,
     })
     if (!this.#hasLeft) this.#share.add(bytes)
-    this.#note?.(session.account, ['w', session.jid.resource, String(at), stanza.archiveId ?? ''], stanza.toBytes())
+    this.#note?.(session.account, ['w', session.jid.resource, String(at), stanza.archiveNumber ?? ''], stanza.toBytes())
     if (stanza.kind === 'message') this.#hasNews = true
     if (this.#shouldAsk || this.#isOverfull || this.#share.isTooMuch) this.#flushSoon()
   }

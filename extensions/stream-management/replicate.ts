@@ -8,6 +8,7 @@ import { AckQueue, delayed } from './ack-queue.ts'
 import type { Sent } from './ack-queue.ts'
 import type { Change, Counts, ManagedSession, Noter, Terms } from './managed-session.ts'
 
+/** `archiveId` is the number in the account's archive; nodes of older versions know it by this name. */
 interface SavedStanza { readonly at: number, readonly archiveId?: string | undefined, readonly xml: string }
 
 interface Saved extends Counts {
@@ -37,7 +38,7 @@ function save (session: SessionView, managed: ManagedSession | undefined): reado
   if (managed?.id === undefined) return []
   const { id, seconds, handled, queue } = managed
   const waiting = queue.waiting.map(({ stanza, at }) => ({
-    at, archiveId: stanza.archiveId, xml: stanza.toBytes().toString(),
+    at, archiveId: stanza.archiveNumber, xml: stanza.toBytes().toString(),
   }))
   return [{ resource: session.jid.resource, id, seconds, handled, acknowledged: queue.acknowledged, waiting }]
 }
@@ -61,12 +62,12 @@ function * restore (
     yield
   }
   let { handled } = saved
-  for (const { fields: [what, resource, value, archiveId], body } of notes) {
+  for (const { fields: [what, resource, value, archiveNumber], body } of notes) {
     if (resource !== saved.resource) continue
     if (what === 'h') handled = Number(value)
     else if (what === 'a') queue.acknowledge(Number(value))
     else if (what === 'w') {
-      const written = sent(Number(value), archiveId || undefined, body)
+      const written = sent(Number(value), archiveNumber || undefined, body)
       queue.push(written)
       if (written.stanza.kind === 'message') hear(session, written.stanza)
       yield
@@ -79,7 +80,8 @@ function * restore (
   }
 }
 
-function sent (at: number, archiveId: string | undefined, xml: string | Buffer): Sent {
+function sent (at: number, archiveNumber: string | undefined, xml: string | Buffer): Sent {
   const stanza = storedStanza(xml)
-  return { stanza: archiveId === undefined ? stanza : stanza.withArchiveId(archiveId), at, siblingSessions: [] }
+  const numbered = archiveNumber === undefined ? stanza : stanza.withArchiveNumber(archiveNumber)
+  return { stanza: numbered, at, siblingSessions: [] }
 }

@@ -178,7 +178,7 @@ export class Incoming implements Destination {
     if (stored?.isRepeat) return stored.committed
     if (!stored && !account.commits.isWaiting) return this.#handOver(message, account, false) // what rooms send to many
     return account.commits.afterCommit(stored?.committed, () => {
-      this.#handOver(stored ? stamp(message, account, stored.id) : message, account, stored !== undefined)
+      this.#handOver(stored ? stamp(message, account, stored.number) : message, account, stored !== undefined)
     })
   }
 

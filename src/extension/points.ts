@@ -23,7 +23,7 @@ export type Verdict = StanzaError | 'drop' | undefined
  * StanzaError that the sender is sent.
  */
 export interface Stored {
-  readonly id: string
+  readonly number: string
   readonly committed: Promise<void>
   /** The message is a duplicate of the one archived under this number, and is not delivered again. */
   readonly isRepeat?: boolean
@@ -95,7 +95,7 @@ export interface Stages {
      * where the message is archived, rejects when the commit fails: then nobody gets the message.
      */
     accepted: (message: Message, room: RoomView, sender: OccupantView, committed: Promise<void> | undefined) => void
-    /** With the archive id, if it is archived. */
+    /** With the archive's id and number, if it is archived. */
     fanout: (message: Message, room: RoomView, sender: OccupantView | undefined) => void
     /**
      * Extra XML for `<x/>` of muc#user when occupants are notified of a stored change of affiliation. Once per change,

@@ -250,9 +250,9 @@ export class Rooms implements Destination {
     inBackground(this.#parts.log, 'broadcast in a room', broadcast(this.#muc, room, message))
   }
 
-  /** Sends all occupants a message that proved to be archived under that id since `at` (milliseconds since 1970). */
-  broadcastRecovered (room: Room, message: Message, id: string, at: number): void {
-    broadcastRecovered(this.#muc, room, message, id, at)
+  /** Sends all occupants a message that proved to be archived, under that number, since `at` (ms since 1970). */
+  broadcastRecovered (room: Room, message: Message, number: string, at: number): void {
+    broadcastRecovered(this.#muc, room, message, number, at)
   }
 
   /** Confirms an affiliation that others gave to the account. */

@@ -82,14 +82,14 @@ export class Router {
     const stored = this.#stages.send.store(addressed, sender)
     const routed = this.#routeStored(addressed) // in the same tick: both copies are in one transaction
     const copied = stored?.isRepeat ? stored.committed : account.commits.afterCommit(stored?.committed, () => {
-      this.#stages.send.fanout(stored ? this.#asKept(addressed, account, stored.id) : addressed, sender)
+      this.#stages.send.fanout(stored ? this.#asKept(addressed, account, stored.number) : addressed, sender)
     })
     return routed && copied ? this.#both(copied, routed) : copied ?? routed
   }
 
   /** A message as the account's archive has it. Only other sessions are sent it, and only they need the id in it. */
   #asKept (message: Message, account: Account, number: string): Message {
-    return account.sessions.length > 1 ? stamp(message, account, number) : message.withArchiveId(number)
+    return account.sessions.length > 1 ? stamp(message, account, number) : message.withArchiveNumber(number)
   }
 
   /** Resolves when both are done. Messages of one sender to one recipient within a commit share the promise. */

@@ -30,7 +30,7 @@ export interface Header {
   readonly lang?: string | undefined
   readonly attributes?: string
   /** The message's number in the archive of the account it is delivered to; clients do not see it. */
-  readonly archiveId?: string | undefined
+  readonly archiveNumber?: string | undefined
   /** Identifies a message without an id when its client sends it again, to this or another node. */
   readonly dedupKey?: string | undefined
   /** The stanza may have reached its recipients before, from a node that is gone. */
@@ -44,7 +44,7 @@ interface Draft {
   from: Jid | undefined
   to: Jid | undefined
   id: string | undefined
-  archiveId: string | undefined
+  archiveNumber: string | undefined
   dedupKey: string | undefined
   isRedelivery: boolean
   author: Jid | undefined
@@ -78,7 +78,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   readonly lang: string | undefined
   /** Attributes other than those above, as raw XML with a leading space each. */
   readonly attributes: string
-  readonly archiveId: string | undefined
+  readonly archiveNumber: string | undefined
   readonly dedupKey: string | undefined
   readonly isRedelivery: boolean
   readonly author: Jid | undefined
@@ -97,7 +97,7 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     this.id = header.id
     this.lang = header.lang
     this.attributes = header.attributes ?? ''
-    this.archiveId = header.archiveId
+    this.archiveNumber = header.archiveNumber
     this.dedupKey = header.dedupKey
     this.isRedelivery = header.isRedelivery === true
     this.author = header.author
@@ -157,12 +157,12 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     return Written.child(this.#frame, child)
   }
 
-  /** The stanza with other addresses, and without an archive id. */
+  /** The stanza with other addresses, and without an archive number. */
   withAddress (from: Jid | undefined, to: Jid | undefined): StanzaOf<Kind, Type> {
     const addressed = this.#draft()
     addressed.from = from
     addressed.to = to
-    addressed.archiveId = undefined
+    addressed.archiveNumber = undefined
     return addressed
   }
 
@@ -198,9 +198,9 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   }
 
   /** The stanza with its number in the archive of the account it is delivered to. */
-  withArchiveId (archiveId: string): StanzaOf<Kind, Type> {
+  withArchiveNumber (archiveNumber: string): StanzaOf<Kind, Type> {
     const held = this.#draft()
-    held.archiveId = archiveId
+    held.archiveNumber = archiveNumber
     return held
   }
 
@@ -243,9 +243,9 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
   }
 
   /** The stanza with its archive number, and with a payload of that name that tells the client its id, as XML. */
-  archivedAs (archiveId: string, name: string, ns: string, xml: string): StanzaOf<Kind, Type> {
+  archivedAs (archiveNumber: string, name: string, ns: string, xml: string): StanzaOf<Kind, Type> {
     const kept = this.#withWritten(name, ns, xml)
-    kept.archiveId = archiveId
+    kept.archiveNumber = archiveNumber
     if (this.inner.length > 0) kept.#openingTag = this.#openingTag
     return kept
   }

@@ -33,8 +33,8 @@ export function messagesFacet ({ parts, undo }: Registration): MessagesFacet {
     deliver ({ jid }, stanza) { accounts.peek(jid)?.session(jid.resource)?.deliver(stanza) },
     delivered (stanza, session: Session) { events.emit('stanza.delivered', stanza, session) },
     redeliver (account: Account, message) { incoming.handOver(message, account) },
-    deliverRecovered (account: Account, id, message) {
-      incoming.deliverRecovered(stamp(message, account, id), account)
+    deliverRecovered (account: Account, number, message) {
+      incoming.deliverRecovered(stamp(message, account, number), account)
     },
   }
 }

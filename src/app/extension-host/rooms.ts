@@ -22,7 +22,7 @@ export function roomsFacet (registration: Registration): RoomsFacet {
     },
     ...sentToAll,
     broadcast (room: Room, message) { rooms.broadcast(room, message) },
-    broadcastRecovered (room: Room, message, id, at) { rooms.broadcastRecovered(room, message, id, at) },
+    broadcastRecovered (room: Room, message, number, at) { rooms.broadcastRecovered(room, message, number, at) },
     say: (room: Room, message) => rooms.say(room, message),
     noteHeard (session: Session, message) { session.acceptRoomMessage(message, archiveKeys) },
     setWrittenAt (occupant: Occupant, at) {
@@ -39,7 +39,7 @@ export function roomsFacet (registration: Registration): RoomsFacet {
 /** The methods about messages to all occupants, which need no registration. */
 const sentToAll: Pick<RoomsFacet, 'setHistory' | 'forgetHistory' | 'recoverBroadcasts' | 'sendInOrder'> = {
   setHistory ({ history }: Room, said) { history.replace(said) },
-  forgetHistory ({ history }: Room, ids) { history.forget(ids) },
+  forgetHistory ({ history }: Room, numbers) { history.forget(numbers) },
   async recoverBroadcasts (room: Room, last, readBehind) {
     if (room.spreadUpTo === undefined) room.spreadUpTo = last
     else room.unspread = await readBehind(room.spreadUpTo)

@@ -33,6 +33,6 @@ export interface MessagesFacet {
   delivered (stanza: Stanza, session: SessionView): void
   /** Delivers an archived message that a session did not acknowledge to the account's other sessions. */
   redeliver (account: AccountView, message: Message): void
-  /** Delivers a message that proved to be archived under that id, although its `committed` was rejected. */
-  deliverRecovered (account: AccountView, id: string, message: Message): void
+  /** Delivers a message that proved to be archived under that number, although its `committed` was rejected. */
+  deliverRecovered (account: AccountView, number: string, message: Message): void
 }

@@ -47,8 +47,8 @@ export interface RoomsFacet {
 
   /** Replaces the history that is sent to newcomers (§7.2.13). */
   setHistory (room: RoomView, said: readonly Said[]): void
-  /** Removes the messages with these archive ids from the history. */
-  forgetHistory (room: RoomView, ids: readonly string[]): void
+  /** Removes the messages with these archive numbers from the history. */
+  forgetHistory (room: RoomView, numbers: readonly string[]): void
   /**
    * Called while a room is opened; `last` is the position of its last archived message. If the previous owner recorded
    * up to which position it had sent messages to all occupants, the messages that `readBehind` finds behind it are sent
@@ -64,8 +64,8 @@ export interface RoomsFacet {
   sendInOrder<T>(room: RoomView, recipients: readonly T[], deliver: (recipient: T) => number): void | Promise<void>
   /** Sends a message to all occupants as it is, in order; no stage sees it. */
   broadcast (room: RoomView, message: Message): void
-  /** Sends all occupants a message that proved to be archived since `at` (milliseconds since 1970). */
-  broadcastRecovered (room: RoomView, message: Message, id: string, at: number): void
+  /** Sends all occupants a message that proved to be archived, under that number, since `at` (ms since 1970). */
+  broadcastRecovered (room: RoomView, message: Message, number: string, at: number): void
   /** Sends all occupants a message of the room itself, through the stages from `store` on. */
   say (room: RoomView, message: Message): void | Promise<void>
   /** Records that the session's previous owner has sent it the room's message. */

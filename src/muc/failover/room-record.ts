@@ -1,6 +1,6 @@
 /**
- * The replicated state of a room: a record for each session in the room, the archive id up to which every occupant has
- * been sent messages, and presence changes not yet delivered to all. From it the next owner node restores the
+ * The replicated state of a room: a record for each session in the room, the archive number up to which every occupant
+ * has been sent messages, and presence changes not yet delivered to all. From it the next owner node restores the
  * occupants, and sends them the rest.
  */
 import type { Affiliation, OccupantRole } from '../../xmpp/muc.ts'
@@ -69,33 +69,33 @@ export function keepRecords (room: Room, records: RoomRecords): void {
 
 /** Writes the position a while after the message; returns the position. */
 function keepPosition (room: Room, put: (position: string) => void): () => string {
-  const onTheWay: { readonly id: string, hasArrived: boolean }[] = []
+  const onTheWay: { readonly number: string, hasArrived: boolean }[] = []
   let latest = String(room.spreadUpTo ?? 0)
   let timer: NodeJS.Timeout | undefined
-  room.spread = (id, arrived) => {
-    if (!arrived && onTheWay.length === 0) return noteSoon(id)
-    const one = { id, hasArrived: !arrived }
+  room.spread = (number, arrived) => {
+    if (!arrived && onTheWay.length === 0) return noteSoon(number)
+    const one = { number, hasArrived: !arrived }
     onTheWay.push(one)
     const over = (): void => {
       one.hasArrived = true
       const first = onTheWay.findIndex(({ hasArrived }) => !hasArrived)
       const last = onTheWay.splice(0, first < 0 ? onTheWay.length : first).at(-1)
-      if (last) noteSoon(last.id)
+      if (last) noteSoon(last.number)
     }
     neverRejects(arrived?.then(over)) // `arrived` does not
   }
-  function noteSoon (id: string): void {
-    latest = id
-    timer ??= setTimeout(note, SPREAD_MS, id).unref()
+  function noteSoon (number: string): void {
+    latest = number
+    timer ??= setTimeout(note, SPREAD_MS, number).unref()
   }
-  function note (id: string): void {
-    put(id)
-    timer = latest === id ? undefined : setTimeout(note, SPREAD_MS, latest).unref()
+  function note (number: string): void {
+    put(number)
+    timer = latest === number ? undefined : setTimeout(note, SPREAD_MS, latest).unref()
   }
   return () => latest
 }
 
-/** The archive id up to which all occupants had received messages at the previous owner node. */
+/** The archive number up to which all occupants had received messages at the previous owner node. */
 export function positionIn (records: ReadonlyMap<string, string>): number | undefined {
   const position = records.get(POSITION)
   return position === undefined ? undefined : Number(position)

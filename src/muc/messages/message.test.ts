@@ -113,7 +113,7 @@ describe('extensions', () => {
         )
         host.on('room', 'store', message => {
           seen.push(`kept ${message.from} ${message.has('cat', 'urn:x')}`)
-          return { id: '7', committed: Promise.resolve() }
+          return { number: '7', committed: Promise.resolve() }
         })
         host.on('room', 'fanout', message => { seen.push(`seen ${message.has('stanza-id', 'urn:xmpp:sid:0')}`) })
         host.on('room', 'present', presence => presence.withWritten('owl', 'urn:x', "<owl xmlns='urn:x'/>"))
@@ -142,7 +142,7 @@ describe('extensions', () => {
   test('hold up what is said, and who comes or goes, until it is kept', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     const slow = extension({
-      name: 'slow', xeps: [], setup (host) { host.on('room', 'store', () => ({ id: '1', committed: promise })) },
+      name: 'slow', xeps: [], setup (host) { host.on('room', 'store', () => ({ number: '1', committed: promise })) },
     })
     const server = await world(slow)
     const crone = await owner(server)

@@ -64,7 +64,7 @@ function store (muc: Muc, room: Room, message: Message, session?: OccupantSessio
   if (session && !stored?.isRepeat) muc.stages.room.accepted(message, room, session.occupant, stored?.committed)
   let sent: void | Promise<void> = undefined
   const delivered = room.commits.afterCommit(stored?.committed, () => {
-    const kept = stored ? stamp(message, room, stored.id) : message
+    const kept = stored ? stamp(message, room, stored.number) : message
     sent = stored?.isRepeat ? reflect(muc, room, kept, session) : spread(muc, room, kept, session?.occupant)
   })
   return delivered ? delivered.then(() => sent) : sent
@@ -85,11 +85,11 @@ function spread (
 }
 
 /** Delivers a message that was committed although its sender had been told otherwise. */
-export function broadcastRecovered (muc: Muc, room: Room, message: Message, id: string, at: number): void {
-  room.history.forget([id]) // a room that was just loaded found it in its archive
+export function broadcastRecovered (muc: Muc, room: Room, message: Message, number: string, at: number): void {
+  room.history.forget([number]) // a room that was just loaded found it in its archive
   const task = 'broadcast of a recovered message'
   inBackground(muc.log, task, room.commits.afterCommit(undefined, () => {
-    inBackground(muc.log, task, spread(muc, room, stamp(message, room, id).asRedelivery(), undefined, at))
+    inBackground(muc.log, task, spread(muc, room, stamp(message, room, number).asRedelivery(), undefined, at))
   }))
 }
 
@@ -99,6 +99,6 @@ export function broadcastRecovered (muc: Muc, room: Room, message: Message, id: 
 export function broadcast (muc: Muc, room: Room, message: Message): void | Promise<void> {
   const { sent, arrived } = postEach(muc, room, room.recipients,
     session => session.isIn ? message.copyFor(session.jid) : undefined)
-  if (message.archiveId !== undefined) room.spread(message.archiveId, arrived)
+  if (message.archiveNumber !== undefined) room.spread(message.archiveNumber, arrived)
   return sent
 }

@@ -30,9 +30,10 @@ export class History {
     this.#said = last([...this.#said, said], most)
   }
 
-  /** Forgets the messages that the room's archive keeps under these ids. */
-  forget (ids: readonly string[]): void {
-    this.#said = this.#said.filter(({ message: { archiveId } }) => archiveId === undefined || !ids.includes(archiveId))
+  /** Forgets the messages with these numbers in the room's archive. */
+  forget (numbers: readonly string[]): void {
+    this.#said = this.#said.filter(({ message: { archiveNumber } }) =>
+      archiveNumber === undefined || !numbers.includes(archiveNumber))
   }
 
   /**

@@ -88,10 +88,10 @@ export class Room implements RoomView {
   readonly #data = new Map<symbol, unknown>()
   #nextToken = 0
   /**
-   * Called when the archived message `id` is sent to all occupants, in order. `arrived` resolves once their owner nodes
-   * have it, and never rejects.
+   * Called when the archived message with that number is sent to all occupants, in order. `arrived` resolves once their
+   * owner nodes have it, and never rejects.
    */
-  spread: (id: string, arrived: Promise<unknown> | undefined) => void = ignore
+  spread: (number: string, arrived: Promise<unknown> | undefined) => void = ignore
   /** The archive number up to which all had received messages when the room was loaded. */
   spreadUpTo: number | undefined
   /** Archived messages after that, which may not have reached all. */

@@ -37,7 +37,7 @@ export const keeper = extension({
   name: 'keeper', xeps: [],
   setup (host) {
     let last = 0
-    host.on('receive', 'store', () => ({ id: String(++last), committed: Promise.resolve() }))
+    host.on('receive', 'store', () => ({ number: String(++last), committed: Promise.resolve() }))
   },
 })
 
@@ -49,7 +49,7 @@ export function slowKeeper (...commits: readonly Promise<void>[]): Extension {
       let next = 0
       host.on('send', 'store', () => {
         const committed = commits[next++]
-        return committed && { id: String(next), committed }
+        return committed && { number: String(next), committed }
       })
     },
   })
