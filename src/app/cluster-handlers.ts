@@ -3,7 +3,7 @@
  * lost lease, and takes over the orphaned state of dead nodes.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { NodeId } from '../cluster/bus/bus.ts'
+import type { NodeId, Steps } from '../cluster/bus/bus.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { placeOf } from '../cluster/membership/rendezvous.ts'
 import type { Asks } from '../cluster/bus/protocol.ts'
@@ -38,7 +38,8 @@ export function serveCluster (
     const isHome = core.router.routeHere(forwardedStanza(body, header))
     return isHome instanceof Promise ? isHome.then(taken) : taken(isHome)
   })
-  bus.answer('multicast', (_from, header, body) => takeCopies(core, log, header.to, forwardedStanza(body, header)))
+  bus.answer('multicast', (_from, header, body) =>
+    takeCopies(core.router, log, header.to, forwardedStanza(body, header)))
   bus.answer('account.remove', async (_from, { account }) => {
     const jid = Jid.parse(account)
     const located = await core.accounts.locate(jid)
@@ -75,27 +76,27 @@ export function taken (isHome: boolean): Asks['stanza']['answer'] {
   return isHome ? {} : { isElsewhere: true }
 }
 
-/** Routes a stanza to many recipients; resolves with the indices of those that this node does not own. */
-async function takeCopies (
-  core: Core, log: Logger, to: readonly string[], stanza: Stanza,
-): Promise<{ readonly moved: readonly number[] }> {
+/** Routes a stanza to many recipients, one a step; resolves with the indices of those that this node does not own. */
+export function * takeCopies (
+  router: Pick<Core['router'], 'routeHere'>, log: Logger, to: readonly string[], stanza: Stanza,
+): Steps<Asks['multicast']['answer']> {
   const moved: number[] = []
   const waiting: Promise<void>[] = []
+  const failed = (err: unknown): void => {
+    log.error({ event: 'multicast.delivery_failed', err, stanza: stanza.summary() }, 'multicast: delivery failed')
+  }
   for (const [place, address] of to.entries()) {
-    const failed = (err: unknown): void => {
-      log.error({ event: 'multicast.delivery_failed', err, stanza: stanza.summary() }, 'multicast: delivery failed')
-    }
     try {
       const jid = Jid.parse(address)
-      const isHome = core.router.routeHere(stanza.copyFor(jid))
+      const isHome = router.routeHere(stanza.copyFor(jid))
       if (isHome === false) moved.push(place)
       else if (isHome instanceof Promise) waiting.push(isHome.then(is => { if (!is) moved.push(place) }).catch(failed))
     } catch (error) { // a bug: it costs this copy only
       failed(error)
     }
+    yield
   }
-  await Promise.all(waiting)
-  return { moved }
+  return Promise.all(waiting).then(() => ({ moved }))
 }
 
 /**

@@ -4,6 +4,9 @@ import type { Asks, Tells } from './protocol.ts'
 /** One incarnation of a node: it gets another id when it has to rejoin. */
 export type NodeId = string
 
+/** The work of a request in steps, with the answer at its end. Later packets wait until all are done. */
+export type Steps<Answer> = Generator<void, Answer | Promise<Answer>>
+
 export interface Bus {
   /** This node. */
   readonly id: NodeId
@@ -15,11 +18,15 @@ export interface Bus {
    * settles when the answer arrives or the node is gone.
    */
   ask<K extends keyof Asks>(node: NodeId, kind: K, header: Asks[K]['header'], body?: Buffer): Promise<Asks[K]['answer']>
-  /** Handlers are called in the order in which packets and requests were sent. */
+  /**
+   * Handlers are called in the order in which packets and requests were sent. One that answers in steps takes as many
+   * turns of the event loop as it needs.
+   */
   hear<K extends keyof Tells>(kind: K, handler: (from: NodeId, header: Tells[K], body: Buffer) => void): void
   answer<K extends keyof Asks>(
     kind: K,
-    handler: (from: NodeId, header: Asks[K]['header'], body: Buffer) => Asks[K]['answer'] | Promise<Asks[K]['answer']>,
+    handler: (from: NodeId, header: Asks[K]['header'], body: Buffer) =>
+      Asks[K]['answer'] | Promise<Asks[K]['answer']> | Steps<Asks[K]['answer']>,
   ): void
   /**
    * The node is gone, or its packets have a gap: everything in flight to or from it is lost. Pending requests to it are

@@ -92,10 +92,15 @@ export function readEntry (bytes: Buffer): Entry {
   }
 }
 
-/** The header is what the sender of this kind gave; the body is a view of the entry's bytes. */
-export type PacketVisitor = (from: NodeId, type: number, kind: string, id: number, header: never, body: Buffer) => void
+/**
+ * The header is what the sender of this kind gave; the body is a view of the entry's bytes. Returned steps run before
+ * the next packet is visited.
+ */
+export type PacketVisitor = (
+  from: NodeId, type: number, kind: string, id: number, header: never, body: Buffer,
+) => Iterable<void> | undefined
 
-/** Visits the packets in order, a few in each step. */
+/** Visits the packets in order, a few in each step, or one in several. */
 export function * readPackets ({ from, packets }: Entry, visit: PacketVisitor): Iterator<void> {
   for (let at = 0, count = 1; at < packets.length; count++) {
     const type = packets.readUInt8(at)
@@ -107,10 +112,11 @@ export function * readPackets ({ from, packets }: Entry, visit: PacketVisitor): 
     // Both nodes know each kind's header from protocol.ts.
     const header =
       (headerStart === headerEnd ? NOTHING : JSON.parse(packets.toString('utf8', headerStart, headerEnd))) as never
-    visit(from, type, packets.toString('latin1', at + 2, kindEnd), packets.readUInt32BE(kindEnd), header,
+    const steps = visit(from, type, packets.toString('latin1', at + 2, kindEnd), packets.readUInt32BE(kindEnd), header,
       packets.subarray(bodyStart, end))
     at = end
-    if (count % PACKETS_IN_STEP === 0) yield
+    if (steps) yield * steps
+    if (steps || count % PACKETS_IN_STEP === 0) yield
   }
 }
 

@@ -5,7 +5,7 @@
 import type { Logger } from '../../log.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import { NodeGone } from './bus.ts'
-import type { Bus, NodeId } from './bus.ts'
+import type { Bus, NodeId, Steps } from './bus.ts'
 import { Inbox } from './inbox.ts'
 import type { Membership } from '../membership/membership.ts'
 import { Outbox } from './outbox.ts'
@@ -36,7 +36,7 @@ interface Pending {
 }
 
 type Hearer = (from: NodeId, header: never, body: Buffer) => void
-type Answerer = (from: NodeId, header: never, body: Buffer) => object | Promise<object>
+type Answerer = (from: NodeId, header: never, body: Buffer) => object | Promise<object> | Steps<object>
 
 /** Register handlers first, then open it, after `membership` has joined. */
 export class RedisBus implements Bus {
@@ -52,9 +52,8 @@ export class RedisBus implements Bus {
   readonly #pending = new Map<number, Pending>()
   /** Ids that never come back. */
   readonly #gone = new Set<NodeId>()
-  readonly #visit: PacketVisitor = (from, type, kind, id, header, body) => {
+  readonly #visit: PacketVisitor = (from, type, kind, id, header, body) =>
     this.#packet(from, type, kind, id, header, body)
-  }
   #lastId = 0
   #sweeper: NodeJS.Timeout | undefined
 
@@ -136,7 +135,8 @@ export class RedisBus implements Bus {
 
   answer<K extends keyof Asks> (
     kind: K,
-    handler: (from: NodeId, header: Asks[K]['header'], body: Buffer) => Asks[K]['answer'] | Promise<Asks[K]['answer']>,
+    handler: (from: NodeId, header: Asks[K]['header'], body: Buffer) =>
+      Asks[K]['answer'] | Promise<Asks[K]['answer']> | Steps<Asks[K]['answer']>,
   ): void {
     this.#answerers.set(kind, handler)
   }
@@ -164,9 +164,11 @@ export class RedisBus implements Bus {
     while (!this.#gone.has(entry.from) && !packets.next().done) yield
   }
 
-  #packet (from: NodeId, type: number, kind: string, id: number, header: never, body: Buffer): void {
+  #packet (
+    from: NodeId, type: number, kind: string, id: number, header: never, body: Buffer,
+  ): Iterable<void> | undefined {
     if (type === TELL) this.#hear(from, kind, header, body)
-    else if (type === ASK) this.#answer(from, kind, id, header, body)
+    else if (type === ASK) return this.#answer(from, kind, id, header, body)
     else if (type === ANSWER) this.#settle(from, id)?.resolve(header)
     else if (type === REFUSAL) this.#settle(from, id)?.reject(refusedWith(header))
     else if (type === BROKEN) this.#break(from)
@@ -182,18 +184,31 @@ export class RedisBus implements Bus {
     }
   }
 
-  #answer (from: NodeId, kind: string, id: number, header: never, body: Buffer): void {
+  #answer (from: NodeId, kind: string, id: number, header: never, body: Buffer): Iterable<void> | undefined {
     try {
       const answerer = this.#answerers.get(kind)
       if (!answerer) throw new StanzaError('feature-not-implemented', `this node does not know ${kind}`)
       const answer = answerer(from, header, body)
-      if (answer instanceof Promise) {
-        answer.then(later => { this.#put(from, ANSWER, '', id, later) })
-          .catch((error: unknown) => { this.#refuse(from, kind, id, error) })
-      } else this.#put(from, ANSWER, '', id, answer)
+      if (Symbol.iterator in answer) return this.#answerInSteps(from, kind, id, answer)
+      this.#reply(from, kind, id, answer)
     } catch (error) { // a refusal, or a handler's bug
       this.#refuse(from, kind, id, error)
     }
+  }
+
+  * #answerInSteps (from: NodeId, kind: string, id: number, steps: Steps<object>): Iterable<void> {
+    try {
+      this.#reply(from, kind, id, yield * steps)
+    } catch (error) { // as in `#answer`
+      this.#refuse(from, kind, id, error)
+    }
+  }
+
+  #reply (from: NodeId, kind: string, id: number, answer: object | Promise<object>): void {
+    if (answer instanceof Promise) {
+      answer.then(later => { this.#put(from, ANSWER, '', id, later) })
+        .catch((error: unknown) => { this.#refuse(from, kind, id, error) })
+    } else this.#put(from, ANSWER, '', id, answer)
   }
 
   #refuse (from: NodeId, kind: string, id: number, error: unknown): void {
