@@ -17,7 +17,8 @@ import { NS } from './request.ts'
 import { removeOld } from './retention.ts'
 import { keepRooms, sendLate } from './rooms.ts'
 import { provideIndex } from './search.ts'
-import { BUSY_MS, EMPTY, loadTails, readOne, removeArchive } from './store.ts'
+import { archiveService } from './service.ts'
+import { BUSY_MS, EMPTY, loadTails, removeArchive } from './store.ts'
 import type { Entry } from './store.ts'
 import { Writer } from './writer.ts'
 
@@ -54,8 +55,8 @@ export const archive = extension({
     const maySearch = offerSearch(host, searchable(host.hosts, options))
     answerQueries(host, { maySearch, settled: account => archives.of(account).settled() })
     host.messages.declarePolicy(NS, { archive: false, carbon: false, push: false }) // results are archived already
-    host.messages.provideArchive(readOne)
-    keepRooms(host, { writer, load, maySearch })
+    const roomArchives = keepRooms(host, { writer, load, maySearch })
+    host.messages.provideArchive(archiveService(host.db, room => roomArchives.of(room).last))
     const retention = retentionOf(host.hosts, options)
     const { domains } = host.rooms
     const roomRetention = new Map(roomRetentionOf(host.hosts, options).map((one, n) => [domains[n] ?? '', one]))

@@ -36,8 +36,8 @@ export interface RoomArchiveParts {
   readonly maySearch: (host: string) => boolean
 }
 
-/** Archives rooms' messages, and answers queries. */
-export function keepRooms (host: ExtensionHost, parts: RoomArchiveParts): void {
+/** Archives rooms' messages, and answers queries; returns the archives of the rooms that are in memory. */
+export function keepRooms (host: ExtensionHost, parts: RoomArchiveParts): RoomData<Archive> {
   const { writer } = parts
   const archives = host.rooms.data((_db, room) => parts.load(room.toString()))
   const isKept = host.rooms.flag({
@@ -64,6 +64,7 @@ export function keepRooms (host: ExtensionHost, parts: RoomArchiveParts): void {
     await removeArchive(host.db, jid.toString())
   })
   answerVisitors(host, archives, parts)
+  return archives
 }
 
 /**

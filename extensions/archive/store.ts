@@ -1,6 +1,6 @@
 /** The archive's SQL for writes: appending in groups, and reading where an archive ends. */
-import { int8Array, storedStanza, textArray } from '../../src/extension/api.ts'
-import type { Database, Jid, Stanza, WriteWithArchive } from '../../src/extension/api.ts'
+import { int8Array, textArray } from '../../src/extension/api.ts'
+import type { Database, WriteWithArchive } from '../../src/extension/api.ts'
 
 /** A message as it is appended. */
 export interface Entry {
@@ -147,15 +147,6 @@ async function printsOf (db: Database, row: TailRow, until: number): Promise<rea
     page = rows[0]
   }
   return pages.flat()
-}
-
-/** As `ReadArchived` says. */
-export async function readOne (db: Database, owner: Jid, seq: number): Promise<Stanza | undefined> {
-  const [row] = await db.query<{ readonly stanza: string }>(
-    "select stanza from archive_message where owner = $1 and seq = $2 and peer <> $1 and stanza <> ''",
-    [owner.toString(), seq],
-  )
-  return row && storedStanza(row.stanza)
 }
 
 interface Behind { readonly seq: number, readonly stanza: string }

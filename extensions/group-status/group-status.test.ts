@@ -77,6 +77,7 @@ test('nobody goes back, nor on to what there is not', async () => {
   expect(await counts(crone, two)).toBe('3: 1 1')
   await has(hag, one)
   await shows(witch, String(Number(two) + 1))
+  await shows(witch, '999999999999999')
   await shows(witch, 'x')
 
   expect(await counts(crone, two)).toBe('3: 1 1')

@@ -4,7 +4,9 @@
  */
 import { z } from 'zod'
 import { el, extension, NS_CLIENT, StanzaError, Turns } from '../../src/extension/api.ts'
-import type { Element, ExtensionHost, Message, OccupantView, RoomView } from '../../src/extension/api.ts'
+import type {
+  Element, ExtensionHost, Message, MessageArchive, OccupantView, RoomView,
+} from '../../src/extension/api.ts'
 import { Positions } from './positions.ts'
 import { countAt, removePosition, savePositions } from './store.ts'
 
@@ -21,6 +23,8 @@ export const groupStatus = extension({
     'pass-on-to': z.number().int().min(0).default(50),
   }).prefault({}),
   setup (host, { 'pass-on-to': most }) {
+    const { archive } = host.messages
+    if (!archive) return // nobody could ask by the id of a message
     const positions = new Positions()
     const saveAll = async (): Promise<void> => {
       const taken = positions.take()
@@ -37,7 +41,7 @@ export const groupStatus = extension({
     const save = async (): Promise<void> => turns.inTurn(NS, saveAll)
     host.disco.feature(NS, 'room')
     host.on('room', 'consume', (message, room, sender) =>
-      note(positions, message, room, sender) && room.sessions.size > most && isNothingElse(message))
+      note(positions, archive, message, room, sender) && room.sessions.size > most && isNothingElse(message))
     host.every(SAVE_MS, save)
     host.when('room.beforeMove', save)
     host.when('room.forgotten', (room, account) => {
@@ -45,23 +49,24 @@ export const groupStatus = extension({
       return removePosition(host.db, room.jid.toString(), account.toString())
     })
     host.atShutdown(save)
-    answer(host, save)
+    answer(host, archive, save)
   },
 })
 
 /** Whether the message says how far its sender has got: of a member that is remembered. */
 function note (
   positions: Positions,
+  archive: MessageArchive,
   message: Message,
-  { jid, archiveIds }: RoomView,
+  room: RoomView,
   { account, affiliation }: OccupantView,
 ): boolean {
   const displayed = idIn(message, 'displayed', NS_MARKERS)
   const delivered = displayed ?? idIn(message, 'received', NS_RECEIPTS)
   if (delivered === undefined) return false
-  const number = archiveIds.decode(delivered)
-  if (affiliation !== 'none' && number !== undefined) {
-    positions.move(jid.toString(), account.toString(), number, displayed === undefined ? 0 : number)
+  const number = room.archiveIds.decode(delivered)
+  if (affiliation !== 'none' && number !== undefined && number <= archive.lastInRoom(room)) {
+    positions.move(room.jid.toString(), account.toString(), number, displayed === undefined ? 0 : number)
   }
   return true
 }
@@ -74,7 +79,7 @@ function isNothingElse (message: Message): boolean {
   return !message.has('body', NS_CLIENT)
 }
 
-function answer (host: ExtensionHost, save: () => Promise<void>): void {
+function answer (host: ExtensionHost, archive: MessageArchive, save: () => Promise<void>): void {
   host.iq(
     { type: 'get', to: ['room'], name: 'status', ns: NS },
     async ({ from, payload }, { room }): Promise<Element> => {
@@ -85,7 +90,7 @@ function answer (host: ExtensionHost, save: () => Promise<void>): void {
       const number = room.archiveIds.decode(id)
       const count = number === undefined
         ? undefined
-        : await host.readFor(from, db => countAt(db, room.jid.toString(), number))
+        : await host.readFor(from, db => countAt(db, archive, room.jid.toString(), number))
       if (!count) throw new StanzaError('item-not-found', 'the archive has no message with this id')
       const { members, delivered, displayed } = count
       return el('status', NS, {

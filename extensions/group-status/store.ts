@@ -1,16 +1,15 @@
 /** The SQL of what members have got and seen. */
 import { int8Array, textArray } from '../../src/extension/api.ts'
-import type { Database } from '../../src/extension/api.ts'
+import type { Database, MessageArchive } from '../../src/extension/api.ts'
 import type { Position } from './positions.ts'
 
-/** Moves positions forwards; what is no message of the room moves none. */
+/** Moves positions forwards, in rooms that there are. */
 export async function savePositions (db: Database, positions: readonly Position[]): Promise<void> {
   await db.query(`
     insert into room_position (room, account, delivered, displayed)
     select moved.*
     from unnest($1::text[], $2::text[], $3::int8[], $4::int8[]) as moved (room, account, delivered, displayed)
     join room on room.jid = moved.room
-    where exists (select from archive_message where owner = moved.room and seq = moved.delivered)
     on conflict (room, account) do update set
       delivered = greatest(room_position.delivered, excluded.delivered),
       displayed = greatest(room_position.displayed, excluded.displayed)`, [
@@ -29,16 +28,18 @@ export async function removePosition (db: Database, room: string, account: strin
 /** Of the members that a message was for, how many have it, and how many have seen it. */
 export interface Count { readonly members: number, readonly delivered: number, readonly displayed: number }
 
-/** Nothing where the room has no such message. */
-export async function countAt (db: Database, room: string, seq: number): Promise<Count | undefined> {
+/** Undefined where the room's archive has no such message. */
+export async function countAt (
+  db: Database, archive: MessageArchive, room: string, seq: number,
+): Promise<Count | undefined> {
+  const [message] = await archive.read(db, room, [seq])
+  if (!message) return
   const [count] = await db.query<Count>(`
-    select count(member.jid) as members,
-      count(*) filter (where delivered >= message.seq) as delivered,
-      count(*) filter (where displayed >= message.seq) as displayed
-    from archive_message as message
-    left join room_affiliation as member
-      on member.room = message.owner and member.affiliation <> 'outcast' and member.jid <> message.peer
+    select count(*) as members,
+      count(*) filter (where delivered >= $2) as delivered,
+      count(*) filter (where displayed >= $2) as displayed
+    from room_affiliation as member
     left join room_position as position on position.room = member.room and position.account = member.jid
-    where message.owner = $1 and message.seq = $2 group by message.seq`, [room, seq])
+    where member.room = $1 and member.affiliation <> 'outcast' and member.jid <> $3`, [room, seq, message.peer])
   return count
 }

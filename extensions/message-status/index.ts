@@ -16,12 +16,14 @@ export const messageStatus = extension({
   name: 'message-status',
   xeps: ['0184@1.4.0', '0333@1.0.0'],
   setup (host) {
+    const { archive } = host.messages
+    if (!archive) return // a status is about archived messages
     const heard = new StatusBuffer()
     const saveAll = async (): Promise<void> => {
       const news = heard.take()
       if (news.length === 0) return
       try {
-        await saveNews(host.db, news)
+        await saveNews(host.db, archive, news)
       } catch (error) { // the database's: the next time, then
         heard.putBack(news)
         throw error

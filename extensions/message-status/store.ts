@@ -1,14 +1,11 @@
 /**
  * The SQL of what became of messages: positions per conversation, found by the ids that clients gave their messages.
  */
-import { escapeAttribute, int8Array, MAX_HEADER, textArray } from '../../src/extension/api.ts'
-import type { Database } from '../../src/extension/api.ts'
+import { int8Array, textArray } from '../../src/extension/api.ts'
+import type { Database, MessageArchive, SentId } from '../../src/extension/api.ts'
 
 /** Somebody has, or has seen, the message that the owner sent them under that id. */
-export interface StatusUpdate {
-  readonly owner: string
-  readonly peer: string
-  readonly id: string
+export interface StatusUpdate extends SentId {
   readonly isDisplayed: boolean
 }
 
@@ -19,34 +16,25 @@ export interface Status { readonly delivered: number, readonly displayed: number
 const MAX_BACK = 500
 
 /** Moves positions to where the messages are; those that nobody sent move nothing (XEP-0333 §5). */
-export async function saveNews (db: Database, news: readonly StatusUpdate[]): Promise<void> {
-  await db.transaction(async tx => {
-    // Where the planner knows nothing of a young table yet, it would read whole conversations and sort them.
-    await tx.query('set local enable_bitmapscan = off')
-    await moveTo(tx, news)
+export async function saveNews (db: Database, archive: MessageArchive, news: readonly StatusUpdate[]): Promise<void> {
+  const seqs = await archive.findSent(db, news, MAX_BACK)
+  const found = news.flatMap((one, n) => {
+    const seq = seqs[n]
+    return seq === undefined ? [] : { ...one, seq }
   })
-}
-
-async function moveTo (db: Database, news: readonly StatusUpdate[]): Promise<void> {
+  if (found.length === 0) return
   await db.query(`
     insert into conversation_status (owner, peer, delivered, displayed)
-    select owner, peer, max(seq), max(seq * is_displayed) from (
-      select owner, peer, is_displayed, (
-        select seq from (
-          select seq, stanza from archive_message as m
-          where archive_conversation(m.owner, m.peer) = archive_conversation(news.owner, news.peer)
-            and m.owner = news.owner and m.peer = news.peer and is_sent order by seq desc limit ${MAX_BACK}
-        ) as recent where strpos(split_part(left(stanza, ${MAX_HEADER}), '>', 1), news.attribute) > 0 limit 1
-      ) as seq
-      from unnest($1::text[], $2::text[], $3::text[], $4::int8[]) as news (owner, peer, attribute, is_displayed)
-    ) as found where seq is not null group by owner, peer
+    select owner, peer, max(delivered), max(displayed)
+    from unnest($1::text[], $2::text[], $3::int8[], $4::int8[]) as found (owner, peer, delivered, displayed)
+    group by owner, peer
     on conflict (owner, peer) do update set
       delivered = greatest(conversation_status.delivered, excluded.delivered),
       displayed = greatest(conversation_status.displayed, excluded.displayed)`, [
-    textArray(news.map(one => one.owner)),
-    textArray(news.map(one => one.peer)),
-    textArray(news.map(one => ` id='${escapeAttribute(one.id)}'`)),
-    int8Array(news.map(one => one.isDisplayed ? 1 : 0)),
+    textArray(found.map(one => one.owner)),
+    textArray(found.map(one => one.peer)),
+    int8Array(found.map(one => one.seq)),
+    int8Array(found.map(one => one.isDisplayed ? one.seq : 0)),
   ])
 }
 

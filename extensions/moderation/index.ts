@@ -2,8 +2,10 @@
  * XEP-0425: Moderated Message Retraction. The room retracts a message at a moderator's request, in its own name; in the
  * archive it becomes a tombstone, as by any retraction (XEP-0424).
  */
-import { briefTextIn, el, extension, message, randomId, StanzaError } from '../../src/extension/api.ts'
-import type { Element, ExtensionHost, IqRequest, RoomView, RoomVisitor, Stanza } from '../../src/extension/api.ts'
+import { briefTextIn, el, extension, message, randomId, StanzaError, storedStanza } from '../../src/extension/api.ts'
+import type {
+  Database, Element, ExtensionHost, IqRequest, MessageArchive, RoomView, RoomVisitor, Stanza,
+} from '../../src/extension/api.ts'
 
 const NS = 'urn:xmpp:message-moderate:1'
 const NS_RETRACT = 'urn:xmpp:message-retract:1'
@@ -32,12 +34,19 @@ async function retract (host: ExtensionHost, { payload, from }: IqRequest, visit
   // Only messages that occupants have sent, and that are not retracted yet.
   const said = number === undefined
     ? undefined
-    : await host.readFor(from, db => host.messages.readArchived(db, room.jid, number))
+    : await host.readFor(from, db => readSaid(host.messages.archive, db, room, number))
   if (!said || isTombstone(said)) throw new StanzaError('item-not-found')
   const reason = briefTextIn(payload, 'reason', NS)
   await host.rooms.say(room, message('groupchat', { from: room.jid, id: randomId() },
     el('retract', NS_RETRACT, { id }, moderated(host, room, visitor),
       reason === undefined ? undefined : el('reason', NS_RETRACT, {}, reason))))
+}
+
+async function readSaid (
+  archive: MessageArchive | undefined, db: Database, { jid }: RoomView, number: number,
+): Promise<Stanza | undefined> {
+  const [found] = await archive?.read(db, jid.toString(), [number]) ?? []
+  return found && found.stanza !== '' && found.peer !== jid.toString() ? storedStanza(found.stanza) : undefined
 }
 
 /** §3.1: the moderator, as other occupants know the occupant. */

@@ -1,14 +1,17 @@
 /** The delivery state of every account in memory, and the replays in progress. */
 import { inBackground, SESSION_FLAGS } from '../../src/extension/api.ts'
-import type { AccountView, ExtensionHost, Jid, SessionView, Stanza } from '../../src/extension/api.ts'
-import { Replay } from './replay.ts'
-import { positionReader, readWaiting, savePositions } from './store.ts'
+import type { AccountView, ExtensionHost, Jid, MessageArchive, SessionView, Stanza } from '../../src/extension/api.ts'
+import { MAX_LOOKED_AT, Replay } from './replay.ts'
 import { Undelivered } from './undelivered.ts'
 
 const NOTHING = { delivered: 0, last: 0 }
 
+/** The most numbers that are read before an account's sessions continue at another node. */
+const MAX_WAITING = 250
+
 export class Deliveries {
   readonly #host: ExtensionHost
+  readonly #archive: MessageArchive
   readonly #accounts: { of (account: AccountView): Undelivered }
   readonly #replays = new Map<SessionView, Replay>()
   /** The archive's end at a session's first query. */
@@ -20,12 +23,12 @@ export class Deliveries {
   /** Accounts whose position may have changed since it was saved. */
   readonly #moved = new Map<string, Undelivered>()
 
-  constructor (host: ExtensionHost) {
+  constructor (host: ExtensionHost, archive: MessageArchive) {
     this.#host = host
-    const readPosition = positionReader(host.db)
+    this.#archive = archive
     this.#accounts = host.accounts.data(async (_db, account) => {
       const owner = account.toString()
-      const position = await readPosition(owner) ?? NOTHING
+      const position = await archive.readPosition(owner) ?? NOTHING
       return this.#moved.get(owner) ?? new Undelivered(owner, position)
     })
   }
@@ -70,8 +73,9 @@ export class Deliveries {
     this.#moved.set(undelivered.owner, undelivered)
     if (undelivered.isEmpty) return
     const from = undelivered.position + 1
-    const { seqs, upTo } = await readWaiting(this.#host.db, undelivered.owner, { from, to: undelivered.last })
-    undelivered.found(from, upTo, seqs)
+    const to = Math.min(undelivered.last, from + MAX_LOOKED_AT - 1)
+    const seqs = await this.#archive.findReceived(this.#host.db, undelivered.owner, { from, to }, MAX_WAITING)
+    undelivered.found(from, seqs.length < MAX_WAITING ? to : seqs.at(-1) ?? to, seqs)
   }
 
   /** Replays to the session everything that no device has for sure. */
@@ -136,7 +140,7 @@ export class Deliveries {
   #giveInBackground (session: SessionView, isAbandoned: boolean): void {
     const running = this.#replays.get(session)
     if (running) return running.add(isAbandoned)
-    const replay = new Replay(this.#host, session, this.#accounts.of(session.account))
+    const replay = new Replay(this.#host, this.#archive, session, this.#accounts.of(session.account))
     replay.add(isAbandoned)
     this.#replays.set(session, replay)
     this.whenReplaying(session, true)
@@ -161,7 +165,7 @@ export class Deliveries {
   async save (): Promise<void> {
     const moved = [...this.#moved.values()]
     const positions = new Map(moved.filter(one => one.hasMoved).map(one => [one.owner, one.position]))
-    if (positions.size > 0) await savePositions(this.#host.db, positions)
+    if (positions.size > 0) await this.#archive.savePositions(positions)
     for (const one of moved) {
       one.saved(positions.get(one.owner) ?? 0)
       if (!one.hasMoved) this.#moved.delete(one.owner)

@@ -18,7 +18,9 @@ export const offline = extension({
   // none.
   config: z.strictObject({ limit: z.int().min(0).optional() }).prefault({}),
   setup (host) {
-    const deliveries = new Deliveries(host)
+    const { archive } = host.messages
+    if (!archive) return // nothing is kept
+    const deliveries = new Deliveries(host, archive)
 
     host.disco.feature('msgoffline')
     host.on('send', 'seen', ({ kind, to, children }, session) => {

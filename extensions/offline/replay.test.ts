@@ -1,7 +1,7 @@
 /** What a replay holds back. */
 import { expect, test } from 'vitest'
 import { el, message } from '../../src/extension/api.ts'
-import type { ExtensionHost, Message, SessionView } from '../../src/extension/api.ts'
+import type { ExtensionHost, Message, MessageArchive, SessionView } from '../../src/extension/api.ts'
 import { Jid } from '../../src/xmpp/jid.ts'
 import { Replay } from './replay.ts'
 import { Undelivered } from './undelivered.ts'
@@ -19,7 +19,7 @@ function said (body: string): Message {
 test('stanzas that another range of the archive brings do not count against what else is held back', () => {
   const undelivered = new Undelivered('juliet@localhost', { delivered: 0, last: 1 })
   const session = { account: { jid: Jid.parse('juliet@localhost') } } as unknown as SessionView
-  const replay = new Replay({} as ExtensionHost, session, undelivered)
+  const replay = new Replay({} as ExtensionHost, {} as MessageArchive, session, undelivered)
   replay.add(false)
   undelivered.add(2)
   replay.keeps(said('x'.repeat(MEBIBYTE)).withArchiveNumber('2'))

@@ -4,13 +4,20 @@
  */
 import { setTimeout } from 'node:timers/promises'
 import { delay, stamp, storedStanza } from '../../src/extension/api.ts'
-import type { ExtensionHost, Message, SessionView, Stanza } from '../../src/extension/api.ts'
+import type {
+  ArchivedMessage, ExtensionHost, Message, MessageArchive, NumberRange, SessionView, Stanza,
+} from '../../src/extension/api.ts'
 import { isCopy, isOwn } from './own.ts'
-import { MAX_LOOKED_AT, PAGE, readPage } from './store.ts'
-import type { Kept } from './store.ts'
-import type { Stretch, Undelivered } from './undelivered.ts'
+import type { Undelivered } from './undelivered.ts'
 
 const RETRY_MS = 200
+
+/** The messages that are read at a time. */
+const PAGE = 50
+
+/** The most numbers that one query may read: all may be messages that the account sent. */
+export const MAX_LOOKED_AT = 5000
+
 /**
  * Beyond this number newer stanzas are read from the archive in their turn, or, if not archived, sent at once: they may
  * overtake.
@@ -28,6 +35,7 @@ interface Part {
 
 export class Replay {
   readonly #host: ExtensionHost
+  readonly #archive: MessageArchive
   readonly #session: SessionView
   readonly #undelivered: Undelivered
   readonly #parts: Part[] = []
@@ -41,8 +49,9 @@ export class Replay {
   #awaited: number | undefined
   #goOn: (() => void) | undefined
 
-  constructor (host: ExtensionHost, session: SessionView, undelivered: Undelivered) {
+  constructor (host: ExtensionHost, archive: MessageArchive, session: SessionView, undelivered: Undelivered) {
     this.#host = host
+    this.#archive = archive
     this.#session = session
     this.#undelivered = undelivered
   }
@@ -72,19 +81,19 @@ export class Replay {
         this.#parts.shift()
         continue
       }
-      const { messages, isWhole } = await this.#read(stretches)
+      const messages = await this.#read(stretches)
       if (this.#isOver) return
-      part.after = isWhole ? last.to : messages.at(-1)?.seq ?? last.to
+      part.after = messages.length < PAGE ? last.to : messages.at(-1)?.seq ?? last.to
       this.#give(stretches, part.after, messages)
       await this.#taken(messages)
     }
   }
 
   /** A session that can wait is worth retrying for: nothing else would bring it the messages. */
-  async #read (stretches: readonly Stretch[]): ReturnType<typeof readPage> {
+  async #read (stretches: readonly NumberRange[]): Promise<readonly ArchivedMessage[]> {
     for (;;) {
       try {
-        return await readPage(this.#host.db, this.#undelivered.owner, stretches)
+        return await this.#archive.readReceived(this.#host.db, this.#undelivered.owner, stretches, PAGE)
       } catch (error) { // the database's: it is away
         if (this.#isOver) throw error
         this.#host.log.debug({ event: 'offline.replay_delayed', err: error }, 'offline: replay waits for the database')
@@ -93,7 +102,7 @@ export class Replay {
     }
   }
 
-  #give (stretches: readonly Stretch[], upTo: number, messages: readonly Kept[]): void {
+  #give (stretches: readonly NumberRange[], upTo: number, messages: readonly ArchivedMessage[]): void {
     const { account, jid } = this.#session
     // A message that came late may be missing among the page's.
     const seqs = [...messages.map(({ seq }) => seq), ...this.#due.keys()].sort((a, b) => a - b)
@@ -109,7 +118,7 @@ export class Replay {
   }
 
   /** Resolves when the client may be sent more. */
-  async #taken (messages: readonly Kept[]): Promise<void> {
+  async #taken (messages: readonly ArchivedMessage[]): Promise<void> {
     const last = messages.findLast(({ seq }) => this.#undelivered.isWith(seq, this.#session))?.seq
     if (last !== undefined && !this.#isOver) {
       await new Promise<void>(resolve => {
@@ -197,7 +206,7 @@ export class Replay {
 }
 
 /** As much of the ranges as one query may read. */
-function within (stretches: readonly Stretch[]): readonly Stretch[] {
+function within (stretches: readonly NumberRange[]): readonly NumberRange[] {
   let left = MAX_LOOKED_AT
   return stretches.flatMap(({ from, to }) => {
     const end = Math.min(to, from + left - 1)

@@ -3,11 +3,7 @@
  * it. Kept as ranges of the archive's numbers, so that it takes no more memory however much waits: between a range's
  * ends is all that came for the account, and none of what the account sent.
  */
-import type { SessionView } from '../../src/extension/api.ts'
-import type { Position } from './store.ts'
-
-/** Both ends are part of it. */
-export interface Stretch { readonly from: number, readonly to: number }
+import type { DeliveryPosition, NumberRange, SessionView } from '../../src/extension/api.ts'
 
 interface Range {
   from: number
@@ -36,7 +32,7 @@ export class Undelivered {
   /** The position that the database has. */
   #saved: number
 
-  constructor (owner: string, { delivered, last }: Position) {
+  constructor (owner: string, { delivered, last }: DeliveryPosition) {
     this.owner = owner
     this.#saved = delivered
     this.#last = Math.max(delivered, last)
@@ -205,8 +201,8 @@ export class Undelivered {
     upTo: number,
     isAbandoned: boolean,
     most: number,
-  ): readonly Stretch[] {
-    const stretches: Stretch[] = []
+  ): readonly NumberRange[] {
+    const stretches: NumberRange[] = []
     for (const { from, to, holders } of this.#ranges) {
       if (from > upTo || stretches.length === most) break
       if (to <= after || (isAbandoned ? holders.length > 0 : holders.includes(session))) continue

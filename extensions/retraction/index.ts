@@ -4,9 +4,11 @@
  * Message Correction), at the latest before the server serves anybody again.
  */
 import { extension, FairQueue, form, FullError, Jid, neverRejects, StanzaError } from '../../src/extension/api.ts'
-import type { ExtensionHost, Message, Stanza } from '../../src/extension/api.ts'
-import { awaitRetractions, carryOut, FIRST, readWaiting, remove } from './store.ts'
-import type { Entombed, NumberOf, Place } from './store.ts'
+import type { ExtensionHost, Message, MessageArchive, Stanza } from '../../src/extension/api.ts'
+import { awaitRetractions, FIRST, readWaiting } from './store.ts'
+import type { Place } from './store.ts'
+import { carryOut, remove } from './tombstones.ts'
+import type { Entombed } from './tombstones.ts'
 
 const NS = 'urn:xmpp:message-retract:1'
 
@@ -28,47 +30,59 @@ export const retraction = extension({
   name: 'retraction',
   xeps: ['0424@0.4.2'],
   async setup (host) {
-    const queue = new FairQueue({ atOnce: 1, waitingEach: MAX_WAITING })
-    /** By archive, the first of its retractions that wait. */
-    const first = new Map<string, Place>()
-    let tried = FIRST
-    await carryOutAtStart(host)
-    host.every(RETRY_MS, async () => {
-      const waiting = await readWaiting(host.db, tried, MAX_WAITING)
-      tried = waiting.length < MAX_WAITING ? FIRST : waiting.at(-1) ?? FIRST // what fails for good holds up no others
-      for (const place of waiting) neverRejects(inTurn(host, queue, '', place))
-    })
-
-    offerRemoval(host, queue)
     host.disco.feature(NS)
-    host.disco.feature(NS, 'account')
-    host.disco.feature(`${NS}#tombstone`, 'account')
-    host.disco.feature(NS, 'room')
-    host.disco.feature(`${NS}#tombstone`, 'room')
     host.messages.declarePolicy(NS, { archive: true, carbon: true, push: false })
-    host.messages.writeWithArchive(NS, awaitRetractions)
-    const retract = (message: Message, author: Jid | undefined, owner: Jid): void => {
-      if (!author || message.archiveNumber === undefined || !message.has('retract', NS)) return
-      const place = { owner: owner.toString(), seq: Number(message.archiveNumber) }
-      neverRejects(whileFirst(first, place, inTurn(host, queue, author.toString(), place)))
-    }
-    // What a reader has retracted is gone when he reads, and what is retracted first in his archive: in his own turn,
-    // since
-    // its author may have many waiting.
-    host.when('account.reads', async asker => {
-      const reader = asker.bare.toString()
-      const place = first.get(reader)
-      await Promise.all([queue.settled(reader), place && inTurn(host, queue, reader, place)])
-    })
-    host.on('send', 'guard', (stanza, { jid }) => {
-      if (stanza.kind !== 'message' || !stanza.has('retract', NS) || !queue.isFull(jid.toString())) return
-      return new StanzaError('resource-constraint', 'too many of your retractions are still being carried out')
-    })
-    host.on('send', 'fanout', (message, { account }) => { retract(message, account.jid, account.jid) })
-    host.on('receive', 'fanout', (message, account) => { retract(message, authorOf(host, message), account.jid) })
-    host.on('room', 'fanout', (message, room, sender) => { retract(message, sender?.account ?? room.jid, room.jid) })
+    const { archive } = host.messages
+    if (archive) await putTombstones(host, archive)
   },
 })
+
+interface Parts { readonly host: ExtensionHost, readonly archive: MessageArchive, readonly queue: FairQueue }
+
+async function putTombstones (host: ExtensionHost, archive: MessageArchive): Promise<void> {
+  const queue = new FairQueue({ atOnce: 1, waitingEach: MAX_WAITING })
+  const parts = { host, archive, queue }
+  let tried = FIRST
+  await carryOutAtStart(parts)
+  host.every(RETRY_MS, async () => {
+    const waiting = await readWaiting(host.db, tried, MAX_WAITING)
+    tried = waiting.length < MAX_WAITING ? FIRST : waiting.at(-1) ?? FIRST // what fails for good holds up no others
+    for (const place of waiting) neverRejects(inTurn(parts, '', place))
+  })
+  offerRemoval(parts)
+  for (const target of ['account', 'room'] as const) {
+    host.disco.feature(NS, target)
+    host.disco.feature(`${NS}#tombstone`, target)
+  }
+  host.messages.writeWithArchive(NS, awaitRetractions)
+  retractAsSent(parts)
+}
+
+/** Carries out retractions as they are sent, each in its author's turn. */
+function retractAsSent (parts: Parts): void {
+  const { host, queue } = parts
+  /** By archive, the first of its retractions that wait. */
+  const first = new Map<string, Place>()
+  const retract = (message: Message, author: Jid | undefined, owner: Jid): void => {
+    if (!author || message.archiveNumber === undefined || !message.has('retract', NS)) return
+    const place = { owner: owner.toString(), seq: Number(message.archiveNumber) }
+    neverRejects(whileFirst(first, place, inTurn(parts, author.toString(), place)))
+  }
+  // What readers have retracted is gone when they read, and what is retracted first in their archives: in their own
+  // turn, since its author may have many waiting.
+  host.when('account.reads', async asker => {
+    const reader = asker.bare.toString()
+    const place = first.get(reader)
+    await Promise.all([queue.settled(reader), place && inTurn(parts, reader, place)])
+  })
+  host.on('send', 'guard', (stanza, { jid }) => {
+    if (stanza.kind !== 'message' || !stanza.has('retract', NS) || !queue.isFull(jid.toString())) return
+    return new StanzaError('resource-constraint', 'too many of your retractions are still being carried out')
+  })
+  host.on('send', 'fanout', (message, { account }) => { retract(message, account.jid, account.jid) })
+  host.on('receive', 'fanout', (message, account) => { retract(message, authorOf(host, message), account.jid) })
+  host.on('room', 'fanout', (message, room, sender) => { retract(message, sender?.account ?? room.jid, room.jid) })
+}
 
 /** Has the retraction stand as the first of its archive while it waits, unless there is one. */
 async function whileFirst (first: Map<string, Place>, place: Place, carriedOut: Promise<void>): Promise<void> {
@@ -84,29 +98,29 @@ function authorOf ({ rooms }: ExtensionHost, { from }: Stanza): Jid | undefined 
 }
 
 /** Carries out one retraction when it is its author's turn. What is too much, or fails, waits on. */
-async function inTurn (host: ExtensionHost, queue: FairQueue, author: string, place: Place): Promise<void> {
+async function inTurn (parts: Parts, author: string, place: Place): Promise<void> {
+  const { host, queue } = parts
   try {
-    await forgetInRoom(host, await queue.run(author, () => carryOut(host.db, place, roomNumbers(host))))
+    await forgetInRoom(host, await queue.run(author, () => carryOutAt(parts, place)))
   } catch (error) { // the database's, or too many wait: the next time, then
     if (error instanceof FullError) return
     host.log.error({ event: 'retraction.replacement_failed', err: error }, 'retraction: message not replaced yet')
   }
 }
 
-/** Which number of a room's archive an id stands for. */
-function roomNumbers (host: ExtensionHost): NumberOf {
-  return async (room, id) => (await host.rooms.archiveIds(Jid.parse(room))).decode(id)
+async function carryOutAt ({ host: { db, rooms }, archive }: Parts, place: Place): Promise<Entombed> {
+  return carryOut(archive, db, place, async (room, id) => (await rooms.archiveIds(Jid.parse(room))).decode(id))
 }
 
 /** What the end of the server before this one left. */
-async function carryOutAtStart (host: ExtensionHost): Promise<void> {
-  const { db, log } = host
+async function carryOutAtStart (parts: Parts): Promise<void> {
+  const { db, log } = parts.host
   const failed = (error: unknown): void => { // the database's, or one of them can't be carried out: the next time, then
     log.error({ event: 'retraction.replacement_failed', err: error }, 'retraction: message not replaced yet')
   }
   try {
     for (const place of await readWaiting(db, FIRST, MAX_AT_START))
-      await carryOut(db, place, roomNumbers(host)).catch(failed)
+      await carryOutAt(parts, place).catch(failed)
   } catch (error) { // the database's
     failed(error)
   }
@@ -123,7 +137,7 @@ async function forgetInRoom (host: ExtensionHost, { owner, seqs }: Entombed): Pr
  * A command (XEP-0050: Ad-Hoc Commands) by which an account's owner empties messages of its archive, in turn with the
  * rest.
  */
-function offerRemoval (host: ExtensionHost, queue: FairQueue): void {
+function offerRemoval ({ host, archive, queue }: Parts): void {
   host.command({
     node: NODE,
     name: 'Delete messages from my archive',
@@ -142,7 +156,8 @@ function offerRemoval (host: ExtensionHost, queue: FairQueue): void {
       if (queue.isFull(account.jid.toString())) {
         throw new StanzaError('resource-constraint', 'too many of your retractions are still being carried out')
       }
-      const count = await queue.run(account.jid.toString(), () => remove(host.db, account.jid, numbers, Date.now()))
+      const count = await queue.run(
+        account.jid.toString(), () => remove(archive, host.db, account.jid, numbers, Date.now()))
       return `${count} deleted`
     },
   })

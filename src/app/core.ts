@@ -113,7 +113,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, log, homes })
   const rooms = createRooms(options, { router, stages, iqs, events, disco, archiveKeys }, accounts, store)
   const parts: Parts = {
-    rooms, policies, archiveWriters: new Map(), archive: { read: undefined }, commandTable: new Commands(disco), hosts,
+    rooms, policies, archiveWriters: new Map(), archive: {}, commandTable: new Commands(disco), hosts,
     db, messageDb: pools.messages, reading: new Reading(pools.reading), archiveKeys, log, stages, iqs, events, streams,
     disco, router, rosters, accounts, incoming, replicated, cluster, answerers: new Map(), commands,
   }

@@ -2,7 +2,8 @@
 import type { Accounts } from '../accounts/accounts.ts'
 import type { Incoming } from '../accounts/incoming.ts'
 import type { AccountCommands } from '../extension/facets/accounts.ts'
-import type { ReadArchived, WriteWithArchive } from '../extension/points.ts'
+import type { MessageArchive } from '../extension/message-archive.ts'
+import type { WriteWithArchive } from '../extension/points.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
 import type { Rooms } from '../muc/rooms.ts'
@@ -47,7 +48,7 @@ export interface Parts {
   /** By the namespace of a payload. */
   readonly archiveWriters: Map<string, WriteWithArchive>
   /** Set once an extension provides an archive. */
-  readonly archive: { read: ReadArchived | undefined }
+  readonly archive: { provided?: MessageArchive | undefined }
   readonly rosters: Rosters
   readonly accounts: Accounts
   readonly incoming: Incoming

@@ -49,6 +49,9 @@ export type {
   AffiliationChange, Note, ReplicatedState, Events, WriteWithArchive, WriteWithAffiliations, Point, Stages, Stored,
   Verdict,
 } from './points.ts'
+export type {
+  ArchivedMessage, ConversationSearch, ConversationSide, DeliveryPosition, MessageArchive, NumberRange, SentId,
+} from './message-archive.ts'
 export type { RoomOption, Values } from './room-option.ts'
 export type {
   AccountInfo, AccountView, OccupantSessionView, OccupantView, RoomView, SessionInfo, SessionView,

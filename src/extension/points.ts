@@ -33,9 +33,6 @@ export interface Stored {
 export type WriteWithArchive =
   (db: Database, kept: readonly { readonly owner: string, readonly seq: number }[]) => Promise<void>
 
-/** The archived message with that number, if somebody other than the archive's owner sent it; undefined otherwise. */
-export type ReadArchived = (db: Database, owner: Jid, seq: number) => Promise<Stanza | undefined>
-
 /** A change of an affiliation in a room. */
 export interface AffiliationChange {
   /** Bare, or a domain. */

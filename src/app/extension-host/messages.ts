@@ -23,11 +23,11 @@ export function messagesFacet ({ parts, undo }: Registration): MessagesFacet {
         if (write) return write
       }
     },
-    provideArchive (read) {
-      archive.read = read
-      undo.push(() => { archive.read = undefined })
+    provideArchive (provided) {
+      archive.provided = provided
+      undo.push(() => { archive.provided = undefined })
     },
-    readArchived: async (db, owner, seq) => archive.read?.(db, owner, seq),
+    get archive () { return archive.provided },
     route (stanza) { router.post(stanza) },
     bounce (stanza, error) { neverRejects(router.bounce(stanza, error)) }, // what failed is logged
     deliver ({ jid }, stanza) { accounts.peek(jid)?.session(jid.resource)?.deliver(stanza) },

@@ -2,7 +2,8 @@
 import type { StanzaError } from '../../xmpp/errors.ts'
 import type { MessagePolicy } from '../../xmpp/message-policy.ts'
 import type { Message, Stanza } from '../../xmpp/stanza.ts'
-import type { ReadArchived, WriteWithArchive } from '../points.ts'
+import type { MessageArchive } from '../message-archive.ts'
+import type { WriteWithArchive } from '../points.ts'
 import type { AccountView, SessionInfo, SessionView } from '../views.ts'
 
 export interface MessagesFacet {
@@ -18,10 +19,10 @@ export interface MessagesFacet {
   writeWithArchive (ns: string, write: WriteWithArchive): void
   /** The write that goes with the message into each archive. */
   archiveWriterFor (message: Message): WriteWithArchive | undefined
-  /** Makes the extension's archive the one that `readArchived` reads. */
-  provideArchive (read: ReadArchived): void
-  /** Finds nothing where no extension provides an archive. */
-  readArchived: ReadArchived
+  /** Makes the extension's archive the one that all extensions after it use. */
+  provideArchive (archive: MessageArchive): void
+  /** Undefined where no extension provides an archive. */
+  readonly archive: MessageArchive | undefined
 
   /** Routes a stanza, through the stages of its recipient. */
   route (stanza: Stanza): void

@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vi
 import type { Database } from '../../src/extension/api.ts'
 import type { PostgresDatabase } from '../../src/storage/postgres.ts'
 import { testDatabase } from '../../test/support/run/database.ts'
-import { carryOut } from './store.ts'
+import { archiveService } from '../archive/service.ts'
+import { carryOut } from './tombstones.ts'
 
 const OWNER = 'romeo@localhost'
 const PEER = 'juliet@localhost'
@@ -49,6 +50,7 @@ test('of a message with very many corrections the newest are replaced, and nobod
   await postgres.query('insert into retraction_waiting (owner, seq) values ($1, $2)', [OWNER, retraction])
 
   const { seqs } = await carryOut(
+    archiveService(postgres, () => 0),
     slow(postgres, 500),
     { owner: OWNER, seq: retraction },
     () => Promise.resolve(undefined),
