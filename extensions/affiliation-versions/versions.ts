@@ -1,6 +1,8 @@
 /** The versions of one room's affiliations: the number of each account's last change, in memory and in the database. */
-import { int8Array, Jid, textArray } from '../../src/extension/api.ts'
+import { Jid } from '../../src/extension/api.ts'
 import type { AffiliationChange, Affiliation, Database, RoomView } from '../../src/extension/api.ts'
+import { forgetVersion, HORIZON, readVersions, removeVersions, saveVersions } from './store.ts'
+import type { Row } from './store.ts'
 
 /** The most accounts without an affiliation whose last change is remembered. */
 const MAX_GONE = 1000
@@ -17,12 +19,10 @@ export class Versions {
 
   static async load (db: Database, room: Jid): Promise<Versions> {
     const versions = new Versions()
-    const rows = await db.query<{ readonly account: string, readonly version: string }>(
-      'select account, version from room_affiliation_version where room = $1 order by version', [room.toString()])
-    for (const { account, version } of rows) {
-      versions.#last = Number(version)
-      if (account === '') versions.#horizon = Number(version)
-      else versions.#byJid.set(account, Number(version))
+    for (const [account, version] of await readVersions(db, room.toString())) {
+      versions.#last = version
+      if (account === HORIZON) versions.#horizon = version
+      else versions.#byJid.set(account, version)
     }
     return versions
   }
@@ -61,38 +61,25 @@ export class Versions {
     const changed = changes.map(({ jid }) => jid.toString())
     const forgotten = this.#tooMany(room).filter(([jid]) => !changed.includes(jid))
     const horizon = forgotten.at(-1)?.[1]
-    if (horizon !== undefined) {
-      await db.query('delete from room_affiliation_version where room = $1 and account = any($2)',
-        [room.jid.toString(), forgotten.map(([jid]) => jid)])
-    }
-    const rows = [
-      ...horizon === undefined ? [] : [['', horizon] as const],
-      ...changed.map((jid, n) => [jid, before + 1 + n] as const),
-    ]
-    await db.query(
-      `insert into room_affiliation_version (room, account, version) select $1, * from unnest($2::text[], $3::int8[])
-       on conflict (room, account) do update set version = excluded.version`,
-      [room.jid.toString(), textArray(rows.map(([jid]) => jid)), int8Array(rows.map(([, version]) => version))])
+    if (horizon !== undefined) await removeVersions(db, room.jid.toString(), forgotten.map(([jid]) => jid))
+    const rows = changed.map((jid, n): Row => [jid, before + 1 + n])
+    if (horizon !== undefined) rows.unshift([HORIZON, horizon])
+    await saveVersions(db, room.jid.toString(), rows)
     return () => { this.#note(rows, forgotten) }
   }
 
   /** Removes a former account. Earlier versions become unknown, so that clients get all affiliations. */
   async forget (db: Database, room: RoomView, account: Jid): Promise<void> {
     const version = this.last(room) + 1
-    await db.query(
-      `with forgotten as (delete from room_affiliation_version where room = $1 and account = $2)
-       insert into room_affiliation_version (room, account, version) values ($1, '', $3)
-       on conflict (room, account) do update set version = excluded.version`,
-      [room.jid.toString(), account.toString(), version],
-    )
+    await forgetVersion(db, room.jid.toString(), account.toString(), version)
     this.#byJid.delete(account.toString())
     this.#last = this.#horizon = version
   }
 
-  #note (rows: readonly (readonly [string, number])[], forgotten: readonly (readonly [string, number])[]): void {
+  #note (rows: readonly Row[], forgotten: readonly Row[]): void {
     for (const [jid] of forgotten) this.#byJid.delete(jid)
     for (const [jid, version] of rows) {
-      if (jid === '') this.#horizon = version
+      if (jid === HORIZON) this.#horizon = version
       else {
         this.#byJid.delete(jid)
         this.#byJid.set(jid, version)
@@ -102,7 +89,7 @@ export class Versions {
   }
 
   /** The oldest accounts without an affiliation, if there are too many. */
-  #tooMany (room: RoomView): readonly (readonly [string, number])[] {
+  #tooMany (room: RoomView): readonly Row[] {
     if (this.#byJid.size <= room.affiliations.size + MAX_GONE) return []
     const gone = [...this.#byJid].filter(([jid]) => !room.affiliations.get(Jid.kept(jid)))
     return gone.length > MAX_GONE ? gone.slice(0, gone.length - MAX_GONE / 2) : []

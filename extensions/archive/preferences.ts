@@ -2,26 +2,13 @@
  * XEP-0441: Message Archive Management Preferences: which conversations a user archives: all, none or those with
  * contacts, with exceptions. In memory with the account, so that each message is decided at once.
  */
-import { batchedRead, checkAddressList, el, parseAddress, StanzaError } from '../../src/extension/api.ts'
-import type { AccountData, AccountView, Element, ExtensionHost, Jid } from '../../src/extension/api.ts'
+import { checkAddressList, el, parseAddress, StanzaError } from '../../src/extension/api.ts'
+import type { AccountView, Element, ExtensionHost, Jid } from '../../src/extension/api.ts'
+import { preferenceReader, savePreferences } from './preference-store.ts'
+import type { Preferences } from './preference-store.ts'
 
 const NS = 'urn:xmpp:mam:2'
 const MAX_LISTED = 1000
-
-type Default = 'always' | 'never' | 'roster'
-
-interface Preferences {
-  readonly byDefault: Default
-  readonly always: ReadonlySet<string>
-  readonly never: ReadonlySet<string>
-}
-
-interface Row {
-  readonly owner: string
-  readonly by_default: Default
-  readonly always: string[]
-  readonly never: string[]
-}
 
 const NONE: ReadonlySet<string> = new Set()
 const UNSET: Preferences = { byDefault: 'always', always: NONE, never: NONE }
@@ -31,7 +18,8 @@ const UNSET: Preferences = { byDefault: 'always', always: NONE, never: NONE }
  * archived.
  */
 export function keepPreferences (host: ExtensionHost): (account: AccountView, other: Jid) => boolean {
-  const preferences = loadedPreferences(host)
+  const read = preferenceReader(host.db)
+  const preferences = host.accounts.data(async (_db, account) => await read(account.toString()) ?? UNSET)
 
   host.iq(
     { type: 'get', to: ['own-account'], name: 'prefs', ns: NS },
@@ -40,10 +28,7 @@ export function keepPreferences (host: ExtensionHost): (account: AccountView, ot
   host.iq({ type: 'set', to: ['own-account'], name: 'prefs', ns: NS }, async ({ payload }, { account }) => {
     const wanted = parse(payload)
     if (account.isAnonymous) throw new StanzaError('not-allowed', 'you have no archive')
-    await host.db.query(
-      `insert into archive_preference (owner, by_default, always, never) values ($1, $2, $3, $4)
-       on conflict (owner) do update set by_default = $2, always = $3, never = $4`,
-      [account.jid.toString(), wanted.byDefault, [...wanted.always], [...wanted.never]])
+    await savePreferences(host.db, account.jid.toString(), wanted)
     preferences.set(account, wanted)
     return describe(wanted)
   })
@@ -54,15 +39,6 @@ export function keepPreferences (host: ExtensionHost): (account: AccountView, ot
     return byDefault === 'always' || lists(always, other) ||
       (byDefault === 'roster' && host.accounts.isContact(account, other))
   }
-}
-
-function loadedPreferences (host: ExtensionHost): AccountData<Preferences> {
-  const read = batchedRead(async (owners: readonly string[]) => {
-    const rows = await host.db.query<Row>('select * from archive_preference where owner = any($1)', [owners])
-    return new Map(rows.map(({ owner, by_default: byDefault, always, never }): [string, Preferences] =>
-      [owner, { byDefault, always: new Set(always), never: new Set(never) }]))
-  })
-  return host.accounts.data(async (_db, account) => await read(account.toString()) ?? UNSET)
 }
 
 /** §2.3.1: a listed address with a resource is that resource, one without it is the account. */

@@ -4,8 +4,7 @@
  */
 import { batchedRead } from '../../src/extension/api.ts'
 import type { Database, Jid, Logger } from '../../src/extension/api.ts'
-
-interface Row { readonly jid: string, readonly room: string }
+import { readRooms } from './store.ts'
 
 export interface MembersHereParts {
   readonly db: Database
@@ -88,20 +87,4 @@ export class MembersHere {
       }
     }
   }
-}
-
-async function readRooms (db: Database, accounts: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
-  const rows = await db.query<Row>(`
-    select member.jid, member.room from room_affiliation as member
-    where member.jid = any($1) and member.affiliation <> 'outcast' and not member.is_unasked and not member.is_own
-      and not exists (select from room_away_off as off where off.room = member.room and off.account = member.jid)`,
-  [accounts],
-  )
-  const rooms = new Map<string, string[]>()
-  for (const { jid, room } of rows) {
-    const list = rooms.get(jid)
-    if (list) list.push(room)
-    else rooms.set(jid, [room])
-  }
-  return rooms
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { el, extension, StanzaError, Turns, Written } from '../../src/extension/api.ts'
 import type { Database } from '../../src/extension/api.ts'
+import { readElement, saveElements } from './store.ts'
 
 const NS = 'jabber:iq:private'
 
@@ -24,11 +25,10 @@ export const privateStorage = extension({
       if (!wanted) throw new StanzaError('bad-request', 'the request must contain exactly one element')
       const { name, ns } = wanted
       checkNamespace(ns)
-      const [row] = await host.readFor(from, db => db.query<{ element: string }>(
-        'select element from private_element where owner = $1 and name = $2 and ns = $3', [to.toString(), name, ns]))
-      return row
-        ? Written.around(el('query', NS), Written.kept(name, ns, row.element))
-        : el('query', NS, {}, el(name, ns))
+      const stored = await host.readFor(from, db => readElement(db, to.toString(), name, ns))
+      return stored === undefined
+        ? el('query', NS, {}, el(name, ns))
+        : Written.around(el('query', NS), Written.kept(name, ns, stored))
     })
     host.iq({ type: 'set', to: ['own-account'], name: 'query', ns: NS }, async ({ to, written }, { account }) => {
       if (account.isAnonymous) throw new StanzaError('not-allowed', 'anonymous accounts cannot store data')
@@ -55,16 +55,7 @@ export const privateStorage = extension({
  * Stores the elements; throws where the owner's elements exceed `most` bytes, so that the transaction is rolled back.
  */
 async function keep (db: Database, owner: string, elements: readonly Written[], most: number): Promise<void> {
-  const last = new Map(elements.map(one => [`${one.ns} ${one.name}`, one])) // the last one of each name counts
-  const all = [...last.values()]
-  await db.query(
-    `insert into private_element (owner, name, ns, element)
-     select $1, unnest($2::text[]), unnest($3::text[]), unnest($4::text[])
-     on conflict (owner, name, ns) do update set element = excluded.element`,
-    [owner, all.map(({ name }) => name), all.map(({ ns }) => ns), all.map(({ xml }) => xml)])
-  const [kept] = await db.query<{ readonly bytes: number }>(
-    'select sum(octet_length(element)) as bytes from private_element where owner = $1', [owner])
-  if (kept && kept.bytes > most) {
+  if (await saveElements(db, owner, elements) > most) {
     throw new StanzaError('resource-constraint', `there is no space left: at most ${most} bytes can be stored`)
   }
 }
