@@ -48,10 +48,10 @@ export function serveCluster (
     return { isHome: true }
   })
   membership.whenLeaseLost(before => {
-    const accounts = new Map([...core.accounts.atHome()].map(account => [account.jid.toString(), account]))
+    const accounts = [...core.accounts.atHome()].map(({ jid }) => jid.toString())
     const rooms = new Set(core.rooms.atHome())
-    homes.reclaim([...accounts.keys(), ...rooms], before, (key, isOurs) => {
-      const account = accounts.get(key)
+    homes.reclaim([...accounts, ...rooms], before, (key, isOurs) => {
+      const account = core.accounts.peek(Jid.kept(key))
       if (rooms.has(key)) core.rooms.reclaimed(key, before, isOurs).catch(() => {}) // Redis is away again
       else if (!isOurs) core.accounts.drop(key)
       else if (account && account.sessions.length > 0) records.renamed(account, before)

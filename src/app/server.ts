@@ -155,7 +155,7 @@ class RunningServer implements Server {
       now: () => performance.now(),
       closed: stream => { this.#streams.delete(stream) },
       lost: (session, stream, mayResume) => { this.#core.lost(session, stream, mayResume) },
-      edge: this.#open.cluster && new Edge(this.#open.cluster),
+      edge: this.#open.cluster && new Edge(this.#open.cluster, this.#log),
     }
   }
 

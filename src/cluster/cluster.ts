@@ -36,7 +36,7 @@ export async function joinCluster (
   const bus = new RedisBus(redis, membership, log)
   await membership.join()
   const barrier = new WriteBarrier(log)
-  const homes = new RedisHomes({ redis: redis.commands, bus, membership, barrier })
+  const homes = new RedisHomes({ redis: redis.commands, bus, membership, barrier, log })
   const keeping = { redis: redis.journal, id: () => membership.id, membership, barrier, log }
   const records = new RedisRecords(keeping)
   const roomRecords = new RedisRoomRecords(keeping)

@@ -33,7 +33,7 @@ describe.skipIf(!hasRedis())('homes', () => {
     const { redis, bus, membership } = node
     bus.open()
     const barrier = new WriteBarrier(log)
-    return { ...node, homes: new RedisHomes({ redis: redis.commands, bus, membership, barrier }) }
+    return { ...node, homes: new RedisHomes({ redis: redis.commands, bus, membership, barrier, log }) }
   }
 
   async function pair (): Promise<readonly [Member, Member]> {

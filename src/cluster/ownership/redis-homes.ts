@@ -13,7 +13,9 @@ import type { Stanza } from '../../xmpp/stanza.ts'
 import { MEMBERS } from '../membership/heartbeat.ts'
 import type { Bus, NodeId } from '../bus/bus.ts'
 import { CLAIM, FIND, homeOf, RECLAIM, RELEASE, RELEASED, RETURN } from './claims.ts'
+import type { Logger } from '../../log.ts'
 import type { WriteBarrier } from '../../net/write-barrier.ts'
+import { eachInSlices } from '../../util/background.ts'
 import { MulticastBatch } from '../bus/multicast.ts'
 import type { Membership } from '../membership/membership.ts'
 import { placeOf } from '../membership/rendezvous.ts'
@@ -28,6 +30,8 @@ const NOBODY = ''
 const RETRY_MS = 100
 /** When Redis has lost its data nodes reclaim what they have in memory; for this time nothing else is claimed. */
 const RECLAIM_MS = 2_000
+/** Accounts that are claimed again at the same time. */
+const RECLAIMED_AT_ONCE = 300
 
 interface Scripts {
   hgClaim (home: string, members: string, me: string): Promise<[string, string]>
@@ -42,6 +46,14 @@ export interface HomesParts {
   readonly bus: Bus
   readonly membership: Membership
   readonly barrier: WriteBarrier
+  readonly log: Logger
+}
+
+/** Another node, as the owner of accounts. */
+interface Owner {
+  readonly node: NodeId
+  /** Packets of it or for it were lost, or it is gone: nothing that is known of it counts any more. */
+  isBroken: boolean
 }
 
 export class RedisHomes implements Homes {
@@ -54,9 +66,11 @@ export class RedisHomes implements Homes {
   #reclaiming: Promise<void> | undefined
   /** The batch for each node, sent at the end of this turn of the event loop. */
   readonly #batches = new Map<NodeId, MulticastBatch>()
-  readonly #known = new LRUCache<string, NodeId>({ max: MAX_KNOWN })
+  readonly #known = new LRUCache<string, Owner>({ max: MAX_KNOWN })
+  readonly #owners = new Map<NodeId, Owner>()
+  readonly #log: Logger
 
-  constructor ({ redis, bus, membership, barrier }: HomesParts) {
+  constructor ({ redis, bus, membership, barrier, log }: HomesParts) {
     redis.defineCommand('hgClaim', { numberOfKeys: 2, lua: CLAIM })
     redis.defineCommand('hgFind', { numberOfKeys: 2, lua: FIND })
     redis.defineCommand('hgRelease', { numberOfKeys: 1, lua: RELEASE })
@@ -66,11 +80,14 @@ export class RedisHomes implements Homes {
     this.#bus = bus
     this.#membership = membership
     this.#barrier = barrier
+    this.#log = log
     membership.whenLeaseLost((_before, isForgotten) => {
       if (isForgotten) this.#mayClaimAt = performance.now() + RECLAIM_MS
     })
     bus.whenBroken(node => {
-      for (const [account, home] of this.#known) if (home === node) this.#known.delete(account)
+      const owner = this.#owners.get(node)
+      if (owner) owner.isBroken = true
+      this.#owners.delete(node)
     })
   }
 
@@ -79,7 +96,8 @@ export class RedisHomes implements Homes {
   }
 
   elsewhere (account: string): NodeId | undefined {
-    return this.#known.get(account)
+    const owner = this.#known.get(account)
+    return owner?.isBroken ? undefined : owner?.node
   }
 
   /** From now on this node claims nothing. */
@@ -129,11 +147,17 @@ export class RedisHomes implements Homes {
     try {
       const answer = await question()
       const [home] = answer
-      if (home !== '' && home !== 'lapsed') this.#known.set(account, home)
+      if (home !== '' && home !== 'lapsed') this.#known.set(account, this.#owner(home))
       return answer
     } catch { // Redis is away
       throw new StanzaError('remote-server-timeout', 'the account cannot be reached now: try again later')
     }
+  }
+
+  #owner (node: NodeId): Owner {
+    let owner = this.#owners.get(node)
+    if (!owner) this.#owners.set(node, owner = { node, isBroken: false })
+    return owner
   }
 
   forget (account: string): void {
@@ -150,7 +174,10 @@ export class RedisHomes implements Homes {
     ).catch(() => {})
   }
 
-  /** After a lost lease: claims accounts again, and reports for each whether it is ours; others own the rest by now. */
+  /**
+   * After a lost lease: claims accounts again, and reports for each whether it is ours; others own the rest by now. All
+   * that time the lease is not confirmed.
+   */
   reclaim (accounts: readonly string[], before: NodeId, tell: (account: string, isOurs: boolean) => void): void {
     const reclaiming = this.#reclaimAll(accounts, before, tell).finally(() => {
       if (this.#reclaiming === reclaiming) this.#reclaiming = undefined
@@ -164,13 +191,17 @@ export class RedisHomes implements Homes {
     tell: (account: string, isOurs: boolean) => void,
   ): Promise<void> {
     const { incarnation: run } = this
-    await Promise.all(accounts.map(async account => {
-      try {
-        tell(account, await this.#redis.hgReclaim(homeOf(account), run, before) === 1)
-      } catch { // Redis is away again: when it is back the lease may be lost again
-        if (this.incarnation === run) tell(account, false)
-      }
-    }))
+    for (let at = 0; at < accounts.length; at += RECLAIMED_AT_ONCE) {
+      const group = accounts.slice(at, at + RECLAIMED_AT_ONCE)
+      const replies = await Promise.allSettled(
+        group.map(account => this.#redis.hgReclaim(homeOf(account), run, before)),
+      )
+      if (this.incarnation !== run) return // the lease was lost again, and all is claimed under yet another id
+      await eachInSlices(this.#log, 'accounts that are claimed again', group.entries(), ([index, account]) => {
+        const reply = replies[index]
+        tell(account, reply?.status === 'fulfilled' && reply.value === 1) // rejected: Redis is away again
+      })
+    }
   }
 
   async removeAt (node: NodeId, account: string): Promise<boolean> {

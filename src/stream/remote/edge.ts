@@ -3,8 +3,10 @@
  * the session's owner node, and the owner's output to the client.
  */
 import type { Bus, NodeId } from '../../cluster/bus/bus.ts'
+import type { Logger } from '../../log.ts'
 import type { Transport } from '../../net/transport.ts'
 import type { Homes } from '../../session/homes.ts'
+import { eachInSlices, neverRejects } from '../../util/background.ts'
 import type { Frame } from '../../xml/framer.ts'
 import { StreamError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
@@ -44,7 +46,7 @@ export class Edge {
   #looking: NodeJS.Timeout | undefined
   #last = 0
 
-  constructor ({ bus, homes }: EdgeParts) {
+  constructor ({ bus, homes }: EdgeParts, log: Logger) {
     this.bus = bus
     this.#homes = homes
     bus.hear('stream.write', (home, { stream, lengths }, bytes) => { this.#find(home, stream)?.write(bytes, lengths) })
@@ -53,7 +55,7 @@ export class Edge {
     bus.hear('stream.close', (home, { stream, error }) => {
       this.#find(home, stream)?.close(error && streamError(error))
     })
-    bus.whenBroken(home => { this.#broken(home) })
+    bus.whenBroken(home => { this.#broken(home, log) })
   }
 
   /** The link to `home` for a stream; ends with `lost` or `leave`. */
@@ -74,8 +76,11 @@ export class Edge {
     return link?.home === home ? link : undefined
   }
 
-  #broken (home: NodeId): void {
-    for (const link of this.#links.values()) if (link.home === home) link.broken()
+  /** Nothing of that node reaches a link any more; the clients are told in slices. */
+  #broken (home: NodeId, log: Logger): void {
+    const broken = [...this.#links.values()].filter(link => link.home === home && link.isBound)
+    for (const link of broken) this.remove(link)
+    neverRejects(eachInSlices(log, 'clients of a node that is gone', broken, link => { link.broken() }))
   }
 
   /** For links: removes one that is over. */
@@ -123,6 +128,10 @@ export class RemoteSessionLink implements SessionLink {
     this.home = home
     this.id = id
     this.#stream = stream
+  }
+
+  get isBound (): boolean {
+    return this.#jid !== undefined
   }
 
   get jid (): Jid {
@@ -216,7 +225,7 @@ export class RemoteSessionLink implements SessionLink {
    * <host-unknown/>.
    */
   broken (): void {
-    if (this.#jid)
+    if (!this.#isLeft)
       this.close(new StreamError('internal-server-error', "the session's node is gone: come back and go on"))
   }
 

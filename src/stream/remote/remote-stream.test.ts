@@ -9,6 +9,7 @@ import { testDatabase } from '../../../test/support/run/database.ts'
 import { Nodes } from '../../../test/support/cluster/loopback-cluster.ts'
 import type { NodesOptions, TestNode } from '../../../test/support/cluster/loopback-cluster.ts'
 import type { WireClient } from '../../../test/support/wire/wire-client.ts'
+import { isSliceOver, SLICE_MS } from '../../util/slices.ts'
 import { Jid } from '../../xmpp/jid.ts'
 import { message } from '../../xmpp/stanza.ts'
 import { el } from '../../xml/element.ts'
@@ -263,4 +264,23 @@ test('clients of other nodes do not notice when one is gone', async () => {
     client.send(PING)
     await client.expectHeard("id='end'")
   }
+})
+
+test('sessions hear in slices that their edge is gone, and nothing of it reaches them meanwhile', async () => {
+  const seenIds: string[] = []
+  const { nodes, home, edge, user, session } = await away([seen(seenIds)])
+  const streamBefore = session.stream
+  isSliceOver()
+  const until = performance.now() + 2 * SLICE_MS
+  while (performance.now() < until);
+
+  nodes.loopback.breakBetween('edge', 'home')
+  const streamMeanwhile = session.stream
+  for (let id = 0; id < 10; id++)
+    edge.bus.tell('home', 'stream.element', { stream: String(id) }, Buffer.from("<message id='late'/>"))
+
+  await expect.poll(() => isGone(home, user)).toBe(true)
+  expect(streamBefore).toBeDefined()
+  expect(streamMeanwhile).toBe(streamBefore)
+  expect(seenIds).not.toContain('late')
 })

@@ -6,6 +6,7 @@ import type { Bus, NodeId } from '../../cluster/bus/bus.ts'
 import type { EnterAnswer, EnterRequest } from '../../cluster/bus/protocol.ts'
 import type { WriteBarrier } from '../../net/write-barrier.ts'
 import type { Account } from '../../session/account.ts'
+import { eachInSlices, neverRejects } from '../../util/background.ts'
 import { parseStored } from '../../xml/stored.ts'
 import type { Element } from '../../xml/element.ts'
 import { StanzaError, StreamError } from '../../xmpp/errors.ts'
@@ -43,7 +44,15 @@ export class RemoteStreams {
     bus.hear('stream.lost', (edge, { stream, mayResume, isClosed }) => {
       this.#find(edge, stream)?.lost(mayResume, isClosed)
     })
-    bus.whenBroken(edge => { for (const stream of this.#byEdge.get(edge)?.values() ?? []) stream.lost(true) })
+    bus.whenBroken(edge => { this.#broken(edge) })
+  }
+
+  /** Nothing of that edge reaches a stream any more; the sessions hear of it in slices. */
+  #broken (edge: NodeId): void {
+    const streams = this.#byEdge.get(edge)?.values() ?? []
+    this.#byEdge.delete(edge)
+    const { log } = this.#parts
+    neverRejects(eachInSlices(log, 'streams of an edge that is gone', streams, stream => { stream.lost(true) }))
   }
 
   async #enter (edge: NodeId, request: EnterRequest): Promise<EnterAnswer> {

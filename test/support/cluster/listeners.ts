@@ -59,14 +59,15 @@ export class Doors {
   }
 
   async #open ({ limits, resourceConflict = 'replace', now = () => 1 }: DoorOptions): Promise<void> {
+    const log = await openLog({ level: 'silent' })
     const parts: StreamParts = {
-      ...this.#core, hosts: ['localhost'], log: await openLog({ level: 'silent' }), secret: SECRET,
+      ...this.#core, hosts: ['localhost'], log, secret: SECRET,
       loginLimits: new LoginLimits(0), credentials: jid => this.#core.store.find(jid), requireTls: false,
       allowsAnonymous: true, resourceConflict,
       limits: { stanzaBytes: 262_144, loginSeconds: 60, idleSeconds: 100, ...limits },
       now,
       closed: stream => { this.streams.delete(stream) },
-      edge: new Edge(this.#cluster),
+      edge: new Edge(this.#cluster, log),
     }
     this.#remote = new RemoteStreams(this.#cluster, parts)
     const accept = (transport: Transport): void => { this.streams.add(new ClientStream(transport, parts, parts.now())) }
