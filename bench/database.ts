@@ -68,11 +68,11 @@ export class SharedDatabase {
 
   /** How many rows a table has; none where a server has not made it yet. */
   async count (database: string, table: string): Promise<number> {
-    const [found] = await this.query<{ isThere: boolean }>(
+    const [found] = await this.query<{ exists: boolean }>(
       database,
-      `select to_regclass('${table}') is not null as "isThere"`,
+      `select to_regclass('${table}') is not null as "exists"`,
     )
-    if (!found?.isThere) return 0
+    if (!found?.exists) return 0
     const [counted] = await this.query<{ count: string }>(database, `select count(*) from ${table}`)
     return Number(counted?.count)
   }

@@ -94,7 +94,7 @@ export class Client {
 
   /** The next element, in the order they came; rejects when the stream is over or nothing comes for five seconds. */
   async receive (): Promise<XmlElement> {
-    if (this.#inbox.length === 0 && this.#ended === undefined) await this.#news()
+    if (this.#inbox.length === 0 && this.#ended === undefined) await this.#arrival()
     const element = this.#inbox.shift()
     if (element) return element
     throw new Error(this.#ended ?? 'nothing came')
@@ -103,7 +103,7 @@ export class Client {
   /** Closes the stream and waits until the server has closed it too. */
   async disconnect (): Promise<void> {
     if (this.#ended === undefined) this.#socket.end('</stream:stream>')
-    while (this.#ended === undefined) await this.#news()
+    while (this.#ended === undefined) await this.#arrival()
     this.destroy()
   }
 
@@ -111,7 +111,7 @@ export class Client {
     this.#socket.destroy()
   }
 
-  #news (): Promise<void> {
+  #arrival (): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const timer = setTimeout(() => { reject(new Error(`nothing came in ${PATIENCE / 1000} s`)) }, PATIENCE)
     this.#wake = () => {

@@ -5,7 +5,7 @@
 import { el, extension, parseAddress, StanzaError, Turns } from '../../src/extension/api.ts'
 import type { AccountView, ExtensionHost, Jid, Message, SessionView, Stanza } from '../../src/extension/api.ts'
 import { StatusBuffer } from './status-buffer.ts'
-import { readStatus, removeStatus, saveNews } from './store.ts'
+import { readStatus, removeStatus, saveUpdates } from './store.ts'
 
 const NS = 'urn:heliograph:status:0'
 const NS_RECEIPTS = 'urn:xmpp:receipts'
@@ -20,12 +20,12 @@ export const messageStatus = extension({
     if (!archive) return // a status is about archived messages
     const heard = new StatusBuffer()
     const saveAll = async (): Promise<void> => {
-      const news = heard.take()
-      if (news.length === 0) return
+      const updates = heard.take()
+      if (updates.length === 0) return
       try {
-        await saveNews(host.db, archive, news)
+        await saveUpdates(host.db, archive, updates)
       } catch (error) { // the database's: the next time, then
-        heard.putBack(news)
+        heard.putBack(updates)
         throw error
       }
     }

@@ -52,21 +52,21 @@ export class StatusBuffer {
 
   /** All of it, once. */
   take (): readonly StatusUpdate[] {
-    const news: StatusUpdate[] = []
+    const updates: StatusUpdate[] = []
     for (const [owner, conversations] of this.#byOwner) {
       for (const [peer, { lastId, received, displayed }] of conversations) {
-        if (lastId !== undefined) news.push({ owner, peer, id: lastId, isDisplayed: false })
-        for (const id of received) if (id !== lastId) news.push({ owner, peer, id, isDisplayed: false })
-        for (const id of displayed) news.push({ owner, peer, id, isDisplayed: true })
+        if (lastId !== undefined) updates.push({ owner, peer, id: lastId, isDisplayed: false })
+        for (const id of received) if (id !== lastId) updates.push({ owner, peer, id, isDisplayed: false })
+        for (const id of displayed) updates.push({ owner, peer, id, isDisplayed: true })
       }
     }
     this.#byOwner.clear()
-    return news
+    return updates
   }
 
   /** What could not be told to the database. */
-  putBack (news: readonly StatusUpdate[]): void {
-    for (const { owner, peer, id, isDisplayed } of news) {
+  putBack (updates: readonly StatusUpdate[]): void {
+    for (const { owner, peer, id, isDisplayed } of updates) {
       if (isDisplayed) this.displayed(owner, peer, id)
       else this.received(owner, peer, id)
     }

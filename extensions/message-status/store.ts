@@ -16,9 +16,11 @@ export interface Status { readonly delivered: number, readonly displayed: number
 const MAX_BACK = 500
 
 /** Moves positions to where the messages are; those that nobody sent move nothing (XEP-0333 §5). */
-export async function saveNews (db: Database, archive: MessageArchive, news: readonly StatusUpdate[]): Promise<void> {
-  const seqs = await archive.findSent(db, news, MAX_BACK)
-  const found = news.flatMap((one, n) => {
+export async function saveUpdates (
+  db: Database, archive: MessageArchive, updates: readonly StatusUpdate[],
+): Promise<void> {
+  const seqs = await archive.findSent(db, updates, MAX_BACK)
+  const found = updates.flatMap((one, n) => {
     const seq = seqs[n]
     return seq === undefined ? [] : { ...one, seq }
   })

@@ -33,8 +33,8 @@ test('what a moderator takes back the room retracts for all, with who did it and
   await moderates(crone, id, `${RETRACT}<reason>No adverts</reason>`)
 
   for (const client of [crone, hag]) {
-    const [news = ''] = await client.received()
-    const stanza = parseStanza(news)
+    const [notification = ''] = await client.received()
+    const stanza = parseStanza(notification)
     const retract = stanza.getChild('retract', 'urn:xmpp:message-retract:1')
     const moderated = retract?.getChild('moderated', 'urn:xmpp:message-moderate:1')
     expect(stanza.attrs).toMatchObject({ type: 'groupchat', from: COVEN })
@@ -67,15 +67,15 @@ test('an admin who is not in may take it back, too, and his address is not told'
 
   await moderates(await server.client('wiccarocks@localhost/laptop'), id)
 
-  const [news = ''] = await hag.received()
+  const [notification = ''] = await hag.received()
   expect(
-    parseStanza(news).getChild('retract', 'urn:xmpp:message-retract:1')?.getChild(
+    parseStanza(notification).getChild('retract', 'urn:xmpp:message-retract:1')?.getChild(
       'moderated',
       'urn:xmpp:message-moderate:1',
     )?.attrs['by'],
   )
     .toBe(COVEN)
-  expect(news).not.toContain('wiccarocks')
+  expect(notification).not.toContain('wiccarocks')
 })
 
 test('who does not moderate takes nothing back, not even his own (§3.2)', async () => {

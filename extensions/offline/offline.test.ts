@@ -247,11 +247,11 @@ test('what waits comes although the connection to the database broke while it wa
   await locked.promise
   const juliet = await server.client('juliet@localhost/balcony')
 
-  const isThere = juliet.sends('<presence/>')
+  const arrival = juliet.sends('<presence/>')
   await expect.poll(() => server.db.query(`select pg_terminate_backend(pid) from pg_locks
     where relation = 'archive_message'::regclass and not granted`)).toHaveLength(1)
   broken.resolve()
-  await Promise.all([lock, isThere])
+  await Promise.all([lock, arrival])
 
   const received: string[] = []
   await expect.poll(async () => {

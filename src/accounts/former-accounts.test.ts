@@ -27,11 +27,11 @@ test.each(['here', 'at another node'])(
   async where => {
     const [a, b] = await twoNodes()
     await a.core.commands.add(JULIET, PASSWORD)
-    const former = await (await a.doors()).connectTcp()
+    const former = await (await a.listeners()).connectTcp()
     await former.logsIn('juliet')
     await a.core.commands.remove(JULIET)
     await a.core.commands.add(JULIET, PASSWORD)
-    await b.doors()
+    await b.listeners()
     const next = await (where === 'here' ? a : b).client('juliet@localhost/balcony')
 
     expect(await former.binds('orchard')).toContain('<item-not-found ')

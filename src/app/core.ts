@@ -167,8 +167,8 @@ function createRooms (
 /** The accounts, as rooms ask about them. */
 function knownAccounts (accounts: Accounts, store: AccountStore): RoomAccounts {
   return {
-    isThere: async jid => await accounts.locate(jid) !== undefined,
-    lasts: async jid => await store.find(jid) !== undefined,
+    exists: async jid => await accounts.locate(jid) !== undefined,
+    isPersistent: async jid => await store.find(jid) !== undefined,
     lifeOf (jid) {
       const account = accounts.peek(jid)
       return account ? markOf(account.life) : store.lifeOf(jid).then(markOf)

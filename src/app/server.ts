@@ -51,8 +51,10 @@ export interface Server extends Omit<ServerCommands, 'accounts'> {
   stop (): Promise<void>
 }
 
-/** An open listener: `stop` refuses new connections, `close` also ends those it has accepted. */
-interface Door { stop (): void, close (): void }
+/** `stop` refuses new connections, `close` also ends those it has accepted. */
+interface Listener { stop (): void, close (): void }
+
+interface Bound { readonly addresses: readonly { readonly address: string, readonly port: number }[] }
 
 /** Opens the data folder and the database and builds all parts; nothing listens yet. */
 export async function createServer (config: Config, log: Logger): Promise<Server> {
@@ -67,8 +69,8 @@ class RunningServer implements Server {
   readonly #secret: Buffer
   readonly #open: OpenCore
   readonly #streams = new Set<ClientStream>()
-  readonly #doors: Door[] = []
-  readonly #listeners: ListenerStatus[] = []
+  readonly #listeners: Listener[] = []
+  readonly #listenerStatus: ListenerStatus[] = []
   readonly #startedAt = Date.now()
   readonly #admin: AdminServer
   readonly #readiness: Readiness
@@ -131,7 +133,7 @@ class RunningServer implements Server {
     this.#opened('client-tls', await listen(addresses(at.clientTls), direct, accept))
     const { origins } = this.#config.http
     const webSocket = new WebSocketEndpoint({ ...shared, maxMessageBytes: limits.stanzaBytes, origins }, accept)
-    this.#doors.push({ stop () {}, close () { webSocket.close() } })
+    this.#listeners.push({ stop () {}, close () { webSocket.close() } })
     this.#opened('http', await listenHttp(addresses(at.http), {
       key: 'listen.http', log, connections: new AddressLimit(limits.streamsPerAddress),
       routes: { ...hostMetaRoutes(undefined), ...this.#readiness.routes },
@@ -139,9 +141,9 @@ class RunningServer implements Server {
     }))
   }
 
-  #opened (name: string, door: Door & { readonly addresses: readonly { address: string, port: number }[] }): void {
-    this.#doors.push(door)
-    for (const { address, port } of door.addresses) this.#listeners.push({ name, host: address, port })
+  #opened (name: string, listener: Listener & Bound): void {
+    this.#listeners.push(listener)
+    for (const { address, port } of listener.addresses) this.#listenerStatus.push({ name, host: address, port })
   }
 
   #streamParts (): StreamParts {
@@ -186,14 +188,14 @@ class RunningServer implements Server {
     await this.#admin.stop()
     const isAlone = this.#open.cluster === undefined
     if (!isAlone && wasServing) await sleep(NOTICE_MS)
-    for (const door of this.#doors) door.stop()
+    for (const listener of this.#listeners) listener.stop()
     if (isAlone) await this.#core.rooms.stop()
     await sendAway(this.#streams)
     this.#remote?.close(new StreamError('system-shutdown'))
     await this.#emptied()
     this.#open.cluster?.homes.leave()
     if (!isAlone) await giveUpAll(this.#core.accounts, this.#core.rooms)
-    for (const door of this.#doors) door.close()
+    for (const listener of this.#listeners) listener.close()
     this.#certificates?.close()
     await this.#open[Symbol.asyncDispose]()
   }
@@ -211,7 +213,7 @@ class RunningServer implements Server {
       node: this.#config.node,
       uptimeSeconds: Math.floor((Date.now() - this.#startedAt) / 1000),
       hosts: this.#config.hosts,
-      listeners: this.#listeners,
+      listeners: this.#listenerStatus,
       sessions: this.#core.accounts.sessionCount,
       nodes: await this.#nodes(),
       memoryBytes: process.memoryUsage.rss(),

@@ -71,7 +71,7 @@ class Play {
         new Device(`${user}@localhost/${resource}`, async () => {
           const node = this.#nodes[Number(places.next().value)]
           if (!node) throw new Error('there is one')
-          return (await node.doors()).connectTcp()
+          return (await node.listeners()).connectTcp()
         })))
   }
 

@@ -17,10 +17,10 @@ import { UnderWay } from './presence/under-way.ts'
 
 /** What rooms need to know about accounts. */
 export interface RoomAccounts {
-  /** Whether the account exists. */
-  isThere (jid: Jid): Promise<boolean>
+  /** Whether the account exists; an anonymous one does while it is online. */
+  exists (jid: Jid): Promise<boolean>
   /** Whether the account outlives its streams: anonymous ones do not. */
-  lasts (jid: Jid): Promise<boolean>
+  isPersistent (jid: Jid): Promise<boolean>
   /**
    * The generation of an account: it differs from other accounts of the same name, before or later. At once where the
    * account is in memory; '' for anonymous ones.
@@ -41,7 +41,7 @@ export interface Muc {
   /** An account was removed: extensions drop its data of this room. */
   forgotten (room: Room, account: Jid): Promise<void>
   /** Writers of extensions for the transaction that stores affiliations. */
-  readonly keptWith: ReadonlySet<WriteWithAffiliations>
+  readonly affiliationWriters: ReadonlySet<WriteWithAffiliations>
   readonly log: Logger
   readonly accounts: RoomAccounts
   readonly invitations: InvitationStore

@@ -169,15 +169,15 @@ export class RoomRegistry {
   async open (room: Room, records: ReadonlyMap<string, string> = NONE): Promise<Room> {
     await Promise.all(this.#slots.map(async slot => { room.setData(slot, await slot.load(room.jid)) }))
     room.archiveIds = this.#parts.archiveKeys.ofRoom(room.jid.toString())
-    room.spreadUpTo = positionIn(records)
+    room.broadcastUpTo = positionIn(records)
     await this.#parts.events.emitAll('room.opened', room)
     const { cluster } = this.#parts
     const pending = [...pendingPresenceIn(records), ...restoreOccupants(room, records)]
     if (cluster) keepRecords(room, cluster.roomRecords)
     this.place(room)
     this.#parts.tellAgain(room, pending)
-    for (const message of room.unspread) this.#parts.say(room, message.asRedelivery())
-    room.unspread = []
+    for (const message of room.missedBroadcasts) this.#parts.say(room, message.asRedelivery())
+    room.missedBroadcasts = []
     return room
   }
 

@@ -34,7 +34,7 @@ import { DEFAULT_LIMITS } from './limits.ts'
 import type { MucLimits } from './limits.ts'
 import { RoomRegistry } from './room-registry.ts'
 import type { RoomsCluster } from './room-registry.ts'
-import { announceToAll, broadcast, broadcastRecovered } from './messages/message.ts'
+import { broadcast, broadcastRecovered, sendFromRoom } from './messages/message.ts'
 import { roomsDomain } from './context.ts'
 import type { Muc, RoomAccounts } from './context.ts'
 import { broadcastPresence } from './presence/occupant-presence.ts'
@@ -80,7 +80,7 @@ export class Rooms implements Destination {
   readonly #dispatcher: RoomDispatcher
   readonly #inbox: OwnedInbox
   readonly #turns = new Turns()
-  readonly #keptWith = new Set<WriteWithAffiliations>()
+  readonly #affiliationWriters = new Set<WriteWithAffiliations>()
   #isStopping = false
   /** The ad-hoc commands of rooms. */
   readonly commands = new RoomCommands()
@@ -90,7 +90,8 @@ export class Rooms implements Destination {
     const options = new RoomOptions(limits)
     this.#parts = parts
     this.#muc = {
-      router, stages, hosts, limits, options, log: parts.log, store: roomStore(db, options), keptWith: this.#keptWith,
+      router, stages, hosts, limits, options, log: parts.log, store: roomStore(db, options),
+      affiliationWriters: this.#affiliationWriters,
       accounts: parts.accounts, invitations: invitationStore(db),
       invitationRate: new RateLimit(limits.invitationsPerMinute, 60_000), creations: new Creations(),
       underWay: new Shares(MAX_BYTES, MAX_BYTES_OF_ONE),
@@ -187,8 +188,8 @@ export class Rooms implements Destination {
 
   /** Runs `write` in each transaction that stores changes of affiliations; the returned function removes it. */
   writeWithAffiliations (write: WriteWithAffiliations): () => void {
-    this.#keptWith.add(write)
-    return () => { this.#keptWith.delete(write) }
+    this.#affiliationWriters.add(write)
+    return () => { this.#affiliationWriters.delete(write) }
   }
 
   /** Adds a value that is loaded with every room; the returned function removes it. */
@@ -267,7 +268,7 @@ export class Rooms implements Destination {
 
   /** Sends all occupants a message of the room itself, which is archived. */
   say (room: Room, message: Message): void | Promise<void> {
-    return announceToAll(this.#muc, room, message)
+    return sendFromRoom(this.#muc, room, message)
   }
 
   /** Takes a stanza for the service, a room or an occupant. A returned promise means that it is not delivered yet. */

@@ -34,7 +34,7 @@ test.skipIf(!hasRedis()).each(PACES)('kill -9 of nodes under load, %d ms apart: 
   const senders = await people('romeo', port, account => new Sender(account, ROOM, { isInRoom: true, paceMs }))
   const receivers = await people('juliet', port, account => new Receiver(account, entry(ROOM, account.jid), ROOM))
   const listening = receivers.map(receiver => receiver.run())
-  expect(await waitUntil(() => receivers.every(({ isThere }) => isThere), WHOLE_MS)).toBe(true)
+  expect(await waitUntil(() => receivers.every(({ hasPresence }) => hasPresence), WHOLE_MS)).toBe(true)
   const running = [...listening, ...senders.map(sender => sender.run())]
   const seconds = [await untilHeard(senders, receivers)]
   for (let round = 0; round < ROUNDS; round++) {

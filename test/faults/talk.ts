@@ -177,7 +177,7 @@ export class Receiver {
   /** Each time that each body came. */
   readonly received = new Map<string, Receipt[]>()
   /** It has had presence of somebody, be it its own. */
-  isThere = false
+  hasPresence = false
   readonly #greeting: string
   readonly #archive: string
 
@@ -205,7 +205,7 @@ export class Receiver {
   async #listen (): Promise<void> {
     for (;;) {
       const element = await this.line.receive()
-      if (element.name === 'presence') this.isThere = true
+      if (element.name === 'presence') this.hasPresence = true
       const body = child(element, 'body')?.text
       if (body === undefined) continue
       const receipts = this.received.get(body) ?? []

@@ -137,7 +137,7 @@ export class Peer {
     while (this.#inbox.length === 0) {
       if (this.#fault !== undefined) throw this.#fault
       if (this.#isOver || this.#isClosed) throw new Error('the stream is over')
-      await this.#news()
+      await this.#arrival()
     }
     const element = this.#inbox.shift()
     if (element) return element
@@ -156,7 +156,7 @@ export class Peer {
     for (;;) {
       const element = await this.next()
       if (element.name !== 'error' || element.ns !== 'http://etherx.jabber.org/streams') continue
-      while (!this.#isOver && !this.#isClosed) await this.#news()
+      while (!this.#isOver && !this.#isClosed) await this.#arrival()
       if (!this.#isOver) throw new Error('the stream was not closed')
       await this.expectClosed()
       return element.children.find(({ ns, name }) => ns === 'urn:ietf:params:xml:ns:xmpp-streams' && name !== 'text')
@@ -166,7 +166,7 @@ export class Peer {
 
   /** The server has closed its side of the connection. */
   async expectClosed (): Promise<void> {
-    while (!this.#isClosed) await this.#news()
+    while (!this.#isClosed) await this.#arrival()
   }
 
   /** Our side of the connection is closed, and may still be answered. */
@@ -226,7 +226,7 @@ export class Peer {
     }
   }
 
-  #news (): Promise<void> {
+  #arrival (): Promise<void> {
     return new Promise(resolve => { this.#waiting.push(resolve) })
   }
 

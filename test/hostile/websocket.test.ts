@@ -228,7 +228,7 @@ class WebSocketPeer {
   async expectHeard (text: string, times = 1): Promise<void> {
     while (this.#received.split(text).length <= times) {
       if (this.#isClosed) throw new Error(`closed before ${text}: ${this.#received}`)
-      await this.#news()
+      await this.#arrival()
     }
   }
 
@@ -263,14 +263,14 @@ class WebSocketPeer {
     // The closing handshake; whoever broke the framing is not heard any more, and is cut.
     this.write(frame(0x8, Buffer.alloc(0)))
     this.#socket.end()
-    while (!this.#isClosed) await this.#news()
+    while (!this.#isClosed) await this.#arrival()
   }
 
   destroy (): void {
     this.#socket.destroy()
   }
 
-  #news (): Promise<void> {
+  #arrival (): Promise<void> {
     return new Promise(resolve => { this.#tell = resolve })
   }
 }

@@ -111,14 +111,14 @@ function plain (name: string): string {
 class WebSocketStream implements Stream {
   readonly #socket: WebSocket
   readonly #inbox: XmlElement[] = []
-  #news = Promise.withResolvers<void>()
+  #arrival = Promise.withResolvers<void>()
 
   private constructor (socket: WebSocket) {
     this.#socket = socket
     socket.on('message', data => { this.#read(String(data)) })
     socket.on('close', () => {
-      this.#news.promise.catch(() => {}) // nobody may be waiting
-      this.#news.reject(new Error('the stream is over'))
+      this.#arrival.promise.catch(() => {}) // nobody may be waiting
+      this.#arrival.reject(new Error('the stream is over'))
     })
     socket.on('error', () => {})
   }
@@ -147,7 +147,7 @@ class WebSocketStream implements Stream {
     for (;;) {
       const element = this.#inbox.shift()
       if (element) return element
-      await this.#news.promise
+      await this.#arrival.promise
     }
   }
 
@@ -162,7 +162,7 @@ class WebSocketStream implements Stream {
       },
       end: () => {},
     }).write(`<message>${xml}</message>`)
-    this.#news.resolve()
-    this.#news = Promise.withResolvers()
+    this.#arrival.resolve()
+    this.#arrival = Promise.withResolvers()
   }
 }

@@ -41,8 +41,8 @@ const sentToAll: Pick<RoomsFacet, 'setHistory' | 'forgetHistory' | 'recoverBroad
   setHistory ({ history }: Room, said) { history.replace(said) },
   forgetHistory ({ history }: Room, numbers) { history.forget(numbers) },
   async recoverBroadcasts (room: Room, last, readBehind) {
-    if (room.spreadUpTo === undefined) room.spreadUpTo = last
-    else room.unspread = await readBehind(room.spreadUpTo)
+    if (room.broadcastUpTo === undefined) room.broadcastUpTo = last
+    else room.missedBroadcasts = await readBehind(room.broadcastUpTo)
   },
   sendInOrder: ({ sendQueue }: Room, recipients, deliver) => sendQueue.send(recipients, deliver),
 }

@@ -104,7 +104,7 @@ export function checkOwners ({ hosts }: Muc, room: Room, changes: readonly NewAf
 /** Throws item-not-found where a new owner's account does not exist, or is anonymous. */
 export async function checkNewOwners ({ hosts, accounts }: Muc, changes: readonly NewAffiliation[]): Promise<void> {
   for (const { jid, affiliation } of changes) {
-    if (affiliation !== 'owner' || !hosts.includes(jid.domain) || await accounts.lasts(jid)) continue
+    if (affiliation !== 'owner' || !hosts.includes(jid.domain) || await accounts.isPersistent(jid)) continue
     throw new StanzaError('item-not-found', 'there is no such account')
   }
 }

@@ -100,10 +100,10 @@ function tellOccupants (muc: Muc, room: Room, occupant: Occupant, cause: Presenc
 /** §10.3 and §10.6, for every affiliation: sent to those who may see real addresses. */
 function tellOfAbsent (muc: Muc, room: Room, { jid, affiliation, before }: AppliedChange, cause: PresenceCause): void {
   if (affiliation === before) return
-  const news = makeMessage('groupchat', { from: room.jid })
+  const notice = makeMessage('groupchat', { from: room.jid })
     .withWritten('x', NS_MUC_USER, writeUserPayload({ affiliation, jid }, cause, false))
   postEach(muc, room, room.recipients, session =>
-    session.isIn && room.seesAddresses(session.occupant) ? news.copyFor(session.jid) : undefined)
+    session.isIn && room.seesAddresses(session.occupant) ? notice.copyFor(session.jid) : undefined)
 }
 
 /**

@@ -14,7 +14,7 @@ export interface NewRole {
 
 /** The roles are in force; the function that is returned notifies the occupants. */
 export function changeRoles (muc: Muc, room: Room, changes: readonly NewRole[], actor: string | undefined): () => void {
-  const news = changes.map(({ occupant, role, reason }) => {
+  const notifications = changes.map(({ occupant, role, reason }) => {
     const before = occupant.role
     if (role === 'none') {
       const gone = room.leaveWhole(occupant)
@@ -27,7 +27,7 @@ export function changeRoles (muc: Muc, room: Room, changes: readonly NewRole[], 
       if (role === 'moderator') showAddresses(muc, room, occupant)
     }
   })
-  return () => { for (const tell of news) tell() }
+  return () => { for (const notify of notifications) notify() }
 }
 
 /** §7.2.4: a new moderator learns the real addresses of the occupants who are there. */

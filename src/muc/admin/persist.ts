@@ -69,7 +69,8 @@ async function keepAcceptance (muc: Muc, room: Room, account: Jid): Promise<void
 
 /** Stores the effective changes, and extensions' rows, in one transaction. */
 async function writeWith (
-  { keptWith }: Muc, room: Room, changes: readonly NewAffiliation[], store: (besides: Besides) => Promise<void>,
+  { affiliationWriters }: Muc, room: Room, changes: readonly NewAffiliation[],
+  store: (besides: Besides) => Promise<void>,
 ): Promise<void> {
   const real = changes.map(({ jid, affiliation }) => ({
     jid,
@@ -77,11 +78,11 @@ async function writeWith (
     before: room.affiliations.get(jid)?.affiliation ?? 'none' as const,
   }))
     .filter(({ affiliation, before }) => affiliation !== before)
-  const kept: (() => void)[] = []
+  const afterCommit: (() => void)[] = []
   await store(async db => {
-    if (real.length > 0) for (const write of keptWith) kept.push(await write(db, room, real))
+    if (real.length > 0) for (const write of affiliationWriters) afterCommit.push(await write(db, room, real))
   })
-  for (const tell of kept) tell()
+  for (const handler of afterCommit) handler()
 }
 
 function rowsOf (room: Room, changes: readonly NewAffiliation[]): Parameters<Muc['store']['store']>[2] {

@@ -73,7 +73,7 @@ async function register (muc: Muc, { from, payload }: IqRequest, { room, afterwa
     throw new StanzaError('bad-request', 'the request must contain a form')
   }
   const nick = nickIn(room, values)
-  await checkLasting(muc, from)
+  await checkPersistent(muc, from)
   if (!before && isClosed(room)) return ask(muc, room, { jid: from.bare, life: await muc.accounts.lifeOf(from) }, nick)
   const { affiliation, isOwn } = before ?? { affiliation: 'member', isOwn: true }
   return afterwards(await change(muc, room, { jid: from.bare, affiliation, nick, by: isOwn ? 'self' : 'request' }))
@@ -85,8 +85,8 @@ function isClosed (room: Room): boolean {
 }
 
 /** An anonymous account ends with its stream: its affiliation would be nobody's. */
-async function checkLasting ({ hosts, accounts }: Muc, { bare }: Jid): Promise<void> {
-  if (hosts.includes(bare.domain) && !await accounts.lasts(bare)) {
+async function checkPersistent ({ hosts, accounts }: Muc, { bare }: Jid): Promise<void> {
+  if (hosts.includes(bare.domain) && !await accounts.isPersistent(bare)) {
     throw new StanzaError('not-allowed', 'anonymous accounts cannot register with a room')
   }
 }
@@ -135,8 +135,8 @@ export async function receiveRegistrationForm (muc: Muc, room: Room, x: Element,
   if (!asker) throw new StanzaError('item-not-found')
   requests.get(room)?.delete(nick)
   const { jid: who, life } = asker
-  const isThere = !muc.hosts.includes(who.domain) || await muc.accounts.lasts(who)
-  if (!isThere || await muc.accounts.lifeOf(who) !== life) {
+  const hasAccount = !muc.hosts.includes(who.domain) || await muc.accounts.isPersistent(who)
+  if (!hasAccount || await muc.accounts.lifeOf(who) !== life) {
     throw new StanzaError('item-not-found', 'the account that asked no longer exists')
   }
   if (flagIn(values, ALLOW) !== true || room.affiliationOf(who) !== 'none') return

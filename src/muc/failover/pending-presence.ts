@@ -40,7 +40,7 @@ export interface PendingPresence {
 const PENDING = '/nick/'
 
 /** After the last confirmation a change is kept for this time, for copies that are not confirmed. */
-const SPREAD_MS = 100
+const GRACE_MS = 100
 
 /** The most sessions per nick that are reported again. */
 const MAX_GONE = 50
@@ -67,7 +67,7 @@ export function keepPendingPresence (room: Room, put: (field: string, record: st
       all.delete(nick)
       put(PENDING + nick, undefined)
     }
-    const forgetSoon = (): void => { setTimeout(forget, SPREAD_MS).unref() }
+    const forgetSoon = (): void => { setTimeout(forget, GRACE_MS).unref() }
     if (arrived) neverRejects(arrived.then(forgetSoon)) // `arrived` does not
     else forgetSoon()
   }

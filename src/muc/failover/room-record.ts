@@ -45,7 +45,7 @@ const LOCKED = '/'
 const DESTROYED = '/destroyed'
 
 /** After this time a message that was sent to all is certainly on its way. */
-const SPREAD_MS = 100
+const POSITION_DELAY_MS = 100
 
 /** Writes the room's records from now on. */
 export function keepRecords (room: Room, records: RoomRecords): void {
@@ -70,9 +70,9 @@ export function keepRecords (room: Room, records: RoomRecords): void {
 /** Writes the position a while after the message; returns the position. */
 function keepPosition (room: Room, put: (position: string) => void): () => string {
   const onTheWay: { readonly number: string, hasArrived: boolean }[] = []
-  let latest = String(room.spreadUpTo ?? 0)
+  let latest = String(room.broadcastUpTo ?? 0)
   let timer: NodeJS.Timeout | undefined
-  room.spread = (number, arrived) => {
+  room.noteBroadcast = (number, arrived) => {
     if (!arrived && onTheWay.length === 0) return noteSoon(number)
     const one = { number, hasArrived: !arrived }
     onTheWay.push(one)
@@ -86,11 +86,11 @@ function keepPosition (room: Room, put: (position: string) => void): () => strin
   }
   function noteSoon (number: string): void {
     latest = number
-    timer ??= setTimeout(note, SPREAD_MS, number).unref()
+    timer ??= setTimeout(note, POSITION_DELAY_MS, number).unref()
   }
   function note (number: string): void {
     put(number)
-    timer = latest === number ? undefined : setTimeout(note, SPREAD_MS, latest).unref()
+    timer = latest === number ? undefined : setTimeout(note, POSITION_DELAY_MS, latest).unref()
   }
   return () => latest
 }

@@ -60,7 +60,7 @@ function mayAdmit (room: Room, inviter: Jid): boolean {
 /** §7.8.2: throws where the invited account is known not to exist. */
 async function checkInvitee ({ hosts, accounts }: Muc, { bare }: Jid): Promise<void> {
   if (!hosts.includes(bare.domain)) return
-  if (bare.local === '' || !await accounts.isThere(bare))
+  if (bare.local === '' || !await accounts.exists(bare))
     throw new StanzaError('item-not-found', 'there is no such account')
 }
 

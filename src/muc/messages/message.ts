@@ -39,7 +39,7 @@ export function sendToAll (muc: Muc, room: Room, message: Message): void | Promi
 }
 
 /** A message of the room itself to all occupants: archived like theirs. */
-export function announceToAll (muc: Muc, room: Room, message: Message): void | Promise<void> {
+export function sendFromRoom (muc: Muc, room: Room, message: Message): void | Promise<void> {
   return store(muc, room, message.withAddress(room.jid, room.jid))
 }
 
@@ -65,7 +65,7 @@ function store (muc: Muc, room: Room, message: Message, session?: OccupantSessio
   let sent: void | Promise<void> = undefined
   const delivered = room.commits.afterCommit(stored?.committed, () => {
     const kept = stored ? stamp(message, room, stored.number) : message
-    sent = stored?.isRepeat ? reflect(muc, room, kept, session) : spread(muc, room, kept, session?.occupant)
+    sent = stored?.isRepeat ? reflect(muc, room, kept, session) : deliverToAll(muc, room, kept, session?.occupant)
   })
   return delivered ? delivered.then(() => sent) : sent
 }
@@ -76,7 +76,7 @@ function reflect (muc: Muc, room: Room, message: Message, session?: OccupantSess
   return room.sendQueue.send([session], ({ isIn, jid }) => isIn ? post(muc, message.withAddress(message.from, jid)) : 0)
 }
 
-function spread (
+function deliverToAll (
   muc: Muc, room: Room, message: Message, occupant: Occupant | undefined, at = Date.now(),
 ): void | Promise<void> {
   muc.stages.room.fanout(message, room, occupant)
@@ -89,7 +89,7 @@ export function broadcastRecovered (muc: Muc, room: Room, message: Message, numb
   room.history.forget([number]) // a room that was just loaded found it in its archive
   const task = 'broadcast of a recovered message'
   inBackground(muc.log, task, room.commits.afterCommit(undefined, () => {
-    inBackground(muc.log, task, spread(muc, room, stamp(message, room, number).asRedelivery(), undefined, at))
+    inBackground(muc.log, task, deliverToAll(muc, room, stamp(message, room, number).asRedelivery(), undefined, at))
   }))
 }
 
@@ -99,6 +99,6 @@ export function broadcastRecovered (muc: Muc, room: Room, message: Message, numb
 export function broadcast (muc: Muc, room: Room, message: Message): void | Promise<void> {
   const { sent, arrived } = postEach(muc, room, room.recipients,
     session => session.isIn ? message.copyFor(session.jid) : undefined)
-  if (message.archiveNumber !== undefined) room.spread(message.archiveNumber, arrived)
+  if (message.archiveNumber !== undefined) room.noteBroadcast(message.archiveNumber, arrived)
   return sent
 }

@@ -74,6 +74,6 @@ export async function beginRoom (muc: Muc, { bare }: Jid): Promise<(isCreated: b
 
 /** An anonymous account is a new one each time: a limit would not hold, and its rooms would be nobody's. */
 async function mayCreate ({ limits: { create }, hosts, accounts }: Muc, account: Jid): Promise<boolean> {
-  if (create === 'local') return hosts.includes(account.domain) && accounts.lasts(account)
+  if (create === 'local') return hosts.includes(account.domain) && accounts.isPersistent(account)
   return create === 'anyone'
 }

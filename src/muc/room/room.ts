@@ -91,12 +91,12 @@ export class Room implements RoomView {
    * Called when the archived message with that number is sent to all occupants, in order. `arrived` resolves once their
    * owner nodes have it, and never rejects.
    */
-  spread: (number: string, arrived: Promise<unknown> | undefined) => void = ignore
+  noteBroadcast: (number: string, arrived: Promise<unknown> | undefined) => void = ignore
   /** The archive number up to which all had received messages when the room was loaded. */
-  spreadUpTo: number | undefined
+  broadcastUpTo: number | undefined
   /** Archived messages after that, which may not have reached all. */
-  unspread: readonly Message[] = []
-  /** Called when all occupants are sent a change of an occupant; `arrived` as in `spread`. */
+  missedBroadcasts: readonly Message[] = []
+  /** Called when all occupants are sent a change of an occupant; `arrived` as in `noteBroadcast`. */
   changed: (occupant: Occupant, change: Change, arrived: Promise<unknown> | undefined) => void = ignore
   /** Called when the records of these sessions have changed. */
   touch: (sessions: readonly OccupantSession[]) => void = ignore

@@ -22,7 +22,7 @@ import { StreamError } from '../../../src/xmpp/errors.ts'
 import { WireClient } from '../wire/wire-client.ts'
 
 /** What a node's streams need of its cluster. */
-export interface DoorsCluster {
+export interface ListenersCluster {
   readonly bus: Bus
   readonly homes: Homes
   readonly barrier: WriteBarrier
@@ -30,35 +30,35 @@ export interface DoorsCluster {
 
 const SECRET = Buffer.alloc(32, 7)
 
-export interface DoorOptions {
+export interface ListenerOptions {
   readonly limits?: Partial<StreamParts['limits']> | undefined
   readonly resourceConflict?: StreamParts['resourceConflict'] | undefined
   /** The streams' clock, in milliseconds. */
   readonly now?: () => number
 }
 
-export class Doors {
+export class Listeners {
   readonly streams = new Set<ClientStream>()
   readonly #sockets = new Set<Socket>()
   readonly #core: Core
-  readonly #cluster: DoorsCluster
-  readonly #doors: { readonly port: number, close (): void }[] = []
+  readonly #cluster: ListenersCluster
+  readonly #listeners: { readonly port: number, close (): void }[] = []
   #remote: RemoteStreams | undefined
 
-  private constructor (core: Core, cluster: DoorsCluster) {
+  private constructor (core: Core, cluster: ListenersCluster) {
     this.#core = core
     this.#cluster = cluster
   }
 
   static async open (
-    core: Core, cluster: DoorsCluster, options: DoorOptions,
-  ): Promise<Doors> {
-    const doors = new Doors(core, cluster)
-    await doors.#open(options)
-    return doors
+    core: Core, cluster: ListenersCluster, options: ListenerOptions,
+  ): Promise<Listeners> {
+    const listeners = new Listeners(core, cluster)
+    await listeners.#open(options)
+    return listeners
   }
 
-  async #open ({ limits, resourceConflict = 'replace', now = () => 1 }: DoorOptions): Promise<void> {
+  async #open ({ limits, resourceConflict = 'replace', now = () => 1 }: ListenerOptions): Promise<void> {
     const log = await openLog({ level: 'silent' })
     const parts: StreamParts = {
       ...this.#core, hosts: ['localhost'], log, secret: SECRET,
@@ -80,23 +80,23 @@ export class Doors {
     for (const server of [tcp, http]) {
       server.listen(0, '127.0.0.1')
       await once(server, 'listening')
-      this.#doors.push({ port: (server.address() as AddressInfo).port, close: () => { server.close() } })
+      this.#listeners.push({ port: (server.address() as AddressInfo).port, close: () => { server.close() } })
     }
-    this.#doors.push({ port: 0, close: () => { endpoint.close() } })
+    this.#listeners.push({ port: 0, close: () => { endpoint.close() } })
   }
 
-  connectTcp (): Promise<WireClient> { return WireClient.tcp(this.#doors[0]?.port ?? 0) }
-  connectWebSocket (): Promise<WireClient> { return WireClient.webSocket(this.#doors[1]?.port ?? 0) }
+  connectTcp (): Promise<WireClient> { return WireClient.tcp(this.#listeners[0]?.port ?? 0) }
+  connectWebSocket (): Promise<WireClient> { return WireClient.webSocket(this.#listeners[1]?.port ?? 0) }
 
   /** As when the process is killed: connections break, on TCP at least, and nobody is told why. */
   breaks (): void {
     for (const socket of this.#sockets) socket.destroy()
-    for (const door of this.#doors) door.close()
+    for (const listener of this.#listeners) listener.close()
   }
 
   close (): void {
     for (const stream of this.streams) stream.close()
     this.#remote?.close(new StreamError('system-shutdown'))
-    for (const door of this.#doors) door.close()
+    for (const listener of this.#listeners) listener.close()
   }
 }

@@ -16,7 +16,7 @@ import type { Database } from '../../../src/storage/database.ts'
 import type { ClientStream, StreamParts } from '../../../src/stream/client-stream.ts'
 import { Jid } from '../../../src/xmpp/jid.ts'
 import type { Stanza } from '../../../src/xmpp/stanza.ts'
-import { Doors } from './listeners.ts'
+import { Listeners } from './listeners.ts'
 import { Loopback } from './loopback-bus.ts'
 import type { LoopbackBus } from './loopback-bus.ts'
 import { PASSWORD } from '../wire/wire-client.ts'
@@ -80,7 +80,7 @@ export class TestNode {
   readonly homes: TestHomes
   /** The streams' clock, in milliseconds. */
   now = 1
-  #doors: Doors | undefined
+  #listeners: Listeners | undefined
 
   private constructor (bus: LoopbackBus, core: Core, homes: TestHomes) {
     this.bus = bus
@@ -102,7 +102,7 @@ export class TestNode {
     bus.answer('stanza', async (_from, header, body) =>
       taken(await core.router.routeHere(forwardedStanza(body, header))))
     const node = new TestNode(bus, core, homes)
-    node.#doors = await Doors.open(core, { bus, homes, barrier: new WriteBarrier(log) }, {
+    node.#listeners = await Listeners.open(core, { bus, homes, barrier: new WriteBarrier(log) }, {
       limits,
       resourceConflict,
       now: () => node.now,
@@ -110,9 +110,9 @@ export class TestNode {
     return node
   }
 
-  get #open (): Doors {
-    if (!this.#doors) throw new Error('the node is yet to be started')
-    return this.#doors
+  get #open (): Listeners {
+    if (!this.#listeners) throw new Error('the node is yet to be started')
+    return this.#listeners
   }
 
   get streams (): ReadonlySet<ClientStream> { return this.#open.streams }

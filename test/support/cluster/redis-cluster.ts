@@ -6,7 +6,7 @@ import { joinCluster } from '../../../src/cluster/cluster.ts'
 import type { Cluster } from '../../../src/cluster/cluster.ts'
 import { serveCluster } from '../../../src/app/cluster-handlers.ts'
 import { openLog } from '../../../src/log.ts'
-import { Doors } from './listeners.ts'
+import { Listeners } from './listeners.ts'
 import { startRedis } from '../redis/redis.ts'
 import type { TestRedis } from '../redis/redis.ts'
 import { database, start } from '../world/world.ts'
@@ -18,7 +18,7 @@ const FAILOVER = { scanMs: 100, graceMs: 400 }
 export interface Node extends World {
   readonly cluster: Cluster
   /** Listens; the clients' connections end with the node, and there are no others then. */
-  doors (): Promise<Doors>
+  listeners (): Promise<Listeners>
   /** Resolves when what another node would go on from is written, which else is done soon; nothing more is then. */
   persists (): Promise<void>
   /** It is gone for the others, and does not know. */
@@ -48,19 +48,19 @@ export class RedisNodes {
     const world = await start(this.#extensions, cluster)
     const end = serveCluster(cluster, world.core, log, FAILOVER)
     cluster.bus.open()
-    let doors: Promise<Doors> | undefined
+    let listeners: Promise<Listeners> | undefined
     let isDead = false
     onTestFinished(async () => {
       if (isDead) return
       end()
-      await doors?.then(open => { open.close() })
+      await listeners?.then(open => { open.close() })
       await cluster.leave()
     })
     return {
       ...world, cluster,
-      async doors () {
+      async listeners () {
         if (isDead) throw new Error('nobody listens there')
-        return doors ??= Doors.open(world.core, cluster, {})
+        return listeners ??= Listeners.open(world.core, cluster, {})
       },
       async persists () {
         await world.idle()
@@ -72,7 +72,7 @@ export class RedisNodes {
         world.freezes()
         cluster.redis.close()
         end()
-        void doors?.then(open => { open.breaks() })
+        void listeners?.then(open => { open.breaks() })
         void cluster.leave()
       },
     }

@@ -25,15 +25,15 @@ export class WireClient {
   readonly #wire: Wire
   #unread = ''
   #isClosed = false
-  #news: () => void = () => {}
+  #arrival: () => void = () => {}
 
   private constructor (makeWire: (heard: (text: string) => void, closed: () => void) => Wire) {
     this.#wire = makeWire(text => {
       this.#unread += text
-      this.#news()
+      this.#arrival()
     }, () => {
       this.#isClosed = true
-      this.#news()
+      this.#arrival()
     })
   }
 
@@ -94,7 +94,7 @@ export class WireClient {
     while (at < 0) {
       if (this.#isClosed) throw new Error(`closed before ${text}: ${this.#unread.slice(-500)}`)
       const searched = this.#unread.length - text.length
-      await new Promise<void>(resolve => { this.#news = resolve })
+      await new Promise<void>(resolve => { this.#arrival = resolve })
       at = this.#unread.indexOf(text, searched)
     }
     const heard = this.#unread.slice(0, at + text.length)
@@ -104,7 +104,7 @@ export class WireClient {
 
   /** All that comes until the connection is closed. */
   async untilClosed (): Promise<string> {
-    while (!this.#isClosed) await new Promise<void>(resolve => { this.#news = resolve })
+    while (!this.#isClosed) await new Promise<void>(resolve => { this.#arrival = resolve })
     return this.#unread
   }
 
