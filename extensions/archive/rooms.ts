@@ -41,7 +41,7 @@ export function keepRooms (host: ExtensionHost, parts: RoomArchiveParts): RoomDa
   const { writer } = parts
   const archives = host.rooms.data((_db, room) => parts.load(room.toString()))
   const isKept = host.rooms.flag({
-    name: 'muc#roomconfig_enablearchiving', label: 'Messages are kept, for who may come in to read', initial: true,
+    name: 'muc#roomconfig_enablearchiving', label: 'Archive messages for all who may enter the room', initial: true,
     features: isOn => isOn ? [NS, `${NS}#extended`, NS_STANZA_ID] : [],
   })
   const draft = roomDrafter(message => host.messages.archiveWriterFor(message))

@@ -56,7 +56,7 @@ export class Writer {
     }
     const author = draft.isSent ? archive.owner : draft.peer
     if (!this.#shares.hasRoom(author)) {
-      throw new StanzaError('resource-constraint', 'the archive is busy: try again later')
+      throw new StanzaError('resource-constraint', 'too many of your messages wait to be stored: try again later')
     }
     const seq = archive.next(draft.fingerprint)
     const committed = this.#group.add({ archive, entry: { ...draft, owner: archive.owner, seq } })

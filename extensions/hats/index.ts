@@ -50,14 +50,14 @@ function isHats ({ ns }: Child): boolean {
 function offerMaking (host: ExtensionHost, hatStores: RoomData<HatStore>): void {
   host.rooms.command({
     node: `${COMMANDS}:create`,
-    name: 'Make a hat',
+    name: 'Create a hat',
     form ({ room }, from) {
       checkAdmin(room, from)
       return form('form', COMMANDS, [
-        { name: 'hats#title', values: [], type: 'text-single', label: 'What it is called', isRequired: true },
-        { name: 'hats#uri', values: [], type: 'text-single', label: 'Its URI', isRequired: true },
-        { name: 'hats#hue', values: [], type: 'text-single', label: 'Its hue' },
-      ], 'Make a hat')
+        { name: 'hats#title', values: [], type: 'text-single', label: 'Title', isRequired: true },
+        { name: 'hats#uri', values: [], type: 'text-single', label: 'URI', isRequired: true },
+        { name: 'hats#hue', values: [], type: 'text-single', label: 'Hue, from 0 to 360' },
+      ], 'Create a hat')
     },
     async run (values, { room }, from) {
       checkAdmin(room, from)
@@ -66,7 +66,7 @@ function offerMaking (host: ExtensionHost, hatStores: RoomData<HatStore>): void 
       if (!hatStore.hat(hat.uri) && hatStore.hats.length >= MAX_HATS) throw tooManyHats()
       await hatStore.keep(host.db, hat)
       notify(host, room, hatStore.wearers(hat.uri))
-      return `There is a hat ${hat.title}`
+      return `The hat ${hat.title} was created`
     },
   })
   host.rooms.command({
@@ -83,7 +83,7 @@ function offerMaking (host: ExtensionHost, hatStores: RoomData<HatStore>): void 
       const wearers = hatStore.wearers(uri)
       await hatStore.discard(host.db, uri)
       notify(host, room, wearers)
-      return `There is no hat ${title} any more`
+      return `The hat ${title} was destroyed`
     },
   })
 }
@@ -98,7 +98,7 @@ function offerWearing (host: ExtensionHost, hatStores: RoomData<HatStore>): void
       form ({ room }, from) {
         checkAdmin(room, from)
         return form('form', COMMANDS, [
-          { name: 'hats#jid', values: [], type: 'jid-single', label: 'Whose head', isRequired: true },
+          { name: 'hats#jid', values: [], type: 'jid-single', label: 'Address of the user', isRequired: true },
           hatField(hatStores.of(room)),
         ], name)
       },
@@ -108,17 +108,17 @@ function offerWearing (host: ExtensionHost, hatStores: RoomData<HatStore>): void
         const { uri, title } = hatIn(hatStores.of(room), values)
         await change(hatStores.of(room), uri, account)
         rebroadcastPresence(host, room, [account.toString()])
-        return `${account} ${done} ${title}`
+        return `${account} ${done} the hat ${title}`
       },
     })
   }
-  offer('assign', 'Put a hat on somebody', 'wears', (hatStore, uri, account) => {
+  offer('assign', 'Assign a hat to a user', 'now has', (hatStore, uri, account) => {
     if (hatStore.count(account) >= MAX_WORN || [...hatStore.worn()].length >= MAX_WORN_BY_ALL) {
       throw tooManyHats()
     }
     return hatStore.putOn(host.db, uri, account)
   })
-  offer('unassign', 'Take a hat off somebody', 'does not wear',
+  offer('unassign', 'Remove a hat from a user', 'no longer has',
     (hatStore, uri, account) => hatStore.takeOff(host.db, uri, account))
 }
 
@@ -126,7 +126,7 @@ function offerWearing (host: ExtensionHost, hatStores: RoomData<HatStore>): void
 function offerLists (host: ExtensionHost, hatStores: RoomData<HatStore>): void {
   host.rooms.command({
     node: `${COMMANDS}:list`,
-    name: 'Hats that there are',
+    name: 'List the hats of this room',
     report ({ room }, from) {
       checkVisitor(room, from)
       return table(COMMANDS, 'Hats', ['hats#title', 'hats#uri', 'hats#hue'],
@@ -135,11 +135,11 @@ function offerLists (host: ExtensionHost, hatStores: RoomData<HatStore>): void {
   })
   host.rooms.command({
     node: `${COMMANDS}:list-assigned`,
-    name: 'Who wears which hat',
+    name: 'List the users with hats',
     report ({ room }, from) {
       checkVisitor(room, from)
-      if (!room.isNonAnonymous && !isAdmin(room, from)) throw new StanzaError('forbidden')
-      return table(COMMANDS, 'Who wears which hat', ['hats#jid', 'hats#uri', 'hats#title', 'hats#hue'],
+      if (!room.isNonAnonymous) checkIsAdmin(room, from)
+      return table(COMMANDS, 'List the users with hats', ['hats#jid', 'hats#uri', 'hats#title', 'hats#hue'],
         [...hatStores.of(room).worn()].map(({ account, hat: { uri, title, hue } }) => [account, uri, title, hue]))
     },
   })
@@ -147,15 +147,17 @@ function offerLists (host: ExtensionHost, hatStores: RoomData<HatStore>): void {
 
 /** Hats are visible to occupants, and to members who may join. */
 function checkVisitor (room: RoomView, from: Jid): void {
-  if (!room.isInsider(from)) throw new StanzaError('forbidden')
+  if (!room.isInsider(from)) throw new StanzaError('forbidden', 'enter the room to see its hats')
 }
 
-function isAdmin (room: RoomView, from: Jid): boolean {
-  return ['admin', 'owner'].includes(room.affiliationOf(from))
+function checkIsAdmin (room: RoomView, from: Jid): void {
+  if (['admin', 'owner'].includes(room.affiliationOf(from))) return
+  throw new StanzaError('forbidden', 'only owners and admins of the room may do this')
 }
 
+/** Hats are stored with the room, which is not stored while it is locked. */
 function checkAdmin (room: RoomView, from: Jid): void {
-  if (!isAdmin(room, from)) throw new StanzaError('forbidden')
+  checkIsAdmin(room, from)
   if (room.isLocked) throw new StanzaError('unexpected-request', 'the room has not been configured yet')
 }
 
@@ -163,28 +165,28 @@ function readHat (values: Values): Hat {
   const textOf = (name: string): string => values.get(name)?.[0]?.trim() ?? ''
   const [title, uri, hue] = [textOf('hats#title'), textOf('hats#uri'), textOf('hats#hue')]
   if (title === '' || uri === '' || Math.max(title.length, uri.length) > MAX_LENGTH) {
-    throw new StanzaError('bad-request', 'a hat needs a title and a URI')
+    throw new StanzaError('bad-request', `a hat needs a title and a URI of at most ${MAX_LENGTH} characters each`)
   }
   if (hue !== '' && !(HUE.test(hue) && Number(hue) <= 360)) {
-    throw new StanzaError('bad-request', 'the hue must be an angle')
+    throw new StanzaError('bad-request', 'the hue must be a number from 0 to 360')
   }
   return { title, uri, hue: hue === '' ? undefined : hue }
 }
 
 function hatField (hatStore: HatStore): Parameters<typeof form>[2][number] {
   const choices = hatStore.hats.map(({ uri, title }) => ({ value: uri, label: title }))
-  return { name: 'hats#uri', values: [], type: 'list-single', label: 'The hat', choices }
+  return { name: 'hats#uri', values: [], type: 'list-single', label: 'Hat', choices }
 }
 
 function hatIn (hatStore: HatStore, values: Values): Hat {
   const hat = hatStore.hat(values.get('hats#uri')?.[0] ?? '')
-  if (!hat) throw new StanzaError('item-not-found', 'there is no such hat')
+  if (!hat) throw new StanzaError('item-not-found', 'the room has no such hat')
   return hat
 }
 
 function accountIn (values: Values): Jid {
   const account = Jid.tryParse(values.get('hats#jid')?.[0] ?? '')?.bare
-  if (!account?.local) throw new StanzaError('bad-request', 'the request names no occupant')
+  if (!account?.local) throw new StanzaError('bad-request', 'enter the address of a user')
   return account
 }
 
@@ -202,5 +204,5 @@ function rebroadcastPresence (host: ExtensionHost, room: RoomView, accounts: rea
 }
 
 function tooManyHats (): StanzaError {
-  return new StanzaError('resource-constraint', 'there are too many hats')
+  return new StanzaError('resource-constraint', 'too many hats: remove one first')
 }

@@ -32,13 +32,15 @@ export const registration = extension<Options>({
     })
     host.iq({ type: 'set', to: ['stream'], name: 'query', ns: NS }, async ({ payload }, peer) => {
       if (payload.getChild('remove', NS)) {
-        throw new StanzaError('unexpected-request', 'the request needs a user name') // §3.2
+        throw new StanzaError('unexpected-request', 'log in to remove your account') // §3.2
       }
       checkOpen(open)
       const { username, password } = readAccount(payload, peer.host, 'not-acceptable') // §3.1
       const taken = newAccounts.take(networkOf(peer.remoteAddress))
-      if (!taken)
-        throw new StanzaError('resource-constraint', 'too many new accounts from this address: try again later')
+      if (!taken) {
+        throw new StanzaError('resource-constraint',
+          'too many accounts were registered from your network: try again later')
+      }
       try {
         await host.accounts.commands.add(username, password)
       } catch (error) { // no account was created; a conflict counts, since it reveals that the name exists
@@ -63,25 +65,27 @@ export const registration = extension<Options>({
 
 // §3.1: a host without registration answers as if it did not support it.
 function checkOpen (open: boolean): void {
-  if (!open) throw new StanzaError('service-unavailable', 'registration is closed')
+  if (!open) throw new StanzaError('service-unavailable', 'this server does not accept new registrations')
 }
 
 function checkOwn (from: Jid, to: Jid): void {
-  if (from.domain !== to.domain) throw new StanzaError('not-allowed', 'you can manage only accounts of this server')
+  if (from.domain !== to.domain) throw new StanzaError('not-allowed', 'your account is not at this host')
 }
 
 /** §3.2 and §3.3: removes the account, or changes its password. */
 async function change (host: ExtensionHost, query: Element, account: Jid, newPasswords: RateLimit): Promise<void> {
   if (query.getChild('remove', NS)) {
-    if (query.getChildElements().length > 1) throw new StanzaError('bad-request', '<remove/> must be the only child')
+    if (query.getChildElements().length > 1) {
+      throw new StanzaError('bad-request', 'a request to remove an account must contain nothing else')
+    }
     await host.accounts.commands.remove(account)
     host.log.info({ event: 'account.removed', account: account.toString() }, 'account: removed by its owner')
     return
   }
   const { username, password } = readAccount(query, account.domain, 'bad-request') // §3.3
-  if (!username.equals(account)) throw new StanzaError('not-allowed', 'you can change only your own account')
+  if (!username.equals(account)) throw new StanzaError('not-allowed', 'you can change only your own password')
   if (!newPasswords.take(account.toString())) {
-    throw new StanzaError('resource-constraint', 'too many new passwords: try again later')
+    throw new StanzaError('resource-constraint', 'you have changed your password too often: try again later')
   }
   await host.accounts.commands.setPassword(account, password)
 }
@@ -92,11 +96,11 @@ function readAccount (
 ): { username: Jid, password: string } {
   const name = query.getChildText('username', NS) ?? ''
   const password = query.getChildText('password', NS) ?? ''
-  if (name === '' || password === '') throw new StanzaError(refusal, 'a user name and a password are needed')
+  if (name === '' || password === '') throw new StanzaError(refusal, 'enter a user name and a password')
   try {
     return { username: Jid.of(name, host), password }
   } catch (error) {
-    if (error instanceof JidError) throw new StanzaError(refusal, 'the user name is invalid')
-    throw error
+    if (!(error instanceof JidError)) throw error
+    throw new StanzaError(refusal, 'this user name is too long or contains characters that are not allowed')
   }
 }
