@@ -164,7 +164,7 @@ export class Sender {
 
 /** One message as its recipient got it. */
 export interface Receipt {
-  /** Its number in the recipient's archive (XEP-0359). */
+  /** Its id in the recipient's archive (XEP-0359). */
   readonly archiveId: string
   /** In which of the recipient's sessions. */
   readonly session: number
