@@ -71,7 +71,7 @@ export interface RoomRecords {
   put (room: string, session: string, record: string | undefined): void
   /** The previous owner's record, which is this node's own from now on. */
   takeOver (before: NonNullable<Claim['before']>, room: string): Promise<ReadonlyMap<string, string>>
-  /** Resolves when the room's state is written. */
+  /** Resolves when the room's state is written; rejects where it can't be now. */
   save (room: string): Promise<void>
   /** Nobody is in any more. */
   remove (room: string): Promise<void>

@@ -1,6 +1,6 @@
 /** When records of rooms are written, and what becomes of those that could not be. */
 import type { Redis } from 'ioredis'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { openLog } from '../../log.ts'
 import type { WriteBarrier } from '../../net/write-barrier.ts'
 import { RedisRoomRecords } from './room-records.ts'
@@ -16,7 +16,7 @@ interface Write {
 }
 
 /** The records of a node that is a member, and what it writes. */
-function records (): { readonly rooms: RedisRoomRecords, readonly writes: readonly Write[] } {
+function records (settledState = () => Promise.resolve<'active'>('active')): { readonly rooms: RedisRoomRecords, readonly writes: readonly Write[] } {
   const writes: Write[] = []
   const pipeline = (): object => {
     const sessions: string[] = []
@@ -45,7 +45,7 @@ function records (): { readonly rooms: RedisRoomRecords, readonly writes: readon
   const rooms = new RedisRoomRecords({
     redis: { defineCommand () {}, pipeline } as unknown as Redis, id: () => 'a', log,
     barrier: { beforeClientWrites () {} } as unknown as WriteBarrier, // the test flushes
-    membership: { hasLease: true, evictions: 0, settledState: () => Promise.resolve('active') },
+    membership: { hasLease: true, evictions: 0, settledState },
   })
   return { rooms, writes }
 }
@@ -102,4 +102,36 @@ test('of a room that is no more here nothing is written again', async () => {
 
   await expect.poll(() => flushed.is).toBe(true)
   expect(writes[1]?.sessions).toEqual(['second'])
+})
+
+describe('a node that can\'t reach Redis, and does not know whether others can', () => {
+  const unknown = (): Promise<never> => new Promise(() => {})
+
+  test('stops all the same', async () => {
+    const { rooms, writes } = records(unknown)
+    rooms.put('room', 'first', 'record')
+    void rooms.flush()
+    writes[0]?.fails()
+    await new Promise(resolve => { setImmediate(resolve) })
+
+    const stopped = rooms.stop()
+    await expect.poll(() => writes).toHaveLength(2)
+    writes[1]?.fails()
+
+    await expect(stopped).resolves.toBeUndefined()
+  })
+
+  test('keeps the rooms whose records it can\'t write', async () => {
+    const { rooms, writes } = records(unknown)
+    rooms.put('room', 'first', 'record')
+    void rooms.flush()
+    writes[0]?.fails()
+    await new Promise(resolve => { setImmediate(resolve) })
+
+    const saved = rooms.save('room')
+    await expect.poll(() => writes).toHaveLength(2)
+    writes[1]?.fails()
+
+    await expect(saved).rejects.toThrow('Redis is away')
+  })
 })

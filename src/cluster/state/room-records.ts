@@ -119,10 +119,6 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
     return this.#writing
   }
 
-  #flushInBackground (): void {
-    inBackground(this.#parts.log, 'room records', this.flush())
-  }
-
   /** What failed writes have given back, and later ones have taken along: resolves when that is written. */
   async #writeRest (): Promise<void> {
     while (this.#changes.size === 0 && this.#lastWrite) await this.#lastWrite.catch(() => {}) // its flush hears of it
@@ -173,7 +169,7 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
       this.#changes.set(room, new Map([...changes, ...this.#changes.get(room) ?? []]))
     this.#retry ??= setTimeout(() => {
       this.#retry = undefined
-      this.#flushInBackground()
+      inBackground(this.#parts.log, 'room records', this.flush())
     }, RETRY_MS).unref()
   }
 
@@ -187,9 +183,8 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
   }
 
   async save (room: string): Promise<void> {
-    if (this.#changes.has(room)) this.#flushInBackground()
-    await this.#writing
-    if (this.#changes.has(room)) throw new Error('Redis is away')
+    await this.#lastWrite?.catch(() => {}) // what it could not write is among the changes again
+    if (this.#changes.has(room)) await this.#write()
   }
 
   async remove (room: string): Promise<void> {
@@ -213,11 +208,10 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
     await this.#scripts.hgDiscardRoom(recordOf(node, room), roomsOf(node), homeOf(room), room, node)
   }
 
-  /** Resolves when all changes are written, or can't be. */
+  /** Resolves when all changes are written, or could not be at one attempt. */
   async stop (): Promise<void> {
-    clearTimeout(this.#retry)
-    this.#flushInBackground()
-    await this.#writing
+    await this.#lastWrite?.catch(() => {})
+    if (this.#changes.size > 0) await this.#write().catch(() => {}) // Redis is away
     clearTimeout(this.#retry)
   }
 }
