@@ -10,11 +10,14 @@ type WriterFor = (message: Message) => WriteWithArchive | undefined
 
 /** An index entry has at most 2700 bytes, of which the owner's address may take most. */
 const MAX_PEER_BYTES = 600
+/** UTF-8 takes that for each unit of a string at most. */
+const MAX_BYTES_PER_UNIT = 3
 
 /** The key of the peer's account in the archive. */
 export function peerKey ({ bare }: Jid): string {
   const text = bare.toString()
-  return Buffer.byteLength(text) <= MAX_PEER_BYTES ? text : hash('sha256', text, 'base64')
+  const isShort = text.length * MAX_BYTES_PER_UNIT <= MAX_PEER_BYTES || Buffer.byteLength(text) <= MAX_PEER_BYTES
+  return isShort ? text : hash('sha256', text, 'base64')
 }
 
 /** Makes drafts. Both archives of a message ask one after the other, and share the expensive parts. */

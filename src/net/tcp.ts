@@ -200,6 +200,13 @@ function join (parts: readonly Part[]): Part {
   for (const part of parts) length += typeof part === 'string' ? Buffer.byteLength(part) : part.length
   const joined = Buffer.allocUnsafe(length)
   let at = 0
-  for (const part of parts) at += typeof part === 'string' ? joined.write(part, at) : part.copy(joined, at)
+  for (const part of parts) {
+    if (typeof part === 'string') {
+      at += joined.write(part, at)
+    } else {
+      joined.set(part, at)
+      at += part.length
+    }
+  }
   return joined
 }

@@ -6,6 +6,7 @@ import type { AddressInfo, Server } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { openLog } from '../log.ts'
+import { SLICE_MS } from '../util/slices.ts'
 import { TcpTransport } from './tcp.ts'
 import type { Transport } from './transport.ts'
 import { WebSocketEndpoint } from './websocket.ts'
@@ -251,4 +252,23 @@ describe('what one turn writes to many connections', () => {
 
     expect(events).toEqual(['release 0', 'others', 'release 1', 'others', 'release 2', 'others'])
   })
+})
+
+test('a connection that asks to be flushed while others are, and take long, is flushed too', async () => {
+  const barrier = new WriteBarrier(log)
+  const flushed: string[] = []
+  const flushes = (name: string, work: () => void): Connection =>
+    ({ hold: () => {}, release: () => {}, flush: () => { flushed.push(name); work() } })
+  const last = flushes('last', () => {})
+
+  for (let n = 0; n < 10; n++) {
+    barrier.clientWrites(flushes(`${n}`, () => {
+      if (n === 0) barrier.clientWrites(last)
+      const until = performance.now() + SLICE_MS
+      while (performance.now() < until);
+    }))
+  }
+
+  await expect.poll(() => flushed).toHaveLength(11)
+  expect([...flushed].sort()).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'last'])
 })

@@ -5,6 +5,9 @@
 import type { Logger } from '../log.ts'
 import { inSlices, SLICE_MS } from '../util/slices.ts'
 
+/** So many connections are flushed between two looks at the clock, which cost as much as a small write. */
+const FLUSHES_PER_LOOK = 4
+
 export interface Flushable {
   flush (): void
 }
@@ -108,9 +111,9 @@ export class WriteBarrier {
     const until = performance.now() + SLICE_MS
     for (let n = 0; n < written.length; n++) {
       written[n]?.flush()
-      if (n + 1 < written.length && performance.now() > until) {
-        this.#connections = written.slice(n + 1)
-        return this.#flushSoon()
+      if (n % FLUSHES_PER_LOOK === 0 && performance.now() > until) {
+        for (const connection of written.slice(n + 1)) this.clientWrites(connection)
+        return
       }
     }
   }

@@ -16,7 +16,8 @@ type Feature = (stream: OfferedStream, session: Session | undefined) => Element 
 export class StreamTable {
   readonly #features: Readonly<Record<FeatureState, Feature[]>> = { 'before-auth': [], 'after-auth': [] }
   readonly #lists = new Map<string, string>()
-  readonly #nonzas = new Map<string, NonzaHandler>()
+  /** By namespace, then by name: most elements of a stream are nonzas, and a key of both would be made for each. */
+  readonly #nonzas = new Map<string, Map<string, NonzaHandler>>()
   readonly #switches = new Map<string, SwitchOn>()
   readonly #loginFeatures: Element[] = []
   readonly #resumes = new Map<string, Resume>()
@@ -42,14 +43,14 @@ export class StreamTable {
 
   /** The function that is returned removes the handler. */
   addNonza (name: string, ns: string, handler: NonzaHandler): () => void {
-    const key = `${name} ${ns}`
-    if (this.#nonzas.has(key)) throw new Error(`<${name} xmlns='${ns}'/> has a handler already`)
-    this.#nonzas.set(key, handler)
-    return () => { this.#nonzas.delete(key) }
+    const handlers = this.#nonzas.get(ns) ?? new Map<string, NonzaHandler>()
+    if (handlers.has(name)) throw new Error(`<${name} xmlns='${ns}'/> has a handler already`)
+    this.#nonzas.set(ns, handlers.set(name, handler))
+    return () => { handlers.delete(name) }
   }
 
   nonza (name: string, ns: string): NonzaHandler | undefined {
-    return this.#nonzas.get(`${name} ${ns}`)
+    return this.#nonzas.get(ns)?.get(name)
   }
 
   /** A feature that clients may enable within Bind 2, by its namespace. */

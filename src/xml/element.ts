@@ -60,11 +60,13 @@ function treeOf (frame: Frame): Tree {
   const root = new Tree(frame.name)
   root.attrs['xmlns'] = frame.ns
   const { to, from, id, type, lang } = frame
-  for (const [key, value] of Object.entries({ to, from, id, type, 'xml:lang': lang })) {
-    if (value !== undefined) root.attrs[key] = value
-  }
+  if (to !== undefined) root.attrs['to'] = to
+  if (from !== undefined) root.attrs['from'] = from
+  if (id !== undefined) root.attrs['id'] = id
+  if (type !== undefined) root.attrs['type'] = type
+  if (lang !== undefined) root.attrs['xml:lang'] = lang
   readAttributes(frame.attributes, 0, root)
-  readContent(frame.inner.toString('utf8'), root)
+  if (frame.inner.length > 0) readContent(frame.inner.toString('utf8'), root)
   return root
 }
 

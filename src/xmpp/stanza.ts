@@ -327,9 +327,9 @@ export class StanzaOf<Kind extends 'message' | 'presence' | 'iq', Type extends s
     if (this.inner.length === 0) return Buffer.from(opening)
     const closing = `</${this.kind}>`
     const bytes = Buffer.allocUnsafe(Buffer.byteLength(opening) + this.inner.length + closing.length)
-    let at = bytes.write(opening)
-    at += this.inner.copy(bytes, at)
-    bytes.write(closing, at)
+    const at = bytes.write(opening)
+    bytes.set(this.inner, at)
+    bytes.write(closing, at + this.inner.length)
     return bytes
   }
 
