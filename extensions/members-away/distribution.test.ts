@@ -8,11 +8,19 @@ import { Distribution } from './distribution.ts'
 const ROOM = { jid: Jid.parse('coven@conference.localhost') } as RoomView
 const SAID = message('groupchat', { from: Jid.parse('coven@conference.localhost/firstwitch') })
 
+interface OneOfMany {
+  readonly distribution: Distribution
+  readonly asked: PromiseWithResolvers<string>[]
+  /** The other nodes. */
+  readonly nodes: string[]
+}
+
 /** One of two nodes, and what it has asked the other. */
-function distribution (): { readonly distribution: Distribution, readonly asked: PromiseWithResolvers<string>[] } {
+function distribution (): OneOfMany {
   const asked: PromiseWithResolvers<string>[] = []
+  const nodes = ['other']
   const cluster = {
-    nodes: ['other'],
+    nodes,
     answer () {},
     ask () {
       const answer = Promise.withResolvers<string>()
@@ -20,7 +28,7 @@ function distribution (): { readonly distribution: Distribution, readonly asked:
       return answer.promise
     },
   }
-  return { distribution: new Distribution({ cluster } as unknown as ExtensionHost), asked }
+  return { distribution: new Distribution({ cluster } as unknown as ExtensionHost), asked, nodes }
 }
 
 test('a node without members of a room is asked no more', async () => {
@@ -44,4 +52,18 @@ test('a node without members of a room is asked again when the room is back, eve
   one.send(ROOM, SAID, undefined)
 
   expect(asked).toHaveLength(2)
+})
+
+test('nothing is remembered of a node without members of a room once that node is gone', async () => {
+  const { distribution: one, asked, nodes } = distribution()
+
+  one.send(ROOM, SAID, undefined)
+  asked[0]?.resolve('0')
+  await asked[0]?.promise
+  nodes.splice(0, 1, 'third')
+  one.send(ROOM, SAID, undefined)
+  nodes.splice(0, 1, 'other')
+  one.send(ROOM, SAID, undefined)
+
+  expect(asked).toHaveLength(3)
 })

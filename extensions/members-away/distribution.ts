@@ -20,7 +20,7 @@ export class Distribution {
   readonly #host: ExtensionHost
   readonly #cluster: ClusterFacet | undefined
   readonly #members: MembersHere
-  /** Nodes without online members of a room, by room. */
+  /** Nodes without online members of a room, by room; those that are gone are taken out at its next message. */
   readonly #without = new Map<string, Set<string>>()
 
   #last: Promise<void> | undefined
@@ -60,6 +60,7 @@ export class Distribution {
     if (nodes.length === 0) return
     const without = this.#without.get(key) ?? new Set()
     this.#without.set(key, without)
+    for (const node of without) if (!nodes.includes(node)) without.delete(node)
     const bytes = message.toBytes()
     const request = ['said', key, sender?.toString() ?? ''] as const
     for (const node of nodes) if (!without.has(node)) this.#tell(node, request, bytes, without)
