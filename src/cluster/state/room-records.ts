@@ -9,7 +9,7 @@ import type { Claim, RoomRecords } from '../../session/homes.ts'
 import { inBackground } from '../../util/background.ts'
 import type { NodeId } from '../bus/bus.ts'
 import { homeOf, RELEASED } from '../ownership/claims.ts'
-import { OWNERS } from './session-records.ts'
+import { OWNERS, RECORDS_TTL_SECONDS } from './session-records.ts'
 import { execute, Refusals } from '../redis.ts'
 import { persistOrFence } from './persist-or-fence.ts'
 import type { PersistParts } from './persist-or-fence.ts'
@@ -32,6 +32,7 @@ const TAKE_OVER = `
   redis.call('srem', KEYS[3], ARGV[1])
   if redis.call('exists', KEYS[1]) == 1 and redis.call('exists', KEYS[2]) == 0 then
     redis.call('rename', KEYS[1], KEYS[2])
+    redis.call('persist', KEYS[2])
     redis.call('sadd', KEYS[4], ARGV[1])
     redis.call('sadd', KEYS[5], ARGV[2])
   end
@@ -206,6 +207,14 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
   /** Deletes the record of the room that a dead node left. */
   async discard (node: NodeId, room: string): Promise<void> {
     await this.#scripts.hgDiscardRoom(recordOf(node, room), roomsOf(node), homeOf(room), room, node)
+  }
+
+  /** Lets the records that a dead node left expire. */
+  async expireNode (node: NodeId): Promise<void> {
+    const { redis } = this.#parts
+    const batch = redis.pipeline().expire(roomsOf(node), RECORDS_TTL_SECONDS)
+    for (const room of await this.roomsOf(node)) batch.expire(recordOf(node, room), RECORDS_TTL_SECONDS)
+    await execute(batch)
   }
 
   /** Resolves when all changes are written, or could not be at one attempt. */

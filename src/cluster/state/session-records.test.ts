@@ -354,6 +354,25 @@ describe.skipIf(!hasRedis())('records', () => {
     expect(await b.records.owners()).toEqual([])
   })
 
+  test("a room's record that was about to expire stays when it is taken over after all", async () => {
+    const redis = await openRedis(server.url, log)
+    onTestFinished(() => { redis.close() })
+    const [dead, alive] = ['dead', 'alive'].map(id => new RedisRoomRecords({
+      redis: redis.journal, id: () => id, membership: ALONE, barrier: new WriteBarrier(log), log,
+    }))
+    const room = 'garden@conference.localhost'
+    dead?.put(room, ROMEO, 'in')
+    await dead?.save(room)
+    await alive?.expireNode('dead')
+    const expiresIn = await redis.commands.ttl(`hg:room:dead:${room}`)
+
+    const records = await alive?.takeOver({ node: 'dead', isInOrder: false }, room)
+
+    expect(expiresIn).toBeGreaterThan(0)
+    expect(records).toEqual(new Map([[ROMEO, 'in']]))
+    expect(await redis.commands.ttl(`hg:room:alive:${room}`)).toBe(-1)
+  })
+
   describe('what clients may be told', () => {
     /** A node that is a member, its records, and its clock. */
     async function member (): Promise<

@@ -25,7 +25,7 @@ const AT_ONCE = 50
 const JOURNAL_BYTES = 8 * 1024 * 1024
 const JOURNAL_MS = 10_000
 /** Time to live of a dead node's records: no session waits longer for its resumption. */
-const RECORDS_TTL_SECONDS = 7 * 86_400
+export const RECORDS_TTL_SECONDS = 7 * 86_400
 const NOTHING = Buffer.alloc(0)
 
 interface Row extends Snapshot {
