@@ -21,6 +21,9 @@ async function read (db: Database, owner: string, seqs: readonly number[]): Prom
     `select ${COLUMNS} from archive_message where owner = $1 and seq = any($2::int8[])`, [owner, int8Array(seqs)])
 }
 
+const SINCE_PEER_EXISTS = `and sent_at >= coalesce(
+  (select floor(extract(epoch from created_at) * 1000) from account where jid = $2), 0)`
+
 async function search (
   db: Database, { owner, peer, isSent }: ConversationSide,
   { after = 0, before, among, id, containing, most }: ConversationSearch,
@@ -35,9 +38,7 @@ async function search (
     select ${COLUMNS} from (
       select * from archive_message
       where archive_conversation(owner, peer) = archive_conversation($1, $2) and owner = $1 and peer = $2
-        and is_sent = $3 and seq > $4 and seq < $5
-        and (is_sent or sent_at >= coalesce(
-          (select floor(extract(epoch from created_at) * 1000) from account where jid = $2), 0))
+        and is_sent = $3 and seq > $4 and seq < $5 ${isSent ? '' : SINCE_PEER_EXISTS}
       order by seq desc ${among === undefined ? '' : `limit ${among}`}
     ) as recent
     where ${conditions.join(' and ')} order by seq desc limit ${most}`, values)

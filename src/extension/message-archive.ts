@@ -55,8 +55,8 @@ export interface MessageArchive {
   /** The messages with these numbers, as far as there are any. */
   read (db: Database, owner: string, seqs: readonly number[]): Promise<readonly ArchivedMessage[]>
   /**
-   * The newest matches first, without those whose content is no longer kept, and those that were sent before the
-   * peer's account was made: they are somebody else's. Callers check the id themselves: the search compares text.
+   * The newest matches first, without those whose content is no longer kept, and those that the peer's address sent
+   * before its account was made: they are somebody else's. Callers check the id themselves: the search compares text.
    */
   search (db: Database, side: ConversationSide, search: ConversationSearch): Promise<readonly ArchivedMessage[]>
   /** The number of each message, undefined for those not among the `among` last that were sent to the peer. */
