@@ -39,8 +39,10 @@ export default defineConfig({
   test: {
     reporters: ['default', './test/support/run/closing-line.ts'],
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    // A machine that is busy with other things as well makes a test late, not wrong.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
     projects: [
       { extends: true, test: { name: 'unit', include: UNIT } },
       { extends: true, test: { name: 'integration', include: INTEGRATION, exclude: UNIT, globalSetup } },
