@@ -6,8 +6,8 @@ interface Deliveries {
   readonly committed: Promise<void>
   /** In order; one that is added while they run is run, too. */
   readonly tasks: (() => void)[]
-  /** Deliveries of other messages, which run even if the commit fails. */
-  readonly others: Set<() => void>
+  /** For each of them, whether it is of another message, and runs even if the commit fails. */
+  readonly isOther: boolean[]
   readonly done: Promise<void>
 }
 
@@ -29,10 +29,10 @@ export class CommitQueue {
     const wait = committed ?? this.#last?.committed
     if (!wait) return task()
     if (this.#last?.committed !== wait) this.#last = this.#waitFor(wait)
-    const { tasks, others, done } = this.#last
+    const { tasks, isOther, done } = this.#last
     tasks.push(task)
+    isOther.push(!committed)
     if (committed) return done
-    others.add(task)
     return done.catch(() => {}) // handled by the caller whose commit it is
   }
 
@@ -44,19 +44,19 @@ export class CommitQueue {
   /** One promise for all deliveries of a commit, since they are many. */
   #waitFor (committed: Promise<void>): Deliveries {
     const tasks: (() => void)[] = []
-    const others = new Set<() => void>()
+    const isOther: boolean[] = []
     const over = (): void => { if (this.#last === deliveries) this.#last = undefined }
-    const done = committed.then(() => this.#run(tasks, over), async error => {
-      await this.#run(others, over)
+    const done = committed.then(() => this.#run(tasks, undefined, over), async error => {
+      await this.#run(tasks, isOther, over)
       throw error
     })
-    const deliveries = { committed, tasks, others, done }
+    const deliveries = { committed, tasks, isOther, done }
     return deliveries
   }
 
-  /** Runs the tasks behind those of earlier commits; `over` is called when no more can be added. */
-  #run (tasks: Iterable<() => void>, over: () => void): void | Promise<void> {
-    const running = this.#underWay ? this.#underWay.then(() => runAll(tasks, over)) : runAll(tasks, over)
+  /** Runs the tasks, or of them those that `may`, behind those of earlier commits; `over` when no more can be added. */
+  #run (tasks: readonly (() => void)[], may: readonly boolean[] | undefined, over: () => void): void | Promise<void> {
+    const running = this.#underWay ? this.#underWay.then(() => runAll(tasks, may, over)) : runAll(tasks, may, over)
     if (!running) return
     const underWay = running.catch(() => {}).then(() => { // handled by the caller whose commit it is
       if (this.#underWay === underWay) this.#underWay = undefined
@@ -66,19 +66,18 @@ export class CommitQueue {
   }
 }
 
-/** Runs all tasks, in slices; throws, or rejects with, the first error of a task. */
-function runAll (tasks: Iterable<() => void>, over: () => void): void | Promise<void> {
+/** Runs all tasks, or those that `may`, in slices; throws, or rejects with, the first error of a task. */
+function runAll (
+  tasks: readonly (() => void)[], may: readonly boolean[] | undefined, over: () => void,
+): void | Promise<void> {
   const failures: unknown[] = []
-  const left = tasks[Symbol.iterator]()
+  let n = 0
   function go (): void | Promise<void> {
-    while (!isSliceOver()) {
-      const { done, value } = left.next()
-      if (done) return end()
-      try { value() } catch (error) { failures.push(error) } // a bug: `end` throws it
+    for (; n < tasks.length; n++) {
+      if (isSliceOver()) return nextSlice(go)
+      if (may?.[n] === false) continue
+      try { tasks[n]?.() } catch (error) { failures.push(error) } // a bug: it is thrown below
     }
-    return nextSlice(go)
-  }
-  function end (): void {
     over()
     if (failures.length > 0) throw failures[0]
   }

@@ -30,11 +30,17 @@ interface Sum extends MessagePolicy {
 
 export class MessagePolicies {
   readonly #payloads = new Map<string, { readonly alone: MessagePolicy, readonly inRoom: MessagePolicy }>()
+  /** The last answer: a message is asked about several times in a row. */
+  #last: Pick<Message, 'children' | 'type'> & { readonly policy: MessagePolicy } | undefined
 
   /** Declares the policy of a payload; `inRoom` is that in rooms, if it differs. The returned function removes it. */
   add (ns: string, alone: MessagePolicy, inRoom = alone): () => void {
     this.#payloads.set(ns, { alone, inRoom })
-    return () => { this.#payloads.delete(ns) }
+    this.#last = undefined
+    return () => {
+      this.#payloads.delete(ns)
+      this.#last = undefined
+    }
   }
 
   /**
@@ -43,6 +49,14 @@ export class MessagePolicies {
    */
   of (message: Message): MessagePolicy {
     if (message.type === 'error' || message.type === 'groupchat') return NOTHING
+    const { children, type } = message
+    if (this.#last?.children === children && this.#last.type === type) return this.#last.policy
+    const policy = this.#read(message)
+    this.#last = { children, type, policy }
+    return policy
+  }
+
+  #read (message: Message): MessagePolicy {
     const { archive, carbon, push, isAsked, isForbidden } = this.#sum(message, 'alone')
     const mayStore = !isForbidden && (isAsked || message.type !== 'headline') // XEP-0334 §4.4
     return { archive: mayStore && (isAsked || archive || this.#holdsMore(message)), carbon, push }
