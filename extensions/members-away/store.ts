@@ -2,9 +2,8 @@
 import type { Database, Jid } from '../../src/extension/api.ts'
 
 export async function loadUnwilling (db: Database, room: Jid): Promise<Set<string>> {
-  const rows = await db.query<{ readonly account: string }>('select account from room_away_off where room = $1', [
-    room.toString(),
-  ])
+  const rows = await db.query<{ readonly account: string }>(
+    'select account from room_away_off where room = $1', [room.toString()])
   return new Set(rows.map(({ account }) => account))
 }
 
@@ -21,9 +20,9 @@ export async function readRooms (
   const rows = await db.query<{ readonly jid: string, readonly room: string }>(`
     select member.jid, member.room from room_affiliation as member
     where member.jid = any($1) and member.affiliation <> 'outcast' and not member.is_unasked and not member.is_own
-      and not exists (select from room_away_off as off where off.room = member.room and off.account = member.jid)`,
-  [accounts],
-  )
+      and not exists (
+        select from room_away_off as off where off.room = member.room and off.account = member.jid
+      )`, [accounts])
   const rooms = new Map<string, string[]>()
   for (const { jid, room } of rows) {
     const list = rooms.get(jid)

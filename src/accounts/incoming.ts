@@ -166,9 +166,9 @@ export class Incoming implements Destination {
   }
 
   #receiveCopies (message: Message, account: Account, sessions: readonly SessionView[]): void | Promise<void> {
-    let delivered: void | Promise<void> = undefined
-    for (const { jid } of sessions) delivered = this.#receiveMessage(message.copyFor(jid), account)
-    return delivered // in their order: all are when the last is
+    const waiting = sessions.map(({ jid }) => this.#receiveMessage(message.copyFor(jid), account))
+      .filter(done => done !== undefined)
+    if (waiting.length > 0) return Promise.all(waiting).then(() => {})
   }
 
   #receiveMessage (received: Message, account: Account): void | Promise<void> {
