@@ -406,10 +406,9 @@ describe('a query', () => {
     await juliet.received()
 
     for (
-      const [type, name] of [['set', 'query'], ['get', 'query'], ['get', 'metadata'], ['get', 'prefs'], [
-        'set',
-        'prefs',
-      ]] as const
+      const [type, name] of [
+        ['set', 'query'], ['get', 'query'], ['get', 'metadata'], ['get', 'prefs'], ['set', 'prefs'],
+      ] as const
     ) {
       for (const owner of ['juliet@localhost', 'nobody@localhost']) {
         await expect(romeo.asks(type, `<${name} xmlns='${NS}'/>`, owner), 'as if there were one').rejects.toThrow(

@@ -152,8 +152,7 @@ function conditions (
   }
   add(peer, it => `archive_conversation(owner, peer) = archive_conversation($1, ${it}) and peer = ${it}`)
   // The sender's address stands between the third and the fourth apostrophe of what is kept, the recipient's is next.
-  // All
-  // else of a large message is better not read.
+  // All else of a large message is better not read.
   add(
     resource,
     it =>

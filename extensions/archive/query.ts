@@ -54,10 +54,9 @@ export function answerQueries (host: ExtensionHost, { maySearch, settled }: Quer
     return host.readFor(session.jid, db => describeEnds(db, session.account))
   })
   for (
-    const [type, name] of [['get', 'query'], ['set', 'query'], ['get', 'metadata'], ['get', 'prefs'], [
-      'set',
-      'prefs',
-    ]] as const
+    const [type, name] of [
+      ['get', 'query'], ['set', 'query'], ['get', 'metadata'], ['get', 'prefs'], ['set', 'prefs'],
+    ] as const
   ) {
     host.iq({ type, to: ['address'], name, ns: NS }, () => { throw new StanzaError('forbidden') }) // §8.1
   }

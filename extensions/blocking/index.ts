@@ -138,8 +138,7 @@ function guardSent (stanza: Stanza, account: AccountInfo, list: BlockList): Verd
 }
 
 // §3.3: presence is lost in silence, messages and requests are answered as if nobody were there. What a blocked
-// occupant
-// says to a room is lost too: an answer would take the user out of the room (XEP-0045 §11.1).
+// occupant says to a room is lost too: an answer would take the user out of the room (XEP-0045 §11.1).
 function guardReceived (stanza: Stanza, account: AccountInfo, list: BlockList): Verdict {
   if (list.size === 0 || !stanza.from || isOwn(stanza.from, account)) return
   if (!isBlocked(list, stanza.from)) return isFromBlockedInviter(stanza, list) ? 'drop' : undefined

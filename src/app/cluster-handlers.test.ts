@@ -79,9 +79,8 @@ describe.skipIf(!hasRedis())('an account that its home gives up', () => {
 
     expect(a.core.accounts.peek(ROMEO)).toBeUndefined()
     const { session } = again
-    expect([session.available, session.priority, session.isInterested, [...session.directed?.keys() ?? []], [
-      ...session.flags,
-    ]])
+    const { available, priority, isInterested, directed, flags } = session
+    expect([available, priority, isInterested, [...directed?.keys() ?? []], [...flags]])
       .toEqual([true, 7, true, ['nurse@localhost/room'], expect.arrayContaining(['urn:xmpp:carbons:2', SM])])
     expect(session.presence?.toXml()).toContain('away')
     expect((await again.received()).filter(xml => xml.includes('unread'))).toHaveLength(1)

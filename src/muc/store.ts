@@ -116,9 +116,8 @@ export function roomStore (db: Database, options: RoomOptions): RoomStore {
 
 async function load (db: Database, options: RoomOptions, room: Jid): Promise<SavedRoom | undefined> {
   const [rows, affiliations] = await Promise.all([
-    db.query<RoomRow>('select created_at, config, subject, subject_at, creator from room where jid = $1', [
-      room.toString(),
-    ]),
+    db.query<RoomRow>(
+      'select created_at, config, subject, subject_at, creator from room where jid = $1', [room.toString()]),
     db.query<AffiliationRow>(
       'select jid, affiliation, nick, reason, is_own, is_unasked from room_affiliation where room = $1',
       [room.toString()],
@@ -189,10 +188,9 @@ async function storeChanges (db: Database, room: Jid, changes: readonly Affiliat
   if (gone.length > 0)
     await db.query('delete from room_affiliation where room = $1 and jid = any($2)', [room.toString(), addresses(gone)])
   // So that a nick can pass from one user to another.
-  await db.query('update room_affiliation set nick = null where room = $1 and jid = any($2) and nick is not null', [
-    room.toString(),
-    addresses(kept),
-  ])
+  await db.query(
+    'update room_affiliation set nick = null where room = $1 and jid = any($2) and nick is not null',
+    [room.toString(), addresses(kept)])
   await db.query(
     `insert into room_affiliation as before (room, jid, affiliation, nick, reason, is_own, is_unasked)
      select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bool[], $7::bool[])

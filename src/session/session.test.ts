@@ -59,10 +59,10 @@ test('the history that a newcomer is shown is not what was said now', () => {
   expect(session.acceptRoomMessage(said(8).asRedelivery(), keys)).toBe(true)
 })
 
-test.each([['nobody', undefined], ['the sender', 'crone1@localhost'], ['an occupant', `${ROOM}/firstwitch`], [
-  'another room',
-  'heath@conference.localhost',
-]])(
+test.each([
+  ['nobody', undefined], ['the sender', 'crone1@localhost'], ['an occupant', `${ROOM}/firstwitch`],
+  ['another room', 'heath@conference.localhost'],
+])(
   'what somebody says now is heard once, though by its own account %s has held it up', (_, by) => {
     const late = said(9).withPayload(delay(0, by))
 

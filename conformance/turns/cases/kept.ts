@@ -149,10 +149,10 @@ export const kept: readonly Case[] = [
       return async () => {
         for (const name of names) {
           for (
-            const [mechanism, message] of [['PLAIN', `\0${name}\0${name.slice(0, 300)}`], ['PLAIN', `\0a\0${name}`], [
-              'SCRAM-SHA-1',
-              `n,,n=${name},r=${PASSWORD}`,
-            ]]
+            const [mechanism, message] of [
+              ['PLAIN', `\0${name}\0${name.slice(0, 300)}`], ['PLAIN', `\0a\0${name}`],
+              ['SCRAM-SHA-1', `n,,n=${name},r=${PASSWORD}`],
+            ]
           ) {
             const stranger = await setting.stranger()
             const answer = stranger.until(/<(challenge|success|failure|stream:error)/)

@@ -267,10 +267,9 @@ describe('owners and admins (§10.3 to §10.8)', () => {
     const hag = await inside(server, HAG, 'thirdwitch')
 
     for (
-      const [affiliation, role] of [['admin', 'moderator'], ['owner', 'moderator'], ['member', 'participant'], [
-        'none',
-        'participant',
-      ]]
+      const [affiliation, role] of [
+        ['admin', 'moderator'], ['owner', 'moderator'], ['member', 'participant'], ['none', 'participant'],
+      ]
     ) {
       await changes(crone, [{ jid: 'hag66@localhost', affiliation: affiliation ?? '' }])
       expect((await hears(hag)).at(-1)).toMatch(new RegExp(`^thirdwitch ${affiliation}/${role} .*110 by firstwitch$`))

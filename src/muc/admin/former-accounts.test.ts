@@ -192,11 +192,9 @@ test('where the last owner ends, who was longest an admin owns the room; or else
   const wicca = await server.client(WICCA)
   const hag = await server.client(HAG)
   for (
-    const [client, jid, nick] of [[wicca, 'wiccarocks@localhost', 'secondwitch'], [
-      hag,
-      'hag66@localhost',
-      'thirdwitch',
-    ]] as const
+    const [client, jid, nick] of [
+      [wicca, 'wiccarocks@localhost', 'secondwitch'], [hag, 'hag66@localhost', 'thirdwitch'],
+    ] as const
   ) {
     await changes(crone, [{ jid, affiliation: 'member' }])
     await enters(client, nick)

@@ -30,9 +30,8 @@ export interface Forgetting {
 
 /** Makes all rooms and nodes forget a removed account; rejects where one can't now. */
 export async function forgetRemoved (forgetting: Forgetting, account: Jid): Promise<void> {
-  const [row] = await forgetting.db.query<Row>('select jid, rooms from former_account where jid = $1', [
-    account.toString(),
-  ])
+  const [row] = await forgetting.db.query<Row>(
+    'select jid, rooms from former_account where jid = $1', [account.toString()])
   if (row) await forget(forgetting, row)
 }
 

@@ -241,10 +241,9 @@ describe('nobody comes in', () => {
   })
 
   test.each(
-    [['local', 'error not-allowed'], [
-      'anyone',
-      'firstwitch owner/moderator crone1@localhost/desktop 110 201',
-    ]] as const,
+    [
+      ['local', 'error not-allowed'], ['anyone', 'firstwitch owner/moderator crone1@localhost/desktop 110 201'],
+    ] as const,
   )(
     'as a guest, where rooms are for %s to make', async (create, answer) => {
       const server = await worldWith({ create })
