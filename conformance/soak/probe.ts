@@ -8,6 +8,8 @@ export interface Held {
   /** In use after the collector, buffers included. */
   readonly heapBytes: number
   readonly rssBytes: number
+  /** Of these, what V8 keeps for its heap, in use or not. */
+  readonly committedBytes: number
   readonly openFiles: number
   /** What keeps the event loop going, by type: sockets, servers, timers. */
   readonly resources: Readonly<Record<string, number>>
@@ -29,7 +31,8 @@ async function weigh ({ snapshot }: Order): Promise<Held> {
   const resources: Record<string, number> = {}
   for (const type of process.getActiveResourcesInfo()) resources[type] = (resources[type] ?? 0) + 1
   if (snapshot !== undefined) writeHeapSnapshot(snapshot)
-  return { heapBytes, rssBytes: process.memoryUsage.rss(), openFiles: countFiles(), resources }
+  const { rss: rssBytes, heapTotal: committedBytes } = process.memoryUsage()
+  return { heapBytes, rssBytes, committedBytes, openFiles: countFiles(), resources }
 }
 
 function countFiles (): number {

@@ -18,7 +18,7 @@ export interface Weighed {
 const SHARE = 0.05
 /** What may come and go besides: few things, and what the allocator keeps for itself. */
 const SLACK: readonly (readonly [RegExp, number])[] = [
-  [/^resident bytes/, 24 * 2 ** 20],
+  [/^(?:resident|committed) bytes/, 24 * 2 ** 20],
   [/^heap bytes/, 2 * 2 ** 20],
   [/^Redis: bytes/, 2 ** 18],
   [/^database connections/, 8],
@@ -31,9 +31,10 @@ const GROWING = /^rows of (?:archive_|former_account|conversation_status|roster_
 
 export async function weigh (site: Site, snapshots?: string): Promise<Weights> {
   const weights = new Map<string, number>()
-  for (const [number, { heapBytes, rssBytes, openFiles, resources }] of (await site.held(snapshots)).entries()) {
+  for (const [number, { heapBytes, rssBytes, committedBytes, openFiles, resources }] of (await site.held(snapshots)).entries()) {
     weights.set(`heap bytes n${number}`, heapBytes)
     weights.set(`resident bytes n${number}`, rssBytes)
+    weights.set(`committed bytes n${number}`, committedBytes)
     weights.set(`open files n${number}`, openFiles)
     for (const [type, count] of Object.entries(resources)) weights.set(`${type} n${number}`, count)
   }

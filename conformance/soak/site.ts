@@ -16,6 +16,12 @@ import type { Held, Order } from './probe.ts'
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 const PROBE = join(import.meta.dirname, 'probe.ts')
 
+/**
+ * Makes glibc give back what is freed: otherwise its arenas, of which a process has many, keep more or less of it by
+ * chance, and resident memory tells nothing.
+ */
+const ALLOCATOR = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '131072' }
+
 /** How long sessions wait for clients that were cut off. */
 export const RESUME_SECONDS = 5
 
@@ -73,6 +79,7 @@ export class Site {
       nodes.push(
         await startProgram(process.execPath, parameters, port, {
           cwd: folder,
+          env: { ...process.env, ...ALLOCATOR },
           stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
         }),
       )
