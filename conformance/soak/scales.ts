@@ -31,12 +31,12 @@ const GROWING = /^rows of (?:archive_|former_account|conversation_status|roster_
 
 export async function weigh (site: Site, snapshots?: string): Promise<Weights> {
   const weights = new Map<string, number>()
-  for (const [number, { heapBytes, rssBytes, committedBytes, openFiles, resources }] of (await site.held(snapshots)).entries()) {
-    weights.set(`heap bytes n${number}`, heapBytes)
-    weights.set(`resident bytes n${number}`, rssBytes)
-    weights.set(`committed bytes n${number}`, committedBytes)
-    weights.set(`open files n${number}`, openFiles)
-    for (const [type, count] of Object.entries(resources)) weights.set(`${type} n${number}`, count)
+  for (const [number, held] of (await site.held(snapshots)).entries()) {
+    weights.set(`heap bytes n${number}`, held.heapBytes)
+    weights.set(`resident bytes n${number}`, held.rssBytes)
+    weights.set(`committed bytes n${number}`, held.committedBytes)
+    weights.set(`open files n${number}`, held.openFiles)
+    for (const [type, count] of Object.entries(held.resources)) weights.set(`${type} n${number}`, count)
   }
   for (const [what, count] of [...await site.database(), ...await site.redis()]) weights.set(what, count)
   return weights

@@ -16,13 +16,12 @@ import { Recovery } from './recovery.ts'
 import { NS } from './request.ts'
 import { removeOld } from './retention.ts'
 import { keepRooms, sendLate } from './rooms.ts'
-import { provideIndex } from './search.ts'
+import { offerSearch } from './search.ts'
 import { archiveService } from './service.ts'
 import { BUSY_MS, EMPTY, loadTails, removeArchive } from './store.ts'
 import type { Entry } from './store.ts'
 import { Writer } from './writer.ts'
 
-const NS_FULL_TEXT = 'urn:xmpp:fulltext:0'
 const CLEANING_MS = 600_000
 
 export const archive = extension({
@@ -121,16 +120,4 @@ async function handOver (
     const message = storedStanza(stanza)
     if (message.kind === 'message') host.messages.deliverRecovered(account, String(seq), message)
   }
-}
-
-/** Whether a host's messages can be searched: on these hosts, once the index exists. */
-function offerSearch (host: ExtensionHost, hosts: readonly string[]): (host: string) => boolean {
-  let mayBe = false
-  provideIndex(host.db, hosts.length > 0).then(() => {
-    mayBe = true
-    host.disco.accountFeature(NS_FULL_TEXT, hosts)
-  }, error => {
-    host.log.error({ event: 'archive.search_index_failed', err: error }, 'archive: search index not created or dropped')
-  })
-  return name => mayBe && hosts.includes(name)
 }

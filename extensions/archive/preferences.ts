@@ -2,13 +2,20 @@
  * XEP-0441: Message Archive Management Preferences: which conversations a user archives: all, none or those with
  * contacts, with exceptions. In memory with the account, so that each message is decided at once.
  */
-import { checkAddressList, el, parseAddress, StanzaError } from '../../src/extension/api.ts'
-import type { AccountView, Element, ExtensionHost, Jid } from '../../src/extension/api.ts'
-import { preferenceReader, savePreferences } from './preference-store.ts'
-import type { Preferences } from './preference-store.ts'
+import { batchedRead, checkAddressList, el, parseAddress, StanzaError } from '../../src/extension/api.ts'
+import type { AccountView, Database, Element, ExtensionHost, Jid } from '../../src/extension/api.ts'
 
 const NS = 'urn:xmpp:mam:2'
 const MAX_LISTED = 1000
+
+/** Which conversations are archived, the listed addresses aside. */
+type Default = 'always' | 'never' | 'roster'
+
+interface Preferences {
+  readonly byDefault: Default
+  readonly always: ReadonlySet<string>
+  readonly never: ReadonlySet<string>
+}
 
 const NONE: ReadonlySet<string> = new Set()
 const UNSET: Preferences = { byDefault: 'always', always: NONE, never: NONE }
@@ -69,4 +76,29 @@ function listed (list: Element | undefined): ReadonlySet<string> {
   const texts = jids.map(jid => jid.text())
   checkAddressList(texts)
   return new Set(texts.map(text => parseAddress(text).toString()))
+}
+
+interface Row {
+  readonly owner: string
+  readonly by_default: Default
+  readonly always: string[]
+  readonly never: string[]
+}
+
+/** A reader of an account's preferences that batches concurrent look-ups; undefined where none are set. */
+function preferenceReader (db: Database): (owner: string) => Promise<Preferences | undefined> {
+  return batchedRead(async (owners: readonly string[]) => {
+    const rows = await db.query<Row>('select * from archive_preference where owner = any($1)', [owners])
+    return new Map(rows.map(({ owner, by_default: byDefault, always, never }): [string, Preferences] =>
+      [owner, { byDefault, always: new Set(always), never: new Set(never) }]))
+  })
+}
+
+async function savePreferences (
+  db: Database, owner: string, { byDefault, always, never }: Preferences,
+): Promise<void> {
+  await db.query(
+    `insert into archive_preference (owner, by_default, always, never) values ($1, $2, $3, $4)
+     on conflict (owner) do update set by_default = $2, always = $3, never = $4`,
+    [owner, byDefault, [...always], [...never]])
 }

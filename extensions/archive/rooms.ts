@@ -127,7 +127,7 @@ function answerVisitors (host: ExtensionHost, archives: RoomData<Archive>, { may
 
 /** §6.1.2: only for users with the right to enter. */
 function checkReader (room: RoomView, from: Jid): void {
-  if (!room.mayEnter(from)) throw new StanzaError('forbidden')
+  if (!room.mayEnter(from)) throw new StanzaError('forbidden', 'the archive is for those who may enter the room')
 }
 
 function seesAddresses (room: RoomView, from: Jid): boolean {
@@ -138,7 +138,9 @@ function seesAddresses (room: RoomView, from: Jid): boolean {
 function authorIn (room: RoomView, from: Jid): FilterOf {
   return author => {
     if (author.bare.equals(room.jid)) return author.isBare ? {} : { resource: escapeAttribute(author.toString()) }
-    if (!seesAddresses(room, from)) throw new StanzaError('forbidden')
+    if (!seesAddresses(room, from)) {
+      throw new StanzaError('forbidden', 'you do not see the addresses of this room')
+    }
     return { peer: peerKey(author) }
   }
 }

@@ -1,7 +1,20 @@
 /** XEP-0431: Full Text Search in MAM, by a database index that exists only where a host is configured for it. */
-import type { Database } from '../../src/extension/api.ts'
+import type { Database, ExtensionHost } from '../../src/extension/api.ts'
 
+const NS_FULL_TEXT = 'urn:xmpp:fulltext:0'
 const INDEX = 'archive_message_words'
+
+/** Whether a host's messages can be searched: on these hosts, once the index exists. */
+export function offerSearch (host: ExtensionHost, hosts: readonly string[]): (host: string) => boolean {
+  let mayBe = false
+  provideIndex(host.db, hosts.length > 0).then(() => {
+    mayBe = true
+    host.disco.accountFeature(NS_FULL_TEXT, hosts)
+  }, error => {
+    host.log.error({ event: 'archive.search_index_failed', err: error }, 'archive: search index not created or dropped')
+  })
+  return name => mayBe && hosts.includes(name)
+}
 
 /** Creates the index, which takes long for a large archive but blocks nobody, or drops it. */
 export async function provideIndex (db: Database, isWanted: boolean): Promise<void> {
