@@ -58,7 +58,9 @@ export function answerQueries (host: ExtensionHost, { maySearch, settled }: Quer
       ['get', 'query'], ['set', 'query'], ['get', 'metadata'], ['get', 'prefs'], ['set', 'prefs'],
     ] as const
   ) {
-    host.iq({ type, to: ['address'], name, ns: NS }, () => { throw new StanzaError('forbidden', 'the archive is not yours') }) // §8.1
+    host.iq({ type, to: ['address'], name, ns: NS }, () => { // §8.1
+      throw new StanzaError('forbidden', 'the archive is not yours')
+    })
   }
 }
 
