@@ -1,5 +1,5 @@
 /** In the server's process, by `--import`, with `--expose-gc`: what it holds once the collector has been everywhere. */
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { writeHeapSnapshot } from 'node:v8'
 import { isMainThread } from 'node:worker_threads'
@@ -7,7 +7,8 @@ import { isMainThread } from 'node:worker_threads'
 export interface Held {
   /** In use after the collector, buffers included. */
   readonly heapBytes: number
-  readonly rssBytes: number
+  /** Resident memory without pages of files, such as Node.js itself, which the kernel drops and reads again. */
+  readonly residentBytes: number
   /** Of these, what V8 keeps for its heap, in use or not. */
   readonly committedBytes: number
   readonly openFiles: number
@@ -31,8 +32,16 @@ async function weigh ({ snapshot }: Order): Promise<Held> {
   const resources: Record<string, number> = {}
   for (const type of process.getActiveResourcesInfo()) resources[type] = (resources[type] ?? 0) + 1
   if (snapshot !== undefined) writeHeapSnapshot(snapshot)
-  const { rss: rssBytes, heapTotal: committedBytes } = process.memoryUsage()
-  return { heapBytes, rssBytes, committedBytes, openFiles: countFiles(), resources }
+  const { heapTotal: committedBytes } = process.memoryUsage()
+  return { heapBytes, residentBytes: residentMemory(), committedBytes, openFiles: countFiles(), resources }
+}
+
+function residentMemory (): number {
+  try {
+    return Number(/^RssAnon:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1024
+  } catch { // not on Linux
+    return process.memoryUsage.rss()
+  }
 }
 
 function countFiles (): number {

@@ -33,7 +33,7 @@ export async function weigh (site: Site, snapshots?: string): Promise<Weights> {
   const weights = new Map<string, number>()
   for (const [number, held] of (await site.held(snapshots)).entries()) {
     weights.set(`heap bytes n${number}`, held.heapBytes)
-    weights.set(`resident bytes n${number}`, held.rssBytes)
+    weights.set(`resident bytes n${number}`, held.residentBytes)
     weights.set(`committed bytes n${number}`, held.committedBytes)
     weights.set(`open files n${number}`, held.openFiles)
     for (const [type, count] of Object.entries(held.resources)) weights.set(`${type} n${number}`, count)
