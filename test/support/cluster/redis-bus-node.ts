@@ -9,7 +9,7 @@ import { openRedis } from '../../../src/cluster/redis.ts'
 import type { RedisConnections } from '../../../src/cluster/redis.ts'
 import type { OutageCheck } from '../../../src/cluster/membership/outage-check.ts'
 
-const WAIT_MS = 15_000
+const WAIT_MS = 30_000
 
 export interface RedisNode {
   readonly redis: RedisConnections
