@@ -10,6 +10,8 @@ export const UNIT = [
   'extensions/stream-management/ack-queue.test.ts',
   'src/*.test.ts',
   'src/{admin,config,net,session,util,xml}/**/*.test.ts',
+  'src/s2s/settings.test.ts',
+  'src/s2s/trust/*.test.ts',
   'src/accounts/{credentials,delivery}.test.ts',
   'src/app/extension-host/*.test.ts',
   'src/cluster/bus/packets.test.ts',
