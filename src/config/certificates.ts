@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { isMap } from './mistakes.ts'
 import type { Flaw, Path } from './mistakes.ts'
-import type { TlsConfig } from './config.ts'
+import type { Config } from './config.ts'
+import { roomsDomain } from '../muc/context.ts'
 import { doubtsAbout, readCertificate, readKey, usePair } from '../net/certificate-pair.ts'
 
 /** The flaws of the files under `tls`, which is the unparsed value. */
@@ -16,13 +17,32 @@ export function certificateFlaws (tls: unknown, folder: string): readonly Flaw[]
   ]
 }
 
-/** The reasons for which clients will refuse certificates, all of which are readable. */
-export function certificateWarnings (tls: TlsConfig, hosts: readonly string[]): readonly string[] {
-  const names = [...new Set([...hosts, ...Object.keys(tls.hosts)])]
-  const fileOf = (host: string): string | undefined => tls.hosts[host]?.certificate ?? tls.certificate
+/** The flaws of the file `authorities` under `federation`, which is the unparsed value. */
+export function authorityFlaws (federation: unknown, folder: string): readonly Flaw[] {
+  const file = isMap(federation) ? federation['authorities'] : undefined
+  if (typeof file !== 'string' || file === '') return []
+  try {
+    readCertificate(readFileSync(resolve(folder, file), 'utf8'))
+    return []
+  } catch (error) { // the file system's, or OpenSSL's
+    const text = `found "${file}", expected a PEM file: ${describe(error)}`
+    return [{ path: ['federation', 'authorities'], text }]
+  }
+}
+
+/** The reasons for which clients, or other servers, will refuse certificates, all of which are readable. */
+export function certificateWarnings (
+  { tls, hosts, federation }: Pick<Config, 'tls' | 'hosts' | 'federation'>,
+): readonly string[] {
+  const isFederated = federation !== false
+  // Other servers ask for the certificate of the rooms' domain, too.
+  const names = [...new Set([...hosts, ...Object.keys(tls.hosts), ...isFederated ? hosts.map(roomsDomain) : []])]
+  const fileOf = (host: string): string | undefined =>
+    (tls.hosts[host] ?? tls.hosts[host.slice(host.indexOf('.') + 1)])?.certificate ?? tls.certificate
+  const refusal = `${isFederated ? 'clients or other servers' : 'clients'} will refuse it`
   return [...new Set(names.flatMap(host => fileOf(host) ?? []))].flatMap(file =>
     doubtsAbout(readFileSync(file, 'utf8'), names.filter(host => fileOf(host) === file))
-      .map(doubt => `the certificate ${file} ${doubt}: clients will refuse it`))
+      .map(doubt => `the certificate ${file} ${doubt}: ${refusal}`))
 }
 
 type Name = 'certificate' | 'key'

@@ -93,6 +93,23 @@ describe('a mistake is told with its line, what was found and what is allowed', 
     ['hosts: a.org\ntls:\n  hosts:\n    a.org: {}\n    A.org: {}', '5: tls.hosts.A.org: a.org is there twice'],
     ['hosts: a.org\nextensions:\n  push:\n    hosts:\n      a.org: {}\n      A.org: {}',
       '6: extensions.push.hosts.A.org: a.org is there twice'],
+    ['federation:\n  trust: anybody', '2: federation.trust: found "anybody", expected certificate or dialback'],
+    ['federation: maybe', '1: federation: found "maybe", expected a map of keys to values'],
+    ['federation:\n  give-up-hours: 0',
+      '2: federation.give-up-hours: found 0, expected a number of hours above 0, like 24 or 0.5'],
+    ['federation:\n  resolver: localhost:53',
+      '2: federation.resolver: found "localhost:53", '
+      + 'expected system or the ADDRESS:PORT of a DNS server, like 127.0.0.1:53'],
+    ['federation:\n  block: [a.org, "no host"]',
+      '2: federation.block.1: found "no host", expected a domain name, like example.org'],
+    ['federation:\n  domains:\n    a.org: { address: a.org }',
+      '3: federation.domains.a.org.address: found "a.org", expected HOST:PORT, like xmpp.example.org:5269 or "[::1]:5269"'],
+    ['federation:\n  domains:\n    a.org: {}\n    A.org: {}', '4: federation.domains.A.org: a.org is there twice'],
+    ['federation:\n  quee: 5',
+      '2: federation.quee: there is no such key, did you mean "queue"? (allowed here: trust, allow, block, give-up-hours, '
+      + 'queue, bytes-per-second, stanza-bytes, resolver, authorities, domains)'],
+    ['listen:\n  server: 0.0.0.0:1\n  server-tls: 0.0.0.0:1',
+      '3: listen.server-tls: 0.0.0.0 port 1 is that of listen.server'],
     ['auth:\n  require-tls: "no"', '2: auth.require-tls: found "no", expected true or false'],
     ['auth: { resource-conflict: kick }',
       '1: auth.resource-conflict: found "kick", expected replace or refuse'],
@@ -164,8 +181,10 @@ test('an empty file is the defaults, and everything is on', () => {
       clientTls: [{ host: '0.0.0.0', port: 5223 }],
       http: [{ host: '127.0.0.1', port: 5280 }],
       server: [],
+      serverTls: [],
       component: [],
     },
+    federation: false,
     auth: { requireTls: true, anonymous: false, resourceConflict: 'replace' },
     limits: { stanzaBytes: 262144, presenceBytes: 16384, failedLoginsPerMinute: 10, unreadBytes: 536870912 },
     warnings: [],
@@ -192,7 +211,7 @@ test('a service listens where its key says, and what is left out does not', () =
     client: [
       { host: '0.0.0.0', port: 1, proxyProtocol: [] }, { host: '::1', port: 2, proxyProtocol: PRIVATE_NETWORKS },
     ],
-    clientTls: [], http: [], server: [], component: [],
+    clientTls: [], http: [], server: [], serverTls: [], component: [],
   })
 })
 
@@ -213,6 +232,54 @@ test.each([
   expect(load(yaml).extensions).toMatchObject(expected)
 })
 
+describe('other servers', () => {
+  const defaults = {
+    trust: 'certificate', allow: [], block: [], giveUpHours: 24, queue: 10_000, bytesPerSecond: 1_000_000,
+    stanzaBytes: 524_288, resolver: 'system', domains: {},
+  }
+
+  test.each([
+    ['listen: { server: 0.0.0.0:1 }', defaults],
+    ['listen: { server-tls: 0.0.0.0:1 }', defaults],
+    ['listen: { client: 0.0.0.0:1 }', false],
+    ['federation: {}', defaults],
+    ['federation: false', false],
+  ])('are talked to where there is a listener for them or settings: %s', (yaml, expected) => {
+    expect(load(yaml).federation).toEqual(expected)
+  })
+
+  test('that would find a port closed are warned of', () => {
+    expect(load('federation: false\nlisten: { server: 0.0.0.0:1 }').warnings)
+      .toEqual(['federation: is false, nothing listens at listen.server and listen.server-tls'])
+  })
+
+  test('have settings, and single domains some of their own', () => {
+    write('ca.pem', makeSelfSigned(['authority']).certificate)
+
+    const { federation } = load('federation:\n  trust: dialback\n  block: spam.example\n  give-up-hours: 0.5\n'
+      + '  resolver: "[::1]:5353"\n  authorities: ca.pem\n  domains:\n'
+      + '    OTHER.example: { address: 127.0.0.1:15269, trust: certificate }\n    six.example: { address: "[::1]:5269" }\n')
+
+    expect(federation).toEqual({
+      ...defaults, trust: 'dialback', block: ['spam.example'], giveUpHours: 0.5, resolver: { host: '::1', port: 5353 },
+      authorities: join(folder, 'ca.pem'),
+      domains: {
+        'other.example': { address: { host: '127.0.0.1', port: 15269 }, trust: 'certificate' },
+        'six.example': { address: { host: '::1', port: 5269 } },
+      },
+    })
+  })
+
+  test('are trusted by authorities that can be read', () => {
+    write('empty.pem', '')
+
+    expect(complaints('federation:\n  authorities: none.pem')).toEqual([
+      expect.stringMatching(/^server\.yaml:2: federation\.authorities: found "none\.pem", expected a PEM file: ENOENT/),
+    ])
+    expect(complaints('federation:\n  authorities: empty.pem')).toHaveLength(1)
+  })
+})
+
 describe('the environment', () => {
   test.each([
     ['HELIOGRAPH_HOSTS', '[a.org, b.org]', { hosts: ['a.org', 'b.org'] }],
@@ -226,6 +293,9 @@ describe('the environment', () => {
     ['HELIOGRAPH_EXTENSIONS_PING', 'false', { extensions: { ping: false } }],
     ['HELIOGRAPH_EXTENSIONS_PUSH_MAX_DEVICES', '4', { extensions: { push: { 'max-devices': 4 } } }],
     ['HELIOGRAPH_NODE', '', { node: 'file' }],
+    ['HELIOGRAPH_LISTEN_SERVER', '0.0.0.0:5269', { federation: { trust: 'certificate' } }],
+    ['HELIOGRAPH_FEDERATION_TRUST', 'dialback', { federation: { trust: 'dialback', queue: 10_000 } }],
+    ['HELIOGRAPH_FEDERATION', 'false', { federation: false }],
   ])('overrides the file: %s=%s', (name, value, expected) => {
     const config = load('node: file\nlimits: { stanza-bytes: 20000 }', { [name]: value })
 
@@ -305,6 +375,19 @@ describe('certificates', () => {
     ])
   })
 
+  test('that other servers will refuse for rooms are warned of where there are other servers', () => {
+    const own = makeSelfSigned(['localhost', 'conference.localhost'])
+    write('rooms.pem', own.certificate)
+    write('rooms.key', own.key)
+    const warnings = (name: string): readonly string[] =>
+      load(`federation: {}\ntls: { certificate: ${name}.pem, key: ${name}.key }`).warnings
+
+    expect(warnings('one')).toEqual([
+      expect.stringMatching(/one\.pem does not name conference\.localhost: clients or other servers will refuse it$/),
+    ])
+    expect(warnings('rooms')).toEqual([])
+  })
+
   test('are looked at also where other keys are wrong', () => {
     expect(complaints('tls:\n  certificat: x\n  certificate: one.pem\n  key: other.key')).toHaveLength(2)
   })
@@ -326,11 +409,9 @@ test.each(['chat.example.org', 'https://a.org/path', 'ftp://a.org', '"*"'])(
   })
 
 test('what is accepted and not served yet is warned of', () => {
-  const yaml = 'listen: { server: 0.0.0.0:5269, component: 127.0.0.1:5347 }'
+  const yaml = 'listen: { component: 127.0.0.1:5347 }'
 
-  expect(load(yaml).warnings.map(warning => warning.split(':')[0])).toEqual([
-    'listen.server', 'listen.component',
-  ])
+  expect(load(yaml).warnings.map(warning => warning.split(':')[0])).toEqual(['listen.component'])
 })
 
 describe('the files in config/', () => {

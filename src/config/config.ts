@@ -4,15 +4,16 @@
  */
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
-import { certificateFlaws, certificateWarnings } from './certificates.ts'
+import { authorityFlaws, certificateFlaws, certificateWarnings } from './certificates.ts'
 import { conflictFlaws } from './conflicts.ts'
 import { ConfigError, check, isMap } from './mistakes.ts'
-import { DEFAULT_LISTEN, coreSchema, extensionsSchema, settingsOf } from './schema.ts'
+import { DEFAULT_LISTEN, coreSchema, extensionsSchema, federation, settingsOf } from './schema.ts'
 import type { Configurable, Listening } from './schema.ts'
 import { ConfigSource } from './source.ts'
 import type { Environment } from './source.ts'
 import type { LogLevel } from '../log.ts'
 import type { MucLimits } from '../muc/limits.ts'
+import type { FederationSettings } from '../s2s/settings.ts'
 
 export { ConfigError } from './mistakes.ts'
 export type { Mistake } from './mistakes.ts'
@@ -32,6 +33,7 @@ export interface ListenConfig {
   readonly client: readonly Listening[]
   readonly clientTls: readonly Listening[]
   readonly server: readonly Listening[]
+  readonly serverTls: readonly Listening[]
   readonly http: readonly Listening[]
   readonly component: readonly Listening[]
 }
@@ -90,6 +92,8 @@ export interface Config {
   readonly sessions: string
   readonly tls: TlsConfig
   readonly listen: ListenConfig
+  /** `false` where no other server is talked to. */
+  readonly federation: FederationSettings | false
   readonly auth: AuthConfig
   readonly registration: RegistrationConfig
   readonly limits: LimitsConfig
@@ -114,18 +118,32 @@ export function loadConfig (file: string, environment: Environment, extensions: 
   const schema = z.strictObject({ ...core, extensions: extensionsSchema(extensions) })
   const { result, flaws } = check(schema, source.tree)
   const tree = isMap(source.tree) ? source.tree : {}
-  const mistakes = [...flaws, ...certificateFlaws(tree['tls'], folder), ...conflictFlaws(core, tree)]
+  const mistakes = [
+    ...flaws,
+    ...certificateFlaws(tree['tls'], folder),
+    ...authorityFlaws(tree['federation'], folder),
+    ...conflictFlaws(core, tree),
+  ]
   if (!result || mistakes.length > 0 || source.mistakes.length > 0) {
     throw new ConfigError([...source.mistakes, ...mistakes.map(flaw => source.locate(flaw))])
   }
-  const warnings = [...strays, ...unservedKeys(result), ...certificateWarnings(result.tls, result.hosts)]
-  return { ...result, file: resolve(file), warnings }
+  const config = { ...result, federation: federationOf(result), file: resolve(file) }
+  return { ...config, warnings: [...strays, ...unservedKeys(config), ...certificateWarnings(config)] }
 }
 
-// Keys that are reserved for parts that do not exist yet.
-function unservedKeys ({ listen }: Pick<Config, 'listen'>): readonly string[] {
+/** Where the key is left out, federation is on as soon as a listener for servers is there. */
+function federationOf (
+  { federation: given, listen }: Pick<Config, 'listen'> & { readonly federation?: Config['federation'] | undefined },
+): Config['federation'] {
+  if (given !== undefined) return given
+  return listen.server.length + listen.serverTls.length > 0 && federation(z.string()).parse({})
+}
+
+// Listeners that the rest of the configuration, or a part that does not exist yet, leaves closed.
+function unservedKeys ({ listen, federation }: Pick<Config, 'listen' | 'federation'>): readonly string[] {
+  const closed = federation === false && listen.server.length + listen.serverTls.length > 0
   return [
-    ...listen.server.length > 0 ? ['listen.server: other servers are not served yet, nothing listens there'] : [],
+    ...closed ? ['federation: is false, nothing listens at listen.server and listen.server-tls'] : [],
     ...listen.component.length > 0 ? ['listen.component: components are not served yet, nothing listens there'] : [],
   ]
 }

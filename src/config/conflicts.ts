@@ -19,9 +19,10 @@ export function conflictFlaws (
     ...repeatedHosts(tree['hosts']),
     ...hosts ? serviceHosts(hosts) : [],
     ...hosts && tls ? strangeHosts(hosts, tls) : [],
-    ...repeatedKeys(tree['tls'], ['tls']),
+    ...repeatedKeys(tree['tls'], ['tls', 'hosts']),
+    ...repeatedKeys(tree['federation'], ['federation', 'domains']),
     ...Object.entries(isMap(tree['extensions']) ? tree['extensions'] : {})
-      .flatMap(([extension, options]) => repeatedKeys(options, ['extensions', extension])),
+      .flatMap(([extension, options]) => repeatedKeys(options, ['extensions', extension, 'hosts'])),
     ...listen ? takenAddresses(listen) : [],
     ...hosts ? unservedHosts(hosts, tree['extensions']) : [],
   ]
@@ -43,14 +44,15 @@ function serviceHosts (hosts: readonly string[]): readonly Flaw[] {
   })
 }
 
-/** Keys under `hosts` of some part that are the same domain once they are prepared. */
+/** Keys of the map at `path`, the last key of which is in `part`, that are the same domain once they are prepared. */
 function repeatedKeys (part: unknown, path: Path): readonly Flaw[] {
-  const keys = isMap(part) && isMap(part['hosts']) ? Object.keys(part['hosts']) : []
+  const map = isMap(part) ? part[String(path.at(-1))] : undefined
+  const keys = isMap(map) ? Object.keys(map) : []
   const names = keys.map(key => check(domain, key).result)
   return keys.flatMap((key, position) => {
     const name = names[position]
     if (name === undefined || names.indexOf(name) === position) return []
-    return [{ path: [...path, 'hosts', key], text: `${name} is there twice` }]
+    return [{ path: [...path, key], text: `${name} is there twice` }]
   })
 }
 
@@ -78,7 +80,7 @@ function takenAddresses (listen: ListenConfig): readonly Flaw[] {
   const flaws: Flaw[] = []
   const taken: { readonly key: string, readonly at: ListenAddress }[] = []
   for (const [name, addresses] of Object.entries(listen)) {
-    const key = name === 'clientTls' ? 'client-tls' : name
+    const key = name.replace('Tls', '-tls')
     for (const at of addresses) {
       const other = taken.find(one => isSame(one.at, at))
       taken.push({ key, at })

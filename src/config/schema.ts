@@ -1,4 +1,5 @@
 /** The schema of the configuration, with its defaults. */
+import { isIP, isIPv6 } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { chosen, isMap, leaf, list } from './mistakes.ts'
@@ -9,6 +10,7 @@ import { parseListenAddress } from '../net/addresses.ts'
 import type { ListenAddress } from '../net/addresses.ts'
 import { parseNetwork, PRIVATE_NETWORKS } from '../net/networks.ts'
 import { DEFAULT_ROSTER_LIMITS } from '../roster/limits.ts'
+import type { FederationSettings, HostPort } from '../s2s/settings.ts'
 import { Jid } from '../xmpp/jid.ts'
 
 /** An extension's key in the configuration, and the schema of its options. */
@@ -85,6 +87,28 @@ export const domain = leaf('a domain name, like example.org', value => {
 
 const hosts = oneOrMany(domain).refine(names => names.length > 0, 'expected at least one domain name')
 
+const trust = oneOf(['certificate', 'dialback'])
+
+const hours = leaf('a number of hours above 0, like 24 or 0.5', value =>
+  typeof value === 'number' && value > 0 && value <= 24 * 365 ? value : undefined)
+
+const resolver = leaf<'system' | HostPort>('system or the ADDRESS:PORT of a DNS server, like 127.0.0.1:53', value => {
+  if (value === 'system') return value
+  const at = typeof value === 'string' ? parseHostPort(value) : undefined
+  return at && isIP(at.host) !== 0 ? at : undefined
+})
+
+const hostPort = leaf('HOST:PORT, like xmpp.example.org:5269 or "[::1]:5269"', value =>
+  typeof value === 'string' ? parseHostPort(value) : undefined)
+
+function parseHostPort (text: string): HostPort | undefined {
+  const [, v6, name, digits] = /^(?:\[([^\]]+)\]|([^:[\]/@\s]+)):(\d{1,5})$/.exec(text) ?? []
+  const port = Number(digits)
+  if (!(port > 0 && port <= 65535)) return undefined
+  if (v6 !== undefined) return isIPv6(v6) ? { host: v6, port } : undefined
+  return name !== undefined ? { host: name, port } : undefined
+}
+
 // RFC 6454 §6.2: in the form of browsers, for comparison.
 const origin = leaf('any or an origin, like https://chat.example.org', value => {
   if (typeof value !== 'string' || !/^https?:\/\/[^/]+\/?$/i.test(value) || !URL.canParse(value)) return
@@ -120,8 +144,9 @@ export function coreSchema (folder: string) {
     tls: group({ ...certificate, hosts: z.record(domain, z.strictObject(certificate)).default({}) }),
     listen: group({
       'client': listener.default([]), 'client-tls': listener.default([]), 'server': listener.default([]),
-      'http': listener.default([]), 'component': listener.default([]),
+      'server-tls': listener.default([]), 'http': listener.default([]), 'component': listener.default([]),
     }),
+    federation: federationOrNot(path),
     auth: group({
       'require-tls': flag.default(true), 'anonymous': flag.default(false),
       'resource-conflict': oneOf(['replace', 'refuse']).default('replace'),
@@ -167,6 +192,28 @@ function muc () {
   })
 }
 
+// Left out: as the listeners say.
+function federationOrNot (path: z.ZodType<string>): z.ZodOptional<z.ZodType<FederationSettings | false>> {
+  const settings = federation(path)
+  return chosen<FederationSettings | false>(value => value === false ? z.literal(false) : settings).optional()
+}
+
+/** The settings of `federation`, with their defaults; `path` parses the path of a file. */
+export function federation (path: z.ZodType<string>) {
+  return group({
+    'trust': trust.default('certificate'),
+    'allow': oneOrMany(domain).default([]),
+    'block': oneOrMany(domain).default([]),
+    'give-up-hours': hours.default(24),
+    'queue': wholeNumber(1).default(10_000),
+    'bytes-per-second': wholeNumber(0).default(1_000_000),
+    'stanza-bytes': wholeNumber(10_000).default(524_288), // RFC 6120 §13.12, as for clients
+    'resolver': resolver.default('system'),
+    'authorities': path.optional(),
+    'domains': z.record(domain, z.strictObject({ address: hostPort.optional(), trust: trust.optional() })).default({}),
+  })
+}
+
 /** The schema of `extensions`: a key per extension, with its own schema; `false` turns one or all off. */
 export function extensionsSchema (extensions: readonly Configurable[]): z.ZodType<Readonly<Record<string, unknown>>> {
   const shape = Object.fromEntries(extensions.map(one => [one.name, extensionSchema(one)]))
@@ -193,6 +240,7 @@ export function settingsOf (
 ): readonly Setting[] {
   return [
     ...Object.entries(core).flatMap(([key, schema]) => settingsIn(schema, [key])),
+    ...settingsIn(federation(z.string()), ['federation']),
     { path: ['extensions'], schema: z.never() },
     ...extensions.flatMap(({ name, config }) => [
       { path: ['extensions', name], schema: z.never() },
