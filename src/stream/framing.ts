@@ -5,13 +5,14 @@
 import type { Transport } from '../net/transport.ts'
 import type { Element } from '../xml/element.ts'
 import { Framer, parseFrame } from '../xml/framer.ts'
-import type { Frame, FramerLimits, StreamEnd, StreamStart } from '../xml/framer.ts'
+import type { Frame, FramerLimits, Renaming, StreamEnd, StreamStart } from '../xml/framer.ts'
 import { escapeAttribute } from '../xml/write.ts'
 import { NS_CLIENT, NS_FRAMING, NS_STREAM } from '../xmpp/ns.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 
 export interface HeaderAttributes {
-  readonly id: string
+  /** Undefined in the header of who opens the connection (RFC 6120 §4.7.3). */
+  readonly id?: string | undefined
   readonly from: string | undefined
   readonly to: string | undefined
 }
@@ -36,20 +37,32 @@ export interface Framing {
 /** The memory overhead of a waiting message, even an empty one. */
 const WAITING_MESSAGE_BYTES = 100
 
+/** The content of a stream on TCP: its namespace (RFC 6120 §4.8.2), and other declarations in its header. */
+export interface StreamContent {
+  readonly ns: string
+  readonly declarations: string
+  /** Its elements are read as elements of `jabber:client`: the code behind knows one namespace. */
+  readonly renaming?: Renaming | undefined
+}
+
+const CLIENT: StreamContent = { ns: NS_CLIENT, declarations: '' }
+
 const LIMITS = { depth: 64, attributes: 64, nameBytes: 256, elements: 16_384 }
 
 function headerAttributes ({ id, from, to }: HeaderAttributes): string {
-  return ` id='${id}'` + (from === undefined ? '' : ` from='${escapeAttribute(from)}'`) +
+  return (id === undefined ? '' : ` id='${id}'`) + (from === undefined ? '' : ` from='${escapeAttribute(from)}'`) +
     (to === undefined ? '' : ` to='${escapeAttribute(to)}'`) + " version='1.0' xml:lang='en'"
 }
 
 export class TcpFraming implements Framing {
   readonly #framer: Framer
   readonly #transport: Transport
+  readonly #content: StreamContent
 
-  constructor (transport: Transport, stanzaBytes: number) {
+  constructor (transport: Transport, stanzaBytes: number, content = CLIENT) {
     this.#transport = transport
-    this.#framer = new Framer({ ...LIMITS, stanzaBytes })
+    this.#content = content
+    this.#framer = new Framer({ ...LIMITS, stanzaBytes }, content.renaming)
   }
 
   get buffered (): number { return this.#framer.buffered }
@@ -59,8 +72,9 @@ export class TcpFraming implements Framing {
   limit (stanzaBytes: number): void { this.#framer.limit(stanzaBytes) }
 
   writeHeader (attributes: HeaderAttributes): void {
-    this.#transport.write(`<?xml version='1.0'?><stream:stream xmlns='${NS_CLIENT}' xmlns:stream='${NS_STREAM}'` +
-      headerAttributes(attributes) + '>')
+    const { ns, declarations } = this.#content
+    this.#transport.write(`<?xml version='1.0'?><stream:stream xmlns='${ns}' xmlns:stream='${NS_STREAM}'` +
+      declarations + headerAttributes(attributes) + '>')
   }
 
   writeStanza (stanza: Stanza): void { writeInStream(stanza, this.#transport) }

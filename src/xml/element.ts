@@ -8,6 +8,7 @@ import { Element as LtxElement } from '@xmpp/xml'
 import { decodeAttribute, decodeText, unifyLineEnds } from './decode.ts'
 import type { Child, Frame } from './frame.ts'
 import { NS_XML } from './namespaces.ts'
+import type { Renaming } from './namespaces.ts'
 import { escapeAttribute, escapeText } from './write.ts'
 
 /** An element with its content. */
@@ -86,9 +87,13 @@ export function attributesOf (frame: Pick<Frame, 'inner' | 'ns' | 'attributes'>,
   return tagOf(frame.inner.toString('utf8', child.start, child.end), parentOf(frame)).tag.attrs
 }
 
-/** The content of a frame, in which no element of the frame's own namespace has a prefix, at any depth. */
-export function contentWithoutPrefixes (frame: Frame): Pick<Frame, 'inner' | 'children'> {
+/**
+ * The content of a frame, in which no element of the frame's own namespace has a prefix, and no declaration the name
+ * that `renaming` replaces, at any depth.
+ */
+export function unifiedContent (frame: Frame, renaming: Renaming | undefined): Pick<Frame, 'inner' | 'children'> {
   const root = treeOf(frame)
+  if (renaming) rename(root, renaming)
   for (const child of root.children) if (typeof child !== 'string') takePrefix(child, frame.ns)
   const parts: Buffer[] = []
   const children: Child[] = []
@@ -101,6 +106,13 @@ export function contentWithoutPrefixes (frame: Frame): Pick<Frame, 'inner' | 'ch
     start = end
   }
   return { inner: Buffer.concat(parts), children }
+}
+
+function rename ({ attrs, children }: Tree, renaming: Renaming): void {
+  for (const name in attrs) {
+    if (attrs[name] === renaming.from && (name === 'xmlns' || name.startsWith('xmlns:'))) attrs[name] = renaming.to
+  }
+  for (const child of children) if (typeof child !== 'string') rename(child, renaming)
 }
 
 /** Replaces prefixes that are bound to `ns` by a default namespace; all elements keep their namespaces. */

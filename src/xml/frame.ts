@@ -3,9 +3,9 @@
  * received. No tree is built.
  */
 
-import { contentWithoutPrefixes } from './element.ts'
+import { unifiedContent } from './element.ts'
 import { decodeValue, intern, isAt } from './intern.ts'
-import { type Namespaces, NS_XML } from './namespaces.ts'
+import { type Namespaces, NS_XML, type Renaming } from './namespaces.ts'
 import { NAME, NAME_END, OFFSETS, VALUE, VALUE_END } from './start-tag.ts'
 import type { TagReader } from './tag-reader.ts'
 import { escapeAttribute } from './write.ts'
@@ -44,7 +44,7 @@ export const FROM = Buffer.from('from')
 export const ID = Buffer.from('id')
 export const TYPE = Buffer.from('type')
 export const LANG = Buffer.from('xml:lang')
-const XMLNS = Buffer.from('xmlns')
+export const XMLNS = Buffer.from('xmlns')
 
 const NOTHING = Buffer.alloc(0)
 
@@ -53,6 +53,7 @@ export class FrameBuilder {
   readonly #reader: TagReader
   readonly #namespaces: Namespaces
   readonly #mostChildren: number
+  readonly #renaming: Renaming | undefined
   #name = ''
   #ns = ''
   #to: string | undefined
@@ -74,8 +75,9 @@ export class FrameBuilder {
   #hasPrefixes = false
 
   /** An element with more than `children` child elements is a policy-violation. */
-  constructor (reader: TagReader, namespaces: Namespaces, children = Infinity) {
+  constructor (reader: TagReader, namespaces: Namespaces, children = Infinity, renaming?: Renaming) {
     this.#mostChildren = children
+    this.#renaming = renaming
     this.#reader = reader
     this.#namespaces = namespaces
   }
@@ -112,6 +114,7 @@ export class FrameBuilder {
     this.#contentNs = this.#namespaces.defaultNs === ns ? undefined : this.#namespaces.defaultNs
     this.#undeclared = []
     this.#hasPrefixes = false
+    this.#namespaces.hasRenamed = false // the element's own declaration is not among its bytes
   }
 
   #readHeader (): void {
@@ -180,12 +183,12 @@ export class FrameBuilder {
       children: this.#children,
     }
     const declared = this.#undeclared.length > 0 ? this.#declareContentNs(frame) : frame
-    return this.#hasPrefixes ? this.#withoutPrefixes(declared) : declared
+    return this.#hasPrefixes || this.#namespaces.hasRenamed ? this.#unified(declared) : declared
   }
 
   // RFC 6120 §4.8.5: a routed stanza must have no prefix for the content namespace.
-  #withoutPrefixes (frame: Frame): Frame {
-    const content = contentWithoutPrefixes(frame)
+  #unified (frame: Frame): Frame {
+    const content = unifiedContent(frame, this.#renaming)
     if (content.inner.length <= this.#reader.cursor.limit) return { ...frame, ...content }
     throw new XmlError('policy-violation', 'too large without its prefixes')
   }

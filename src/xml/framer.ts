@@ -5,12 +5,13 @@
  */
 
 import { LESS } from './characters.ts'
-import { attributeValue, FROM, type Frame, FrameBuilder, ID, LANG, localName, TO } from './frame.ts'
-import { Namespaces } from './namespaces.ts'
+import { attributeValue, FROM, type Frame, FrameBuilder, ID, LANG, localName, TO, XMLNS } from './frame.ts'
+import { Namespaces, type Renaming } from './namespaces.ts'
 import { CLOSE, type FramerLimits, OPEN, TagReader, WAIT } from './tag-reader.ts'
 import { notWellFormed, XmlError } from './xml-error.ts'
 
 export type { Child, Frame } from './frame.ts'
+export type { Renaming } from './namespaces.ts'
 export type { FramerLimits } from './tag-reader.ts'
 export { XmlError } from './xml-error.ts'
 
@@ -27,7 +28,7 @@ export interface StreamStart {
   readonly id: string | undefined
   readonly version: string | undefined
   readonly lang: string | undefined
-  /** The content namespace (RFC 6120 §4.8.2), when the header declares one. */
+  /** The content namespace (RFC 6120 §4.8.2) as it was written, when the header declares one. */
   readonly contentNs: string | undefined
 }
 
@@ -44,10 +45,11 @@ export class Framer {
   #state: 'before' | 'inside' | 'closing' | 'after' = 'before'
   #fault: unknown
 
-  constructor (limits: FramerLimits) {
+  /** The frames have a namespace that is to be renamed under its other name, also within. */
+  constructor (limits: FramerLimits, renaming?: Renaming) {
     this.#reader = new TagReader(limits)
-    this.#namespaces = new Namespaces(limits.nameBytes)
-    this.#builder = new FrameBuilder(this.#reader, this.#namespaces)
+    this.#namespaces = new Namespaces(limits.nameBytes, renaming)
+    this.#builder = new FrameBuilder(this.#reader, this.#namespaces, Infinity, renaming)
   }
 
   /** Takes bytes, which must not be written to afterwards. */
@@ -105,7 +107,7 @@ export class Framer {
     const name = localName(reader)
     const ns = namespaces.of(cursor.bytes, tag)
     this.#checkStart(name, ns)
-    const { defaultNs } = namespaces
+    const declared = attributeValue(reader, XMLNS)
     const start: StreamStart = {
       kind: 'start',
       name,
@@ -115,7 +117,7 @@ export class Framer {
       id: attributeValue(reader, ID),
       version: attributeValue(reader, VERSION),
       lang: attributeValue(reader, LANG),
-      contentNs: defaultNs === '' || defaultNs === NS_STREAM ? undefined : defaultNs,
+      contentNs: declared === '' || declared === NS_STREAM ? undefined : declared,
     }
     this.#state = tag.isEmpty ? 'closing' : 'inside'
     reader.enterStream()

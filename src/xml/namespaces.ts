@@ -16,6 +16,10 @@ const STREAM = -1
 const FEW = 8 * OFFSETS
 
 interface Binding { readonly prefix: string, readonly ns: string, readonly depth: number }
+
+/** A namespace that is read as another. */
+export interface Renaming { readonly from: string, readonly to: string }
+
 interface Change { readonly binding: Binding, readonly previous: Binding | undefined }
 
 export class Namespaces {
@@ -29,9 +33,13 @@ export class Namespaces {
   readonly #defaultDepths: number[] = []
   readonly #outerDefaults: string[] = []
   readonly #longest: number
+  readonly #renaming: Renaming | undefined
+  /** Whether a declaration was renamed since this was last set to false. */
+  hasRenamed = false
 
-  constructor (longest: number) {
+  constructor (longest: number, renaming?: Renaming) {
     this.#longest = longest
+    this.#renaming = renaming
   }
 
   /** Begins a new stream without declarations. */
@@ -132,7 +140,8 @@ export class Namespaces {
     return true
   }
 
-  #declare (prefix: string, ns: string, depth: number): void {
+  #declare (prefix: string, name: string, depth: number): void {
+    const ns = name === this.#renaming?.from ? this.#rename(this.#renaming) : name
     // each frame repeats declarations of the header: a long one must not amplify small stanzas
     if (ns.length > this.#longest) throw new XmlError('policy-violation', 'the name of a namespace is too long')
     // XML-NAMES §3: reserved prefixes
@@ -144,6 +153,11 @@ export class Namespaces {
     const binding = { prefix, ns, depth }
     this.#changes.push({ binding, previous: this.#bindings.get(prefix) })
     this.#bindings.set(prefix, binding)
+  }
+
+  #rename ({ to }: Renaming): string {
+    this.hasRenamed = true
+    return to
   }
 
   #declareDefault (ns: string, depth: number): void {

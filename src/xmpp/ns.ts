@@ -3,11 +3,15 @@
 /** RFC 6120: Extensible Messaging and Presence Protocol (XMPP): Core. */
 export const NS_STREAM = 'http://etherx.jabber.org/streams'
 export const NS_CLIENT = 'jabber:client'
+export const NS_SERVER = 'jabber:server'
 export const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls'
 export const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
 export const NS_BIND = 'urn:ietf:params:xml:ns:xmpp-bind'
 export const NS_STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas'
 export const NS_STREAM_ERRORS = 'urn:ietf:params:xml:ns:xmpp-streams'
+
+/** XEP-0220: Server Dialback. */
+export const NS_DIALBACK = 'jabber:server:dialback'
 
 /** RFC 3921 §3: offered for old clients, and answered with an empty result. */
 export const NS_SESSION = 'urn:ietf:params:xml:ns:xmpp-session'
