@@ -4,15 +4,15 @@
  */
 import type { Transport } from '../net/transport.ts'
 import type { Element } from '../xml/element.ts'
-import { el } from '../xml/element.ts'
 import { XmlError } from '../xml/framer.ts'
 import type { Frame, StreamEnd, StreamStart } from '../xml/framer.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
-import { NS_CLIENT, NS_STREAM_ERRORS } from '../xmpp/ns.ts'
+import { NS_CLIENT } from '../xmpp/ns.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import { randomId } from '../util/ids.ts'
-import { inNextSlice, isSliceOver, newTurn } from '../util/slices.ts'
+import { ElementReader } from './element-reader.ts'
+import type { ElementTaker } from './element-reader.ts'
 import { TcpFraming, WebSocketFraming } from './framing.ts'
 import type { Framing } from './framing.ts'
 import type { EdgeStream } from './remote/edge.ts'
@@ -20,6 +20,7 @@ import { Negotiation } from './negotiation.ts'
 import type { NegotiationParts } from './negotiation.ts'
 import { isUnfinished, MAX_UNREAD_BYTES } from './session-link.ts'
 import type { SessionLink } from './session-link.ts'
+import { errorContent } from './stream-error.ts'
 import { isStuck, notRead, observe } from './unread.ts'
 import type { Backlog } from './unread.ts'
 
@@ -32,16 +33,15 @@ export interface StreamParts extends NegotiationParts {
 const UNKNOWN_CLIENT_BYTES = 10_000
 /** The limit on unread answers before the login. */
 const UNKNOWN_CLIENT_UNREAD_BYTES = 262_144
-/** Bytes that are read ahead while an element is being processed. */
-const READ_AHEAD_BYTES = 65_536
 /** The time for the answer to a ping, unless the idle timeout is shorter. */
 const PATIENCE_MS = 30_000
 
-export class ClientStream implements EdgeStream {
+export class ClientStream implements EdgeStream, ElementTaker {
   /** The id of the connection's first stream, by which logs identify it. */
   readonly id = randomId()
   readonly #transport: Transport
   readonly #framing: Framing
+  readonly #reader: ElementReader
   readonly #parts: StreamParts
   readonly #startedAt: number
   #negotiation: Negotiation | undefined
@@ -54,10 +54,6 @@ export class ClientStream implements EdgeStream {
   #isGone = false
   /** Stanzas written before the client knew that it is bound. */
   readonly #early: (Stanza | Element)[] = []
-  /** The error after the elements that are still to be processed. */
-  #fault: XmlError | undefined
-  #isBusy = false
-  #isPaused = false
   #heardAt: number
   #pingedAt = 0
   #backlog: Backlog | undefined
@@ -69,10 +65,11 @@ export class ClientStream implements EdgeStream {
     this.#framing = transport.kind === 'tcp'
       ? new TcpFraming(transport, UNKNOWN_CLIENT_BYTES)
       : new WebSocketFraming(transport, UNKNOWN_CLIENT_BYTES)
+    const reader = this.#reader = new ElementReader(transport, this.#framing, this)
     // An error in here ends this stream only.
-    transport.onData = chunk => { try { this.#read(chunk) } catch (error) { this.#fail(error) } }
-    transport.onFault = fault => { this.#stumble(fault) }
-    transport.onClose = reason => { try { this.#ended(reason) } catch (error) { this.#fail(error) } }
+    transport.onData = chunk => { try { this.#read(chunk) } catch (error) { this.fail(error) } }
+    transport.onFault = fault => { reader.stumble(fault) }
+    transport.onClose = reason => { try { this.#ended(reason) } catch (error) { this.fail(error) } }
   }
 
   get remoteAddress (): string { return this.#transport.remoteAddress }
@@ -89,66 +86,15 @@ export class ClientStream implements EdgeStream {
     if (this.#isClosed) return
     this.#heardAt = this.#parts.now()
     if (this.#isUnread()) return
-    newTurn()
-    this.#framing.push(chunk)
-    if (!this.#isBusy) this.#pump()
-    if (this.#isBusy && !this.#isPaused && this.#framing.buffered > READ_AHEAD_BYTES) {
-      this.#isPaused = true
-      this.#transport.pause()
-    }
+    this.#reader.push(chunk)
   }
 
-  /** The transport can't read on: a stream error, as from the parser, in its place after the elements before it. */
-  #stumble (fault: XmlError): void {
-    this.#fault = fault
-    if (!this.#isBusy) this.#pump()
+  /** A client that has disconnected ends when the elements that it sent before are processed. */
+  rest (): void {
+    if (this.#isGone && !this.#isClosed) this.#finish()
   }
 
-  /**
-   * Processes complete elements until one takes time, or the slice of this turn of the event loop is over. A client
-   * that does not read its answers is not read from.
-   */
-  #pump (): void {
-    try {
-      while (!this.#isClosed) {
-        let done: void | Promise<void> = this.#transport.drained()
-        if (!done) {
-          const part = this.#framing.next()
-          if (!part && this.#fault) throw this.#fault
-          if (!part) return
-          done = this.#take(part)
-        }
-        if (done) {
-          this.#isBusy = true
-          done.then(() => { if (!this.#waitsInLine()) this.#goOn() }, error => { this.#fail(error) })
-          return
-        }
-        if (this.#waitsInLine()) return
-      }
-    } catch (error) {
-      this.#fail(error)
-    }
-  }
-
-  /** Whether the rest of what the client sent waits for another turn of the event loop. */
-  #waitsInLine (): boolean {
-    if (this.#framing.buffered === 0 || !isSliceOver()) return false
-    this.#isBusy = true
-    inNextSlice(() => { this.#goOn() })
-    return true
-  }
-
-  #goOn (): void {
-    this.#isBusy = false
-    this.#pump()
-    if (this.#isBusy) return
-    if (this.#isGone && !this.#isClosed) return this.#finish()
-    if (!this.#isPaused) return
-    this.#isPaused = false
-    this.#transport.resume()
-  }
-
-  #take (part: Frame | StreamStart | StreamEnd): void | Promise<void> {
+  take (part: Frame | StreamStart | StreamEnd): void | Promise<void> {
     if (part.kind === 'end') {
       this.#link?.closed()
       return this.close()
@@ -235,7 +181,7 @@ export class ClientStream implements EdgeStream {
     if (this.#isClosed) return
     if (!this.#hasHeader) this.#writeHeader() // §4.9.1.2
     this.#isClosed = true
-    if (error) this.#framing.writeStreamElement('error', describe(error).join(''))
+    if (error) this.#framing.writeStreamElement('error', errorContent(error))
     this.#framing.writeEnd()
     this.#transport.close()
     this.#lose(isUnfinished(error))
@@ -244,7 +190,7 @@ export class ClientStream implements EdgeStream {
 
   /** Checks the timeouts: login, reading, idle. */
   check (now: number): void {
-    try { this.#check(now) } catch (error) { this.#fail(error) }
+    try { this.#check(now) } catch (error) { this.fail(error) }
   }
 
   #check (now: number): void {
@@ -272,7 +218,8 @@ export class ClientStream implements EdgeStream {
     if (before && backlog !== before) this.#heardAt = now // a client that reads is alive, even if it sends nothing
   }
 
-  #fail (error: unknown): void {
+  /** Ends the stream with the error that it is, or with that of a mistake of ours. */
+  fail (error: unknown): void {
     if (error instanceof StreamError) return this.close(error)
     if (error instanceof XmlError) return this.close(new StreamError(error.condition, error.message))
     this.#parts.log.error({ event: 'stream.failed', err: error, stream: this.id }, 'stream: failed')
@@ -287,7 +234,7 @@ export class ClientStream implements EdgeStream {
       'stream: closed',
     )
     // Elements that the client sent before it disconnected are processed in their turn.
-    if (!this.#isBusy || !this.#link) this.#finish()
+    if (!this.#reader.isBusy || !this.#link) this.#finish()
   }
 
   #finish (): void {
@@ -308,12 +255,4 @@ export class ClientStream implements EdgeStream {
 
 function domainOf (to: string | undefined): string | undefined {
   return to === undefined ? undefined : Jid.tryParse(to)?.domain
-}
-
-function describe ({ condition, text, detail }: StreamError): readonly Element[] {
-  return [
-    el(condition, NS_STREAM_ERRORS),
-    ...(text === undefined ? [] : [el('text', NS_STREAM_ERRORS, { 'xml:lang': 'en' }, text)]),
-    ...(detail ? [el(detail.name, detail.ns, detail.attrs)] : []),
-  ]
 }
