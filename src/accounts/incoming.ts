@@ -19,6 +19,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import { leftRoom } from '../xmpp/room-status.ts'
 import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
+import { presence as makePresence } from '../xmpp/stanza.ts'
 import type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import type { MessagePolicies } from '../xmpp/message-policy.ts'
 import type { Accounts } from './accounts.ts'
@@ -122,10 +123,16 @@ export class Incoming implements Destination {
    * apart but one that is kept for an account, and so is seen by its owner.
    */
   #refuseUnknown (stanza: Stanza, to: Jid): void | Promise<void> {
-    if (stanza.kind === 'presence') return
+    if (stanza.kind === 'presence') return stanza.type === 'probe' ? this.#answerProbe(stanza, to) : undefined
     if (stanza.kind === 'iq' && to.isBare) return this.#parts.router.answer(stanza, ['address'], to)
     const { otherwise } = chooseRecipients(stanza, [])
     return this.#undelivered(stanza, stanza.kind === 'message' ? this.#fateOf(stanza, otherwise) : otherwise)
+  }
+
+  /** RFC 6121 §4.3.2: as where the account is there, and its presence is not for the sender. */
+  #answerProbe ({ from }: Presence, to: Jid): void | Promise<void> {
+    if (!from) return
+    return this.#parts.router.postAndWait(makePresence('unsubscribed', { from: to.bare, to: from.bare }))
   }
 
   #receive (stanza: Stanza, account: Account): void | Promise<void> {

@@ -105,7 +105,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const archiveKeys = new ArchiveKeys(() => serverSecret(db, 'archive-ids'))
   const homes = cluster?.homes
   const accounts = createAccounts(options, { stages, store, events, replicated, archiveKeys })
-  const presences = new Presences(rosters, router, events, log, options.presenceBytes)
+  const presences = new Presences(rosters, router, events, hosts, log, options.presenceBytes)
   const incoming = new Incoming({
     accounts, stages, router, presences, policies, archiveKeys, homes,
     isTaken: (message, account) => events.ask('message.unacked', message, account) === 'taken',
@@ -161,15 +161,16 @@ function createRooms (
   parts: Pick<RoomsParts, 'router' | 'stages' | 'iqs' | 'events' | 'disco' | 'archiveKeys'>,
   accounts: Accounts, store: AccountStore,
 ): Rooms {
-  return new Rooms({ ...parts, accounts: knownAccounts(accounts, store), db, log, hosts, limits, cluster })
+  return new Rooms({ ...parts, accounts: knownAccounts(hosts, accounts, store), db, log, hosts, limits, cluster })
 }
 
 /** The accounts, as rooms ask about them. */
-function knownAccounts (accounts: Accounts, store: AccountStore): RoomAccounts {
+function knownAccounts (hosts: readonly string[], accounts: Accounts, store: AccountStore): RoomAccounts {
   return {
     exists: async jid => await accounts.locate(jid) !== undefined,
     isPersistent: async jid => await store.find(jid) !== undefined,
     lifeOf (jid) {
+      if (!hosts.includes(jid.domain)) return ''
       const account = accounts.peek(jid)
       return account ? markOf(account.life) : store.lifeOf(jid).then(markOf)
     },

@@ -23,7 +23,7 @@ export interface RoomAccounts {
   isPersistent (jid: Jid): Promise<boolean>
   /**
    * The generation of an account: it differs from other accounts of the same name, before or later. At once where the
-   * account is in memory; '' for anonymous ones.
+   * account is in memory; '' for anonymous ones, and for those of other servers.
    */
   lifeOf (jid: Jid): string | Promise<string>
 }

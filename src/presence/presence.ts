@@ -36,16 +36,20 @@ export class Presences {
   readonly #rosters: Rosters
   readonly #router: Router
   readonly #events: EventTable
+  readonly #hosts: readonly string[]
   readonly #log: Logger
   readonly #maxBytes: number
   /** Broadcasts of accounts, which may take several turns of the event loop. */
   readonly #sending = new Turns()
 
-  /** A client's presence stanza may have `maxBytes`. */
-  constructor (rosters: Rosters, router: Router, events: EventTable, log: Logger, maxBytes = MAX_BYTES) {
+  /** `hosts` are those whose accounts are local; a client's presence stanza may have `maxBytes`. */
+  constructor (
+    rosters: Rosters, router: Router, events: EventTable, hosts: readonly string[], log: Logger, maxBytes = MAX_BYTES,
+  ) {
     this.#rosters = rosters
     this.#router = router
     this.#events = events
+    this.#hosts = hosts
     this.#log = log
     this.#maxBytes = maxBytes
   }
@@ -142,12 +146,14 @@ export class Presences {
     return this.#sending.inTurn(account.jid.toString(), () => inSlices(sending))
   }
 
-  // RFC 6121 §4.3.1; from the full address, as in RFC 3921: only the session that probes is answered.
+  // RFC 6121 §4.3.1: from the bare address. Among local accounts from the full one, as in RFC 3921: only the session
+  // that probes is answered.
   * #probe (session: Session): Generator<void | Promise<void>> {
-    for (const item of this.#rosters.of(session.account).items.values()) {
-      const { subscription } = item.state
+    const { account } = session
+    for (const { state: { subscription }, jid: to } of this.#rosters.of(account).items.values()) {
       if (subscription !== 'to' && subscription !== 'both') continue
-      yield this.#router.postFor(makePresence('probe', { from: session.jid, to: item.jid }), session)
+      const from = this.#hosts.includes(to.domain) ? session.jid : account.jid
+      yield this.#router.postFor(makePresence('probe', { from, to }), session)
     }
   }
 

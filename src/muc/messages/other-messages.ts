@@ -18,13 +18,24 @@ import { receiveVoiceForm } from './voice.ts'
 
 /** Throws where the message is refused. */
 export function receiveForRoom (muc: Muc, room: Room, message: Message, from: Jid, to: Jid): void | Promise<void> {
-  if (message.type === 'error')
-    return to.isBare
-      ? removeUnreachable(muc, room, message)
-      : returnError(muc, room, message, to)
+  if (message.type === 'error') return receiveError(muc, room, message, from, to)
   if (!to.isBare) return sendPrivately(muc, room, message, to)
   if (message.type === 'groupchat') return sendToAll(muc, room, message)
   return receiveRequest(muc, room, message, from)
+}
+
+/**
+ * An answer to what the room has sent. Another server answers in the name of a session that is gone, and to the sender:
+ * an occupant.
+ */
+function receiveError (muc: Muc, room: Room, error: Message, from: Jid, to: Jid): void | Promise<void> {
+  if (!to.isBare && !wasForAll(room, error, to)) returnError(muc, room, error, to)
+  if (to.isBare || !muc.hosts.includes(from.domain)) return removeUnreachable(muc, room, error)
+}
+
+/** Whether the occupant has lately sent a message to all under the error's id. */
+function wasForAll (room: Room, { id }: Message, to: Jid): boolean {
+  return id !== undefined && room.history.said.some(({ message }) => message.id === id && message.from?.equals(to))
 }
 
 /** Invitations and forms, by the namespace and the form's type. */

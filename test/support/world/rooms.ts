@@ -75,7 +75,7 @@ export async function says (client: Client, body: string, room = COVEN): Promise
 }
 
 /** What came since the last look, in brief. */
-export async function hears (client: Client): Promise<readonly string[]> {
+export async function hears (client: Pick<Client, 'received'>): Promise<readonly string[]> {
   return (await client.received()).map(xml => inBrief(parseStanza(xml)))
 }
 
