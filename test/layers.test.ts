@@ -12,7 +12,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['src/session', 'src/cluster'],
   ['src/routing'],
   ['src/roster', 'src/presence', 'src/accounts', 'src/muc'],
-  ['src/stream', 'src/s2s'],
+  ['src/stream', 'src/s2s', 'src/components'],
   ['extensions/'],
   [
     'extensions/index.ts', 'src/config', 'src/app/parts.ts', 'src/app/extension-host', 'src/app/core.ts',

@@ -11,6 +11,7 @@ import { DEFAULT_LISTEN, coreSchema, extensionsSchema, federation, settingsOf } 
 import type { Configurable, Listening } from './schema.ts'
 import { ConfigSource } from './source.ts'
 import type { Environment } from './source.ts'
+import type { Components } from '../components/settings.ts'
 import type { LogLevel } from '../log.ts'
 import type { MucLimits } from '../muc/limits.ts'
 import type { FederationSettings } from '../s2s/settings.ts'
@@ -100,6 +101,7 @@ export interface Config {
   readonly http: HttpConfig
   readonly muc: MucLimits
   readonly contact: ContactConfig
+  readonly components: Components
   readonly log: { readonly level: LogLevel, readonly pretty?: boolean | undefined }
   /** The options of each extension, parsed by its schema; `false` where it is off. */
   readonly extensions: Readonly<Record<string, unknown>>
@@ -114,7 +116,7 @@ export function loadConfig (file: string, environment: Environment, extensions: 
   const source = new ConfigSource(file)
   if (source.tree === undefined) throw new ConfigError(source.mistakes)
   source.setDefault('listen', DEFAULT_LISTEN)
-  const strays = source.override(settingsOf(core, extensions), environment)
+  const strays = source.override(settingsOf(core, extensions, source.tree), environment)
   const schema = z.strictObject({ ...core, extensions: extensionsSchema(extensions) })
   const { result, flaws } = check(schema, source.tree)
   const tree = isMap(source.tree) ? source.tree : {}
@@ -139,11 +141,16 @@ function federationOf (
   return listen.server.length + listen.serverTls.length > 0 && federation(z.string()).parse({})
 }
 
-// Listeners that the rest of the configuration, or a part that does not exist yet, leaves closed.
-function unservedKeys ({ listen, federation }: Pick<Config, 'listen' | 'federation'>): readonly string[] {
+// Keys that do nothing without another.
+function unservedKeys (
+  { listen, federation, components }: Pick<Config, 'listen' | 'federation' | 'components'>,
+): readonly string[] {
+  const isListening = listen.component.length > 0
+  const isExpecting = Object.keys(components).length > 0
   const closed = federation === false && listen.server.length + listen.serverTls.length > 0
   return [
     ...closed ? ['federation: is false, nothing listens at listen.server and listen.server-tls'] : [],
-    ...listen.component.length > 0 ? ['listen.component: components are not served yet, nothing listens there'] : [],
+    ...isListening && !isExpecting ? ['listen.component: there are no components, nothing listens there'] : [],
+    ...isExpecting && !isListening ? ['components: without listen.component none can connect'] : [],
   ]
 }

@@ -6,6 +6,8 @@ import type { Flaw, Path } from './mistakes.ts'
 import { domain } from './schema.ts'
 import type { CoreSchema } from './schema.ts'
 import { roomsDomain } from '../muc/context.ts'
+import { allows } from '../components/settings.ts'
+import type { Components } from '../components/settings.ts'
 import type { ListenAddress } from '../net/addresses.ts'
 
 /** Checks each key of the unparsed tree separately, so that a mistake elsewhere hides no conflict. */
@@ -15,16 +17,20 @@ export function conflictFlaws (
   const hosts = check(core.hosts, tree['hosts']).result
   const tls = check(core.tls, tree['tls']).result
   const listen = check(core.listen, tree['listen']).result
+  const components = check(core.components, tree['components']).result
   return [
     ...repeatedHosts(tree['hosts']),
     ...hosts ? serviceHosts(hosts) : [],
-    ...hosts && tls ? strangeHosts(hosts, tls) : [],
+    ...hosts && tls ? strangeHosts([...hosts, ...Object.keys(components ?? {})], tls) : [],
     ...repeatedKeys(tree['tls'], ['tls', 'hosts']),
     ...repeatedKeys(tree['federation'], ['federation', 'domains']),
+    ...repeatedKeys(tree, ['components']),
     ...Object.entries(isMap(tree['extensions']) ? tree['extensions'] : {})
       .flatMap(([extension, options]) => repeatedKeys(options, ['extensions', extension, 'hosts'])),
     ...listen ? takenAddresses(listen) : [],
     ...hosts ? unservedHosts(hosts, tree['extensions']) : [],
+    ...components ? componentFlaws(components) : [],
+    ...hosts ? servedComponents(hosts, tree['components']) : [],
   ]
 }
 
@@ -54,6 +60,35 @@ function repeatedKeys (part: unknown, path: Path): readonly Flaw[] {
     if (name === undefined || names.indexOf(name) === position) return []
     return [{ path: [...path, key], text: `${name} is there twice` }]
   })
+}
+
+/** A component can't have a domain that is served with a host. */
+function servedComponents (hosts: readonly string[], components: unknown): readonly Flaw[] {
+  const keys = isMap(components) ? Object.keys(components) : []
+  return keys.flatMap(key => {
+    const { result: name } = check(domain, key)
+    const path = ['components', key]
+    if (name !== undefined && hosts.includes(name)) return [{ path, text: `${name} is one of hosts, and no component` }]
+    const owner = hosts.find(host => roomsDomain(host) === name)
+    return owner === undefined ? [] : [{ path, text: `${name} is where the rooms of ${owner} are` }]
+  })
+}
+
+function componentFlaws (components: Components): readonly Flaw[] {
+  const flaws: Flaw[] = []
+  const delegated = new Map<string, string>()
+  for (const [name, { privileges, delegate }] of Object.entries(components)) {
+    if (privileges.presence === 'roster' && !allows(privileges.roster, 'get')) { // XEP-0356 §7.4
+      const path = ['components', name, 'privileges', 'presence']
+      flaws.push({ path, text: 'roster needs privileges.roster to be get or both' })
+    }
+    for (const ns of delegate) {
+      const other = delegated.get(ns)
+      if (other === undefined) delegated.set(ns, name)
+      else flaws.push({ path: ['components', name, 'delegate'], text: `${ns} is delegated to ${other} already` })
+    }
+  }
+  return flaws
 }
 
 function strangeHosts (hosts: readonly string[], tls: TlsConfig): readonly Flaw[] {

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { chosen, isMap, leaf, list } from './mistakes.ts'
 import type { Setting } from './source.ts'
+import { ACCESSES } from '../components/settings.ts'
 import { LOG_LEVELS } from '../log.ts'
 import { DEFAULT_LIMITS } from '../muc/limits.ts'
 import { parseListenAddress } from '../net/addresses.ts'
@@ -85,6 +86,9 @@ export const domain = leaf('a domain name, like example.org', value => {
   return jid?.isDomain ? jid.domain : undefined
 })
 
+const namespace = leaf('an XML namespace, like urn:xmpp:ping', value =>
+  typeof value === 'string' && /^[^\s<>'"&]{1,1000}$/.test(value) ? value : undefined)
+
 const hosts = oneOrMany(domain).refine(names => names.length > 0, 'expected at least one domain name')
 
 const trust = oneOf(['certificate', 'dialback'])
@@ -159,6 +163,7 @@ export function coreSchema (folder: string) {
       abuse: contact, admin: contact, feedback: contact, sales: contact, security: contact, status: contact,
       support: contact,
     }),
+    components: z.record(domain, component).default({}),
     log: group({ level: oneOf(LOG_LEVELS).default('info'), pretty: flag.optional() }),
   }
 }
@@ -214,6 +219,24 @@ export function federation (path: z.ZodType<string>) {
   })
 }
 
+const component = group({
+  'secret': leaf('a text of 1 to 1000 bytes', value =>
+    typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= 1000 ? value : undefined),
+  'privileges': privileges(),
+  'delegate': oneOrMany(namespace).default([]),
+  'connections': oneOf(['one', 'many']).default('one'),
+})
+
+function privileges () {
+  return group({
+    'roster': oneOf(ACCESSES).default('none'),
+    'roster-push': flag.default(true),
+    'message': oneOf(['none', 'outgoing']).default('none'),
+    'presence': oneOf(['none', 'managed_entity', 'roster']).default('none'),
+    'iq': z.record(namespace, oneOf(ACCESSES)).default({}),
+  })
+}
+
 /** The schema of `extensions`: a key per extension, with its own schema; `false` turns one or all off. */
 export function extensionsSchema (extensions: readonly Configurable[]): z.ZodType<Readonly<Record<string, unknown>>> {
   const shape = Object.fromEntries(extensions.map(one => [one.name, extensionSchema(one)]))
@@ -234,11 +257,13 @@ function strict (schema: z.ZodType): z.ZodType {
   return schema instanceof z.ZodObject ? schema.strict() : schema
 }
 
-/** Every key with a value that the environment can set. */
+/** Every key with a value that the environment can set. Components are those of the file: `tree` is its content. */
 export function settingsOf (
-  core: Readonly<Record<string, z.ZodType>>, extensions: readonly Configurable[],
+  core: Readonly<Record<string, z.ZodType>>, extensions: readonly Configurable[], tree?: unknown,
 ): readonly Setting[] {
+  const named = isMap(tree) && isMap(tree['components']) ? Object.keys(tree['components']) : []
   return [
+    ...named.flatMap(name => settingsIn(component, ['components', name])),
     ...Object.entries(core).flatMap(([key, schema]) => settingsIn(schema, [key])),
     ...settingsIn(federation(z.string()), ['federation']),
     { path: ['extensions'], schema: z.never() },
