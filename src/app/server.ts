@@ -128,7 +128,8 @@ class RunningServer implements Server {
     const client = { ...shared, key: 'listen.client', tls: new TlsServer(certificates) }
     this.#opened('client', await listen(addresses(at.client), client, accept))
     const direct = {
-      ...shared, key: 'listen.client-tls', tls: new TlsServer(certificates, 'xmpp-client'), directTlsFor: hosts[0],
+      ...shared, key: 'listen.client-tls', tls: new TlsServer(certificates, { alpn: 'xmpp-client' }),
+      directTlsFor: hosts[0],
     }
     this.#opened('client-tls', await listen(addresses(at.clientTls), direct, accept))
     const { origins } = this.#config.http

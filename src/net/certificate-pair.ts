@@ -3,7 +3,7 @@ import { constants, createPrivateKey, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { isIP } from 'node:net'
 import { createSecureContext } from 'node:tls'
-import type { SecureContext } from 'node:tls'
+import type { SecureContext, SecureContextOptions } from 'node:tls'
 import { toASCII } from 'tr46'
 import type { CertificatePair } from './self-signed.ts'
 
@@ -25,10 +25,15 @@ export function readKey (pem: string): KeyObject {
 }
 
 /** The context in which TLS serves the pair; throws where one is invalid or they do not match. */
-export function usePair ({ certificate, key }: CertificatePair): SecureContext {
-  const isMatching = readCertificate(certificate).checkPrivateKey(readKey(key))
+export function usePair (pair: CertificatePair): SecureContext {
+  const isMatching = readCertificate(pair.certificate).checkPrivateKey(readKey(pair.key))
   if (!isMatching) throw new Error('the key belongs to another certificate')
-  return createSecureContext({
+  return createSecureContext(contextOptions(pair))
+}
+
+/** The pair, with the versions and ciphers of TLS that the server uses. */
+export function contextOptions ({ certificate, key }: CertificatePair): SecureContextOptions {
+  return {
     cert: certificate,
     key,
     minVersion: 'TLSv1.2',
@@ -37,7 +42,7 @@ export function usePair ({ certificate, key }: CertificatePair): SecureContext {
     ciphers: CIPHERS,
     honorCipherOrder: true,
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
-  })
+  }
 }
 
 /** The reasons for which clients will refuse this certificate for these hosts, as predicates of a warning. */

@@ -2,12 +2,11 @@ import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { SecureContext } from 'node:tls'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Logger } from '../log.ts'
 import { openLog } from '../log.ts'
 import { Certificates } from './certificates.ts'
-import type { CertificateFiles, CertificateOptions } from './certificates.ts'
+import type { CertificateFiles, CertificateOptions, ServedPair } from './certificates.ts'
 import { makeSelfSigned } from './self-signed.ts'
 
 let data: string
@@ -80,7 +79,7 @@ test('a host with letters beyond ASCII is named as clients look it up', async ()
   const certificates = await load({ hosts: ['bücher.example'], filesOf: { 'bücher.example': own } })
 
   expect(lines).toEqual([])
-  expect(certificates.find('xn--bcher-kva.example')).toBe(certificates.contextFor('bücher.example'))
+  expect(certificates.find('xn--bcher-kva.example')).toBe(certificates.pairFor('bücher.example'))
 })
 
 test('nothing is made where every host has a certificate of its own', async () => {
@@ -89,7 +88,7 @@ test('nothing is made where every host has a certificate of its own', async () =
   const certificates = await load({ filesOf: { 'example.org': own } })
 
   await expect(stat(join(data, 'tls-self-signed-cert.pem'))).rejects.toThrow('ENOENT')
-  expect(certificates.find('example.org')).toBe(certificates.contextFor('other.example'))
+  expect(certificates.find('example.org')).toBe(certificates.pairFor('other.example'))
 })
 
 test('a host has its own certificate, its services have it too, and others have the one for all', async () => {
@@ -98,12 +97,12 @@ test('a host has its own certificate, its services have it too, and others have 
 
   const certificates = await load({ hosts: ['example.org', 'example.net'], files, filesOf: { 'example.net': own } })
 
-  const context = certificates.contextFor('example.net')
+  const context = certificates.pairFor('example.net')
   expect(certificates.find('Example.NET')).toBe(context)
   expect(certificates.find('conference.example.net')).toBe(context)
   expect(certificates.find('net')).toBeUndefined()
-  expect(certificates.contextFor('example.org')).not.toBe(context)
-  expect(certificates.contextFor('unknown.example')).toBe(certificates.contextFor('example.org'))
+  expect(certificates.pairFor('example.org')).not.toBe(context)
+  expect(certificates.pairFor('unknown.example')).toBe(certificates.pairFor('example.org'))
 })
 
 /** Makes what `make` makes as if it were so many years from now. */
@@ -124,26 +123,26 @@ test.each([
   ['names another host', () => writePair(data, 'live', 'example.com'), /does not name example\.org/],
 ])('a renewed certificate that %s is not used in place of a good one', async (_what, renew, words) => {
   const certificates = await load({ files: await writePair(data, 'live', 'example.org') })
-  const first = certificates.contextFor('example.org')
+  const first = certificates.pairFor('example.org')
 
   await renew()
   await certificates.reload()
 
-  expect(certificates.contextFor('example.org')).toBe(first)
+  expect(certificates.pairFor('example.org')).toBe(first)
   expect(lines.join('')).toMatch(words)
   await writePair(data, 'live', 'example.org')
   await certificates.reload()
-  expect(certificates.contextFor('example.org')).not.toBe(first)
+  expect(certificates.pairFor('example.org')).not.toBe(first)
 })
 
 test('a renewed certificate that clients will refuse is used with a warning where they refuse the old one', async () => {
   const certificates = await load({ files: await expired('live') })
-  const first = certificates.contextFor('example.org')
+  const first = certificates.pairFor('example.org')
 
   await writePair(data, 'live', 'example.com')
   await certificates.reload()
 
-  expect(certificates.contextFor('example.org')).not.toBe(first)
+  expect(certificates.pairFor('example.org')).not.toBe(first)
   expect(lines.join('')).toMatch(/"level":"warn".*does not name example\.org/)
 })
 
@@ -153,12 +152,12 @@ test('a renewed certificate for several hosts has to name each that it was for',
   await writeFile(files.certificate, both.certificate)
   await writeFile(files.key, both.key)
   const certificates = await load({ hosts: ['example.org', 'example.net'], files })
-  const first = certificates.contextFor('example.net')
+  const first = certificates.pairFor('example.net')
 
   await writePair(data, 'live', 'example.org')
   await certificates.reload()
 
-  expect(certificates.contextFor('example.net')).toBe(first)
+  expect(certificates.pairFor('example.net')).toBe(first)
   expect(lines.join('')).toContain('does not name example.net')
 })
 
@@ -186,7 +185,7 @@ test('a missing file and a key of another certificate stop the start with a sent
 test('a renewed certificate is taken over, written in place or by a rename', async () => {
   const files = await writePair(data, 'live', 'example.org')
   const certificates = await load({ files })
-  const first = certificates.contextFor('example.org')
+  const first = certificates.pairFor('example.org')
 
   await writePair(data, 'live', 'example.org')
   const second = await expectRenewed(certificates, first)
@@ -208,7 +207,7 @@ test('a renewed certificate is taken over when a symlink is swapped', async () =
   await symlink('current/tls.key', join(data, 'live/tls.key'))
   const files = { certificate: join(data, 'live/tls.pem'), key: join(data, 'live/tls.key') }
   const certificates = await load({ files })
-  const first = certificates.contextFor('example.org')
+  const first = certificates.pairFor('example.org')
 
   await symlink('../v2', join(data, 'live/next'))
   await rename(join(data, 'live/next'), join(data, 'live/current'))
@@ -223,7 +222,7 @@ test('a renewed certificate is taken over when its folder is replaced, again and
   await mkdir(live, { recursive: true })
   const files = await writePair(live, 'tls', 'example.org')
   const certificates = await load({ files })
-  let last = certificates.contextFor('example.org')
+  let last = certificates.pairFor('example.org')
 
   for (const round of ['first', 'second', 'third']) {
     await mkdir(join(data, 'tls/next'))
@@ -243,37 +242,37 @@ test('a renewed certificate is taken over when its folder is replaced, again and
 
 test('files that did not change change nothing', async () => {
   const certificates = await load({ files: await writePair(data, 'live', 'example.org') })
-  const first = certificates.contextFor('example.org')
+  const first = certificates.pairFor('example.org')
 
   await certificates.reload()
 
-  expect(certificates.contextFor('example.org')).toBe(first)
+  expect(certificates.pairFor('example.org')).toBe(first)
   expect(lines).toEqual([])
 })
 
 test('the old certificate serves while the new files are missing or do not fit together', async () => {
   const files = await writePair(data, 'live', 'example.org')
   const certificates = await load({ files })
-  const first = certificates.contextFor('example.org')
+  const first = certificates.pairFor('example.org')
 
   const other = await writePair(data, 'other', 'example.org')
   await rename(other.certificate, files.certificate)
   await certificates.reload()
-  const whileMixed = certificates.contextFor('example.org')
+  const whileMixed = certificates.pairFor('example.org')
   await unlink(files.key)
   await certificates.reload()
-  const whileMissing = certificates.contextFor('example.org')
+  const whileMissing = certificates.pairFor('example.org')
   await rename(other.key, files.key)
   await certificates.reload()
 
   expect([whileMixed, whileMissing]).toEqual([first, first])
   expect(lines.join('')).toContain('do not fit together')
-  expect(certificates.contextFor('example.org')).not.toBe(first)
+  expect(certificates.pairFor('example.org')).not.toBe(first)
 })
 
 /** Gives the new one. */
-async function expectRenewed (certificates: Certificates, old: SecureContext): Promise<SecureContext> {
-  const current = (): SecureContext => certificates.contextFor('example.org')
+async function expectRenewed (certificates: Certificates, old: ServedPair): Promise<ServedPair> {
+  const current = (): ServedPair => certificates.pairFor('example.org')
   await expect.poll(current, { timeout: 5000 }).not.toBe(old)
   return current()
 }

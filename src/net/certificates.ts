@@ -29,9 +29,13 @@ export interface CertificateOptions {
   readonly log: Logger
 }
 
-interface Loaded extends CertificatePair {
-  readonly files: CertificateFiles
+/** A pair, and the context in which it is served to clients. */
+export interface ServedPair extends CertificatePair {
   readonly context: SecureContext
+}
+
+interface Loaded extends ServedPair {
+  readonly files: CertificateFiles
 }
 
 /** The current certificates of the server. */
@@ -63,15 +67,15 @@ export class Certificates {
   }
 
   /** The certificate of this host: its own, or the default one. */
-  contextFor (host: string): SecureContext {
-    return this.find(certificateName(host)) ?? this.#context(this.#default)
+  pairFor (host: string): ServedPair {
+    return this.find(certificateName(host)) ?? this.#get(this.#default)
   }
 
   /** The own certificate of the host in a client's SNI, or of the host of that service; undefined without one. */
-  find (name: string): SecureContext | undefined {
+  find (name: string): ServedPair | undefined {
     const host = name.toLowerCase()
     const file = this.#fileOf.get(host) ?? this.#fileOf.get(host.slice(host.indexOf('.') + 1))
-    return file === undefined ? undefined : this.#context(file)
+    return file === undefined ? undefined : this.#get(file)
   }
 
   /** Reads all files again and uses those that have changed; a rejected pair is logged, and the old one stays. */
@@ -118,10 +122,10 @@ export class Certificates {
     await this.#watch.add(files.certificate, files.key)
   }
 
-  #context (file: string): SecureContext {
+  #get (file: string): ServedPair {
     const loaded = this.#loaded.get(file)
     if (!loaded) throw new Error(`no certificate was loaded from ${file}`)
-    return loaded.context
+    return loaded
   }
 
   /** The hosts that this certificate is for. */

@@ -10,12 +10,12 @@ import type { PortAddress, PortOptions, Ports } from './ports.ts'
 import { peerAddress } from './proxy-protocol.ts'
 import type { Shaper } from './shaper.ts'
 import { TcpTransport } from './tcp.ts'
-import type { TlsServer } from './tls.ts'
+import type { TlsRole } from './tls.ts'
 import type { WriteBarrier } from './write-barrier.ts'
 
 export interface ListenOptions extends PortOptions {
   readonly barrier: WriteBarrier
-  readonly tls?: TlsServer | undefined
+  readonly tls?: TlsRole | undefined
   /** Direct TLS, with the certificate of this host for clients without SNI. */
   readonly directTlsFor?: string | undefined
   readonly streams?: AddressLimit | undefined

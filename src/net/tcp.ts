@@ -9,7 +9,7 @@ import { Deadlines } from './deadlines.ts'
 import { peerAddress } from './proxy-protocol.ts'
 import type { Shaped, Shaper } from './shaper.ts'
 import { TlsInfo } from './tls.ts'
-import type { TlsServer } from './tls.ts'
+import type { TlsRole } from './tls.ts'
 import type { SecureInfo, Transport } from './transport.ts'
 import type { WriteBarrier } from './write-barrier.ts'
 import { WriteQueue } from './write-queue.ts'
@@ -24,10 +24,10 @@ const TRANSPORT = Symbol('transport')
 interface Carrier extends Socket { readonly [TRANSPORT]: TcpTransport }
 interface SecureCarrier extends TLSSocket { readonly [TRANSPORT]: TcpTransport }
 
-/** Shared by the connections of a listener. */
+/** Shared by the connections of a listener, or of one connection to another server. */
 export interface TcpOptions {
   readonly barrier: WriteBarrier
-  readonly tls?: TlsServer | undefined
+  readonly tls?: TlsRole | undefined
   readonly shaper?: Shaper | undefined
 }
 
@@ -171,7 +171,7 @@ export class TcpTransport implements Transport, Shaped, Outlet {
 
   #secured (socket: TLSSocket): void {
     TcpTransport.#handshakes.delete(this)
-    this.#secure = new TlsInfo(socket)
+    this.#secure = new TlsInfo(socket, this.#options.tls?.authorities)
     this.#handshake?.resolve()
     this.#handshake = undefined
   }

@@ -77,7 +77,7 @@ async function serve (options: Partial<ListenOptions>, accept: Accept = () => {}
 }
 
 function serveDirect (options: Partial<ListenOptions> = {}, accept?: Accept): Promise<Port> {
-  return serve({ tls: new TlsServer(certificates, 'xmpp-client'), directTlsFor: 'example.org', ...options }, accept)
+  return serve({ tls: new TlsServer(certificates, { alpn: 'xmpp-client' }), directTlsFor: 'example.org', ...options }, accept)
 }
 
 function dial (port: number, options: ConnectionOptions = {}): TLSSocket {

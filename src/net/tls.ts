@@ -1,24 +1,45 @@
 /**
- * The server's side of TLS, for STARTTLS (RFC 6120 §5) and direct TLS (XEP-0368). A client whose ALPN offers only other
- * protocols is refused, one without ALPN is served. Provides channel bindings (RFC 9266, RFC 5929).
+ * Both sides of TLS, for STARTTLS (RFC 6120 §5) and direct TLS (XEP-0368). A client whose ALPN offers only other
+ * protocols is refused, one without ALPN is served. Between servers both sides show a certificate, and a bad one does
+ * not end the handshake: the stream is told what is wrong with it. Provides channel bindings (RFC 9266, RFC 5929).
  */
 import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
+import { isIP } from 'node:net'
+import { connect, TLSSocket } from 'node:tls'
 import type { SecureContext } from 'node:tls'
-import type { Certificates } from './certificates.ts'
-import type { SecureInfo } from './transport.ts'
+import type { Authorities } from './authorities.ts'
+import { certificateName } from './certificate-pair.ts'
+import type { Certificates, ServedPair } from './certificates.ts'
+import { clientChainProblem } from './client-chain.ts'
+import type { PeerCertificate, SecureInfo } from './transport.ts'
 
 /** XEP-0368 §3. */
 export type AlpnProtocol = 'xmpp-client' | 'xmpp-server'
 
+/** A side of TLS. */
+export interface TlsRole {
+  /** Those that the other side's certificate is checked against, where it is asked for one. */
+  readonly authorities?: Authorities | undefined
+  /** Starts the handshake on a connected socket. */
+  wrap (socket: Socket, host: string): TLSSocket
+}
+
+export interface TlsServerOptions {
+  /** Without it the client's ALPN is ignored, as STARTTLS requires. */
+  readonly alpn?: AlpnProtocol | undefined
+  /** With them the client, another server, is asked for its certificate. */
+  readonly authorities?: Authorities | undefined
+}
+
 /** TLS for the connections of a listener. */
-export class TlsServer {
+export class TlsServer implements TlsRole {
+  readonly authorities: Authorities | undefined
   readonly #certificates: Certificates
   readonly #alpn: AlpnProtocol | undefined
 
-  /** Without `alpn` the client's ALPN is ignored, as STARTTLS requires. */
-  constructor (certificates: Certificates, alpn?: AlpnProtocol) {
+  constructor (certificates: Certificates, { alpn, authorities }: TlsServerOptions = {}) {
+    this.authorities = authorities
     this.#certificates = certificates
     this.#alpn = alpn
   }
@@ -27,14 +48,54 @@ export class TlsServer {
   wrap (socket: Socket, host: string): TLSSocket {
     return new TLSSocket(socket, {
       isServer: true,
-      secureContext: this.#certificates.contextFor(host),
+      secureContext: this.#contextOf(this.#certificates.pairFor(host)),
       SNICallback: this.#pickContext,
+      requestCert: this.authorities !== undefined,
+      rejectUnauthorized: false,
       ...(this.#alpn ? { ALPNProtocols: [this.#alpn] } : {}),
     })
   }
 
   readonly #pickContext = (name: string, use: (error: Error | null, context?: SecureContext) => void): void => {
-    use(null, this.#certificates.find(name))
+    const pair = this.#certificates.find(name)
+    use(null, pair && this.#contextOf(pair))
+  }
+
+  #contextOf (pair: ServedPair): SecureContext {
+    return this.authorities?.contextOf(pair) ?? pair.context
+  }
+}
+
+export interface TlsClientOptions {
+  /** The domain whose certificate is shown. */
+  readonly local: string
+  readonly certificates: Certificates
+  readonly authorities: Authorities
+  /** For direct TLS. */
+  readonly alpn?: AlpnProtocol | undefined
+}
+
+/** TLS for a connection to another server, with the domain asked for as SNI. */
+export class TlsClient implements TlsRole {
+  readonly authorities: Authorities
+  readonly #options: TlsClientOptions
+
+  constructor (options: TlsClientOptions) {
+    this.authorities = options.authorities
+    this.#options = options
+  }
+
+  wrap (socket: Socket, host: string): TLSSocket {
+    const { local, certificates, authorities, alpn } = this.#options
+    const servername = certificateName(host)
+    return connect({
+      socket,
+      secureContext: authorities.contextOf(certificates.pairFor(local)),
+      ...(isIP(servername) ? {} : { servername }), // RFC 6066 §3
+      rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
+      ...(alpn ? { ALPNProtocols: [alpn] } : {}),
+    })
   }
 }
 
@@ -42,10 +103,12 @@ export class TlsServer {
 export class TlsInfo implements SecureInfo {
   readonly protocol: string
   readonly sni: string | undefined
+  readonly peer: PeerCertificate | undefined
   readonly #socket: TLSSocket
 
-  constructor (socket: TLSSocket) {
+  constructor (socket: TLSSocket, authorities: Authorities | undefined) {
     this.#socket = socket
+    this.peer = authorities && peerOf(socket, authorities)
     this.protocol = socket.getProtocol() ?? 'unknown'
     this.sni = socket.servername || undefined
   }
@@ -67,6 +130,16 @@ export class TlsInfo implements SecureInfo {
     const hash = endPointHash(certificate?.signatureAlgorithm)
     return certificate && hash !== undefined ? createHash(hash).update(certificate.raw).digest() : undefined
   }
+}
+
+/** Node tells only its own servers what OpenSSL found: a socket that was wrapped has to be asked. */
+interface Checked extends TLSSocket { readonly ssl: { verifyError (): NodeJS.ErrnoException | null } }
+
+function peerOf (socket: TLSSocket, authorities: Authorities): PeerCertificate | undefined {
+  const certificate = socket.getPeerX509Certificate()?.raw
+  if (!certificate) return
+  const problem = (socket as Checked).ssl.verifyError()?.code
+  return { certificate, problem: problem === 'INVALID_PURPOSE' ? clientChainProblem(socket, authorities) : problem }
 }
 
 /** RFC 5929 §4.1: the hash of the certificate's signature, SHA-256 in place of MD5 and SHA-1; undefined without one. */

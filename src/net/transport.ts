@@ -1,12 +1,22 @@
 /** The connection of a stream, over TCP or WebSocket: bytes in and out, and its TLS properties. */
 import type { XmlError } from '../xml/xml-error.ts'
 
-/** Properties of TLS, for channel binding and for the log. */
+/** What another server proves itself with. */
+export interface PeerCertificate {
+  /** DER. */
+  readonly certificate: Buffer
+  /** OpenSSL's code, e.g. `CERT_HAS_EXPIRED`; undefined where its chain is valid and ends at a trusted authority. */
+  readonly problem: string | undefined
+}
+
+/** Properties of TLS, for channel binding, for proof and for the log. */
 export interface SecureInfo {
   /** OpenSSL's name, e.g. `TLSv1.3`. */
   readonly protocol: string
   /** The host in the client's SNI. */
   readonly sni: string | undefined
+  /** The certificate of the other server, where it was asked for and has one. */
+  readonly peer: PeerCertificate | undefined
   /** RFC 9266: 32 bytes; undefined where the connection does not provide them. */
   exporter (): Buffer | undefined
   /** RFC 5929 §3: the first Finished message, where it covers the whole handshake. */

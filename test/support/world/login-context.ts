@@ -11,6 +11,7 @@ export const CERTIFICATE_HASH = Buffer.alloc(32, 0xce)
 export const SECURE: SecureInfo = {
   protocol: 'TLSv1.3',
   sni: 'localhost',
+  peer: undefined,
   exporter: () => EXPORTED,
   unique: () => undefined,
   serverEndPoint: () => CERTIFICATE_HASH,
