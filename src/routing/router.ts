@@ -35,7 +35,8 @@ export interface PresenceOutlet {
 
 export class Router {
   readonly #destinations = new Map<string, Destination>()
-  readonly #isServed = (domain: string): boolean => this.#destinations.has(domain)
+  /** Whether this server speaks for a domain. */
+  readonly isServed = (domain: string): boolean => this.#destinations.has(domain)
   readonly #stages: StageTable
   readonly #iqs: IqTable
   readonly #log: Logger
@@ -59,7 +60,7 @@ export class Router {
 
   /** Sends a session's stanza, through the stages of `send`. */
   send (said: Stanza, sender: Session): void | Promise<void> {
-    const stanza = withoutForged(said, sender.jid, this.#isServed)
+    const stanza = withoutForged(said, sender.jid, this.isServed)
     const verdict = this.#stages.send.guard(stanza, sender.account)
     if (verdict === 'drop') return
     if (verdict) return this.refuse(stanza, verdict, sender)

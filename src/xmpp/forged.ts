@@ -1,7 +1,7 @@
 /**
- * Payloads that only a server or room may add to a stanza. `Router.send` removes them from clients' stanzas, so that
- * recipients may trust them. Payloads that only rooms add are removed by the rooms (src/muc), since nobody trusts them
- * from elsewhere.
+ * Payloads that only a server or room may add to a stanza. They are removed from clients' stanzas where these are sent,
+ * and from those of other servers where they arrive, so that recipients may trust them. Payloads that only rooms add
+ * are removed by the rooms (src/muc), since nobody trusts them from elsewhere.
  */
 import type { Element } from '../xml/element.ts'
 import type { Child } from '../xml/framer.ts'
@@ -16,13 +16,16 @@ type IsServed = (domain: string) => boolean
 
 type IsForged = (element: Element, sender: Jid, isServed: IsServed) => boolean
 
+/** Elements by namespace and name, each with the test for a forged one. */
+type Reserved = ReadonlyMap<string, ReadonlyMap<string, IsForged>>
+
 /** The most reserved elements checked in one stanza; further ones are removed unchecked. */
 const MAX_CHECKED = 8
 /** The most bytes of a reserved element; a longer one is removed unchecked. */
 const MAX_BYTES = 4096
 
-/** The reserved elements by namespace and name, each with the test for a forged one. */
-const RESERVED: ReadonlyMap<string, ReadonlyMap<string, IsForged>> = new Map([
+/** In a client's stanza. */
+const RESERVED: Reserved = new Map([
   // XEP-0359 §3, rule 2.
   [NS_STANZA_ID, new Map([['stanza-id', isIdOfSender]])],
   // XEP-0203 §5, and XEP-0091, which clients read as well.
@@ -36,27 +39,58 @@ const RESERVED: ReadonlyMap<string, ReadonlyMap<string, IsForged>> = new Map([
   ['urn:xmpp:message-retract:1', new Map([['retract', isModerated]])],
 ])
 
-/** The stanza without forged payloads; the same object where it has none. */
+/** In a stanza of another server, whose rooms add what its clients may not: what it says in this server's name. */
+const RESERVED_HERE: Reserved = new Map([
+  [NS_STANZA_ID, new Map([['stanza-id', isIdByThisServer]])],
+  [NS_DELAY, new Map([['delay', isDelayedByThisServer]])],
+  ['jabber:x:delay', new Map([['x', isDelayedByThisServer]])],
+  ['urn:xmpp:carbons:2', new Map([['sent', always], ['received', always]])],
+])
+
+/** A client's stanza without forged payloads; the same object where it has none. */
 export function withoutForged (stanza: Stanza, sender: Jid, isServed: IsServed): Stanza {
-  if (stanza.kind === 'iq' || !hasReserved(stanza.children)) return stanza
-  const forged = new Set(stanza.children.filter(isReserved).filter((child, index) =>
+  return without(RESERVED, stanza, sender, isServed)
+}
+
+/** The same for a stanza of another server. */
+export function withoutForgedByServer (stanza: Stanza, sender: Jid, isServed: IsServed): Stanza {
+  return without(RESERVED_HERE, stanza, sender, isServed)
+}
+
+function without (reserved: Reserved, stanza: Stanza, sender: Jid, isServed: IsServed): Stanza {
+  if (stanza.kind === 'iq' || !hasReserved(reserved, stanza.children)) return stanza
+  const forged = new Set(stanza.children.filter(child => testOf(reserved, child)).filter((child, index) =>
     index >= MAX_CHECKED || child.end - child.start > MAX_BYTES ||
-    RESERVED.get(child.ns)?.get(child.name)?.(stanza.tree(child), sender, isServed)))
+    testOf(reserved, child)?.(stanza.tree(child), sender, isServed)))
   return stanza.withoutPayload(child => forged.has(child))
 }
 
-/** Called for every stanza of a client: allocates nothing. */
-function hasReserved (children: readonly Child[]): boolean {
-  for (const child of children) if (child.ns !== NS_CLIENT && isReserved(child)) return true
+/** Called for every stanza: allocates nothing. */
+function hasReserved (reserved: Reserved, children: readonly Child[]): boolean {
+  for (const child of children) if (child.ns !== NS_CLIENT && testOf(reserved, child)) return true
   return false
 }
 
-function isReserved ({ ns, name }: Child): boolean {
-  return RESERVED.get(ns)?.has(name) === true
+function testOf (reserved: Reserved, { ns, name }: Child): IsForged | undefined {
+  return reserved.get(ns)?.get(name)
 }
 
 function always (): boolean {
   return true
+}
+
+function isIdByThisServer ({ attrs: { by } }: Element, _sender: Jid, isServed: IsServed): boolean {
+  return by !== undefined && isOfServed(by, isServed)
+}
+
+function isDelayedByThisServer ({ attrs: { from } }: Element, _sender: Jid, isServed: IsServed): boolean {
+  return from !== undefined && isOfServed(from, isServed)
+}
+
+/** Whether an address is of this server. An invalid one counts as that. */
+function isOfServed (address: string, isServed: IsServed): boolean {
+  const jid = Jid.tryParse(address)
+  return jid === undefined || isServed(jid.domain)
 }
 
 function isIdOfSender ({ attrs: { by } }: Element, sender: Jid): boolean {
@@ -76,9 +110,7 @@ function isModerated (element: Element): boolean {
  * the sender's own address is allowed.
  */
 function isDelayedByOther ({ attrs: { from } }: Element, sender: Jid, isServed: IsServed): boolean {
-  if (from === undefined || isOwn(from, sender)) return false
-  const by = Jid.tryParse(from)
-  return by === undefined || isServed(by.domain)
+  return from !== undefined && !isOwn(from, sender) && isOfServed(from, isServed)
 }
 
 function isOwn (text: string | undefined, own: Jid): boolean {

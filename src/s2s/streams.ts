@@ -1,0 +1,61 @@
+/**
+ * The streams of this node on which pairs of domains were proven: to send on a stream that is open already (XEP-0288),
+ * and for `heliograph status`.
+ */
+import type { Link } from './link.ts'
+
+/** What proved a pair: for streams of components it is their secret. */
+export type Proof = Link['provenBy']
+
+/**
+ * A pair of domains, one served here and one of the other server, that was proven on a stream. Stanzas of no other pair
+ * are taken from that stream, or sent on it.
+ */
+export interface ProvenPair {
+  readonly local: string
+  readonly remote: string
+  readonly provenBy: Proof
+  /** Who opened the connection, seen from here; `both`: it carries stanzas in both directions. */
+  readonly direction: 'in' | 'out' | 'both'
+  /** The version of TLS (TLSv1.3). */
+  readonly tls: string | undefined
+  /** The other server's address. */
+  readonly address: string
+  /** Stanzas taken from the stream and sent on it. */
+  received: number
+  sent: number
+  /** For stanzas to the other server, where the stream may carry them. */
+  readonly link: Link | undefined
+}
+
+/** All of this node. */
+export class Streams {
+  readonly #pairs = new Map<string, Set<ProvenPair>>()
+
+  add (pair: ProvenPair): void {
+    const key = keyOf(pair.local, pair.remote)
+    const pairs = this.#pairs.get(key)
+    if (pairs) pairs.add(pair)
+    else this.#pairs.set(key, new Set([pair]))
+  }
+
+  remove (pair: ProvenPair): void {
+    const key = keyOf(pair.local, pair.remote)
+    const pairs = this.#pairs.get(key)
+    pairs?.delete(pair)
+    if (pairs?.size === 0) this.#pairs.delete(key)
+  }
+
+  /** An open link for stanzas of the pair. */
+  link (local: string, remote: string): Link | undefined {
+    for (const { link } of this.#pairs.get(keyOf(local, remote)) ?? []) if (link?.isOpen) return link
+  }
+
+  * [Symbol.iterator] (): Iterator<ProvenPair> {
+    for (const pairs of this.#pairs.values()) yield * pairs
+  }
+}
+
+function keyOf (local: string, remote: string): string {
+  return `${local} ${remote}`
+}
