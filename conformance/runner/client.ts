@@ -79,6 +79,11 @@ export class Client {
     return this.#fullJid
   }
 
+  /** Whether nothing more can come. */
+  get isOver (): boolean {
+    return this.#ended !== undefined && this.#inbox.length === 0
+  }
+
   /** Binds the login's resource. */
   async bind (): Promise<void> {
     const resource = this.#login.resource === undefined ? '' : `<resource>${this.#login.resource}</resource>`

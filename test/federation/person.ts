@@ -1,0 +1,97 @@
+/** Somebody with an account at a server, whichever that is: registers, logs in, and waits for what should come. */
+import { Client, type Endpoint } from '../../conformance/runner/client.ts'
+import { register } from '../../conformance/runner/register.ts'
+import { formatXml, type XmlElement } from '../../conformance/runner/xml.ts'
+import { Inbox } from '../clients/inbox.ts'
+
+const PASSWORD = 'secret'
+
+/** Attributes that a stanza has. */
+export type Attributes = Readonly<Record<string, string>>
+
+class Seen {
+  readonly element: XmlElement
+  readonly text: string
+
+  constructor (element: XmlElement) {
+    this.element = element
+    this.text = formatXml(element)
+  }
+
+  toString (): string {
+    return this.text
+  }
+
+  matches (name: string, attributes: Attributes, content: RegExp): boolean {
+    return this.element.name === name && content.test(this.text)
+      && Object.entries(attributes).every(([key, value]) => this.element.attributes.get(key) === value)
+  }
+}
+
+export class Person {
+  readonly jid: string
+  readonly fullJid: string
+  readonly #client: Client
+  readonly #inbox = new Inbox<Seen>()
+  #isOver = false
+  #ids = 0
+
+  private constructor (jid: string, client: Client) {
+    this.jid = jid
+    this.fullJid = client.fullJid
+    this.#client = client
+  }
+
+  /** Makes the account, and comes online with it. */
+  static async arrive (port: number, jid: string, resource = 'here'): Promise<Person> {
+    await register({ port, tls: false }, { jid, password: PASSWORD })
+    return Person.logIn(port, jid, resource)
+  }
+
+  /** Comes online with an account that is there. */
+  static async logIn (port: number, jid: string, resource = 'here'): Promise<Person> {
+    const endpoint: Endpoint = { port, tls: false }
+    const person = new Person(jid, await Client.connect(endpoint, { jid, password: PASSWORD, resource }))
+    void person.#read()
+    person.send('<presence/>')
+    await person.expectSeen('presence', { from: person.fullJid })
+    return person
+  }
+
+  send (xml: string): void {
+    this.#client.send(xml)
+  }
+
+  /** The first stanza that has these attributes, and whose text has this, be it still to come. */
+  async expectSeen (name: string, attributes: Attributes, content = /^/): Promise<XmlElement> {
+    const what = `${this.jid}: <${name}/> with ${JSON.stringify(attributes)} and ${content}`
+    return (await this.#inbox.take(what, seen => seen.matches(name, attributes, content))).element
+  }
+
+  /** The answer to a request, whether result or error. */
+  async ask (to: string, payload: string, type: 'get' | 'set' = 'get'): Promise<string> {
+    const id = `ask-${++this.#ids}`
+    this.send(`<iq type='${type}' id='${id}' to='${to}'>${payload}</iq>`)
+    return formatXml(await this.expectSeen('iq', { id }, /type='(result|error)'/))
+  }
+
+  /** Says something, with an id that is its body. */
+  say (to: string, body: string, more = ''): void {
+    this.send(`<message type='chat' to='${to}' id='${body}'><body>${body}</body>${more}</message>`)
+  }
+
+  leave (): void {
+    this.#isOver = true
+    this.#client.destroy()
+  }
+
+  async #read (): Promise<void> {
+    while (!this.#isOver) {
+      try {
+        this.#inbox.add(new Seen(await this.#client.receive()))
+      } catch {
+        if (this.#client.isOver) return
+      }
+    }
+  }
+}
