@@ -10,6 +10,7 @@ export const UNIT = [
   'extensions/stream-management/ack-queue.test.ts',
   'src/*.test.ts',
   'src/{admin,config,net,session,util,xml}/**/*.test.ts',
+  'src/s2s/finding/*.test.ts',
   'src/s2s/settings.test.ts',
   'src/s2s/trust/*.test.ts',
   'src/accounts/{credentials,delivery}.test.ts',
@@ -26,6 +27,7 @@ export const UNIT = [
   'src/stream/sasl/**/*.test.ts',
   'src/xmpp/{addresses,archive-ids,children,copies,forms,jid,precis}.test.ts',
   'test/{groups,layers,logging}.test.ts',
+  'test/support/dns/*.test.ts',
   'test/text-limit/page.test.ts',
 ]
 

