@@ -25,7 +25,7 @@ export interface ProvenPair {
   received: number
   sent: number
   /** For stanzas to the other server, where the stream may carry them. */
-  readonly link: Link | undefined
+  link: Link | undefined
 }
 
 /** All of this node. */
@@ -53,6 +53,38 @@ export class Streams {
 
   * [Symbol.iterator] (): Iterator<ProvenPair> {
     for (const pairs of this.#pairs.values()) yield * pairs
+  }
+}
+
+/** The pairs of one stream. */
+export class StreamPairs {
+  readonly #all: Streams
+  readonly #pairs = new Map<string, ProvenPair>()
+  /** Most streams have one pair. */
+  #last: ProvenPair | undefined
+
+  constructor (all: Streams) {
+    this.#all = all
+  }
+
+  get size (): number { return this.#pairs.size }
+
+  /** The pair, where it was proven on this stream. */
+  pair (local: string, remote: string): ProvenPair | undefined {
+    if (this.#last?.local !== local || this.#last.remote !== remote) this.#last = this.#pairs.get(keyOf(local, remote))
+    return this.#last
+  }
+
+  add (pair: ProvenPair): void {
+    this.#pairs.set(keyOf(pair.local, pair.remote), pair)
+    this.#all.add(pair)
+  }
+
+  /** The stream is over. */
+  clear (): void {
+    for (const pair of this.#pairs.values()) this.#all.remove(pair)
+    this.#pairs.clear()
+    this.#last = undefined
   }
 }
 

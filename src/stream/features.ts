@@ -58,7 +58,7 @@ export function featuresAfterLogin (
 }
 
 /** XEP-0478: Stream Limits Advertisement. */
-function limitsFeature ({ stanzaBytes, idleSeconds }: AdvertisedLimits): Element {
+export function limitsFeature ({ stanzaBytes, idleSeconds }: AdvertisedLimits): Element {
   return el('limits', NS_LIMITS, {},
     el('max-bytes', NS_LIMITS, {}, String(stanzaBytes)),
     idleSeconds > 0 ? el('idle-seconds', NS_LIMITS, {}, String(idleSeconds)) : undefined)

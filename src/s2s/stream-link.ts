@@ -1,0 +1,116 @@
+/** The link of a pair that was proven on a stream: writes stanzas to it, and learns what the other server has taken. */
+import { StreamFault } from '../stream/stream-error.ts'
+import { StreamError } from '../xmpp/errors.ts'
+import type { Stanza } from '../xmpp/stanza.ts'
+import type { Acks } from './acks.ts'
+import { LinkError } from './link.ts'
+import type { Link } from './link.ts'
+import type { ServerStream } from './server-stream.ts'
+import type { Proof, ProvenPair } from './streams.ts'
+
+/** How a server that has no stream management is asked what it has taken. */
+export interface Pings {
+  /** Sends a ping (XEP-0199) from one domain to the other; resolves when that has answered, wherever it did. */
+  ping (local: string, remote: string, send: (request: Stanza) => void): Promise<void>
+}
+
+/** The time for a confirmation; a server that takes longer is taken for dead. */
+const CONFIRM_MS = 60_000
+
+/** Stream errors that trying again will hardly mend (RFC 6120 §4.9.3). */
+const FINAL: ReadonlySet<string> = new Set([
+  'host-gone', 'host-unknown', 'improper-addressing', 'invalid-from', 'invalid-namespace', 'not-authorized',
+  'policy-violation', 'unsupported-feature', 'unsupported-version',
+])
+/** Those that may be over soon. */
+const PASSING: ReadonlySet<string> = new Set([
+  'conflict', 'connection-timeout', 'internal-server-error', 'remote-connection-failed', 'reset',
+  'resource-constraint', 'see-other-host', 'system-shutdown', 'undefined-condition',
+])
+
+export class StreamLink implements Link {
+  readonly local: string
+  readonly remote: string
+  readonly provenBy: Proof
+  readonly tls: string | undefined
+  readonly #stream: ServerStream
+  readonly #acks: Acks
+  readonly #pings: Pings
+  readonly #pair: ProvenPair
+  #lostBy: LinkError | undefined
+  readonly #handlers = new Set<(reason: LinkError) => void>()
+
+  constructor (pair: ProvenPair, stream: ServerStream, acks: Acks, pings: Pings) {
+    this.local = pair.local
+    this.remote = pair.remote
+    this.provenBy = pair.provenBy
+    this.tls = pair.tls
+    this.#pair = pair
+    this.#stream = stream
+    this.#acks = acks
+    this.#pings = pings
+  }
+
+  get isOpen (): boolean { return this.#lostBy === undefined && !this.#stream.isClosed }
+
+  send (stanza: Stanza): void {
+    if (!this.isOpen) return
+    this.#pair.sent++
+    this.#acks.sent()
+    this.#stream.write(stanza)
+  }
+
+  drained (): Promise<void> | undefined {
+    return this.#stream.drained()
+  }
+
+  confirm (): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.whenLost(reject)
+      const late = setTimeout(() => {
+        this.#stream.close(new StreamError('connection-timeout', 'you did not confirm what you were sent'))
+      }, CONFIRM_MS)
+      this.#confirmed().then(resolve, reject).finally(() => {
+        clearTimeout(late)
+        this.#handlers.delete(reject)
+      })
+    })
+  }
+
+  #confirmed (): Promise<void> {
+    if (this.#acks.isEnabled) return this.#acks.confirm()
+    return this.#pings.ping(this.local, this.remote, request => { this.send(request) })
+  }
+
+  whenLost (handler: (reason: LinkError) => void): void {
+    if (this.#lostBy) handler(this.#lostBy)
+    else this.#handlers.add(handler)
+  }
+
+  close (): void {
+    this.#stream.close()
+  }
+
+  /** The stream is over. */
+  lose (reason: LinkError): void {
+    if (this.#lostBy) return
+    this.#lostBy = reason
+    for (const handler of this.#handlers) handler(reason)
+    this.#handlers.clear()
+  }
+}
+
+/** The reason for which a stream's protocol lost it, as a link's. */
+export function linkErrorOf (reason: Error | undefined): LinkError {
+  if (reason instanceof LinkError) return reason
+  if (reason instanceof StreamFault) {
+    const { condition } = reason
+    if (FINAL.has(condition)) return new LinkError('refused', `the other server ended the stream: ${condition}`)
+    const known = PASSING.has(condition) ? `: ${condition}` : ' with an error'
+    return new LinkError('unreachable', `the other server ended the stream${known}`)
+  }
+  if (reason instanceof StreamError) {
+    return new LinkError('unreachable', `this server ended the stream: ${reason.message}`)
+  }
+  return new LinkError('unreachable', reason ? 'the connection broke' : 'the stream was closed', { cause: reason })
+}
