@@ -11,6 +11,7 @@ import { neverRejects } from '../util/background.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import { withoutForged } from '../xmpp/forged.ts'
 import type { Jid } from '../xmpp/jid.ts'
+import { NS_HINTS } from '../xmpp/ns.ts'
 import { errorReply } from '../xmpp/stanza.ts'
 import type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import { stamp } from '../xmpp/stanza-id.ts'
@@ -37,6 +38,7 @@ export class Router {
   readonly #destinations = new Map<string, Destination>()
   /** Whether this server speaks for a domain. */
   readonly isServed = (domain: string): boolean => this.#destinations.has(domain)
+  #others: Destination | undefined
   readonly #stages: StageTable
   readonly #iqs: IqTable
   readonly #log: Logger
@@ -52,6 +54,15 @@ export class Router {
   /** Routes stanzas for `domain` to `destination`. */
   serve (domain: string, destination: Destination): void {
     this.#destinations.set(domain, destination)
+  }
+
+  /** Routes stanzas for all other domains to `destination`; without one they are answered remote-server-not-found. */
+  serveOthers (destination: Destination): void {
+    this.#others = destination
+  }
+
+  #destination ({ domain }: Jid): Destination | undefined {
+    return this.#destinations.get(domain) ?? this.#others
   }
 
   setPresenceOutlet (presence: PresenceOutlet): void {
@@ -155,7 +166,7 @@ export class Router {
 
   /** Routes a stanza to the destination of its `to`. */
   route (stanza: Stanza): void | Promise<void> {
-    const destination = stanza.to && this.#destinations.get(stanza.to.domain)
+    const destination = stanza.to && this.#destination(stanza.to)
     if (destination) return destination.receive(stanza)
     // RFC 6120 §10.4: no other server can be reached.
     return this.bounce(stanza, new StanzaError('remote-server-not-found'))
@@ -163,7 +174,7 @@ export class Router {
 
   /** Routes a stanza that another node has forwarded; false where this node does not own the recipient. */
   routeHere (stanza: Stanza): boolean | Promise<boolean> {
-    const destination = stanza.to && this.#destinations.get(stanza.to.domain)
+    const destination = stanza.to && this.#destination(stanza.to)
     return destination?.receiveHere(stanza) ?? true
   }
 
@@ -188,6 +199,16 @@ export class Router {
     // XEP-0045 §18.1: errors for a room's groupchat messages go to the room, not to the occupant who sent the message.
     const isForRoom = stanza.isMulticast && stanza.type === 'groupchat'
     return this.postAndWait(isForRoom ? reply.withAddress(reply.from, stanza.from.bare) : reply)
+  }
+
+  /**
+   * Answers a message that was accepted, and can't be delivered after all, with an error for `sender`, who may be gone:
+   * it is kept for the account as messages are. Under the same key it is kept once. Rejects where it can't be kept now.
+   */
+  giveBack (message: Message, error: StanzaError, sender: Jid, key: string): void | Promise<void> {
+    if (isAnswer(message)) return
+    const reply = errorReply(message, error).withAddress(message.to, sender) as Message
+    return this.route(reply.withWritten('store', NS_HINTS, `<store xmlns='${NS_HINTS}'/>`).withDedupKey(key))
   }
 }
 

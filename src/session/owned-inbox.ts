@@ -1,6 +1,6 @@
 /**
- * The way of stanzas into accounts and rooms, each of which one node owns: dealt with here, one at a time, or handed to
- * the owner behind whatever is on its way there. Nothing overtakes.
+ * The way of stanzas into accounts, rooms and remote domains, each of which one node owns: dealt with here, one at a
+ * time, or handed to the owner behind whatever is on its way there. Nothing overtakes.
  */
 import { Forwarding } from './forwarding.ts'
 import type { Homes } from './homes.ts'
@@ -13,7 +13,6 @@ import type { Stanza } from '../xmpp/stanza.ts'
 export interface Arrival {
   readonly stanza: Stanza
   readonly to: Jid
-  /** The bare address of the account or room. */
   readonly key: string
   /** Milliseconds of the monotonic clock. */
   readonly at: number
@@ -29,9 +28,11 @@ export interface Outcome {
   readonly handedOver?: void | Promise<unknown>
 }
 
-/** Accounts, or rooms. */
+/** Accounts, rooms, or remote domains. */
 export interface Owned {
   readonly turns: Turns
+  /** The key under which it is owned, where that is not the bare address. */
+  readonly keyOf?: (to: Jid) => string
   /** Deals with the stanza where that needs no turn of its own; false where it does. */
   takeNow (stanza: Stanza, to: Jid, key: string): void | Promise<void> | false
   /** The other node that is known as the owner. */
@@ -55,10 +56,14 @@ export class OwnedInbox {
       new Forwarding(homes, (stanza, refusedBy) => this.#receiveAgain(stanza, refusedBy), failed)
   }
 
+  #keyOf (to: Jid): string {
+    return this.#owned.keyOf ? this.#owned.keyOf(to) : to.bare.toString()
+  }
+
   /** A promise means: not handed over yet. */
   receive (stanza: Stanza, to: Jid): void | Promise<void> {
     const { turns } = this.#owned
-    const key = to.bare.toString()
+    const key = this.#keyOf(to)
     if (turns.isBusy(key)) return this.#receiveInTurn(stanza, to)
     const behind = this.#forwarding?.behind(key, stanza)
     if (behind) return behind
@@ -71,7 +76,7 @@ export class OwnedInbox {
   /** As `receive`, for another node: false where this is not the owner. */
   receiveHere (stanza: Stanza, to: Jid): boolean | Promise<boolean> {
     const { turns } = this.#owned
-    const key = to.bare.toString()
+    const key = this.#keyOf(to)
     const done = turns.isBusy(key) ? false : this.#owned.takeNow(stanza, to, key)
     if (done === false) return this.#receiveForwarded({ stanza, to, key, at: performance.now(), isForwarded: true })
     return done ? done.then(() => true) : true
@@ -83,7 +88,7 @@ export class OwnedInbox {
 
   /** What is stored or forwarded is waited for by its sender, and not by the next turn. */
   async #receiveInTurn (stanza: Stanza, to: Jid, refusedBy?: string): Promise<void> {
-    const key = to.bare.toString()
+    const key = this.#keyOf(to)
     const arrival = { stanza, to, key, at: performance.now(), isForwarded: false, refusedBy }
     let handedOver: void | Promise<unknown> = undefined
     await this.#owned.turns.inTurn(key, async () => {

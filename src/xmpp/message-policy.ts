@@ -3,12 +3,11 @@
  * users are archived unless all their payloads are declared not to be; messages to rooms only if one is declared to be.
  * Extensions declare the policies of payloads; hints (XEP-0334) override them.
  */
-import { NS_CLIENT, NS_MUC_USER } from './ns.ts'
+import { NS_CLIENT, NS_HINTS, NS_MUC_USER } from './ns.ts'
 import type { Message } from './stanza.ts'
 
 export interface MessagePolicy { readonly archive: boolean, readonly carbon: boolean, readonly push: boolean }
 
-const NS_HINTS = 'urn:xmpp:hints'
 /** Payloads that only accompany others, or have no meaning later (XEP-0047). */
 const BESIDES: ReadonlySet<string> = new Set([
   'urn:xmpp:sid:0', 'urn:xmpp:delay', 'jabber:x:delay', 'urn:xmpp:occupant-id:0', 'urn:xmpp:carbons:2',

@@ -27,3 +27,6 @@ export const NS_FRAMING = 'urn:ietf:params:xml:ns:xmpp-framing'
 /** XEP-0045 §16.1: the namespaces of joins, of their errors, and of a room's statements about users. */
 export const NS_MUC = 'http://jabber.org/protocol/muc'
 export const NS_MUC_USER = `${NS_MUC}#user`
+
+/** XEP-0334: Message Processing Hints. */
+export const NS_HINTS = 'urn:xmpp:hints'

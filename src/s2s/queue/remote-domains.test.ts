@@ -1,0 +1,177 @@
+/** RFC 6120 §10.4: what is sent to another server arrives once that can be reached, or comes back. */
+import { pino } from 'pino'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { testDatabase } from '../../../test/support/run/database.ts'
+import { ScriptedLinks } from '../../../test/support/s2s/scripted-links.ts'
+import type { PostgresDatabase } from '../../storage/postgres.ts'
+import { el } from '../../xml/element.ts'
+import type { StanzaError } from '../../xmpp/errors.ts'
+import { Jid } from '../../xmpp/jid.ts'
+import { MessagePolicies } from '../../xmpp/message-policy.ts'
+import { iq, message, presence } from '../../xmpp/stanza.ts'
+import type { Message, PresenceType, Stanza } from '../../xmpp/stanza.ts'
+import { LinkError } from '../link.ts'
+import { RemoteDomains } from './remote-domains.ts'
+import type { RemoteDomainsParts } from './remote-domains.ts'
+
+const ROMEO = Jid.parse('romeo@montague.example/orchard')
+const JULIET = Jid.parse('juliet@capulet.example')
+const RETRY = { firstMs: 1, longestMs: 20 }
+
+let db: PostgresDatabase
+let links: ScriptedLinks
+let started: RemoteDomains[]
+/** What was answered with an error: kind, id, condition, and for whom. */
+let refused: string[]
+
+beforeAll(async () => { db = await testDatabase() })
+afterAll(() => db.close())
+beforeEach(() => {
+  links = new ScriptedLinks()
+  started = []
+  refused = []
+})
+afterEach(async () => {
+  await Promise.all(started.map(one => one.stop()))
+  await db.query('delete from remote_message')
+  await db.query('delete from remote_domain')
+})
+
+function server (over: Partial<RemoteDomainsParts> = {}): RemoteDomains {
+  const tell = (stanza: Stanza, error: StanzaError, to = stanza.from): void => {
+    refused.push(`${stanza.kind} ${stanza.id} ${error.condition} to ${to}`)
+  }
+  const domains = new RemoteDomains({
+    router: { bounce: tell, giveBack: tell, isServed: domain => domain === 'montague.example' },
+    db, messageDb: db, policies: new MessagePolicies(), links, log: pino({ level: 'silent' }), retry: RETRY,
+    settings: { queue: 1000, giveUpHours: 1 }, isAllowed: () => true, ...over,
+  })
+  started.push(domains)
+  domains.start()
+  return domains
+}
+
+function says (id: string | undefined, text = 'art thou?', from = ROMEO, to = JULIET): Message {
+  return message('chat', { from, to, id }, el('body', 'jabber:client', {}, text))
+}
+
+function shows (type: PresenceType, id?: string): Stanza {
+  return presence(type, { from: ROMEO, to: JULIET, id })
+}
+
+function asks (id: string): Stanza {
+  return iq('get', { from: ROMEO, to: JULIET, id }, el('ping', 'urn:xmpp:ping'))
+}
+
+async function waiting (): Promise<number> {
+  const [row] = await db.query<{ readonly count: number }>('select count(*) as count from remote_message')
+  return row?.count ?? 0
+}
+
+describe('a message to another server', () => {
+  test('is on disk when its sender is told that it was taken', async () => {
+    links.failure = { kind: 'unreachable', message: 'nobody listens' }
+    const domains = server()
+
+    await domains.receive(says('m1'))
+
+    expect(await waiting()).toBe(1)
+  })
+
+  test('goes out in order with all others, and is kept until the other server has confirmed it', async () => {
+    const domains = server()
+    links.confirms = false
+
+    await Promise.all(['m1', 'm2', 'm3'].map(id => domains.receive(says(id))))
+    await expect.poll(() => links.ids).toEqual(['m1', 'm2', 'm3'])
+    const unconfirmed = await waiting()
+    links.confirms = true
+    links.opened[0]?.confirmAll()
+
+    expect(unconfirmed).toBe(3)
+    await expect.poll(waiting).toBe(0)
+  })
+
+  test('is sent again in order on the next stream, where the last one broke before it was confirmed', async () => {
+    const domains = server()
+    links.confirms = false
+    await Promise.all(['m1', 'm2'].map(id => domains.receive(says(id))))
+    await expect.poll(() => links.ids).toEqual(['m1', 'm2'])
+
+    links.confirms = true
+    links.opened[0]?.loses()
+    await domains.receive(says('m3'))
+
+    await expect.poll(() => links.opened[1]?.sent.map(({ id }) => id)).toEqual(['m1', 'm2', 'm3'])
+    await expect.poll(waiting).toBe(0)
+  })
+
+  test('waits for a server that can\'t be reached, also while this one is restarted', async () => {
+    links.failure = { kind: 'unreachable', message: 'nobody listens' }
+    const before = server()
+    await before.receive(says('m1'))
+    await before.receive(says('m2'))
+    await before.stop()
+    links.failure = undefined
+
+    server()
+
+    await expect.poll(() => links.ids).toEqual(['m1', 'm2'])
+    await expect.poll(waiting).toBe(0)
+    expect(refused).toEqual([])
+  })
+})
+
+test('a subscription is not lost, and comes before what was sent after it', async () => {
+  const domains = server()
+
+  await Promise.all([domains.receive(shows('subscribe', 's1')), domains.receive(asks('q1')), domains.receive(says('m1'))])
+
+  await expect.poll(() => links.ids).toEqual(['s1', 'q1', 'm1'])
+  await expect.poll(waiting).toBe(0)
+})
+
+test('of presence that waits only the newest goes out', async () => {
+  links.failure = { kind: 'unreachable', message: 'nobody listens' }
+  const domains = server()
+  for (const id of ['p1', 'p2', 'p3']) await domains.receive(shows(id === 'p2' ? 'unavailable' : 'available', id))
+
+  links.failure = undefined
+
+  await expect.poll(() => links.ids).toEqual(['p3'])
+})
+
+test('a message to a domain that does not exist comes back', async () => {
+  links.failure = { kind: 'not-found', message: 'there is no such domain' }
+  const domains = server()
+
+  await domains.receive(says('m1'))
+  await domains.receive(shows('subscribe', 's1'))
+
+  await expect.poll(waiting).toBe(0)
+  expect(refused).toEqual([`message m1 remote-server-not-found to ${ROMEO}`])
+})
+
+test('a server that refuses three times gets nothing more', async () => {
+  links.failure = { kind: 'refused', message: 'its certificate has expired' }
+  const domains = server()
+
+  await domains.receive(says('m1'))
+
+  await expect.poll(waiting).toBe(0)
+  expect(refused).toEqual([`message m1 remote-server-timeout to ${ROMEO}`])
+  expect(links.attempts).toBe(3)
+})
+
+test('a message on which the other server ends its streams comes back alone', async () => {
+  links.took = (stanza, link) => {
+    if (stanza.id === 'm2') link.loses(new LinkError('refused', 'policy-violation'))
+  }
+  const domains = server()
+
+  await Promise.all(['m1', 'm2', 'm3'].map(id => domains.receive(says(id))))
+
+  await expect.poll(waiting).toBe(0)
+  expect(refused).toEqual([`message m2 policy-violation to ${ROMEO}`])
+  expect(links.opened.at(-1)?.sent.map(({ id }) => id)).toEqual(['m3'])
+})

@@ -1,0 +1,58 @@
+/**
+ * Recognises messages that their senders send again: those that wait for a domain, or were confirmed lately (XEP-0359).
+ */
+import { hash } from 'node:crypto'
+import { randomId } from '../../util/ids.ts'
+import { originId } from '../../xmpp/stanza-id.ts'
+import type { Message } from '../../xmpp/stanza.ts'
+
+/** Confirmed messages that are remembered: at least so many, at most twice as many. */
+const RECENT = 1000
+
+const NS_DELAY = 'urn:xmpp:delay'
+
+export class Repeats {
+  readonly #waiting = new Set<string>()
+  #recent = new Set<string>()
+  #older: ReadonlySet<string> = new Set()
+
+  has (fingerprint: string): boolean {
+    return this.#waiting.has(fingerprint) || this.#recent.has(fingerprint) || this.#older.has(fingerprint)
+  }
+
+  add (fingerprint: string): void {
+    this.#waiting.add(fingerprint)
+  }
+
+  /** The message was delivered. */
+  confirm (fingerprint: string): void {
+    this.#waiting.delete(fingerprint)
+    this.#recent.add(fingerprint)
+    if (this.#recent.size < RECENT) return
+    this.#older = this.#recent
+    this.#recent = new Set()
+  }
+
+  /** The message was given back, and may be sent anew. */
+  forget (fingerprint: string): void {
+    this.#waiting.delete(fingerprint)
+  }
+}
+
+/** The message with an id, by which its receivers recognise it when it comes again: always the same one. */
+export function withId (message: Message): Message {
+  if (message.id !== undefined) return message
+  const key = message.dedupKey ?? originId(message)
+  return message.withId(key === undefined ? randomId() : hash('sha1', `${message.from?.bare} ${key}`, 'base64url'))
+}
+
+/**
+ * Sender, recipient, id and content; a delay that was added since does not count. Of clients only the origin id is the
+ * same on another stream (XEP-0359 §3.2); any id is unique on one (RFC 6120 §8.1.3).
+ */
+export function fingerprintOf (message: Message): string {
+  const origin = originId(message)
+  const key = origin === undefined ? `${message.from}\0${message.id}` : `${message.from?.bare}\0${origin}`
+  const { inner } = message.withoutPayload(child => child.name === 'delay' && child.ns === NS_DELAY)
+  return hash('sha1', `${key}\0${message.to}\0${inner.toString('latin1')}`, 'base64')
+}
