@@ -22,7 +22,7 @@ import type { Acks } from './acks.ts'
 import type { ProvenPair } from './streams.ts'
 
 export interface IncomingStanzasParts {
-  readonly router: Router
+  readonly router: Pick<Router, 'route' | 'bounce' | 'isServed'>
   readonly log: Logger
   /** Takes the answer to a request of this server's own: false where it is none. */
   readonly takeAnswer: (iq: Iq) => boolean

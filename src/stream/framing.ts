@@ -43,6 +43,8 @@ export interface StreamContent {
   readonly declarations: string
   /** Its elements are read as elements of `jabber:client`: the code behind knows one namespace. */
   readonly renaming?: Renaming | undefined
+  /** Its header has no version, and no features follow it (XEP-0114; RFC 6120 §4.7.5). */
+  readonly isUnversioned?: boolean | undefined
 }
 
 const CLIENT: StreamContent = { ns: NS_CLIENT, declarations: '' }
@@ -51,8 +53,10 @@ const LIMITS = { depth: 64, attributes: 64, nameBytes: 256, elements: 16_384 }
 
 function headerAttributes ({ id, from, to }: HeaderAttributes): string {
   return (id === undefined ? '' : ` id='${id}'`) + (from === undefined ? '' : ` from='${escapeAttribute(from)}'`) +
-    (to === undefined ? '' : ` to='${escapeAttribute(to)}'`) + " version='1.0' xml:lang='en'"
+    (to === undefined ? '' : ` to='${escapeAttribute(to)}'`)
 }
+
+const VERSION = " version='1.0' xml:lang='en'"
 
 export class TcpFraming implements Framing {
   readonly #framer: Framer
@@ -72,9 +76,9 @@ export class TcpFraming implements Framing {
   limit (stanzaBytes: number): void { this.#framer.limit(stanzaBytes) }
 
   writeHeader (attributes: HeaderAttributes): void {
-    const { ns, declarations } = this.#content
+    const { ns, declarations, isUnversioned } = this.#content
     this.#transport.write(`<?xml version='1.0'?><stream:stream xmlns='${ns}' xmlns:stream='${NS_STREAM}'` +
-      declarations + headerAttributes(attributes) + '>')
+      declarations + headerAttributes(attributes) + (isUnversioned ? '' : VERSION) + '>')
   }
 
   writeStanza (stanza: Stanza): void { writeInStream(stanza, this.#transport) }
@@ -148,7 +152,7 @@ export class WebSocketFraming implements Framing {
   limit (stanzaBytes: number): void { this.#limits = { ...this.#limits, stanzaBytes } }
 
   writeHeader (attributes: HeaderAttributes): void {
-    this.#transport.write(`<open xmlns='${NS_FRAMING}'${headerAttributes(attributes)}/>`)
+    this.#transport.write(`<open xmlns='${NS_FRAMING}'${headerAttributes(attributes)}${VERSION}/>`)
   }
 
   writeStanza (stanza: Stanza): void { writeAlone(stanza, this.#transport) }
