@@ -30,38 +30,49 @@ const KEPT: Delivery<never> = { to: [], otherwise: 'offline' }
 const REFUSED: Delivery<never> = { to: [], otherwise: 'error' }
 const IGNORED: Delivery<never> = { to: [], otherwise: 'ignore' }
 
-/** Chooses recipients among the sessions of an existing account. */
-export function chooseRecipients<S extends Recipient> (stanza: Incoming, sessions: readonly S[]): Delivery<S> {
+/** Chooses recipients among the sessions of an existing account; `isStored` where its archive has the stanza. */
+export function chooseRecipients<S extends Recipient> (
+  stanza: Incoming, sessions: readonly S[], isStored = false,
+): Delivery<S> {
   const resource = stanza.to?.resource ?? ''
   switch (stanza.kind) {
     case 'message':
-      if (resource === '') return messageToAccount(stanza.type, sessions)
-      return toResource(resource, sessions) ?? messageToMissing(stanza.type, sessions)
+      if (resource === '') return messageToAccount(stanza.type, sessions, isStored)
+      return toResource(resource, sessions) ?? messageToMissing(stanza.type, sessions, isStored)
     case 'presence': return presence(stanza.type, resource, sessions)
     case 'iq': return iq(stanza.type, resource, sessions)
   }
 }
 
 // RFC 6121 §8.5.2.1.1 and §8.5.2.2.1.
-function messageToAccount<S extends Recipient> (type: Message['type'], sessions: readonly S[]): Delivery<S> {
+function messageToAccount<S extends Recipient> (
+  type: Message['type'], sessions: readonly S[], isStored: boolean,
+): Delivery<S> {
   switch (type) {
     case 'normal':
     case 'chat': return toAll(sessions, isReachable, KEPT)
     case 'headline': return toAll(sessions, isReachable, IGNORED)
     case 'groupchat': return REFUSED
-    case 'error': return IGNORED
+    case 'error': return error(sessions, isStored)
   }
 }
 
 // RFC 6121 §8.5.3.2.1.
-function messageToMissing<S extends Recipient> (type: Message['type'], sessions: readonly S[]): Delivery<S> {
+function messageToMissing<S extends Recipient> (
+  type: Message['type'], sessions: readonly S[], isStored: boolean,
+): Delivery<S> {
   switch (type) {
     case 'chat': return toAll(sessions, isReachable, KEPT)
     case 'normal':
     case 'groupchat': return REFUSED
-    case 'headline':
-    case 'error': return IGNORED
+    case 'headline': return IGNORED
+    case 'error': return error(sessions, isStored)
   }
+}
+
+/** What could not be delivered hours later comes back when the session that sent it may be gone (`Router.giveBack`). */
+function error<S extends Recipient> (sessions: readonly S[], isStored: boolean): Delivery<S> {
+  return isStored ? toAll(sessions, isReachable, KEPT) : IGNORED
 }
 
 function presence<S extends Recipient> (

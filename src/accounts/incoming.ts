@@ -205,7 +205,7 @@ export class Incoming implements Destination {
 
   #handOver (message: Message, account: Account, isStored: boolean): void {
     const { stages, archiveKeys } = this.#parts
-    const { to, otherwise } = chooseRecipients(message, account.sessions)
+    const { to, otherwise } = chooseRecipients(message, account.sessions, isStored)
     stages.receive.fanout(message, account, to)
     const isAlone = this.#parts.homes === undefined
     for (const session of to) if (isAlone || session.acceptRoomMessage(message, archiveKeys)) session.deliver(message)

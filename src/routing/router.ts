@@ -202,8 +202,9 @@ export class Router {
   }
 
   /**
-   * Answers a message that was accepted, and can't be delivered after all, with an error for `sender`, who may be gone:
-   * it is kept for the account as messages are. Under the same key it is kept once. Rejects where it can't be kept now.
+   * Answers a message that was accepted, and can't be delivered after all, with an error for `sender`: kept for the
+   * account as messages are, for the session may be gone. Under the same key it is kept once. Rejects, or throws, where
+   * it can't be kept now.
    */
   giveBack (message: Message, error: StanzaError, sender: Jid, key: string): void | Promise<void> {
     if (isAnswer(message)) return

@@ -16,6 +16,7 @@ const BESIDES: ReadonlySet<string> = new Set([
 ])
 const NOTHING: MessagePolicy = { archive: false, carbon: false, push: false }
 const SUBJECT: MessagePolicy = { archive: true, carbon: true, push: false }
+const KEPT_ERROR: MessagePolicy = { archive: true, carbon: false, push: true }
 const EVERYTHING: MessagePolicy = { archive: true, carbon: true, push: true }
 
 interface Sum extends MessagePolicy {
@@ -44,9 +45,10 @@ export class MessagePolicies {
 
   /**
    * The sum of the payloads' policies; a body has all (XEP-0313 §6.1.1). XEP-0160 §3: a mere chat state is not
-   * archived, everything else of type normal or chat is.
+   * archived, everything else of type normal or chat is; an error if it asks to be (XEP-0334 §4.4).
    */
   of (message: Message): MessagePolicy {
+    if (message.type === 'error' && message.has('store', NS_HINTS)) return KEPT_ERROR
     if (message.type === 'error' || message.type === 'groupchat') return NOTHING
     const { children, type } = message
     if (this.#last?.children === children && this.#last.type === type) return this.#last.policy

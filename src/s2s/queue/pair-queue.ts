@@ -23,8 +23,6 @@ const BATCH = 200
 const BATCH_MS = 50
 /** Messages that are sent ahead of their confirmation. */
 const MAX_UNCONFIRMED = 2000
-/** A link on which nothing was sent for this time is closed. */
-const IDLE_MS = 300_000
 /** Refusals in a row after which all that waits is given back, and those of one message that is sent alone. */
 const MAX_REFUSALS = 3
 const MAX_REFUSALS_OF_ONE = 2
@@ -84,7 +82,6 @@ export class PairQueue {
   #failures = 0
   #refusals = 0
   #lastError: string | undefined
-  #lastSentAt = performance.now()
   /** The other server has ended a stream on one of the messages up to this number: they are sent one by one. */
   #carefulUpTo = 0
   #isSettled = false
@@ -105,7 +102,7 @@ export class PairQueue {
   wake (): void {
     if (this.#isSettled) return
     if (this.#way.name === 'open') this.#send(this.#way.link)
-    else if (this.#way.name === 'rest' && !this.#parts.line.isEmpty) neverRejects(this.#open()) // errors are told
+    else if (this.#way.name === 'rest' && this.#parts.line.next()) neverRejects(this.#open()) // errors are told
   }
 
   /** Tries again now. */
@@ -118,24 +115,15 @@ export class PairQueue {
 
   /** Gives back all that waits. */
   drop (error: StanzaError): void {
-    const way = this.#way
-    if (way.name === 'open') {
-      this.#way = REST
-      way.link.close()
-    }
-    this.#forget()
+    if (this.#way.name === 'waiting') this.#forget()
     this.#giveBackAll(error)
   }
 
-  /** Closes a link that is not used, and refuses what has waited for too long; `now` is of the monotonic clock. */
+  /** Refuses what has waited for too long; `now` is of the monotonic clock. */
   check (now: number): void {
     const { line, refuse, remote } = this.#parts
     const late = line.takePassing(passing => passing.until <= now)
     if (late.length > 0) refuse(late, new StanzaError('remote-server-timeout', `${remote} was not reached in time`))
-    if (this.#way.name !== 'open' || !line.isEmpty || now - this.#lastSentAt < IDLE_MS) return
-    const { link } = this.#way
-    this.#way = REST
-    link.close()
   }
 
   get status (): PairStatus {
@@ -183,7 +171,6 @@ export class PairQueue {
       this.#parts.line.rewind()
       this.#way = { name: 'open', link }
       this.#refusals = 0
-      this.#lastSentAt = performance.now()
       link.whenLost(reason => { this.#lost(link, reason) })
       this.wake()
     } catch (error) { // the link's, or a timeout
@@ -218,7 +205,6 @@ export class PairQueue {
     const { stanza } = next
     line.sent(next)
     if (!('seq' in next)) passed(next)
-    this.#lastSentAt = performance.now()
     if (stanza) link.send(stanza)
     return link.drained()
   }

@@ -291,12 +291,12 @@ export class RemoteDomain implements Owned {
     for (const { queue } of this.#pairs.values()) queue.drop(error)
   }
 
-  /** Closes links that nobody uses, and refuses requests that have waited too long; `now` is of the monotonic clock. */
+  /** Refuses requests that have waited too long; `now` is of the monotonic clock. */
   check (now: number): void {
     for (const { queue } of this.#pairs.values()) queue.check(now)
   }
 
-  /** Whether nothing waits, and nothing has come for a while. */
+  /** Whether nothing waits, nothing has come for a while, and there is no link. */
   isIdle (now: number): boolean {
     if (this.#commit || !this.#returns.isEmpty || now - this.#lastUsedAt < IDLE_MS) return false
     return [...this.#pairs.values()].every(({ queue }) => queue.isIdle)

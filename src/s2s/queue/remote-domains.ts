@@ -24,7 +24,7 @@ import type { DomainParts } from './remote-domain.ts'
 import { findOrphaned, leaveDomain, removeOrphaned, renameOwner } from './store.ts'
 import { Writer } from './writer.ts'
 
-/** The interval of the checks of all domains: requests that wait too long, links and domains that nobody needs. */
+/** The interval of the checks of all domains: requests that wait too long, domains that nobody needs. */
 const CHECK_MS = 1000
 /** The interval at which what nobody sends is looked for. */
 const SCAN_MS = 5000
