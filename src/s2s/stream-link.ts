@@ -14,9 +14,6 @@ export interface Pings {
   ping (local: string, remote: string, send: (request: Stanza) => void): Promise<void>
 }
 
-/** The time for a confirmation; a server that takes longer is taken for dead. */
-const CONFIRM_MS = 60_000
-
 /** Stream errors that trying again will hardly mend (RFC 6120 §4.9.3). */
 const FINAL: ReadonlySet<string> = new Set([
   'host-gone', 'host-unknown', 'improper-addressing', 'invalid-from', 'invalid-namespace', 'not-authorized',
@@ -67,13 +64,7 @@ export class StreamLink implements Link {
   confirm (): Promise<void> {
     return new Promise((resolve, reject) => {
       this.whenLost(reject)
-      const late = setTimeout(() => {
-        this.#stream.close(new StreamError('connection-timeout', 'you did not confirm what you were sent'))
-      }, CONFIRM_MS)
-      this.#confirmed().then(resolve, reject).finally(() => {
-        clearTimeout(late)
-        this.#handlers.delete(reject)
-      })
+      this.#confirmed().then(resolve, reject).finally(() => { this.#handlers.delete(reject) })
     })
   }
 
