@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   user: async () => (await import('./cli/user.ts')).user,
   status: async () => (await import('./cli/status.ts')).status,
   drain: async () => (await import('./cli/drain.ts')).drain,
+  federation: async () => (await import('./cli/federation.ts')).federation,
   reload: async () => (await import('./cli/reload.ts')).reload,
   stages: async () => (await import('./cli/stages.ts')).stages,
 }
@@ -56,7 +57,7 @@ function describe (error: unknown): string {
 
 async function help (): Promise<string> {
   const commands = await Promise.all(Object.values(COMMANDS).map(load => load()))
-  const summaries = commands.map(({ usage, summary }) => `  ${usage[0]?.split(' ')[0]?.padEnd(8)} ${summary}`)
+  const summaries = commands.map(({ usage, summary }) => `  ${usage[0]?.split(' ')[0]?.padEnd(10)} ${summary}`)
   return `${usageOf(commands)}\n       heliograph --help | --version\n\n${summaries.join('\n')}`
 }
 

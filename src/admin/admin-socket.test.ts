@@ -198,7 +198,8 @@ test('a question to a server that is gone is rejected', async () => {
 describe('the commands arrive at the server as they were given', () => {
   const status: ServerStatus = {
     pid: 1, version: '1', node: 'a', uptimeSeconds: 1, hosts: ['a.org'],
-    listeners: [{ name: 'client', host: '::', port: 5 }], sessions: 3, nodes: [], memoryBytes: 4, database: 'embedded',
+    listeners: [{ name: 'client', host: '::', port: 5 }], sessions: 3, nodes: [], remotes: [], memoryBytes: 4,
+    database: 'embedded',
   }
   let done: unknown[] = []
   const local: ServerCommands = {
@@ -207,6 +208,13 @@ describe('the commands arrive at the server as they were given', () => {
       async remove (jid) { done.push('remove', jid.toString()) },
       async setPassword (jid, password) { done.push('setPassword', jid.toString(), password) },
       async list () { return [Jid.parse('romeo@a.org')] },
+    },
+    federation: {
+      async retry (domain) { done.push('retry', domain) },
+      async drop (domain) {
+        done.push('drop', domain)
+        return 7
+      },
     },
     status: async () => status,
     async drain () { done.push('drain') },
@@ -229,6 +237,15 @@ describe('the commands arrive at the server as they were given', () => {
 
     expect(done).toEqual(['add', 'romeo@a.org', 'p "q"', 'setPassword', 'romeo@a.org', 'r', 'remove', 'romeo@a.org'])
     expect((await accounts.list()).map(String)).toEqual(['romeo@a.org'])
+  })
+
+  test('queues of other servers', async () => {
+    const { federation } = await connectCommands()
+
+    await federation.retry('b.example')
+
+    expect(await federation.drop('c.example')).toBe(7)
+    expect(done).toEqual(['retry', 'b.example', 'drop', 'c.example'])
   })
 
   test('status and reload', async () => {

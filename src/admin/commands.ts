@@ -1,5 +1,6 @@
 /** The commands of the admin socket, with the same types at both ends. */
 import type { AccountCommands } from '../extension/facets/accounts.ts'
+import type { RemoteStatus } from '../s2s/status.ts'
 import { Jid } from '../xmpp/jid.ts'
 import type { AdminClient } from './admin-client.ts'
 import type { AdminArguments, AdminServer } from './admin-server.ts'
@@ -14,6 +15,8 @@ export interface ServerStatus {
   readonly sessions: number
   /** Every node of the cluster, this one included; empty without a cluster. */
   readonly nodes: readonly NodeStatus[]
+  /** Other servers that something waits for, or that there is a stream with, as this node knows them. */
+  readonly remotes: readonly RemoteStatus[]
   readonly memoryBytes: number
   /** `embedded`, or the URL without its password. */
   readonly database: string
@@ -46,8 +49,17 @@ export interface ListenerStatus {
   readonly port: number
 }
 
+/** Commands about the queue of a remote domain, at whichever node has it; reject where there is no such queue. */
+export interface FederationCommands {
+  /** Connects now to a domain that could not be reached. */
+  retry (domain: string): Promise<void>
+  /** Gives all that waits for the domain back to the senders; resolves with the number of messages. */
+  drop (domain: string): Promise<number>
+}
+
 export interface ServerCommands {
   readonly accounts: AccountCommands
+  readonly federation: FederationCommands
   status (): Promise<ServerStatus>
   /** Begins an orderly shutdown; sessions continue at other nodes. */
   drain (): Promise<void>
@@ -57,11 +69,13 @@ export interface ServerCommands {
 
 /** Adds the commands to the admin socket. */
 export function serveCommands (admin: AdminServer, commands: ServerCommands): void {
-  const { accounts } = commands
+  const { accounts, federation } = commands
   admin.command('user.add', args => accounts.add(jidOf(args), textOf(args, 'password')))
   admin.command('user.remove', args => accounts.remove(jidOf(args)))
   admin.command('user.password', args => accounts.setPassword(jidOf(args), textOf(args, 'password')))
   admin.command('user.list', async () => (await accounts.list()).map(String))
+  admin.command('federation.retry', args => federation.retry(textOf(args, 'domain')))
+  admin.command('federation.drop', args => federation.drop(textOf(args, 'domain')))
   admin.command('status', () => commands.status())
   admin.command('drain', () => commands.drain())
   admin.command('reload', () => commands.reload())
@@ -75,6 +89,10 @@ export function remoteCommands (client: AdminClient): ServerCommands {
       async remove (jid) { await client.ask('user.remove', { jid: jid.toString() }) },
       async setPassword (jid, password) { await client.ask('user.password', { jid: jid.toString(), password }) },
       async list () { return (await client.ask<readonly string[]>('user.list')).map(jid => Jid.parse(jid)) },
+    },
+    federation: {
+      async retry (domain) { await client.ask('federation.retry', { domain }) },
+      drop: domain => client.ask<number>('federation.drop', { domain }),
     },
     status: () => client.ask<ServerStatus>('status'),
     async drain () { await client.ask('drain') },
