@@ -9,6 +9,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { serveCluster } from './cluster-handlers.ts'
 import { createCore } from './core.ts'
 import type { Core, Loaded } from './core.ts'
+import { Federation } from './federation.ts'
 import type { Logger } from '../log.ts'
 import { contactForm } from '../routing/contact.ts'
 import { lockDataFolder } from '../storage/data-lock.ts'
@@ -33,6 +34,8 @@ export interface OpenCore extends AsyncDisposable {
   readonly db: Database
   /** Undefined on a server that is not part of a cluster. */
   readonly cluster: Cluster | undefined
+  /** Undefined where no other server is talked to. */
+  readonly federation: Federation | undefined
 }
 
 /** Rejects with a sentence for the administrator when a part fails to open, and leaves nothing open then. */
@@ -69,12 +72,15 @@ async function openAll (config: Config, log: Logger): Promise<OpenCore> {
     roster: { items: config.limits.rosterItems, bytes: config.limits.rosterBytes },
   }), loaded => loaded.unload())
   if (!cluster) await core.rooms.removeTemporary()
+  const federation = config.federation === false ? undefined : opening.adopt(
+    new Federation({ settings: config.federation, core, db, messageDb: pools.messages, log, cluster }),
+    begun => begun.stop())
   if (cluster) {
-    opening.defer(serveCluster(cluster, core, log))
+    opening.defer(serveCluster(cluster, core, log, { remotes: federation?.remotes }))
     cluster.bus.open()
   }
   const held = opening.move()
-  return { core, db, cluster, [Symbol.asyncDispose]: () => held.disposeAsync() }
+  return { core, db, cluster, federation, [Symbol.asyncDispose]: () => held.disposeAsync() }
 }
 
 async function connect (url: string, options: PostgresOptions): Promise<PostgresDatabase> {

@@ -9,6 +9,7 @@ import { forwardedStanza } from '../cluster/ownership/redis-homes.ts'
 import type { Core } from './core.ts'
 import { Failover } from './failover.ts'
 import type { Logger } from '../log.ts'
+import type { RemoteDomains } from '../s2s/queue/remote-domains.ts'
 import { inBackground } from '../util/background.ts'
 import { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
@@ -18,17 +19,19 @@ const SCAN_MS = 5_000
 /** The time for clients to resume at any node, before the remaining accounts of a dead node are taken over. */
 const FAILOVER_GRACE_MS = 10_000
 
-export interface FailoverOptions {
+export interface ClusterOptions {
   readonly scanMs?: number
   readonly graceMs?: number
+  /** Undefined where no other server is talked to. */
+  readonly remotes?: Pick<RemoteDomains, 'atHome' | 'reclaimed'> | undefined
 }
 
 /** Serves the other nodes; the returned function stops the timers. */
 export function serveCluster (
   cluster: Cluster, core: Core, log: Logger,
-  { scanMs = SCAN_MS, graceMs = FAILOVER_GRACE_MS }: FailoverOptions = {},
+  { scanMs = SCAN_MS, graceMs = FAILOVER_GRACE_MS, remotes }: ClusterOptions = {},
 ): () => void {
-  const { bus, membership, homes, records } = cluster
+  const { bus, membership } = cluster
   bus.answer('stanza', (_from, header, body) => {
     const isHome = core.router.routeHere(forwardedStanza(body, header))
     return isHome instanceof Promise ? isHome.then(taken) : taken(isHome)
@@ -42,16 +45,7 @@ export function serveCluster (
     await core.commands.remove(jid)
     return { isHome: true }
   })
-  membership.whenLeaseLost(before => {
-    const accounts = [...core.accounts.atHome()].map(({ jid }) => jid.toString())
-    const rooms = new Set(core.rooms.atHome())
-    homes.reclaim([...accounts, ...rooms], before, (key, isOurs) => {
-      const account = core.accounts.peek(Jid.kept(key))
-      if (rooms.has(key)) core.rooms.reclaimed(key, before, isOurs).catch(() => {}) // Redis is away again
-      else if (!isOurs) core.accounts.drop(key)
-      else if (account && account.sessions.length > 0) records.renamed(account, before)
-    })
-  })
+  membership.whenLeaseLost(before => { reclaim(cluster, core, log, remotes, before) })
   const failover = new Failover(cluster, core, log, graceMs)
   const timer = setInterval(() => { inBackground(log, 'scanning for orphaned state', failover.scan()) }, scanMs)
   // By then every member has claimed its rooms, also where Redis has lost its data.
@@ -64,6 +58,25 @@ export function serveCluster (
     clearInterval(timer)
     clearTimeout(once)
   }
+}
+
+/** After a lost lease: keeps under the new incarnation what no other node owns, and drops the rest. */
+function reclaim (
+  { homes, records }: Cluster, core: Core, log: Logger, remotes: ClusterOptions['remotes'], before: NodeId,
+): void {
+  const accounts = [...core.accounts.atHome()].map(({ jid }) => jid.toString())
+  const rooms = new Set(core.rooms.atHome())
+  const domains = new Set(remotes?.atHome())
+  homes.reclaim([...accounts, ...rooms, ...domains], before, (key, isOurs) => {
+    if (domains.has(key)) {
+      inBackground(log, 'keeping the queue of another server', remotes?.reclaimed(key, isOurs))
+      return
+    }
+    const account = core.accounts.peek(Jid.kept(key))
+    if (rooms.has(key)) core.rooms.reclaimed(key, before, isOurs).catch(() => {}) // Redis is away again
+    else if (!isOurs) core.accounts.drop(key)
+    else if (account && account.sessions.length > 0) records.renamed(account, before)
+  })
 }
 
 /** The answer to a node that has forwarded a stanza. */

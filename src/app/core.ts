@@ -8,7 +8,7 @@ import { ServedHost } from '../accounts/served-host.ts'
 import { accountStore } from '../accounts/store.ts'
 import type { AccountStore } from '../accounts/store.ts'
 import type { AccountCommands } from '../extension/facets/accounts.ts'
-import type { Extension } from '../extension/host.ts'
+import type { Extension, ExtensionHost } from '../extension/host.ts'
 import { inOrder } from '../extension/order.ts'
 import { StageTable } from '../extension/stages.ts'
 import { Host } from './extension-host/host.ts'
@@ -84,6 +84,9 @@ export interface Core {
   readonly store: AccountStore
   readonly commands: AccountCommands
   readonly rooms: Rooms
+  readonly policies: MessagePolicies
+  /** What another part of the server registers with, as an extension does: at once, and until the core is unloaded. */
+  part (name: string): ExtensionHost
   /** Handles the end of a session's stream: the session waits for a resumption, where it may, or ends. */
   lost (session: Session, stream: SessionStream, mayResume: boolean): void
   /** Unloads the extensions in reverse order. */
@@ -117,17 +120,16 @@ export async function createCore (options: CoreOptions): Promise<Core> {
     db, messageDb: pools.messages, reading: new Reading(pools.reading), archiveKeys, log, stages, iqs, events, streams,
     disco, router, rosters, accounts, incoming, replicated, cluster, answerers: new Map(), commands,
   }
-  const own = registerOwn(parts, presences, store.lifeOf, options.info)
-  serve(parts, presences)
-  const loaded = await load(options, extension => new Host(extension.name, parts))
+  const loaded = await load(options, parts, presences, store)
   return {
-    stages, iqs, events, streams, router, accounts, incoming, store, commands, rooms,
+    stages, iqs, events, streams, router, accounts, incoming, store, commands, rooms, policies,
+    part: name => addHost(loaded, new Host(name, parts)),
     lost (session, stream, mayResume) {
       if (session.stream !== stream) return // it was resumed with another
       session.detach()
       if (!mayResume || events.ask('session.ending', session) !== 'keep') accounts.end(session)
     },
-    async unload () { for (const host of [...own, ...loaded].reverse()) await host.unload() },
+    async unload () { for (const host of loaded.reverse()) await host.unload() },
   }
 }
 
@@ -220,13 +222,20 @@ function registerOwn (
   return [core, muc]
 }
 
+function addHost (hosts: Host[], host: Host): Host {
+  hosts.push(host)
+  return host
+}
+
+/** Registers the core's own parts, then the extensions in order. */
 async function load (
-  { extensions, known = [] }: CoreOptions, hostFor: (extension: Extension) => Host,
-): Promise<readonly Host[]> {
+  { extensions, known = [], info }: CoreOptions, parts: Parts, presences: Presences, store: AccountStore,
+): Promise<Host[]> {
+  const hosts = [...registerOwn(parts, presences, store.lifeOf, info)]
+  serve(parts, presences)
   const optionsOf = new Map(extensions.map(({ extension, options }) => [extension, options]))
-  const hosts: Host[] = []
   for (const extension of inOrder([...optionsOf.keys()], known)) {
-    const host = hostFor(extension)
+    const host = new Host(extension.name, parts)
     await extension.setup(host, optionsOf.get(extension))
     hosts.push(host)
   }

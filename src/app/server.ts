@@ -3,7 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { extensions } from '../../extensions/index.ts'
 import { AdminServer } from '../admin/admin-server.ts'
 import { serveCommands } from '../admin/commands.ts'
-import type { ListenerStatus, NodeLoad, NodeStatus, ServerCommands, ServerStatus } from '../admin/commands.ts'
+import type {
+  FederationCommands, ListenerStatus, NodeLoad, NodeStatus, ServerCommands, ServerStatus,
+} from '../admin/commands.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { loadConfig } from '../config/config.ts'
 import type { CertificateFiles, Config, Listening } from '../config/config.ts'
@@ -104,9 +106,10 @@ class RunningServer implements Server {
       })),
     })
     await this.#listen(this.#certificates)
+    await this.#federate(this.#certificates)
     this.#checking = setInterval(() => { this.#check() }, CHECK_MS)
     serveCommands(this.#admin, {
-      accounts: this.#core.commands,
+      accounts: this.#core.commands, federation: this.federation,
       status: () => this.status(), drain: () => this.drain(), reload: () => this.reload(),
     })
     await this.#admin.start(data)
@@ -140,6 +143,14 @@ class RunningServer implements Server {
       routes: { ...hostMetaRoutes(undefined), ...this.#readiness.routes },
       upgrades: { '/ws': webSocket.upgrade },
     }))
+  }
+
+  async #federate (certificates: Certificates): Promise<void> {
+    const { hosts, listen: at } = this.#config
+    const opened = await this.#open.federation?.start({
+      hosts, certificates, server: addresses(at.server), serverTls: addresses(at.serverTls),
+    })
+    for (const [name, listener] of opened ?? []) this.#opened(name, listener)
   }
 
   #opened (name: string, listener: Listener & Bound): void {
@@ -196,6 +207,7 @@ class RunningServer implements Server {
     await this.#emptied()
     this.#open.cluster?.homes.leave()
     if (!isAlone) await giveUpAll(this.#core.accounts, this.#core.rooms)
+    await this.#open.federation?.stop()
     for (const listener of this.#listeners) listener.close()
     this.#certificates?.close()
     await this.#open[Symbol.asyncDispose]()
@@ -217,9 +229,14 @@ class RunningServer implements Server {
       listeners: this.#listenerStatus,
       sessions: this.#core.accounts.sessionCount,
       nodes: await this.#nodes(),
+      remotes: this.#open.federation?.status() ?? [],
       memoryBytes: process.memoryUsage.rss(),
       database: withoutPassword(this.#config.database),
     }
+  }
+
+  get federation (): FederationCommands {
+    return this.#open.federation ?? { retry: refuseFederation, drop: refuseFederation }
   }
 
   /** Ends as on SIGTERM. */
@@ -242,6 +259,10 @@ class RunningServer implements Server {
       .filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(before.get(key)))
       .map(([key]) => key)
   }
+}
+
+function refuseFederation (): Promise<never> {
+  return Promise.reject(new Error('this server talks to no others: see `federation` in the configuration'))
 }
 
 /** The table that `heliograph stages` prints; opens neither database nor socket. */

@@ -42,9 +42,11 @@ function describeRemotes (remotes: readonly RemoteStatus[]): readonly string[] {
   if (remotes.length === 0) return []
   const rows = [REMOTE_COLUMNS, ...remotes.map(one => [
     one.remote, one.local, one.direction ?? '-', one.provenBy.join(', ') || '-', one.tls.join(', ') || '-',
-    String(one.waiting), one.oldestSeconds === undefined ? '-' : describeDuration(one.oldestSeconds), one.lastError ?? '-',
+    String(one.waiting), one.oldestSeconds === undefined ? '-' : describeDuration(one.oldestSeconds),
+    one.lastError ?? '-',
   ])]
-  const widths = REMOTE_COLUMNS.map((_, column) => rows.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0))
+  const widths = REMOTE_COLUMNS.map((_, column) =>
+    rows.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0))
   return ['', ...rows.map(row => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd())]
 }
 

@@ -281,6 +281,11 @@ export class RemoteDomain implements Owned {
     return [...this.#pairs.values()].map(({ queue }) => queue.status)
   }
 
+  /** Messages and subscriptions that are not confirmed. */
+  get waiting (): number {
+    return this.status.reduce((sum, { waiting }) => sum + waiting, 0)
+  }
+
   /** Tries now to reach the domain. */
   retry (): void {
     for (const { queue } of this.#pairs.values()) queue.retry()

@@ -264,16 +264,21 @@ export class RemoteDomains implements Destination {
     else this.#lose(domain)
   }
 
-  /** Tries now to reach a domain that this node owns. */
-  retry (domain: string): void {
-    this.#domains.get(domain)?.retry()
+  /** Tries now to reach a domain. Returns how many messages wait for it; undefined where this node does not own it. */
+  retry (name: string): number | undefined {
+    const domain = this.#domains.get(name)
+    domain?.retry()
+    return domain?.waiting
   }
 
-  /** Gives back all that waits for a domain that this node owns. */
-  drop (domain: string): void {
-    this.#domains.get(domain)?.drop(
-      new StanzaError('remote-server-timeout', `${domain} could not be reached, and the administrator has given it up`,
+  /** Gives back all that waits for a domain, and returns as `retry` does. */
+  drop (name: string): number | undefined {
+    const domain = this.#domains.get(name)
+    const waiting = domain?.waiting
+    domain?.drop(
+      new StanzaError('remote-server-timeout', `${name} could not be reached, and the administrator has given it up`,
         undefined, 'cancel'))
+    return waiting
   }
 
   /** The domains that this node owns. */

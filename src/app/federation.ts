@@ -1,0 +1,193 @@
+/**
+ * Other servers: builds the queues for them, the streams to and from them, and the listeners. The queues are there as
+ * soon as stanzas may come for them; connections begin when the server starts.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { Core } from './core.ts'
+import type { ClusterFacet } from '../extension/facets/cluster.ts'
+import type { Logger } from '../log.ts'
+import { AddressLimit } from '../net/addresses.ts'
+import { Authorities } from '../net/authorities.ts'
+import type { Certificates } from '../net/certificates.ts'
+import { listen } from '../net/listener.ts'
+import type { Listener, ListenOptions } from '../net/listener.ts'
+import type { PortAddress } from '../net/ports.ts'
+import { Shaper } from '../net/shaper.ts'
+import { TlsServer } from '../net/tls.ts'
+import { WriteBarrier } from '../net/write-barrier.ts'
+import { Connector } from '../s2s/connector.ts'
+import { DialbackVerifier } from '../s2s/dialback-verifier.ts'
+import { Finder } from '../s2s/finding/finder.ts'
+import { VerificationLimits } from '../s2s/incoming-dialback.ts'
+import { IncomingStreams } from '../s2s/incoming.ts'
+import type { Links } from '../s2s/link.ts'
+import { OutgoingStreams } from '../s2s/outgoing.ts'
+import { PendingPings } from '../s2s/pings.ts'
+import { RemoteDomains } from '../s2s/queue/remote-domains.ts'
+import { DomainPolicy } from '../s2s/settings.ts'
+import type { FederationSettings } from '../s2s/settings.ts'
+import { statusOf } from '../s2s/status.ts'
+import type { RemoteStatus } from '../s2s/status.ts'
+import { Streams } from '../s2s/streams.ts'
+import type { Database } from '../storage/database.ts'
+import { serverSecret } from '../storage/server-secret.ts'
+import { inBackground } from '../util/background.ts'
+import { StreamError } from '../xmpp/errors.ts'
+
+/** The most connections of servers from one address: a server may need one for each of its domains, and of ours. */
+const STREAMS_PER_ADDRESS = 500
+/** The interval of the checks of all streams. */
+const CHECK_MS = 5_000
+/** The time for streams to close when the server stops. */
+const FAREWELL_MS = 5_000
+
+export interface FederationParts {
+  readonly settings: FederationSettings
+  readonly core: Core
+  readonly db: Database
+  /** The same database through the connections for messages. */
+  readonly messageDb: Database
+  readonly log: Logger
+  /** Undefined on a server that is not part of a cluster. */
+  readonly cluster: Cluster | undefined
+}
+
+/** Where other servers connect to. */
+export interface ServerPorts {
+  readonly hosts: readonly string[]
+  readonly certificates: Certificates
+  readonly server: readonly PortAddress[]
+  readonly serverTls: readonly PortAddress[]
+}
+
+/** What one node tells another: that a ping was answered, or a command for the owner of a domain's queue. */
+type Request =
+  | readonly ['answered', id: string, local: string, remote: string]
+  | readonly ['retry' | 'drop', domain: string]
+
+/** The answer of a node that does not own the domain. */
+const ELSEWHERE = ''
+
+export class Federation {
+  readonly #parts: FederationParts
+  readonly #policy: DomainPolicy
+  readonly #streams = new Streams()
+  readonly #pings: PendingPings
+  readonly #others: ClusterFacet | undefined
+  /** Until the server has started nothing is connected to. */
+  readonly #links = Promise.withResolvers<Links>()
+  readonly remotes: RemoteDomains
+  /** Of both directions; none before the start. */
+  readonly #open: (Connector | IncomingStreams)[] = []
+  #checking: NodeJS.Timeout | undefined
+
+  constructor (parts: FederationParts) {
+    this.#parts = parts
+    const { settings, core, db, messageDb, log, cluster } = parts
+    this.#policy = new DomainPolicy(settings)
+    const others = this.#others = core.part('federation').cluster
+    others?.answer<Request>((_node, request) => this.#answer(request))
+    this.#pings = new PendingPings(cluster && {
+      get name () { return cluster.homes.incarnation },
+      tell (node, { id, local, remote }) {
+        inBackground(log, 'answer to a ping of another node', others?.ask(node, ['answered', id, local, remote]))
+      },
+    })
+    this.remotes = new RemoteDomains({
+      router: core.router, db, messageDb, policies: core.policies, log, settings,
+      links: { open: async (local, remote) => (await this.#links.promise).open(local, remote) },
+      isAllowed: domain => this.#policy.isAllowed(domain),
+      cluster: cluster && { homes: cluster.homes, nodes: () => cluster.membership.nodes },
+    })
+    core.router.serveOthers(this.remotes)
+  }
+
+  /**
+   * Sends what waits, and listens; rejects with a sentence for the administrator when a listener fails to open. The
+   * listeners are the caller's to close.
+   */
+  async start (ports: ServerPorts): Promise<readonly (readonly [name: string, listener: Listener])[]> {
+    const { settings, core: { router }, db, log, cluster } = this.#parts
+    const authorities = await Authorities.load(settings.authorities)
+    const barrier = cluster?.barrier ?? new WriteBarrier(log)
+    const shared = {
+      log, router, policy: this.#policy, streams: this.#streams, pings: this.#pings, stanzaBytes: settings.stanzaBytes,
+      secret: await serverSecret(db, 'dialback'), isServed: router.isServed, now: () => performance.now(),
+      takeAnswer: this.#pings.take.bind(this.#pings),
+      barrier, authorities, certificates: ports.certificates, shaper: new Shaper(settings.bytesPerSecond),
+      finder: new Finder(settings.resolver, domain => this.#policy.addressOf(domain)),
+    }
+    const connector = new Connector(shared)
+    const incoming = new IncomingStreams({
+      ...shared, verifier: new DialbackVerifier(connector), verifications: new VerificationLimits(),
+    })
+    this.#open.push(connector, incoming)
+    this.#links.resolve(new OutgoingStreams({ ...shared, connector }))
+    this.#checking = setInterval(() => { for (const streams of this.#open) streams.check() }, CHECK_MS)
+    this.remotes.start()
+    return this.#listen(incoming, ports, { ...shared, streams: new AddressLimit(STREAMS_PER_ADDRESS) })
+  }
+
+  async #listen (
+    incoming: IncomingStreams, { hosts: [first], server, serverTls, certificates }: ServerPorts,
+    shared: Omit<ListenOptions, 'key'> & { readonly authorities: Authorities },
+  ): Promise<readonly (readonly [name: string, listener: Listener])[]> {
+    const { authorities } = shared
+    const open = (key: string, at: readonly PortAddress[], options: Partial<ListenOptions>): Promise<Listener> =>
+      listen(at, { ...shared, key, ...options }, transport => { incoming.accept(transport) })
+    const tls = new TlsServer(certificates, { authorities })
+    const directTls = new TlsServer(certificates, { authorities, alpn: 'xmpp-server' })
+    return [
+      ['server', await open('listen.server', server, { tls })],
+      ['server-tls', await open('listen.server-tls', serverTls, { tls: directTls, directTlsFor: first })],
+    ]
+  }
+
+  /** Sends no more, and closes all streams; what is not confirmed waits on disk, for another node or the next start. */
+  async stop (): Promise<void> {
+    clearInterval(this.#checking)
+    await this.remotes.stop()
+    for (const streams of this.#open) streams.close(new StreamError('system-shutdown'))
+    const until = performance.now() + FAREWELL_MS
+    while (this.#open.some(({ streams }) => streams.size > 0) && performance.now() < until) await sleep(20)
+  }
+
+  /** As this node knows it. */
+  status (): readonly RemoteStatus[] {
+    return statusOf(this.remotes.status(), this.#streams, Date.now())
+  }
+
+  /** As `FederationCommands` has it. */
+  async retry (domain: string): Promise<void> {
+    await this.#atOwner('retry', domain)
+  }
+
+  /** As `FederationCommands` has it. */
+  async drop (domain: string): Promise<number> {
+    return this.#atOwner('drop', domain)
+  }
+
+  /** Acts on the queue of a domain here, or else at the node that has it. */
+  async #atOwner (command: 'retry' | 'drop', domain: string): Promise<number> {
+    const others = this.#others
+    const asked = others?.nodes.map(node => others.ask(node, [command, domain])) ?? []
+    const counts = await Promise.allSettled([this.#act(command, domain), ...asked])
+    const count = counts.find(answer => answer.status === 'fulfilled' && answer.value !== ELSEWHERE)
+    if (count?.status === 'fulfilled') return Number(count.value)
+    const failed = counts.find(answer => answer.status === 'rejected')
+    if (failed) throw new Error(`a node did not answer: ${String(failed.reason)}`)
+    throw new Error(`nothing waits for ${domain}, and there is no stream to it`)
+  }
+
+  #act (command: 'retry' | 'drop', domain: string): string {
+    return String(this.remotes[command](domain) ?? ELSEWHERE)
+  }
+
+  #answer ([what, ...about]: Request): string {
+    const [first, local = '', remote = ''] = about
+    if (what !== 'answered') return this.#act(what, first)
+    this.#pings.answered({ id: first, local, remote })
+    return ''
+  }
+}
