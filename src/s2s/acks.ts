@@ -66,7 +66,7 @@ export class Acks {
   // ——— stanzas for the peer
 
   sent (): void {
-    if (this.#isEnabled) this.#sent++
+    this.#sent++
   }
 
   /** Resolves when the peer has handled everything sent so far; rejects when the stream is lost. */

@@ -115,6 +115,16 @@ describe('as the receiving server', () => {
     expect(server.logged('federation.refused')).toMatchObject([{ remote: 'victim.example' }])
   })
 
+  test('a stream that asks for many domains that it can not prove is ended', async () => {
+    const server = await federated(await world())
+    const wire = await server.proves('remote.example')
+
+    for (let n = 0; n < 50; n++) wire.send(result(`victim${n}.example`))
+
+    expect(await wire.untilClosed()).toContain('<stream:error><policy-violation ')
+    expect(server.logged('federation.refused').length).toBeLessThan(25)
+  })
+
   test('a certificate proves another of its domains without a question', async () => {
     const server = await federated(await world())
     const wire = await server.connects('remote.example')
@@ -191,6 +201,17 @@ describe('as the authoritative server', () => {
     wire.send(verify('their-id', key))
 
     await wire.expectHeard("<db:verify from='localhost' to='remote.example' id='their-id' type='invalid'/>")
+  })
+
+  test('a stream for keys alone ends without a word in the log', async () => {
+    const { server, wire } = await ready()
+    wire.send(verify('their-id', 'key'))
+    await wire.expectHeard('<db:verify')
+
+    server.passes(31_000)
+
+    expect(await wire.untilClosed()).toContain('<connection-timeout ')
+    expect(server.logged('federation.')).toEqual([])
   })
 
   test('it says nothing of domains that it does not serve', async () => {

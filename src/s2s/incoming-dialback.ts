@@ -80,11 +80,15 @@ export class IncomingDialback {
   readonly #parts: IncomingDialbackParts
   readonly #stream: VerifiedStream
   #pending = 0
+  #hasAnswered = false
 
   constructor (parts: IncomingDialbackParts, stream: VerifiedStream) {
     this.#parts = parts
     this.#stream = stream
   }
+
+  /** Whether the stream has served to verify keys. */
+  get hasAnswered (): boolean { return this.#hasAnswered }
 
   /** Takes an element of the namespace. What it asks of others takes its time, and the stream goes on. */
   take (frame: Frame): void {
@@ -108,6 +112,7 @@ export class IncomingDialback {
   #answerVerify (asked: Dialback): void {
     const { key = '', from, to, id = '' } = asked
     const isValid = isDialbackKey(key, this.#parts.secret, from, to, id)
+    this.#hasAnswered = true
     this.#stream.writeElement(dialbackAnswer(asked, isValid ? 'valid' : 'invalid'))
   }
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { archive } from '../../extensions/archive/index.ts'
 import { federated } from '../../test/support/world/federated.ts'
-import type { Federated } from '../../test/support/world/federated.ts'
+import type { Federated, FederatedOptions } from '../../test/support/world/federated.ts'
 import type { ServerWire } from '../../test/support/wire/server-wire.ts'
 import { RemoteServer } from '../../test/support/world/remote.ts'
 import { world } from '../../test/support/world/world.ts'
@@ -18,12 +18,12 @@ interface Scene {
 }
 
 /** Juliet is online, and remote.example has proven who it is. */
-async function scene (before?: string): Promise<Scene> {
+async function scene (before?: string, options?: FederatedOptions): Promise<Scene> {
   const here = await world(archive)
   const juliet = await here.client('juliet@localhost/balcony')
   await juliet.comesOnline()
   await juliet.received()
-  const server = await federated(here)
+  const server = await federated(here, options)
   return { here, server, juliet, wire: await server.proves('remote.example', before) }
 }
 
@@ -213,6 +213,22 @@ describe('both directions', () => {
     wire.send(`<a xmlns='${SM}' h='1'/>`)
 
     await expect(confirmed).resolves.toBeUndefined()
+  })
+
+  test('what was sent before the other server began to count is confirmed by a ping', async () => {
+    const pinged: string[] = []
+    const { server, wire, juliet } = await scene("<bidi xmlns='urn:xmpp:bidi'/>", { ping: async (local, remote) => {
+      pinged.push(`${local} ${remote}`)
+    } })
+    const link = server.streams.link('localhost', 'remote.example')
+    const { presence } = juliet.session
+    if (presence) link?.send(presence)
+    wire.send(`<enable xmlns='${SM}'/>`)
+    await wire.expectHeard('<enabled')
+
+    await link?.confirm()
+
+    expect(pinged).toEqual(['localhost remote.example'])
   })
 
   test('a server that acknowledges more than it was sent is disconnected', async () => {

@@ -35,6 +35,8 @@ export interface IncomingStreamParts extends IncomingStanzasParts, IncomingDialb
 
 /** The most pairs of a stream. */
 const MAX_PAIRS = 100
+/** The stream ends after so many refused pairs: each is a line in the log. */
+const MAX_REFUSED = 20
 
 export class IncomingStream implements StreamProtocol, VerifiedStream {
   readonly #stream: ServerStream
@@ -50,6 +52,7 @@ export class IncomingStream implements StreamProtocol, VerifiedStream {
   #remote: string | undefined
   #external: External | undefined
   #isBidirectional = false
+  #refused = 0
 
   constructor (stream: ServerStream, parts: IncomingStreamParts) {
     this.#stream = stream
@@ -209,8 +212,14 @@ export class IncomingStream implements StreamProtocol, VerifiedStream {
   writeElement (element: Element): void { this.#stream.writeElement(element) }
   close (): void { this.#stream.close() }
 
-  /** One line for each refusal. */
-  refused (local: string | undefined, remote: string | undefined, reason: string): void {
+  refused (local: string, remote: string, reason: string): void {
+    this.#logRefusal(local, remote, reason)
+    if (++this.#refused >= MAX_REFUSED) {
+      this.#stream.close(new StreamError('policy-violation', 'too many domains were refused'))
+    }
+  }
+
+  #logRefusal (local: string | undefined, remote: string | undefined, reason: string): void {
     this.#parts.log.info({
       event: 'federation.refused', stream: this.#stream.id, local, remote, reason, address: this.address,
     }, 'federation: refused')
@@ -221,12 +230,17 @@ export class IncomingStream implements StreamProtocol, VerifiedStream {
   closed (): void {}
 
   lost (reason: Error | undefined): void {
-    if (reason instanceof StreamError && reason.condition !== 'system-shutdown') {
-      this.refused(this.#local, this.#remote, `${reason.condition}: ${reason.message}`)
+    if (reason instanceof StreamError && !this.#isExpected(reason)) {
+      this.#logRefusal(this.#local, this.#remote, `${reason.condition}: ${reason.message}`)
     }
     this.#pairs.clear()
     const error = linkErrorOf(reason)
     this.#acks.lost(error)
     for (const link of this.#links) link.lose(error)
+  }
+
+  /** Whether the end is no refusal: a stream for keys alone proves nothing. */
+  #isExpected ({ condition }: StreamError): boolean {
+    return condition === 'system-shutdown' || (condition === 'connection-timeout' && this.#dialback.hasAnswered)
   }
 }

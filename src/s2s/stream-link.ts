@@ -34,6 +34,8 @@ export class StreamLink implements Link {
   readonly #acks: Acks
   readonly #pings: Pings
   readonly #pair: ProvenPair
+  /** What was sent before stream management was on is confirmed by no count. */
+  #hasUncounted = false
   #lostBy: LinkError | undefined
   readonly #handlers = new Set<(reason: LinkError) => void>()
 
@@ -53,7 +55,8 @@ export class StreamLink implements Link {
   send (stanza: Stanza): void {
     if (!this.isOpen) return
     this.#pair.sent++
-    this.#acks.sent()
+    if (this.#acks.isEnabled) this.#acks.sent()
+    else this.#hasUncounted = true
     this.#stream.write(stanza)
   }
 
@@ -68,9 +71,11 @@ export class StreamLink implements Link {
     })
   }
 
-  #confirmed (): Promise<void> {
-    if (this.#acks.isEnabled) return this.#acks.confirm()
-    return this.#pings.ping(this.local, this.remote, request => { this.send(request) })
+  async #confirmed (): Promise<void> {
+    const { isEnabled } = this.#acks
+    if (isEnabled && !this.#hasUncounted) return this.#acks.confirm()
+    await this.#pings.ping(this.local, this.remote, request => { this.send(request) })
+    if (isEnabled) this.#hasUncounted = false
   }
 
   whenLost (handler: (reason: LinkError) => void): void {

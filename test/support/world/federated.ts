@@ -15,6 +15,7 @@ import { VerificationLimits } from '../../../src/s2s/incoming-dialback.ts'
 import type { Verifier } from '../../../src/s2s/incoming-dialback.ts'
 import { DomainPolicy } from '../../../src/s2s/settings.ts'
 import type { FederationSettings } from '../../../src/s2s/settings.ts'
+import type { Pings } from '../../../src/s2s/stream-link.ts'
 import { Streams } from '../../../src/s2s/streams.ts'
 import { Authority } from '../authority.ts'
 import { ServerWire } from '../wire/server-wire.ts'
@@ -39,6 +40,7 @@ export interface Federated {
 export interface FederatedOptions {
   readonly settings?: Partial<FederationSettings>
   readonly verify?: Verifier['verify']
+  readonly ping?: Pings['ping']
   readonly isDirectTls?: boolean
 }
 
@@ -56,7 +58,7 @@ export async function federated (world: World, options: FederatedOptions = {}): 
     policy: new DomainPolicy({ trust: 'certificate', allow: [], block: [], domains: {}, ...options.settings }),
     verifier: { verify: options.verify ?? (() => Promise.reject(new Error('nobody is asked'))) },
     verifications: new VerificationLimits(), takeAnswer: () => false,
-    pings: { ping: () => Promise.reject(new Error('nobody is asked')) },
+    pings: { ping: options.ping ?? (() => Promise.reject(new Error('nobody is asked'))) },
     now: () => clock,
   })
   const tls = new TlsServer(certificates, { authorities })
