@@ -58,7 +58,7 @@ test('a request is no answer', () => {
 test('an answer that comes to another node is told to that of the ping', async () => {
   const told: (PingAnswer & { readonly node: string })[] = []
   const node = (name: string): PendingPings =>
-    new PendingPings({ name, tell (node, answer) { told.push({ node, ...answer }) } })
+    new PendingPings({ name, tell: (node, answer) => told.push({ node, ...answer }) > 0 })
   const [first, second] = [node('node.1'), node('node.2')]
   const { confirmed, request } = ping(first)
 
@@ -67,4 +67,12 @@ test('an answer that comes to another node is told to that of the ping', async (
 
   expect([isTaken, isAnswered]).toEqual([true, [true]])
   await expect(confirmed).resolves.toBeUndefined()
+})
+
+test('an answer that names a node that is not there is to no ping', () => {
+  const pings = new PendingPings({ name: 'node.1', tell: () => false })
+
+  const isTaken = pings.take(iq('result', { from: Jid.parse('them.test'), to: Jid.parse('us.test'), id: 'node.9.x' }))
+
+  expect(isTaken).toBe(false)
 })
