@@ -112,6 +112,7 @@ export class Federation {
   async start (ports: ServerPorts): Promise<readonly (readonly [name: string, listener: Listener])[]> {
     const { settings, core: { router }, db, log, cluster } = this.#parts
     const authorities = await Authorities.load(settings.authorities)
+    authorities.prepare(ports.hosts.map(host => ports.certificates.pairFor(host)))
     const barrier = cluster?.barrier ?? new WriteBarrier(log)
     const shared = {
       log, router, policy: this.#policy, streams: this.#streams, pings: this.#pings, stanzaBytes: settings.stanzaBytes,

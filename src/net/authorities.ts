@@ -2,7 +2,8 @@
  * The certificate authorities that streams between servers trust: those of Node, of the system, and of a file
  * (`federation.authorities`).
  */
-import { constants, X509Certificate } from 'node:crypto'
+import { constants } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext, getCACertificates, setDefaultCACertificates } from 'node:tls'
 import type { SecureContext } from 'node:tls'
@@ -12,10 +13,11 @@ import type { CertificatePair } from './self-signed.ts'
 export class Authorities {
   readonly #trusted: readonly string[]
   readonly #contexts = new WeakMap<CertificatePair, SecureContext>()
-  #fingerprints: ReadonlySet<string> | undefined
+  readonly #fingerprints: ReadonlySet<string>
 
   private constructor (own: readonly string[]) {
     this.#trusted = [...new Set([...getCACertificates('default'), ...getCACertificates('system'), ...own])]
+    this.#fingerprints = new Set(this.#trusted.map(pem => readCertificate(pem).fingerprint256))
   }
 
   /** Rejects with a sentence for an administrator when the file can't be read, or is not of certificates (PEM). */
@@ -25,30 +27,34 @@ export class Authorities {
 
   /** The context that shows this pair, whoever begins the connection, and checks the other's chain. */
   contextOf (pair: CertificatePair): SecureContext {
-    const made = this.#contexts.get(pair) ?? this.#make(pair)
-    this.#contexts.set(pair, made)
-    return made
+    this.prepare([pair])
+    return this.#contexts.get(pair)!
   }
 
-  /** Whether the certificate is itself that of an authority. */
-  has (certificate: X509Certificate): boolean {
-    this.#fingerprints ??= new Set(this.#trusted.map(pem => new X509Certificate(pem).fingerprint256))
-    return this.#fingerprints.has(certificate.fingerprint256)
-  }
-
-  // By Node's `ca` each context would have a copy of all authorities, a megabyte, and name them all in each handshake.
-  #make (pair: CertificatePair): SecureContext {
+  /** Makes the contexts of these pairs where they are missing, which takes some 50 ms for all. */
+  prepare (pairs: readonly CertificatePair[]): void {
+    const missing = pairs.filter(pair => !this.#contexts.has(pair))
+    if (missing.length === 0) return
+    // By Node's `ca` each context would have a copy of all authorities, a megabyte, and name them in each handshake.
     const defaults = getCACertificates('default')
     setDefaultCACertificates(this.#trusted)
     try {
-      const options = contextOptions(pair)
-      // Each connection proves anew that it has the key, and that its certificate is still valid.
-      const secureOptions = (options.secureOptions ?? 0) | constants.SSL_OP_NO_TICKET
-      return createSecureContext({ ...options, secureOptions })
+      for (const pair of missing) this.#contexts.set(pair, contextFor(pair))
     } finally {
       setDefaultCACertificates(defaults)
     }
   }
+
+  /** Whether the certificate is itself that of an authority. */
+  has (certificate: X509Certificate): boolean {
+    return this.#fingerprints.has(certificate.fingerprint256)
+  }
+}
+
+function contextFor (pair: CertificatePair): SecureContext {
+  const options = contextOptions(pair)
+  // Each connection proves anew that it has the key, and that its certificate is still valid.
+  return createSecureContext({ ...options, secureOptions: (options.secureOptions ?? 0) | constants.SSL_OP_NO_TICKET })
 }
 
 async function readAuthorities (file: string): Promise<readonly string[]> {
