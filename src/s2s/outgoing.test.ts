@@ -262,8 +262,10 @@ describe('a stream to another server', () => {
   })
 
   test('is known while it is open', async () => {
-    const them = await peer([...WITH_CERTIFICATE, ['<stream:stream ', features()]])
-    const { outgoing, streams } = reaching(them)
+    const script: readonly Step[] = [
+      ...WITH_CERTIFICATE, ['<stream:stream ', features()], ['</stream:stream>', '</stream:stream>'],
+    ]
+    const { outgoing, streams } = reaching(await peer(script))
 
     const link = await outgoing.open('us.test', 'them.test')
     const known = [...streams]

@@ -7,7 +7,9 @@ import { listen } from '../net/listener.ts'
 import type { Listener } from '../net/listener.ts'
 import { WriteBarrier } from '../net/write-barrier.ts'
 import { StreamFault } from '../stream/stream-error.ts'
+import { el } from '../xml/element.ts'
 import type { Frame } from '../xml/framer.ts'
+import { StreamError } from '../xmpp/errors.ts'
 import { ServerStream } from './server-stream.ts'
 import type { StreamProtocol } from './server-stream.ts'
 
@@ -161,4 +163,47 @@ test('what a peer sent before it disconnected is processed before the stream is 
   await expect.poll(() => protocol.frames.length).toBe(2)
   await expect.poll(gone).toBe(true)
   expect(protocol.lostBy).toEqual([undefined])
+})
+
+test('what the peer has sent before it heard of the end is taken, and then the stream is lost', async () => {
+  const { socket, stream, protocol, heard, gone } = await connected()
+  stream.establish()
+  socket.write(HEADER)
+  await expect.poll(heard).toContain("id='i'")
+
+  stream.close()
+  await expect.poll(heard).toMatch(/<\/stream:stream>$/)
+  socket.write('<message/>')
+  await expect.poll(() => protocol.frames.length).toBe(1)
+  expect(protocol.lostBy).toEqual([])
+  socket.write('</stream:stream>')
+
+  await expect.poll(gone).toBe(true)
+  expect(protocol.lostBy).toEqual([undefined])
+})
+
+test('a peer that does not close its stream in return is disconnected after a while', async () => {
+  const { socket, stream, protocol, gone, clock } = await connected()
+  stream.establish()
+  socket.write(HEADER)
+
+  stream.close(new StreamError('system-shutdown'))
+  stream.check(clock.now = 6_000)
+
+  await expect.poll(gone).toBe(true)
+  expect(protocol.lostBy).toMatchObject([{ condition: 'system-shutdown' }])
+})
+
+test('a peer that has much to read is still read from, as it may wait for the same', async () => {
+  const { socket, stream, protocol, heard } = await connected()
+  stream.establish()
+  socket.write(HEADER)
+  await expect.poll(heard).toContain("id='i'")
+  socket.pause()
+
+  for (let n = 0; n < 100; n++) stream.writeElement(el('x', 'urn:x', {}, 'x'.repeat(100_000)))
+  socket.write('<message/>')
+
+  await expect.poll(() => protocol.frames.length).toBe(1)
+  expect(stream.bufferedBytes).toBeGreaterThan(1024 * 1024)
 })

@@ -55,6 +55,8 @@ export const SERVER_CONTENT: StreamContent = {
 const UNKNOWN_PEER_BYTES = 10_000
 const UNKNOWN_PEER_UNREAD_BYTES = 262_144
 const HANDSHAKE_MS = 30_000
+/** The time that the peer has to close its stream after this server has. */
+const FAREWELL_MS = 5_000
 /** The time after which a stream on which nothing comes and goes is closed. */
 const IDLE_MS = 30 * 60_000
 
@@ -69,7 +71,12 @@ export class ServerStream implements ElementTaker, UnreadStream {
   readonly #protocol: StreamProtocol
   #hasHeader = false
   #expectsHeader = true
+  /** Nothing more is written. */
   #isClosed = false
+  /** Nothing more is taken. */
+  #isOver = false
+  /** The error with which this server has closed the stream. */
+  #closedBy: StreamError | undefined
   /** The connection is closed; elements from it may still be processed. */
   #isGone = false
   #isEstablished = false
@@ -95,6 +102,7 @@ export class ServerStream implements ElementTaker, UnreadStream {
   }
 
   get isClosed (): boolean { return this.#isClosed }
+  get isOver (): boolean { return this.#isOver }
   get isEstablished (): boolean { return this.#isEstablished }
   get bufferedBytes (): number { return this.transport.bufferedBytes }
   get backlog (): Backlog | undefined { return this.#backlog }
@@ -104,15 +112,23 @@ export class ServerStream implements ElementTaker, UnreadStream {
   // ——— in
 
   #read (chunk: Buffer): void {
-    if (this.#isClosed) return
+    if (this.#isOver) return
     this.#isActive = true
     if (!this.#isUnread()) this.#reader.push(chunk)
+  }
+
+  /**
+   * A stranger that does not read its answers is not read from. Servers that have proven who they are might otherwise
+   * wait for each other: what they send each other waits in queues.
+   */
+  pending (): Promise<void> | undefined {
+    return this.#isEstablished ? undefined : this.transport.drained()
   }
 
   take (part: Frame | StreamStart | StreamEnd): void | Promise<void> {
     if (part.kind === 'end') {
       this.#protocol.closed()
-      return this.close()
+      return this.#end(this.#closedBy)
     }
     if (part.kind === 'start') return this.#open(part)
     if (this.#expectsHeader) throw new StreamError('bad-format', 'a stream header was expected')
@@ -131,7 +147,7 @@ export class ServerStream implements ElementTaker, UnreadStream {
 
   /** A peer that has disconnected ends when the elements that it sent before are processed. */
   rest (): void {
-    if (this.#isGone && !this.#isClosed) this.#finish()
+    if (this.#isGone && !this.#isOver) this.#finish()
   }
 
   /** Expects another stream header on the same connection (RFC 6120 §4.3.3). */
@@ -194,17 +210,30 @@ export class ServerStream implements ElementTaker, UnreadStream {
 
   // ——— the end
 
-  /** Sends the error, if any, ends the stream, and closes the connection once all is written (RFC 6120 §4.4). */
+  /**
+   * Sends the error, if any, and ends the stream. Without an error of the peer's, what it has sent by now is still
+   * taken, until it closes its stream in turn (RFC 6120 §4.4).
+   */
   close (error?: StreamError): void {
-    this.#end(error, error)
+    if (this.#isClosed) return
+    if ((error && error.condition !== 'system-shutdown') || !this.#isEstablished) return this.#end(error, error)
+    this.#writeEnd(error)
+    this.#closedBy = error
+    this.#activeAt = this.#parts.now()
   }
 
-  #end (reason: Error | undefined, error?: StreamError): void {
-    if (this.#isClosed) return
+  #writeEnd (error?: StreamError): void {
     if (!this.#hasHeader) this.writeHeader({ id: this.id, from: undefined, to: undefined }) // §4.9.1.2
     this.#isClosed = true
     if (error) this.#framing.writeStreamElement('error', errorContent(error))
     this.#framing.writeEnd()
+  }
+
+  /** Closes the connection once all is written. */
+  #end (reason: Error | undefined, error?: StreamError): void {
+    if (this.#isOver) return
+    if (!this.#isClosed) this.#writeEnd(error)
+    this.#isOver = true
     this.transport.close()
     this.#lose(reason)
     if (this.#isGone) this.#parts.closed(this)
@@ -212,10 +241,10 @@ export class ServerStream implements ElementTaker, UnreadStream {
 
   /** Ends the stream with the error that it is, or with that of a mistake of ours. */
   fail (error: unknown): void {
-    if (error instanceof StreamError) return this.close(error)
-    if (error instanceof XmlError) return this.close(new StreamError(error.condition, error.message))
+    if (error instanceof StreamError) return this.#end(error, error)
+    if (error instanceof XmlError) return this.fail(new StreamError(error.condition, error.message))
     this.#parts.log.error({ event: 'stream.failed', err: error, stream: this.id }, 'stream: failed')
-    this.close(new StreamError('internal-server-error'))
+    this.fail(new StreamError('internal-server-error'))
   }
 
   /** Checks the deadlines: of the handshake, for reading, of a stream that is not used. */
@@ -224,7 +253,11 @@ export class ServerStream implements ElementTaker, UnreadStream {
   }
 
   #check (now: number): void {
-    if (this.#isClosed) return
+    if (this.#isOver) return
+    if (this.#isClosed) {
+      if (now - this.#activeAt > FAREWELL_MS) this.#end(this.#closedBy)
+      return
+    }
     if (!this.#isEstablished) {
       if (now - this.#activeAt > HANDSHAKE_MS) {
         this.close(new StreamError('connection-timeout', 'you did not prove who you are in time'))
@@ -246,8 +279,8 @@ export class ServerStream implements ElementTaker, UnreadStream {
     if (!this.#reader.isBusy || !this.#isEstablished) this.#finish(reason)
   }
 
-  #finish (reason?: Error): void {
-    this.#isClosed = true
+  #finish (reason: Error | undefined = this.#closedBy): void {
+    this.#isClosed = this.#isOver = true
     try {
       this.#lose(reason)
     } finally {

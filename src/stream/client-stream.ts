@@ -82,6 +82,11 @@ export class ClientStream implements EdgeStream, ElementTaker {
 
   // ——— in
 
+  get isOver (): boolean { return this.#isClosed }
+
+  /** A client that does not read its answers is not read from. */
+  pending (): Promise<void> | undefined { return this.#transport.drained() }
+
   #read (chunk: Buffer): void {
     if (this.#isClosed) return
     this.#heardAt = this.#parts.now()

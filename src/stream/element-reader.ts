@@ -13,7 +13,9 @@ const READ_AHEAD_BYTES = 65_536
 /** The stream that the elements are for. */
 export interface ElementTaker {
   /** No more elements are taken. */
-  readonly isClosed: boolean
+  readonly isOver: boolean
+  /** What the next element has to wait for: that the peer reads what it was sent. Undefined where it may come. */
+  pending (): Promise<void> | undefined
   /** Takes the next part. A promise means that it can't take another one yet. */
   take (part: Frame | StreamStart | StreamEnd): void | Promise<void>
   /** What was read, or what became of an element, is an error: an XmlError or what `take` threw. */
@@ -57,13 +59,12 @@ export class ElementReader {
   }
 
   /**
-   * Processes complete elements until one takes time, or the slice of this turn of the event loop is over. A peer that
-   * does not read its answers is not read from.
+   * Processes complete elements until one takes time, or the slice of this turn of the event loop is over.
    */
   #pump (): void {
     try {
-      while (!this.#taker.isClosed) {
-        let done: void | Promise<void> = this.#transport.drained()
+      while (!this.#taker.isOver) {
+        let done: void | Promise<void> = this.#taker.pending()
         if (!done) {
           const part = this.#framing.next()
           if (!part && this.#fault) throw this.#fault
