@@ -6,6 +6,8 @@ export type Work = 'register' | 'chat' | 'login' | 'idle' | 'latency' | 'room' |
 export interface Job {
   readonly work: Work
   readonly target: Target
+  /** Where every second account is, and gets what those of `target` write, when that is another server. */
+  readonly other?: Target
   /** Where clients of each node connect; the target's port is the first. */
   readonly ports: readonly number[]
   /** The accounts that this generator uses: `accounts` of them from `first` on. */
@@ -54,7 +56,8 @@ export interface Load {
 }
 
 /** Where that account's client connects: half of the pairs have both theirs at one node, the others at neighbours. */
-export function targetOf ({ target, ports }: Job, number: number): Target {
+export function targetOf ({ target, other, ports }: Job, number: number): Target {
+  if (other && number & 1) return other
   return { ...target, port: ports[nodeOf(number, ports.length)] ?? target.port }
 }
 

@@ -60,7 +60,8 @@ export function isTimed (load: LoadName): boolean {
 }
 
 export const USAGE =
-  `npm run bench -- [chat] [archived] [login] [idle] [muc] [muc-archived] [options]   (the first four when no load is named)
+  `npm run bench -- federation --help                                         measures servers that talk to each other
+npm run bench -- [chat] [archived] [login] [idle] [muc] [muc-archived] [options]   (the first four when no load is named)
   --only ours,prosody,ejabberd   the servers, in this order
   --rounds 3        interleaved: every server once, then again
   --seconds 10      measured in each round, after --warmup 3
@@ -136,20 +137,20 @@ function parse (args: readonly string[]): ReturnType<typeof parseArgs> {
   return parseArgs({ args: [...args], options, allowPositionals: true })
 }
 
-function positive (name: string, text: string): number {
+export function positive (name: string, text: string): number {
   const number = Number(text)
   if (!Number.isInteger(number) || number < 1) throw new Error(`--${name}: ${text} is not a positive whole number`)
   return number
 }
 
-function oneOf<Name extends string> (known: readonly Name[], text: string): Name {
+export function oneOf<Name extends string> (known: readonly Name[], text: string): Name {
   const found = known.find(name => name === text)
   if (found === undefined) throw new Error(`${text}: expected one of ${known.join(', ')}`)
   return found
 }
 
 /** The servers on core 0, the generators on up to three of the others; nothing is pinned where there is but one. */
-function cores (): Pick<Options, 'serverCore' | 'generatorCores'> {
+export function cores (): Pick<Options, 'serverCore' | 'generatorCores'> {
   const count = availableParallelism()
   if (count === 1) return { serverCore: undefined, generatorCores: [undefined] }
   return { serverCore: 0, generatorCores: [1, 2, 3].slice(0, count - 1) }

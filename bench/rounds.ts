@@ -141,7 +141,7 @@ function job (work: Work, server: Server, options: Options, tls = false): Job {
   }
   return {
     work,
-    target: { port: server.ports[0] ?? 0, domain: 'localhost', tls },
+    target: { port: server.ports[0] ?? 0, domain: server.domain, tls },
     ports: server.ports,
     acks: false,
     until: 'arrival',

@@ -9,6 +9,7 @@ import { SharedDatabase } from './database.ts'
 import { isArchived, nodesIn, readOptions, USAGE } from './options.ts'
 import type { LoadName, Options, ServerName } from './options.ts'
 import { clusterTable } from './cluster-table.ts'
+import { runFederation } from './federation/run.ts'
 import { ejabberd } from './peers/ejabberd.ts'
 import { heliograph } from './peers/heliograph.ts'
 import { Nodes } from './peers/nodes.ts'
@@ -23,6 +24,8 @@ import type { Series } from './table.ts'
 const KINDS = [heliograph, prosody, ejabberd]
 
 async function main (): Promise<void> {
+  const [first, ...rest] = process.argv.slice(2)
+  if (first === 'federation') return runFederation(rest, title)
   const options = readOptions(process.argv.slice(2))
   if (!options) {
     process.stdout.write(USAGE)

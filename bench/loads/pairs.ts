@@ -1,4 +1,4 @@
-/** Accounts that talk two by two, both ways at once, to each other's bare address. */
+/** Accounts that talk two by two, to each other's bare address: both ways at once, or from one server to another. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Job } from '../job.ts'
 import { inParallel, isCrossing, targetOf } from '../job.ts'
@@ -10,24 +10,25 @@ const PATIENCE = 10_000
 /** A talker and the one who gets its messages, and whether they are connected to different nodes. */
 export interface Pair { readonly talker: Talker, readonly other: Talker, readonly isCrossing: boolean }
 
-/** Logs everybody in; each client is the talker of one pair and the other of another. */
+/** Logs everybody in; each client is the talker of one pair and, on one server, the other of another. */
 export async function meet (job: Job): Promise<readonly Pair[]> {
   const talkers: Talker[] = []
   await inParallel(job.first, job.accounts, 8, async number => {
     const client = await logIn(targetOf(job, number), account(number))
-    const to = `${account(number ^ 1).name}@${job.target.domain}`
+    const to = `${account(number ^ 1).name}@${targetOf(job, number ^ 1).domain}`
     if (job.acks) await enableAcks(client)
     talkers[number - job.first] = new Talker(client, account(number).name, to, job.acks)
   })
   return talkers.flatMap((talker, at) => {
     const other = talkers[at ^ 1]
-    return other ? [{ talker, other, isCrossing: isCrossing(job, job.first + at) }] : []
+    const isListener = job.other !== undefined && at % 2 === 1
+    return other && !isListener ? [{ talker, other, isCrossing: isCrossing(job, job.first + at) }] : []
   })
 }
 
 /** How many messages have arrived. */
 export function received (pairs: readonly Pair[]): number {
-  return pairs.reduce((sum, { talker }) => sum + talker.received, 0)
+  return pairs.reduce((sum, { other }) => sum + other.received, 0)
 }
 
 /** Waits until all that was sent has come, and says which was lost, doubled or out of place. */
@@ -36,7 +37,8 @@ export async function part (pairs: readonly Pair[]): Promise<readonly string[]> 
   while (Date.now() < deadline && pairs.some(isUnderWay)) await sleep(20)
   await sleep(200)
   const faults = pairs.flatMap(({ talker, other }) => faultsOf(talker, other))
-  await Promise.all(pairs.map(({ talker }) => talker.client.close()))
+  const clients = new Set(pairs.flatMap(({ talker, other }) => [talker.client, other.client]))
+  await Promise.all([...clients].map(client => client.close()))
   return faults
 }
 
@@ -55,6 +57,6 @@ function faultsOf (talker: Talker, other: Talker): readonly string[] {
     ...(missing < 0 ? [`${-missing} messages too many`] : []),
     ...(other.misplaced > 0 ? [`${other.misplaced} messages out of place`] : []),
     ...(unacknowledged(talker) === 0 ? [] : [`${unacknowledged(talker)} messages not acknowledged`]),
-    ...(talker.client.lost ? ['a client was disconnected'] : []),
+    ...(talker.client.lost || other.client.lost ? ['a client was disconnected'] : []),
   ]
 }

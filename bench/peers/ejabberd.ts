@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { requireProgram, systemUser } from '../../conformance/peers/server.ts'
+import { erlangResolver } from '../../test/support/dns/peer-resolvers.ts'
 import type { DatabaseAddress } from '../database.ts'
 import type { Command, Kind, Place } from './peer.ts'
 
@@ -35,9 +36,12 @@ export const ejabberd: Kind = {
 function configure (place: Place): Command {
   const config = join(place.folder, 'ejabberd.yml')
   writeFileSync(config, text(place))
+  const resolver = join(place.folder, 'inetrc')
+  if (place.federation) writeFileSync(resolver, erlangResolver(place.federation.dns))
+  const network = place.federation ? ['-kernel', 'inetrc', `"${resolver}"`] : []
   return {
     program: 'erl',
-    parameters: [...FLAGS, '-noinput', '-mnesia', 'dir', `"${place.folder}/database"`, '-s', 'ejabberd'],
+    parameters: [...FLAGS, '-noinput', ...network, '-mnesia', 'dir', `"${place.folder}/database"`, '-s', 'ejabberd'],
     env: {
       HOME: place.folder,
       ERL_LIBS: /^ERL_LIBS='(.*)'$/m.exec(readFileSync(CONTROL, 'utf8'))?.[1] ?? '',
@@ -47,12 +51,12 @@ function configure (place: Place): Command {
   }
 }
 
-function text ({ port, certificate, key, archive }: Place): string {
+function text ({ domain, port, certificate, key, archive, federation }: Place): string {
   return `
-hosts: [localhost]
+hosts: [${domain}]
 loglevel: warning
 certfiles: ["${certificate}", "${key}"]
-ca_file: "${certificate}"
+ca_file: "${federation?.authority ?? certificate}"
 auth_method: internal
 auth_password_format: scram
 auth_scram_hash: sha
@@ -67,12 +71,23 @@ listen:
     shaper: none
     starttls: true
     starttls_required: false
+${federation ? serverPort(federation.port) : ''}
 modules:
   mod_disco: {}
   mod_register: { access: all, ip_access: all }
   mod_muc: { max_users: ${MOST_OCCUPANTS}, default_room_options: { max_users: ${MOST_OCCUPANTS}, mam: ${archive !== undefined} } }
   mod_roster: {}
 ${archive ? ARCHIVING : ''}
+`
+}
+
+function serverPort (port: number): string {
+  return `
+  - port: ${port}
+    ip: 127.0.0.1
+    module: ejabberd_s2s_in
+    shaper: none
+s2s_use_starttls: required
 `
 }
 

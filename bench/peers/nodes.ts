@@ -16,6 +16,7 @@ import type { Costs, Server } from './peer.ts'
 
 export class Nodes implements Server {
   readonly name: NodesName
+  readonly domain = 'localhost'
   readonly folder: string
   readonly #count: number
   readonly #core: number | undefined
@@ -84,7 +85,8 @@ export class Nodes implements Server {
     const port = await freePort()
     const folder = join(this.folder, `n${number}`)
     mkdirSync(folder, { recursive: true })
-    const place = { folder, port, ...this.#certificate, archive: this.#archives ? address : undefined }
+    const archive = this.#archives ? address : undefined
+    const place = { domain: this.domain, folder, port, ...this.#certificate, archive, federation: undefined }
     const { program, parameters } = configureHeliograph(place, {
       node: `n${number}`, sessions: `redis://127.0.0.1:${redisPort}`, database: databaseUrl(address),
     })

@@ -3,9 +3,12 @@
  * differ in is in the files beside this one; their processes are started and ended as those of the conformance runs.
  */
 import type { ChildProcess } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { chownSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { endProgram, freePort, makeCertificate, makeFolder } from '../../conformance/peers/server.ts'
-import type { Owner } from '../../conformance/peers/server.ts'
+import type { CertificateFiles, Owner } from '../../conformance/peers/server.ts'
+import type { Authority } from '../../test/support/authority.ts'
+import type { DnsServer } from '../../test/support/dns/dns-server.ts'
 import type { DatabaseAddress, SharedDatabase } from '../database.ts'
 import type { ServerName } from '../options.ts'
 import { cpuSeconds, memoryKilobytes, startPinned } from '../processes.ts'
@@ -14,6 +17,7 @@ import { cpuSeconds, memoryKilobytes, startPinned } from '../processes.ts'
 export interface Server {
   readonly name: ServerName
   readonly folder: string
+  readonly domain: string
   /** Where clients connect: one for each of its nodes. */
   readonly ports: readonly number[]
   /** Seconds of processor time, of all that is needed for its work. */
@@ -44,13 +48,28 @@ export interface Kind {
 }
 
 export interface Place {
+  readonly domain: string
   readonly folder: string
   readonly port: number
   readonly certificate: string
   readonly key: string
   /** Where it keeps every message on both sides; nothing where it keeps none. */
   readonly archive: DatabaseAddress | undefined
+  /** Where it talks to other servers, how it finds them, and the file of the authority that vouches for all of them. */
+  readonly federation: FederationPlace | undefined
 }
+
+export interface FederationPlace {
+  readonly port: number
+  readonly authority: string
+  readonly dns: { readonly host: string, readonly port: number }
+}
+
+/** What the servers that talk to each other share. */
+export interface Neighbourhood { readonly authority: Authority, readonly dns: DnsServer }
+
+/** The name at which a service is; ejabberd asks the system for the address of it. */
+const TARGET = 'localhost'
 
 export interface Command {
   readonly program: string
@@ -60,25 +79,33 @@ export interface Command {
 
 export class Peer implements Server {
   readonly name: ServerName
+  readonly domain: string
   readonly folder: string
   readonly #kind: Kind
   readonly #core: number | undefined
-  readonly #certificate: { readonly certificate: string, readonly key: string }
+  readonly #certificate: CertificateFiles
+  readonly #neighbourhood: Neighbourhood | undefined
   readonly #database: SharedDatabase | undefined
   #archive: DatabaseAddress | undefined
   #child: ChildProcess | undefined
   #port = 0
 
-  /** One with a database archives in it. */
-  constructor (kind: Kind, core: number | undefined, database?: SharedDatabase) {
+  /** One with a database archives in it. One with a neighbourhood talks to the other servers there. */
+  constructor (
+    kind: Kind, core: number | undefined, database?: SharedDatabase, neighbourhood?: Neighbourhood, domain = 'localhost',
+  ) {
     kind.require(database !== undefined)
     const owner = kind.owner()
     this.name = kind.name
+    this.domain = domain
     this.folder = makeFolder(kind.name, owner)
     this.#kind = kind
     this.#core = core
     this.#database = database
-    this.#certificate = makeCertificate(this.folder, owner)
+    this.#neighbourhood = neighbourhood
+    this.#certificate = neighbourhood
+      ? issueCertificate(neighbourhood.authority, this.folder, owner, domain)
+      : makeCertificate(this.folder, owner)
   }
 
   get ports (): readonly number[] {
@@ -109,7 +136,8 @@ export class Peer implements Server {
     this.#port = await freePort()
     this.#archive ??= await this.#database?.create(this.name, this.#schema())
     const { program, parameters, env } = this.#kind.configure({
-      folder: this.folder, port: this.#port, ...this.#certificate, archive: this.#archive,
+      domain: this.domain, folder: this.folder, port: this.#port, ...this.#certificate, archive: this.#archive,
+      federation: await this.#federate(),
     })
     this.#child = await startPinned(this.#core, program, parameters, this.#port, {
       cwd: this.folder, env: { ...process.env, ...env }, ...this.#kind.owner(),
@@ -122,7 +150,32 @@ export class Peer implements Server {
     if (this.#archive) await this.#database?.settle(this.#archive.database)
   }
 
+  async #federate (): Promise<FederationPlace | undefined> {
+    if (!this.#neighbourhood) return
+    const { dns } = this.#neighbourhood
+    const port = await freePort()
+    dns.names.set(`_xmpp-server._tcp.${this.domain}`, { srv: [{ port, target: TARGET }], ttl: 0 })
+    dns.names.set(TARGET, { a: ['127.0.0.1'] })
+    return { port, authority: authorityFile(this.folder), dns: { host: dns.host, port: dns.port } }
+  }
+
   #schema (): string | undefined {
     return this.#kind.schema === undefined ? undefined : readFileSync(this.#kind.schema, 'utf8')
   }
+}
+
+function issueCertificate (
+  authority: Authority, folder: string, owner: Owner | undefined, domain: string,
+): CertificateFiles {
+  const { certificate, key } = authority.issue({ hosts: [domain, `conference.${domain}`] })
+  const files = { certificate: join(folder, 'server.crt'), key: join(folder, 'server.key') }
+  writeFileSync(files.certificate, certificate)
+  writeFileSync(files.key, key)
+  writeFileSync(authorityFile(folder), authority.certificate)
+  if (owner) for (const file of Object.values(files)) chownSync(file, owner.uid, owner.gid)
+  return files
+}
+
+function authorityFile (folder: string): string {
+  return join(folder, 'authority.crt')
 }

@@ -2,8 +2,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { requireProgram, systemUser } from '../../conformance/peers/server.ts'
+import { prosodyResolver } from '../../test/support/dns/peer-resolvers.ts'
 import type { DatabaseAddress } from '../database.ts'
-import type { Command, Kind, Place } from './peer.ts'
+import type { Command, FederationPlace, Kind, Place } from './peer.ts'
 
 const PROGRAM = '/usr/bin/prosody'
 const DRIVER = '/usr/share/doc/lua-dbi-postgresql'
@@ -27,7 +28,7 @@ function configure (place: Place): Command {
 
 // With its own threshold of 105 the collector takes nearly half of the time. The iterations are ejabberd's, so that
 // making 3 000 accounts takes seconds.
-function text ({ folder, port, certificate, key, archive }: Place): string {
+function text ({ domain, folder, port, certificate, key, archive, federation }: Place): string {
   return `
 pidfile = "${folder}/prosody.pid"
 data_path = "${folder}/data"
@@ -36,17 +37,27 @@ network_backend = "epoll"
 interfaces = { "127.0.0.1" }
 c2s_ports = { ${port} }
 modules_enabled = { "roster", "saslauth", "tls", "disco", "register_ibr"${archive ? ', "mam", "smacks"' : ''} }
-modules_disabled = { "s2s", "offline" }
+modules_disabled = { ${federation ? '' : '"s2s", '}"offline" }
 c2s_require_encryption = false
+${federation ? federating(federation) : ''}
 gc = { mode = "incremental", threshold = 200 }
 authentication = "internal_hashed"
 default_iteration_count = 4096
 ${archive ? archiving(archive) : 'storage = "internal"'}
 allow_registration = true
-ssl = { certificate = "${certificate}", key = "${key}" }
-VirtualHost "localhost"
-Component "conference.localhost" "muc"
+ssl = { certificate = "${certificate}", key = "${key}"${federation ? `, cafile = "${federation.authority}"` : ''} }
+VirtualHost "${domain}"
+Component "conference.${domain}" "muc"
 ${archive ? 'modules_enabled = { "muc_mam" }' : ''}
+`
+}
+
+function federating ({ port, dns }: FederationPlace): string {
+  return `
+s2s_ports = { ${port} }
+s2s_require_encryption = true
+s2s_secure_auth = true
+${prosodyResolver(dns)}
 `
 }
 

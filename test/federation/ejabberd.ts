@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startProgram } from '../../conformance/peers/server.ts'
+import { erlangResolver } from '../support/dns/peer-resolvers.ts'
 import { makePlace, startAt, type FederatedServer, type Neighbourhood, type Place } from './server.ts'
 
 export const EJABBERD = '/usr/sbin/ejabberdctl'
@@ -19,7 +20,7 @@ export async function startEjabberd (neighbourhood: Neighbourhood, domain = 'eja
   const { folder, owner, dns } = place
   const [config, resolver] = [join(folder, 'ejabberd.yml'), join(folder, 'inetrc')]
   writeFileSync(config, configuration(place))
-  writeFileSync(resolver, resolverConfiguration(dns))
+  writeFileSync(resolver, erlangResolver(dns))
   const env = {
     ...process.env,
     HOME: folder,
@@ -57,15 +58,5 @@ listen:
   - { port: ${ports.serverTls}, ip: 127.0.0.1, module: ejabberd_s2s_in, tls: true }
 modules:
 ${modules.map(line => `  ${line}`).join('\n')}
-`
-}
-
-/** Erlang's own (inetrc): the system's resolv.conf would replace the name server, wherever it stands in the file. */
-function resolverConfiguration ({ host, port }: Place['dns']): string {
-  return `
-{resolv_conf, ""}.
-{hosts_file, ""}.
-{lookup, [dns]}.
-{nameserver, {${host.replaceAll('.', ',')}}, ${port}}.
 `
 }

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startProgram } from '../../conformance/peers/server.ts'
+import { prosodyResolver } from '../support/dns/peer-resolvers.ts'
 import { makePlace, startAt, type FederatedServer, type Neighbourhood, type Place } from './server.ts'
 
 export const PROSODY = '/usr/bin/prosody'
@@ -37,7 +38,7 @@ conflict_resolve = "kick_old"
 s2s_require_encryption = true
 s2s_secure_auth = ${trust === 'certificate'}
 ssl = { certificate = "${files.certificate}", key = "${files.key}", cafile = "${files.authority}" }
-unbound = { resolvconf = false, forward = "${dns.host}@${dns.port}", options = { ["do-not-query-localhost:"] = "no" } }
+${prosodyResolver(dns)}
 VirtualHost "${domain}"
 Component "conference.${domain}" "muc"
 modules_enabled = { "muc_mam" }
