@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Accounts } from '../accounts/accounts.ts'
 import type { Rooms } from '../muc/rooms.ts'
 import type { SessionStream } from '../session/session.ts'
+import { inSlices } from '../util/slices.ts'
 import { StreamError } from '../xmpp/errors.ts'
 
 /** Streams closed per millisecond. */
@@ -19,6 +20,18 @@ export async function sendAway (streams: Iterable<SessionStream>): Promise<void>
   for (const stream of streams) {
     stream.close(new StreamError('system-shutdown'))
     if (++count % STREAMS_AT_ONCE === 0) await sleep(1)
+  }
+}
+
+/** Ends sessions that wait for a resumption, for which no node is left: contacts elsewhere see them go offline. */
+export async function endSessions (accounts: Pick<Accounts, 'sessions' | 'end'>): Promise<void> {
+  await inSlices(ending(accounts))
+}
+
+function * ending (accounts: Pick<Accounts, 'sessions' | 'end'>): Generator<void> {
+  for (const session of accounts.sessions()) {
+    accounts.end(session)
+    yield
   }
 }
 

@@ -21,6 +21,7 @@ import { DialbackVerifier } from '../s2s/dialback-verifier.ts'
 import { Finder } from '../s2s/finding/finder.ts'
 import { VerificationLimits } from '../s2s/incoming-dialback.ts'
 import { IncomingStreams } from '../s2s/incoming.ts'
+import { LinkError } from '../s2s/link.ts'
 import type { Links } from '../s2s/link.ts'
 import { OutgoingStreams } from '../s2s/outgoing.ts'
 import { PendingPings } from '../s2s/pings.ts'
@@ -33,6 +34,7 @@ import { Streams } from '../s2s/streams.ts'
 import type { Database } from '../storage/database.ts'
 import { serverSecret } from '../storage/server-secret.ts'
 import { inBackground } from '../util/background.ts'
+import { ignore } from '../util/ignore.ts'
 import { StreamError } from '../xmpp/errors.ts'
 
 /** The most connections of servers from one address: a server may need one for each of its domains, and of ours. */
@@ -103,6 +105,7 @@ export class Federation {
       cluster: cluster && { homes: cluster.homes, nodes: () => cluster.membership.nodes },
     })
     core.router.serveOthers(this.remotes)
+    this.#links.promise.catch(ignore) // whoever waits is told
   }
 
   /**
@@ -151,6 +154,7 @@ export class Federation {
   async stop (): Promise<void> {
     clearInterval(this.#checking)
     await this.remotes.stop()
+    this.#links.reject(new LinkError('unreachable', 'the server does not run')) // where it did not start
     for (const streams of this.#open) streams.close(new StreamError('system-shutdown'))
     const until = performance.now() + FAREWELL_MS
     while (this.#open.some(({ streams }) => streams.size > 0) && performance.now() < until) await sleep(20)

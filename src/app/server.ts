@@ -11,7 +11,7 @@ import { loadConfig } from '../config/config.ts'
 import type { CertificateFiles, Config, Listening } from '../config/config.ts'
 import { createCore } from './core.ts'
 import type { Core } from './core.ts'
-import { giveUpAll, sendAway } from './drain.ts'
+import { endSessions, giveUpAll, sendAway } from './drain.ts'
 import { openLog } from '../log.ts'
 import type { Logger } from '../log.ts'
 import { AddressLimit } from '../net/addresses.ts'
@@ -201,16 +201,21 @@ class RunningServer implements Server {
     const isAlone = this.#open.cluster === undefined
     if (!isAlone && wasServing) await sleep(NOTICE_MS)
     for (const listener of this.#listeners) listener.stop()
-    if (isAlone) await this.#core.rooms.stop()
-    await sendAway(this.#streams)
-    this.#remote?.close(new StreamError('system-shutdown'))
-    await this.#emptied()
+    await this.#closeStreams(isAlone)
     this.#open.cluster?.homes.leave()
     if (!isAlone) await giveUpAll(this.#core.accounts, this.#core.rooms)
     await this.#open.federation?.stop()
     for (const listener of this.#listeners) listener.close()
     this.#certificates?.close()
     await this.#open[Symbol.asyncDispose]()
+  }
+
+  async #closeStreams (isAlone: boolean): Promise<void> {
+    if (isAlone) await this.#core.rooms.stop()
+    await sendAway(this.#streams)
+    this.#remote?.close(new StreamError('system-shutdown'))
+    await this.#emptied()
+    if (isAlone && this.#open.federation) await endSessions(this.#core.accounts)
   }
 
   /** Resolves when all streams are closed, or at the latest after FAREWELL_MS. */

@@ -37,6 +37,9 @@ export interface LoadOptions {
   /** Where senders connect, and receivers where nothing else is said. */
   readonly port: number
   readonly receiverPort?: number
+  /** Where the senders' accounts are, and the receivers' where nothing else is said. */
+  readonly domain?: string
+  readonly receiverDomain?: string
   readonly pairs?: number
   /** The number of the first pair, where others talk at the same time. */
   readonly from?: number
@@ -79,9 +82,10 @@ export async function waitUntil (isTrue: () => boolean, patienceMs: number): Pro
 }
 
 async function introduce (number: number, options: LoadOptions): Promise<Pair> {
-  const { port, receiverPort = port, paddingBytes, pauseMs } = options
-  const [romeo, juliet] = [`romeo${number}@localhost`, `juliet${number}@localhost`]
-  for (const jid of [romeo, juliet]) await register({ port, tls: false }, { jid, password: PASSWORD })
+  const { port, receiverPort = port, domain = 'localhost', receiverDomain = domain, paddingBytes, pauseMs } = options
+  const [romeo, juliet] = [`romeo${number}@${domain}`, `juliet${number}@${receiverDomain}`]
+  await register({ port, tls: false }, { jid: romeo, password: PASSWORD })
+  await register({ port: receiverPort, tls: false }, { jid: juliet, password: PASSWORD })
   return {
     sender: new Sender({ jid: romeo, port }, juliet, { paddingBytes, pauseMs }),
     receiver: new Receiver({ jid: juliet, port: receiverPort }),

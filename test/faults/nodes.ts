@@ -29,6 +29,12 @@ interface NodeParts {
   readonly httpPort: number
   readonly database: string
   readonly sessions: string
+  readonly settings: NodeSettings
+}
+
+/** Keys of the configuration besides, and of its `listen`. */
+export interface NodeSettings extends Readonly<Record<string, unknown>> {
+  readonly listen?: Readonly<Record<string, unknown>>
 }
 
 /** One process. */
@@ -42,7 +48,7 @@ export class Node {
   /** What it has said, in all its runs: warnings and errors. */
   readonly log: string[] = []
 
-  constructor ({ name, folder, port, httpPort, database, sessions }: NodeParts) {
+  constructor ({ name, folder, port, httpPort, database, sessions, settings: { listen, ...settings } }: NodeParts) {
     this.name = name
     this.port = port
     this.httpPort = httpPort
@@ -50,12 +56,13 @@ export class Node {
     this.#config = join(folder, `${name}.yaml`)
     writeFileSync(this.#config, stringify({
       node: name, data: join(folder, name), database, sessions,
-      listen: { 'client': `127.0.0.1:${port}`, 'client-tls': [], 'http': `127.0.0.1:${httpPort}` },
+      listen: { 'client': `127.0.0.1:${port}`, 'client-tls': [], 'http': `127.0.0.1:${httpPort}`, ...listen },
       auth: { 'require-tls': false },
       registration: { 'open': true, 'per-address': 0 },
       limits: { 'streams-per-address': 0, 'bytes-per-second': 0, 'failed-logins-per-minute': 0 },
       log: { level: 'warn' },
       extensions: { 'stream-management': { queue: 100_000 } },
+      ...settings,
     }))
   }
 
@@ -145,8 +152,10 @@ export class Nodes implements AsyncDisposable {
     this.#dropDatabase = parts.dropDatabase
   }
 
-  /** With a database in the PostgreSQL of this address, which is one of a socket. */
-  static async start (postgresUrl: string): Promise<Nodes> {
+  /** With a database in the PostgreSQL of this address, which is one of a socket; `settings` by the node's name. */
+  static async start (
+    postgresUrl: string, settings: (node: string) => NodeSettings = () => ({}),
+  ): Promise<Nodes> {
     const folder = makeFolder('faults-nodes')
     const name = `heliograph_${randomBytes(8).toString('hex')}`
     await administer(postgresUrl, `create database ${name}`)
@@ -156,8 +165,10 @@ export class Nodes implements AsyncDisposable {
       path: join(new URL(postgresUrl).searchParams.get('host') ?? '', '.s.PGSQL.5432'),
     })
     const database = `postgres://heliograph@127.0.0.1:${toDatabase.port}/${name}`
-    const make = async (node: string, sessions: string): Promise<Node> =>
-      new Node({ name: node, folder, port: await freePort(), httpPort: await freePort(), database, sessions })
+    const make = async (node: string, sessions: string): Promise<Node> => new Node({
+      name: node, folder, port: await freePort(), httpPort: await freePort(), database, sessions,
+      settings: settings(node),
+    })
     const nodes = new Nodes({
       folder, redis, toRedis, toDatabase, balancer: await Balancer.open(),
       nodes: [
