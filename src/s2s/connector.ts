@@ -6,7 +6,7 @@ import type { Shaper } from '../net/shaper.ts'
 import { TcpTransport } from '../net/tcp.ts'
 import { TlsClient } from '../net/tls.ts'
 import type { WriteBarrier } from '../net/write-barrier.ts'
-import { StreamError } from '../xmpp/errors.ts'
+import type { StreamError } from '../xmpp/errors.ts'
 import { connect } from './finding/connect.ts'
 import type { Connection } from './finding/connect.ts'
 import type { Endpoint } from './finding/endpoint.ts'
@@ -42,6 +42,8 @@ interface Pair { readonly local: string, readonly remote: string }
 export class Connector {
   readonly #parts: ConnectorParts
   readonly #streams = new Set<ServerStream>()
+  readonly #openings = new Set<AbortController>()
+  #isClosed = false
   readonly #closed = (stream: ServerStream): void => { this.#streams.delete(stream) }
 
   constructor (parts: ConnectorParts) {
@@ -57,21 +59,40 @@ export class Connector {
     for (const stream of this.#streams) stream.check(now)
   }
 
+  /** Closes all streams, and opens no more. */
   close (error: StreamError): void {
+    this.#isClosed = true
     for (const stream of this.#streams) stream.close(error)
+    for (const opening of this.#openings) opening.abort(new LinkError('unreachable', 'this server is stopping'))
+    this.#parts.finder.cancel()
   }
 
   /** The result of the first stream that `make` has use for; rejects with the LinkError of the last one. */
   async open<Result> (pair: Pair, make: (stream: ServerStream) => Opening<Result>): Promise<Result> {
-    const until = performance.now() + OPENING_MS
+    if (this.#isClosed) throw new LinkError('unreachable', 'this server is stopping')
+    const opening = new AbortController()
+    const late = setTimeout(() => { opening.abort(new LinkError('unreachable', 'it took too long')) }, OPENING_MS)
+    this.#openings.add(opening)
+    try {
+      return await this.#open(pair, make, opening.signal)
+    } finally {
+      this.#openings.delete(opening)
+      clearTimeout(late)
+    }
+  }
+
+  async #open<Result> (
+    pair: Pair, make: (stream: ServerStream) => Opening<Result>, signal: AbortSignal,
+  ): Promise<Result> {
     let endpoints = await this.#find(pair.remote)
     let failure: unknown
     for (let tries = 0; tries < MAX_STREAMS && endpoints.length > 0; tries++) {
-      const connection = await this.#connect(endpoints, until - performance.now()).catch((error: unknown) => {
+      signal.throwIfAborted()
+      const connection = await this.#connect(endpoints, signal).catch((error: unknown) => {
         throw failure ?? error // that of a stream says more
       })
       try {
-        return await this.#attempt(pair, connection, until - performance.now(), make)
+        return await this.#attempt(pair, connection, make, signal)
       } catch (error) {
         failure = error
       }
@@ -86,31 +107,37 @@ export class Connector {
     })
   }
 
-  #connect (endpoints: readonly Endpoint[], ms: number): Promise<Connection> {
-    return connect(endpoints, this.#parts.finder, ms).catch((error: Error) => {
-      throw new LinkError('unreachable', error.message, { cause: error })
+  #connect (endpoints: readonly Endpoint[], signal: AbortSignal): Promise<Connection> {
+    return connect(endpoints, this.#parts.finder, signal).catch((error: Error) => {
+      throw error instanceof LinkError ? error : new LinkError('unreachable', error.message, { cause: error })
     })
   }
 
   async #attempt<Result> (
-    pair: Pair, { socket, endpoint }: Connection, ms: number, make: (stream: ServerStream) => Opening<Result>,
+    pair: Pair, { socket, endpoint }: Connection, make: (stream: ServerStream) => Opening<Result>, signal: AbortSignal,
   ): Promise<Result> {
     const transport = this.#transport(pair, socket, endpoint)
-    let end = (): void => { transport.destroy() }
-    const late = setTimeout(() => { end() }, ms)
+    const abort = (): void => { transport.destroy() }
+    signal.addEventListener('abort', abort)
     try {
       if (endpoint.isDirectTls) await startTls(transport, pair.remote)
-      let opening!: Opening<Result>
-      const { log, now, stanzaBytes } = this.#parts
-      const stream = new ServerStream(transport, { log, now, stanzaBytes, closed: this.#closed },
-        stream => opening = make(stream))
-      end = () => { stream.close(new StreamError('connection-timeout', 'the stream was not opened in time')) }
-      this.#streams.add(stream)
-      opening.begin()
-      return await opening.done
+      return await this.#begin(transport, make)
+    } catch (error) {
+      signal.throwIfAborted()
+      throw error
     } finally {
-      clearTimeout(late)
+      signal.removeEventListener('abort', abort)
     }
+  }
+
+  #begin<Result> (transport: TcpTransport, make: (stream: ServerStream) => Opening<Result>): Promise<Result> {
+    let opening!: Opening<Result>
+    const { log, now, stanzaBytes } = this.#parts
+    const stream = new ServerStream(transport, { log, now, stanzaBytes, closed: this.#closed },
+      stream => opening = make(stream))
+    this.#streams.add(stream)
+    opening.begin()
+    return opening.done
   }
 
   #transport ({ local }: Pair, socket: Socket, { isDirectTls }: Endpoint): TcpTransport {

@@ -1,20 +1,18 @@
 /** Opening streams to another server, which is played by a script over real sockets, TLS and DNS. */
-import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import type { AddressInfo, Server, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { TLSSocket } from 'node:tls'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Authority, selfSigned } from '../../test/support/authority.ts'
 import { DnsServer } from '../../test/support/dns/dns-server.ts'
+import { PROCEED, scriptedServer } from '../../test/support/s2s/scripted-server.ts'
+import type { ScriptedServer, ScriptedServerOptions, Step } from '../../test/support/s2s/scripted-server.ts'
 import { openLog } from '../log.ts'
 import { Authorities } from '../net/authorities.ts'
 import { Certificates } from '../net/certificates.ts'
-import type { CertificatePair } from '../net/self-signed.ts'
 import { WriteBarrier } from '../net/write-barrier.ts'
 import type { Router } from '../routing/router.ts'
+import { StreamError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { message } from '../xmpp/stanza.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
@@ -34,8 +32,7 @@ const log = await openLog({ level: 'silent' })
 let folder: string
 let certificates: Certificates
 let authorities: Authorities
-const servers: Server[] = []
-const sockets = new Set<Socket>()
+const servers: ScriptedServer[] = []
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 's2s-'))
@@ -48,10 +45,7 @@ beforeAll(async () => {
   authorities = await Authorities.load(join(folder, 'ca.pem'))
 })
 
-afterEach(() => {
-  for (const socket of sockets) socket.destroy()
-  for (const server of servers.splice(0)) server.close()
-})
+afterEach(() => { for (const server of servers.splice(0)) server.close() })
 
 afterAll(async () => {
   certificates.close()
@@ -67,7 +61,6 @@ const EXTERNAL = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanis
 const DIALBACK = "<dialback xmlns='urn:xmpp:features:dialback'><errors/></dialback>"
 const BIDI = "<bidi xmlns='urn:xmpp:features:bidi'/>"
 const SM = "<sm xmlns='urn:xmpp:sm:3'/>"
-const PROCEED = "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
 const SUCCESS = "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>"
 const FAILURE = "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><not-authorized/></failure>"
 const VALID = "<db:result from='them.test' to='us.test' type='valid'/>"
@@ -81,84 +74,20 @@ function streamError (condition: string): string {
   return `<stream:error><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>`
 }
 
-/** What is waited for, and then said; TLS begins behind what `TLS` says. */
-type Step = readonly [heard: string, say: string]
 const TO_TLS: readonly Step[] = [['<stream:stream ', features(STARTTLS)], ['<starttls ', PROCEED]]
 
-interface Peer {
-  readonly port: number
-  /** All that it heard, by connection. */
-  readonly heard: string[]
-  /** Certificates that it was shown. */
-  readonly shown: (string | undefined)[]
-  readonly say: (text: string) => void
-}
-
-interface PeerOptions {
-  readonly pair?: CertificatePair
-  readonly isDirectTls?: boolean
-}
-
-/** A server that plays a script on each connection. */
-async function peer (script: readonly Step[], options: PeerOptions = {}): Promise<Peer> {
-  const { pair = authority.issue({ hosts: ['them.test'] }), isDirectTls = false } = options
-  const heard: string[] = []
-  const shown: (string | undefined)[] = []
-  let say = (_text: string): void => {}
-  const server = createServer(socket => {
-    const connection = heard.push('') - 1
-    play(socket, [...script], {
-      pair, isDirectTls,
-      heard: text => { heard[connection] += text },
-      secured: tls => { shown.push(tls.getPeerX509Certificate()?.subjectAltName) },
-      speaking: write => { say = write },
-    })
-  }).listen(0, '127.0.0.1')
+async function peer (
+  script: readonly Step[], options: Partial<ScriptedServerOptions> = {},
+): Promise<ScriptedServer> {
+  const server = await scriptedServer({ script, pair: authority.issue({ hosts: ['them.test'] }), ...options })
   servers.push(server)
-  await once(server, 'listening')
-  return { port: (server.address() as AddressInfo).port, heard, shown, say: text => { say(text) } }
-}
-
-interface Play {
-  readonly pair: CertificatePair
-  readonly isDirectTls: boolean
-  readonly heard: (text: string) => void
-  readonly secured: (socket: TLSSocket) => void
-  readonly speaking: (write: (text: string) => void) => void
-}
-
-function play (raw: Socket, steps: Step[], { pair, isDirectTls, heard, secured, speaking }: Play): void {
-  sockets.add(raw.on('error', () => {}))
-  let socket = raw
-  let unanswered = ''
-  const listen = (): void => {
-    socket.on('data', chunk => {
-      heard(chunk.toString())
-      unanswered += chunk.toString()
-      for (let step = steps[0]; step && unanswered.includes(step[0]); step = steps[0]) {
-        steps.shift()
-        unanswered = unanswered.slice(unanswered.indexOf(step[0]) + step[0].length)
-        socket.write(step[1])
-        if (step[1] === PROCEED) secure()
-      }
-    })
-  }
-  const secure = (): void => {
-    raw.removeAllListeners('data')
-    const { certificate: cert, key } = pair
-    const tls = new TLSSocket(raw, { isServer: true, cert, key, requestCert: true, rejectUnauthorized: false })
-    socket = tls.on('error', () => {}).on('secure', () => { secured(tls) })
-    unanswered = ''
-    listen()
-  }
-  speaking(text => { socket.write(text) })
-  if (isDirectTls) secure()
-  else listen()
+  return server
 }
 
 // ——— this server
 
 interface Us {
+  readonly connector: Connector
   readonly outgoing: OutgoingStreams
   readonly verifier: DialbackVerifier
   readonly routed: Stanza[]
@@ -179,14 +108,14 @@ function us (finder: Finder, trust: Trust = 'certificate'): Us {
     policy: new DomainPolicy({ trust, allow: [], block: ['evil.test'], domains: {} }),
     takeAnswer: iq => pings.take(iq),
   })
-  return { outgoing, verifier: new DialbackVerifier(connector), routed, streams }
+  return { connector, outgoing, verifier: new DialbackVerifier(connector), routed, streams }
 }
 
 function at (port: number): Finder {
   return new Finder('system', () => ({ host: '127.0.0.1', port }))
 }
 
-function reaching ({ port }: Peer, trust?: Trust): Us {
+function reaching ({ port }: ScriptedServer, trust?: Trust): Us {
   return us(at(port), trust)
 }
 
@@ -372,6 +301,40 @@ describe('no stream is opened', () => {
     await expect(opening).rejects.toMatchObject({ kind: 'not-found' })
   })
 
+  test('by a server that says nothing, when this one stops', async () => {
+    const them = await peer([])
+    const { outgoing, connector } = reaching(them)
+
+    const opening = outgoing.open('us.test', 'them.test')
+    const failed = expect(opening).rejects.toMatchObject({ kind: 'unreachable', message: 'this server is stopping' })
+    await expect.poll(() => them.heard[0]).toContain('<stream:stream ')
+    connector.close(new StreamError('system-shutdown'))
+
+    await failed
+    await expect.poll(() => connector.streams.size).toBe(0)
+  })
+
+  test('by a server that says nothing, when it is late', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const them = await peer([])
+
+    const opening = reaching(them).outgoing.open('us.test', 'them.test')
+    const failed = expect(opening).rejects.toMatchObject({ kind: 'unreachable', message: 'it took too long' })
+    await expect.poll(() => them.heard[0]).toContain('<stream:stream ')
+    vi.runAllTimers()
+
+    await failed
+    vi.useRealTimers()
+  })
+
+  test('after this server has stopped', async () => {
+    const { outgoing, connector } = us(at(1))
+
+    connector.close(new StreamError('system-shutdown'))
+
+    await expect(outgoing.open('us.test', 'them.test')).rejects.toThrow('this server is stopping')
+  })
+
   test('to a domain that the configuration blocks', async () => {
     await expect(us(at(1)).outgoing.open('us.test', 'evil.test')).rejects.toMatchObject({ kind: 'refused' })
   })
@@ -414,7 +377,7 @@ describe('what was sent is confirmed', () => {
     link.send(hello('1'))
 
     const confirmed = link.confirm()
-    for (const socket of sockets) socket.destroy()
+    them.cut()
 
     await expect(confirmed).rejects.toMatchObject({ kind: 'unreachable' })
     expect(link.isOpen).toBe(false)

@@ -20,17 +20,15 @@ export interface Connection {
   readonly endpoint: Endpoint
 }
 
-/** Rejects with a sentence when none has answered within `deadlineMs`. */
+/** Rejects with a sentence when none answers, and with the signal's reason when that comes first. */
 export async function connect (
-  endpoints: readonly Endpoint[], finder: Pick<Finder, 'lookUp'>, deadlineMs: number,
+  endpoints: readonly Endpoint[], finder: Pick<Finder, 'lookUp'>, signal: AbortSignal,
 ): Promise<Connection> {
-  const until = performance.now() + deadlineMs
   let failure = new Error('there is nothing to connect to')
   for (const group of Map.groupBy(endpoints, ({ priority }) => priority).values()) {
-    const left = until - performance.now()
-    if (left <= 0) break
+    signal.throwIfAborted()
     try {
-      return await new Race(group, finder, Math.min(left, PRIORITY_MS)).won
+      return await new Race(group, finder, signal).won
     } catch (error) {
       if (error instanceof Error) failure = error
     }
@@ -54,13 +52,17 @@ class Race {
   readonly #waiting: Candidate[] = []
   readonly #open = new Set<Socket>()
   readonly #deadline: NodeJS.Timeout
+  readonly #signal: AbortSignal
+  readonly #aborted = (): void => { this.#lose(this.#signal.reason) }
   #next: NodeJS.Timeout | undefined
   #failure = new Error('its host has no address')
   #hasBegun = false
   #isOver = false
 
-  constructor (endpoints: readonly Endpoint[], finder: Pick<Finder, 'lookUp'>, ms: number) {
-    this.#deadline = setTimeout(() => { this.#lose(new Error('it does not answer')) }, ms)
+  constructor (endpoints: readonly Endpoint[], finder: Pick<Finder, 'lookUp'>, signal: AbortSignal) {
+    this.#deadline = setTimeout(() => { this.#lose(new Error('it does not answer')) }, PRIORITY_MS)
+    this.#signal = signal
+    signal.addEventListener('abort', this.#aborted)
     this.#lookups = new Set(endpoints.flatMap((endpoint, place): Lookup[] =>
       [{ endpoint, family: 6, place }, { endpoint, family: 4, place }]))
     for (const lookup of this.#lookups) {
@@ -128,13 +130,14 @@ class Race {
     this.#end.resolve(connection)
   }
 
-  #lose (error: Error): void {
+  #lose (error: unknown): void {
     this.#stop()
     this.#end.reject(error)
   }
 
   #stop (): void {
     this.#isOver = true
+    this.#signal.removeEventListener('abort', this.#aborted)
     clearTimeout(this.#deadline)
     clearTimeout(this.#next)
     for (const socket of this.#open) socket.destroy()

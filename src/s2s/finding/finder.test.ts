@@ -70,7 +70,7 @@ describe('without services', () => {
     expect(found).toEqual(['::1:5269', '127.0.0.1:5269', '127.0.0.2:5269'])
   })
 
-  test.each(['a.test', 'none.test'])('and without addresses there is no server: %s', async domain => {
+  test.each(['a.test', 'none.test', `${'x'.repeat(64)}.test`])('and without addresses there is no server: %s', async domain => {
     await expect(find({ 'x.a.test': { a: ['127.0.0.1'] } }, domain)).rejects.toThrow(NotFound)
   })
 

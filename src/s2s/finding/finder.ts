@@ -16,8 +16,8 @@ const MAX_ADDRESSES = 8
 /** The time for the first try of a query; the second takes twice as long. */
 const TRY_MS = 2_000
 const TRIES = 2
-/** There is no such name, or it has no such records. */
-const ABSENT: readonly unknown[] = ['ENOTFOUND', 'ENODATA']
+/** There is no such name, it has no such records, or there can be none of that name. */
+const ABSENT: readonly unknown[] = ['ENOTFOUND', 'ENODATA', 'EBADNAME']
 
 /** There is no such domain, or it has no server: final. The message is a sentence. */
 export class NotFound extends Error {}
@@ -55,8 +55,14 @@ export class Finder {
   /** The addresses of a host, in one family; rejects where that can't be found out. */
   async lookUp (host: string, family: 4 | 6): Promise<readonly string[]> {
     if (isIP(host)) return isIP(host) === family ? [host] : []
+    if (host === 'localhost') return [family === 4 ? '127.0.0.1' : '::1'] // RFC 6761 §6.3
     const found = family === 4 ? this.#resolver.resolve4(host) : this.#resolver.resolve6(host)
     return (await orNone(found)).slice(0, MAX_ADDRESSES)
+  }
+
+  /** Rejects what is being asked. */
+  cancel (): void {
+    this.#resolver.cancel()
   }
 
   // RFC 6120 §3.2.2.
