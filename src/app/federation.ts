@@ -33,6 +33,7 @@ import type { RemoteStatus } from '../s2s/status.ts'
 import { Streams } from '../s2s/streams.ts'
 import type { Database } from '../storage/database.ts'
 import { serverSecret } from '../storage/server-secret.ts'
+import type { UnreadStream } from '../stream/unread.ts'
 import { inBackground } from '../util/background.ts'
 import { ignore } from '../util/ignore.ts'
 import { StreamError } from '../xmpp/errors.ts'
@@ -158,6 +159,11 @@ export class Federation {
     for (const streams of this.#open) streams.close(new StreamError('system-shutdown'))
     const until = performance.now() + FAREWELL_MS
     while (this.#open.some(({ streams }) => streams.size > 0) && performance.now() < until) await sleep(20)
+  }
+
+  /** All streams of this node, in both directions. */
+  * streams (): Iterable<UnreadStream> {
+    for (const { streams } of this.#open) yield * streams
   }
 
   /** As this node knows it. */

@@ -36,6 +36,7 @@ import { Edge } from '../stream/remote/edge.ts'
 import { LoginLimits } from '../stream/sasl/login-limits.ts'
 import { RemoteStreams } from '../stream/remote/remote-streams.ts'
 import { limitUnread } from '../stream/unread.ts'
+import type { UnreadStream } from '../stream/unread.ts'
 import { VERSION } from '../util/version.ts'
 import { StreamError } from '../xmpp/errors.ts'
 
@@ -190,7 +191,13 @@ class RunningServer implements Server {
   #check (): void {
     const now = performance.now()
     for (const stream of this.#streams) stream.check(now)
-    limitUnread(this.#streams, this.#config.limits.unreadBytes, now)
+    limitUnread(this.#allStreams(), this.#config.limits.unreadBytes, now)
+  }
+
+  /** Those of other servers, too. */
+  * #allStreams (): Iterable<UnreadStream> {
+    yield * this.#streams
+    if (this.#open.federation) yield * this.#open.federation.streams()
   }
 
   async stop (): Promise<void> {

@@ -36,9 +36,9 @@ export function isStuck ({ since }: Backlog, { bufferedBytes }: Output, now: num
   return bufferedBytes > STUCK_BYTES && now - since >= STUCK_MS
 }
 
-/** The error for a client that does not read. */
+/** The error for a client, or another server, that does not read. */
 export function notRead (): StreamError {
-  return new StreamError('resource-constraint', 'your client does not read what it is sent')
+  return new StreamError('resource-constraint', 'you do not read what you are sent')
 }
 
 /** A stream among others. */
@@ -49,7 +49,7 @@ export interface UnreadStream extends Pick<Output, 'bufferedBytes'> {
 }
 
 /**
- * Ends streams until all clients together have at most `most` unread bytes (0: no limit). Clients that have read
+ * Ends streams until all of them together have at most `most` unread bytes (0: no limit). Clients that have read
  * nothing for the longest time go first; clients that read stay, however slow.
  */
 export function limitUnread (streams: Iterable<UnreadStream>, most: number, now: number): void {
