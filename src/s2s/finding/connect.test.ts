@@ -116,6 +116,13 @@ describe('connecting', () => {
     await expect(reached([at('x', 5269), at('y', 5269, 1)])).rejects.toThrow('its host has no address')
   })
 
+  test('gives up when DNS names no end of addresses that refuse', async () => {
+    const [refusing, port] = [await closedPort(), await listening('127.0.0.100')]
+    const many = Array.from({ length: 30 }, (_, index) => at(`127.0.0.${index + 1}`, refusing, index))
+
+    await expect(reached([...many, at('127.0.0.100', port, 100)])).rejects.toThrow('ECONNREFUSED')
+  })
+
   test('ends when it is no longer wanted', async () => {
     const ending = new AbortController()
 

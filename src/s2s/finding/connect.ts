@@ -14,6 +14,8 @@ const RESOLUTION_DELAY_MS = 50
 const ATTEMPT_DELAY_MS = 250
 /** The time for one priority, so that there is some left for the next. */
 const PRIORITY_MS = 10_000
+/** Addresses that are tried: DNS may name many that are not its owner's. */
+const MAX_ATTEMPTS = 16
 
 export interface Connection {
   readonly socket: Socket
@@ -25,13 +27,17 @@ export async function connect (
   endpoints: readonly Endpoint[], finder: Pick<Finder, 'lookUp'>, signal: AbortSignal,
 ): Promise<Connection> {
   let failure = new Error('there is nothing to connect to')
+  let attempts = MAX_ATTEMPTS
   for (const group of Map.groupBy(endpoints, ({ priority }) => priority).values()) {
     signal.throwIfAborted()
+    const race = new Race(group, finder, signal, attempts)
     try {
-      return await new Race(group, finder, signal).won
+      return await race.won
     } catch (error) {
       if (error instanceof Error) failure = error
     }
+    attempts = race.attempts
+    if (attempts === 0) break
   }
   throw failure
 }
@@ -47,6 +53,8 @@ interface Candidate {
 interface Lookup { readonly endpoint: Endpoint, readonly family: 4 | 6, readonly place: number }
 
 class Race {
+  /** How many more addresses may be tried. */
+  attempts: number
   readonly #end = Promise.withResolvers<Connection>()
   readonly #lookups: Set<Lookup>
   readonly #waiting: Candidate[] = []
@@ -59,7 +67,8 @@ class Race {
   #hasBegun = false
   #isOver = false
 
-  constructor (endpoints: readonly Endpoint[], finder: Pick<Finder, 'lookUp'>, signal: AbortSignal) {
+  constructor (endpoints: readonly Endpoint[], finder: Pick<Finder, 'lookUp'>, signal: AbortSignal, attempts: number) {
+    this.attempts = attempts
     this.#deadline = setTimeout(() => { this.#lose(new Error('it does not answer')) }, PRIORITY_MS)
     this.#signal = signal
     signal.addEventListener('abort', this.#aborted)
@@ -103,11 +112,12 @@ class Race {
   #attempt (): void {
     clearTimeout(this.#next)
     this.#next = undefined
-    const candidate = this.#waiting.shift()
+    const candidate = this.attempts > 0 ? this.#waiting.shift() : undefined
     if (!candidate) {
-      if (this.#open.size === 0 && this.#lookups.size === 0) this.#lose(this.#failure)
+      if (this.#open.size === 0 && (this.#lookups.size === 0 || this.attempts === 0)) this.#lose(this.#failure)
       return
     }
+    this.attempts--
     this.#hasBegun = true
     const { endpoint, address } = candidate
     const socket = createConnection({ host: address, port: endpoint.port, noDelay: true })

@@ -10,8 +10,9 @@ import { inOrder } from './endpoint.ts'
 import type { Endpoint, WeightedEndpoint } from './endpoint.ts'
 
 const DEFAULT_PORT = 5269
-/** What is taken of an answer. */
+/** What is taken of an answer, and of all services together: each costs two more questions. */
 const MAX_SERVICES = 16
+const MAX_ENDPOINTS = 10
 const MAX_ADDRESSES = 8
 /** The time for the first try of a query; the second takes twice as long. */
 const TRY_MS = 2_000
@@ -46,7 +47,7 @@ export class Finder {
     const services = [direct, plain].flatMap(found => found.status === 'fulfilled' ? found.value : [])
     // RFC 2782: the target "." says that the service is not offered, and then the host's address does not count.
     const offered = services.filter(({ host }) => host !== '' && host !== '.')
-    if (offered.length > 0) return inOrder(offered)
+    if (offered.length > 0) return inOrder(offered).slice(0, MAX_ENDPOINTS)
     if (services.length > 0) throw new NotFound('its DNS records say that it has no server')
     const failed = [direct, plain].find(found => found.status === 'rejected')
     return this.#atHost(host, failed?.reason)
