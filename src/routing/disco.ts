@@ -27,7 +27,14 @@ export interface DiscoNode {
 }
 
 /** A service of a host, such as its rooms. */
-export interface Service { readonly jid: string, readonly name: string }
+export interface Service { readonly jid: string, readonly name?: string | undefined }
+
+/** What a component has told about itself, for a namespace that is delegated to it (XEP-0355 §7.2). */
+export interface Nested {
+  readonly identities: readonly Identity[]
+  readonly features: readonly string[]
+  readonly forms: readonly Element[]
+}
 
 export class Disco {
   readonly #entities: Readonly<Record<DiscoTarget, Entity>> = {
@@ -47,7 +54,8 @@ export class Disco {
   }
   readonly #accountFeatures = new Map<string, Set<string>>()
   readonly #nodes = new Map<string, DiscoNode>()
-  readonly #services: ((host: Jid) => Service)[] = []
+  readonly #services: ((host: Jid) => Service | undefined)[] = []
+  readonly #nested = new Map<string, Partial<Record<DiscoTarget, Nested>>>()
   #ver: string | undefined
 
   /** Adds a feature; the returned function removes it. */
@@ -92,8 +100,28 @@ export class Disco {
     return () => { this.#nodes.delete(name) }
   }
 
-  /** Adds a service to the items of each host. */
-  addService (of: (host: Jid) => Service): void {
+  /** A namespace is delegated: the server and its accounts tell of it what the component has told, if it has. */
+  nest (ns: string, nested: Partial<Record<'server' | 'account', Nested>>): void {
+    this.#nested.set(ns, nested)
+    this.#ver = undefined
+  }
+
+  /** An entity with what is told of delegated namespaces in place of its own. */
+  #whole (of: DiscoTarget): Entity {
+    const own = this.#entities[of]
+    if (this.#nested.size === 0 || (of !== 'server' && of !== 'account')) return own
+    const isNested = (ns: string): boolean => this.#nested.has(ns)
+    const features = [...own.features].filter(one => !isNested(one) && !isNested(one.replace(/#.*/s, '')))
+    const nested = [...this.#nested.values()].flatMap(targets => targets[of] ?? [])
+    return {
+      identities: [...own.identities, ...nested.flatMap(({ identities }) => identities)],
+      features: new Set([...features, ...nested.flatMap(one => one.features)]),
+      forms: [...own.forms, ...nested.flatMap(({ forms }) => forms)],
+    }
+  }
+
+  /** Adds a service to the items of each host for which there is one. */
+  addService (of: (host: Jid) => Service | undefined): void {
     this.#services.push(of)
   }
 
@@ -120,7 +148,8 @@ export class Disco {
       return accountInfo(payload, to)
     })
     host.iq({ ...info, to: ['rooms'] }, ({ payload }) => this.#info('rooms', payload, []))
-    host.iq({ ...items, to: ['server'] }, ({ payload, to }) => answerItems(payload, this.#services.map(of => of(to))))
+    host.iq({ ...items, to: ['server'] }, ({ payload, to }) =>
+      answerItems(payload, this.#services.flatMap(of => of(to) ?? [])))
     host.iq({ ...items, to: ['own-account'] }, ({ payload, to }) =>
       this.#nodeItems(payload, to) ?? answerItems(payload))
     // XEP-0030 §8: empty, also for a node, whether or not there is such an account.
@@ -133,7 +162,7 @@ export class Disco {
   }
 
   #serverVer (): string {
-    this.#ver ??= verificationString(this.#entities.server)
+    this.#ver ??= verificationString(this.#whole('server'))
     return this.#ver
   }
 
@@ -155,7 +184,7 @@ export class Disco {
     of: DiscoTarget, { attrs: { node } }: Element, nodes: readonly string[], besides: Iterable<string> = [],
   ): Element {
     if (node !== undefined && !nodes.includes(node)) throw new StanzaError('item-not-found')
-    const { features, ...entity } = this.#entities[of]
+    const { features, ...entity } = this.#whole(of)
     return infoOf({ ...entity, features: new Set([...features, ...besides]) }, node)
   }
 }

@@ -12,6 +12,19 @@ import type { Jid } from '../xmpp/jid.ts'
 import { errorReply, result } from '../xmpp/stanza.ts'
 import type { Iq, Stanza } from '../xmpp/stanza.ts'
 
+/**
+ * Answers all requests of a namespace to the server and its accounts (XEP-0355), `to` whom they are also where the
+ * client left that out; as an `IqHandler`.
+ */
+export type IqDelegate = (request: Iq, to: Jid) => Promise<Element | Written | void>
+
+interface Delegate {
+  readonly extension: string
+  /** Whose own requests are answered as if there were no delegate. */
+  readonly domain: string
+  readonly run: IqDelegate
+}
+
 interface Entry { readonly extension: string, readonly isInTurn: boolean, readonly run: IqHandler<never> }
 
 /** A request with a payload that is parsed only when a handler uses it. */
@@ -37,6 +50,7 @@ class Request implements IqRequest {
 
 export class IqTable {
   readonly #entries = new Map<string, Entry>()
+  readonly #delegates = new Map<string, Delegate>()
   readonly #log: Logger
 
   constructor (log: Logger) {
@@ -52,6 +66,13 @@ export class IqTable {
       this.#entries.set(key, { extension, isInTurn: route.isInTurn === true, run })
     }
     return () => { for (const key of keys) this.#entries.delete(key) }
+  }
+
+  /** Has all requests of the namespace answered by `run`, except those of `domain`; the returned function ends that. */
+  delegate (extension: string, ns: string, domain: string, run: IqDelegate): () => void {
+    if (this.#delegates.has(ns)) throw new Error(`${ns} is delegated twice`)
+    this.#delegates.set(ns, { extension, domain, run })
+    return () => { this.#delegates.delete(ns) }
   }
 
   /** Whether there is a handler of that request for that target. */
@@ -72,7 +93,7 @@ export class IqTable {
     request: Iq, targets: readonly Target[], to: Jid, from: Jid, sender: IqSender<Target>,
     reply: (answer: Stanza) => void,
   ): void | Promise<void> {
-    const entry = this.#find(request, targets)
+    const entry = this.#delegated(request, targets, to, from) ?? this.#find(request, targets)
     const [child] = request.children
     if (!entry || !child) return reply(errorReply(request, new StanzaError('service-unavailable')))
     try {
@@ -84,6 +105,15 @@ export class IqTable {
     } catch (error) {
       reply(errorReply(request, this.#refusal(error, entry, request)))
     }
+  }
+
+  /** XEP-0355 §4.3: not for rooms, nor for an address that is no account's. */
+  #delegated (request: Iq, targets: readonly IqTarget[], to: Jid, from: Jid): Entry | undefined {
+    if (this.#delegates.size === 0) return
+    const [child] = request.children
+    const delegate = child && this.#delegates.get(child.ns)
+    if (!delegate || from.domain === delegate.domain || !targets.some(isDelegable)) return
+    return { extension: delegate.extension, isInTurn: false, run: () => delegate.run(request, to) }
   }
 
   #find (request: Iq, targets: readonly IqTarget[]): Entry | undefined {
@@ -100,6 +130,10 @@ export class IqTable {
     this.#log.error({ event: 'iq.handler_failed', err, extension, stanza: request.summary() }, 'iq: handler failed')
     return new StanzaError('internal-server-error', undefined, undefined, 'wait')
   }
+}
+
+function isDelegable (target: IqTarget): boolean {
+  return target === 'server' || target === 'own-account' || target === 'account'
 }
 
 function keyOf (type: string, target: IqTarget, name: string, ns: string): string {

@@ -16,6 +16,7 @@ import { errorReply } from '../xmpp/stanza.ts'
 import type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import { stamp } from '../xmpp/stanza-id.ts'
 import type { IqTable } from './iq-table.ts'
+import { ServerRequests } from './server-requests.ts'
 
 /**
  * The server of a domain. A returned promise means that the stanza is not delivered yet, and later ones must wait to
@@ -34,10 +35,15 @@ export interface PresenceOutlet {
   send (presence: Presence, sender: Session): void | Promise<void>
 }
 
+/** Who sends: a session, or an account without one. */
+type Sender = Pick<Session, 'account'>
+
 export class Router {
   readonly #destinations = new Map<string, Destination>()
   /** Whether this server speaks for a domain. */
   readonly isServed = (domain: string): boolean => this.#destinations.has(domain)
+  /** Requests of the server's own. */
+  readonly requests = new ServerRequests(request => { this.post(request) })
   #others: Destination | undefined
   readonly #stages: StageTable
   readonly #iqs: IqTable
@@ -137,12 +143,12 @@ export class Router {
   }
 
   /** Sends a stanza on the account's behalf, unless its guards refuse it; the refusal is silent. */
-  sendQuietly (stanza: Stanza, sender: Session): void {
+  sendQuietly (stanza: Stanza, sender: Sender): void {
     neverRejects(this.postFor(stanza, sender)) // as `postAndWait`
   }
 
   /** The same, in order: a returned promise means that it is not delivered yet. It never rejects. */
-  postFor (stanza: Stanza, sender: Session): void | Promise<void> {
+  postFor (stanza: Stanza, sender: Sender): void | Promise<void> {
     if (!this.#stages.send.guard(stanza, sender.account)) return this.postAndWait(stanza)
   }
 
@@ -178,8 +184,9 @@ export class Router {
     return destination?.receiveHere(stanza) ?? true
   }
 
-  /** Answers an iq request for a server or for an account, existing or not; drops any other iq. */
+  /** Answers an iq request for a server or for an account, existing or not, or takes the answer to one of its own. */
   answer (request: Iq, targets: readonly ('server' | 'account' | 'address')[], to: Jid): void | Promise<void> {
+    if (this.requests.take(request)) return
     if (request.type !== 'get' && request.type !== 'set' || !request.from) return
     return this.#iqs.answer(request, targets, to, request.from, undefined, reply => { this.post(reply) })
   }
