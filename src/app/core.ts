@@ -7,6 +7,8 @@ import { liveAccounts } from '../accounts/live-accounts.ts'
 import { ServedHost } from '../accounts/served-host.ts'
 import { accountStore } from '../accounts/store.ts'
 import type { AccountStore } from '../accounts/store.ts'
+import { allows } from '../components/settings.ts'
+import type { Components } from '../components/settings.ts'
 import type { AccountCommands } from '../extension/facets/accounts.ts'
 import type { Extension, ExtensionHost } from '../extension/host.ts'
 import { inOrder } from '../extension/order.ts'
@@ -69,6 +71,8 @@ export interface CoreOptions {
   /** The limit for a presence stanza, in bytes. */
   readonly presenceBytes?: number | undefined
   readonly roster?: RosterLimits | undefined
+  /** What components may do with accounts (XEP-0356). */
+  readonly components?: Components | undefined
   /** Extended information (XEP-0128) for the server's disco#info. */
   readonly info?: Element | undefined
 }
@@ -76,6 +80,7 @@ export interface CoreOptions {
 export interface Core {
   readonly stages: StageTable
   readonly iqs: IqTable
+  readonly disco: Disco
   readonly events: EventTable
   readonly streams: StreamTable
   readonly router: Router
@@ -102,7 +107,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const disco = new Disco()
   const router = new Router(stages, iqs, log)
   const store = accountStore(db)
-  const rosters = new Rosters(rosterStore(db), options.roster)
+  const rosters = createRosters(options, events)
   const policies = new MessagePolicies()
   const replicated = new ReplicatedStates(stages, events)
   const archiveKeys = new ArchiveKeys(() => serverSecret(db, 'archive-ids'))
@@ -122,7 +127,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   }
   const loaded = await load(options, parts, presences, store)
   return {
-    stages, iqs, events, streams, router, accounts, incoming, store, commands, rooms, policies,
+    stages, iqs, disco, events, streams, router, accounts, incoming, store, commands, rooms, policies,
     part: name => addHost(loaded, new Host(name, parts)),
     lost (session, stream, mayResume) {
       if (session.stream !== stream) return // it was resumed with another
@@ -131,6 +136,10 @@ export async function createCore (options: CoreOptions): Promise<Core> {
     },
     async unload () { for (const host of loaded.reverse()) await host.unload() },
   }
+}
+
+function createRosters ({ db, roster }: CoreOptions, events: EventTable): Rosters {
+  return new Rosters(rosterStore(db), roster, (account, push) => { events.emit('roster.changed', account, push) })
 }
 
 function createAccounts (
@@ -203,11 +212,20 @@ function serve (
 
 /** Registers the core's own iq handlers, features and commands, which use the same calls as an extension's. */
 function registerOwn (
-  parts: Parts, presences: Presences, lifeOf: AccountStore['lifeOf'], info: Element | undefined,
+  parts: Parts, presences: Presences, lifeOf: AccountStore['lifeOf'],
+  { info, components = {} }: Pick<CoreOptions, 'info' | 'components'>,
 ): readonly Host[] {
   const { rooms, rosters, accounts, disco, commandTable } = parts
   const core = new Host('core', parts)
-  registerRosterIq(core, rosters, (session, contact, before) => presences.dropSubscriptions(session, contact, before))
+  registerRosterIq(core, {
+    rosters,
+    load: jid => accounts.load(jid),
+    dropSubscriptions: (account, contact, before) => presences.dropSubscriptions(account, contact, before),
+    mayManage: ({ domain }, type) => {
+      const component = Object.hasOwn(components, domain) ? components[domain] : undefined
+      return component && allows(component.privileges.roster, type)
+    },
+  })
   disco.register(core, async (jid, from) => {
     const account = await accounts.load(jid)
     return account !== undefined && (from.bare.equals(account.jid) || rosters.isSubscriber(account, from))
@@ -229,9 +247,9 @@ function addHost (hosts: Host[], host: Host): Host {
 
 /** Registers the core's own parts, then the extensions in order. */
 async function load (
-  { extensions, known = [], info }: CoreOptions, parts: Parts, presences: Presences, store: AccountStore,
+  { extensions, known = [], info, components }: CoreOptions, parts: Parts, presences: Presences, store: AccountStore,
 ): Promise<Host[]> {
-  const hosts = [...registerOwn(parts, presences, store.lifeOf, info)]
+  const hosts = [...registerOwn(parts, presences, store.lifeOf, { info, components })]
   serve(parts, presences)
   const optionsOf = new Map(extensions.map(({ extension, options }) => [extension, options]))
   for (const extension of inOrder([...optionsOf.keys()], known)) {

@@ -7,7 +7,7 @@ import type { Element } from '../xml/element.ts'
 import type { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Affiliation } from '../xmpp/muc.ts'
-import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
+import type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import type {
   AccountInfo, AccountView, OccupantSessionView, OccupantView, RoomView, SessionInfo, SessionView,
 } from './views.ts'
@@ -121,6 +121,14 @@ export interface Events {
   'session.bound': (session: SessionView) => void
   /** The session has become reachable: available with a non-negative priority. It gets the account's messages now. */
   'session.reachable': (session: SessionView) => void
+  /** The session tells its presence to all who may see it (RFC 6121 §4.2, §4.4): `isInitial` where it was not there. */
+  'presence.announced': (session: SessionView, isInitial: boolean) => void
+  /** The session was available, and is no longer (§4.5). */
+  'presence.withdrawn': (session: SessionView, presence: Presence) => void
+  /** Somebody's presence, or the end of it, has reached the account. */
+  'presence.received': (presence: Presence, account: AccountView) => void
+  /** A contact has changed as clients see it; the push is without addresses (RFC 6121 §2.1.6). */
+  'roster.changed': (account: AccountView, push: Iq) => void
   /** The client has acknowledged the stanza, or it was written to a client that acknowledges nothing. */
   'stanza.delivered': (stanza: Stanza, session: SessionView) => void
   /** The session's stream is gone. 'keep': the session stays, without a stream, until it is resumed or expires. */

@@ -95,6 +95,7 @@ export class Presences {
     session.priority = priority
     session.account.touch()
     const sent = this.#inOrder(session.account, this.#broadcast(presence, session, this.#audience(session)))
+    this.#events.emit('presence.announced', session, isInitial)
     if (isInitial) inBackground(this.#log, 'presence for a session that came online', this.#greetAfter(sent, session))
     if (!wasReachable && priority >= 0) this.#events.emit('session.reachable', session)
     return sent
@@ -164,6 +165,7 @@ export class Presences {
     const strangers = [...directed?.values() ?? []].filter(to => !(available && this.#maySee(account, to)))
     session.directed = session.presence = undefined
     account.touch()
+    if (available) this.#events.emit('presence.withdrawn', session, presence)
     const audience = { own, others: strangers.length === 0 ? others : [...others, ...strangers] }
     return this.#broadcast(presence, session, audience)
   }
@@ -203,11 +205,10 @@ export class Presences {
   }
 
   /** RFC 6121 §2.5.2: a contact was removed from the roster. */
-  async dropSubscriptions (session: Session, contact: Jid, before: SubscriptionState): Promise<void> {
-    const { account } = session
+  async dropSubscriptions (account: Account, contact: Jid, before: SubscriptionState): Promise<void> {
     await this.#tellTheEnd(account, contact, before)
     for (const type of removal(before)) {
-      this.#router.sendQuietly(makePresence(type, { from: account.jid, to: contact }), session)
+      this.#router.sendQuietly(makePresence(type, { from: account.jid, to: contact }), { account })
     }
   }
 
@@ -268,8 +269,11 @@ export class Presences {
   receive (presence: Presence, account: Account): boolean | Promise<boolean> {
     const subscription = subscriptionType(presence)
     if (subscription) return this.#receiveSubscription(presence, subscription, account).then(() => true)
-    if (presence.type !== 'probe') return false
     const { from, to } = presence
+    if (presence.type !== 'probe') {
+      this.#events.emit('presence.received', presence, account)
+      return false
+    }
     if (from && to) this.#answerProbe(from, to, account)
     return true
   }

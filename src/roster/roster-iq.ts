@@ -1,6 +1,7 @@
 /** RFC 6121 §2: roster gets and sets, with versioning (§2.6). */
 import type { ExtensionHost } from '../extension/host.ts'
 import type { IqHandler, IqRequest } from '../extension/requests.ts'
+import type { Account } from '../session/account.ts'
 import type { Session } from '../session/session.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
@@ -18,11 +19,17 @@ const MAX_NAME_BYTES = 1023
 const MAX_GROUPS = 100
 const MAX_GROUPS_BYTES = 10_000
 
-/** `dropSubscriptions` ends the subscriptions of a removed contact (RFC 6121 §2.5.2). */
-export function registerRosterIq (
-  host: ExtensionHost, rosters: Rosters,
-  dropSubscriptions: (session: Session, contact: Jid, before: SubscriptionState) => Promise<void>,
-): void {
+export interface RosterIqParts {
+  readonly rosters: Rosters
+  readonly load: (jid: Jid) => Promise<Account | undefined>
+  /** Ends the subscriptions of a removed contact (RFC 6121 §2.5.2). */
+  readonly dropSubscriptions: (account: Account, contact: Jid, before: SubscriptionState) => Promise<void>
+  /** Whether a component may manage the accounts' rosters (XEP-0356 §4); undefined for an address of anybody else. */
+  readonly mayManage: (from: Jid, type: 'get' | 'set') => boolean | undefined
+}
+
+export function registerRosterIq (host: ExtensionHost, parts: RosterIqParts): void {
+  const { rosters } = parts
   host.stream.feature('after-auth', () => el('ver', NS_ROSTER_VERSIONING))
   host.stream.feature('after-auth', () => el('sub', NS_PRE_APPROVAL))
 
@@ -32,19 +39,28 @@ export function registerRosterIq (
     return answerGet(rosters.of(session.account), payload, session)
   }))
 
-  const set = sessionHandler(async ({ payload }, session) => {
-    const { contact, isRemoval, name, groups } = readSet(payload)
-    if (contact.equals(session.account.jid)) {
-      throw new StanzaError('not-allowed', 'you cannot add your own address to your contact list')
-    }
-    if (!isRemoval) return rosters.set(session.account, contact, name, groups)
-    return dropSubscriptions(session, contact, await rosters.remove(session.account, contact))
-  })
+  const set = sessionHandler(({ payload }, { account }) => answerSet(parts, payload, account))
   host.iq({ type: 'set', to: ['own-account'], name: 'query', ns: NS_ROSTER }, set)
+  registerManaged(host, parts)
 
   host.iq({ type: 'set', to: ['address'], name: 'query', ns: NS_ROSTER }, () => {
     throw new StanzaError('forbidden', 'this is another user\'s contact list') // RFC 6121 §2.3.3
   })
+}
+
+/** XEP-0356 §4.3: a component with the privilege asks as the account's owner does. */
+function registerManaged (host: ExtensionHost, parts: RosterIqParts): void {
+  const managed = async ({ type, from, to }: IqRequest): Promise<Account> => {
+    const may = parts.mayManage(from, type)
+    if (may === undefined && type === 'get') throw new StanzaError('service-unavailable')
+    const account = may && await parts.load(to)
+    if (!account) throw new StanzaError('forbidden', 'this is another user\'s contact list')
+    return account
+  }
+  host.iq({ type: 'get', to: ['account'], name: 'query', ns: NS_ROSTER }, async request =>
+    wholeRoster(parts.rosters.of(await managed(request)), undefined))
+  host.iq({ type: 'set', to: ['account'], name: 'query', ns: NS_ROSTER }, async request =>
+    answerSet(parts, request.payload, await managed(request)))
 }
 
 type SessionHandler = (request: IqRequest, session: Session) => ReturnType<IqHandler<'own-account'>>
@@ -65,8 +81,22 @@ function answerGet (roster: Roster, query: Element, session: Session): Written |
     })
     return
   }
-  const ver = known === undefined ? undefined : String(roster.version)
+  return wholeRoster(roster, known === undefined ? undefined : String(roster.version))
+}
+
+function wholeRoster (roster: Roster, ver: string | undefined): Written {
   return Written.around(el('query', NS_ROSTER, { ver }), writeRoster(roster))
+}
+
+async function answerSet (
+  { rosters, dropSubscriptions }: RosterIqParts, query: Element, account: Account,
+): Promise<void> {
+  const { contact, isRemoval, name, groups } = readSet(query)
+  if (contact.equals(account.jid)) {
+    throw new StanzaError('not-allowed', 'you cannot add your own address to your contact list')
+  }
+  if (!isRemoval) return rosters.set(account, contact, name, groups)
+  return dropSubscriptions(account, contact, await rosters.remove(account, contact))
 }
 
 interface RosterSet {

@@ -72,9 +72,15 @@ export class Rosters {
   readonly #store: RosterStore
   readonly #turns = new Turns()
   readonly #limits: RosterLimits
+  readonly #pushed: (account: Account, push: Iq) => void
 
-  constructor (store: RosterStore, limits: RosterLimits = DEFAULT_ROSTER_LIMITS) {
+  /** `pushed` is called with each push, which is without addresses. */
+  constructor (
+    store: RosterStore, limits: RosterLimits = DEFAULT_ROSTER_LIMITS,
+    pushed: (account: Account, push: Iq) => void = () => {},
+  ) {
     this.#store = store
+    this.#pushed = pushed
     this.#limits = limits
     this.slot = { key: Symbol('roster'), load: jid => store.load(jid) }
     this.#of = dataOf(this.slot).of
@@ -243,6 +249,7 @@ export class Rosters {
     for (const session of account.sessions) {
       if (session.isInterested) session.deliver(push.copyFor(session.jid))
     }
+    this.#pushed(account, push)
   }
 }
 

@@ -8,6 +8,7 @@ import type { Credentials } from '../../../src/accounts/credentials.ts'
 import type { Cluster } from '../../../src/cluster/cluster.ts'
 import { createCore } from '../../../src/app/core.ts'
 import type { Core } from '../../../src/app/core.ts'
+import type { Components } from '../../../src/components/settings.ts'
 import type { Extension } from '../../../src/extension/api.ts'
 import { openLog } from '../../../src/log.ts'
 import type { Session, SessionStream } from '../../../src/session/session.ts'
@@ -76,10 +77,20 @@ export function world (...extensions: Extensions): Promise<World> {
 
 /** The same with other limits for rooms than there are by default. */
 export async function worldWith (limits: Partial<MucLimits>, ...extensions: Extensions): Promise<World> {
+  await empty()
+  return start(extensions, undefined, limits)
+}
+
+/** The same with components that may do something in the name of accounts (XEP-0356). */
+export async function worldOf (components: Components, ...extensions: Extensions): Promise<World> {
+  await empty()
+  return start(extensions, undefined, {}, components)
+}
+
+async function empty (): Promise<void> {
   await postgres.query('delete from room')
   await postgres.query('delete from account')
   await postgres.query('delete from former_account')
-  return start(extensions, undefined, limits)
 }
 
 /** A server on the database as it is, which ends with the test. */
@@ -87,11 +98,12 @@ export async function start (
   extensions: Extensions,
   cluster?: Cluster,
   limits: Partial<MucLimits> = {},
+  components?: Components,
 ): Promise<World> {
   let isUp = true
   let isAway = false
   const db = counted(postgres, () => isUp ? isAway ? AWAY : undefined : NEVER)
-  const core = await coreOf(db, extensions, cluster, limits)
+  const core = await coreOf(db, extensions, cluster, limits, components)
   if (!cluster) await core.rooms.removeTemporary()
   const stop = async (): Promise<void> => {
     if (!isUp) return
@@ -108,7 +120,7 @@ export async function start (
     databaseIs (state) { isAway = state === 'away' },
     async restarts (others = limits) {
       await stop()
-      return start(extensions, undefined, others)
+      return start(extensions, undefined, others, components)
     },
     async client (address) {
       const jid = Jid.parse(address)
@@ -142,9 +154,11 @@ async function resumes (core: Core, jid: Jid, request: string): Promise<Client> 
 
 async function coreOf (
   db: Database, extensions: Extensions, cluster: Cluster | undefined, limits: Partial<MucLimits>,
+  components: Components | undefined,
 ): Promise<Core> {
   return createCore({
     hosts: ['localhost'], db, log: await openLog({ level: 'silent' }), cluster, muc: { ...DEFAULT_LIMITS, ...limits },
+    components,
     extensions: extensions.map(one => 'name' in one
       ? { extension: one, options: one.config?.parse(undefined) }
       : { extension: one[0], options: one[1] }),
