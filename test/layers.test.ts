@@ -17,6 +17,7 @@ const LAYERS: readonly (readonly string[])[] = [
   [
     'extensions/index.ts', 'src/config', 'src/app/parts.ts', 'src/app/extension-host', 'src/app/core.ts',
     'src/app/failover.ts',
+    'src/app/components.ts',
     'src/app/federation.ts',
     'src/app/cluster-handlers.ts',
     'src/app/bootstrap.ts',

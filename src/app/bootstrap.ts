@@ -68,12 +68,14 @@ async function openAll (config: Config, log: Logger): Promise<OpenCore> {
   const core = opening.adopt(await createCore({
     hosts: config.hosts, db, pools, log, cluster,
     extensions: loadedExtensions(config), known: extensions.map(one => one.name),
-    info: contactForm(config.contact), muc: config.muc, presenceBytes: config.limits.presenceBytes,
+    components: config.components, info: contactForm(config.contact), muc: config.muc,
+    presenceBytes: config.limits.presenceBytes,
     roster: { items: config.limits.rosterItems, bytes: config.limits.rosterBytes },
   }), loaded => loaded.unload())
   if (!cluster) await core.rooms.removeTemporary()
-  const federation = config.federation === false ? undefined : opening.adopt(
-    new Federation({ settings: config.federation, core, db, messageDb: pools.messages, log, cluster }),
+  const { federation: settings, components } = config
+  const federation = settings === false && Object.keys(components).length === 0 ? undefined : opening.adopt(
+    new Federation({ settings, components, core, db, messageDb: pools.messages, log, cluster }),
     begun => begun.stop())
   if (cluster) {
     opening.defer(serveCluster(cluster, core, log, { remotes: federation?.remotes }))

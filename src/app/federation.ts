@@ -1,9 +1,12 @@
 /**
- * Other servers: builds the queues for them, the streams to and from them, and the listeners. The queues are there as
- * soon as stanzas may come for them; connections begin when the server starts.
+ * Other servers and components: builds the queues for them, the streams to and from them, and the listeners. The queues
+ * are there as soon as stanzas may come for them; connections begin when the server starts.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cluster } from '../cluster/cluster.ts'
+import { ComponentServer } from './components.ts'
+import { Connections } from '../components/connections.ts'
+import type { Components } from '../components/settings.ts'
 import type { Core } from './core.ts'
 import type { ClusterFacet } from '../extension/facets/cluster.ts'
 import type { Logger } from '../log.ts'
@@ -42,11 +45,16 @@ import { StreamError } from '../xmpp/errors.ts'
 const STREAMS_PER_ADDRESS = 500
 /** The interval of the checks of all streams. */
 const CHECK_MS = 5_000
+/** What may wait for components where no other server is talked to, and for how long. */
+const QUEUES = { queue: 10_000, giveUpHours: 24 }
 /** The time for streams to close when the server stops. */
 const FAREWELL_MS = 5_000
 
 export interface FederationParts {
-  readonly settings: FederationSettings
+  /** False where only components are sent to. */
+  readonly settings: FederationSettings | false
+  /** What is for them waits in queues as what is for other servers. */
+  readonly components: Components
   readonly core: Core
   readonly db: Database
   /** The same database through the connections for messages. */
@@ -62,6 +70,7 @@ export interface ServerPorts {
   readonly certificates: Certificates
   readonly server: readonly PortAddress[]
   readonly serverTls: readonly PortAddress[]
+  readonly component: readonly PortAddress[]
 }
 
 /** What one node tells another: that a ping was answered, or a command for the owner of a domain's queue. */
@@ -74,39 +83,46 @@ const ELSEWHERE = ''
 
 export class Federation {
   readonly #parts: FederationParts
-  readonly #policy: DomainPolicy
+  readonly #policy: DomainPolicy | undefined
   readonly #streams = new Streams()
+  readonly #connections: Connections
   readonly #pings: PendingPings
   readonly #others: ClusterFacet | undefined
   /** Until the server has started nothing is connected to. */
   readonly #links = Promise.withResolvers<Links>()
   readonly remotes: RemoteDomains
+  readonly components: ComponentServer
   /** Of both directions; none before the start. */
   readonly #open: (Connector | IncomingStreams)[] = []
   #checking: NodeJS.Timeout | undefined
 
   constructor (parts: FederationParts) {
     this.#parts = parts
-    const { settings, core, db, messageDb, log, cluster } = parts
-    this.#policy = new DomainPolicy(settings)
+    const { settings, components, core, db, messageDb, log, cluster } = parts
+    this.#policy = settings ? new DomainPolicy(settings) : undefined
+    const connections = this.#connections = new Connections(components, log)
     const others = this.#others = core.part('federation').cluster
     others?.answer<Request>((_node, request) => this.#answer(request))
     this.#pings = new PendingPings(cluster && {
       get name () { return cluster.homes.incarnation },
       tell (node, { id, local, remote }) {
-        if (!others?.nodes.includes(node)) return false // others choose what answers are called
-        inBackground(log, 'answer to a ping of another node', others.ask(node, ['answered', id, local, remote]))
-        return true
+        inBackground(log, 'answer to a ping of another node', others?.ask(node, ['answered', id, local, remote]))
       },
     })
     this.remotes = new RemoteDomains({
-      router: core.router, db, messageDb, policies: core.policies, log, settings,
-      links: { open: async (local, remote) => (await this.#links.promise).open(local, remote) },
-      isAllowed: domain => this.#policy.isAllowed(domain),
+      router: core.router, db, messageDb, policies: core.policies, log, settings: settings || QUEUES,
+      links: {
+        open: async (local, remote) => connections.isComponent(remote) ? connections.open(local, remote)
+          : (await this.#links.promise).open(local, remote),
+      },
+      isAllowed: domain => connections.isComponent(domain) || this.#policy?.isAllowed(domain) === true,
       cluster: cluster && { homes: cluster.homes, nodes: () => cluster.membership.nodes },
+      placeOf: domain => connections.isConnected(domain) ? cluster?.homes.incarnation
+        : this.components.nodes.elsewhere(domain),
     })
-    core.router.serveOthers(this.remotes)
     this.#links.promise.catch(ignore) // whoever waits is told
+    if (settings) core.router.serveOthers(this.remotes)
+    this.components = new ComponentServer({ components, core, remotes: this.remotes, connections, log, cluster })
   }
 
   /**
@@ -114,16 +130,26 @@ export class Federation {
    * listeners are the caller's to close.
    */
   async start (ports: ServerPorts): Promise<readonly (readonly [name: string, listener: Listener])[]> {
-    const { settings, core: { router }, db, log, cluster } = this.#parts
+    const { settings } = this.#parts
+    const policy = this.#policy
+    const opened = settings && policy ? await this.#startServers(settings, policy, ports) : []
+    this.remotes.start()
+    return [...opened, ['component', await this.components.start(ports.component)]]
+  }
+
+  async #startServers (
+    settings: FederationSettings, policy: DomainPolicy, ports: ServerPorts,
+  ): Promise<readonly (readonly [name: string, listener: Listener])[]> {
+    const { core: { router }, db, log, cluster } = this.#parts
     const authorities = await Authorities.load(settings.authorities)
     authorities.prepare(ports.hosts.map(host => ports.certificates.pairFor(host)))
     const barrier = cluster?.barrier ?? new WriteBarrier(log)
     const shared = {
-      log, router, policy: this.#policy, streams: this.#streams, pings: this.#pings, stanzaBytes: settings.stanzaBytes,
+      log, router, policy, streams: this.#streams, pings: this.#pings, stanzaBytes: settings.stanzaBytes,
       secret: await serverSecret(db, 'dialback'), isServed: router.isServed, now: () => performance.now(),
       takeAnswer: this.#pings.take.bind(this.#pings),
       barrier, authorities, certificates: ports.certificates, shaper: new Shaper(settings.bytesPerSecond),
-      finder: new Finder(settings.resolver, domain => this.#policy.addressOf(domain)),
+      finder: new Finder(settings.resolver, domain => policy.addressOf(domain)),
     }
     const connector = new Connector(shared)
     const incoming = new IncomingStreams({
@@ -132,7 +158,6 @@ export class Federation {
     this.#open.push(connector, incoming)
     this.#links.resolve(new OutgoingStreams({ ...shared, connector }))
     this.#checking = setInterval(() => { for (const streams of this.#open) streams.check() }, CHECK_MS)
-    this.remotes.start()
     return this.#listen(incoming, ports, { ...shared, streams: new AddressLimit(STREAMS_PER_ADDRESS) })
   }
 
@@ -156,6 +181,7 @@ export class Federation {
     clearInterval(this.#checking)
     await this.remotes.stop()
     this.#links.reject(new LinkError('unreachable', 'the server does not run')) // where it did not start
+    await this.components.stop()
     for (const streams of this.#open) streams.close(new StreamError('system-shutdown'))
     const until = performance.now() + FAREWELL_MS
     while (this.#open.some(({ streams }) => streams.size > 0) && performance.now() < until) await sleep(20)
@@ -168,7 +194,7 @@ export class Federation {
 
   /** As this node knows it. */
   status (): readonly RemoteStatus[] {
-    return statusOf(this.remotes.status(), this.#streams, Date.now())
+    return statusOf(this.remotes.status(), [...this.#streams, ...this.#connections.pairs], Date.now())
   }
 
   /** As `FederationCommands` has it. */

@@ -147,9 +147,10 @@ class RunningServer implements Server {
   }
 
   async #federate (certificates: Certificates): Promise<void> {
-    const { hosts, listen: at } = this.#config
+    const { hosts, listen: at, components } = this.#config
     const opened = await this.#open.federation?.start({
       hosts, certificates, server: addresses(at.server), serverTls: addresses(at.serverTls),
+      component: Object.keys(components).length > 0 ? addresses(at.component) : [],
     })
     for (const [name, listener] of opened ?? []) this.#opened(name, listener)
   }

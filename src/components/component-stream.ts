@@ -52,6 +52,7 @@ export class ComponentStream implements StreamProtocol {
   readonly stream: ServerStream
   readonly #parts: ComponentStreamParts
   #domain = ''
+  #pair: ProvenPair | undefined
   #settings: ComponentSettings | undefined
   #stanzas: IncomingStanzas | undefined
   #confirmations: Confirmations | undefined
@@ -75,6 +76,8 @@ export class ComponentStream implements StreamProtocol {
   get isOpen (): boolean { return this.#stanzas !== undefined && !this.stream.isClosed }
   get address (): string { return this.stream.transport.remoteAddress }
   get tls (): string | undefined { return this.stream.transport.secure?.protocol }
+  /** For the administrator: it may send to any domain. */
+  get pair (): ProvenPair | undefined { return this.#pair }
 
   // XEP-0114 §3: `to` is the component.
   opened ({ to }: StreamStart): void {
@@ -104,8 +107,13 @@ export class ComponentStream implements StreamProtocol {
     if (!isProven) throw this.#refused(new StreamError('not-authorized', 'the secret is wrong'), this.#domain)
     const domain = this.#domain
     const parts = this.#parts
+    const local = hostFor(domain, parts.hosts)
+    const pair = this.#pair = {
+      local, remote: domain, provenBy: 'secret', direction: 'both', tls: this.tls, address: this.address, received: 0,
+      sent: 0, link: undefined,
+    } satisfies ProvenPair
     this.#confirmations = new Confirmations({
-      from: Jid.parse(hostFor(domain, parts.hosts)), to: Jid.parse(domain), pingMs: parts.pingMs,
+      from: Jid.parse(local), to: Jid.parse(domain), pingMs: parts.pingMs,
       send: ping => { this.stream.write(ping) },
       drained: () => this.stream.drained(),
       answersPings: () => parts.answersPings(domain),
@@ -117,20 +125,11 @@ export class ComponentStream implements StreamProtocol {
     })
     this.#stanzas = new IncomingStanzas({
       router: parts.router, log: parts.log, takeAnswer: answer => this.#takeAnswer(answer),
-    }, { pair: () => this.#pair }, new Acks(() => {}))
+    }, { pair: () => pair }, new Acks(() => {}))
     this.stream.establish()
     this.stream.writeElement(el('handshake', NS_COMPONENT))
     parts.connected(this)
   }
-
-  /** What it sends may be for anybody. */
-  readonly #pair: ProvenPair = {
-    local: '', remote: '', provenBy: 'secret', direction: 'both', tls: undefined, address: '', received: 0, sent: 0,
-    link: undefined,
-  }
-
-  get received (): number { return this.#pair.received }
-  get sent (): number { return this.#pair.sent }
 
   #takeAnswer (answer: Parameters<IncomingStanzasParts['takeAnswer']>[0]): boolean {
     if (!this.#confirmations?.take(answer)) return this.#parts.takeAnswer(answer)
@@ -151,7 +150,7 @@ export class ComponentStream implements StreamProtocol {
   // ——— to the component
 
   send (stanza: Stanza): void {
-    this.#pair.sent++
+    if (this.#pair) this.#pair.sent++
     this.#sentAt = this.#parts.now()
     this.#confirmations?.sent()
     this.stream.write(stanza)

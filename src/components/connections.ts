@@ -1,6 +1,7 @@
 /** The streams of components that are connected to this node, and the links for what is sent to them. */
 import { LinkError } from '../s2s/link.ts'
 import type { Link, Links } from '../s2s/link.ts'
+import type { ProvenPair } from '../s2s/streams.ts'
 import type { Logger } from '../log.ts'
 import { StreamFault } from '../stream/stream-error.ts'
 import { StreamError } from '../xmpp/errors.ts'
@@ -14,13 +15,6 @@ const MAX_STREAMS = 16
 const FAREWELLS: ReadonlySet<string> = new Set(['system-shutdown', 'conflict', 'reset', 'connection-timeout'])
 
 interface Connected { streams: readonly ComponentStream[], readonly links: Set<ComponentLink> }
-
-/** A component for the administrator. */
-export interface ComponentStatus {
-  readonly domain: string
-  /** The addresses of its connections to this node. */
-  readonly connections: readonly { readonly address: string, readonly received: number, readonly sent: number }[]
-}
 
 export class Connections implements Links {
   readonly #components: Components
@@ -40,11 +34,11 @@ export class Connections implements Links {
     this.#connected.set(domain, connected)
     const others = connected.streams
     const mayShare = this.#components[domain]?.connections === 'many' && others.length < MAX_STREAMS
-    const replaced = mayShare ? [] : others.slice(0, 1)
-    connected.streams = [...others.filter(other => !replaced.includes(other)), stream]
+    const over = mayShare ? [] : others.slice(0, 1)
+    connected.streams = [...others.filter(other => !over.includes(other)), stream]
     this.#log.info({ event: 'component.connected', domain, address, tls: stream.tls, stream: stream.stream.id },
       'component: connected')
-    for (const other of replaced) other.stream.close(new StreamError('conflict', 'another connection takes over'))
+    for (const other of over) other.stream.close(replaced())
     for (const link of connected.links) link.share(connected.streams)
   }
 
@@ -60,6 +54,17 @@ export class Connections implements Links {
     const links = [...connected.links]
     connected.links.clear()
     for (const link of links) link.lost(lossBy(reason))
+  }
+
+  /** A component that has one connection has connected to another node. */
+  replacedElsewhere (domain: string): void {
+    if (this.#components[domain]?.connections === 'many') return
+    for (const { stream } of this.#connected.get(domain)?.streams ?? []) stream.close(replaced())
+  }
+
+  /** Those of the components that are connected. */
+  get domains (): readonly string[] {
+    return [...this.#connected.keys()]
   }
 
   /** Whether there is a component of that domain. */
@@ -89,13 +94,14 @@ export class Connections implements Links {
     this.#answering.add(domain)
   }
 
-  status (): readonly ComponentStatus[] {
-    return Object.keys(this.#components).map(domain => ({
-      domain,
-      connections: (this.#connected.get(domain)?.streams ?? [])
-        .map(({ address, received, sent }) => ({ address, received, sent })),
-    }))
+  /** For the administrator: one for each stream. */
+  get pairs (): readonly ProvenPair[] {
+    return [...this.#connected.values()].flatMap(({ streams }) => streams.flatMap(({ pair }) => pair ?? []))
   }
+}
+
+function replaced (): StreamError {
+  return new StreamError('conflict', 'another connection takes over')
 }
 
 function lossBy (reason: Error | undefined): LinkError {

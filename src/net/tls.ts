@@ -136,8 +136,7 @@ export class TlsInfo implements SecureInfo {
 interface Checked extends TLSSocket { readonly ssl: { verifyError (): NodeJS.ErrnoException | null } }
 
 function peerOf (socket: TLSSocket, authorities: Authorities): PeerCertificate | undefined {
-  // Not by getPeerX509Certificate, after which Node no longer knows the chain.
-  const { raw: certificate }: { raw?: Buffer } = socket.getPeerCertificate()
+  const certificate = socket.getPeerX509Certificate()?.raw
   if (!certificate) return
   const problem = (socket as Checked).ssl.verifyError()?.code
   return { certificate, problem: problem === 'INVALID_PURPOSE' ? clientChainProblem(socket, authorities) : problem }

@@ -55,6 +55,8 @@ export interface RemoteDomainsParts {
   readonly isAllowed: (domain: string) => boolean
   /** Undefined on a server that is not part of a cluster. */
   readonly cluster?: RemoteDomainsCluster | undefined
+  /** In a cluster: the node that should own the domain because it is connected to it, a component's. */
+  readonly placeOf?: ((domain: string) => string | undefined) | undefined
   readonly retry?: RetryOptions | undefined
   /** How long messages wait for the database, in milliseconds. */
   readonly patienceMs?: number | undefined
@@ -125,7 +127,7 @@ export class RemoteDomains implements Destination {
   receive (stanza: Stanza): void | Promise<void> {
     const { to, from } = stanza
     const { router, isAllowed } = this.#parts
-    if (!to || !from || !router.isServed(from.domain)) return
+    if (!to || !from || !(router.isServed(from.domain) || router.isServed(to.domain))) return
     if (isAllowed(to.domain)) return this.#inbox.receive(stanza, to)
     return router.bounce(stanza, new StanzaError('not-allowed', `this server exchanges nothing with ${to.domain}`))
   }
@@ -161,7 +163,7 @@ export class RemoteDomains implements Destination {
     const homes = this.#parts.cluster?.homes
     if (!homes) return this.#open(domain, this.#alone)
     const key = keyOf(domain)
-    const place = homes.place(key)
+    const place = this.#placeOf(domain, homes)
     if (asked && place !== homes.incarnation && place !== asked.refusedBy) {
       const { node } = await homes.find(key)
       return node ?? place
@@ -173,6 +175,10 @@ export class RemoteDomains implements Destination {
     if (homes.incarnation === incarnation) return opened
     this.#lose(opened) // the lease was lost: that claim is void
     return this.#locate(domain, asked)
+  }
+
+  #placeOf (domain: string, homes: Homes): string {
+    return this.#parts.placeOf?.(domain) ?? homes.place(keyOf(domain))
   }
 
   async #open (name: string, node: string, homes?: Homes): Promise<RemoteDomain> {
@@ -211,7 +217,7 @@ export class RemoteDomains implements Destination {
       const me = cluster?.homes.incarnation ?? this.#alone
       for (const domain of await findOrphaned(db, nodes.filter(node => node !== me))) {
         const key = keyOf(domain)
-        const isOurs = !cluster || cluster.homes.place(key) === me
+        const isOurs = !cluster || this.#placeOf(domain, cluster.homes) === me
         if (isOurs && !this.#isStopping) await this.#turns.inTurn(key, async () => { await this.#locate(domain) })
       }
       await removeOrphaned(db, nodes)
@@ -240,6 +246,16 @@ export class RemoteDomains implements Destination {
       await leaveDomain(db, domain.name, domain.claim)
       cluster?.homes.release(keyOf(domain.name), false)
     })
+  }
+
+  /** Makes this node the owner of the domain unless another is, wherever its place is. */
+  async own (domain: string): Promise<void> {
+    await this.#turns.inTurn(keyOf(domain), async () => { await this.#locate(domain) })
+  }
+
+  /** As `giveUp`. */
+  async giveUpDomain (domain: string): Promise<void> {
+    await this.giveUp(keyOf(domain))
   }
 
   /** Releases the ownership of a domain for another node, which goes on with what waits. */

@@ -73,8 +73,7 @@ export class ScriptedComponent {
           "<feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>")
       }
     }
-    const isPart = /<iq [^<]*(<ping[^<]*)?$/.test(this.#pending)
-    if (isPart) return
+    if (/<[^>]*$|type='get'>(<ping [^>]*>)?$/.test(this.#pending)) return // the rest may be on its way
     this.#heard += this.#pending
     this.#pending = ''
   }
