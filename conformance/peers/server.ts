@@ -75,7 +75,7 @@ export async function startProgram (
   child.stdout?.setEncoding('utf8').on('data', keep)
   child.stderr?.setEncoding('utf8').on('data', keep)
   child.on('error', error => { keep(error.message) })
-  for (let attempt = 0; attempt < 300; attempt++) {
+  for (let attempt = 0; attempt < 900; attempt++) {
     if (await listens(port)) return child
     if (child.exitCode !== null || child.pid === undefined) {
       await delay(100) // for its last words
@@ -84,7 +84,7 @@ export async function startProgram (
     await delay(100)
   }
   await endProgram(child)
-  throw new Error(`${program} does not listen after 30 s:\n${printed}`)
+  throw new Error(`${program} does not listen after 90 s:\n${printed}`)
 }
 
 /** Ends it in its own way, or by force after fifteen seconds. */

@@ -8,6 +8,8 @@ export interface Endpoint {
   readonly port: number
   /** Use STARTTLS; whoever signed the certificate. */
   readonly tls: boolean
+  /** How long to wait for what should come, in milliseconds; five seconds unless given. */
+  readonly patienceMs?: number
 }
 
 export interface Login {
@@ -18,7 +20,7 @@ export interface Login {
 
 const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
 const NS_TLS = 'urn:ietf:params:xml:ns:xmpp-tls'
-const PATIENCE = 5_000
+const PATIENCE_MS = 5_000
 
 export class Client {
   readonly #endpoint: Endpoint
@@ -97,7 +99,7 @@ export class Client {
     this.#socket.write(xml)
   }
 
-  /** The next element, in the order they came; rejects when the stream is over or nothing comes for five seconds. */
+  /** The next element, in the order they came; rejects when the stream is over or nothing comes in time. */
   async receive (): Promise<XmlElement> {
     if (this.#inbox.length === 0 && this.#ended === undefined) await this.#arrival()
     const element = this.#inbox.shift()
@@ -118,7 +120,8 @@ export class Client {
 
   #arrival (): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const timer = setTimeout(() => { reject(new Error(`nothing came in ${PATIENCE / 1000} s`)) }, PATIENCE)
+    const { patienceMs = PATIENCE_MS } = this.#endpoint
+    const timer = setTimeout(() => { reject(new Error(`nothing came in ${patienceMs / 1000} s`)) }, patienceMs)
     this.#wake = () => {
       clearTimeout(timer)
       resolve()

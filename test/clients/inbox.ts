@@ -9,6 +9,11 @@ interface Waiting<Seen> {
 export class Inbox<Seen> {
   readonly #seen: Seen[] = []
   readonly #waiting = new Set<Waiting<Seen>>()
+  readonly #patienceMs: number
+
+  constructor (patienceMs = PATIENCE_MS) {
+    this.#patienceMs = patienceMs
+  }
 
   add (seen: Seen): void {
     for (const waiting of this.#waiting) {
@@ -30,7 +35,7 @@ export class Inbox<Seen> {
     const timer = setTimeout(() => {
       this.#waiting.delete(waiting)
       reject(new Error(`${what} did not come; there are: ${this.#seen.map(seen => String(seen)).join('\n') || 'none'}`))
-    }, PATIENCE_MS)
+    }, this.#patienceMs)
     return promise.finally(() => clearTimeout(timer))
   }
 }

@@ -2,37 +2,45 @@
 import { Authority } from '../support/authority.ts'
 import { DnsServer } from '../support/dns/dns-server.ts'
 import { EJABBERD, startEjabberd } from './ejabberd.ts'
+import { startHeliograph, type FederationKeys } from './heliograph.ts'
 import { Person } from './person.ts'
 import { PROSODY, startProsody } from './prosody.ts'
 import { whyNo, type FederatedServer, type Neighbourhood, type Trust } from './server.ts'
 
-export type Kind = 'prosody' | 'ejabberd'
+/** How long they may take to start, all of them at once on a machine that is busy. */
+export const START_MS = 180_000
 
-const STARTS: Readonly<Record<Kind, (neighbourhood: Neighbourhood) => Promise<FederatedServer>>> = {
-  prosody: startProsody, ejabberd: startEjabberd,
+export type Kind = 'prosody' | 'ejabberd' | 'heliograph'
+
+type Start = (neighbourhood: Neighbourhood, domain?: string) => Promise<FederatedServer>
+
+const STARTS: Readonly<Record<Kind, Start>> = {
+  prosody: startProsody,
+  ejabberd: startEjabberd,
+  heliograph: (neighbourhood, domain) => startHeliograph(neighbourhood, {}, domain),
 }
 
 /** Why one of them is not there; nothing when all are. */
-export function whyNoPeers (...kinds: readonly Kind[]): string | undefined {
-  const missing = { prosody: whyNo(PROSODY, 'Prosody'), ejabberd: whyNo(EJABBERD, 'ejabberd') }
-  const reasons = kinds.flatMap(kind => missing[kind] ?? [])
+export function whyNoPeers (): string | undefined {
+  const reasons = [whyNo(PROSODY, 'Prosody'), whyNo(EJABBERD, 'ejabberd')].filter(reason => reason !== undefined)
   return reasons.length === 0 ? undefined : `no federation is tested: ${reasons.join(', ')}`
 }
 
 export class Federation implements AsyncDisposable {
   readonly neighbourhood: Neighbourhood
-  readonly servers = new Map<string, FederatedServer>()
+  readonly #servers = new Map<string, FederatedServer>()
   readonly #people: Person[] = []
+  #count = 0
 
   private constructor (neighbourhood: Neighbourhood) {
     this.neighbourhood = neighbourhood
   }
 
-  /** Starts these servers, each with its own domain: `prosody.example`, `ejabberd.example`. */
+  /** Starts these servers, each with its own domain: `prosody.example`, `ejabberd.example`, `heliograph.example`. */
   static async start (trust: Trust, ...kinds: readonly Kind[]): Promise<Federation> {
     const federation = new Federation({ trust, authority: new Authority(), dns: await DnsServer.start() })
     try {
-      await Promise.all(kinds.map(async kind => federation.#add(await STARTS[kind](federation.neighbourhood))))
+      await Promise.all(kinds.map(kind => federation.add(kind)))
     } catch (error) {
       await federation[Symbol.asyncDispose]()
       throw error
@@ -40,9 +48,10 @@ export class Federation implements AsyncDisposable {
     return federation
   }
 
-  /** Somebody new at a domain, online. */
-  async arrive (jid: string, resource?: string): Promise<Person> {
-    const person = await Person.arrive(this.#port(jid), jid, resource)
+  /** Somebody new at a domain, online; whoever has that name has a number behind it. */
+  async arrive (name: string, domain: string): Promise<Person> {
+    const jid = `${name}${++this.#count}@${domain}`
+    const person = await Person.arrive(this.#port(jid), jid)
     this.#people.push(person)
     return person
   }
@@ -56,18 +65,34 @@ export class Federation implements AsyncDisposable {
 
   async [Symbol.asyncDispose] (): Promise<void> {
     for (const person of this.#people) person.leave()
-    await Promise.all([...this.servers.values()].map(server => server.remove()))
+    await Promise.all([...this.#servers.values()].map(server => server.remove()))
     await this.neighbourhood.dns[Symbol.asyncDispose]()
   }
 
-  #add (server: FederatedServer): void {
-    this.servers.set(server.domain, server)
+  /** The server of a domain that was started. */
+  server (domain: string): FederatedServer {
+    const server = this.#servers.get(domain)
+    if (!server) throw new Error(`there is no server of ${domain}`)
+    return server
+  }
+
+  /** Starts another one, with its own domain unless that is given. */
+  async add (kind: Kind, domain?: string): Promise<FederatedServer> {
+    return this.#keep(await STARTS[kind](this.neighbourhood, domain))
+  }
+
+  /** Ours, with keys of `federation` that are not those of all. */
+  async addOurs (keys: FederationKeys): Promise<FederatedServer> {
+    return this.#keep(await startHeliograph(this.neighbourhood, keys))
+  }
+
+  #keep (server: FederatedServer): FederatedServer {
+    this.#servers.set(server.domain, server)
+    return server
   }
 
   #port (jid: string): number {
     const [, domain = ''] = jid.split('@')
-    const server = this.servers.get(domain)
-    if (!server) throw new Error(`there is no server of ${domain}`)
-    return server.place.ports.client
+    return this.server(domain).place.ports.client
   }
 }

@@ -5,6 +5,9 @@ import { formatXml, type XmlElement } from '../../conformance/runner/xml.ts'
 import { Inbox } from '../clients/inbox.ts'
 
 const PASSWORD = 'secret'
+/** Servers try again after seconds. */
+const PATIENCE_MS = 30_000
+const ROSTER = "<query xmlns='jabber:iq:roster'/>"
 
 /** Attributes that a stanza has. */
 export type Attributes = Readonly<Record<string, string>>
@@ -32,7 +35,8 @@ export class Person {
   readonly jid: string
   readonly fullJid: string
   readonly #client: Client
-  readonly #inbox = new Inbox<Seen>()
+  readonly #inbox = new Inbox<Seen>(PATIENCE_MS)
+  readonly #all: Seen[] = []
   #isOver = false
   #ids = 0
 
@@ -44,15 +48,16 @@ export class Person {
 
   /** Makes the account, and comes online with it. */
   static async arrive (port: number, jid: string, resource = 'here'): Promise<Person> {
-    await register({ port, tls: false }, { jid, password: PASSWORD })
+    await register({ port, tls: false, patienceMs: PATIENCE_MS }, { jid, password: PASSWORD })
     return Person.logIn(port, jid, resource)
   }
 
   /** Comes online with an account that is there. */
   static async logIn (port: number, jid: string, resource = 'here'): Promise<Person> {
-    const endpoint: Endpoint = { port, tls: false }
+    const endpoint: Endpoint = { port, tls: false, patienceMs: PATIENCE_MS }
     const person = new Person(jid, await Client.connect(endpoint, { jid, password: PASSWORD, resource }))
     void person.#read()
+    await person.ask(jid, ROSTER) // who does not ask is not told of subscriptions
     person.send('<presence/>')
     await person.expectSeen('presence', { from: person.fullJid })
     return person
@@ -68,6 +73,16 @@ export class Person {
     return (await this.#inbox.take(what, seen => seen.matches(name, attributes, content))).element
   }
 
+  /** Whether a stanza came whose text has this. */
+  hasSeen (content: RegExp): boolean {
+    return this.#all.some(({ text }) => content.test(text))
+  }
+
+  /** The ids of all messages, as they came. */
+  get messageIds (): readonly (string | undefined)[] {
+    return this.#all.filter(({ element }) => element.name === 'message').map(({ element }) => element.attributes.get('id'))
+  }
+
   /** The answer to a request, whether result or error. */
   async ask (to: string, payload: string, type: 'get' | 'set' = 'get'): Promise<string> {
     const id = `ask-${++this.#ids}`
@@ -80,6 +95,22 @@ export class Person {
     this.send(`<message type='chat' to='${to}' id='${body}'><body>${body}</body>${more}</message>`)
   }
 
+  /** Asks to see somebody's presence, is let, and sees it. */
+  async subscribesTo (other: Person): Promise<void> {
+    this.send(`<presence type='subscribe' to='${other.jid}'/>`)
+    await other.expectSeen('presence', { type: 'subscribe', from: this.jid })
+    other.send(`<presence type='subscribed' to='${this.jid}'/>`)
+    await this.expectSeen('presence', { type: 'subscribed', from: other.jid })
+    await this.expectSeen('presence', { from: other.fullJid })
+  }
+
+  /** The subscription of a contact in the roster, with what is asked; nothing where there is none. */
+  async subscriptionOf (other: Person): Promise<string | undefined> {
+    const roster = await this.ask(this.jid, ROSTER)
+    const item = roster.match(/<item[^>]*>/g)?.find(text => text.includes(`jid='${other.jid}'`))
+    return /subscription='([a-z]+)'/.exec(item ?? '')?.[1]
+  }
+
   leave (): void {
     this.#isOver = true
     this.#client.destroy()
@@ -88,7 +119,9 @@ export class Person {
   async #read (): Promise<void> {
     while (!this.#isOver) {
       try {
-        this.#inbox.add(new Seen(await this.#client.receive()))
+        const seen = new Seen(await this.#client.receive())
+        this.#all.push(seen)
+        this.#inbox.add(seen)
       } catch {
         if (this.#client.isOver) return
       }

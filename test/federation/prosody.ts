@@ -9,7 +9,7 @@ export const PROSODY = '/usr/bin/prosody'
 
 const MODULES = [
   'roster', 'saslauth', 'tls', 'register', 'dialback', 's2s_bidi', 'smacks', 'disco', 'ping', 'private', 'vcard',
-  'blocklist', 'carbons', 'mam', 'time', 'version',
+  'blocklist', 'carbons', 'mam', 'offline', 'time', 'version',
 ]
 
 export async function startProsody (neighbourhood: Neighbourhood, domain = 'prosody.example'): Promise<FederatedServer> {

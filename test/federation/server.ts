@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { chownSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { domainToASCII } from 'node:url'
 import { endProgram, freePort, makeFolder, systemUser, type Owner } from '../../conformance/peers/server.ts'
 import type { CertificatePair } from '../../src/net/self-signed.ts'
 import { selfSigned, type Authority } from '../support/authority.ts'
@@ -49,13 +50,14 @@ export async function makePlace (
   { trust, authority, dns }: Neighbourhood, domain: string, user: string | undefined,
 ): Promise<Place> {
   const owner = user === undefined ? undefined : systemUser(user)
-  const folder = makeFolder(domain, owner)
+  const name = domainToASCII(domain)
+  const folder = makeFolder(name, owner)
   const ports = { client: await freePort(), server: await freePort(), serverTls: await freePort() }
-  const hosts = [domain, `conference.${domain}`]
+  const hosts = [name, `conference.${name}`]
   const pair = trust === 'certificate' ? authority.issue({ hosts }) : selfSigned({ hosts })
   const files = writeFiles(folder, owner, pair, authority.certificate)
-  for (const name of hosts) {
-    dns.names.set(`_xmpp-server._tcp.${name}`, { srv: [{ port: ports.server, target: TARGET }] })
+  for (const host of hosts) {
+    dns.names.set(`_xmpp-server._tcp.${host}`, { srv: [{ port: ports.server, target: TARGET }] })
   }
   dns.names.set(TARGET, { a: ['127.0.0.1'] })
   return { domain, folder, owner, ports, files, trust, dns: { host: dns.host, port: dns.port } }

@@ -41,10 +41,12 @@ interface Issuer { readonly name: Name, readonly key: KeyObject }
 export class Authority {
   /** In PEM. */
   readonly certificate: string
+  readonly commonName: string
   readonly #issuer: Issuer
 
   constructor (commonName = `Test authority ${randomBytes(4).toString('hex')}`) {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    this.commonName = commonName
     this.#issuer = { name: nameOf(commonName), key: privateKey }
     const isAuthority = new BasicConstraints({ cA: true })
     this.certificate = make({ commonName }, publicKey, this.#issuer, [

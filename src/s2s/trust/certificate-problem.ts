@@ -2,17 +2,10 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { certificateName } from '../../net/certificate-pair.ts'
+import type { PeerCertificate } from '../../net/transport.ts'
 import { namesOf } from './certificate-names.ts'
 import type { CertificateNames } from './certificate-names.ts'
 import { Jid } from '../../xmpp/jid.ts'
-
-/** What the other side of a TLS connection has shown. */
-export interface PeerCertificate {
-  /** In DER. */
-  readonly certificate: Buffer
-  /** Why its chain is not trusted: OpenSSL's code, e.g. `CERT_HAS_EXPIRED`. */
-  readonly problem: string | undefined
-}
 
 /** By OpenSSL's codes (X509_verify_cert_error_string). */
 const PROBLEMS: Readonly<Record<string, string>> = {

@@ -1,0 +1,178 @@
+/** How servers find and reach each other: services in DNS, direct TLS, addresses, streams that are used both ways. */
+import { afterEach, beforeAll, afterAll, describe, expect, test } from 'vitest'
+import type { DnsName } from '../support/dns/dns-server.ts'
+import { freePort } from '../../conformance/peers/server.ts'
+import { Federation, START_MS, whyNoPeers } from './federation.ts'
+import type { Person } from './person.ts'
+import { expectLogged, expectNothingWaits } from './heliograph.ts'
+
+const OURS = 'heliograph.example'
+const THEIRS = 'prosody.example'
+
+const missing = whyNoPeers()
+if (missing !== undefined) console.warn(missing)
+
+const plain = (domain: string): string => `_xmpp-server._tcp.${domain}`
+const direct = (domain: string): string => `_xmpps-server._tcp.${domain}`
+
+describe.skipIf(missing !== undefined)('Finding a server', () => {
+  let federation: Federation
+
+  beforeAll(async () => { federation = await Federation.start('certificate', 'heliograph', 'prosody') }, START_MS)
+  afterAll(() => federation?.[Symbol.asyncDispose]())
+
+  /** Both are started anew, without streams and without what they remember of DNS, and it says this. */
+  const begin = async (names: (domain: string) => Promise<Readonly<Record<string, DnsName>>>): Promise<void> => {
+    const { dns } = federation.neighbourhood
+    const servers = [federation.server(OURS), federation.server(THEIRS)]
+    await Promise.all(servers.map(server => server.end()))
+    for (const { domain } of servers) {
+      for (const name of [plain(domain), direct(domain)]) dns.names.delete(name)
+      for (const [name, says] of Object.entries(await names(domain))) dns.names.set(name, says)
+    }
+    dns.asked.length = 0
+    await Promise.all(servers.map(server => server.start()))
+  }
+  const portsOf = (domain: string): { server: number, serverTls: number } => federation.server(domain).place.ports
+  const meet = async (): Promise<readonly [Person, Person]> =>
+    Promise.all([federation.arrive('romeo', OURS), federation.arrive('juliet', THEIRS)])
+  const expectBothWays = async (): Promise<void> => {
+    const [romeo, juliet] = await meet()
+    romeo.say(juliet.fullJid, 'from-ours')
+    await juliet.expectSeen('message', { id: 'from-ours', from: romeo.fullJid })
+    juliet.say(romeo.fullJid, 'from-theirs')
+    await romeo.expectSeen('message', { id: 'from-theirs', from: juliet.fullJid })
+  }
+
+  test('one with direct TLS only is reached, in both directions', async () => {
+    await begin(async domain => ({ [direct(domain)]: { srv: [{ port: portsOf(domain).serverTls, target: 'localhost' }] } }))
+
+    await expectBothWays()
+  })
+
+  test('the next of several is taken where the first does not answer, in both directions', async () => {
+    await begin(async domain => ({
+      [plain(domain)]: {
+        srv: [
+          { priority: 1, port: await freePort(), target: 'localhost' },
+          { priority: 2, port: portsOf(domain).server, target: 'localhost' },
+        ],
+      },
+    }))
+
+    await expectBothWays()
+  })
+
+  test('direct TLS of the first priority comes before STARTTLS of the second', async () => {
+    await begin(async domain => ({
+      [direct(domain)]: { srv: [{ priority: 1, port: portsOf(domain).serverTls, target: 'localhost' }] },
+      [plain(domain)]: { srv: [{ priority: 2, port: await freePort(), target: 'localhost' }] },
+    }))
+
+    await expectBothWays()
+  })
+
+  test('one that does not exist, or says that it is none, is told of at once', async () => {
+    const { dns } = federation.neighbourhood
+    dns.names.set(plain('silent.example'), { srv: [{ port: 0, target: '.' }] })
+    const romeo = await federation.arrive('romeo', OURS)
+
+    for (const domain of ['nowhere.invalid', 'silent.example']) {
+      romeo.say(`juliet@${domain}`, `to-${domain}`)
+      await romeo.expectSeen('message', { type: 'error', id: `to-${domain}` }, /<remote-server-not-found /)
+    }
+    expect(await romeo.ask('nowhere.invalid', "<ping xmlns='urn:xmpp:ping'/>")).toMatch(/<remote-server-not-found /)
+  })
+
+  test('a stream is used in both directions, whoever has opened it', async () => {
+    const { dns } = federation.neighbourhood
+    const usual = async (domain: string): Promise<Readonly<Record<string, DnsName>>> =>
+      ({ [plain(domain)]: { srv: [{ port: portsOf(domain).server, target: 'localhost' }] } })
+
+    for (const [first, second] of [[OURS, THEIRS], [THEIRS, OURS]] as const) {
+      await begin(usual)
+      const [one, other] = await Promise.all([federation.arrive('romeo', first), federation.arrive('juliet', second)])
+      one.say(other.fullJid, 'there')
+      await other.expectSeen('message', { id: 'there' })
+      other.say(one.fullJid, 'and-back')
+      await one.expectSeen('message', { id: 'and-back' })
+      await expectNothingWaits(federation.server(OURS), THEIRS) // or ours would open a stream when it starts
+
+      expect(dns.asked).toContain(`SRV ${plain(second)}`)
+      expect(dns.asked).not.toContain(`SRV ${plain(first)}`)
+    }
+  })
+
+  test('messages wait for one that is away, and come when it is back', async () => {
+    const theirs = federation.server(THEIRS)
+    const [romeo, juliet] = await meet()
+    romeo.say(juliet.jid, 'before')
+    await juliet.expectSeen('message', { id: 'before' })
+    await theirs.kill()
+
+    const ids = Array.from({ length: 20 }, (_, index) => `away-${index}`)
+    for (const id of ids) romeo.say(juliet.jid, id)
+    await expectLogged(federation.server(OURS), 'federation.unreachable')
+    await theirs.start()
+
+    const back = await federation.logIn(juliet.jid, 'back')
+    await back.expectSeen('message', { id: 'away-19' })
+    // What was not confirmed before is sent again, and Prosody takes it twice.
+    expect(back.messageIds.filter(id => id !== 'before')).toEqual(ids)
+    expect(romeo.hasSeen(/type='error'/)).toBe(false)
+  })
+
+  test('messages wait for one that is away also while ours is started anew', async () => {
+    const [ours, theirs] = [federation.server(OURS), federation.server(THEIRS)]
+    const [romeo, juliet] = await meet()
+    await theirs.kill()
+    romeo.say(juliet.jid, 'over-night')
+    await romeo.ask(OURS, "<ping xmlns='urn:xmpp:ping'/>")
+
+    await ours.kill()
+    await ours.start()
+    await theirs.start()
+
+    const back = await federation.logIn(juliet.jid, 'back')
+    await back.expectSeen('message', { id: 'over-night', from: romeo.fullJid })
+  })
+})
+
+describe.skipIf(missing !== undefined)('An international domain', () => {
+  let federation: Federation
+
+  beforeAll(async () => {
+    federation = await Federation.start('certificate')
+    await Promise.all([federation.add('prosody', 'bücher.example'), federation.add('heliograph', 'müller.example')])
+  }, START_MS)
+  afterAll(() => federation?.[Symbol.asyncDispose]())
+
+  test('is found, proven and answered, in both directions', async () => {
+    const romeo = await federation.arrive('romeo', 'müller.example')
+    const juliet = await federation.arrive('juliet', 'bücher.example')
+
+    romeo.say(juliet.fullJid, 'from-ours')
+    juliet.say(romeo.fullJid, 'from-theirs')
+
+    await juliet.expectSeen('message', { id: 'from-ours', from: romeo.fullJid })
+    await romeo.expectSeen('message', { id: 'from-theirs', from: juliet.fullJid })
+  })
+})
+
+describe.skipIf(missing !== undefined)('A server at a configured address', () => {
+  let federation: Federation | undefined
+
+  afterEach(() => federation?.[Symbol.asyncDispose]())
+
+  test('is reached there, whatever DNS says', async () => {
+    federation = await Federation.start('certificate')
+    const theirs = await federation.add('prosody')
+    await federation.addOurs({ domains: { [THEIRS]: { address: `127.0.0.1:${theirs.place.ports.server}` } } })
+    federation.neighbourhood.dns.names.delete(plain(THEIRS))
+    const [romeo, juliet] = await Promise.all([federation.arrive('romeo', OURS), federation.arrive('juliet', THEIRS)])
+
+    romeo.say(juliet.fullJid, 'wherever')
+
+    await juliet.expectSeen('message', { id: 'wherever' })
+  })
+})
