@@ -9,7 +9,7 @@ import type { Frame } from '../xml/framer.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import { NS_CLIENT, NS_DIALBACK, NS_SASL } from '../xmpp/ns.ts'
 import { Acks, NS_SM } from './acks.ts'
-import { dialbackAnswer, dialbackElement, readDialback } from './dialback.ts'
+import { dialbackAnswer, dialbackElement, NS_DIALBACK_FEATURE, readDialback } from './dialback.ts'
 import { IncomingStanzas } from './incoming-stanzas.ts'
 import type { IncomingStanzasParts } from './incoming-stanzas.ts'
 import { Initiator } from './initiator.ts'
@@ -49,6 +49,7 @@ export class OutgoingStream extends Initiator<Link> {
   readonly #stanzas: IncomingStanzas
   #awaited: Awaited = 'features'
   #offersStreamManagement = false
+  #offersDialback = false
   #isBidirectional = false
   /** How the other server has proven who it is. */
   #provenBy: 'certificate' | 'dialback' = 'certificate'
@@ -68,6 +69,7 @@ export class OutgoingStream extends Initiator<Link> {
   protected override negotiate (features: Element): void {
     if (this.#awaited !== 'features') return
     this.#offersStreamManagement = features.getChild('sm', NS_SM) !== undefined
+    this.#offersDialback = features.getChild('dialback', NS_DIALBACK_FEATURE) !== undefined
     if (this.#pair) return this.#manage()
     const problem = certificateProblem(this.stream.transport.secure?.peer, this.remote)
     if (problem !== undefined) {
@@ -100,7 +102,9 @@ export class OutgoingStream extends Initiator<Link> {
   #takeSasl ({ name }: Frame): void {
     if (name === 'challenge') return this.stream.writeElement(el('response', NS_SASL, {}, this.#identity))
     if (name !== 'success') {
-      this.failure = new LinkError('refused', "it does not accept this server's certificate")
+      const reason = "it does not accept this server's certificate"
+      if (!this.#offersDialback) return this.end('refused', reason)
+      this.failure = new LinkError('refused', reason)
       return this.#callBack()
     }
     this.#proven()

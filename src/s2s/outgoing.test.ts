@@ -227,6 +227,15 @@ describe('dialback', () => {
     expect(link.isOpen).toBe(true)
   })
 
+  test('is not tried where a server that does not accept the certificate has none', async () => {
+    const them = await peer([...TO_TLS, ['<stream:stream ', features(EXTERNAL)], ['</auth>', FAILURE]])
+
+    const opening = reaching(them).outgoing.open('us.test', 'them.test')
+
+    await expect(opening).rejects.toMatchObject({ kind: 'refused', message: expect.stringContaining('certificate') })
+    expect(them.heard[0]).not.toContain('<db:result')
+  })
+
   test('suffices for a server without a valid certificate, where the configuration says so', async () => {
     const script: readonly Step[] = [...TO_TLS, ['<stream:stream ', features(DIALBACK)], ['</db:result>', VALID]]
     const them = await peer(script, { pair: selfSigned({ hosts: ['them.test'] }) })
