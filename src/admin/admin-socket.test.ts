@@ -198,7 +198,7 @@ test('a question to a server that is gone is rejected', async () => {
 describe('the commands arrive at the server as they were given', () => {
   const status: ServerStatus = {
     pid: 1, version: '1', node: 'a', uptimeSeconds: 1, hosts: ['a.org'],
-    listeners: [{ name: 'client', host: '::', port: 5 }], sessions: 3, nodes: [], remotes: [], memoryBytes: 4,
+    listeners: [{ name: 'client', host: '::', port: 5 }], sessions: 3, nodes: [], federation: null, memoryBytes: 4,
     database: 'embedded',
   }
   let done: unknown[] = []

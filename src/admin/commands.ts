@@ -1,6 +1,6 @@
 /** The commands of the admin socket, with the same types at both ends. */
 import type { AccountCommands } from '../extension/facets/accounts.ts'
-import type { RemoteStatus } from '../s2s/status.ts'
+import type { FederationStatus } from '../s2s/status.ts'
 import { Jid } from '../xmpp/jid.ts'
 import type { AdminClient } from './admin-client.ts'
 import type { AdminArguments, AdminServer } from './admin-server.ts'
@@ -15,8 +15,8 @@ export interface ServerStatus {
   readonly sessions: number
   /** Every node of the cluster, this one included; empty without a cluster. */
   readonly nodes: readonly NodeStatus[]
-  /** Other servers that something waits for, or that there is a stream with, as this node knows them. */
-  readonly remotes: readonly RemoteStatus[]
+  /** Other servers that something waits for, or that there is a stream with, as this node knows them; null without. */
+  readonly federation: FederationStatus | null
   readonly memoryBytes: number
   /** `embedded`, or the URL without its password. */
   readonly database: string

@@ -21,6 +21,7 @@ import { TlsServer } from '../net/tls.ts'
 import { WriteBarrier } from '../net/write-barrier.ts'
 import { Connector } from '../s2s/connector.ts'
 import { DialbackVerifier } from '../s2s/dialback-verifier.ts'
+import { Counters } from '../s2s/counters.ts'
 import { Finder } from '../s2s/finding/finder.ts'
 import { VerificationLimits } from '../s2s/incoming-dialback.ts'
 import { IncomingStreams } from '../s2s/incoming.ts'
@@ -32,8 +33,9 @@ import { RemoteDomains } from '../s2s/queue/remote-domains.ts'
 import { DomainPolicy } from '../s2s/settings.ts'
 import type { FederationSettings } from '../s2s/settings.ts'
 import { statusOf } from '../s2s/status.ts'
-import type { RemoteStatus } from '../s2s/status.ts'
+import type { FederationStatus } from '../s2s/status.ts'
 import { Streams } from '../s2s/streams.ts'
+import type { ProvenPair } from '../s2s/streams.ts'
 import type { Database } from '../storage/database.ts'
 import { serverSecret } from '../storage/server-secret.ts'
 import type { UnreadStream } from '../stream/unread.ts'
@@ -84,7 +86,8 @@ const ELSEWHERE = ''
 export class Federation {
   readonly #parts: FederationParts
   readonly #policy: DomainPolicy | undefined
-  readonly #streams = new Streams()
+  readonly #counters = new Counters()
+  readonly #streams = new Streams(this.#counters)
   readonly #connections: Connections
   readonly #pings: PendingPings
   readonly #others: ClusterFacet | undefined
@@ -111,6 +114,7 @@ export class Federation {
     })
     this.remotes = new RemoteDomains({
       router: core.router, db, messageDb, policies: core.policies, log, settings: settings || QUEUES,
+      counters: this.#counters,
       links: {
         open: async (local, remote) => connections.isComponent(remote) ? connections.open(local, remote)
           : (await this.#links.promise).open(local, remote),
@@ -193,8 +197,23 @@ export class Federation {
   }
 
   /** As this node knows it. */
-  status (): readonly RemoteStatus[] {
-    return statusOf(this.remotes.status(), [...this.#streams, ...this.#connections.pairs], Date.now())
+  status (): FederationStatus {
+    const remotes = statusOf(this.remotes.status(), this.#pairs, Date.now())
+    return { remotes, counters: this.counters }
+  }
+
+  get #pairs (): readonly ProvenPair[] {
+    return [...this.#streams, ...this.#connections.pairs]
+  }
+
+  /** Since the start, those of open streams included. */
+  get counters (): Readonly<Counters> {
+    const counters = { ...this.#counters }
+    for (const { received, sent } of this.#pairs) {
+      counters.received += received
+      counters.sent += sent
+    }
+    return counters
   }
 
   /** As `FederationCommands` has it. */

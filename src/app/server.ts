@@ -211,8 +211,8 @@ class RunningServer implements Server {
     for (const listener of this.#listeners) listener.stop()
     await this.#closeStreams(isAlone)
     this.#open.cluster?.homes.leave()
+    await this.#open.federation?.stop() // before: what others send would keep accounts and rooms busy
     if (!isAlone) await giveUpAll(this.#core.accounts, this.#core.rooms)
-    await this.#open.federation?.stop()
     for (const listener of this.#listeners) listener.close()
     this.#certificates?.close()
     await this.#open[Symbol.asyncDispose]()
@@ -242,7 +242,7 @@ class RunningServer implements Server {
       listeners: this.#listenerStatus,
       sessions: this.#core.accounts.sessionCount,
       nodes: await this.#nodes(),
-      remotes: this.#open.federation?.status() ?? [],
+      federation: this.#open.federation?.status() ?? null,
       memoryBytes: process.memoryUsage.rss(),
       database: withoutPassword(this.#config.database),
     }

@@ -1,6 +1,6 @@
 /** `heliograph status`: prints the status of the running server. */
 import type { ListenerStatus, NodeStatus, ServerStatus } from '../admin/commands.ts'
-import type { RemoteStatus } from '../s2s/status.ts'
+import type { FederationStatus, RemoteStatus } from '../s2s/status.ts'
 import { CONFIG, readArguments } from './command.ts'
 import type { Command } from './command.ts'
 import { readConfig } from './read-config.ts'
@@ -31,15 +31,20 @@ function describe (found: ServerStatus): string {
     ...found.nodes.map(describeNode),
     `memory     ${Math.round(found.memoryBytes / 2 ** 20)} MB`,
     `database   ${found.database}`,
-    ...describeRemotes(found.remotes),
+    ...found.federation ? describeFederation(found.federation) : [],
   ].join('\n')
 }
 
 const REMOTE_COLUMNS = ['remote', 'with', 'streams', 'proven by', 'TLS', 'waiting', 'oldest', 'last error']
 
-/** A table of other servers; none where there are none. */
+function describeFederation ({ remotes, counters }: FederationStatus): readonly string[] {
+  const { received, sent, confirmed, givenBack } = counters
+  const since = `${received} stanzas received, ${sent} sent; ${confirmed} messages confirmed, ${givenBack} given back`
+  return [`federation ${since}`, ...remotes.length > 0 ? ['', ...describeRemotes(remotes)] : []]
+}
+
+/** A table of other servers. */
 function describeRemotes (remotes: readonly RemoteStatus[]): readonly string[] {
-  if (remotes.length === 0) return []
   const rows = [REMOTE_COLUMNS, ...remotes.map(one => [
     one.remote, one.local, one.direction ?? '-', one.provenBy.join(', ') || '-', one.tls.join(', ') || '-',
     String(one.waiting), one.oldestSeconds === undefined ? '-' : describeDuration(one.oldestSeconds),
@@ -47,7 +52,7 @@ function describeRemotes (remotes: readonly RemoteStatus[]): readonly string[] {
   ])]
   const widths = REMOTE_COLUMNS.map((_, column) =>
     rows.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0))
-  return ['', ...rows.map(row => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd())]
+  return rows.map(row => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd())
 }
 
 function describeNode ({ id, load }: NodeStatus): string {

@@ -19,7 +19,7 @@ test('messages wait for a component, in order, and through a restart', async () 
   const component = await after.connects(NAME)
 
   await component.expectHeard(/<body>n1<.*<body>n2<.*<body>n3</)
-  await expect.poll(() => after.federation.status().find(({ remote }) => remote === NAME)?.waiting).toBe(0)
+  await expect.poll(() => after.federation.status().remotes.find(({ remote }) => remote === NAME)?.waiting).toBe(0)
 })
 
 test('what a component was sent and has not confirmed is sent again when it comes back', async () => {
@@ -44,12 +44,12 @@ test('the administrator sees what waits for a component, and its connections', a
   const romeo = await world.client('romeo@localhost/orchard')
 
   await romeo.says(`nurse@${NAME}`, 'hi')
-  await expect.poll(() => served.federation.status()).toMatchObject([
+  await expect.poll(() => served.federation.status().remotes).toMatchObject([
     { local: 'localhost', remote: NAME, direction: undefined, waiting: 1, lastError: 'the component is not connected' },
   ])
   await served.connects(NAME)
 
-  await expect.poll(() => served.federation.status()).toMatchObject([
+  await expect.poll(() => served.federation.status().remotes).toMatchObject([
     { local: 'localhost', remote: NAME, direction: 'both', provenBy: ['secret'], waiting: 0 },
   ])
 })

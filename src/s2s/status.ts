@@ -1,4 +1,5 @@
 /** What an administrator is told about other servers. */
+import type { Counters } from './counters.ts'
 import type { PairStatus } from './queue/pair-queue.ts'
 import type { ProvenPair } from './streams.ts'
 
@@ -16,6 +17,11 @@ export interface RemoteStatus {
   readonly waiting: number
   readonly oldestSeconds: number | undefined
   readonly lastError: string | undefined
+}
+
+export interface FederationStatus {
+  readonly remotes: readonly RemoteStatus[]
+  readonly counters: Readonly<Counters>
 }
 
 /** One entry for each pair of domains, those first for which most is waiting; `now` is in milliseconds since 1970. */

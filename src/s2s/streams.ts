@@ -2,6 +2,7 @@
  * The streams of this node on which pairs of domains were proven: to send on a stream that is open already (XEP-0288),
  * and for `heliograph status`.
  */
+import { Counters } from './counters.ts'
 import type { Link } from './link.ts'
 
 /** What proved a pair: for streams of components it is their secret. */
@@ -31,8 +32,14 @@ export interface ProvenPair {
 /** All of this node. */
 export class Streams {
   readonly #pairs = new Map<string, Set<ProvenPair>>()
+  readonly #counters: Counters
+
+  constructor (counters = new Counters()) {
+    this.#counters = counters
+  }
 
   add (pair: ProvenPair): void {
+    this.#counters.proven++
     const key = keyOf(pair.local, pair.remote)
     const pairs = this.#pairs.get(key)
     if (pairs) pairs.add(pair)
@@ -42,8 +49,10 @@ export class Streams {
   remove (pair: ProvenPair): void {
     const key = keyOf(pair.local, pair.remote)
     const pairs = this.#pairs.get(key)
-    pairs?.delete(pair)
-    if (pairs?.size === 0) this.#pairs.delete(key)
+    if (!pairs?.delete(pair)) return
+    if (pairs.size === 0) this.#pairs.delete(key)
+    this.#counters.received += pair.received
+    this.#counters.sent += pair.sent
   }
 
   /** An open link for stanzas of the pair. */

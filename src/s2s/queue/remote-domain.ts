@@ -11,6 +11,7 @@ import type { MessagePolicies } from '../../xmpp/message-policy.ts'
 import { NS_MUC } from '../../xmpp/ns.ts'
 import { storedStanza } from '../../xmpp/read-stanza.ts'
 import type { Stanza } from '../../xmpp/stanza.ts'
+import type { Counters } from '../counters.ts'
 import type { Links } from '../link.ts'
 import { Line } from './line.ts'
 import type { Held, Kept, Passing } from './line.ts'
@@ -49,6 +50,7 @@ export interface DomainParts {
   readonly onDisk: Shares
   readonly inMemory: Shares
   readonly held: Held
+  readonly counters: Counters
   /** The domain has another owner, or it is unknown what is in the database. */
   readonly lost: (domain: RemoteDomain) => void
   /** Takes a stanza anew after that. */
@@ -90,7 +92,10 @@ export class RemoteDomain implements Owned {
       log: parts.log,
       read: kept => this.#readAll(kept),
       tell: (stanza, kept, error) => this.#tell(stanza, kept, error),
-      done: kept => { this.#remove(kept, false) },
+      done: kept => {
+        parts.counters.givenBack++
+        this.#remove(kept, false)
+      },
     })
   }
 
@@ -214,12 +219,15 @@ export class RemoteDomain implements Owned {
   }
 
   #newPair (local: string): Pair {
-    const { links, log, giveUpMs, retry, certain, held } = this.#parts
+    const { links, log, giveUpMs, retry, certain, held, counters } = this.#parts
     const line = new Line(held)
     const queue = new PairQueue({
       local, remote: this.name, line, links, log, giveUpMs, retry, certain,
       read: () => this.#readInto(line),
-      confirmed: all => { for (const kept of all) this.#remove(kept, true) },
+      confirmed: all => {
+        counters.confirmed += all.length
+        for (const kept of all) this.#remove(kept, true)
+      },
       giveBack: (kept, error) => { this.#returns.add(kept, error) },
       refuse: (all, error) => { this.#refuse(all, error) },
       passed: passing => { this.#parts.inMemory.remove(passing) },

@@ -16,6 +16,7 @@ import { Turns } from '../../util/turns.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { MessagePolicies } from '../../xmpp/message-policy.ts'
 import type { Stanza } from '../../xmpp/stanza.ts'
+import { Counters } from '../counters.ts'
 import type { Links } from '../link.ts'
 import type { FederationSettings } from '../settings.ts'
 import type { PairStatus, RetryOptions } from './pair-queue.ts'
@@ -57,6 +58,7 @@ export interface RemoteDomainsParts {
   readonly cluster?: RemoteDomainsCluster | undefined
   /** In a cluster: the node that should own the domain because it is connected to it, a component's. */
   readonly placeOf?: ((domain: string) => string | undefined) | undefined
+  readonly counters?: Counters | undefined
   readonly retry?: RetryOptions | undefined
   /** How long messages wait for the database, in milliseconds. */
   readonly patienceMs?: number | undefined
@@ -85,7 +87,7 @@ export class RemoteDomains implements Destination {
       queue: settings.queue, giveUpMs: settings.giveUpHours * HOUR_MS,
       certain: () => cluster?.homes.confirmLease(),
       onDisk: new Shares(MAX_ON_DISK, MAX_ON_DISK_OF_ONE), inMemory: new Shares(MAX_IN_MEMORY, MAX_IN_MEMORY_OF_ONE),
-      held: { bytes: 0 },
+      held: { bytes: 0 }, counters: parts.counters ?? new Counters(),
       lost: domain => { this.#lose(domain) },
       again: stanza => this.receive(stanza),
     }
