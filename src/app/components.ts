@@ -89,6 +89,11 @@ export class ComponentServer {
     }
   }
 
+  /** The host that a component belongs to; undefined for any other domain. */
+  localOf (domain: string): string | undefined {
+    return this.#parts.connections.isComponent(domain) ? hostFor(domain, this.#host.hosts) : undefined
+  }
+
   /** Here or at another node. */
   #connected (domain: string): void {
     this.#privileged.tellPresence(domain)

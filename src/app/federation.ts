@@ -121,6 +121,7 @@ export class Federation {
       },
       isAllowed: domain => connections.isComponent(domain) || this.#policy?.isAllowed(domain) === true,
       cluster: cluster && { homes: cluster.homes, nodes: () => cluster.membership.nodes },
+      localOf: domain => this.components.localOf(domain),
       placeOf: domain => connections.isConnected(domain) ? cluster?.homes.incarnation
         : this.components.nodes.elsewhere(domain),
     })

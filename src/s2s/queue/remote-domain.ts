@@ -45,6 +45,8 @@ export interface DomainParts {
   readonly queue: number
   readonly giveUpMs: number
   readonly retry?: RetryOptions | undefined
+  /** The domain in whose name everything is sent to a remote domain; undefined where each sends in its own. */
+  readonly localOf?: ((remote: string) => string | undefined) | undefined
   readonly certain: () => Promise<void> | undefined
   /** Bytes that wait in the database, and in memory only. */
   readonly onDisk: Shares
@@ -122,7 +124,7 @@ export class RemoteDomain implements Owned {
   receive (stanza: Stanza): void | Promise<void> {
     if (!stanza.from) return
     this.#lastUsedAt = performance.now()
-    const pair = this.#pair(stanza.from.domain)
+    const pair = this.#pair(this.#localOf(stanza.from))
     return this.#isKept(stanza) ? this.#keep(stanza, stanza.from, pair) : this.#pass(stanza, stanza.from, pair)
   }
 
@@ -142,7 +144,7 @@ export class RemoteDomain implements Owned {
     if (!this.#places.hasRoom(who) || !onDisk.hasRoom(who)) return router.bounce(stanza, tooMuch(this.name))
     const isForRoom = stanza.isMulticast && stanza.type === 'groupchat'
     const kept: Kept = {
-      local: from.domain, seq: ++this.#seq, sender: isForRoom ? who : from.toString(), queuedAt: Date.now(),
+      local: this.#localOf(from), seq: ++this.#seq, sender: isForRoom ? who : from.toString(), queuedAt: Date.now(),
       fingerprint, place: { bytes: 0 }, bytes: 0, stanza: stanza.copy(), refusals: 0,
     }
     this.#count(kept, stanza.weight)
@@ -210,6 +212,10 @@ export class RemoteDomain implements Owned {
     const before = line.pass(passing)
     if (before) inMemory.remove(before)
     queue.wake()
+  }
+
+  #localOf ({ domain }: Jid): string {
+    return this.#parts.localOf?.(this.name) ?? domain
   }
 
   #pair (local: string): Pair {

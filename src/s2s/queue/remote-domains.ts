@@ -56,6 +56,8 @@ export interface RemoteDomainsParts {
   readonly isAllowed: (domain: string) => boolean
   /** Undefined on a server that is not part of a cluster. */
   readonly cluster?: RemoteDomainsCluster | undefined
+  /** A component has one queue for all who send to it: the domain that it is named for. */
+  readonly localOf?: ((remote: string) => string | undefined) | undefined
   /** In a cluster: the node that should own the domain because it is connected to it, a component's. */
   readonly placeOf?: ((domain: string) => string | undefined) | undefined
   readonly counters?: Counters | undefined
@@ -80,9 +82,9 @@ export class RemoteDomains implements Destination {
 
   constructor (parts: RemoteDomainsParts) {
     this.#parts = parts
-    const { db, messageDb, router, policies, links, log, settings, retry, patienceMs, cluster } = parts
+    const { db, messageDb, router, policies, links, log, settings, retry, patienceMs, cluster, localOf } = parts
     this.#domainParts = {
-      router, db, policies, links, log, retry,
+      router, db, policies, links, log, retry, localOf,
       writer: new Writer({ db: messageDb, log, patienceMs }),
       queue: settings.queue, giveUpMs: settings.giveUpHours * HOUR_MS,
       certain: () => cluster?.homes.confirmLease(),

@@ -76,5 +76,6 @@ export class ScriptedComponent {
     if (/<[^>]*$|type='get'>(<ping [^>]*>)?$/.test(this.#pending)) return // the rest may be on its way
     this.#heard += this.#pending
     this.#pending = ''
+    if (this.#heard.endsWith('</stream:stream>')) this.socket.end('</stream:stream>')
   }
 }
