@@ -114,7 +114,12 @@ export class Node {
 
   /** The ids of all nodes, as this one tells its administrator. */
   async status (): Promise<readonly string[]> {
-    return [...(await this.#command('status')).matchAll(/^node +(\S+):/gm)].map(([, id = '']) => id).sort()
+    return [...(await this.report()).matchAll(/^node +(\S+):/gm)].map(([, id = '']) => id).sort()
+  }
+
+  /** All that it tells its administrator. */
+  report (): Promise<string> {
+    return this.#command('status')
   }
 
   async #command (command: string): Promise<string> {
