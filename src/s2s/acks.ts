@@ -74,8 +74,12 @@ export class Acks {
     if (this.#sent === this.#confirmed) return Promise.resolve()
     const done = Promise.withResolvers<void>()
     this.#waiting.push({ count: this.#sent, done })
-    this.#write(el('r', NS_SM))
+    this.ask()
     return done.promise
+  }
+
+  ask (): void {
+    this.#write(el('r', NS_SM))
   }
 
   #confirm (h: string | undefined): void {

@@ -6,6 +6,7 @@ import { world } from '../../test/support/world/world.ts'
 import type { ServerWire } from '../../test/support/wire/server-wire.ts'
 
 const NS_SASL = 'urn:ietf:params:xml:ns:xmpp-sasl'
+const BIDI = "<bidi xmlns='urn:xmpp:bidi'/>"
 const DIALBACK = { settings: { trust: 'dialback' as const } }
 
 /** The condition of the error that ends the stream. */
@@ -203,6 +204,20 @@ describe('a certificate', () => {
 })
 
 describe('deadlines and limits', () => {
+  test('a stream of both directions ends when its server has opened another and says nothing on it', async () => {
+    const server = await federated(await world())
+    const [lost, kept] = [await server.proves('remote.example', BIDI), await server.proves('other.example', BIDI)]
+    await server.proves('remote.example', BIDI)
+    await server.proves('other.example', BIDI)
+
+    kept.send("<enable xmlns='urn:xmpp:sm:3'/>")
+    await kept.expectHeard('<enabled ')
+    server.passes(11_000)
+
+    expect(await errorOf(lost)).toBe('connection-timeout')
+    expect([...server.streams].map(({ remote }) => remote)).toEqual(['remote.example', 'other.example', 'other.example'])
+  })
+
   test('a server that proves nothing in time is disconnected, however busy it is', async () => {
     const server = await federated(await world(), DIALBACK)
     const wire = await server.connects('remote.example')

@@ -199,6 +199,7 @@ export class IncomingStream implements StreamProtocol, VerifiedStream {
     const direction = this.#isBidirectional ? 'both' : 'in'
     const pair: ProvenPair = { local, remote, provenBy, direction, tls, address, received: 0, sent: 0, link: undefined }
     if (this.#isBidirectional) {
+      this.#parts.streams.link(local, remote)?.doubt() // a server that has lost a stream opens another
       this.#links.push(pair.link = new StreamLink(pair, this.#stream, this.#acks, this.#parts.pings))
     }
     this.#pairs.add(pair)

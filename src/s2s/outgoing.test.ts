@@ -92,14 +92,16 @@ interface Us {
   readonly verifier: DialbackVerifier
   readonly routed: Stanza[]
   readonly streams: Streams
+  passes (ms: number): void
 }
 
 function us (finder: Finder, trust: Trust = 'certificate'): Us {
   const routed: Stanza[] = []
   const router = { isServed: (domain: string) => domain === 'us.test', route: (stanza: Stanza) => { routed.push(stanza) } }
   const pings = new PendingPings()
+  let clock = 0
   const connector = new Connector({
-    log, finder, certificates, authorities, barrier: new WriteBarrier(log), now: () => performance.now(),
+    log, finder, certificates, authorities, barrier: new WriteBarrier(log), now: () => clock,
     stanzaBytes: 100_000,
   })
   const streams = new Streams()
@@ -108,7 +110,13 @@ function us (finder: Finder, trust: Trust = 'certificate'): Us {
     policy: new DomainPolicy({ trust, allow: [], block: ['evil.test'], domains: {} }),
     takeAnswer: iq => pings.take(iq),
   })
-  return { connector, outgoing, verifier: new DialbackVerifier(connector), routed, streams }
+  return {
+    connector, outgoing, verifier: new DialbackVerifier(connector), routed, streams,
+    passes (ms) {
+      clock += ms
+      connector.check()
+    },
+  }
 }
 
 function at (port: number): Finder {
@@ -188,6 +196,21 @@ describe('a stream to another server', () => {
 
     expect(new Set([...links, later]).size).toBe(1)
     expect(them.heard).toHaveLength(1)
+  })
+
+  test('ends when it is needed again and nothing comes on it', async () => {
+    const them = await peer([...WITH_CERTIFICATE, ['<stream:stream ', features(SM)], ['<enable ', ENABLED]])
+    const { outgoing, passes } = reaching(them)
+
+    const link = await outgoing.open('us.test', 'them.test')
+    passes(11_000)
+    const wasOpen = link.isOpen
+    await outgoing.open('us.test', 'them.test')
+    await expect.poll(() => them.heard[0]).toContain('<r ')
+    passes(11_000)
+
+    expect([wasOpen, link.isOpen]).toEqual([true, false])
+    await expect.poll(() => them.heard[0]).toContain('<connection-timeout ')
   })
 
   test('is known while it is open', async () => {

@@ -24,7 +24,10 @@ export class OutgoingStreams implements Links {
   async open (local: string, remote: string): Promise<Link> {
     const { streams, policy } = this.#parts
     const open = streams.link(local, remote)
-    if (open) return open
+    if (open) {
+      open.doubt() // it may have been lost with others, and nobody told
+      return open
+    }
     if (!policy.isAllowed(remote)) throw new LinkError('refused', 'the configuration does not allow it')
     const key = `${local} ${remote}`
     const begun = this.#opening.get(key)

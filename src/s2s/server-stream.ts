@@ -57,6 +57,8 @@ const UNKNOWN_PEER_UNREAD_BYTES = 262_144
 const HANDSHAKE_MS = 30_000
 /** The time that the peer has to close its stream after this server has. */
 const FAREWELL_MS = 5_000
+/** The time in which a peer has to say something once it is in doubt whether it still has the stream. */
+const SIGN_OF_LIFE_MS = 10_000
 /** The time after which a stream on which nothing comes and goes is closed. */
 const IDLE_MS = 30 * 60_000
 
@@ -84,6 +86,7 @@ export class ServerStream implements ElementTaker, UnreadStream {
   #isActive = false
   #activeAt: number
   #backlog: Backlog | undefined
+  #doubtedAt: number | undefined
 
   constructor (
     transport: Transport, parts: ServerStreamParts, protocol: (stream: ServerStream) => StreamProtocol,
@@ -114,6 +117,7 @@ export class ServerStream implements ElementTaker, UnreadStream {
   #read (chunk: Buffer): void {
     if (this.#isOver) return
     this.#isActive = true
+    this.#doubtedAt = undefined
     if (!this.#isUnread()) this.#reader.push(chunk)
   }
 
@@ -168,6 +172,11 @@ export class ServerStream implements ElementTaker, UnreadStream {
     if (this.#isEstablished) return
     this.#isEstablished = true
     this.#framing.limit(this.#parts.stanzaBytes)
+  }
+
+  /** Ends the stream unless the peer says anything soon. */
+  doubt (): void {
+    this.#doubtedAt ??= this.#parts.now()
   }
 
   // ——— out
@@ -267,6 +276,9 @@ export class ServerStream implements ElementTaker, UnreadStream {
     const { transport } = this
     const backlog = this.#backlog = observe(this.#backlog, transport, now)
     if (backlog && isStuck(backlog, transport, now)) return this.close(notRead())
+    if (now - (this.#doubtedAt ?? now) > SIGN_OF_LIFE_MS) {
+      return this.close(new StreamError('connection-timeout', 'you did not answer in time'))
+    }
     if (this.#isActive) this.#activeAt = now
     else if (now - this.#activeAt > IDLE_MS) return this.close()
     this.#isActive = false

@@ -1,5 +1,6 @@
 /** The link of a pair that was proven on a stream: writes stanzas to it, and learns what the other server has taken. */
 import { StreamFault } from '../stream/stream-error.ts'
+import { ignore } from '../util/ignore.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 import type { Acks } from './acks.ts'
@@ -76,6 +77,15 @@ export class StreamLink implements Link {
     if (isEnabled && !this.#hasUncounted) return this.#acks.confirm()
     await this.#pings.ping(this.local, this.remote, request => { this.send(request) })
     if (isEnabled) this.#hasUncounted = false
+  }
+
+  /** Asks the other server whether it still has the stream, which ends unless anything comes soon. */
+  doubt (): void {
+    if (!this.isOpen) return
+    if (this.#acks.isEnabled) this.#acks.ask()
+    else if (this.#pair.direction !== 'both') return // answers come on another stream
+    else this.#pings.ping(this.local, this.remote, request => { this.send(request) }).catch(ignore) // anything will do
+    this.#stream.doubt()
   }
 
   whenLost (handler: (reason: LinkError) => void): void {

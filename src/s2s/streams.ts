@@ -4,6 +4,7 @@
  */
 import { Counters } from './counters.ts'
 import type { Link } from './link.ts'
+import type { StreamLink } from './stream-link.ts'
 
 /** What proved a pair: for streams of components it is their secret. */
 export type Proof = Link['provenBy']
@@ -26,7 +27,7 @@ export interface ProvenPair {
   received: number
   sent: number
   /** For stanzas to the other server, where the stream may carry them. */
-  link: Link | undefined
+  link: StreamLink | undefined
 }
 
 /** All of this node. */
@@ -55,8 +56,8 @@ export class Streams {
     this.#counters.sent += pair.sent
   }
 
-  /** An open link for stanzas of the pair. */
-  link (local: string, remote: string): Link | undefined {
+  /** An open link for stanzas of the pair: the oldest one. */
+  link (local: string, remote: string): StreamLink | undefined {
     for (const { link } of this.#pairs.get(keyOf(local, remote)) ?? []) if (link?.isOpen) return link
   }
 
