@@ -5,8 +5,9 @@
 import { setTimeout } from 'node:timers/promises'
 import { register } from '../../conformance/runner/register.ts'
 import { PASSWORD } from './line.ts'
+import type { Account } from './line.ts'
 import { readArchive, Receiver, Sender } from './talk.ts'
-import type { Kept, Receipt } from './talk.ts'
+import type { Kept, Manner, Receipt } from './talk.ts'
 
 export interface Figures {
   readonly sent: number
@@ -22,6 +23,8 @@ export interface Figures {
   readonly lost: readonly string[]
   /** More than once in an archive, received under an id that is not the archive's, or twice in one session. */
   readonly doubled: readonly string[]
+  /** In the recipient's archive, or received, before what was kept before it for its sender. */
+  readonly disordered: readonly string[]
   /** Archive ids that stand for more than one message of an archive. */
   readonly idsTwice: number
   /** What clients were told that a server must not say here. */
@@ -29,11 +32,11 @@ export interface Figures {
 }
 
 /** What every test here demands. */
-export const NOTHING_WRONG = { lost: [], doubled: [], idsTwice: 0, wrong: [] }
+export const NOTHING_WRONG = { lost: [], doubled: [], disordered: [], idsTwice: 0, wrong: [] }
 
 export interface Pair { readonly sender: Sender, readonly receiver: Receiver }
 
-export interface LoadOptions {
+export interface LoadOptions extends Pick<Manner, 'paddingBytes' | 'pauseMs'> {
   /** Where senders connect, and receivers where nothing else is said. */
   readonly port: number
   readonly receiverPort?: number
@@ -43,19 +46,30 @@ export interface LoadOptions {
   readonly pairs?: number
   /** The number of the first pair, where others talk at the same time. */
   readonly from?: number
-  readonly paddingBytes?: number
-  /** How long senders rest whenever something was acknowledged; left out: not at all. */
-  readonly pauseMs?: number
 }
 
 const SETTLE_MS = 30_000
 
-/** Lets people talk until `harm` is done and all is acknowledged and received, or for long enough; then counts. */
+/** Lets people talk on one server, as `whileTalking` does. */
 export async function underLoad (
   options: LoadOptions, harm: (talk: readonly Pair[]) => Promise<void>,
 ): Promise<Figures> {
-  const { pairs = 3, from = 0 } = options
-  const talk = await Promise.all(Array.from({ length: pairs }, (_, number) => introduce(from + number, options)))
+  const { pairs = 3, from = 0, port, receiverPort = port, domain = 'localhost', receiverDomain = domain } = options
+  return whileTalking(await Promise.all(Array.from({ length: pairs }, (_, number) => introduce(
+    { jid: `romeo${from + number}@${domain}`, port },
+    { jid: `juliet${from + number}@${receiverDomain}`, port: receiverPort }, options))), harm)
+}
+
+/** Registers both. */
+export async function introduce (sender: Account, receiver: Account, manner: Manner): Promise<Pair> {
+  for (const { jid, port } of [sender, receiver]) await register({ port, tls: false }, { jid, password: PASSWORD })
+  return { sender: new Sender(sender, receiver.jid, manner), receiver: new Receiver(receiver) }
+}
+
+/** Lets people talk until `harm` is done and all is acknowledged and received, or for long enough; then counts. */
+export async function whileTalking (
+  talk: readonly Pair[], harm: (talk: readonly Pair[]) => Promise<void>,
+): Promise<Figures> {
   const running = talk.flatMap(({ sender, receiver }) => [sender.run(), receiver.run()])
   try {
     await harm(talk)
@@ -70,8 +84,10 @@ export async function underLoad (
 
 /** For people: what was done, and what came of it. */
 export function print (fault: string, done: Readonly<Record<string, number>>, figures: Figures): void {
-  const { lost, doubled, wrong, ...rest } = figures
-  console.log(`${fault}:`, { ...done, ...rest, lost: lost.length, doubled: doubled.length, wrong: wrong.length })
+  const { lost, doubled, disordered, wrong, ...rest } = figures
+  console.log(`${fault}:`, {
+    ...done, ...rest, lost: lost.length, doubled: doubled.length, disordered: disordered.length, wrong: wrong.length,
+  })
 }
 
 /** Whether it became true in time. */
@@ -81,17 +97,6 @@ export async function waitUntil (isTrue: () => boolean, patienceMs: number): Pro
   return isTrue()
 }
 
-async function introduce (number: number, options: LoadOptions): Promise<Pair> {
-  const { port, receiverPort = port, domain = 'localhost', receiverDomain = domain, paddingBytes, pauseMs } = options
-  const [romeo, juliet] = [`romeo${number}@${domain}`, `juliet${number}@${receiverDomain}`]
-  await register({ port, tls: false }, { jid: romeo, password: PASSWORD })
-  await register({ port: receiverPort, tls: false }, { jid: juliet, password: PASSWORD })
-  return {
-    sender: new Sender({ jid: romeo, port }, juliet, { paddingBytes, pauseMs }),
-    receiver: new Receiver({ jid: juliet, port: receiverPort }),
-  }
-}
-
 function isWhole ({ sender, receiver }: Pair): boolean {
   return sender.acknowledged.size === sender.sent && [...sender.acknowledged].every(id => receiver.received.has(id))
 }
@@ -99,6 +104,7 @@ function isWhole ({ sender, receiver }: Pair): boolean {
 async function count (talk: readonly Pair[]): Promise<Figures> {
   const lost: string[] = []
   const doubled: string[] = []
+  const disordered: string[] = []
   let idsTwice = 0
   for (const { sender, receiver } of talk) {
     const [sent, received] = await Promise.all([readArchive(sender.account), readArchive(receiver.account)])
@@ -113,6 +119,9 @@ async function count (talk: readonly Pair[]): Promise<Figures> {
     }
     for (const id of sender.acknowledged) if (!receiver.received.has(id)) lost.push(`${id} was not received`)
     doubled.push(...wronglyReceived(receiver, received))
+    const order = sent.map(({ body }) => body)
+    disordered.push(...outOfOrder(order, received.map(({ body }) => body)))
+    disordered.push(...outOfOrder(order, receiver.received.keys()))
   }
   const sum = (figure: (pair: Pair) => number): number => talk.reduce((total, pair) => total + figure(pair), 0)
   return {
@@ -122,9 +131,21 @@ async function count (talk: readonly Pair[]): Promise<Figures> {
     resumed: sum(({ sender, receiver }) => sender.line.resumed + receiver.line.resumed),
     anew: sum(({ sender, receiver }) => sender.line.sessions - 1 + receiver.line.sessions - 1),
     receivedAgain: sum(({ receiver }) => [...receiver.received.values()].flatMap(receipts => receipts.slice(1)).length),
-    lost, doubled, idsTwice,
+    lost, doubled, disordered, idsTwice,
     wrong: talk.flatMap(({ sender }) => sender.wrong),
   }
+}
+
+/** Those that come before one that stands before them in `order`. */
+function outOfOrder (order: readonly string[], bodies: Iterable<string>): readonly string[] {
+  const places = new Map(order.map((body, place) => [body, place]))
+  let last = -1
+  return [...bodies].filter(body => {
+    const place = places.get(body) ?? last
+    const isEarlier = place < last
+    last = Math.max(last, place)
+    return isEarlier
+  }).map(body => `${body} came too late`)
 }
 
 /** A message that comes again is the same one by its archive id, and comes in another session, never in one resumed. */

@@ -3,17 +3,16 @@
  */
 import { execFile } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import pg from 'pg'
 import { stringify } from 'yaml'
 import { startRedis } from '../support/redis/redis.ts'
 import type { TestRedis } from '../support/redis/redis.ts'
 import { endProgram, freePort, makeFolder, startProgram } from '../../conformance/peers/server.ts'
+import { createDatabase } from '../support/run/database.ts'
 import { Balancer, isReady } from './balancer.ts'
 import { Valve } from './valve.ts'
 
@@ -162,8 +161,7 @@ export class Nodes implements AsyncDisposable {
     postgresUrl: string, settings: (node: string) => NodeSettings = () => ({}),
   ): Promise<Nodes> {
     const folder = makeFolder('faults-nodes')
-    const name = `heliograph_${randomBytes(8).toString('hex')}`
-    await administer(postgresUrl, `create database ${name}`)
+    const { name, drop } = await createDatabase(postgresUrl)
     const redis = await startRedis()
     const toRedis = await Valve.before({ port: Number(new URL(redis.url).port), host: '127.0.0.1' })
     const toDatabase = await Valve.before({
@@ -179,7 +177,7 @@ export class Nodes implements AsyncDisposable {
       nodes: [
         await make('a', `redis://127.0.0.1:${toRedis.port}`), await make('b', redis.url), await make('c', redis.url),
       ],
-      dropDatabase: () => administer(postgresUrl, `drop database ${name} with (force)`),
+      dropDatabase: drop,
     })
     return nodes.#started()
   }
@@ -205,15 +203,5 @@ export class Nodes implements AsyncDisposable {
     this.toDatabase.end()
     await this.#dropDatabase()
     rmSync(this.#folder, { recursive: true, force: true })
-  }
-}
-
-async function administer (postgresUrl: string, statement: string): Promise<void> {
-  const client = new pg.Client(postgresUrl)
-  await client.connect()
-  try {
-    await client.query(statement)
-  } finally {
-    await client.end()
   }
 }

@@ -18,13 +18,16 @@ export const HELIOGRAPH = 'heliograph.example'
 /** Keys of `federation`, as the file has them. */
 export type FederationKeys = Readonly<Record<string, unknown>>
 
-/** Starts it with these keys besides what the neighbourhood says; where it says more, they come first. */
+/**
+ * Starts it with these keys besides what the neighbourhood says; where it says more, they come first. `others` are keys
+ * of the whole configuration.
+ */
 export async function startHeliograph (
-  neighbourhood: Neighbourhood, keys: FederationKeys = {}, domain = HELIOGRAPH,
+  neighbourhood: Neighbourhood, keys: FederationKeys = {}, domain = HELIOGRAPH, others: FederationKeys = {},
 ): Promise<FederatedServer> {
   const place = await makePlace(neighbourhood, domain, undefined)
   const config = join(place.folder, CONFIG)
-  writeFileSync(config, stringify(configuration(place, keys)))
+  writeFileSync(config, stringify({ ...configuration(place, keys), ...others }))
   return startAt(place, async () => {
     const log = openSync(logFile(place), 'a')
     try {

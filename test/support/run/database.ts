@@ -15,6 +15,25 @@ export async function testDatabase (): Promise<PostgresDatabase> {
   return db
 }
 
+/** An empty database in the PostgreSQL of this address, which is one of a socket. */
+export async function createDatabase (
+  postgresUrl: string,
+): Promise<{ readonly name: string, readonly url: string, drop (): Promise<void> }> {
+  const name = `heliograph_${randomBytes(8).toString('hex')}`
+  const administer = async (statement: string): Promise<void> => {
+    const db = await openPostgres(postgresUrl, { poolSize: 1, log: pino({ level: 'silent' }) })
+    try {
+      await db.query(statement)
+    } finally {
+      await db.close()
+    }
+  }
+  await administer(`create database ${name}`)
+  const url = new URL(postgresUrl)
+  url.pathname = `/${name}`
+  return { name, url: url.href, drop: () => administer(`drop database ${name} with (force)`) }
+}
+
 /** The address of an empty schema. */
 export async function testSchema (): Promise<string> {
   const url = inject('postgresUrl')
