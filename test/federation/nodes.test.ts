@@ -1,9 +1,11 @@
 /** Several nodes that are one server, and another server: which node has what is nobody else's business. */
 import { rmSync } from 'node:fs'
-import { expect, inject, onTestFinished, test } from 'vitest'
+import { setTimeout } from 'node:timers/promises'
+import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { freePort } from '../../conformance/peers/server.ts'
 import { placeOf } from '../../src/cluster/membership/rendezvous.ts'
 import { Nodes } from '../faults/nodes.ts'
+import type { Node } from '../faults/nodes.ts'
 import { hasRedis } from '../support/redis/redis.ts'
 import { Federation, START_MS, whyNoPeers } from './federation.ts'
 import { Person } from './person.ts'
@@ -11,34 +13,84 @@ import { makePlace } from './server.ts'
 import { OURS } from './sides.ts'
 
 const EJABBERD = 'ejabberd.example'
+const SINGLE = 'single.example'
+const MESSAGES = 200
+const PAUSE_MS = 10
 
-test.skipIf(!hasRedis() || whyNoPeers() !== undefined)(
-  'a node hears what was taken of what it sent, also where the other server tells another node',
-  { timeout: START_MS }, async () => {
+interface Cluster extends AsyncDisposable {
+  /** The node that sends what is for the domain. */
+  owner (domain: string): Promise<Node>
+  /** Another one. */
+  other (node: Node): Node
+  /** Lets other servers connect to this node. */
+  listenAt (node: Node): void
+}
+
+/** Three nodes that are the server of OURS. */
+async function clusterIn ({ neighbourhood }: Federation): Promise<Cluster> {
+  const { dns } = neighbourhood
+  const { files, folder } = await makePlace(neighbourhood, OURS, undefined)
+  onTestFinished(() => { rmSync(folder, { recursive: true }) })
+  const ports = new Map([['a', await freePort()], ['b', await freePort()], ['c', await freePort()]])
+  const cluster = await Nodes.start(inject('postgresUrl'), name => ({
+    hosts: [OURS], tls: { certificate: files.certificate, key: files.key },
+    listen: { server: `127.0.0.1:${ports.get(name)}` },
+    federation: { authorities: files.authority, resolver: `${dns.host}:${dns.port}` },
+  }))
+  const { nodes } = cluster
+  return {
+    async owner (domain) {
+      const id = placeOf(`s2s:${domain}`, await nodes[0].status()) ?? ''
+      return nodes.find(({ name }) => id.startsWith(name)) ?? nodes[0]
+    },
+    other: node => nodes[0] === node ? nodes[1] : nodes[0],
+    listenAt ({ name }) {
+      dns.names.set(`_xmpp-server._tcp.${OURS}`, { srv: [{ port: ports.get(name) ?? 0, target: 'localhost' }] })
+    },
+    [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
+  }
+}
+
+describe.skipIf(!hasRedis() || whyNoPeers() !== undefined)('A node', { timeout: START_MS }, () => {
+  test('hears what was taken of what it sent, also where the other server tells another node', async () => {
     await using federation = await Federation.start('certificate', 'ejabberd')
-    const { neighbourhood, neighbourhood: { dns } } = federation
-    const { files, folder } = await makePlace(neighbourhood, OURS, undefined)
-    onTestFinished(() => { rmSync(folder, { recursive: true }) })
-    const ports: Record<string, number> = { a: await freePort(), b: await freePort(), c: await freePort() }
-    await using cluster = await Nodes.start(inject('postgresUrl'), node => ({
-      hosts: [OURS], tls: { certificate: files.certificate, key: files.key },
-      listen: { server: `127.0.0.1:${ports[node]}` },
-      federation: { authorities: files.authority, resolver: `${dns.host}:${dns.port}` },
-    }))
-    const [a, b, c] = cluster.nodes
-    const owner = placeOf(`s2s:${EJABBERD}`, await a.status()) ?? ''
-    const [sender, listener] = [a, b, c].toSorted((one, other) =>
-      Number(owner.startsWith(other.name)) - Number(owner.startsWith(one.name)))
-    dns.names.set(`_xmpp-server._tcp.${OURS}`, { srv: [{ port: ports[listener?.name ?? ''] ?? 0, target: 'localhost' }] })
-    const romeo = await Person.arrive(a.port, `romeo@${OURS}`)
+    await using cluster = await clusterIn(federation)
+    const owner = await cluster.owner(EJABBERD)
+    const listener = cluster.other(owner)
+    cluster.listenAt(listener)
+    const romeo = await Person.arrive(owner.port, `romeo@${OURS}`)
     const juliet = await federation.arrive('juliet', EJABBERD)
 
     for (const body of ['one', 'two', 'three']) romeo.say(juliet.fullJid, body)
     for (const body of ['one', 'two', 'three']) await juliet.expectSeen('message', { id: body })
 
     const row = new RegExp(`^${EJABBERD} +${OURS} +out +certificate +TLSv1.3 +0 `, 'm')
-    await expect.poll(() => sender?.report()).toMatch(row)
-    expect(await listener?.report()).toMatch(new RegExp(`^${EJABBERD} +${OURS} +in `, 'm'))
+    await expect.poll(() => owner.report()).toMatch(row)
+    expect(await listener.report()).toMatch(new RegExp(`^${EJABBERD} +${OURS} +in `, 'm'))
     romeo.leave()
-  },
-)
+  })
+
+  test('that is killed while it sends to another server loses nothing, and nothing comes twice', async () => {
+    await using federation = await Federation.start('certificate')
+    await federation.add('heliograph', SINGLE)
+    await using cluster = await clusterIn(federation)
+    const owner = await cluster.owner(SINGLE)
+    const survivor = cluster.other(owner)
+    cluster.listenAt(survivor)
+    const romeo = await Person.arrive(survivor.port, `romeo@${OURS}`)
+    const juliet = await federation.arrive('juliet', SINGLE)
+    const ids = Array.from({ length: MESSAGES }, (_, number) => `m${number}`)
+    romeo.say(juliet.fullJid, 'first')
+    await juliet.expectSeen('message', { id: 'first' })
+    expect(await owner.report()).toMatch(new RegExp(`^${SINGLE} +${OURS} +(out|both) `, 'm'))
+
+    for (const id of ids) {
+      romeo.say(juliet.fullJid, id)
+      if (id === ids[MESSAGES / 2]) await owner.kill()
+      await setTimeout(PAUSE_MS)
+    }
+
+    await expect.poll(() => juliet.messageIds, { timeout: 60_000 }).toEqual(['first', ...ids])
+    romeo.leave()
+  })
+})
