@@ -3,9 +3,10 @@
  * support show; a member can turn that off by a command (XEP-0050: Ad-Hoc Commands). Each node knows the rooms of its
  * online members, and gets each message once. Offline members find messages in the room's archive. See docs/groups.md.
  */
-import { extension, form, StanzaError } from '../../src/extension/api.ts'
+import { extension, form, inBackground, NS_MUC_USER, StanzaError } from '../../src/extension/api.ts'
 import type { ExtensionHost, Jid, RoomView, RoomData, RoomOption, SessionView } from '../../src/extension/api.ts'
 import { Distribution } from './distribution.ts'
+import { RemoteMembers } from './remote-members.ts'
 import { loadUnwilling, saveChoice } from './store.ts'
 
 const NS = 'urn:heliograph:group:0'
@@ -23,11 +24,21 @@ export const membersAway = extension({
     const unwilling = host.rooms.data(loadUnwilling)
     host.when('room.forgotten', (room, account) => { unwilling.of(room).delete(account.toString()) })
     const distribution = new Distribution(host)
-    offerChoice(host, unwilling, isOn, account => { distribution.changed([account]) })
+    const remoteMembers = new RemoteMembers(host, NS)
+    const changed = (room: RoomView, accounts: readonly Jid[]): void => {
+      distribution.changed(accounts.filter(isLocal))
+      if (accounts.every(isLocal)) return
+      inBackground(host.log, 'lookup of members of other servers', remoteMembers.changed(room))
+    }
+    const isLocal = ({ domain }: Jid): boolean => host.hosts.includes(domain)
+    host.disco.feature(NS)
+    host.when('room.affiliated', changed)
+    offerChoice(host, unwilling, isOn, (room, account) => { changed(room, [account]) })
     knowWhoIsOnline(host, distribution)
     host.on('room', 'fanout', (message, room, sender) => {
-      if (isGroup(room) && room.get(isOn) && host.messages.roomPolicy(message).archive)
-        distribution.send(room, message, sender?.account)
+      if (!isGroup(room) || !room.get(isOn) || !host.messages.roomPolicy(message).archive) return
+      distribution.send(room, message, sender?.account)
+      inBackground(host.log, 'messages to members of other servers', remoteMembers.send(room, message))
     })
     handToDevices(host)
   },
@@ -49,24 +60,23 @@ function knowWhoIsOnline (host: ExtensionHost, distribution: Distribution): void
     restore: () => {},
     onRestored: account => { if (account.sessions.length > 0) distribution.cameOnline(account.jid) },
   })
-  host.when('room.affiliated', (_room, accounts) => { distribution.changed(accounts) })
   host.when('room.beforeMove', async ({ jid }) => { distribution.forget(jid) })
   host.when('room.movedAway', ({ jid }) => { distribution.forget(jid) })
   host.when('room.ended', async jid => { distribution.forget(jid) })
 }
 
-/** A room's message to an account is delivered to each online session that is not in the room. */
+/** A room's message to an account is delivered to each online session that is not in the room, here or elsewhere. */
 function handToDevices (host: ExtensionHost): void {
   host.on('receive', 'redirect', ({ type, from, to }, { sessions }) => {
-    if (type !== 'groupchat' || !to?.isBare || !from || !host.rooms.domains.includes(from.domain)) return
+    if (type !== 'groupchat' || !to?.isBare || !from || host.hosts.includes(from.domain)) return
     return sessions.filter(session => session.isReachable && !isIn(session, from.bare))
   })
   // XEP-0045 §7.14 and §8.2: a session that is told so has left the room.
-  host.on('write', 'track', ({ kind, type, from }, session) => {
-    if (
-      kind === 'presence' && (type === 'unavailable' || type === 'error') && from &&
-      host.rooms.domains.includes(from.domain)
-    ) {
+  host.on('write', 'track', (stanza, session) => {
+    const { kind, type, from } = stanza
+    if (kind !== 'presence' || !from) return
+    const isEnd = type === 'error' || (type === 'unavailable' && stanza.has('x', NS_MUC_USER))
+    if (isEnd || (type === 'unavailable' && host.rooms.domains.includes(from.domain))) {
       host.accounts.forgetDirected(session, from)
     }
   })
@@ -80,7 +90,8 @@ function isIn ({ directed }: SessionView, room: Jid): boolean {
 
 /** A command (XEP-0050) by which members turn this off and on for themselves. */
 function offerChoice (
-  host: ExtensionHost, unwilling: RoomData<Set<string>>, isOn: RoomOption<boolean>, changed: (account: Jid) => void,
+  host: ExtensionHost, unwilling: RoomData<Set<string>>, isOn: RoomOption<boolean>,
+  changed: (room: RoomView, account: Jid) => void,
 ): void {
   const check = (room: RoomView, from: Jid): void => {
     if (!room.isMemberWithin(from)) throw new StanzaError('forbidden', 'only members may do this')
@@ -110,7 +121,7 @@ function offerChoice (
       if (isWanted) unwilling.of(room).delete(account)
       else unwilling.of(room).add(account)
       if (isWanted) await host.rooms.acceptMembership(room, from.bare)
-      changed(from.bare)
+      changed(room, from.bare)
       return isWanted ? 'Messages are sent to you.' : 'Messages are sent to you only where you are in.'
     },
   })

@@ -12,7 +12,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import { verificationString } from './caps.ts'
 import type { Identity } from './caps.ts'
 
-const NS_INFO = 'http://jabber.org/protocol/disco#info'
+export const NS_INFO = 'http://jabber.org/protocol/disco#info'
 const NS_ITEMS = 'http://jabber.org/protocol/disco#items'
 const NS_CAPS = 'http://jabber.org/protocol/caps'
 const CAPS_NODE = 'urn:heliograph'

@@ -1,0 +1,114 @@
+/** Members of a group on other servers, and what an account gets of a group on another. */
+import { beforeEach, describe, expect, test } from 'vitest'
+import { RemoteServer } from '../../test/support/world/remote.ts'
+import { changes, COVEN, hears, owner, says } from '../../test/support/world/rooms.ts'
+import { world } from '../../test/support/world/world.ts'
+import type { Client, World } from '../../test/support/world/world.ts'
+import { archive } from '../archive/index.ts'
+import { occupantId } from '../occupant-id/index.ts'
+import { membersAway } from './index.ts'
+
+const GROUP = { persistentroom: '1', membersonly: '1' }
+const HECATE = 'hecate@heath.example'
+const ELSEWHERE = 'coven@conference.heath.example'
+const FEATURE = "<feature var='urn:heliograph:group:0'/>"
+
+let server: World
+let heath: RemoteServer
+let rooms: RemoteServer
+
+beforeEach(async () => {
+  server = await world(archive, occupantId, membersAway)
+  heath = new RemoteServer(server, 'heath.example')
+  rooms = new RemoteServer(server, 'conference.heath.example')
+})
+
+describe('a member of another server', () => {
+  let crone: Client
+
+  beforeEach(async () => {
+    crone = await owner(server, undefined, undefined, GROUP)
+    await changes(crone, [{ jid: HECATE, affiliation: 'member' }])
+    await comesAndGoes()
+  })
+
+  async function comesAndGoes (): Promise<void> {
+    await heath.sends(`<presence from='${HECATE}/broom' to='${COVEN}/hecate'>`
+      + "<x xmlns='http://jabber.org/protocol/muc'/></presence>")
+    await heath.sends(`<presence from='${HECATE}/broom' to='${COVEN}/hecate' type='unavailable'/>`)
+    await heath.received()
+  }
+
+  /** The other server answers the question for its features. */
+  async function answers (features: string): Promise<void> {
+    const [question = ''] = (await heath.received()).filter(sent => sent.startsWith('<iq'))
+    const [, id = ''] = / id='([^']+)'/.exec(question) ?? []
+    await heath.sends(`<iq from='heath.example' to='localhost' type='result' id='${id}'>`
+      + `<query xmlns='http://jabber.org/protocol/disco#info'>${features}</query></iq>`)
+  }
+
+  test('gets what is said while he is not in, in order, where his server hands it on', async () => {
+    await says(crone, 'hail')
+    await says(crone, 'hail again')
+
+    await answers(FEATURE)
+    await says(crone, 'and again')
+
+    expect(await hears(heath)).toEqual(['firstwitch: hail', 'firstwitch: hail again', 'firstwitch: and again'])
+  })
+
+  test('gets nothing where his server would refuse it', async () => {
+    await says(crone, 'hail')
+
+    await answers('')
+    await says(crone, 'hail again')
+
+    expect(await hears(heath)).toEqual([])
+  })
+
+  test('gets nothing any more when he is a member no longer', async () => {
+    await says(crone, 'hail')
+    await answers(FEATURE)
+    await heath.received()
+
+    await changes(crone, [{ jid: HECATE, affiliation: 'none' }])
+    await heath.received()
+    await says(crone, 'hail again')
+
+    expect(await hears(heath)).toEqual([])
+  })
+})
+
+describe('an account whose group is on another server', () => {
+  const said = `<message from='${ELSEWHERE}/hecate' to='hag66@localhost' type='groupchat' id='m1'>`
+    + '<body>how now</body></message>'
+
+  async function online (resource: string): Promise<Client> {
+    const client = await server.client(`hag66@localhost/${resource}`)
+    await client.sends('<presence/>')
+    return client
+  }
+
+  test('hears it on each device that is not in', async () => {
+    const [phone, laptop] = [await online('phone'), await online('laptop')]
+    await laptop.sends(`<presence to='${ELSEWHERE}/thirdwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+    for (const client of [phone, laptop]) await client.received()
+
+    await rooms.sends(said)
+
+    expect(await hears(phone)).toEqual(['hecate: how now'])
+    expect(await hears(laptop)).toEqual([])
+  })
+
+  test('hears it again on a device that has left', async () => {
+    const laptop = await online('laptop')
+    await laptop.sends(`<presence to='${ELSEWHERE}/thirdwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+    await rooms.sends(`<presence from='${ELSEWHERE}/thirdwitch' to='hag66@localhost/laptop' type='unavailable'>`
+      + "<x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='member' role='none'/></x></presence>")
+    await laptop.received()
+
+    await rooms.sends(said)
+
+    expect(await hears(laptop)).toEqual(['hecate: how now'])
+  })
+})
