@@ -46,6 +46,8 @@ export interface LoadOptions extends Pick<Manner, 'paddingBytes' | 'pauseMs'> {
   readonly pairs?: number
   /** The number of the first pair, where others talk at the same time. */
   readonly from?: number
+  /** How long all may take to arrive when the harm is done. */
+  readonly settleMs?: number
 }
 
 const SETTLE_MS = 30_000
@@ -57,7 +59,7 @@ export async function underLoad (
   const { pairs = 3, from = 0, port, receiverPort = port, domain = 'localhost', receiverDomain = domain } = options
   return whileTalking(await Promise.all(Array.from({ length: pairs }, (_, number) => introduce(
     { jid: `romeo${from + number}@${domain}`, port },
-    { jid: `juliet${from + number}@${receiverDomain}`, port: receiverPort }, options))), harm)
+    { jid: `juliet${from + number}@${receiverDomain}`, port: receiverPort }, options))), harm, options.settleMs)
 }
 
 /** Registers both. */
@@ -68,13 +70,13 @@ export async function introduce (sender: Account, receiver: Account, manner: Man
 
 /** Lets people talk until `harm` is done and all is acknowledged and received, or for long enough; then counts. */
 export async function whileTalking (
-  talk: readonly Pair[], harm: (talk: readonly Pair[]) => Promise<void>,
+  talk: readonly Pair[], harm: (talk: readonly Pair[]) => Promise<void>, settleMs = SETTLE_MS,
 ): Promise<Figures> {
   const running = talk.flatMap(({ sender, receiver }) => [sender.run(), receiver.run()])
   try {
     await harm(talk)
     for (const { sender } of talk) sender.finish()
-    await waitUntil(() => talk.every(isWhole), SETTLE_MS)
+    await waitUntil(() => talk.every(isWhole), settleMs)
   } finally {
     for (const { line } of talk.flatMap(({ sender, receiver }) => [sender, receiver])) line.hangUp()
     await Promise.all(running)

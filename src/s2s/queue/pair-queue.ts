@@ -296,7 +296,7 @@ export class PairQueue {
   #retryLater (reason: LinkError): void {
     const { line, giveBack, giveUpMs, remote, local, log, retry = RETRY } = this.#parts
     if (this.#failures === 0) {
-      log.info({ event: 'federation.unreachable', err: reason, host: local, domain: remote, waiting: line.waiting },
+      log.info({ event: 'federation.unreachable', err: reason, local, remote, waiting: line.waiting },
         'federation: messages wait for another server')
     }
     this.#lastError = reason.message
@@ -314,7 +314,7 @@ export class PairQueue {
     line.rewind()
     const kept = line.takeKept(() => true)
     const reason = error.message
-    log.warn({ event: 'federation.given_up', host: local, domain: remote, messages: kept.length, reason },
+    log.warn({ event: 'federation.given_up', local, remote, messages: kept.length, reason },
       'federation: what waited for another server is given back')
     giveBack(kept, error)
     refuse(line.takePassing(), error)
