@@ -64,24 +64,28 @@ interface Pair { readonly line: Line, readonly queue: PairQueue }
 /** Messages that are committed together. */
 interface Commit {
   readonly committed: Promise<void>
-  readonly done: Promise<void>
   readonly kept: Kept[]
+  /** They are committed, or with another owner of the domain. */
+  done: Promise<void>
+  moved?: Promise<void>
 }
 
 export class RemoteDomain implements Owned {
   readonly name: string
   readonly claim: number
   isFenced = false
+  /** It is not in memory any more. */
+  isClosed = false
   readonly #parts: DomainParts
   readonly #pairs = new Map<string, Pair>()
   readonly #repeats = new Repeats()
   readonly #places: Shares
   readonly #returns: Returns
   #seq: number
-  #commit: Commit | undefined
+  /** Those under way, in order. */
+  readonly #commits: Commit[] = []
   #lastUsedAt = performance.now()
   #removing: Promise<void> | undefined
-  #isClosed = false
 
   private constructor (name: string, { claim, firstSeq }: Claimed, parts: DomainParts) {
     this.name = name
@@ -96,7 +100,7 @@ export class RemoteDomain implements Owned {
       tell: (stanza, kept, error) => this.#tell(stanza, kept, error),
       done: kept => {
         parts.counters.givenBack++
-        this.#remove(kept, false)
+        this.#remove([kept], false)
       },
     })
   }
@@ -138,7 +142,7 @@ export class RemoteDomain implements Owned {
     const stanza = said.kind === 'message' ? withId(said) : said
     const fingerprint = stanza.kind === 'message' ? fingerprintOf(stanza) : undefined
     // Commits are in order: the first one is on disk when the last is.
-    if (fingerprint !== undefined && this.#repeats.has(fingerprint)) return this.#commit?.done
+    if (fingerprint !== undefined && this.#repeats.has(fingerprint)) return this.#commits.at(-1)?.done
     const { router, onDisk, writer } = this.#parts
     const who = from.bare.toString()
     if (!this.#places.hasRoom(who) || !onDisk.hasRoom(who)) return router.bounce(stanza, tooMuch(this.name))
@@ -169,29 +173,42 @@ export class RemoteDomain implements Owned {
 
   /** One promise for all messages of a commit. */
   #await (committed: Promise<void>, kept: Kept): Promise<void> {
-    if (this.#commit?.committed !== committed) {
-      const all: Kept[] = []
-      const done = committed.finally(() => { this.#over(committed) })
-        .then(() => this.#committed(all), (error: unknown) => {
-          this.#parts.lost(this)
-          throw error
-        })
-      this.#commit = { committed, done, kept: all }
+    let commit = this.#commits.at(-1)
+    if (commit?.committed !== committed) {
+      commit = { committed, kept: [], done: committed }
+      commit.done = this.#finish(commit)
+      this.#commits.push(commit)
     }
-    this.#commit.kept.push(kept)
-    return this.#commit.done
+    commit.kept.push(kept)
+    return commit.done
   }
 
-  #over (committed: Promise<void>): void {
-    if (this.#commit?.committed === committed) this.#commit = undefined
-  }
-
-  #committed (all: readonly Kept[]): void | Promise<void> {
-    if (this.isFenced) {
+  async #finish (commit: Commit): Promise<void> {
+    try {
+      await commit.committed
+      if (this.isFenced) this.#move()
+      else this.#committed(commit.kept)
+      await commit.moved
+    } catch (error) { // the writer's
       this.#parts.lost(this)
-      return Promise.all(all.map(({ stanza }) => stanza && this.#parts.again(stanza))).then(() => {})
+      throw error
+    } finally {
+      this.#commits.splice(this.#commits.indexOf(commit), 1)
     }
-    if (this.#isClosed) return
+  }
+
+  /** Hands all that is not committed to the domain's new owner, in order. */
+  #move (): void {
+    const { lost, again } = this.#parts
+    lost(this)
+    for (const commit of this.#commits) {
+      commit.moved ??= Promise.all(commit.kept.map(({ stanza }) => stanza && again(stanza))).then(() => {})
+      commit.moved.catch(() => {}) // the senders hear of it
+    }
+  }
+
+  #committed (all: readonly Kept[]): void {
+    if (this.isClosed) return
     const upTo = all.at(-1)?.seq ?? 0
     for (const { line, queue } of this.#pairs.values()) {
       line.commit(upTo)
@@ -232,7 +249,7 @@ export class RemoteDomain implements Owned {
       read: () => this.#readInto(line),
       confirmed: all => {
         counters.confirmed += all.length
-        for (const kept of all) this.#remove(kept, true)
+        this.#remove(all, true)
       },
       giveBack: (kept, error) => { this.#returns.add(kept, error) },
       refuse: (all, error) => { this.#refuse(all, error) },
@@ -244,8 +261,7 @@ export class RemoteDomain implements Owned {
   async #readInto (line: Line): Promise<void> {
     const { unread } = line
     try {
-      const missing = line.fill(unread, await this.#readAll(unread))
-      for (const kept of missing) this.#remove(kept, false)
+      for (const missing of line.fill(unread, await this.#readAll(unread))) this.#remove([missing], false)
     } catch (err) { // the database's
       this.#parts.log.warn({ event: 'federation.read_delayed', err, domain: this.name }, 'federation: queue not read')
       await sleep(READ_AGAIN_MS)
@@ -268,12 +284,17 @@ export class RemoteDomain implements Owned {
     return found
   }
 
-  #remove (kept: Kept, isConfirmed: boolean): void {
+  /** Neighbours in their line: what was given back stood before all that was confirmed later. */
+  #remove (all: readonly Kept[], isConfirmed: boolean): void {
     const { onDisk, writer, log } = this.#parts
-    this.#places.remove(kept.place)
-    onDisk.remove(kept)
-    if (kept.fingerprint !== undefined) this.#repeats[isConfirmed ? 'confirm' : 'forget'](kept.fingerprint)
-    const removing = writer.remove({ domain: this.name, local: kept.local, seq: kept.seq })
+    for (const kept of all) {
+      this.#places.remove(kept.place)
+      onDisk.remove(kept)
+      if (kept.fingerprint !== undefined) this.#repeats[isConfirmed ? 'confirm' : 'forget'](kept.fingerprint)
+    }
+    const [first, last] = [all[0], all.at(-1)]
+    if (!first || !last) return
+    const removing = writer.remove({ domain: this.name, local: first.local, first: first.seq, last: last.seq })
     if (removing === this.#removing) return
     this.#removing = removing
     inBackground(log, 'deletion of delivered messages', removing) // a row that stays is sent again after a restart
@@ -317,20 +338,20 @@ export class RemoteDomain implements Owned {
 
   /** Whether nothing waits, nothing has come for a while, and there is no link. */
   isIdle (now: number): boolean {
-    if (this.#commit || !this.#returns.isEmpty || now - this.#lastUsedAt < IDLE_MS) return false
+    if (this.#commits.length > 0 || !this.#returns.isEmpty || now - this.#lastUsedAt < IDLE_MS) return false
     return [...this.#pairs.values()].every(({ queue }) => queue.isIdle)
   }
 
   /** Sends nothing more. Resolves when what was sent is confirmed, or can't be for now, and all is on disk. */
   async settle (): Promise<void> {
     await Promise.all([...this.#pairs.values()].map(({ queue }) => queue.settle(FAREWELL_MS)))
-    await this.#commit?.done.catch(() => {}) // the senders hear of it
+    await this.#commits.at(-1)?.done.catch(() => {}) // the senders hear of it
     await this.#removing?.catch(() => {}) // logged
   }
 
   /** Takes it out of memory; returns what was waiting in memory only. */
   close (): readonly Stanza[] {
-    this.#isClosed = true
+    this.isClosed = true
     const { onDisk, inMemory } = this.#parts
     const left: Stanza[] = []
     for (const kept of this.#returns.close()) onDisk.remove(kept)

@@ -8,6 +8,7 @@ import { el } from '../../xml/element.ts'
 import type { StanzaError } from '../../xmpp/errors.ts'
 import { Jid } from '../../xmpp/jid.ts'
 import { MessagePolicies } from '../../xmpp/message-policy.ts'
+import { NS_MUC } from '../../xmpp/ns.ts'
 import { iq, message, presence } from '../../xmpp/stanza.ts'
 import type { Message, PresenceType, Stanza } from '../../xmpp/stanza.ts'
 import { LinkError } from '../link.ts'
@@ -174,4 +175,157 @@ test('a message on which the other server ends its streams comes back alone', as
   await expect.poll(waiting).toBe(0)
   expect(refused).toEqual([`message m2 policy-violation to ${ROMEO}`])
   expect(links.opened.at(-1)?.sent.map(({ id }) => id)).toEqual(['m3'])
+})
+
+describe('what a sender sends again', () => {
+  test('goes out once, whether it waits or was confirmed lately', async () => {
+    const domains = server()
+    links.failure = { kind: 'unreachable', message: 'nobody listens' }
+    await domains.receive(says('m1'))
+    await domains.receive(says('m1'))
+
+    links.failure = undefined
+    await expect.poll(waiting).toBe(0)
+    await domains.receive(says('m1'))
+    await domains.receive(says('m1', 'another text'))
+    await expect.poll(waiting).toBe(0)
+
+    expect(links.ids).toEqual(['m1', 'm1'])
+    expect(links.opened[0]?.sent[1]?.payload('body', 'jabber:client')?.text()).toBe('another text')
+  })
+
+  test('goes out once, also where it waited while the server was restarted', async () => {
+    links.failure = { kind: 'unreachable', message: 'nobody listens' }
+    const before = server()
+    await before.receive(says('m1'))
+    await before.stop()
+    const after = server()
+    await after.receive(says('m1'))
+
+    links.failure = undefined
+    after.retry(JULIET.domain)
+
+    await expect.poll(waiting).toBe(0)
+    expect(links.ids).toEqual(['m1'])
+  })
+
+  test('goes out again where it was given back', async () => {
+    links.failure = { kind: 'not-found', message: 'there is no such domain' }
+    const domains = server()
+    await domains.receive(says('m1'))
+    await expect.poll(waiting).toBe(0)
+
+    links.failure = undefined
+    await domains.receive(says('m1'))
+
+    await expect.poll(() => links.ids).toEqual(['m1'])
+  })
+
+  test('has one id on each stream, also where its client gave it none', async () => {
+    const domains = server()
+    links.confirms = false
+    await domains.receive(says(undefined))
+    await expect.poll(() => links.ids.length).toBe(1)
+
+    links.confirms = true
+    links.opened[0]?.loses()
+    await expect.poll(() => links.ids.length).toBe(2)
+
+    const [first, second] = links.ids
+    expect(first).toMatch(/./)
+    expect(second).toBe(first)
+  })
+})
+
+describe('a queue that is full', () => {
+  test('takes nothing more from who filled it, and something from others', async () => {
+    links.failure = { kind: 'unreachable', message: 'nobody listens' }
+    const domains = server({ settings: { queue: 20, giveUpHours: 1 } })
+
+    for (let n = 0; n < 20; n++) await domains.receive(says(`m${n}`))
+    await domains.receive(says('from another', 'hear me', Jid.parse('benvolio@montague.example/street')))
+
+    expect(refused[0]).toBe(`message m11 resource-constraint to ${ROMEO}`)
+    expect(refused.join()).not.toContain('from another')
+    expect(await waiting()).toBe(12)
+  })
+
+  test('holds in memory what there is room for, and sends all in order', async () => {
+    links.failure = { kind: 'unreachable', message: 'nobody listens' }
+    const domains = server({ settings: { queue: 10_000, giveUpHours: 1 } })
+    const ids = Array.from({ length: 600 }, (_, n) => `m${n}`)
+    await Promise.all(ids.map(id => domains.receive(says(id, 'x'.repeat(5000)))))
+    await domains.receive(asks('q1'))
+
+    links.failure = undefined
+    domains.retry(JULIET.domain)
+
+    await expect.poll(waiting).toBe(0)
+    expect(links.ids).toEqual([...ids, 'q1'])
+  })
+})
+
+test('a request that can\'t be sent in time is refused, and what nobody waits for is not', async () => {
+  links.failure = { kind: 'unreachable', message: 'nobody listens' }
+  const domains = server()
+  await domains.receive(asks('q1'))
+  await domains.receive(message('chat', { from: ROMEO, to: JULIET, id: 'c1' }))
+  await domains.receive(presence('available', { from: ROMEO, to: JULIET, id: 'j1' }, el('x', NS_MUC)))
+
+  domains.check(performance.now() + 31_000)
+
+  expect(refused).toEqual([
+    `iq q1 remote-server-timeout to ${ROMEO}`,
+    `presence j1 remote-server-timeout to ${ROMEO}`,
+  ])
+})
+
+test('a message that has waited too long comes back, also after a restart', async () => {
+  links.failure = { kind: 'unreachable', message: 'nobody listens' }
+  const before = server()
+  await before.receive(says('m1'))
+  await before.stop()
+  await db.query('update remote_message set queued_at = queued_at - 3600000')
+
+  server()
+
+  await expect.poll(waiting).toBe(0)
+  expect(refused).toEqual([`message m1 remote-server-timeout to ${ROMEO}`])
+})
+
+test('an administrator gives back what waits, and sees it until then', async () => {
+  links.failure = { kind: 'unreachable', message: 'nobody listens' }
+  const domains = server({ retry: { firstMs: 60_000, longestMs: 60_000 } })
+  await domains.receive(says('m1'))
+  await expect.poll(() => domains.status()).toMatchObject([{
+    local: 'montague.example', remote: 'capulet.example', waiting: 1, lastError: 'nobody listens', tls: undefined,
+  }])
+
+  domains.drop(JULIET.domain)
+
+  await expect.poll(waiting).toBe(0)
+  expect(refused).toEqual([`message m1 remote-server-timeout to ${ROMEO}`])
+})
+
+test('nothing is sent to a domain that is not allowed, nor for one that is not served', async () => {
+  const domains = server({ isAllowed: domain => domain !== 'capulet.example' })
+
+  await domains.receive(says('m1'))
+  await domains.receive(says('m2', 'hello', Jid.parse('tybalt@elsewhere.example'), Jid.parse('romeo@verona.example')))
+
+  expect(refused).toEqual([`message m1 not-allowed to ${ROMEO}`])
+  expect(await waiting()).toBe(0)
+})
+
+test('a domain that nobody needs leaves memory and database', async () => {
+  const domains = server()
+  links.confirms = true
+  await domains.receive(says('m1'))
+  await expect.poll(waiting).toBe(0)
+  links.opened[0]?.loses()
+
+  domains.check(performance.now() + 301_000)
+
+  await expect.poll(() => db.query('select domain from remote_domain')).toEqual([])
+  expect(domains.atHome()).toEqual([])
 })

@@ -36,6 +36,9 @@ const MAX_IN_MEMORY = 128 * 1024 ** 2
 const MAX_IN_MEMORY_OF_ONE = 8 * 1024 ** 2
 const HOUR_MS = 3_600_000
 
+/** In place of a node's id where the domain has no owner. */
+const NOBODY = ''
+
 /** The cluster, as remote domains need it. */
 export interface RemoteDomainsCluster {
   readonly homes: Homes
@@ -109,7 +112,7 @@ export class RemoteDomains implements Destination {
   start (): void {
     const { log } = this.#parts
     this.#timers.push(
-      setInterval(() => { this.#check() }, CHECK_MS),
+      setInterval(() => { this.check() }, CHECK_MS),
       setInterval(() => { inBackground(log, 'scan of what waits for other servers', this.scan()) }, SCAN_MS),
     )
     inBackground(log, 'scan of what waits for other servers', this.scan())
@@ -143,7 +146,9 @@ export class RemoteDomains implements Destination {
 
   async #takeInTurn ({ stanza, to, isForwarded, refusedBy }: Arrival): Promise<Outcome> {
     try {
-      const located = await this.#locate(to.domain, isForwarded ? undefined : { refusedBy })
+      const asked = isForwarded ? undefined : { refusedBy }
+      let located = await this.#locate(to.domain, asked)
+      while (typeof located !== 'string' && located.isClosed) located = await this.#locate(to.domain, asked)
       return typeof located === 'string' ? { node: located } : { handedOver: located.receive(stanza) }
     } catch (error) { // Redis's or the database's
       await this.#parts.router.bounce(stanza, this.#refusal(error, to.domain))
@@ -218,11 +223,11 @@ export class RemoteDomains implements Destination {
     this.#mayBeOrphaned = cluster !== undefined
     try {
       const nodes = cluster?.nodes() ?? [this.#alone]
-      const me = cluster?.homes.incarnation ?? this.#alone
-      for (const domain of await findOrphaned(db, nodes.filter(node => node !== me))) {
-        const key = keyOf(domain)
-        const isOurs = !cluster || this.#placeOf(domain, cluster.homes) === me
-        if (isOurs && !this.#isStopping) await this.#turns.inTurn(key, async () => { await this.#locate(domain) })
+      const others = nodes.filter(node => node !== this.#id)
+      for (const { domain, node } of await findOrphaned(db, others)) {
+        if (this.#isStopping) return
+        if (!this.#isOurs(domain, node)) continue
+        await this.#turns.inTurn(keyOf(domain), async () => { await this.#locate(domain) })
       }
       await removeOrphaned(db, nodes)
     } catch (error) { // Redis or the database is away: the next scan tries again
@@ -232,8 +237,18 @@ export class RemoteDomains implements Destination {
     this.#isScanning = false
   }
 
-  #check (): void {
-    const now = performance.now()
+  get #id (): string {
+    return this.#parts.cluster?.homes.incarnation ?? this.#alone
+  }
+
+  /** Whether this node is to load a domain that is not in memory: its own, or one without an owner at its place. */
+  #isOurs (domain: string, owner: string): boolean {
+    const homes = this.#parts.cluster?.homes
+    return !homes || owner === this.#id || this.#placeOf(domain, homes) === this.#id
+  }
+
+  /** Refuses requests that have waited too long, and lets go of domains; `now` is of the monotonic clock. */
+  check (now = performance.now()): void {
     const { log } = this.#parts
     neverRejects(eachInSlices(log, 'check of another server', [...this.#domains.values()], domain => { // as it says
       domain.check(now)
@@ -270,7 +285,9 @@ export class RemoteDomains implements Destination {
       await domain.settle()
       this.#domains.delete(domain.name)
       const left = domain.close()
-      this.#parts.cluster?.homes.release(key, false)
+      const { cluster, db } = this.#parts
+      await renameOwner(db, domain.name, domain.claim, NOBODY).catch(() => {}) // it takes the others longer
+      cluster?.homes.release(key, false)
       this.#receiveAgain(left)
     })
   }

@@ -31,7 +31,7 @@ export interface Claimed {
 }
 
 /** Rows that are listed at a time. */
-const PAGE = 5000
+const PAGE = 10_000
 
 /** Makes `node` the domain's owner; appends under an earlier claim have committed, and later ones fail. */
 export async function claimDomain (db: Database, domain: string, node: string): Promise<Claimed> {
@@ -43,7 +43,7 @@ export async function claimDomain (db: Database, domain: string, node: string): 
   return row
 }
 
-/** The node that holds the claim has another id. */
+/** The node that holds the claim has another id, or none: any node may claim the domain. */
 export async function renameOwner (db: Database, domain: string, claim: number, node: string): Promise<void> {
   await db.query('update remote_domain set node = $3 where domain = $1 and claim = $2', [domain, claim, node])
 }
@@ -55,12 +55,13 @@ export async function leaveDomain (db: Database, domain: string, claim: number):
       and not exists (select from remote_message as m where m.domain = d.domain)`, [domain, claim])
 }
 
-/** The domains for which something waits, and whose owner is none of these nodes. */
-export async function findOrphaned (db: Database, nodes: readonly string[]): Promise<readonly string[]> {
-  const rows = await db.query<{ readonly domain: string }>(`
-    select domain from remote_domain as d where node <> all($1::text[])
+/** The domains for which something waits, and whose owner is none of these nodes, with the owner. */
+export async function findOrphaned (
+  db: Database, nodes: readonly string[],
+): Promise<readonly { readonly domain: string, readonly node: string }[]> {
+  return db.query(`
+    select domain, node from remote_domain as d where node <> all($1::text[])
       and exists (select from remote_message as m where m.domain = d.domain)`, [textArray(nodes)])
-  return rows.map(({ domain }) => domain)
 }
 
 /** Removes the claims of other nodes than these on domains for which nothing waits. */
@@ -87,9 +88,11 @@ export async function * listWaiting (db: Database, domain: string): AsyncIterabl
 export async function readStanzas (
   db: Database, domain: string, local: string, seqs: readonly number[],
 ): Promise<readonly { readonly seq: number, readonly stanza: string }[]> {
+  // One by one: of a table that grows and shrinks like this one the planner knows little, and would read all of it.
   return db.query(`
-    select seq, stanza from remote_message where domain = $1 and local = $2 and seq = any($3::int8[])`,
-  [domain, local, int8Array(seqs)])
+    select m.seq, m.stanza from (select unnest($3::int8[]) as seq) as wanted, lateral (
+      select seq, stanza from remote_message where domain = $1 and local = $2 and seq = wanted.seq offset 0
+    ) as m`, [domain, local, int8Array(seqs)])
 }
 
 /** A row of a domain that is owned under a claim. */
@@ -131,18 +134,25 @@ export async function append (db: Database, all: readonly Claiming[]): Promise<R
   return new Set(valid.map(({ claim }) => claim))
 }
 
-export interface Done { readonly domain: string, readonly local: string, readonly seq: number }
+/** A range of numbers. */
+export interface Done { readonly domain: string, readonly local: string, readonly first: number, readonly last: number }
 
 /** Deletes rows that were confirmed, or given back. */
 export async function remove (db: Database, done: readonly Done[]): Promise<void> {
+  // Range by range, as above.
   await db.query(`
-    delete from remote_message using (
-      select unnest($1::text[]) as domain, unnest($2::text[]) as local, unnest($3::int8[]) as seq
-    ) as done
-    where remote_message.domain = done.domain and remote_message.local = done.local
-      and remote_message.seq = done.seq`, [
+    delete from remote_message where ctid = any (array(
+      select m.ctid from (
+        select unnest($1::text[]) as domain, unnest($2::text[]) as local, unnest($3::int8[]) as first,
+          unnest($4::int8[]) as last
+      ) as done, lateral (
+        select ctid from remote_message
+        where domain = done.domain and local = done.local and seq between done.first and done.last offset 0
+      ) as m
+    ))`, [
     textArray(done.map(row => row.domain)),
     textArray(done.map(row => row.local)),
-    int8Array(done.map(row => row.seq)),
+    int8Array(done.map(row => row.first)),
+    int8Array(done.map(row => row.last)),
   ])
 }

@@ -50,7 +50,7 @@ export class Writer {
     return this.#appends.add({ domain, row })
   }
 
-  /** Resolves when the row is deleted. */
+  /** Resolves when the rows are deleted. */
   remove (done: Done): Promise<void> {
     return this.#removals.add(done)
   }
