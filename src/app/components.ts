@@ -28,8 +28,8 @@ import type { Iq } from '../xmpp/stanza.ts'
 const STREAMS_PER_ADDRESS = 200
 /** The largest stanza, as between servers. */
 const STANZA_BYTES = 524_288
-/** The interval of the checks of all streams. */
-const CHECK_MS = 5_000
+/** The interval of the checks of all streams and queues. */
+const CHECK_MS = 2_000
 /** The time for streams to close when the server stops. */
 const FAREWELL_MS = 5_000
 
@@ -68,6 +68,10 @@ export class ComponentServer {
       host, iqs, disco, components, requests: router.requests, isConnected: domain => this.nodes.isConnected(domain),
     })
     this.#passAnswersOn()
+    // The others know this node by its old id.
+    parts.cluster?.membership.whenLeaseLost(() => {
+      for (const domain of connections.domains) this.nodes.connectedHere(domain)
+    })
     for (const domain of Object.keys(components)) {
       router.serve(domain, remotes)
       disco.addService(({ domain: of }) => hostFor(domain, host.hosts) === of ? { jid: domain } : undefined)
@@ -108,6 +112,7 @@ export class ComponentServer {
     this.#checking = setInterval(() => {
       const now = performance.now()
       for (const stream of this.#streams) stream.check(now)
+      this.nodes.check()
     }, CHECK_MS)
     const streams = new AddressLimit(STREAMS_PER_ADDRESS)
     return listen(at, { key: 'listen.component', log, barrier, streams }, transport => {

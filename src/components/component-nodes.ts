@@ -15,7 +15,7 @@ export interface ComponentNodesParts {
   /** Undefined on a server that is not part of a cluster. */
   readonly cluster: ClusterFacet | undefined
   readonly connections: Connections
-  readonly remotes: Pick<RemoteDomains, 'own' | 'giveUpDomain' | 'retry'>
+  readonly remotes: Pick<RemoteDomains, 'own' | 'owns' | 'giveUpDomain' | 'retry'>
   readonly log: Logger
   /** A component has connected, to this node or another. */
   readonly connected: (domain: string) => void
@@ -62,6 +62,14 @@ export class ComponentNodes {
     const { log } = this.#parts
     const told = this.#tell(['disconnected', domain]).then(() => this.#handOver(domain))
     inBackground(log, 'queue of a component that has disconnected', told)
+  }
+
+  /** Hands over queues that this node has claimed while another is connected to the component. */
+  check (): void {
+    const { log, remotes } = this.#parts
+    for (const domain of this.#elsewhere.keys()) {
+      if (remotes.owns(domain)) inBackground(log, 'queue of a component of another node', this.#handOver(domain))
+    }
   }
 
   async #handOver (domain: string): Promise<void> {

@@ -1,6 +1,7 @@
 /** What is for a component that is away waits for it, also while the server restarts. */
 import { expect, test } from 'vitest'
 import { serveComponents, settings } from '../../test/support/components/served.ts'
+import { federated } from '../../test/support/world/federated.ts'
 import { worldOf } from '../../test/support/world/world.ts'
 
 const NAME = 'gateway.localhost'
@@ -80,4 +81,37 @@ test('rooms are there for a component\'s users', async () => {
   await romeo.sends("<message to='verona@conference.localhost' type='groupchat' id='g'><body>hark</body></message>")
 
   await component.expectHeard(/<message [^>]*type='groupchat'[^>]*><body>hark</)
+})
+
+test('a component is reached from other servers, and reaches them', async () => {
+  const world = await worldOf(COMPONENTS)
+  const served = await serveComponents(world, COMPONENTS)
+  const sent: string[] = []
+  world.core.router.serveOthers({ receive: stanza => { sent.push(stanza.toXml()) }, receiveHere: () => true })
+  const others = await federated(world)
+  const component = await served.connects(NAME)
+
+  const remote = await others.connects('a.example', NAME)
+  await remote.proves(others.authority.issue({ hosts: ['a.example'] }))
+  remote.send(`<message from='tybalt@a.example' to='nurse@${NAME}' id='1'><body>from afar</body></message>`)
+  await component.expectHeard('<body>from afar</body>')
+  component.says(`<message from='nurse@${NAME}' to='tybalt@a.example' id='2'><body>answer</body></message>`)
+
+  await expect.poll(() => sent.join(), { timeout: 10_000 }).toContain('<body>answer</body>')
+})
+
+test('what waits too long goes back to who sent it', async () => {
+  const world = await worldOf(COMPONENTS)
+  const served = await serveComponents(world, COMPONENTS)
+  const romeo = await world.client('romeo@localhost/orchard')
+  await romeo.comesOnline()
+  await romeo.says(`nurse@${NAME}`, 'hi')
+  await romeo.received()
+
+  await expect.poll(() => served.federation.status().remotes).toMatchObject([{ waiting: 1 }])
+  await served.federation.drop(NAME)
+
+  let heard = ''
+  await expect.poll(async () => heard += (await romeo.received()).join(''), { timeout: 10_000 })
+    .toMatch(/<message [^>]*type='error'.*<remote-server-timeout /)
 })

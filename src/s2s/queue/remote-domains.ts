@@ -267,6 +267,10 @@ export class RemoteDomains implements Destination {
     })
   }
 
+  owns (domain: string): boolean {
+    return this.#domains.has(domain)
+  }
+
   /** Makes this node the owner of the domain unless another is, wherever its place is. */
   async own (domain: string): Promise<void> {
     await this.#turns.inTurn(keyOf(domain), async () => { await this.#locate(domain) })

@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest'
 import { joinCluster } from '../../../src/cluster/cluster.ts'
 import type { Cluster } from '../../../src/cluster/cluster.ts'
 import { serveCluster } from '../../../src/app/cluster-handlers.ts'
+import type { Components } from '../../../src/components/settings.ts'
 import { openLog } from '../../../src/log.ts'
 import { Listeners } from './listeners.ts'
 import { startRedis } from '../redis/redis.ts'
@@ -28,24 +29,26 @@ export interface Node extends World {
 export class RedisNodes {
   readonly redis: TestRedis
   readonly #extensions: Extensions
+  readonly #components: Components | undefined
   #count = 0
 
-  private constructor (redis: TestRedis, extensions: Extensions) {
+  private constructor (redis: TestRedis, extensions: Extensions, components: Components | undefined) {
     this.redis = redis
     this.#extensions = extensions
+    this.#components = components
   }
 
   /** None yet, and their Redis; all are gone when the test is finished. */
-  static async begin (extensions: Extensions): Promise<RedisNodes> {
+  static async begin (extensions: Extensions, components?: Components): Promise<RedisNodes> {
     const redis = await startRedis({ persists: true })
     onTestFinished(() => redis.stop())
-    return new RedisNodes(redis, extensions)
+    return new RedisNodes(redis, extensions, components)
   }
 
   async start (): Promise<Node> {
     const log = await openLog({ level: 'silent' })
     const cluster = await joinCluster(this.redis.url, database(), `n${this.#count++}`, log, FAST)
-    const world = await start(this.#extensions, cluster)
+    const world = await start(this.#extensions, cluster, {}, this.#components)
     const end = serveCluster(cluster, world.core, log, FAILOVER)
     cluster.bus.open()
     let listeners: Promise<Listeners> | undefined

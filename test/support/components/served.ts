@@ -1,6 +1,7 @@
 /** A server in the test's process, with the port for its components and the queues of what is for them. */
 import { onTestFinished } from 'vitest'
 import { Federation } from '../../../src/app/federation.ts'
+import type { Cluster } from '../../../src/cluster/cluster.ts'
 import { Certificates } from '../../../src/net/certificates.ts'
 import type { Components, ComponentSettings, Privileges } from '../../../src/components/settings.ts'
 import { openLog } from '../../../src/log.ts'
@@ -28,13 +29,15 @@ export interface ServedComponents {
 }
 
 /** Serves the components of `world`, which was made for them, until the test is finished. */
-export async function serveComponents (world: World, components: Components): Promise<ServedComponents> {
+export async function serveComponents (
+  world: World, components: Components, cluster?: Cluster,
+): Promise<ServedComponents> {
   const log = await openLog({ level: 'silent' })
   const data = mkdtempSync(join(tmpdir(), 'heliograph-components-'))
   const certificates = await Certificates.load({ hosts: ['localhost'], data, log, filesOf: {} })
   const db = database()
   const federation = new Federation({
-    settings: false, components, core: world.core, db, messageDb: db, log, cluster: undefined,
+    settings: false, components, core: world.core, db, messageDb: db, log, cluster,
   })
   const opened = await federation.start({
     hosts: ['localhost'], certificates, server: [], serverTls: [], component: ['127.0.0.1:0'],
