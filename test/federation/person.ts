@@ -37,12 +37,14 @@ export class Person {
   readonly #client: Client
   readonly #inbox = new Inbox<Seen>(PATIENCE_MS)
   readonly #all: Seen[] = []
+  readonly #over = Promise.withResolvers<never>()
   #isOver = false
   #ids = 0
 
   private constructor (jid: string, client: Client) {
     this.jid = jid
     this.fullJid = client.fullJid
+    this.#over.promise.catch(() => {}) // nobody waits
     this.#client = client
   }
 
@@ -67,10 +69,14 @@ export class Person {
     this.#client.send(xml)
   }
 
-  /** The first stanza that has these attributes, and whose text has this, be it still to come. */
+  /**
+   * The first stanza that has these attributes, and whose text has this, be it still to come; rejects when it can't come
+   * any more.
+   */
   async expectSeen (name: string, attributes: Attributes, content = /^/): Promise<XmlElement> {
     const what = `${this.jid}: <${name}/> with ${JSON.stringify(attributes)} and ${content}`
-    return (await this.#inbox.take(what, seen => seen.matches(name, attributes, content))).element
+    const seen = this.#inbox.take(what, one => one.matches(name, attributes, content))
+    return (await Promise.race([seen, this.#over.promise])).element
   }
 
   /** Whether a stanza came whose text has this. */
@@ -81,6 +87,12 @@ export class Person {
   /** The ids of all messages, as they came. */
   get messageIds (): readonly (string | undefined)[] {
     return this.#all.filter(({ element }) => element.name === 'message').map(({ element }) => element.attributes.get('id'))
+  }
+
+  /** The bodies by an author in the results of a query of an archive. */
+  bodiesOf (queryId: string, author: string): readonly string[] {
+    return this.#all.map(({ text }) => text).filter(text => text.includes(`queryid='${queryId}'`))
+      .flatMap(text => new RegExp(`<forwarded.*from='${author}/.*<body>([^<]*)<`).exec(text)?.[1] ?? [])
   }
 
   /** The answer to a request, whether result or error. */
@@ -123,7 +135,7 @@ export class Person {
         this.#all.push(seen)
         this.#inbox.add(seen)
       } catch {
-        if (this.#client.isOver) return
+        if (this.#client.isOver) return this.#over.reject(new Error(`${this.jid}: the stream is over`))
       }
     }
   }
