@@ -2,7 +2,7 @@
 import { Authority } from '../support/authority.ts'
 import { DnsServer } from '../support/dns/dns-server.ts'
 import { EJABBERD, startEjabberd } from './ejabberd.ts'
-import { startHeliograph, type FederationKeys } from './heliograph.ts'
+import { HELIOGRAPH, startHeliograph, type FederationKeys } from './heliograph.ts'
 import { Person } from './person.ts'
 import { PROSODY, startProsody } from './prosody.ts'
 import { whyNo, type FederatedServer, type Neighbourhood, type Trust } from './server.ts'
@@ -65,7 +65,7 @@ export class Federation implements AsyncDisposable {
 
   async [Symbol.asyncDispose] (): Promise<void> {
     for (const person of this.#people) person.leave()
-    await Promise.all([...this.#servers.values()].map(server => server.remove()))
+    await Promise.all([...new Set(this.#servers.values())].map(server => server.remove()))
     await this.neighbourhood.dns[Symbol.asyncDispose]()
   }
 
@@ -81,9 +81,11 @@ export class Federation implements AsyncDisposable {
     return this.#keep(await STARTS[kind](this.neighbourhood, domain))
   }
 
-  /** Ours, with keys of `federation` that are not those of all. */
-  async addOurs (keys: FederationKeys): Promise<FederatedServer> {
-    return this.#keep(await startHeliograph(this.neighbourhood, keys))
+  /** Ours, with keys of `federation` that are not those of all, and perhaps more domains. */
+  async addOurs (keys: FederationKeys, ...others: readonly string[]): Promise<FederatedServer> {
+    const server = this.#keep(await startHeliograph(this.neighbourhood, keys, HELIOGRAPH, {}, others))
+    for (const other of others) this.#servers.set(other, server)
+    return server
   }
 
   #keep (server: FederatedServer): FederatedServer {

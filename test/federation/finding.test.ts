@@ -4,7 +4,7 @@ import type { DnsName } from '../support/dns/dns-server.ts'
 import { freePort } from '../../conformance/peers/server.ts'
 import { Federation, START_MS, whyNoPeers } from './federation.ts'
 import type { Person } from './person.ts'
-import { expectLogged, expectNothingWaits } from './heliograph.ts'
+import { expectLogged, expectWaiting, run } from './heliograph.ts'
 
 const OURS = 'heliograph.example'
 const THEIRS = 'prosody.example'
@@ -96,7 +96,7 @@ describe.skipIf(missing !== undefined)('Finding a server', () => {
       await other.expectSeen('message', { id: 'there' })
       other.say(one.fullJid, 'and-back')
       await one.expectSeen('message', { id: 'and-back' })
-      await expectNothingWaits(federation.server(OURS), THEIRS) // or ours would open a stream when it starts
+      await expectWaiting(federation.server(OURS), THEIRS, 0) // or ours would open a stream when it starts
 
       expect(dns.asked).toContain(`SRV ${plain(second)}`)
       expect(dns.asked).not.toContain(`SRV ${plain(first)}`)
@@ -126,8 +126,7 @@ describe.skipIf(missing !== undefined)('Finding a server', () => {
     const [ours, theirs] = [federation.server(OURS), federation.server(THEIRS)]
     const [romeo, juliet] = await meet()
     await theirs.kill()
-    romeo.say(juliet.jid, 'over-night')
-    await romeo.ask(OURS, "<ping xmlns='urn:xmpp:ping'/>")
+    await romeo.saySurely(juliet.jid, 'over-night')
 
     await ours.kill()
     await ours.start()
@@ -135,6 +134,67 @@ describe.skipIf(missing !== undefined)('Finding a server', () => {
 
     const back = await federation.logIn(juliet.jid, 'back')
     await back.expectSeen('message', { id: 'over-night', from: romeo.fullJid })
+    await expectWaiting(ours, THEIRS, 0)
+  })
+
+  test('what waits is given back where an administrator drops it, also after a restart', async () => {
+    const [ours, theirs] = [federation.server(OURS), federation.server(THEIRS)]
+    await theirs.end()
+    const romeo = await federation.arrive('romeo', OURS)
+    await romeo.saySurely(`juliet@${THEIRS}`, 'never')
+
+    await ours.kill()
+    await ours.start()
+    await expectWaiting(ours, THEIRS, 1)
+    expect(await run(ours, 'federation', 'drop', THEIRS)).toContain(`1 message for ${THEIRS} went back`)
+
+    const back = await federation.logIn(romeo.jid, 'back')
+    await back.expectSeen('message', { type: 'error', id: 'never' }, /<remote-server-timeout /)
+  })
+})
+
+describe.skipIf(missing !== undefined)('A server that gives up', () => {
+  let federation: Federation
+
+  beforeAll(async () => {
+    federation = await Federation.start('certificate')
+    await federation.addOurs({ 'give-up-hours': 0.002 })
+  }, START_MS)
+  afterAll(() => federation?.[Symbol.asyncDispose]())
+
+  test('gives a message back with its id, also after it was killed meanwhile', async () => {
+    const ours = federation.server(OURS)
+    federation.neighbourhood.dns.names.set(plain('away.example'), { srv: [{ port: await freePort(), target: 'localhost' }] })
+    const romeo = await federation.arrive('romeo', OURS)
+    await romeo.saySurely('juliet@away.example', 'never')
+
+    await ours.kill()
+    await ours.start()
+
+    const back = await federation.logIn(romeo.jid, 'back')
+    await back.expectSeen('message', { type: 'error', id: 'never', from: 'juliet@away.example' }, /<remote-server-timeout /)
+  })
+})
+
+describe.skipIf(missing !== undefined)('A server of several domains', () => {
+  let federation: Federation
+
+  beforeAll(async () => {
+    federation = await Federation.start('dialback', 'prosody')
+    await federation.addOurs({}, 'second.example')
+  }, START_MS)
+  afterAll(() => federation?.[Symbol.asyncDispose]())
+
+  test('exchanges messages for each of them', async () => {
+    const juliet = await federation.arrive('juliet', THEIRS)
+
+    for (const domain of [OURS, 'second.example']) {
+      const romeo = await federation.arrive('romeo', domain)
+      romeo.say(juliet.fullJid, `from-${domain}`)
+      await juliet.expectSeen('message', { id: `from-${domain}`, from: romeo.fullJid })
+      juliet.say(romeo.fullJid, `to-${domain}`)
+      await romeo.expectSeen('message', { id: `to-${domain}`, from: juliet.fullJid })
+    }
   })
 })
 

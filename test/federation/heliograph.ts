@@ -20,14 +20,15 @@ export type FederationKeys = Readonly<Record<string, unknown>>
 
 /**
  * Starts it with these keys besides what the neighbourhood says; where it says more, they come first. `others` are keys
- * of the whole configuration.
+ * of the whole configuration, `domains` are served besides the first.
  */
 export async function startHeliograph (
   neighbourhood: Neighbourhood, keys: FederationKeys = {}, domain = HELIOGRAPH, others: FederationKeys = {},
+  domains: readonly string[] = [],
 ): Promise<FederatedServer> {
-  const place = await makePlace(neighbourhood, domain, undefined)
+  const place = await makePlace(neighbourhood, domain, undefined, domains)
   const config = join(place.folder, CONFIG)
-  writeFileSync(config, stringify({ ...configuration(place, keys), ...others }))
+  writeFileSync(config, stringify({ ...configuration(place, keys, domains), ...others }))
   return startAt(place, async () => {
     const log = openSync(logFile(place), 'a')
     try {
@@ -50,14 +51,20 @@ export async function expectLogged (
   return found()
 }
 
-/** Nothing waits at ours for the other domain: `heliograph status` says so. */
-export async function expectNothingWaits ({ place }: FederatedServer, domain: string): Promise<void> {
+/** What a command of the command line prints. */
+export async function run ({ place }: FederatedServer, ...command: readonly string[]): Promise<string> {
+  const parameters = [ENTRY, ...command, '--config', join(place.folder, CONFIG)]
+  const { stdout } = await promisify(execFile)(process.execPath, parameters)
+  return stdout
+}
+
+/** So many messages wait at ours for the other domain: `heliograph status` says so. */
+export async function expectWaiting (server: FederatedServer, domain: string, count: number): Promise<void> {
   const row = new RegExp(`^${domain} .* ([0-9]+)  `, 'm')
   await expect.poll(async () => {
-    const parameters = [ENTRY, 'status', '--config', join(place.folder, CONFIG)]
-    const { stdout } = await promisify(execFile)(process.execPath, parameters)
-    return row.exec(stdout)?.[1] ?? stdout
-  }, { message: `what waits for ${domain}` }).toBe('0')
+    const printed = await run(server, 'status')
+    return row.exec(printed)?.[1] ?? printed
+  }, { message: `what waits for ${domain}` }).toBe(String(count))
 }
 
 function linesOf (place: Place): readonly Line[] {
@@ -69,9 +76,11 @@ function logFile ({ folder }: Place): string {
   return join(folder, 'server.log')
 }
 
-function configuration ({ domain, folder, ports, files, trust, dns }: Place, keys: FederationKeys): object {
+function configuration (
+  { domain, folder, ports, files, trust, dns }: Place, keys: FederationKeys, domains: readonly string[],
+): object {
   return {
-    hosts: [domain],
+    hosts: [domain, ...domains],
     data: join(folder, 'data'),
     tls: { certificate: files.certificate, key: files.key },
     listen: {

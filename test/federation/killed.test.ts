@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Federation, START_MS } from './federation.ts'
-import { expectNothingWaits } from './heliograph.ts'
+import { expectWaiting } from './heliograph.ts'
 import { Person } from './person.ts'
 import type { FederatedServer, Trust } from './server.ts'
 
@@ -90,8 +90,8 @@ describe.each<Trust>(['certificate', 'dialback'])('Two servers that are killed u
     }
     await talk
 
-    await expectNothingWaits(servers[0], 'b.example')
-    await expectNothingWaits(servers[1], 'a.example')
+    await expectWaiting(servers[0], 'b.example', 0)
+    await expectWaiting(servers[1], 'a.example', 0)
     expect(await archived(await federation.logIn(juliet.jid, 'reader'), romeo.jid)).toEqual(talkers[0]?.ids)
     expect(await archived(await federation.logIn(romeo.jid, 'reader'), juliet.jid)).toEqual(talkers[1]?.ids)
   }, 400_000)

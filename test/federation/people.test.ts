@@ -93,6 +93,33 @@ describeFederation('People', federation => {
     expect(juliet.messageIds).toEqual(ids)
   })
 
+  test.each(BOTH_WAYS.filter(([, to]) => to === OURS))(
+    'a message that comes twice from %s, since it was not confirmed, is one at %s', async (here, there) => {
+      const [romeo, juliet] = await meet(here, there)
+      const device = await federation().logIn(juliet.jid, 'elsewhere')
+
+      for (const id of ['parting', 'parting', 'sorrow']) {
+        romeo.say(juliet.jid, id, `<origin-id xmlns='urn:xmpp:sid:0' id='${id}'/>`)
+      }
+
+      for (const person of [juliet, device]) {
+        await person.expectSeen('message', { id: 'sorrow' })
+        expect(person.messageIds).toEqual(['parting', 'sorrow'])
+      }
+    })
+
+  test.each(BOTH_WAYS.filter(([from]) => from === OURS))(
+    'a message that a client at %s says again, since it was not acknowledged, is sent to %s once', async (here, there) => {
+      const [romeo, juliet] = await meet(here, there)
+
+      for (const id of ['parting', 'parting', 'sorrow']) {
+        romeo.say(juliet.jid, id, `<origin-id xmlns='urn:xmpp:sid:0' id='${id}'/>`)
+      }
+
+      await juliet.expectSeen('message', { id: 'sorrow' })
+      expect(juliet.messageIds).toEqual(['parting', 'sorrow'])
+    })
+
   test.each(BOTH_WAYS)('a message from %s is received and read at %s, and its sender is told so', async (here, there) => {
     const [romeo, juliet] = await meet(here, there)
 

@@ -5,6 +5,7 @@ import { formatXml, type XmlElement } from '../../conformance/runner/xml.ts'
 import { Inbox } from '../clients/inbox.ts'
 
 const PASSWORD = 'secret'
+const SM = 'urn:xmpp:sm:3'
 /** Servers try again after seconds. */
 const PATIENCE_MS = 30_000
 const ROSTER = "<query xmlns='jabber:iq:roster'/>"
@@ -121,6 +122,15 @@ export class Person {
     const roster = await this.ask(this.jid, ROSTER)
     const item = roster.match(/<item[^>]*>/g)?.find(text => text.includes(`jid='${other.jid}'`))
     return /subscription='([a-z]+)'/.exec(item ?? '')?.[1]
+  }
+
+  /** The first thing said surely on this stream: resolves when the server has acknowledged it (XEP-0198). */
+  async saySurely (to: string, body: string): Promise<void> {
+    this.send(`<enable xmlns='${SM}'/>`)
+    await this.expectSeen('enabled', {})
+    this.say(to, body)
+    this.send(`<r xmlns='${SM}'/>`)
+    await this.expectSeen('a', { h: '1' })
   }
 
   leave (): void {

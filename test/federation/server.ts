@@ -45,15 +45,15 @@ export interface FederatedServer {
   remove (): Promise<void>
 }
 
-/** A folder with certificates, free ports, and records in DNS for the domain and its rooms. */
+/** A folder with certificates, free ports, and records in DNS for the domain, its rooms, and others. */
 export async function makePlace (
-  { trust, authority, dns }: Neighbourhood, domain: string, user: string | undefined,
+  { trust, authority, dns }: Neighbourhood, domain: string, user: string | undefined, others: readonly string[] = [],
 ): Promise<Place> {
   const owner = user === undefined ? undefined : systemUser(user)
   const name = domainToASCII(domain)
   const folder = makeFolder(name, owner)
   const ports = { client: await freePort(), server: await freePort(), serverTls: await freePort() }
-  const hosts = [name, `conference.${name}`]
+  const hosts = [name, ...others].flatMap(host => [host, `conference.${host}`])
   const pair = trust === 'certificate' ? authority.issue({ hosts }) : selfSigned({ hosts })
   const files = writeFiles(folder, owner, pair, authority.certificate)
   for (const host of hosts) {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { CertificatePair } from '../../src/net/self-signed.ts'
 import { Authority, selfSigned, SERVER_AUTH } from '../support/authority.ts'
 import { Federation, START_MS, whyNoPeers } from './federation.ts'
-import { expectLogged, expectNothingWaits } from './heliograph.ts'
+import { expectLogged, expectWaiting } from './heliograph.ts'
 import { writeFiles, type FederatedServer } from './server.ts'
 
 const OURS = 'heliograph.example'
@@ -61,7 +61,7 @@ describe.skipIf(missing !== undefined)('Where certificates are required', () => 
     romeo.say(juliet.jid, 'again')
     const back = await federation.logIn(juliet.jid, 'back')
     await back.expectSeen('message', { id: 'again', from: romeo.fullJid })
-    await expectNothingWaits(ours, THEIRS)
+    await expectWaiting(ours, THEIRS, 0)
   })
 
   test('a certificate for servers only, as authorities issue them, is accepted in both directions', async () => {
@@ -73,7 +73,7 @@ describe.skipIf(missing !== undefined)('Where certificates are required', () => 
     await romeo.expectSeen('message', { id: 'from-theirs' })
     romeo.say(juliet.fullJid, 'from-ours')
     await juliet.expectSeen('message', { id: 'from-ours' })
-    await expectNothingWaits(federation.server(OURS), THEIRS)
+    await expectWaiting(federation.server(OURS), THEIRS, 0)
   })
 
   test('a server whose STARTTLS is taken away on the way is sent nothing', async () => {
