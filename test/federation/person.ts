@@ -71,8 +71,8 @@ export class Person {
   }
 
   /**
-   * The first stanza that has these attributes, and whose text has this, be it still to come; rejects when it can't come
-   * any more.
+   * The first stanza that has these attributes, and whose text has this, be it still to come; rejects when it can not
+   * come any more.
    */
   async expectSeen (name: string, attributes: Attributes, content = /^/): Promise<XmlElement> {
     const what = `${this.jid}: <${name}/> with ${JSON.stringify(attributes)} and ${content}`

@@ -296,7 +296,7 @@ export class PairQueue {
   #retryLater (reason: LinkError): void {
     const { line, giveBack, giveUpMs, remote, local, log, retry = RETRY } = this.#parts
     if (this.#failures === 0) {
-      log.info({ event: 'federation.unreachable', err: reason, local, remote, waiting: line.waiting },
+      log.info({ event: 'federation.unreachable', local, remote, reason: reason.message, waiting: line.waiting },
         'federation: messages wait for another server')
     }
     this.#lastError = reason.message
