@@ -188,6 +188,14 @@ export class Federation {
     this.#links.reject(new LinkError('unreachable', 'the server does not run')) // where it did not start
     await this.components.stop()
     for (const streams of this.#open) streams.close(new StreamError('system-shutdown'))
+    await this.#emptied()
+    for (const { streams } of this.#open) for (const stream of streams) stream.abort()
+    await this.#emptied()
+    await this.remotes.stop() // errors for what came until now wait, too
+  }
+
+  /** Resolves when all streams are over, or at the latest after FAREWELL_MS. */
+  async #emptied (): Promise<void> {
     const until = performance.now() + FAREWELL_MS
     while (this.#open.some(({ streams }) => streams.size > 0) && performance.now() < until) await sleep(20)
   }

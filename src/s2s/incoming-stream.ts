@@ -230,7 +230,7 @@ export class IncomingStream implements StreamProtocol, VerifiedStream {
 
   closed (): void {}
 
-  lost (reason: Error | undefined): void {
+  lost (reason: Error | undefined): Promise<void> | undefined {
     if (reason instanceof StreamError && !this.#isExpected(reason)) {
       this.#logRefusal(this.#local, this.#remote, `${reason.condition}: ${reason.message}`)
     }
@@ -238,6 +238,7 @@ export class IncomingStream implements StreamProtocol, VerifiedStream {
     const error = linkErrorOf(reason)
     this.#acks.lost(error)
     for (const link of this.#links) link.lose(error)
+    return this.#stanzas.settled()
   }
 
   /** Whether the end is no refusal: a stream for keys alone proves nothing. */

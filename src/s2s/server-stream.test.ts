@@ -194,6 +194,29 @@ test('a peer that does not close its stream in return is disconnected after a wh
   expect(protocol.lostBy).toMatchObject([{ condition: 'system-shutdown' }])
 })
 
+test('a stream that ends while an element takes time is forgotten with its connection', async () => {
+  const [failed, cut] = [await connected(), await connected()]
+  const waited = Promise.withResolvers<void>()
+  for (const { socket, stream, protocol } of [failed, cut]) {
+    stream.establish()
+    protocol.take = frame => {
+      protocol.frames.push(frame)
+      return waited.promise
+    }
+    socket.write(`${HEADER}<message/><presence/>`)
+    await expect.poll(() => protocol.frames.length).toBe(1)
+  }
+
+  cut.stream.abort()
+  waited.reject(new StreamError('invalid-from'))
+
+  for (const { protocol, gone } of [failed, cut]) {
+    await expect.poll(gone).toBe(true)
+    expect(protocol.frames).toHaveLength(1)
+    expect(protocol.lostBy).toHaveLength(1)
+  }
+})
+
 test('a peer that has much to read is still read from, as it may wait for the same', async () => {
   const { socket, stream, protocol, heard } = await connected()
   stream.establish()

@@ -12,6 +12,7 @@ import { MAX_UNREAD_BYTES } from '../stream/session-link.ts'
 import { errorContent, StreamFault } from '../stream/stream-error.ts'
 import { isStuck, notRead, observe } from '../stream/unread.ts'
 import type { Backlog, UnreadStream } from '../stream/unread.ts'
+import { inBackground } from '../util/background.ts'
 import { randomId } from '../util/ids.ts'
 import type { Element } from '../xml/element.ts'
 import { XmlError } from '../xml/framer.ts'
@@ -30,9 +31,9 @@ export interface StreamProtocol {
   closed (): void
   /**
    * The stream is over: called once. The reason is a StreamFault where the peer sent an error, a StreamError where this
-   * server did, or what went wrong with the connection.
+   * server did, or what went wrong with the connection. A promise means that not all is handled yet that was taken.
    */
-  lost (reason: Error | undefined): void
+  lost (reason: Error | undefined): void | Promise<void>
 }
 
 /** What streams between servers have in common. */
@@ -42,7 +43,7 @@ export interface ServerStreamParts {
   readonly now: () => number
   /** The largest element of a peer that has proven who it is, in bytes. */
   readonly stanzaBytes: number
-  /** Called when the stream is over and its connection closed. */
+  /** Called when the stream is over, its connection closed, and all handled that was taken. */
   readonly closed: (stream: ServerStream) => void
 }
 
@@ -55,6 +56,8 @@ export const SERVER_CONTENT: StreamContent = {
 const UNKNOWN_PEER_BYTES = 10_000
 const UNKNOWN_PEER_UNREAD_BYTES = 262_144
 const HANDSHAKE_MS = 30_000
+/** A stranger has a tenth of the bytes per second that others have. */
+const UNKNOWN_PEER_CHARGE = 10
 /** The time that the peer has to close its stream after this server has. */
 const FAREWELL_MS = 5_000
 /** The time in which a peer has to say something once it is in doubt whether it still has the stream. */
@@ -83,6 +86,8 @@ export class ServerStream implements ElementTaker, UnreadStream {
   #isGone = false
   #isEstablished = false
   #isLost = false
+  /** What was taken and is still being handled, once the stream is lost. */
+  #settling: Promise<void> | undefined
   #isActive = false
   #activeAt: number
   #backlog: Backlog | undefined
@@ -118,6 +123,7 @@ export class ServerStream implements ElementTaker, UnreadStream {
     if (this.#isOver) return
     this.#isActive = true
     this.#doubtedAt = undefined
+    if (!this.#isEstablished) this.transport.charge(chunk.length * (UNKNOWN_PEER_CHARGE - 1))
     if (!this.#isUnread()) this.#reader.push(chunk)
   }
 
@@ -245,7 +251,13 @@ export class ServerStream implements ElementTaker, UnreadStream {
     this.#isOver = true
     this.transport.close()
     this.#lose(reason)
-    if (this.#isGone) this.#parts.closed(this)
+    if (this.#isGone) this.#forget()
+  }
+
+  /** Cuts the connection: what was not taken yet is not. */
+  abort (): void {
+    this.#isClosed = this.#isOver = true
+    this.transport.destroy()
   }
 
   /** Ends the stream with the error that it is, or with that of a mistake of ours. */
@@ -288,7 +300,7 @@ export class ServerStream implements ElementTaker, UnreadStream {
     this.#isGone = true
     this.#parts.log.debug({ event: 'stream.closed', stream: this.id, reason: reason?.message }, 'stream: closed')
     // Elements that the peer sent before it disconnected are processed in their turn.
-    if (!this.#reader.isBusy || !this.#isEstablished) this.#finish(reason)
+    if (this.#isOver || !this.#reader.isBusy || !this.#isEstablished) this.#finish(reason)
   }
 
   #finish (reason: Error | undefined = this.#closedBy): void {
@@ -296,13 +308,19 @@ export class ServerStream implements ElementTaker, UnreadStream {
     try {
       this.#lose(reason)
     } finally {
-      this.#parts.closed(this)
+      this.#forget()
     }
+  }
+
+  #forget (): void {
+    const { closed, log } = this.#parts
+    if (!this.#settling) return closed(this)
+    inBackground(log, 'end of a stream', this.#settling.finally(() => { closed(this) }))
   }
 
   #lose (reason: Error | undefined): void {
     if (this.#isLost) return
     this.#isLost = true
-    this.#protocol.lost(reason)
+    this.#settling = this.#protocol.lost(reason) || undefined
   }
 }

@@ -306,7 +306,7 @@ export class PairQueue {
     if (line.isEmpty) return
     const delay = Math.min(retry.longestMs, retry.firstMs * 2 ** this.#failures++) * (1 - Math.random() / 2)
     const ms = Math.min(delay, Math.max(1, (line.oldest?.queuedAt ?? Infinity) - since))
-    this.#way = { name: 'waiting', until: Date.now() + ms, timer: setTimeout(() => { this.retry() }, ms) }
+    this.#way = { name: 'waiting', until: Date.now() + ms, timer: setTimeout(() => { this.retry() }, ms).unref() }
   }
 
   #giveBackAll (error: StanzaError): void {
