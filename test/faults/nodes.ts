@@ -17,7 +17,7 @@ import { Balancer, isReady } from './balancer.ts'
 import { Valve } from './valve.ts'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
-const READY_MS = 15_000
+const READY_MS = 60_000
 
 const run = promisify(execFile)
 

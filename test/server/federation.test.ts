@@ -63,6 +63,20 @@ describe('a message for a server that is away', () => {
   })
 })
 
+test('an account that is removed while no server runs ends its subscriptions elsewhere when one does', { timeout: 180_000 }, async () => {
+  home = await federated()
+  await home.start()
+  const sender = await arrives()
+  sender.send(`<presence to='juliet@${AWAY}' type='subscribe'/>`)
+  await expect.poll(async () => (await home.run('status')).out).toMatch(new RegExp(`^${AWAY} .* 1 `, 'm'))
+  await home.end()
+
+  await home.run('user remove romeo@localhost')
+
+  await home.start()
+  await expect.poll(async () => (await home.run('status')).out).toMatch(new RegExp(`^${AWAY} .* 2 `, 'm'))
+})
+
 test('where there is no federation, its commands say so', async () => {
   home = await Installation.make()
   await home.start()
