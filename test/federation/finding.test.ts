@@ -139,6 +139,7 @@ describe.skipIf(missing !== undefined)('Finding a server', () => {
 
   test('what waits is given back where an administrator drops it, also after a restart', async () => {
     const [ours, theirs] = [federation.server(OURS), federation.server(THEIRS)]
+    await expectWaiting(ours, THEIRS, 0) // of the tests before
     await theirs.end()
     const romeo = await federation.arrive('romeo', OURS)
     await romeo.saySurely(`juliet@${THEIRS}`, 'never')
