@@ -18,9 +18,10 @@ export function startPinned (
   return startProgram(command, rest, port, options)
 }
 
-/** Seconds of processor time, of children that have ended as well. */
-export function cpuSeconds (root: number): number {
-  const ticks = tree(root).map(stat => TIMES.reduce((sum, place) => sum + Number(stat.fields[place]), 0))
+/** Seconds of processor time, of children that have ended as well; only of programs of that name where one is given. */
+export function cpuSeconds (root: number, program?: string): number {
+  const counted = tree(root).filter(({ name }) => program === undefined || name === program)
+  const ticks = counted.map(stat => TIMES.reduce((sum, place) => sum + Number(stat.fields[place]), 0))
   return ticks.reduce((sum, each) => sum + each, 0) / TICKS_PER_SECOND
 }
 
@@ -39,7 +40,7 @@ function kilobytes (rollup: string, what: string): number {
   return Number(new RegExp(`^${what}:\\s+(\\d+)`, 'm').exec(rollup)?.[1] ?? 0)
 }
 
-interface Stat { readonly pid: number, readonly fields: readonly string[] }
+interface Stat { readonly pid: number, readonly name: string, readonly fields: readonly string[] }
 
 function tree (root: number): readonly Stat[] {
   const all = readdirSync('/proc').filter(name => /^\d+$/.test(name)).flatMap(name => statOf(Number(name)))
@@ -51,7 +52,8 @@ function tree (root: number): readonly Stat[] {
 function statOf (pid: number): readonly Stat[] {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return [{ pid, fields: text.slice(text.lastIndexOf(')') + 2).split(' ') }]
+    const end = text.lastIndexOf(')')
+    return [{ pid, name: text.slice(text.indexOf('(') + 1, end), fields: text.slice(end + 2).split(' ') }]
   } catch {
     return [] // ENOENT or ESRCH: the process has ended since the folder was listed.
   }

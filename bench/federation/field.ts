@@ -16,7 +16,7 @@ const KINDS = { ours: heliograph, prosody, ejabberd }
 
 export class Field {
   readonly dns: DnsServer
-  readonly #authority = new Authority()
+  readonly authority = new Authority()
   readonly #core: number | undefined
   readonly #servers = new Map<string, Peer>()
   readonly #databases: SharedDatabase[] = []
@@ -34,7 +34,7 @@ export class Field {
   async add (kind: Kind, domain: string, archives: boolean): Promise<Peer> {
     const database = archives ? await SharedDatabase.start(this.#core) : undefined
     if (database) this.#databases.push(database)
-    const server = new Peer(KINDS[kind], this.#core, database, { authority: this.#authority, dns: this.dns }, domain)
+    const server = new Peer(KINDS[kind], this.#core, database, { authority: this.authority, dns: this.dns }, domain)
     this.#servers.set(domain, server)
     return server
   }

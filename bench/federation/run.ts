@@ -1,4 +1,7 @@
 /** `npm run bench -- federation`: clients of one server write to those of another, on one core, every way in turn. */
+import { grouped } from '../table.ts'
+import { weighDomains } from './domains.ts'
+import { measureDrain } from './drain.ts'
 import { Field, receiverDomain } from './field.ts'
 import { FEDERATION_USAGE, readFederationOptions } from './options.ts'
 import type { FederationOptions, Kind, LoadName } from './options.ts'
@@ -14,11 +17,37 @@ export async function runFederation (args: readonly string[], title: (kind: Kind
     process.stdout.write(FEDERATION_USAGE)
     return
   }
+  if (options.drain > 0) return drain(options)
+  if (options.domains > 0) return weigh(options)
   const all: Series[] = []
   for (const load of options.loads) all.push(...await inField(options, field => measureLoad(load, field, options)))
   process.stdout.write(`\n${textTable(all)}\n`)
   const titles = { ours: title('ours'), prosody: title('prosody'), ejabberd: title('ejabberd') }
   if (options.markdown) process.stdout.write(`\n${markdownTable(all, titles)}\n`)
+}
+
+async function drain (options: FederationOptions): Promise<void> {
+  const drained = await inField(options, field => measureDrain(field, options))
+  const { queued, arrived, deleted, sender, receiver, faults } = drained
+  const [a, b, c, d, e] = [queued, arrived, deleted, sender, receiver].map(figure => grouped(figure, 0))
+  process.stdout.write(`
+${options.drain} messages for a domain that was away, archived at both ends:
+  queued       ${a}/s
+  arrived      ${b}/s, from the moment at which it could be found
+  deleted      ${c}/s
+  sender       ${d}/CPU s while they drained
+  receiver     ${e}/CPU s
+`)
+  for (const fault of new Set(faults)) say(`  WRONG: ${fault}`)
+}
+
+async function weigh (options: FederationOptions): Promise<void> {
+  const { open, closed } = await inField(options, field => weighDomains(field, options))
+  process.stdout.write(`
+${options.domains} remote domains that were written to, memory for each:
+  with an open stream       ${open.toFixed(1)} KB
+  without                   ${closed.toFixed(1)} KB
+`)
 }
 
 /** Does `work` in a field of its own, which is cleared up afterwards, also when the run is interrupted. */
@@ -58,8 +87,9 @@ async function measureLoad (load: LoadName, field: Field, options: FederationOpt
 
 function report (what: string, sample: Sample): void {
   const { sender, receiver, rate, senderLoad, receiverLoad, generatorLoad, faults } = sample
+  const databases = [sample.senderDatabase, sample.receiverDatabase].map(share => share.toFixed(2)).join(' and ')
   const loads = [senderLoad, receiverLoad, generatorLoad].map(load => load.toFixed(2)).join(' + ')
-  say(`${what}: sender ${sender.toFixed(0)}, receiver ${receiver.toFixed(0)}, ${rate.toFixed(0)}/s, cores ${loads}`)
+  say(`${what}: sender ${sender.toFixed(0)}, receiver ${receiver.toFixed(0)}, ${rate.toFixed(0)}/s, cores ${loads}, PostgreSQL ${databases} of it`)
   for (const fault of new Set(faults)) say(`  WRONG: ${fault}`)
 }
 

@@ -17,6 +17,9 @@ export interface Sample {
   readonly senderLoad: number
   readonly receiverLoad: number
   readonly generatorLoad: number
+  /** What part of the costs its PostgreSQL has. */
+  readonly senderDatabase: number
+  readonly receiverDatabase: number
   readonly faults: readonly string[]
 }
 
@@ -63,7 +66,8 @@ function missingIn (done: number, kept: number, at: number): readonly string[] {
   return [`the archive of the ${at === 0 ? 'sender' : 'receiver'} has ${kept} messages where ${done} were delivered`]
 }
 
-function job (server: Peer, other: Peer | undefined, options: FederationOptions): Job {
+/** What its generators are to do at `server`, with every second account at `other`. */
+export function job (server: Peer, other: Peer | undefined, options: FederationOptions): Job {
   const target = (of: Peer): Job['target'] => ({ port: of.ports[0] ?? 0, domain: of.domain, tls: false })
   return {
     work: 'chat',
@@ -88,13 +92,19 @@ interface Reading {
   readonly done: number
   readonly sender: number
   readonly receiver: number
+  readonly senderDatabase: number
+  readonly receiverDatabase: number
   readonly generator: number
 }
 
 async function reading (sender: Peer, receiver: Peer, generators: Generators): Promise<Reading> {
   const { done, cpuSeconds: generator } = await generators.count()
-  const cost = (of: Peer): number => Object.values(of.cpuSeconds()).reduce((sum, each) => sum + each, 0)
-  return { at: performance.now() / 1000, done, sender: cost(sender), receiver: cost(receiver), generator }
+  const [from, to] = [sender.cpuSeconds(), receiver.cpuSeconds()]
+  return {
+    at: performance.now() / 1000, done, generator,
+    sender: from.server + from.postgres, senderDatabase: from.postgres,
+    receiver: to.server + to.postgres, receiverDatabase: to.postgres,
+  }
 }
 
 function difference (before: Reading, after: Reading, generators: number): Omit<Sample, 'faults'> {
@@ -106,6 +116,8 @@ function difference (before: Reading, after: Reading, generators: number): Omit<
     rate: done / seconds,
     senderLoad: grown('sender') / seconds,
     receiverLoad: grown('receiver') / seconds,
+    senderDatabase: grown('senderDatabase') / grown('sender'),
+    receiverDatabase: grown('receiverDatabase') / grown('receiver'),
     generatorLoad: grown('generator') / seconds / generators,
   }
 }

@@ -5,6 +5,7 @@ import { inParallel, isCrossing, targetOf } from '../job.ts'
 import { account, enableAcks, logIn } from '../negotiate.ts'
 import { Talker } from './talker.ts'
 
+/** How long nothing may come, before what is missing is taken for lost. */
 const PATIENCE = 10_000
 
 /** A talker and the one who gets its messages, and whether they are connected to different nodes. */
@@ -33,13 +34,23 @@ export function received (pairs: readonly Pair[]): number {
 
 /** Waits until all that was sent has come, and says which was lost, doubled or out of place. */
 export async function part (pairs: readonly Pair[]): Promise<readonly string[]> {
-  const deadline = Date.now() + PATIENCE
-  while (Date.now() < deadline && pairs.some(isUnderWay)) await sleep(20)
+  let [last, deadline] = [progress(pairs), Date.now() + PATIENCE]
+  while (Date.now() < deadline && pairs.some(isUnderWay)) {
+    await sleep(20)
+    if (progress(pairs) === last) continue
+    last = progress(pairs)
+    deadline = Date.now() + PATIENCE
+  }
   await sleep(200)
   const faults = pairs.flatMap(({ talker, other }) => faultsOf(talker, other))
   const clients = new Set(pairs.flatMap(({ talker, other }) => [talker.client, other.client]))
   await Promise.all([...clients].map(client => client.close()))
   return faults
+}
+
+/** Grows as long as something comes. */
+function progress (pairs: readonly Pair[]): number {
+  return pairs.reduce((sum, { talker, other }) => sum + talker.acknowledged + other.received, 0)
 }
 
 function isUnderWay ({ talker, other }: Pair): boolean {

@@ -119,7 +119,9 @@ export class Peer implements Server {
   }
 
   cpuSeconds (): Costs {
-    return { server: cpuSeconds(this.#pid), redis: 0, postgres: this.#database ? cpuSeconds(this.#database.pid) : 0 }
+    const embedded = cpuSeconds(this.#pid, 'postgres')
+    const shared = this.#database ? cpuSeconds(this.#database.pid) : 0
+    return { server: cpuSeconds(this.#pid) - embedded, redis: 0, postgres: embedded + shared }
   }
 
   memoryKilobytes (): number {
@@ -127,8 +129,12 @@ export class Peer implements Server {
   }
 
   async countArchived (): Promise<number> {
-    if (!this.#archive || !this.#database) return 0
-    return this.#database.count(this.#archive.database, this.#kind.archiveTable)
+    return this.countRows(this.#kind.archiveTable)
+  }
+
+  /** None where it does not archive. */
+  async countRows (table: string): Promise<number> {
+    return this.#archive ? this.#database?.count(this.#archive.database, table) ?? 0 : 0
   }
 
   /** Starts it on another port each time, so that the last start's connections are nobody's trouble. */
