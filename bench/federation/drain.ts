@@ -9,10 +9,9 @@ import { promisify } from 'node:util'
 import { freePort } from '../../conformance/peers/server.ts'
 import { meet, part, received } from '../loads/pairs.ts'
 import type { Pair } from '../loads/pairs.ts'
-import type { Peer } from '../peers/peer.ts'
 import type { Field } from './field.ts'
 import type { FederationOptions } from './options.ts'
-import { addAccounts, job } from './ways.ts'
+import { addAccounts, costOf, job } from './ways.ts'
 
 const PROGRAM = join(import.meta.dirname, '../../src/main.ts')
 /** Messages of one sender that are not acknowledged. */
@@ -45,7 +44,7 @@ export async function measureDrain (field: Field, options: FederationOptions): P
   const each = Math.ceil(options.drain / pairs.length)
   const queued = await timed(() => fill(pairs, each))
   field.dns.names.set(record, found)
-  const before = [cost(sender), cost(receiver)] as const
+  const before = [costOf(sender), costOf(receiver)] as const
   await promisify(execFile)(process.execPath,
     [PROGRAM, 'federation', 'retry', receiver.domain, '--config', join(sender.folder, 'server.yaml')])
   const began = performance.now()
@@ -54,7 +53,7 @@ export async function measureDrain (field: Field, options: FederationOptions): P
   await until(async () => await sender.countRows('remote_message') === 0)
   const deleted = (performance.now() - began) / 1000
   const all = each * pairs.length
-  const [sent, taken] = [cost(sender) - before[0], cost(receiver) - before[1]]
+  const [sent, taken] = [costOf(sender) - before[0], costOf(receiver) - before[1]]
   const faults = await part(pairs)
   return {
     queued: all / queued, arrived: all / arrived, deleted: all / deleted,
@@ -84,8 +83,4 @@ async function timed (work: () => Promise<void>): Promise<number> {
   const began = performance.now()
   await work()
   return (performance.now() - began) / 1000
-}
-
-function cost (server: Peer): number {
-  return Object.values(server.cpuSeconds()).reduce((sum, each) => sum + each, 0)
 }

@@ -12,7 +12,7 @@ export interface FederationOptions {
   readonly loads: readonly LoadName[]
   readonly ways: readonly Way[]
   readonly rounds: number
-  /** Measured, after `warmup` seconds that are not. */
+  /** Measured, by the clock; before, each server is given `warmup` seconds of processor time. */
   readonly seconds: number
   readonly warmup: number
   readonly pairs: number
@@ -34,7 +34,7 @@ export const FEDERATION_USAGE =
   --only ours,prosody,ejabberd   from each of them to each other, and from ours to a second installation of ours
   --ways ours-prosody,…          these only
   --rounds 3        interleaved: every way once, then again
-  --seconds 10      measured in each round, after --warmup 3
+  --seconds 10      measured in each round, after --warmup 3 seconds of processor time for each server
   --pairs 50        one of each at either server; --window 4 messages on their way from each
   --drain 100000    in place of the loads: so many messages that wait for a domain, until it has them
   --domains 5000    in place of the loads: memory for so many remote domains that were talked to, --wait 60 seconds later

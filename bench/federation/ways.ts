@@ -45,7 +45,7 @@ export async function measureWay (
     const archived = [await sender.countArchived(), await receiver.countArchived()]
     await generators.prepare({ ...job(sender, receiver, options), acks: load === 'archived' })
     await generators.start()
-    await sleep(options.warmup * 1000)
+    await warmUp([sender, receiver], options.warmup)
     const before = await reading(sender, receiver, generators)
     await sleep(options.seconds * 1000)
     const after = await reading(sender, receiver, generators)
@@ -59,6 +59,22 @@ export async function measureWay (
     generators.end()
     await Promise.all([sender.stop(), receiver.stop()])
   }
+}
+
+/**
+ * Resolves when each server has had so many seconds of processor time, whatever else the machine does meanwhile, but at
+ * most ten times as long by the clock: compilers are done with what is hot by then.
+ */
+async function warmUp (servers: readonly Peer[], seconds: number): Promise<void> {
+  const before = servers.map(costOf)
+  const deadline = performance.now() + 10_000 * seconds
+  const isCold = (server: Peer, at: number): boolean => costOf(server) - (before[at] ?? 0) < seconds
+  while (servers.some(isCold) && performance.now() < deadline) await sleep(200)
+}
+
+/** Seconds of processor time of the server and its PostgreSQL. */
+export function costOf (server: Peer): number {
+  return Object.values(server.cpuSeconds()).reduce((sum, each) => sum + each, 0)
 }
 
 function missingIn (done: number, kept: number, at: number): readonly string[] {
