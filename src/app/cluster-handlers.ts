@@ -2,7 +2,7 @@
  * The core as a node of a cluster: handles stanzas that other nodes forward, reclaims its accounts and rooms after a
  * lost lease, and takes over the orphaned state of dead nodes.
  */
-import type { Steps } from '../cluster/bus/bus.ts'
+import type { NodeId, Steps } from '../cluster/bus/bus.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Asks } from '../cluster/bus/protocol.ts'
 import { forwardedStanza } from '../cluster/ownership/redis-homes.ts'

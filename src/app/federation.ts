@@ -109,7 +109,9 @@ export class Federation {
     this.#pings = new PendingPings(cluster && {
       get name () { return cluster.homes.incarnation },
       tell (node, { id, local, remote }) {
-        inBackground(log, 'answer to a ping of another node', others?.ask(node, ['answered', id, local, remote]))
+        if (!others?.nodes.includes(node)) return false // others choose what answers are called
+        inBackground(log, 'answer to a ping of another node', others.ask(node, ['answered', id, local, remote]))
+        return true
       },
     })
     this.remotes = new RemoteDomains({

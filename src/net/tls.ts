@@ -136,7 +136,8 @@ export class TlsInfo implements SecureInfo {
 interface Checked extends TLSSocket { readonly ssl: { verifyError (): NodeJS.ErrnoException | null } }
 
 function peerOf (socket: TLSSocket, authorities: Authorities): PeerCertificate | undefined {
-  const certificate = socket.getPeerX509Certificate()?.raw
+  // Not by getPeerX509Certificate, after which Node no longer knows the chain.
+  const { raw: certificate }: { raw?: Buffer } = socket.getPeerCertificate()
   if (!certificate) return
   const problem = (socket as Checked).ssl.verifyError()?.code
   return { certificate, problem: problem === 'INVALID_PURPOSE' ? clientChainProblem(socket, authorities) : problem }

@@ -24,8 +24,8 @@ export interface PingAnswer { readonly id: string, readonly local: string, reado
 /** This node among others. */
 export interface PingNode {
   readonly name: string
-  /** Tells the node of the answer, if there is such a node. */
-  tell (node: string, answer: PingAnswer): void
+  /** Tells the node of the answer: false where there is no such node. */
+  tell (node: string, answer: PingAnswer): boolean
 }
 
 interface Pending { readonly local: string, readonly remote: string, readonly done: PromiseWithResolvers<void> }
@@ -56,9 +56,7 @@ export class PendingPings implements Pings {
     const answer = { id, local: to.domain, remote: from.domain }
     if (this.answered(answer)) return true
     const node = id.slice(0, Math.max(0, id.lastIndexOf(SEPARATOR)))
-    if (!this.#node || node === '' || node === this.#node.name) return false
-    this.#node.tell(node, answer)
-    return true
+    return this.#node !== undefined && node !== '' && node !== this.#node.name && this.#node.tell(node, answer)
   }
 
   /** An answer to a ping of this node, taken here or at another node: false where it is to none. */

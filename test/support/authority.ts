@@ -4,8 +4,9 @@ import type { KeyObject } from 'node:crypto'
 import { AsnConvert, AsnIA5StringConverter, AsnUtf8StringConverter, OctetString } from '@peculiar/asn1-schema'
 import {
   AlgorithmIdentifier, AttributeTypeAndValue, AttributeValue, BasicConstraints, Certificate, ExtendedKeyUsage,
-  Extension, Extensions, GeneralName, GeneralNames, id_ce_basicConstraints, id_ce_extKeyUsage, id_ce_subjectAltName,
-  Name, OtherName, RelativeDistinguishedName, SubjectPublicKeyInfo, TBSCertificate, Validity, Version,
+  Extension, Extensions, GeneralName, GeneralNames, GeneralSubtree, GeneralSubtrees, id_ce_basicConstraints,
+  id_ce_extKeyUsage, id_ce_nameConstraints, id_ce_subjectAltName, Name, NameConstraints, OtherName,
+  RelativeDistinguishedName, SubjectPublicKeyInfo, TBSCertificate, Validity, Version,
 } from '@peculiar/asn1-x509'
 import type { CertificatePair } from '../../src/net/self-signed.ts'
 
@@ -38,26 +39,56 @@ export interface Wishes {
 
 interface Issuer { readonly name: Name, readonly key: KeyObject }
 
+/** What an authority's certificate says. */
+export interface AuthorityWishes extends Pick<Wishes, 'from' | 'to' | 'usages'> {
+  /** Whether it says that it is one; it does unless told. */
+  readonly isAuthority?: boolean
+  /** How many authorities may stand below. */
+  readonly pathLength?: number
+  /** The only domain, with its subdomains, that it may issue certificates for. */
+  readonly permitted?: string
+}
+
 export class Authority {
   /** In PEM. */
   readonly certificate: string
   readonly commonName: string
   readonly #issuer: Issuer
+  /** Its own certificate and those above, the highest one aside, which others know. */
+  readonly #chain: string
 
-  constructor (commonName = `Test authority ${randomBytes(4).toString('hex')}`) {
+  constructor (commonName = randomName(), above?: Authority, wishes: AuthorityWishes = {}) {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     this.commonName = commonName
     this.#issuer = { name: nameOf(commonName), key: privateKey }
-    const isAuthority = new BasicConstraints({ cA: true })
-    this.certificate = make({ commonName }, publicKey, this.#issuer, [
-      extension(id_ce_basicConstraints, AsnConvert.serialize(isAuthority), true),
+    const { isAuthority: cA = true, pathLength, permitted, ...rest } = wishes
+    const constraints = new BasicConstraints({ cA })
+    if (pathLength !== undefined) constraints.pathLenConstraint = pathLength
+    this.certificate = make({ commonName, ...rest }, publicKey, above ? above.#issuer : this.#issuer, [
+      extension(id_ce_basicConstraints, AsnConvert.serialize(constraints), true),
+      ...permitted === undefined ? [] : [extension(id_ce_nameConstraints, constraint(permitted), true)],
     ])
+    this.#chain = above ? this.certificate + above.#chain : ''
+  }
+
+  /** An authority that this one vouches for; what that issues comes with the certificates between. */
+  below (wishes: AuthorityWishes = {}): Authority {
+    return new Authority(randomName(), this, wishes)
   }
 
   issue (wishes: Wishes): CertificatePair {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-    return { certificate: make(wishes, publicKey, this.#issuer), key: keyText(privateKey) }
+    return { certificate: make(wishes, publicKey, this.#issuer) + this.#chain, key: keyText(privateKey) }
   }
+}
+
+function randomName (): string {
+  return `Test authority ${randomBytes(4).toString('hex')}`
+}
+
+function constraint (dNSName: string): ArrayBuffer {
+  const permittedSubtrees = new GeneralSubtrees([new GeneralSubtree({ base: new GeneralName({ dNSName }) })])
+  return AsnConvert.serialize(new NameConstraints({ permittedSubtrees }))
 }
 
 /** A certificate that vouches for itself. */
