@@ -161,6 +161,7 @@ export class Federation {
     const connector = new Connector(shared)
     const incoming = new IncomingStreams({
       ...shared, verifier: new DialbackVerifier(connector), verifications: new VerificationLimits(),
+      proven: domain => { this.#tryNow(domain) },
     })
     this.#open.push(connector, incoming)
     this.#links.resolve(new OutgoingStreams({ ...shared, connector }))
@@ -235,6 +236,14 @@ export class Federation {
   /** As `FederationCommands` has it. */
   async drop (domain: string): Promise<number> {
     return this.#atOwner('drop', domain)
+  }
+
+  /** A server that has connected can be connected to again: what waits for it, at whichever node, is sent now. */
+  #tryNow (domain: string): void {
+    this.#act('retry', domain)
+    for (const node of this.#others?.nodes ?? []) {
+      this.#others?.ask(node, ['retry', domain]).catch(ignore) // it tries later
+    }
   }
 
   /** Acts on the queue of a domain here, or else at the node that has it. */

@@ -120,6 +120,16 @@ describe('a certificate', () => {
     expect([...server.streams]).toMatchObject([{ local: 'localhost', remote: 'remote.example', direction: 'in' }])
   })
 
+  test('that proves the domain says that its server can be reached again', async () => {
+    const server = await federated(await world())
+
+    const stranger = await server.connects('remote.example')
+    await server.proves('other.example')
+
+    expect(server.proven).toEqual(['other.example'])
+    stranger.destroy()
+  })
+
   test('proves one stream, which is forgotten when it is closed', async () => {
     const server = await federated(await world())
     const wire = await server.proves('remote.example')

@@ -31,6 +31,8 @@ export interface IncomingStreamParts extends IncomingStanzasParts, IncomingDialb
   readonly streams: Streams
   readonly pings: Pings
   readonly stanzaBytes: number
+  /** Called with each domain that was proven: its server can be reached again, perhaps. */
+  readonly proven: (remote: string) => void
 }
 
 /** The most pairs of a stream. */
@@ -207,6 +209,7 @@ export class IncomingStream implements StreamProtocol, VerifiedStream {
     this.#parts.log.info({
       event: 'federation.proven', stream: this.#stream.id, local, remote, direction, by: provenBy, tls, address,
     }, 'federation: domain proven')
+    this.#parts.proven(remote)
     return true
   }
 

@@ -26,6 +26,8 @@ const MAX_UNCONFIRMED = 2000
 /** Refusals in a row after which all that waits is given back, and those of one message that is sent alone. */
 const MAX_REFUSALS = 3
 const MAX_REFUSALS_OF_ONE = 2
+/** What is given back to many, one after another, is told of once in this time. */
+const TELL_AGAIN_MS = 60_000
 
 export interface PairParts {
   readonly local: string
@@ -85,6 +87,7 @@ export class PairQueue {
   /** The other server has ended a stream on one of the messages up to this number: they are sent one by one. */
   #carefulUpTo = 0
   #isSettled = false
+  #toldAt = -Infinity
 
   constructor (parts: PairParts) {
     this.#parts = parts
@@ -314,7 +317,10 @@ export class PairQueue {
     line.rewind()
     const kept = line.takeKept(() => true)
     const reason = error.message
-    log.warn({ event: 'federation.given_up', local, remote, messages: kept.length, reason },
+    const now = performance.now()
+    const level = now - this.#toldAt < TELL_AGAIN_MS ? 'debug' : 'warn'
+    if (level === 'warn') this.#toldAt = now
+    log[level]({ event: 'federation.given_up', local, remote, messages: kept.length, reason },
       'federation: what waited for another server is given back')
     giveBack(kept, error)
     refuse(line.takePassing(), error)

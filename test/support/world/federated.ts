@@ -26,6 +26,8 @@ export const SECRET = Buffer.from('a secret')
 export interface Federated {
   readonly incoming: IncomingStreams
   readonly streams: Streams
+  /** The domains that were proven, as it was told. */
+  readonly proven: readonly string[]
   /** Issues the certificates that it trusts. */
   readonly authority: Authority
   /** What it logged: a line for each event that begins so. */
@@ -52,12 +54,14 @@ export async function federated (world: World, options: FederatedOptions = {}): 
   const { certificates, authorities } = await certificatesOf(authority)
   const { router } = world.core
   const streams = new Streams()
+  const proven: string[] = []
   let clock = 0
   const incoming = new IncomingStreams({
     router, log, streams, isServed: router.isServed, secret: SECRET, stanzaBytes: 100_000,
     policy: new DomainPolicy({ trust: 'certificate', allow: [], block: [], domains: {}, ...options.settings }),
     verifier: { verify: options.verify ?? (() => Promise.reject(new Error('nobody is asked'))) },
     verifications: new VerificationLimits(), takeAnswer: () => false,
+    proven: domain => { proven.push(domain) },
     pings: { ping: options.ping ?? (() => Promise.reject(new Error('nobody is asked'))) },
     now: () => clock,
   })
@@ -72,7 +76,7 @@ export async function federated (world: World, options: FederatedOptions = {}): 
     return wire
   }
   return {
-    incoming, streams, authority, connects,
+    incoming, streams, proven, authority, connects,
     async proves (local, before) {
       const wire = await connects(local)
       await wire.proves(authority.issue({ hosts: [local] }), before)
