@@ -12,6 +12,8 @@ export interface Account { readonly jid: string, readonly port: number }
 export interface Opened { readonly isNew: boolean, readonly taken: number }
 
 export const PASSWORD = 'secret'
+/** The time for an answer on a machine that is busy. */
+export const ANSWER_MS = 20_000
 
 const NS_SM = 'urn:xmpp:sm:3'
 const RETRY_MS = 50

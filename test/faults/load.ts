@@ -4,7 +4,7 @@
  */
 import { setTimeout } from 'node:timers/promises'
 import { register } from '../../conformance/runner/register.ts'
-import { PASSWORD } from './line.ts'
+import { ANSWER_MS, PASSWORD } from './line.ts'
 import type { Account } from './line.ts'
 import { readArchive, Receiver, Sender } from './talk.ts'
 import type { Kept, Manner, Receipt } from './talk.ts'
@@ -64,7 +64,9 @@ export async function underLoad (
 
 /** Registers both. */
 export async function introduce (sender: Account, receiver: Account, manner: Manner): Promise<Pair> {
-  for (const { jid, port } of [sender, receiver]) await register({ port, tls: false }, { jid, password: PASSWORD })
+  for (const { jid, port } of [sender, receiver]) {
+    await register({ port, tls: false, patienceMs: ANSWER_MS }, { jid, password: PASSWORD })
+  }
   return { sender: new Sender(sender, receiver.jid, manner), receiver: new Receiver(receiver) }
 }
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { Client } from '../../conformance/runner/client.ts'
 import type { XmlElement } from '../../conformance/runner/xml.ts'
-import { Line, PASSWORD } from './line.ts'
+import { ANSWER_MS, Line, PASSWORD } from './line.ts'
 import type { Account, Opened } from './line.ts'
 
 const NS_STANZA_ID = 'urn:xmpp:sid:0'
@@ -219,7 +219,7 @@ export interface Kept { readonly id: string, readonly body: string }
 
 /** The whole archive of an account, or of a room that it may read (XEP-0313), the oldest first: ids and bodies. */
 export async function readArchive (account: Account, room?: string): Promise<readonly Kept[]> {
-  const client = await Client.connect({ port: account.port, tls: false }, {
+  const client = await Client.connect({ port: account.port, tls: false, patienceMs: ANSWER_MS }, {
     jid: account.jid, password: PASSWORD, resource: 'reader',
   })
   const messages: Kept[] = []
