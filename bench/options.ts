@@ -60,8 +60,7 @@ export function isTimed (load: LoadName): boolean {
 }
 
 export const USAGE =
-  `npm run bench -- federation --help                                         measures servers that talk to each other
-npm run bench -- [chat] [archived] [login] [idle] [muc] [muc-archived] [options]   (the first four when no load is named)
+  `npm run bench -- [chat] [archived] [login] [idle] [muc] [muc-archived] [options]   (the first four when no load is named)
   --only ours,prosody,ejabberd   the servers, in this order
   --rounds 3        interleaved: every server once, then again
   --seconds 10      measured in each round, after --warmup 3
@@ -75,6 +74,7 @@ npm run bench -- [chat] [archived] [login] [idle] [muc] [muc-archived] [options]
                     with --latency also the time that the way from node to node adds
   --markdown        prints the table for docs/performance.md
   --keep            leaves the servers' folders where they are
+  federation --help in place of all that: measures servers that talk to each other
 `
 
 const SERVERS: readonly ServerName[] = ['ours', 'prosody', 'ejabberd']

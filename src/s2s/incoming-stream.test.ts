@@ -120,6 +120,22 @@ describe('a certificate', () => {
     expect([...server.streams]).toMatchObject([{ local: 'localhost', remote: 'remote.example', direction: 'in' }])
   })
 
+  test('counts from the stream on that begins after the login: nothing is sent before', async () => {
+    const server = await federated(await world())
+    const wire = await server.connects('remote.example')
+    await wire.secures(server.authority.issue({ hosts: ['remote.example'] }))
+    await wire.opens()
+
+    wire.send(`${BIDI}<auth xmlns='${NS_SASL}' mechanism='EXTERNAL'>=</auth>`)
+    await wire.expectHeard(`<success xmlns='${NS_SASL}'/>`)
+    const before = [server.streams.link('localhost', 'remote.example'), ...server.proven]
+    await wire.opens()
+
+    expect(before).toEqual([undefined])
+    expect(server.streams.link('localhost', 'remote.example')).toMatchObject({ isOpen: true })
+    expect(server.proven).toEqual(['remote.example'])
+  })
+
   test('that proves the domain says that its server can be reached again', async () => {
     const server = await federated(await world())
 

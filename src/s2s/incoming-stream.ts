@@ -53,6 +53,8 @@ export class IncomingStream implements StreamProtocol, VerifiedStream {
   #local: string | undefined
   #remote: string | undefined
   #external: External | undefined
+  /** By SASL; the proof counts from the header of the next stream on. */
+  #isAuthenticated = false
   #isBidirectional = false
   #refused = 0
 
@@ -75,6 +77,7 @@ export class IncomingStream implements StreamProtocol, VerifiedStream {
   opened (start: StreamStart): void {
     const [local, remote] = [domainOf(start.to), domainOf(start.from)]
     const isServed = local !== undefined && this.#parts.isServed(local)
+    const isSame = local === this.#local && remote === this.#remote
     this.#streamId = randomId() // §4.3.3: each stream has its own
     this.#local = local
     this.#remote = remote
@@ -84,15 +87,16 @@ export class IncomingStream implements StreamProtocol, VerifiedStream {
       throw new StreamError('improper-addressing', 'the header needs the domains of both servers')
     }
     if (!isServed) throw new StreamError('host-unknown') // §4.9.3.6
-    this.#checkRemote(local, remote)
+    this.#checkRemote(remote)
+    if (this.#isAuthenticated && !isSame) throw new StreamError('invalid-from', 'you proved another one')
     this.#stream.writeFeatures(this.#features(remote))
+    if (this.#isAuthenticated) this.prove(local, remote, 'certificate')
   }
 
-  #checkRemote (local: string, remote: string): void {
+  #checkRemote (remote: string): void {
     const { isServed, policy } = this.#parts
     if (isServed(remote)) throw new StreamError('invalid-from', 'this is the server of that domain')
     if (!policy.isAllowed(remote)) throw new StreamError('policy-violation', 'there is no federation with your domain')
-    if (this.isProven && !this.hasPair(local, remote)) throw new StreamError('invalid-from', 'you proved another one')
   }
 
   /** RFC 6120 §5.3.1: where TLS is not active yet, it is the only one. */
@@ -103,7 +107,7 @@ export class IncomingStream implements StreamProtocol, VerifiedStream {
       el('sm', NS_SM),
       limitsFeature({ stanzaBytes: this.#parts.stanzaBytes, idleSeconds: 0 }),
     ]
-    if (this.isProven) return later
+    if (this.#isAuthenticated) return later
     const problem = this.certificateProblem(remote)
     if (problem !== undefined && this.#parts.policy.trustOf(remote) !== 'dialback') {
       throw new StreamError('not-authorized', `the certificate ${problem}`)
@@ -156,17 +160,21 @@ export class IncomingStream implements StreamProtocol, VerifiedStream {
   }
 
   #takeSasl (frame: Frame): void {
-    if (!this.#external || this.isProven) throw new StreamError('policy-violation', 'there is nothing left to prove')
+    if (!this.#external || this.#isAuthenticated || this.isProven) {
+      throw new StreamError('policy-violation', 'there is nothing left to prove')
+    }
     const reply = this.#external.take(frame)
     if (reply.getName() !== 'success') return this.#stream.writeElement(reply)
-    this.prove(this.#local ?? '', this.#remote ?? '', 'certificate')
+    this.#isAuthenticated = true
     this.#stream.writeElement(reply)
     this.#stream.restart() // RFC 6120 §6.4.6
   }
 
   /** XEP-0288 §2.2: before the proof, so that each proven pair has a link. */
   #takeBidi (): void {
-    if (this.isProven) throw new StreamError('policy-violation', '<bidi/> comes before the proof')
+    if (this.#isAuthenticated || this.isProven) {
+      throw new StreamError('policy-violation', '<bidi/> comes before the proof')
+    }
     this.#isBidirectional = true
   }
 
