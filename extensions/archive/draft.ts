@@ -1,6 +1,6 @@
 /** The archived form of a message, and the fingerprint by which a duplicate is recognised. */
 import { hash } from 'node:crypto'
-import { originId } from '../../src/extension/api.ts'
+import { originId, undelayedContent } from '../../src/extension/api.ts'
 import type { AccountView, Jid, WriteWithArchive, Message } from '../../src/extension/api.ts'
 import type { Entry } from './store.ts'
 
@@ -64,6 +64,5 @@ export function roomDrafter (writerFor: WriterFor): (message: Message, author: J
 function fingerprintOf (message: Message, author: Jid | undefined): string | undefined {
   const id = originId(message)
   if (id === undefined) return message.dedupKey
-  const { inner } = message.withoutPayload(child => child.name === 'delay' && child.ns === 'urn:xmpp:delay')
-  return hash('sha1', `${author}\0${message.to?.bare}\0${id}\0${inner.toString('latin1')}`, 'base64')
+  return hash('sha1', `${author}\0${message.to?.bare}\0${id}\0${undelayedContent(message)}`, 'base64')
 }

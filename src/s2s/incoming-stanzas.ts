@@ -12,11 +12,11 @@ import type { Frame } from '../xml/framer.ts'
 import { parseAddress } from '../xmpp/addresses.ts'
 import { StanzaError, StreamError } from '../xmpp/errors.ts'
 import { withoutForgedByServer } from '../xmpp/forged.ts'
-import { NS_DELAY } from '../xmpp/forward.ts'
+import { undelayedContent } from '../xmpp/forward.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { stanzaOf } from '../xmpp/read-stanza.ts'
 import { iq } from '../xmpp/stanza.ts'
-import type { Iq, Message, Stanza } from '../xmpp/stanza.ts'
+import type { Iq, Stanza } from '../xmpp/stanza.ts'
 import { originId } from '../xmpp/stanza-id.ts'
 import type { Acks } from './acks.ts'
 import type { ProvenPair } from './streams.ts'
@@ -149,10 +149,5 @@ function slashOf (text: string): number {
 function identified (stanza: Stanza): Stanza {
   if (stanza.kind !== 'message' || stanza.id === undefined || originId(stanza) !== undefined) return stanza
   const { from, to, id } = stanza
-  return stanza.withDedupKey(hash('sha1', `${from}\0${to?.bare}\0${id}\0${contentOf(stanza)}`, 'base64'))
-}
-
-/** Without a delay, which a server may have added since. */
-function contentOf (message: Message): string {
-  return message.withoutPayload(child => child.name === 'delay' && child.ns === NS_DELAY).inner.toString('latin1')
+  return stanza.withDedupKey(hash('sha1', `${from}\0${to?.bare}\0${id}\0${undelayedContent(stanza)}`, 'base64'))
 }

@@ -11,6 +11,11 @@ export function delay (sentAt: number, from?: string): Element {
   return el('delay', NS_DELAY, { from, stamp: new Date(sentAt).toISOString() })
 }
 
+/** The message's content, by which a repeat is recognised: without a delay, which may have been added since. */
+export function undelayedContent (message: Message): string {
+  return message.withoutPayload(({ name, ns }) => name === 'delay' && ns === NS_DELAY).inner.toString('latin1')
+}
+
 /** A cache of `delayedBy`, by content. */
 const delayers = new WeakMap<readonly Child[], readonly string[]>()
 const NOBODY: readonly string[] = []

@@ -3,13 +3,12 @@
  */
 import { hash } from 'node:crypto'
 import { randomId } from '../../util/ids.ts'
+import { undelayedContent } from '../../xmpp/forward.ts'
 import { originId } from '../../xmpp/stanza-id.ts'
 import type { Message } from '../../xmpp/stanza.ts'
 
 /** Confirmed messages that are remembered: at least so many, at most twice as many. */
 const RECENT = 1000
-
-const NS_DELAY = 'urn:xmpp:delay'
 
 export class Repeats {
   readonly #waiting = new Set<string>()
@@ -53,6 +52,5 @@ export function withId (message: Message): Message {
 export function fingerprintOf (message: Message): string {
   const origin = originId(message)
   const key = origin === undefined ? `${message.from}\0${message.id}` : `${message.from?.bare}\0${origin}`
-  const { inner } = message.withoutPayload(child => child.name === 'delay' && child.ns === NS_DELAY)
-  return hash('sha1', `${key}\0${message.to}\0${inner.toString('latin1')}`, 'base64')
+  return hash('sha1', `${key}\0${message.to}\0${undelayedContent(message)}`, 'base64')
 }
