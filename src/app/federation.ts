@@ -41,6 +41,7 @@ import { serverSecret } from '../storage/server-secret.ts'
 import type { UnreadStream } from '../stream/unread.ts'
 import { inBackground } from '../util/background.ts'
 import { ignore } from '../util/ignore.ts'
+import { RateLimit } from '../util/rate-limit.ts'
 import { StreamError } from '../xmpp/errors.ts'
 
 /** The most connections of servers from one address: a server may need one for each of its domains, and of ours. */
@@ -49,6 +50,8 @@ const STREAMS_PER_ADDRESS = 500
 const CHECK_MS = 5_000
 /** What may wait for components where no other server is talked to, and for how long. */
 const QUEUES = { queue: 10_000, giveUpHours: 24 }
+/** Attempts in a minute that connections of a domain's server cause: each is told to all nodes. */
+const ATTEMPTS_PER_MINUTE = 6
 /** The time for streams to close when the server stops. */
 const FAREWELL_MS = 5_000
 
@@ -88,6 +91,7 @@ export class Federation {
   readonly #policy: DomainPolicy | undefined
   readonly #counters = new Counters()
   readonly #streams = new Streams(this.#counters)
+  readonly #attempts = new RateLimit(ATTEMPTS_PER_MINUTE, 60_000)
   readonly #connections: Connections
   readonly #pings: PendingPings
   readonly #others: ClusterFacet | undefined
@@ -240,6 +244,7 @@ export class Federation {
 
   /** A server that has connected can be connected to again: what waits for it, at whichever node, is sent now. */
   #tryNow (domain: string): void {
+    if (!this.#attempts.take(domain)) return
     this.#act('retry', domain)
     for (const node of this.#others?.nodes ?? []) {
       this.#others?.ask(node, ['retry', domain]).catch(ignore) // it tries later
