@@ -13,6 +13,7 @@ import { RESUME_SECONDS, Site } from './site.ts'
 
 const USAGE = `npm run soak -- [options]
   --minutes 30       how long people are at it; --warm-up 10 minutes before that, so that caches are full at the beginning
+  --rounds 1         so many times as long, weighed after each: shows whether what grows levels off; the last one decides
   --nodes 1          3: so many nodes with a Redis
   --people 200       accounts; --rate 25 things done a second by all of them together
   --snapshots NAME   writes heap snapshots of each node, at the beginning and at the end, to files that begin with this
@@ -25,6 +26,7 @@ const GRACE_MS = 5_000
 interface Options {
   readonly minutes: number
   readonly warmUp: number
+  readonly rounds: number
   readonly nodes: number
   readonly people: number
   readonly rate: number
@@ -35,8 +37,9 @@ async function main (): Promise<number> {
   const { values } = parseArgs({
     options: {
       'minutes': { type: 'string', default: '30' }, 'warm-up': { type: 'string', default: '10' },
-      'nodes': { type: 'string', default: '1' }, 'people': { type: 'string', default: '200' },
-      'rate': { type: 'string', default: '25' }, 'snapshots': { type: 'string' }, 'help': { type: 'boolean' },
+      'rounds': { type: 'string', default: '1' }, 'nodes': { type: 'string', default: '1' },
+      'people': { type: 'string', default: '200' }, 'rate': { type: 'string', default: '25' },
+      'snapshots': { type: 'string' }, 'help': { type: 'boolean' },
     },
   })
   if (values.help) {
@@ -44,8 +47,9 @@ async function main (): Promise<number> {
     return 0
   }
   return await soak({
-    minutes: Number(values.minutes), warmUp: Number(values['warm-up']), nodes: Number(values.nodes),
-    people: Number(values.people), rate: Number(values.rate), snapshots: values.snapshots,
+    minutes: Number(values.minutes), warmUp: Number(values['warm-up']), rounds: Number(values.rounds),
+    nodes: Number(values.nodes), people: Number(values.people), rate: Number(values.rate),
+    snapshots: values.snapshots,
   })
 }
 
@@ -58,9 +62,11 @@ async function soak (options: Options): Promise<number> {
         password: PASSWORD,
       }),
     )
-    const begin = await round(site, options, options.warmUp, 'begin')
-    const end = await round(site, options, options.minutes, 'end')
-    const weighed = compare(begin, end)
+    const weighings = [await round(site, options, options.warmUp, 'begin')]
+    for (let number = 1; number <= options.rounds; number++) {
+      weighings.push(await round(site, options, options.minutes, `round ${number}`))
+    }
+    const weighed = compare(weighings)
     const off = weighed.filter(({ verdict }) => verdict === 'off')
     process.stdout.write(`\n${table(weighed)}\n\n${off.length === 0 ? 'everything ended where it began' : `${off.length} did not end where they began`}\n`)
     return off.length === 0 && site.isRunning ? 0 : 1
@@ -89,7 +95,7 @@ async function round (site: Site, options: Options, minutes: number, name: strin
   await inParallel(people.length, async number => { await people[number]?.tidyUp() })
   await pause(RESUME_SECONDS * 1000 + GRACE_MS)
   say(`weighed: ${name}`)
-  return weigh(site, options.snapshots === undefined ? undefined : `${options.snapshots}-${name}`)
+  return weigh(site, options.snapshots === undefined ? undefined : `${options.snapshots}-${name.replace(' ', '-')}`)
 }
 
 async function inParallel (count: number, task: (number: number) => Promise<void>): Promise<void> {

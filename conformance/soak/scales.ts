@@ -1,4 +1,4 @@
-/** What is held at the beginning and at the end, and whether that is the same. */
+/** What is held at the beginning and after each round, and whether the last round changed it. */
 import type { Site } from './site.ts'
 
 /** By name; bytes where the name says so. */
@@ -6,11 +6,13 @@ export type Weights = ReadonlyMap<string, number>
 
 export interface Weighed {
   readonly what: string
-  readonly begin: number
-  readonly end: number
+  /** At the beginning and after each round. */
+  readonly values: readonly number[]
+  /** What the last round changed. */
+  readonly difference: number
   /**
-   * 'off' where it is more than a twentieth away from where it began, or above that where it is memory; 'grows' for
-   * what is there to grow.
+   * 'off' where it is more than a twentieth away from where the last round began, or above that where it is memory;
+   * 'grows' for what is there to grow.
    */
   readonly verdict: 'ok' | 'off' | 'grows'
 }
@@ -42,23 +44,25 @@ export async function weigh (site: Site, snapshots?: string): Promise<Weights> {
   return weights
 }
 
-export function compare (begin: Weights, end: Weights): readonly Weighed[] {
-  return [...new Set([...begin.keys(), ...end.keys()])].map(what => {
-    const [before, after] = [begin.get(what) ?? 0, end.get(what) ?? 0]
+export function compare (weighings: readonly Weights[]): readonly Weighed[] {
+  return [...new Set(weighings.flatMap(weights => [...weights.keys()]))].map(what => {
+    const values = weighings.map(weights => weights.get(what) ?? 0)
+    const [before, after] = [values.at(-2) ?? 0, values.at(-1) ?? 0]
     const slack = SLACK.find(([pattern]) => pattern.test(what))?.[1] ?? 0
+    const difference = after - before
     // Memory that is given back late is no fault, and shows at the beginning, too.
-    const difference = what.includes('bytes') ? after - before : Math.abs(after - before)
-    const isOff = difference > Math.max(before * SHARE, slack)
-    return { what, begin: before, end: after, verdict: GROWING.test(what) ? 'grows' : isOff ? 'off' : 'ok' }
+    const change = what.includes('bytes') ? difference : Math.abs(difference)
+    const isOff = change > Math.max(before * SHARE, slack)
+    return { what, values, difference, verdict: GROWING.test(what) ? 'grows' : isOff ? 'off' : 'ok' }
   })
 }
 
 export function table (all: readonly Weighed[]): string {
-  const rows = all.map((
-    { what, begin, end, verdict },
-  ) => [what, ...[begin, end, end - begin].map(value => figure(what, value)), verdict])
-  const lines = [['what', 'begin', 'end', 'difference', ''], ...rows]
-  const widths = [0, 1, 2, 3].map(column => Math.max(...lines.map(line => line[column]?.length ?? 0)))
+  const rows = all.map(({ what, values, difference, verdict }) =>
+    [what, ...[...values, difference].map(value => figure(what, value)), verdict])
+  const rounds = (all[0]?.values ?? []).map((_, number) => number === 0 ? 'begin' : `round ${number}`)
+  const lines = [['what', ...rounds, 'difference', ''], ...rows]
+  const widths = lines[0]?.map((_, column) => Math.max(...lines.map(line => line[column]?.length ?? 0))) ?? []
   return lines.map(line =>
     line.map((cell, column) => column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)).join(
       '  ',
