@@ -1,5 +1,5 @@
 /** The archive's SQL for writes: appending in groups, and reading where an archive ends. */
-import { int8Array, textArray } from '../../src/extension/api.ts'
+import { FinalError, int8Array, textArray } from '../../src/extension/api.ts'
 import type { Database, WriteWithArchive } from '../../src/extension/api.ts'
 
 /** A message as it is appended. */
@@ -50,7 +50,7 @@ const APPEND_AGAIN = `${APPEND}
   returning seq`
 
 /** Another node has assigned numbers in the same archive. */
-export class FencedError extends Error {}
+export class FencedError extends FinalError {}
 
 /** Commits the entries, all or none; `isRetry` when they may be there already. */
 export async function append (db: Database, entries: readonly Entry[], isRetry: boolean): Promise<void> {

@@ -2,14 +2,11 @@
  * Appends to archives: numbers are assigned at once, rows are committed in groups. When the database is away a group is
  * retried for a while; then its messages are refused, and the archive is lost until its end is read again.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { GroupWriter, Shares, StanzaError } from '../../src/extension/api.ts'
+import { GroupWriter, Shares, sqlState, StanzaError, withRetries } from '../../src/extension/api.ts'
 import type { Database, Logger, Portion, Stored } from '../../src/extension/api.ts'
 import type { Archive } from './archive.ts'
 import { append, FencedError } from './store.ts'
 import type { Entry, Tail } from './store.ts'
-
-const RETRY_MS = 200
 
 /** The most bytes that wait for the database, of all and per sender; beyond it senders are told to try again. */
 const MAX_WAITING_BYTES = 256 * 1024 * 1024
@@ -121,21 +118,23 @@ export class Writer {
     await certain()
     if (rows.some(({ archive }) => archive.state === 'left')) throw refusal()
     const entries = rows.map(row => row.entry)
-    const until = performance.now() + patienceMs
     let isDoubtful = false
-    for (let attempt = 0; ; attempt++) {
+    const write = async (isRetry: boolean): Promise<void> => {
       try {
-        return await within(until, append(db, entries, attempt > 0))
-      } catch (error) { // the database's: away, slow, or another writer
-        if (attempt === 0 && codeOf(error) === UNIQUE_VIOLATION) continue // with what this one wrote, perhaps
+        await append(db, entries, isRetry)
+      } catch (error) { // the database's, or another writer was there
+        if (!isRetry && sqlState(error) === UNIQUE_VIOLATION) return write(true) // with what this one wrote, perhaps
         isDoubtful ||= !isAnswer(error)
-        if (isFinal(error) || performance.now() + RETRY_MS >= until) throw this.#giveUp(rows, isDoubtful, error)
-        if (attempt === 0) {
-          log.warn({ event: 'archive.write_delayed', err: error, messages: rows.length },
-            'archive: messages wait for the database')
-        }
+        throw error
       }
-      await sleep(RETRY_MS)
+    }
+    try {
+      await withRetries(patienceMs, attempt => write(attempt > 0), error => {
+        log.warn({ event: 'archive.write_delayed', err: error, messages: rows.length },
+          'archive: messages wait for the database')
+      })
+    } catch (error) { // the last attempt's, or it took too long
+      throw this.#giveUp(rows, isDoubtful || !isAnswer(error), error)
     }
   }
 
@@ -154,33 +153,10 @@ function refusal (): StanzaError {
   return new StanzaError('internal-server-error', 'the message could not be stored: try again', undefined, 'wait')
 }
 
-/** An attempt that times out goes on: whether it commits is unknown. */
-async function within (until: number, attempt: Promise<void>): Promise<void> {
-  const late = Promise.withResolvers<void>()
-  const timer = setTimeout(() => { late.reject(new Error('the database does not answer')) }, until - performance.now())
-  try {
-    await Promise.race([attempt, late.promise])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
 const UNIQUE_VIOLATION = '23505'
-/** Errors of data, constraints, access and limits: a retry would fail the same way. */
-const FINAL_CLASSES: ReadonlySet<string> = new Set(['22', '23', '42', '54'])
-
-function isFinal (error: unknown): boolean {
-  return error instanceof FencedError || FINAL_CLASSES.has(codeOf(error)?.slice(0, 2) ?? '')
-}
 
 /** Whether the database itself says that nothing was written: not after an interruption or a broken connection. */
 function isAnswer (error: unknown): boolean {
-  const code = codeOf(error)
+  const code = sqlState(error)
   return error instanceof FencedError || (code !== undefined && !code.startsWith('57'))
-}
-
-/** The SQLSTATE of a database error. */
-function codeOf (error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('severity' in error)) return
-  return 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }

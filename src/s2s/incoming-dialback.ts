@@ -6,6 +6,7 @@
 import type { Logger } from '../log.ts'
 import { AddressLimit } from '../net/addresses.ts'
 import { inBackground } from '../util/background.ts'
+import { within } from '../util/within.ts'
 import type { Element } from '../xml/element.ts'
 import type { Frame } from '../xml/framer.ts'
 import type { StanzaErrorCondition } from '../xmpp/errors.ts'
@@ -143,7 +144,7 @@ export class IncomingDialback {
     const stream = this.#stream
     let isValid: boolean
     try {
-      isValid = await inTime(this.#parts.verifier.verify(from, to, stream.streamId, key))
+      isValid = await within(VERIFY_MS, this.#parts.verifier.verify(from, to, stream.streamId, key), late)
     } catch (error) { // §2.5, table 1
       const isUnknown = error instanceof LinkError && error.kind === 'not-found'
       this.#fail(asked, isUnknown ? 'remote-server-not-found' : 'remote-server-timeout')
@@ -169,9 +170,6 @@ export class IncomingDialback {
   }
 }
 
-function inTime (verifying: Promise<boolean>): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const late = setTimeout(() => { reject(new LinkError('unreachable', 'it did not answer in time')) }, VERIFY_MS)
-    verifying.then(resolve, reject).finally(() => { clearTimeout(late) })
-  })
+function late (): LinkError {
+  return new LinkError('unreachable', 'it did not answer in time')
 }

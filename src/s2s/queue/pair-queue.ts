@@ -5,10 +5,10 @@
 import type { Logger } from '../../log.ts'
 import { inBackground, neverRejects } from '../../util/background.ts'
 import { inNextSlice, isSliceOver } from '../../util/slices.ts'
+import { within } from '../../util/within.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import { LinkError } from '../link.ts'
 import type { Link, Links } from '../link.ts'
-import { within } from './deadline.ts'
 import type { Kept, Line, Passing } from './line.ts'
 
 /** Pauses before a link is opened again: twice as long each time, less up to half of it by chance. */

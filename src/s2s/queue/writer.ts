@@ -2,16 +2,14 @@
  * Appends to the queues of remote domains, and deletes from them, in groups. While the database is away a group is
  * tried again; what could not be appended in time is refused.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../../log.ts'
 import type { Database } from '../../storage/database.ts'
 import { GroupWriter } from '../../storage/group-writer.ts'
+import { withRetries } from '../../storage/retries.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
-import { within } from './deadline.ts'
 import { append, remove } from './store.ts'
 import type { Done, Row } from './store.ts'
 
-const RETRY_MS = 200
 const PATIENCE_MS = 30_000
 
 /** A domain that this node owns under a claim. */
@@ -36,7 +34,7 @@ export interface WriterParts {
 export class Writer {
   readonly #parts: WriterParts
   readonly #appends = new GroupWriter<Appended>(rows => this.#append(rows))
-  readonly #removals = new GroupWriter<Done>(rows => this.#within('deletions', () => remove(this.#parts.db, rows)))
+  readonly #removals = new GroupWriter<Done>(rows => this.#persist('deletions', () => remove(this.#parts.db, rows)))
 
   constructor (parts: WriterParts) {
     this.#parts = parts
@@ -58,36 +56,19 @@ export class Writer {
   async #append (appended: readonly Appended[]): Promise<void> {
     const rows = appended.filter(({ domain }) => !domain.isFenced)
       .map(({ domain: { name, claim }, row }) => ({ domain: name, claim, row }))
-    const valid = rows.length === 0 ? NONE : await this.#within('messages', () => append(this.#parts.db, rows))
+    const valid = rows.length === 0 ? NONE : await this.#persist('messages', () => append(this.#parts.db, rows))
     for (const { domain } of appended) if (!valid.has(domain.claim)) domain.isFenced = true
   }
 
-  /** An attempt that times out goes on: whether it commits is unknown. */
-  async #within<T> (what: string, write: () => Promise<T>): Promise<T> {
+  async #persist<T> (what: string, write: () => Promise<T>): Promise<T> {
     const { log, patienceMs = PATIENCE_MS } = this.#parts
-    const until = performance.now() + patienceMs
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await within(until - performance.now(), write())
-      } catch (error) { // the database's
-        if (attempt === 0) {
-          log.warn({ event: 'federation.write_delayed', err: error }, `federation: ${what} wait for the database`)
-        }
-        if (!isFinal(error) && performance.now() + RETRY_MS < until) {
-          await sleep(RETRY_MS)
-          continue
-        }
-        log.warn({ event: 'federation.write_failed', err: error }, `federation: ${what} not stored`)
-        throw new StanzaError('internal-server-error', 'the message could not be stored: try again', undefined, 'wait')
-      }
+    try {
+      return await withRetries(patienceMs, write, error => {
+        log.warn({ event: 'federation.write_delayed', err: error }, `federation: ${what} wait for the database`)
+      })
+    } catch (error) { // the database's
+      log.warn({ event: 'federation.write_failed', err: error }, `federation: ${what} not stored`)
+      throw new StanzaError('internal-server-error', 'the message could not be stored: try again', undefined, 'wait')
     }
   }
-}
-
-/** Errors of data, constraints, access and limits: another attempt would fail the same way. */
-const FINAL_CLASSES: ReadonlySet<string> = new Set(['22', '23', '42', '54'])
-
-function isFinal (error: unknown): boolean {
-  if (!(error instanceof Error) || !('severity' in error) || !('code' in error)) return false
-  return FINAL_CLASSES.has(String(error.code).slice(0, 2))
 }
