@@ -7,6 +7,7 @@ import { extension, form, inBackground, NS_MUC_USER, StanzaError } from '../../s
 import type { ExtensionHost, Jid, RoomView, RoomData, RoomOption, SessionView } from '../../src/extension/api.ts'
 import { Distribution } from './distribution.ts'
 import { RemoteMembers } from './remote-members.ts'
+import { RoomsElsewhere } from './rooms-elsewhere.ts'
 import { loadUnwilling, saveChoice } from './store.ts'
 
 const NS = 'urn:heliograph:group:0'
@@ -65,11 +66,16 @@ function knowWhoIsOnline (host: ExtensionHost, distribution: Distribution): void
   host.when('room.ended', async jid => { distribution.forget(jid) })
 }
 
-/** A room's message to an account is delivered to each online session that is not in the room, here or elsewhere. */
+/**
+ * A room's message to an account is delivered to each online session that is not in the room. Of rooms elsewhere only
+ * those may send one that the account has entered.
+ */
 function handToDevices (host: ExtensionHost): void {
-  host.on('receive', 'redirect', ({ type, from, to }, { sessions }) => {
-    if (type !== 'groupchat' || !to?.isBare || !from || host.hosts.includes(from.domain)) return
-    return sessions.filter(session => session.isReachable && !isIn(session, from.bare))
+  const elsewhere = new RoomsElsewhere(host, NODE)
+  host.on('receive', 'redirect', ({ type, from, to }, account) => {
+    if (type !== 'groupchat' || !to?.isBare || !from) return
+    if (!host.rooms.domains.includes(from.domain) && !elsewhere.has(account, from)) return
+    return account.sessions.filter(session => session.isReachable && !isIn(session, from.bare))
   })
   // XEP-0045 §7.14 and §8.2: a session that is told so has left the room.
   host.on('write', 'track', (stanza, session) => {

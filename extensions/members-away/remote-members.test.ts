@@ -89,9 +89,23 @@ describe('an account whose group is on another server', () => {
     return client
   }
 
+  async function enters (client: Client): Promise<void> {
+    await client.sends(`<presence to='${ELSEWHERE}/thirdwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+  }
+
+  /** The room says that it has left, and what it still is there. */
+  async function leavesAs (client: Client, affiliation: string): Promise<void> {
+    await client.sends(`<presence to='${ELSEWHERE}/thirdwitch' type='unavailable'/>`)
+    await rooms.sends(`<presence from='${ELSEWHERE}/thirdwitch' to='${client.session.jid}' type='unavailable'>`
+      + `<x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='${affiliation}' role='none'/>`
+      + "<status code='110'/></x></presence>")
+    await client.received()
+    await rooms.received()
+  }
+
   test('hears it on each device that is not in', async () => {
     const [phone, laptop] = [await online('phone'), await online('laptop')]
-    await laptop.sends(`<presence to='${ELSEWHERE}/thirdwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+    await enters(laptop)
     for (const client of [phone, laptop]) await client.received()
 
     await rooms.sends(said)
@@ -102,13 +116,69 @@ describe('an account whose group is on another server', () => {
 
   test('hears it again on a device that has left', async () => {
     const laptop = await online('laptop')
-    await laptop.sends(`<presence to='${ELSEWHERE}/thirdwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
-    await rooms.sends(`<presence from='${ELSEWHERE}/thirdwitch' to='hag66@localhost/laptop' type='unavailable'>`
-      + "<x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='member' role='none'/></x></presence>")
-    await laptop.received()
+    await enters(laptop)
+    await leavesAs(laptop, 'member')
 
     await rooms.sends(said)
 
     expect(await hears(laptop)).toEqual(['hecate: how now'])
+  })
+
+  test('hears it after the server was started again', async () => {
+    await enters(await online('laptop'))
+    server = await server.restarts()
+    rooms = new RemoteServer(server, 'conference.heath.example')
+    const phone = await online('phone')
+    await phone.received()
+
+    await rooms.sends(said)
+
+    expect(await hears(phone)).toEqual(['hecate: how now'])
+  })
+
+  test('hears it once it has asked to be a member, without having been in', async () => {
+    const phone = await online('phone')
+    await phone.sends(`<iq type='set' id='r1' to='${ELSEWHERE}'><query xmlns='jabber:iq:register'>`
+      + "<x xmlns='jabber:x:data' type='submit'/></query></iq>")
+    await phone.received()
+
+    await rooms.sends(said)
+
+    expect(await hears(phone)).toEqual(['hecate: how now'])
+  })
+
+  /** Nothing arrives, and who has sent it hears so (RFC 6121 §8.5.2.1.1). */
+  async function expectRefused (client: Client): Promise<void> {
+    await client.received()
+    await rooms.received()
+
+    await rooms.sends(said)
+
+    expect(await hears(client)).toEqual([])
+    expect(await rooms.received()).toEqual([
+      expect.stringMatching(/^<message .*to='coven@conference.heath.example\/hecate'.*type='error'.*<service-unavailable /),
+    ])
+  }
+
+  test('hears nothing of a room that it has not entered', async () => {
+    await expectRefused(await online('phone'))
+  })
+
+  test('hears nothing of a room that it has left, and is no member of', async () => {
+    const phone = await online('phone')
+    await enters(phone)
+    await leavesAs(phone, 'none')
+
+    await expectRefused(phone)
+  })
+
+  test('hears nothing of a room under an address of somebody who is no room', async () => {
+    const phone = await online('phone')
+    await phone.sends(`<presence to='${HECATE}/broom'/>`)
+    await phone.received()
+
+    await heath.sends(said.replace(`${ELSEWHERE}/hecate`, `${HECATE}/broom`))
+
+    expect(await hears(phone)).toEqual([])
   })
 })

@@ -43,3 +43,22 @@ export async function readRemoteMembers (db: Database, room: Jid, hosts: readonl
       and ${IS_WILLING}`, [room.toString(), hosts])
   return rows.map(({ jid }) => Jid.kept(jid))
 }
+
+/** The rooms of other servers that each account has entered, the first one first. */
+export async function readRoomsElsewhere (
+  db: Database, owners: readonly string[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const rows = await db.query<{ readonly owner: string, readonly rooms: readonly string[] }>(`
+    select owner, array_agg(room order by entered_at) as rooms from room_elsewhere where owner = any($1) group by owner`,
+  [owners])
+  return new Map(rows.map(({ owner, rooms }) => [owner, rooms]))
+}
+
+export async function saveRoomElsewhere (db: Database, owner: Jid, room: string): Promise<void> {
+  await db.query('insert into room_elsewhere (owner, room) values ($1, $2) on conflict do nothing',
+    [owner.toString(), room])
+}
+
+export async function forgetRoomElsewhere (db: Database, owner: Jid, room: string): Promise<void> {
+  await db.query('delete from room_elsewhere where owner = $1 and room = $2', [owner.toString(), room])
+}
