@@ -74,6 +74,7 @@ describe('what is kept', () => {
       romeo.sends(`<message to='juliet@localhost' type='${type}'>${content}</message>`)
     await send('chat', "<composing xmlns='http://jabber.org/protocol/chatstates'/>")
     await send('error', '<body>error</body>')
+    await send('error', "<body>error</body><store xmlns='urn:xmpp:hints'/>")
     await send('headline', '<body>headline</body>')
     await send('groupchat', '<body>groupchat</body>')
     await send('chat', "<body>secret</body><no-store xmlns='urn:xmpp:hints'/>")

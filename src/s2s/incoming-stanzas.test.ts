@@ -45,6 +45,15 @@ describe('a stanza', () => {
     expect([...all.server.streams]).toMatchObject([{ received: 1 }])
   })
 
+  test('that is an error is not kept, though it asks to be: only what this server gives back is', async () => {
+    const all = await scene()
+
+    all.wire.send("<message from='romeo@remote.example' to='juliet@localhost/balcony' type='error'>"
+      + "<body>late</body><store xmlns='urn:xmpp:hints'/></message>")
+
+    expect(await heard(all)).toMatch(/<body>late<\/body><\/message>$/)
+  })
+
   test.each([
     ['from another domain', { from: 'romeo@victim.example' }, 'invalid-from'],
     ['from a subdomain', { from: 'romeo@a.remote.example' }, 'invalid-from'],

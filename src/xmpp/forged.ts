@@ -7,7 +7,7 @@ import type { Element } from '../xml/element.ts'
 import type { Child } from '../xml/framer.ts'
 import { NS_DELAY } from './forward.ts'
 import { Jid } from './jid.ts'
-import { NS_CLIENT } from './ns.ts'
+import { NS_CLIENT, NS_HINTS } from './ns.ts'
 import { NS_STANZA_ID } from './stanza-id.ts'
 import type { Stanza } from './stanza.ts'
 
@@ -57,12 +57,18 @@ export function withoutForgedByServer (stanza: Stanza, sender: Jid, isServed: Is
   return without(RESERVED_HERE, stanza, sender, isServed)
 }
 
-function without (reserved: Reserved, stanza: Stanza, sender: Jid, isServed: IsServed): Stanza {
+function without (reserved: Reserved, said: Stanza, sender: Jid, isServed: IsServed): Stanza {
+  const stanza = said.type === 'error' ? withoutStore(said) : said
   if (stanza.kind === 'iq' || !hasReserved(reserved, stanza.children)) return stanza
   const forged = new Set(stanza.children.filter(child => testOf(reserved, child)).filter((child, index) =>
     index >= MAX_CHECKED || child.end - child.start > MAX_BYTES ||
     testOf(reserved, child)?.(stanza.tree(child), sender, isServed)))
   return stanza.withoutPayload(child => forged.has(child))
+}
+
+/** An error is kept where this server gives a message back (`Router.giveBack`), and never since others ask for it. */
+function withoutStore (error: Stanza): Stanza {
+  return error.withoutPayload(({ ns, name }) => ns === NS_HINTS && name === 'store')
 }
 
 /** Called for every stanza: allocates nothing. */
