@@ -51,7 +51,8 @@ export async function federated (world: World, options: FederatedOptions = {}): 
   const lines: string[] = []
   const log = await openLog({ level: 'debug', pretty: false }, { write: line => { lines.push(line) } })
   const authority = new Authority()
-  const { certificates, authorities } = await certificatesOf(authority)
+  const { certificates, trusted } = await certificatesOf(authority)
+  const authorities = await Authorities.load(trusted)
   const { router } = world.core
   const streams = new Streams()
   const proven: string[] = []
@@ -91,9 +92,10 @@ export async function federated (world: World, options: FederatedOptions = {}): 
   }
 }
 
-async function certificatesOf (
+/** The certificate of `localhost`, which that authority has issued, and the file of what is trusted. */
+export async function certificatesOf (
   authority: Authority,
-): Promise<{ certificates: Certificates, authorities: Authorities }> {
+): Promise<{ certificates: Certificates, trusted: string }> {
   const data = await mkdtemp(join(tmpdir(), 'federated-'))
   const write = async (name: string, text: string): Promise<string> => {
     await writeFile(join(data, name), text)
@@ -103,10 +105,10 @@ async function certificatesOf (
   const files = { certificate: await write('own.pem', own.certificate), key: await write('own.key', own.key) }
   const log = await openLog({ level: 'silent' })
   const certificates = await Certificates.load({ hosts: ['localhost'], data, log, files })
-  const authorities = await Authorities.load(await write('authority.pem', authority.certificate))
+  const trusted = await write('authority.pem', authority.certificate)
   onTestFinished(async () => {
     certificates.close()
     await rm(data, { recursive: true })
   })
-  return { certificates, authorities }
+  return { certificates, trusted }
 }
