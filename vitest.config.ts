@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
 /** What opens no database, no Redis and no process (`test/groups.test.ts` checks it): `npm run test:unit`. */
@@ -41,6 +42,8 @@ const globalSetup = ['test/support/run/global-setup.ts']
 
 export default defineConfig({
   test: {
+    // What Node compiles for one server is there for the next: half of a server's start.
+    env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/heliograph') },
     reporters: ['default', './test/support/run/closing-line.ts'],
     maxWorkers: 2,
     // A machine that is busy with other things as well makes a test late, not wrong.
