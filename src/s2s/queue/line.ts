@@ -1,9 +1,10 @@
 /**
- * What waits for one pair of domains, in the order in which it came: messages and subscriptions, whose rows are in the
- * database until they are confirmed, and between them what waits in memory only.
+ * What waits for one pair of domains, in the order in which it came: messages and subscriptions, which are kept until
+ * they are confirmed, in the database where that takes long, and between them what waits in memory only.
  */
 import type { Portion } from '../../util/shares.ts'
 import type { Presence, Stanza } from '../../xmpp/stanza.ts'
+import type { Batch } from './unwritten.ts'
 
 /** A message or subscription. Its portion is the bytes of its stanza. */
 export interface Kept extends Portion {
@@ -16,7 +17,9 @@ export interface Kept extends Portion {
   readonly fingerprint: string | undefined
   /** Its place among all that wait for the domain. */
   readonly place: Portion
-  /** In memory until it was sent, where there is room. */
+  /** Undefined where its row was in the database when the domain was loaded. */
+  batch: Batch | undefined
+  /** In memory until it is committed and was sent, where there is room. */
   stanza: Stanza | undefined
   /** How often the other server ended the stream on it alone. */
   refusals: number
@@ -80,7 +83,7 @@ export class Line {
     return this.#kept[this.#sent - 1]?.seq
   }
 
-  /** Adds a message that is being committed. */
+  /** Adds a message that is not committed. */
   keep (kept: Kept): void {
     this.#kept.push(kept)
     this.#last = kept.seq
@@ -96,6 +99,11 @@ export class Line {
   /** Messages up to this number are on disk. */
   commit (upTo: number): void {
     this.#committed = Math.max(this.#committed, upTo)
+    for (let at = 0; at < this.#sent; at++) {
+      const kept = this.#kept[at]
+      if (!kept || kept.seq > this.#committed) return
+      this.#release(kept)
+    }
   }
 
   /** Lets go of stanzas at the end of the line, where too many are in memory. */
@@ -135,14 +143,14 @@ export class Line {
     const kept = this.#kept[this.#sent]
     const passing = this.#passing.size > 0 ? this.#passing.values().next().value : undefined
     if (passing && (!kept || passing.after < kept.seq)) return passing
-    if (!kept || kept.seq > this.#committed) return
+    if (!kept) return
     return kept.stanza ? kept : 'unread'
   }
 
   /** What `next` has returned was sent. */
   sent (next: Kept | Passing): void {
     if ('seq' in next) {
-      this.#release(next)
+      if (next.seq <= this.#committed) this.#release(next)
       this.#sent++
     } else {
       const [first] = this.#passing.keys()
@@ -155,7 +163,7 @@ export class Line {
     const unread: Kept[] = []
     let bytes = 0
     for (const kept of this.#kept.slice(this.#sent, this.#sent + PAGE_ROWS)) {
-      if (kept.stanza || kept.seq > this.#committed || bytes > PAGE_BYTES) break
+      if (kept.stanza || bytes > PAGE_BYTES) break
       unread.push(kept)
       bytes += kept.bytes
     }
@@ -185,13 +193,15 @@ export class Line {
     let count = 0
     while (count < this.#sent && (this.#kept[count]?.seq ?? Infinity) <= upTo) count++
     this.#sent -= count
-    return this.#kept.splice(0, count)
+    const confirmed = this.#kept.splice(0, count)
+    for (const kept of confirmed) this.#release(kept)
+    return confirmed
   }
 
-  /** Takes out the first messages for which `isWanted` holds, of those that are committed. Nothing may be sent. */
+  /** Takes out the first messages for which `isWanted` holds. Nothing may be sent. */
   takeKept (isWanted: (kept: Kept) => boolean): readonly Kept[] {
     let count = 0
-    for (let kept = this.#kept[0]; kept && kept.seq <= this.#committed && isWanted(kept);) kept = this.#kept[++count]
+    for (let kept = this.#kept[0]; kept && isWanted(kept);) kept = this.#kept[++count]
     const taken = this.#kept.splice(0, count)
     for (const kept of taken) if (kept.stanza) this.#unhold(kept.bytes)
     return taken
@@ -215,6 +225,7 @@ export class Line {
   }
 
   #release (kept: Kept): void {
+    if (!kept.stanza) return
     kept.stanza = undefined
     this.#unhold(kept.bytes)
   }

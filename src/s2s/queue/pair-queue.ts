@@ -10,6 +10,7 @@ import { StanzaError } from '../../xmpp/errors.ts'
 import { LinkError } from '../link.ts'
 import type { Link, Links } from '../link.ts'
 import type { Kept, Line, Passing } from './line.ts'
+import { WRITE_AFTER_MS } from './unwritten.ts'
 
 /** Pauses before a link is opened again: twice as long each time, less up to half of it by chance. */
 export interface RetryOptions { readonly firstMs: number, readonly longestMs: number }
@@ -20,7 +21,7 @@ const OPEN_MS = 120_000
 const CONFIRM_MS = 60_000
 /** A confirmation is asked for after so many messages, or so much later. */
 const BATCH = 200
-const BATCH_MS = 50
+const BATCH_MS = 10
 /** Messages that are sent ahead of their confirmation. */
 const MAX_UNCONFIRMED = 2000
 /** Refusals in a row after which all that waits is given back, and those of one message that is sent alone. */
@@ -41,7 +42,11 @@ export interface PairParts {
   readonly certain: () => Promise<void> | undefined
   /** Reads the stanzas of `line.unread` into the line. */
   readonly read: () => Promise<void>
+  /** A confirmation of all that was sent is asked for. */
+  readonly asking: () => void
   readonly confirmed: (kept: readonly Kept[]) => void
+  /** The link is lost. */
+  readonly lost: () => void
   readonly giveBack: (kept: readonly Kept[], error: StanzaError) => void
   readonly refuse: (passing: readonly Passing[], error: StanzaError) => void
   /** What waits no longer, whether or not it was sent. */
@@ -86,6 +91,8 @@ export class PairQueue {
   #lastError: string | undefined
   /** The other server has ended a stream on one of the messages up to this number: they are sent one by one. */
   #carefulUpTo = 0
+  /** The last confirmation came in time to spare a row. */
+  #isQuick = true
   #isSettled = false
   #toldAt = -Infinity
 
@@ -96,6 +103,11 @@ export class PairQueue {
   /** Whether nothing waits, and there is no link. */
   get isIdle (): boolean {
     return this.#way.name === 'rest' && this.#parts.line.isEmpty
+  }
+
+  /** Whether what has just come will probably be confirmed before long. */
+  get confirmsSoon (): boolean {
+    return this.#way.name === 'open' && this.#isQuick && !this.#isCareful && !this.#isSettled
   }
 
   /**
@@ -244,9 +256,11 @@ export class PairQueue {
   }
 
   async #confirm (link: Link): Promise<void> {
-    const { line, confirmed } = this.#parts
+    const { line, asking, confirmed } = this.#parts
     const upTo = line.lastSent
     if (upTo === undefined || !this.#isOpen(link)) return
+    asking()
+    const askedAt = performance.now()
     try {
       await within(CONFIRM_MS, link.confirm())
     } catch (error) { // the link's, or a timeout
@@ -255,6 +269,7 @@ export class PairQueue {
       return link.close()
     }
     if (!this.#isOpen(link)) return
+    this.#isQuick = performance.now() - askedAt < WRITE_AFTER_MS / 2
     this.#failures = 0
     this.#lastError = undefined
     confirmed(line.confirm(upTo))
@@ -262,9 +277,10 @@ export class PairQueue {
 
   #lost (link: Link, reason: LinkError): void {
     if (!this.#isOpen(link)) return
-    const { line } = this.#parts
+    const { line, lost } = this.#parts
     this.#forget()
     this.#way = REST
+    lost()
     if (reason.kind === 'refused') this.#blame(reason)
     line.rewind()
     if (!line.isEmpty) this.#retryLater(reason)

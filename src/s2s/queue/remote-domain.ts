@@ -20,7 +20,9 @@ import type { PairStatus, RetryOptions } from './pair-queue.ts'
 import { fingerprintOf, Repeats, withId } from './repeats.ts'
 import { Returns } from './returns.ts'
 import { claimDomain, listWaiting, readStanzas } from './store.ts'
-import type { Claimed } from './store.ts'
+import type { Claimed, Row } from './store.ts'
+import { Unwritten } from './unwritten.ts'
+import type { Batch } from './unwritten.ts'
 import type { Owned, Writer } from './writer.ts'
 
 /** How long what is worth nothing later waits: requests, and what nobody misses. */
@@ -61,15 +63,6 @@ export interface DomainParts {
 
 interface Pair { readonly line: Line, readonly queue: PairQueue }
 
-/** Messages that are committed together. */
-interface Commit {
-  readonly committed: Promise<void>
-  readonly kept: Kept[]
-  /** They are committed, or with another owner of the domain. */
-  done: Promise<void>
-  moved?: Promise<void>
-}
-
 export class RemoteDomain implements Owned {
   readonly name: string
   readonly claim: number
@@ -81,9 +74,8 @@ export class RemoteDomain implements Owned {
   readonly #repeats = new Repeats()
   readonly #places: Shares
   readonly #returns: Returns
+  readonly #unwritten: Unwritten
   #seq: number
-  /** Those under way, in order. */
-  readonly #commits: Commit[] = []
   #lastUsedAt = performance.now()
   #removing: Promise<void> | undefined
 
@@ -94,12 +86,18 @@ export class RemoteDomain implements Owned {
     this.#parts = parts
     // One sender alone takes about half of the places.
     this.#places = new Shares(parts.queue - 1, Math.floor(parts.queue / 4))
+    this.#unwritten = new Unwritten({
+      append: kept => parts.writer.append(this, rowOf(kept)),
+      appended: batch => this.#appended(batch),
+      failed: () => { parts.lost(this) },
+    })
     this.#returns = new Returns({
       log: parts.log,
       read: kept => this.#readAll(kept),
       tell: (stanza, kept, error) => this.#tell(stanza, kept, error),
       done: kept => {
         parts.counters.givenBack++
+        this.#unwritten.settle(kept)
         this.#remove([kept], false)
       },
     })
@@ -112,7 +110,8 @@ export class RemoteDomain implements Owned {
     for await (const rows of listWaiting(parts.db, name)) {
       for (const { bytes, fingerprint, ...row } of rows) {
         domain.#restore({
-          ...row, fingerprint: fingerprint ?? undefined, bytes: 0, place: { bytes: 0 }, stanza: undefined, refusals: 0,
+          ...row, fingerprint: fingerprint ?? undefined, bytes: 0, place: { bytes: 0 }, batch: undefined,
+          stanza: undefined, refusals: 0,
         }, bytes)
       }
     }
@@ -124,7 +123,7 @@ export class RemoteDomain implements Owned {
     for (const { queue } of this.#pairs.values()) queue.wake()
   }
 
-  /** Takes a stanza for the domain. A promise means: not on disk yet. */
+  /** Takes a stanza for the domain. A promise means: not on disk yet, nor confirmed, nor given back. */
   receive (stanza: Stanza): void | Promise<void> {
     if (!stanza.from) return
     this.#lastUsedAt = performance.now()
@@ -141,20 +140,20 @@ export class RemoteDomain implements Owned {
   #keep (said: Stanza, from: Jid, { line, queue }: Pair): void | Promise<void> {
     const stanza = said.kind === 'message' ? withId(said) : said
     const fingerprint = stanza.kind === 'message' ? fingerprintOf(stanza) : undefined
-    // Commits are in order: the first one is on disk when the last is.
-    if (fingerprint !== undefined && this.#repeats.has(fingerprint)) return this.#commits.at(-1)?.done
-    const { router, onDisk, writer } = this.#parts
+    if (fingerprint !== undefined && this.#repeats.has(fingerprint)) return this.#unwritten.settled()
+    const { router, onDisk } = this.#parts
     const who = from.bare.toString()
     if (!this.#places.hasRoom(who) || !onDisk.hasRoom(who)) return router.bounce(stanza, tooMuch(this.name))
     const isForRoom = stanza.isMulticast && stanza.type === 'groupchat'
     const kept: Kept = {
       local: this.#localOf(from), seq: ++this.#seq, sender: isForRoom ? who : from.toString(), queuedAt: Date.now(),
-      fingerprint, place: { bytes: 0 }, bytes: 0, stanza: stanza.copy(), refusals: 0,
+      fingerprint, place: { bytes: 0 }, bytes: 0, batch: undefined, stanza: stanza.copy(), refusals: 0,
     }
     this.#count(kept, stanza.weight)
     line.keep(kept)
-    const done = this.#await(writer.append(this, { ...kept, stanza: stanza.toBytes() }), kept)
+    const done = this.#unwritten.add(kept)
     queue.wake()
+    if (!queue.confirmsSoon) this.#unwritten.writeSoon()
     return done
   }
 
@@ -171,39 +170,19 @@ export class RemoteDomain implements Owned {
     this.#seq = Math.max(this.#seq, kept.seq)
   }
 
-  /** One promise for all messages of a commit. */
-  #await (committed: Promise<void>, kept: Kept): Promise<void> {
-    let commit = this.#commits.at(-1)
-    if (commit?.committed !== committed) {
-      commit = { committed, kept: [], done: committed }
-      commit.done = this.#finish(commit)
-      this.#commits.push(commit)
-    }
-    commit.kept.push(kept)
-    return commit.done
+  #appended (batch: Batch): Promise<void> | undefined {
+    if (this.isFenced) this.#move()
+    else this.#committed(batch.unsettled)
+    return batch.moved
   }
 
-  async #finish (commit: Commit): Promise<void> {
-    try {
-      await commit.committed
-      if (this.isFenced) this.#move()
-      else this.#committed(commit.kept)
-      await commit.moved
-    } catch (error) { // the writer's
-      this.#parts.lost(this)
-      throw error
-    } finally {
-      this.#commits.splice(this.#commits.indexOf(commit), 1)
-    }
-  }
-
-  /** Hands all that is not committed to the domain's new owner, in order. */
+  /** Hands all that is neither committed nor settled to the domain's new owner, in order. */
   #move (): void {
     const { lost, again } = this.#parts
     lost(this)
-    for (const commit of this.#commits) {
-      commit.moved ??= Promise.all(commit.kept.map(({ stanza }) => stanza && again(stanza))).then(() => {})
-      commit.moved.catch(() => {}) // the senders hear of it
+    for (const batch of this.#unwritten.batches) {
+      batch.moved ??= Promise.all(batch.unsettled.map(({ stanza }) => stanza && again(stanza))).then(() => {})
+      batch.moved.catch(() => {}) // the senders hear of it
     }
   }
 
@@ -247,10 +226,13 @@ export class RemoteDomain implements Owned {
     const queue = new PairQueue({
       local, remote: this.name, line, links, log, giveUpMs, retry, certain,
       read: () => this.#readInto(line),
+      asking: () => { this.#unwritten.closeBatch() },
       confirmed: all => {
         counters.confirmed += all.length
+        for (const kept of all) this.#unwritten.settle(kept)
         this.#remove(all, true)
       },
+      lost: () => { this.#unwritten.write() },
       giveBack: (kept, error) => { this.#returns.add(kept, error) },
       refuse: (all, error) => { this.#refuse(all, error) },
       passed: passing => { this.#parts.inMemory.remove(passing) },
@@ -292,9 +274,11 @@ export class RemoteDomain implements Owned {
       onDisk.remove(kept)
       if (kept.fingerprint !== undefined) this.#repeats[isConfirmed ? 'confirm' : 'forget'](kept.fingerprint)
     }
-    const [first, last] = [all[0], all.at(-1)]
+    const written = all.filter(({ batch }) => batch?.isWritten ?? true)
+    const [first, last] = [written[0], written.at(-1)]
     if (!first || !last) return
-    const removing = writer.remove({ domain: this.name, local: first.local, first: first.seq, last: last.seq })
+    const rows = { domain: this.name, local: first.local, first: first.seq, last: last.seq }
+    const removing = last.batch?.writing?.then(() => writer.remove(rows)) ?? writer.remove(rows)
     if (removing === this.#removing) return
     this.#removing = removing
     inBackground(log, 'deletion of delivered messages', removing) // a row that stays is sent again after a restart
@@ -338,20 +322,22 @@ export class RemoteDomain implements Owned {
 
   /** Whether nothing waits, nothing has come for a while, and there is no link. */
   isIdle (now: number): boolean {
-    if (this.#commits.length > 0 || !this.#returns.isEmpty || now - this.#lastUsedAt < IDLE_MS) return false
+    if (!this.#unwritten.isEmpty || !this.#returns.isEmpty || now - this.#lastUsedAt < IDLE_MS) return false
     return [...this.#pairs.values()].every(({ queue }) => queue.isIdle)
   }
 
   /** Sends nothing more. Resolves when what was sent is confirmed, or can't be for now, and all is on disk. */
   async settle (): Promise<void> {
     await Promise.all([...this.#pairs.values()].map(({ queue }) => queue.settle(FAREWELL_MS)))
-    await this.#commits.at(-1)?.done.catch(() => {}) // the senders hear of it
+    this.#unwritten.write()
+    await this.#unwritten.settled().catch(() => {}) // the senders hear of it
     await this.#removing?.catch(() => {}) // logged
   }
 
   /** Takes it out of memory; returns what was waiting in memory only. */
   close (): readonly Stanza[] {
     this.isClosed = true
+    this.#unwritten.write()
     const { onDisk, inMemory } = this.#parts
     const left: Stanza[] = []
     for (const kept of this.#returns.close()) onDisk.remove(kept)
@@ -383,4 +369,9 @@ function tooMuch (domain: string): StanzaError {
 function bareOf (address: string): string {
   const slash = address.indexOf('/')
   return slash < 0 ? address : address.slice(0, slash)
+}
+
+function rowOf ({ local, seq, sender, queuedAt, fingerprint, stanza }: Kept): Row {
+  if (!stanza) throw new Error('a message that is not on disk is not in memory')
+  return { local, seq, sender, queuedAt, fingerprint, stanza: stanza.toBytes() }
 }

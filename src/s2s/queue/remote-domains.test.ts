@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { testDatabase } from '../../../test/support/run/database.ts'
 import { ScriptedLinks } from '../../../test/support/s2s/scripted-links.ts'
+import type { Database } from '../../storage/database.ts'
 import type { PostgresDatabase } from '../../storage/postgres.ts'
 import { el } from '../../xml/element.ts'
 import type { StanzaError } from '../../xmpp/errors.ts'
@@ -172,9 +173,66 @@ test('a message on which the other server ends its streams comes back alone', as
 
   await Promise.all(['m1', 'm2', 'm3'].map(id => domains.receive(says(id))))
 
+  await expect.poll(() => links.opened.at(-1)?.sent.map(({ id }) => id)).toEqual(['m3'])
   await expect.poll(waiting).toBe(0)
   expect(refused).toEqual([`message m2 policy-violation to ${ROMEO}`])
-  expect(links.opened.at(-1)?.sent.map(({ id }) => id)).toEqual(['m3'])
+})
+
+describe('a message that the other server confirms at once', () => {
+  test('needs no row in the database', async () => {
+    const written: string[] = []
+    const messageDb: Database = {
+      query: (text, values) => {
+        written.push(text)
+        return db.query(text, values)
+      },
+      transaction: work => db.transaction(work),
+    }
+    const domains = server({ messageDb })
+    await domains.receive(says('m1')) // is written, since there is no link yet
+    await expect.poll(() => written.map(text => text.includes('insert'))).toEqual([true, false])
+    written.length = 0
+
+    await Promise.all(['m2', 'm3', 'm4'].map(id => domains.receive(says(id))))
+
+    expect(links.ids).toEqual(['m1', 'm2', 'm3', 'm4'])
+    expect(written).toEqual([])
+  })
+
+  test('is not taken before it is confirmed, or on disk because the stream broke', async () => {
+    const domains = server()
+    await domains.receive(says('m1'))
+    await expect.poll(waiting).toBe(0)
+    links.confirms = false
+    const taken: string[] = []
+    const underWay = Promise.resolve(domains.receive(says('m2'))).then(async () => {
+      taken.push(`m2, with ${await waiting()} row on disk`)
+    })
+    await expect.poll(() => links.ids).toEqual(['m1', 'm2'])
+
+    const before = [...taken]
+    links.failure = { kind: 'unreachable', message: 'nobody listens' }
+    links.opened[0]?.loses()
+    await underWay
+
+    expect(before).toEqual([])
+    expect(taken).toEqual(['m2, with 1 row on disk'])
+  })
+
+  test('goes out once more after a restart, where it was written and not confirmed', async () => {
+    const domains = server()
+    await domains.receive(says('m1'))
+    await expect.poll(waiting).toBe(0)
+    links.confirms = false
+    await Promise.all(['m2', 'm3'].map(id => domains.receive(says(id))))
+    await domains.stop()
+    links.confirms = true
+
+    server()
+
+    await expect.poll(() => links.opened[1]?.sent.map(({ id }) => id)).toEqual(['m2', 'm3'])
+    await expect.poll(waiting).toBe(0)
+  })
 })
 
 describe('what a sender sends again', () => {
@@ -324,8 +382,9 @@ test('a domain that nobody needs leaves memory and database', async () => {
   await expect.poll(waiting).toBe(0)
   links.opened[0]?.loses()
 
-  domains.check(performance.now() + 301_000)
-
-  await expect.poll(() => db.query('select domain from remote_domain')).toEqual([])
+  await expect.poll(async () => {
+    domains.check(performance.now() + 301_000)
+    return db.query('select domain from remote_domain')
+  }).toEqual([])
   expect(domains.atHome()).toEqual([])
 })

@@ -1,0 +1,152 @@
+/**
+ * Messages of a domain that are not on disk. One that is settled soon, because the other server has confirmed it or its
+ * sender has it back, needs no row in the database; rows of the rest are written, in order. The sender waits for
+ * whichever comes first.
+ */
+import { neverRejects } from '../../util/background.ts'
+import type { Kept } from './line.ts'
+
+/** The time in which a confirmation spares the row, in milliseconds. */
+export const WRITE_AFTER_MS = 100
+
+/** Messages between two requests for a confirmation: their senders share a promise. */
+export class Batch {
+  readonly openedAt = performance.now()
+  readonly #done = Promise.withResolvers<void>()
+  #unsettled = new Set<Kept>()
+  /** Their rows may be in the database, or soon. */
+  isWritten = false
+  /** Its rows being written; undefined before and after that. */
+  writing: Promise<void> | undefined
+  /** They are being handed over to another owner of the domain. */
+  moved: Promise<void> | undefined
+
+  constructor () {
+    this.done.catch(() => {}) // the senders may know already
+  }
+
+  /** Resolves when each is settled, on disk or with another owner; rejects with the writer's error. */
+  get done (): Promise<void> { return this.#done.promise }
+
+  get unsettled (): readonly Kept[] { return [...this.#unsettled] }
+
+  get isSettled (): boolean { return this.#unsettled.size === 0 }
+
+  add (kept: Kept): void {
+    this.#unsettled.add(kept)
+  }
+
+  settle (kept: Kept): void {
+    this.#unsettled.delete(kept)
+    if (this.isSettled) this.#done.resolve()
+  }
+
+  settleAll (): void {
+    this.#unsettled = new Set()
+    this.#done.resolve()
+  }
+
+  fail (error: unknown): void {
+    this.#done.reject(error)
+  }
+}
+
+export interface UnwrittenParts {
+  /** Resolves when the message and all earlier ones are committed, or the domain is known to have another owner. */
+  readonly append: (kept: Kept) => Promise<void>
+  /** The messages are committed, or with another owner when the promise resolves. */
+  readonly appended: (batch: Batch) => Promise<void> | undefined
+  /** It is unknown whether the messages are committed. */
+  readonly failed: () => void
+}
+
+export class Unwritten {
+  readonly #parts: UnwrittenParts
+  /** In order. */
+  readonly #batches = new Set<Batch>()
+  #open: Batch | undefined
+  #timer: NodeJS.Timeout | undefined
+  #isWriteScheduled = false
+
+  constructor (parts: UnwrittenParts) {
+    this.#parts = parts
+  }
+
+  get isEmpty (): boolean { return this.#batches.size === 0 }
+
+  get batches (): Iterable<Batch> { return this.#batches }
+
+  /** Adds a message; returns what `done` of its batch is. */
+  add (kept: Kept): Promise<void> {
+    if (!this.#open) this.#batches.add(this.#open = new Batch())
+    kept.batch = this.#open
+    this.#open.add(kept)
+    this.#timer ??= setTimeout(() => { this.#writeLate() }, WRITE_AFTER_MS)
+    return this.#open.done
+  }
+
+  /** What comes from now on is confirmed later than what came before. */
+  closeBatch (): void {
+    this.#open = undefined
+  }
+
+  /** The other server has the message, or its sender has it back. */
+  settle (kept: Kept): void {
+    const { batch } = kept
+    batch?.settle(kept)
+    if (batch?.isSettled && !batch.writing) this.#remove(batch)
+  }
+
+  /** Writes all that is not settled, together with what comes in this turn of the event loop. */
+  writeSoon (): void {
+    if (this.#isWriteScheduled) return
+    this.#isWriteScheduled = true
+    setImmediate(() => {
+      this.#isWriteScheduled = false
+      this.write()
+    })
+  }
+
+  write (): void {
+    clearTimeout(this.#timer)
+    this.#timer = this.#open = undefined
+    for (const batch of this.#batches) {
+      if (batch.isWritten) continue
+      batch.isWritten = true
+      const appended = batch.unsettled.map(kept => this.#parts.append(kept))
+      neverRejects(batch.writing = this.#finish(batch, appended)) // the senders hear of it
+    }
+  }
+
+  /** Resolves when all are settled, on disk or with another owner; rejects with the writer's error. */
+  async settled (): Promise<void> {
+    await Promise.all([...this.#batches].map(({ done }) => done))
+  }
+
+  #writeLate (): void {
+    this.#timer = undefined
+    const oldest = [...this.#batches].find(({ isWritten }) => !isWritten)
+    if (!oldest) return
+    const left = oldest.openedAt + WRITE_AFTER_MS - performance.now()
+    if (left <= 1) this.write()
+    else this.#timer = setTimeout(() => { this.#writeLate() }, left)
+  }
+
+  async #finish (batch: Batch, appended: readonly Promise<void>[]): Promise<void> {
+    try {
+      await Promise.all(appended)
+      await this.#parts.appended(batch)
+      batch.settleAll()
+    } catch (error) { // the writer's
+      this.#parts.failed()
+      batch.fail(error)
+    }
+    batch.writing = undefined
+    this.#remove(batch)
+  }
+
+  #remove (batch: Batch): void {
+    this.#batches.delete(batch)
+    if (this.#open === batch) this.#open = undefined
+  }
+}
