@@ -1,10 +1,11 @@
 /**
- * Reads a stream's elements, one at a time and in order: while one takes time, or the peer does not read what it is
- * sent, the next ones wait, and a connection that has sent enough ahead is read no further.
+ * Reads a stream's elements: while one takes time, or the peer does not read what it is sent, the next ones wait, and a
+ * connection that has sent enough ahead is read no further.
  */
 import type { Transport } from '../net/transport.ts'
 import type { Frame, StreamEnd, StreamStart, XmlError } from '../xml/framer.ts'
-import { inNextSlice, isSliceOver, newTurn } from '../util/slices.ts'
+import { ElementPump } from './element-pump.ts'
+import type { ElementSource } from './element-pump.ts'
 import type { Framing } from './framing.ts'
 
 /** Bytes that are read ahead while an element is being processed. */
@@ -24,13 +25,13 @@ export interface ElementTaker {
   rest (): void
 }
 
-export class ElementReader {
+export class ElementReader implements ElementSource {
   readonly #transport: Transport
   readonly #framing: Framing
   readonly #taker: ElementTaker
+  readonly #pump = new ElementPump(this)
   /** The error after the elements that are still to be processed. */
   #fault: XmlError | undefined
-  #isBusy = false
   #isPaused = false
 
   constructor (transport: Transport, framing: Framing, taker: ElementTaker) {
@@ -40,13 +41,12 @@ export class ElementReader {
   }
 
   /** Whether elements that were read are still to be processed. */
-  get isBusy (): boolean { return this.#isBusy }
+  get isBusy (): boolean { return this.#pump.isBusy }
 
   push (chunk: Buffer): void {
-    newTurn()
     this.#framing.push(chunk)
-    if (!this.#isBusy) this.#pump()
-    if (this.#isBusy && !this.#isPaused && this.#framing.buffered > READ_AHEAD_BYTES) {
+    this.#pump.wake()
+    if (this.isBusy && !this.#isPaused && this.#framing.buffered > READ_AHEAD_BYTES) {
       this.#isPaused = true
       this.#transport.pause()
     }
@@ -55,46 +55,24 @@ export class ElementReader {
   /** The transport can't read on: a stream error, as from the parser, in its place after the elements before it. */
   stumble (fault: XmlError): void {
     this.#fault = fault
-    if (!this.#isBusy) this.#pump()
+    this.#pump.wake()
   }
 
-  /**
-   * Processes complete elements until one takes time, or the slice of this turn of the event loop is over.
-   */
-  #pump (): void {
-    try {
-      while (!this.#taker.isOver) {
-        let done: void | Promise<void> = this.#taker.pending()
-        if (!done) {
-          const part = this.#framing.next()
-          if (!part && this.#fault) throw this.#fault
-          if (!part) return
-          done = this.#taker.take(part)
-        }
-        if (done) {
-          this.#isBusy = true
-          done.then(() => { if (!this.#waitsInLine()) this.#goOn() }, error => { this.#taker.fail(error) })
-          return
-        }
-        if (this.#waitsInLine()) return
-      }
-    } catch (error) {
-      this.#taker.fail(error)
-    }
+  next (): void | Promise<void> | false {
+    if (this.#taker.isOver) return false
+    const pending = this.#taker.pending()
+    if (pending) return pending
+    const part = this.#framing.next()
+    if (part) return this.#taker.take(part)
+    if (this.#fault) throw this.#fault
+    return false
   }
 
-  /** Whether the rest of what the peer sent waits for another turn of the event loop. */
-  #waitsInLine (): boolean {
-    if (this.#framing.buffered === 0 || !isSliceOver()) return false
-    this.#isBusy = true
-    inNextSlice(() => { this.#goOn() })
-    return true
+  fail (error: unknown): void {
+    this.#taker.fail(error)
   }
 
-  #goOn (): void {
-    this.#isBusy = false
-    this.#pump()
-    if (this.#isBusy) return
+  rest (): void {
     this.#taker.rest()
     if (!this.#isPaused) return
     this.#isPaused = false

@@ -1,7 +1,7 @@
 /** Long work takes turns of the event loop. */
 import * as fc from 'fast-check'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { inNextSlice, inSlices, isLineEmpty, isSliceOver, newTurn, nextSlice, SLICE_MS } from './slices.ts'
+import { inNextSlice, inSlices, isLineEmpty, isSliceOver, nextSlice, SLICE_MS } from './slices.ts'
 
 /** Longer than a slice. */
 const LONG_MS = 8
@@ -25,7 +25,6 @@ function * steps (taken: string[], name: string, count: number): Generator<void>
 
 test('work that fits into a slice is done at once', async () => {
   await nextTurn()
-  newTurn()
 
   const done = inSlices([1, 2, 3].values())
 
@@ -34,7 +33,6 @@ test('work that fits into a slice is done at once', async () => {
 
 test('work that does not fit into a slice lets others have their turn', async () => {
   await nextTurn()
-  newTurn()
   const taken: string[] = []
 
   const done = inSlices(steps(taken, 'a', 3))
@@ -47,7 +45,6 @@ test('work that does not fit into a slice lets others have their turn', async ()
 
 test('all that is long shares the slice of a turn, and has one after the other', async () => {
   await nextTurn()
-  newTurn()
   const taken: string[] = []
   const perTurn: number[] = []
   let isRunning = true
@@ -65,21 +62,36 @@ test('all that is long shares the slice of a turn, and has one after the other',
   expect(taken).toEqual(['a0', 'a1', 'b0', 'c0', 'a2', 'b1', 'c1', 'b2', 'c2'])
 })
 
-test('a slice is over for all that follows in its turn, by promises too, and not for the next callback', async () => {
+test('a slice is over for all that follows in its turn, by promises too, and not in the next one', async () => {
   await nextTurn()
-  newTurn()
   const wasOver = isSliceOver()
   work(LONG_MS)
   await Promise.resolve()
   const isOver = isSliceOver()
-  newTurn()
+  await nextTurn()
 
   expect([wasOver, isOver, isSliceOver()]).toEqual([false, true, false])
 })
 
+test('the callbacks of a turn share its slice', async () => {
+  await nextTurn()
+  const taken: string[] = []
+  let atOnce = 0
+  const callbacks = ['a', 'b', 'c'].map(name => new Promise(resolve => {
+    setTimeout(() => { // all in one turn
+      resolve(inSlices(steps(taken, name, 1)))
+      atOnce = taken.length
+    }, 1)
+  }))
+
+  await Promise.all(callbacks)
+
+  expect(atOnce).toBe(1)
+  expect(taken).toEqual(['a0', 'b0', 'c0'])
+})
+
 test('what a step throws ends the work, at once or later', async () => {
   await nextTurn()
-  newTurn()
   function * failing (ms: number): Generator<void> {
     yield work(ms)
     throw new Error('broken')
@@ -123,8 +135,7 @@ test('whatever is done in slices is done to its end, in order, and no turn is lo
     }
 
     await nextTurn()
-    newTurn()
-    const all = Promise.allSettled(works.map(async ({ after }, work) => {
+      const all = Promise.allSettled(works.map(async ({ after }, work) => {
       for (let turn = 0; turn < after; turn++) await nextTurn()
       await inSlices(stepsOf(work))
     }))

@@ -1,7 +1,6 @@
 /**
- * Time slices for long work: all of it together takes at most SLICE_MS of a turn of the event loop, and the rest waits
- * in line for the next turns, so that sockets are served in between. A turn is one callback with all promises that
- * follow.
+ * Time slices for long work: all of it together takes at most SLICE_MS of a turn of the event loop, whatever callbacks
+ * of the turn it is begun in, and the rest waits in line for the next turns, so that sockets are served in between.
  */
 
 export const SLICE_MS = 5
@@ -10,11 +9,6 @@ export const SLICE_MS = 5
 let since = 0
 let isDue = false
 const line: (() => void)[] = []
-
-/** Begins a new slice: called at the start of callbacks from outside, which no earlier work should delay. */
-export function newTurn (): void {
-  since = 0
-}
 
 /** Whether the slice of this turn is used up, so that the rest of the work belongs into `inNextSlice`. */
 export function isSliceOver (): boolean {

@@ -1,6 +1,5 @@
 /** What a room sends goes out in order, and so much at a time. */
 import { expect, test } from 'vitest'
-import { newTurn } from '../../util/slices.ts'
 import { SendQueue } from './send-queue.ts'
 
 async function tick (): Promise<void> {
@@ -48,7 +47,7 @@ test('many small ones in one go are bounded as one large one is', async () => {
 })
 
 test('what many rooms send in one turn is no more than one room may', async () => {
-  newTurn()
+  await tick()
   const rooms = Array.from({ length: 20 }, () => new SendQueue())
   const counts = rooms.map(() => 0)
 

@@ -8,12 +8,13 @@ import type { Logger } from '../../log.ts'
 import type { Element } from '../../xml/element.ts'
 import type { WriteBarrier } from '../../net/write-barrier.ts'
 import { ENOUGH_BYTES } from '../../net/write-queue.ts'
-import { inNextSlice, isSliceOver } from '../../util/slices.ts'
 import { storedFrame } from '../../xml/stored.ts'
 import { StreamError } from '../../xmpp/errors.ts'
 import type { Stanza } from '../../xmpp/stanza.ts'
 import { Bundle } from './write-batch.ts'
 import { errorRecord } from './wire-format.ts'
+import { ElementPump } from '../element-pump.ts'
+import type { ElementSource } from '../element-pump.ts'
 import { isUnfinished, MAX_UNREAD_BYTES } from '../session-link.ts'
 import type { NegotiatedStream, SessionLink } from '../session-link.ts'
 import { notRead } from '../unread.ts'
@@ -31,7 +32,7 @@ export interface RemoteStreamParts {
   readonly closed: (stream: RemoteStream) => void
 }
 
-export class RemoteStream implements NegotiatedStream {
+export class RemoteStream implements NegotiatedStream, ElementSource {
   /** The edge's name for it. */
   readonly id: string
   readonly remoteAddress: string
@@ -43,7 +44,7 @@ export class RemoteStream implements NegotiatedStream {
   /** The client disconnected; elements from it may still be processed. */
   #loss: { readonly mayResume: boolean } | undefined
   readonly #elements: Buffer[] = []
-  #isBusy = false
+  readonly #pump = new ElementPump(this)
   #taken = 0
   #takenBytes = 0
   /** Bytes sent to the edge and not reported as read. */
@@ -76,40 +77,19 @@ export class RemoteStream implements NegotiatedStream {
   take (element: Buffer): void {
     if (this.#isClosed) return
     this.#elements.push(element)
-    if (!this.#isBusy) this.#pump()
+    this.#pump.wake()
   }
 
-  #pump (): void {
-    try {
-      while (!this.#isClosed) {
-        const element = this.#elements.shift()
-        if (!element) return
-        const done = this.#link?.take(storedFrame(element))
-        this.#count(element.length)
-        if (done) {
-          this.#isBusy = true
-          done.then(() => { if (!this.#waitsInLine()) this.#goOn() }, error => { this.#fail(error) })
-          return
-        }
-        if (this.#waitsInLine()) return
-      }
-    } catch (error) {
-      this.#fail(error)
-    }
+  next (): void | Promise<void> | false {
+    const element = this.#isClosed ? undefined : this.#elements.shift()
+    if (!element) return false
+    const done = this.#link?.take(storedFrame(element))
+    this.#count(element.length)
+    return done
   }
 
-  /** As for a local client: elements may wait for another turn of the event loop. */
-  #waitsInLine (): boolean {
-    if (this.#elements.length === 0 || !isSliceOver()) return false
-    this.#isBusy = true
-    inNextSlice(() => { this.#goOn() })
-    return true
-  }
-
-  #goOn (): void {
-    this.#isBusy = false
-    this.#pump()
-    if (this.#loss && !this.#isBusy && !this.#isClosed) this.#finish(this.#loss.mayResume)
+  rest (): void {
+    if (this.#loss && !this.#isClosed) this.#finish(this.#loss.mayResume)
   }
 
   #count (bytes: number): void {
@@ -120,7 +100,7 @@ export class RemoteStream implements NegotiatedStream {
     this.#taken = this.#takenBytes = 0
   }
 
-  #fail (error: unknown): void {
+  fail (error: unknown): void {
     if (error instanceof StreamError) return this.close(error)
     this.#parts.log.error({ event: 'stream.failed', err: error, stream: this.id, edge: this.edge }, 'stream: failed')
     this.close(new StreamError('internal-server-error'))
@@ -157,7 +137,7 @@ export class RemoteStream implements NegotiatedStream {
     if (isClosed) this.#link?.closed()
     this.#loss = { mayResume }
     this.#wake()
-    if (!this.#isBusy) this.#finish(mayResume)
+    if (!this.#pump.isBusy) this.#finish(mayResume)
   }
 
   #finish (mayResume: boolean): void {
