@@ -23,6 +23,7 @@ export const UNIT = [
   'src/muc/room/{history,rate,role,send-queue}.test.ts',
   'src/muc/context.test.ts',
   'src/roster/{limits,subscription}.test.ts',
+  'src/routing/server-requests.test.ts',
   'src/storage/{batches,full-disk}.test.ts',
   'src/stream/{bind2,unread}.test.ts',
   'src/stream/sasl/**/*.test.ts',

@@ -1,6 +1,6 @@
 /**
- * The core as a node of a cluster: handles stanzas that other nodes forward, reclaims its accounts and rooms after a
- * lost lease, and takes over the orphaned state of dead nodes.
+ * The core as a node of a cluster: handles stanzas that other nodes forward, hands on answers to their requests,
+ * reclaims its accounts and rooms after a lost lease, and takes over the orphaned state of dead nodes.
  */
 import type { NodeId, Steps } from '../cluster/bus/bus.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -12,7 +12,8 @@ import type { Logger } from '../log.ts'
 import type { RemoteDomains } from '../s2s/queue/remote-domains.ts'
 import { inBackground } from '../util/background.ts'
 import { Jid } from '../xmpp/jid.ts'
-import type { Stanza } from '../xmpp/stanza.ts'
+import { storedStanza } from '../xmpp/read-stanza.ts'
+import type { Iq, Stanza } from '../xmpp/stanza.ts'
 
 /** The interval of the scans for orphaned state. */
 const SCAN_MS = 5_000
@@ -45,6 +46,7 @@ export function serveCluster (
     await core.commands.remove(jid)
     return { isHome: true }
   })
+  passAnswersOn(cluster, core, log)
   membership.whenLeaseLost(before => { reclaim(cluster, core, log, remotes, before) })
   const failover = new Failover(cluster, core, log, graceMs)
   const timer = setInterval(() => { inBackground(log, 'scanning for orphaned state', failover.scan()) }, scanMs)
@@ -57,6 +59,24 @@ export function serveCluster (
   return () => {
     clearInterval(timer)
     clearTimeout(once)
+  }
+}
+
+/** Answers to requests of the server arrive at any node. */
+function passAnswersOn ({ homes }: Cluster, core: Core, log: Logger): void {
+  const { requests } = core.router
+  const others = core.part('requests').cluster
+  others?.answer<readonly []>((_node, _told, body) => {
+    requests.take(storedStanza(body) as Iq) // as it was told
+    return ''
+  })
+  requests.node = others && {
+    get id () { return homes.incarnation },
+    tell (node, answer) {
+      if (!others.nodes.includes(node)) return false // others choose what answers are called
+      inBackground(log, 'answer for another node', others.ask(node, [], answer.toBytes()))
+      return true
+    },
   }
 }
 

@@ -20,9 +20,7 @@ import { inBackground } from '../util/background.ts'
 import { randomId } from '../util/ids.ts'
 import { StreamError } from '../xmpp/errors.ts'
 import { Jid } from '../xmpp/jid.ts'
-import { storedStanza } from '../xmpp/read-stanza.ts'
 import { message } from '../xmpp/stanza.ts'
-import type { Iq } from '../xmpp/stanza.ts'
 
 /** The most connections from one address: all components may run on one machine. */
 const STREAMS_PER_ADDRESS = 200
@@ -67,7 +65,6 @@ export class ComponentServer {
     this.#delegation = new Delegation({
       host, iqs, disco, components, requests: router.requests, isConnected: domain => this.nodes.isConnected(domain),
     })
-    this.#passAnswersOn()
     // The others know this node by its old id.
     parts.cluster?.membership.whenLeaseLost(() => {
       for (const domain of connections.domains) this.nodes.connectedHere(domain)
@@ -75,21 +72,6 @@ export class ComponentServer {
     for (const domain of Object.keys(components)) {
       router.serve(domain, remotes)
       disco.addService(({ domain: of }) => hostFor(domain, host.hosts) === of ? { jid: domain } : undefined)
-    }
-  }
-
-  /** Answers to requests of the server arrive at any node. */
-  #passAnswersOn (): void {
-    const { core, log, cluster } = this.#parts
-    const { requests } = core.router
-    const others = core.part('requests').cluster
-    others?.answer<readonly []>((_node, _told, body) => {
-      requests.take(storedStanza(body) as Iq) // as it was told
-      return ''
-    })
-    requests.node = cluster && {
-      get id () { return cluster.homes.incarnation },
-      tell (node, answer) { inBackground(log, 'answer for another node', others?.ask(node, [], answer.toBytes())) },
     }
   }
 
@@ -118,7 +100,7 @@ export class ComponentServer {
     return listen(at, { key: 'listen.component', log, barrier, streams }, transport => {
       const stream = ComponentStream.accept(transport, {
         components: this.#parts.components, hosts: this.#host.hosts, log, stanzaBytes: STANZA_BYTES,
-        router: this.#routes, takeAnswer: () => false, now: () => performance.now(),
+        router: this.#routes, now: () => performance.now(),
         closed: () => { this.#streams.delete(stream) },
         connected: one => { this.#proven(one) },
         disconnected: (one, reason) => { this.#lost(one, reason) },

@@ -31,7 +31,8 @@ test('a room that can\'t be taken over is tried less and less often, warned of, 
       return Promise.reject(new Error('its configuration can\'t be read'))
     },
   }
-  const stop = serveCluster(cluster as unknown as Cluster, { rooms } as unknown as Core, log, {
+  const core = { rooms, router: { requests: {} }, part: () => ({}) }
+  const stop = serveCluster(cluster as unknown as Cluster, core as unknown as Core, log, {
     scanMs: 5_000, graceMs: 10_000,
   })
   onTestFinished(stop)

@@ -28,7 +28,6 @@ import { IncomingStreams } from '../s2s/incoming.ts'
 import { LinkError } from '../s2s/link.ts'
 import type { Links } from '../s2s/link.ts'
 import { OutgoingStreams } from '../s2s/outgoing.ts'
-import { PendingPings } from '../s2s/pings.ts'
 import { RemoteDomains } from '../s2s/queue/remote-domains.ts'
 import { DomainPolicy } from '../s2s/settings.ts'
 import type { FederationSettings } from '../s2s/settings.ts'
@@ -39,7 +38,6 @@ import type { ProvenPair } from '../s2s/streams.ts'
 import type { Database } from '../storage/database.ts'
 import { serverSecret } from '../storage/server-secret.ts'
 import type { UnreadStream } from '../stream/unread.ts'
-import { inBackground } from '../util/background.ts'
 import { ignore } from '../util/ignore.ts'
 import { RateLimit } from '../util/rate-limit.ts'
 import { StreamError } from '../xmpp/errors.ts'
@@ -78,10 +76,8 @@ export interface ServerPorts {
   readonly component: readonly PortAddress[]
 }
 
-/** What one node tells another: that a ping was answered, or a command for the owner of a domain's queue. */
-type Request =
-  | readonly ['answered', id: string, local: string, remote: string]
-  | readonly ['retry' | 'drop', domain: string]
+/** What one node tells another: a command for the owner of a domain's queue. */
+type Request = readonly ['retry' | 'drop', domain: string]
 
 /** The answer of a node that does not own the domain. */
 const ELSEWHERE = ''
@@ -93,7 +89,6 @@ export class Federation {
   readonly #streams = new Streams(this.#counters)
   readonly #attempts = new RateLimit(ATTEMPTS_PER_MINUTE, 60_000)
   readonly #connections: Connections
-  readonly #pings: PendingPings
   readonly #others: ClusterFacet | undefined
   /** Until the server has started nothing is connected to. */
   readonly #links = Promise.withResolvers<Links>()
@@ -109,15 +104,7 @@ export class Federation {
     this.#policy = settings ? new DomainPolicy(settings) : undefined
     const connections = this.#connections = new Connections(components, log)
     const others = this.#others = core.part('federation').cluster
-    others?.answer<Request>((_node, request) => this.#answer(request))
-    this.#pings = new PendingPings(cluster && {
-      get name () { return cluster.homes.incarnation },
-      tell (node, { id, local, remote }) {
-        if (!others?.nodes.includes(node)) return false // others choose what answers are called
-        inBackground(log, 'answer to a ping of another node', others.ask(node, ['answered', id, local, remote]))
-        return true
-      },
-    })
+    others?.answer<Request>((_node, [command, domain]) => this.#act(command, domain))
     this.remotes = new RemoteDomains({
       router: core.router, db, messageDb, policies: core.policies, log, settings: settings || QUEUES,
       counters: this.#counters,
@@ -156,9 +143,8 @@ export class Federation {
     authorities.prepare(ports.hosts.map(host => ports.certificates.pairFor(host)))
     const barrier = cluster?.barrier ?? new WriteBarrier(log)
     const shared = {
-      log, router, policy, streams: this.#streams, pings: this.#pings, stanzaBytes: settings.stanzaBytes,
+      log, router, policy, requests: router.requests, streams: this.#streams, stanzaBytes: settings.stanzaBytes,
       secret: await serverSecret(db, 'dialback'), isServed: router.isServed, now: () => performance.now(),
-      takeAnswer: this.#pings.take.bind(this.#pings),
       barrier, authorities, certificates: ports.certificates, shaper: new Shaper(settings.bytesPerSecond),
       finder: new Finder(settings.resolver, domain => policy.addressOf(domain)),
     }
@@ -265,12 +251,5 @@ export class Federation {
 
   #act (command: 'retry' | 'drop', domain: string): string {
     return String(this.remotes[command](domain) ?? ELSEWHERE)
-  }
-
-  #answer ([what, ...about]: Request): string {
-    const [first, local = '', remote = ''] = about
-    if (what !== 'answered') return this.#act(what, first)
-    this.#pings.answered({ id: first, local, remote })
-    return ''
   }
 }

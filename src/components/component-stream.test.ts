@@ -46,7 +46,7 @@ async function serve (pingMs?: number): Promise<Served> {
   const listener = await listen(['127.0.0.1:0'], { key: 'x', log, barrier: new WriteBarrier(log) }, transport => {
     ComponentStream.accept(transport, {
       components: COMPONENTS, hosts: ['localhost'], log, router, pingMs, stanzaBytes: 100_000,
-      takeAnswer: () => false, now: () => performance.now(), closed () {},
+      now: () => performance.now(), closed () {},
       connected: stream => { connections.add(stream) },
       disconnected: (stream, reason) => { connections.remove(stream, reason) },
       answersPings: domain => connections.answersPings(domain),

@@ -123,16 +123,21 @@ export class ComponentStream implements StreamProtocol {
       },
       dead: () => { this.stream.close(new StreamError('connection-timeout', 'the component did not answer')) },
     })
+    const { router, log } = parts
     this.#stanzas = new IncomingStanzas({
-      router: parts.router, log: parts.log, takeAnswer: answer => this.#takeAnswer(answer),
+      router: {
+        route: stanza => this.#takePong(stanza) ? undefined : router.route(stanza),
+        bounce: (stanza, error) => router.bounce(stanza, error),
+        isServed: router.isServed,
+      }, log,
     }, { pair: () => pair }, new Acks(() => {}))
     this.stream.establish()
     this.stream.writeElement(el('handshake', NS_COMPONENT))
     parts.connected(this)
   }
 
-  #takeAnswer (answer: Parameters<IncomingStanzasParts['takeAnswer']>[0]): boolean {
-    if (!this.#confirmations?.take(answer)) return this.#parts.takeAnswer(answer)
+  #takePong (answer: Stanza): boolean {
+    if (answer.kind !== 'iq' || !this.#confirmations?.take(answer)) return false
     this.#parts.answered(this.#domain)
     return true
   }

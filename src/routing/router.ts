@@ -170,8 +170,9 @@ export class Router {
     this.#log.error({ event: 'stanza.routing_failed', err: error, stanza: stanza.summary() }, 'stanza: routing failed')
   }
 
-  /** Routes a stanza to the destination of its `to`. */
+  /** Routes a stanza to the destination of its `to`; takes the answers to the server's own requests. */
   route (stanza: Stanza): void | Promise<void> {
+    if (stanza.kind === 'iq' && this.requests.take(stanza)) return
     const destination = stanza.to && this.#destination(stanza.to)
     if (destination) return destination.receive(stanza)
     // RFC 6120 §10.4: no other server can be reached.
@@ -184,9 +185,8 @@ export class Router {
     return destination?.receiveHere(stanza) ?? true
   }
 
-  /** Answers an iq request for a server or for an account, existing or not, or takes the answer to one of its own. */
+  /** Answers an iq request for a server or for an account, existing or not. */
   answer (request: Iq, targets: readonly ('server' | 'account' | 'address')[], to: Jid): void | Promise<void> {
-    if (this.requests.take(request)) return
     if (request.type !== 'get' && request.type !== 'set' || !request.from) return
     return this.#iqs.answer(request, targets, to, request.from, undefined, reply => { this.post(reply) })
   }

@@ -24,8 +24,6 @@ import type { ProvenPair } from './streams.ts'
 export interface IncomingStanzasParts {
   readonly router: Pick<Router, 'route' | 'bounce' | 'isServed'>
   readonly log: Logger
-  /** Takes the answer to a request of this server's own: false where it is none. */
-  readonly takeAnswer: (iq: Iq) => boolean
 }
 
 /** What a stream has proven. */
@@ -103,7 +101,7 @@ export class IncomingStanzas {
 
   /** A request counts as handled when it is on its way; its answer may take long. */
   #takeIq (request: Iq): void | Promise<void> {
-    const answered = this.#parts.takeAnswer(request) ? undefined : this.#route(request)
+    const answered = this.#route(request)
     this.#inFlight.track()
     if (!answered) return
     const counted = answered.catch((error: unknown) => { this.#refuse(request, error) })

@@ -2,6 +2,7 @@
  * A stream that another server has opened (RFC 6120 §4 to §6): TLS comes first, then the proof of who it is, by its
  * certificate (SASL EXTERNAL, XEP-0178) or by dialback (XEP-0220), and then stanzas of the pairs that were proven.
  */
+import type { ServerRequests } from '../routing/server-requests.ts'
 import { limitsFeature } from '../stream/features.ts'
 import { randomId } from '../util/ids.ts'
 import { el } from '../xml/element.ts'
@@ -18,7 +19,6 @@ import { IncomingStanzas } from './incoming-stanzas.ts'
 import type { IncomingStanzasParts } from './incoming-stanzas.ts'
 import type { ServerStream, StreamProtocol } from './server-stream.ts'
 import { linkErrorOf, StreamLink } from './stream-link.ts'
-import type { Pings } from './stream-link.ts'
 import { StreamPairs } from './streams.ts'
 import type { Proof, ProvenPair, Streams } from './streams.ts'
 import { certificateProblem } from './trust/certificate-problem.ts'
@@ -28,8 +28,8 @@ export const NS_BIDI = 'urn:xmpp:bidi'
 export const NS_BIDI_FEATURE = 'urn:xmpp:features:bidi'
 
 export interface IncomingStreamParts extends IncomingStanzasParts, IncomingDialbackParts {
+  readonly requests: ServerRequests
   readonly streams: Streams
-  readonly pings: Pings
   readonly stanzaBytes: number
   /** Called with each domain that was proven: its server can be reached again, perhaps. */
   readonly proven: (remote: string) => void
@@ -210,7 +210,7 @@ export class IncomingStream implements StreamProtocol, VerifiedStream {
     const pair: ProvenPair = { local, remote, provenBy, direction, tls, address, received: 0, sent: 0, link: undefined }
     if (this.#isBidirectional) {
       this.#parts.streams.link(local, remote)?.doubt() // a server that has lost a stream opens another
-      this.#links.push(pair.link = new StreamLink(pair, this.#stream, this.#acks, this.#parts.pings))
+      this.#links.push(pair.link = new StreamLink(pair, this.#stream, this.#acks, this.#parts.requests))
     }
     this.#pairs.add(pair)
     this.#stream.establish()

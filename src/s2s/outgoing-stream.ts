@@ -3,6 +3,7 @@
  * XEP-0178) or dialback (XEP-0220), asks for the other direction (XEP-0288) and for stream management (XEP-0198), and
  * becomes a link.
  */
+import type { ServerRequests } from '../routing/server-requests.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import type { Frame } from '../xml/framer.ts'
@@ -18,7 +19,6 @@ import type { Link } from './link.ts'
 import type { ServerStream } from './server-stream.ts'
 import type { DomainPolicy } from './settings.ts'
 import { StreamLink } from './stream-link.ts'
-import type { Pings } from './stream-link.ts'
 import { StreamPairs } from './streams.ts'
 import type { ProvenPair, Streams } from './streams.ts'
 import { NS_BIDI, NS_BIDI_FEATURE } from './incoming-stream.ts'
@@ -27,8 +27,8 @@ import { dialbackKey } from './trust/dialback-key.ts'
 
 export interface OutgoingStreamParts extends IncomingStanzasParts {
   readonly policy: DomainPolicy
+  readonly requests: ServerRequests
   readonly streams: Streams
-  readonly pings: Pings
   /** Of the whole installation, for keys of dialback. */
   readonly secret: Buffer
 }
@@ -169,7 +169,7 @@ export class OutgoingStream extends Initiator<Link> {
   #ready (): void {
     this.#awaited = 'nothing'
     if (!this.#pair) return
-    this.#link = new StreamLink(this.#pair, this.stream, this.#acks, this.#parts.pings)
+    this.#link = new StreamLink(this.#pair, this.stream, this.#acks, this.#parts.requests)
     this.#pair.link = this.#link
     this.resolve(this.#link)
   }

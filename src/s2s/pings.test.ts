@@ -1,78 +1,51 @@
+/** What answers to a ping say about the stanzas before it. */
 import { expect, test } from 'vitest'
-import { Jid } from '../xmpp/jid.ts'
-import { iq, result } from '../xmpp/stanza.ts'
-import type { Iq, Stanza } from '../xmpp/stanza.ts'
-import { PendingPings } from './pings.ts'
-import type { PingAnswer } from './pings.ts'
+import { ServerRequests } from '../routing/server-requests.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import type { StanzaErrorCondition } from '../xmpp/errors.ts'
+import { errorReply, result } from '../xmpp/stanza.ts'
+import type { Iq } from '../xmpp/stanza.ts'
+import { Pings } from './pings.ts'
 
-interface Pinged { readonly confirmed: Promise<void>, readonly request: Iq }
+interface Pinged { readonly pings: Pings, answers (how: 'result' | StanzaErrorCondition): Promise<void> }
 
-function ping (pings: PendingPings): Pinged {
-  const sent: Stanza[] = []
-  const confirmed = pings.ping('us.test', 'them.test', stanza => { sent.push(stanza) })
-  return { confirmed, request: sent[0] as Iq }
+function pinged (): Pinged {
+  const sent: Iq[] = []
+  const requests = new ServerRequests(() => {})
+  const pings = new Pings(requests, 'us.test', 'them.test', request => { sent.push(request) })
+  return {
+    pings,
+    answers (how) {
+      const taken = pings.ping()
+      const request = sent.pop()
+      if (!request) throw new Error('nothing was sent')
+      requests.take(how === 'result' ? result(request) : errorReply(request, new StanzaError(how)) as Iq)
+      return taken
+    },
+  }
 }
 
-test('a ping is answered by its result', async () => {
-  const pings = new PendingPings()
-  const { confirmed, request } = ping(pings)
-
-  const isTaken = pings.take(result(request))
-
-  expect(isTaken).toBe(true)
-  await expect(confirmed).resolves.toBeUndefined()
-  expect(request.toXml()).toMatch(/<iq .*type='get'.*<ping xmlns='urn:xmpp:ping'\/>/)
+test('a result says that they were taken', async () => {
+  await expect(pinged().answers('result')).resolves.toBeUndefined()
 })
 
-test.each([
-  ['another id', { id: 'x' }], ['another server', { from: Jid.parse('evil.test') }],
-  ['somebody at the server', { from: Jid.parse('a@them.test') }], ['another host', { to: Jid.parse('other.test') }],
-])('a ping is not answered by what has %s', (_, change) => {
-  const pings = new PendingPings()
-  const { request } = ping(pings)
-  const { from, to, id } = request
+test.each(['service-unavailable', 'feature-not-implemented', 'not-allowed', 'forbidden'] as const)(
+  'so does %s where a server never answers otherwise', async condition => {
+    const { answers } = pinged()
 
-  const isTaken = pings.take(iq('result', { from: to, to: from, id, ...change }))
+    await expect(answers(condition)).resolves.toBeUndefined()
+    await expect(answers(condition)).resolves.toBeUndefined()
+  })
 
-  expect(isTaken).toBe(false)
-})
+test.each(['service-unavailable', 'feature-not-implemented'] as const)(
+  '%s says nothing where a server has answered with a result before: it is stopping', async condition => {
+    const { answers } = pinged()
+    await answers('result')
 
-test('a ping is answered once', () => {
-  const pings = new PendingPings()
-  const { request } = ping(pings)
+    await expect(answers(condition)).rejects.toMatchObject({ kind: 'unreachable' })
+  })
 
-  const taken = [pings.take(result(request)), pings.take(result(request))]
-
-  expect(taken).toEqual([true, false])
-})
-
-test('a request is no answer', () => {
-  const pings = new PendingPings()
-  const { id } = ping(pings).request
-
-  const isTaken = pings.take(iq('get', { from: Jid.parse('them.test'), to: Jid.parse('us.test'), id }))
-
-  expect(isTaken).toBe(false)
-})
-
-test('an answer that comes to another node is told to that of the ping', async () => {
-  const told: (PingAnswer & { readonly node: string })[] = []
-  const node = (name: string): PendingPings =>
-    new PendingPings({ name, tell: (node, answer) => told.push({ node, ...answer }) > 0 })
-  const [first, second] = [node('node.1'), node('node.2')]
-  const { confirmed, request } = ping(first)
-
-  const isTaken = second.take(result(request))
-  const isAnswered = told.map(({ node, ...answer }) => node === 'node.1' && first.answered(answer))
-
-  expect([isTaken, isAnswered]).toEqual([true, [true]])
-  await expect(confirmed).resolves.toBeUndefined()
-})
-
-test('an answer that names a node that is not there is to no ping', () => {
-  const pings = new PendingPings({ name: 'node.1', tell: () => false })
-
-  const isTaken = pings.take(iq('result', { from: Jid.parse('them.test'), to: Jid.parse('us.test'), id: 'node.9.x' }))
-
-  expect(isTaken).toBe(false)
-})
+test.each(['resource-constraint', 'internal-server-error', 'remote-server-timeout', 'recipient-unavailable'] as const)(
+  '%s says nothing', async condition => {
+    await expect(pinged().answers(condition)).rejects.toMatchObject({ kind: 'unreachable' })
+  })

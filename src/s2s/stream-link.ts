@@ -1,4 +1,5 @@
 /** The link of a pair that was proven on a stream: writes stanzas to it, and learns what the other server has taken. */
+import type { ServerRequests } from '../routing/server-requests.ts'
 import { StreamFault } from '../stream/stream-error.ts'
 import { ignore } from '../util/ignore.ts'
 import { StreamError } from '../xmpp/errors.ts'
@@ -6,14 +7,9 @@ import type { Stanza } from '../xmpp/stanza.ts'
 import type { Acks } from './acks.ts'
 import { LinkError } from './link.ts'
 import type { Link } from './link.ts'
+import { Pings } from './pings.ts'
 import type { ServerStream } from './server-stream.ts'
 import type { Proof, ProvenPair } from './streams.ts'
-
-/** How a server that has no stream management is asked what it has taken. */
-export interface Pings {
-  /** Sends a ping (XEP-0199) from one domain to the other; resolves when that has answered, wherever it did. */
-  ping (local: string, remote: string, send: (request: Stanza) => void): Promise<void>
-}
 
 /** Stream errors that trying again will hardly mend (RFC 6120 §4.9.3). */
 const FINAL: ReadonlySet<string> = new Set([
@@ -40,7 +36,7 @@ export class StreamLink implements Link {
   #lostBy: LinkError | undefined
   readonly #handlers = new Set<(reason: LinkError) => void>()
 
-  constructor (pair: ProvenPair, stream: ServerStream, acks: Acks, pings: Pings) {
+  constructor (pair: ProvenPair, stream: ServerStream, acks: Acks, requests: ServerRequests) {
     this.local = pair.local
     this.remote = pair.remote
     this.provenBy = pair.provenBy
@@ -48,7 +44,7 @@ export class StreamLink implements Link {
     this.#pair = pair
     this.#stream = stream
     this.#acks = acks
-    this.#pings = pings
+    this.#pings = new Pings(requests, pair.local, pair.remote, request => { this.send(request) })
   }
 
   get isOpen (): boolean { return this.#lostBy === undefined && !this.#stream.isClosed }
@@ -75,7 +71,7 @@ export class StreamLink implements Link {
   async #confirmed (): Promise<void> {
     const { isEnabled } = this.#acks
     if (isEnabled && !this.#hasUncounted) return this.#acks.confirm()
-    await this.#pings.ping(this.local, this.remote, request => { this.send(request) })
+    await this.#pings.ping()
     if (isEnabled) this.#hasUncounted = false
   }
 
@@ -84,7 +80,7 @@ export class StreamLink implements Link {
     if (!this.isOpen) return
     if (this.#acks.isEnabled) this.#acks.ask()
     else if (this.#pair.direction !== 'both') return // answers come on another stream
-    else this.#pings.ping(this.local, this.remote, request => { this.send(request) }).catch(ignore) // anything will do
+    else this.#pings.ping().catch(ignore) // anything will do
     this.#stream.doubt()
   }
 

@@ -135,7 +135,7 @@ test('whatever is done in slices is done to its end, in order, and no turn is lo
     }
 
     await nextTurn()
-      const all = Promise.allSettled(works.map(async ({ after }, work) => {
+    const all = Promise.allSettled(works.map(async ({ after }, work) => {
       for (let turn = 0; turn < after; turn++) await nextTurn()
       await inSlices(stepsOf(work))
     }))

@@ -15,7 +15,6 @@ import { VerificationLimits } from '../../../src/s2s/incoming-dialback.ts'
 import type { Verifier } from '../../../src/s2s/incoming-dialback.ts'
 import { DomainPolicy } from '../../../src/s2s/settings.ts'
 import type { FederationSettings } from '../../../src/s2s/settings.ts'
-import type { Pings } from '../../../src/s2s/stream-link.ts'
 import { Streams } from '../../../src/s2s/streams.ts'
 import { Authority } from '../authority.ts'
 import { ServerWire } from '../wire/server-wire.ts'
@@ -42,7 +41,6 @@ export interface Federated {
 export interface FederatedOptions {
   readonly settings?: Partial<FederationSettings>
   readonly verify?: Verifier['verify']
-  readonly ping?: Pings['ping']
   readonly isDirectTls?: boolean
 }
 
@@ -61,9 +59,8 @@ export async function federated (world: World, options: FederatedOptions = {}): 
     router, log, streams, isServed: router.isServed, secret: SECRET, stanzaBytes: 100_000,
     policy: new DomainPolicy({ trust: 'certificate', allow: [], block: [], domains: {}, ...options.settings }),
     verifier: { verify: options.verify ?? (() => Promise.reject(new Error('nobody is asked'))) },
-    verifications: new VerificationLimits(), takeAnswer: () => false,
+    verifications: new VerificationLimits(), requests: router.requests,
     proven: domain => { proven.push(domain) },
-    pings: { ping: options.ping ?? (() => Promise.reject(new Error('nobody is asked'))) },
     now: () => clock,
   })
   const tls = new TlsServer(certificates, { authorities })
