@@ -21,13 +21,15 @@ interface OpenElement extends XmlElement {
 }
 
 export interface StreamEvents {
+  /** The header, as an element without children. */
+  readonly header?: (header: XmlElement) => void
   readonly element: (element: XmlElement) => void
   readonly end: () => void
 }
 
 const NS_XML = 'http://www.w3.org/XML/1998/namespace'
 
-/** Reads one stream: the header is swallowed, each top-level element is handed over. Throws what saxes finds wrong. */
+/** Reads one stream: the header and each top-level element are handed over. Throws what saxes finds wrong. */
 export class StreamReader {
   readonly #parser = new SaxesParser({ xmlns: true })
   readonly #open: OpenElement[] = []
@@ -39,7 +41,10 @@ export class StreamReader {
   constructor (events: StreamEvents) {
     this.#events = events
     this.#parser.on('error', error => { throw error })
-    this.#parser.on('opentag', tag => { this.#open.push(openElement(tag)) })
+    this.#parser.on('opentag', tag => {
+      const element = openElement(tag)
+      if (this.#open.push(element) === 1) events.header?.(element)
+    })
     this.#parser.on('text', text => { this.#append(text) })
     this.#parser.on('cdata', text => { this.#append(text) })
     this.#parser.on('closetag', () => {
@@ -66,11 +71,12 @@ export class StreamReader {
   }
 }
 
-/** One element as a script writes it: in the namespace of clients, with the prefixes `stream` and `scansion`. */
+/** One element as a script writes it: in the namespace of clients, with the prefixes `stream`, `db` and `scansion`. */
 export function parseXml (xml: string): XmlElement {
   const elements: XmlElement[] = []
   const reader = new StreamReader({ element: element => elements.push(element), end: () => {} })
-  reader.write('<s xmlns="jabber:client" xmlns:stream="http://etherx.jabber.org/streams" xmlns:scansion="scansion">')
+  reader.write('<s xmlns="jabber:client" xmlns:stream="http://etherx.jabber.org/streams" '
+    + 'xmlns:db="jabber:server:dialback" xmlns:scansion="scansion">')
   reader.write(xml)
   reader.write('</s>')
   const [element] = elements
