@@ -5,6 +5,8 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { keyPair } from './peers/server.ts'
+import { OtherServers } from './runner/other-servers.ts'
 import { playScript } from './runner/play.ts'
 import type { Account } from './runner/register.ts'
 import { parseScript, type Script } from './runner/script.ts'
@@ -46,40 +48,56 @@ else {
 async function run (server: ServerName): Promise<number> {
   const files = positionals.length > 0
     ? positionals.map(file => relative(HERE, resolve(file)))
-    : globSync('{core,extensions}/**/*.scs', { cwd: HERE }).sort()
+    : globSync('{core,extensions,federation}/**/*.scs', { cwd: HERE }).sort()
   const scripts = files.map((file, index) => ({ file, script: readScript(file, index) }))
-  const core = scripts.filter(({ script }) => script.needs.length === 0)
-  const extensions = scripts.filter(({ script }) => script.needs.length > 0)
-  const outcomes = [...await playAll(server, core), ...await playAll(server, extensions)]
+  const federation = scripts.filter(({ script }) => script.strangers.length > 0)
+  const others = scripts.filter(({ script }) => script.strangers.length === 0)
+  const core = others.filter(({ script }) => script.needs.length === 0)
+  const extensions = others.filter(({ script }) => script.needs.length > 0)
+  const outcomes = [
+    ...await playAll(server, core), ...await playAll(server, extensions), ...await playFederation(server, federation),
+  ]
   if (options.table) writeTable(join(HERE, 'RESULTS.md'), server, outcomes)
   return summarise(server, outcomes)
 }
 
 /**
- * Each script plays with accounts and rooms that no other has: romeo@localhost becomes romeo.7@localhost throughout.
+ * Each script plays with accounts, rooms and other domains that no other has: romeo@localhost becomes romeo.7@localhost
+ * throughout, and verona.example verona-7.example.
  */
 function readScript (file: string, index: number): Script {
   const text = readFileSync(join(HERE, file), 'utf8')
   try {
-    const names = parseScript(text).cast.map(({ jid }) => jid.slice(0, jid.indexOf('@'))).join('|')
+    const { cast, strangers } = parseScript(text)
+    const names = cast.map(({ jid }) => jid.slice(0, jid.indexOf('@'))).join('|')
+    const domains = strangers.map(({ domain }) => domain.replace(/\..*/, '')).join('|')
     const mentions = new RegExp(
       `(?<![\\w.-])(?:(?:${names})(?=@)|\\w+(?=@conference\\.))|(?<=<username>)(?:${names})(?=<)`,
       'gi',
     )
-    return parseScript(text.replaceAll(mentions, `$&.${index}`))
+    const own = text.replaceAll(mentions, `$&.${index}`)
+    return parseScript(domains === '' ? own : own.replaceAll(new RegExp(`\\b(?:${domains})(?=\\.example)`, 'g'), `$&-${index}`))
   } catch (error) {
     throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 
-async function playAll (server: ServerName, scripts: readonly ScriptFile[]): Promise<readonly Outcome[]> {
+async function playFederation (server: ServerName, scripts: readonly ScriptFile[]): Promise<readonly Outcome[]> {
+  if (scripts.length === 0) return []
+  await using others = await OtherServers.start(keyPair())
+  return await playAll(server, scripts, others)
+}
+
+async function playAll (
+  server: ServerName, scripts: readonly ScriptFile[], others?: OtherServers,
+): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = []
   if (scripts.length === 0) return outcomes
   const needs = new Set(scripts.flatMap(({ script }) => script.needs))
-  const played = { name: server, nodes: NODES, tls: options.tls }
+  const played = { name: server, nodes: NODES, tls: options.tls, dns: others?.dns }
   await withServer(played, [...needs], accountsOf(scripts), async nodes => {
     for (const { file, script } of scripts) {
-      const problem = await playScript(script, nodes)
+      const problem = await playScript(script, nodes, others)
         .then(() => undefined, (error: unknown) => error instanceof Error ? error.message : String(error))
       const outcome = { file, script, problem }
       outcomes.push(outcome)

@@ -1,6 +1,6 @@
 /**
- * Every conformance script against this repository's server: those of the core on a server without any extension. And
- * again with each client of a script at another node of three.
+ * Every conformance script against this repository's server: those of the core, and between servers, on a server without
+ * any extension. And again with each client, or other server, of a script at another node of three.
  */
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 const HERE = import.meta.dirname
 const LINE = /^(?:ok|FIXED|known|FAIL)\s+(\S+\.scs)/
 
-const ALL = globSync('{core,extensions}/**/*.scs', { cwd: HERE }).sort()
+const ALL = globSync('{core,extensions,federation}/**/*.scs', { cwd: HERE }).sort()
 
 describe.each([
   ['one server', []],

@@ -3,8 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   endProgram, freePort, makeCertificate, makeFolder, requireProgram, startProgram, systemUser,
-  type CertificateFiles, type Server,
+  type CertificateFiles, type NameServer, type Server,
 } from './server.ts'
+import { erlangResolver } from '../../test/support/dns/peer-resolvers.ts'
 
 const CONTROL = '/usr/sbin/ejabberdctl'
 const CORE = [
@@ -29,14 +30,19 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Run by `erl` itself: a child of ours, without epmd and without a name. */
-export async function startEjabberd (extensions: readonly string[]): Promise<Server> {
+export async function startEjabberd (
+  extensions: readonly string[], _folder?: string, dns?: NameServer,
+): Promise<Server> {
   requireProgram(CONTROL, 'ejabberd')
   const owner = systemUser('ejabberd')
   const folder = makeFolder('ejabberd', owner)
   const port = await freePort()
   const config = join(folder, 'ejabberd.yml')
-  const modules = extensions.flatMap(name => MODULES[name] ?? [])
-  writeFileSync(config, configuration(port, modules, makeCertificate(folder, owner)))
+  const serverPorts = dns ? [await freePort()] : []
+  const modules = [...extensions.flatMap(name => MODULES[name] ?? []), ...dns ? ['mod_s2s_dialback: {}'] : []]
+  writeFileSync(config, configuration([port, ...serverPorts], modules, makeCertificate(folder, owner)))
+  const resolver = join(folder, 'inetrc')
+  if (dns) writeFileSync(resolver, erlangResolver(dns))
   const env = {
     ...process.env,
     HOME: folder,
@@ -45,13 +51,16 @@ export async function startEjabberd (extensions: readonly string[]): Promise<Ser
     EJABBERD_CONFIG_PATH: config,
     EJABBERD_LOG_PATH: join(folder, 'ejabberd.log'),
   }
-  const parameters = ['-noinput', '-mnesia', 'dir', `"${folder}/database"`, '-s', 'ejabberd']
+  const parameters = [
+    '-noinput', ...dns ? ['-kernel', 'inetrc', `"${resolver}"`] : [], '-mnesia', 'dir', `"${folder}/database"`,
+    '-s', 'ejabberd',
+  ]
   const child = await startProgram('erl', parameters, port, { cwd: folder, env, ...owner })
-  return { ports: [port], folder, end: () => endProgram(child) }
+  return { ports: [port], serverPorts, folder, end: () => endProgram(child) }
 }
 
 function configuration (
-  port: number, modules: readonly string[], tls: CertificateFiles,
+  [port, serverPort]: readonly number[], modules: readonly string[], tls: CertificateFiles,
 ): string {
   return `
 hosts: [localhost]
@@ -65,6 +74,7 @@ registration_timeout: infinity
 disable_sasl_mechanisms: ["X-OAUTH2"]
 listen:
   - { port: ${port}, ip: 127.0.0.1, module: ejabberd_c2s, starttls: true, starttls_required: false }
+${serverPort === undefined ? '' : `  - { port: ${serverPort}, ip: 127.0.0.1, module: ejabberd_s2s_in }\ns2s_use_starttls: required`}
 modules:
 ${[...CORE, ...modules].map(line => `  ${line}`).join('\n')}
 `

@@ -2,32 +2,35 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
-import { endProgram, freePort, makeFolder, startProgram, type Server } from './server.ts'
+import { endProgram, freePort, makeFolder, startProgram, type NameServer, type Server } from './server.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
 /**
- * With all its extensions as they come, or with none; where there are any, anybody may register. `more` is configured
- * besides.
+ * With all its extensions as they come, or with none; where there are any, anybody may register. It talks to other
+ * servers where it is told whom to ask for them. `more` is configured besides.
  */
 export async function startHeliograph (
-  extensions: readonly string[], folder = makeFolder('heliograph'), more: Readonly<Record<string, string>> = {},
+  extensions: readonly string[], folder = makeFolder('heliograph'), dns?: NameServer,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<Server> {
   const port = await freePort()
+  const serverPorts = dns ? [await freePort()] : []
   const config = join(folder, 'server.yaml')
-  writeFileSync(config, stringify({ ...configuration(folder, port, extensions.length > 0), ...more }))
+  const listen = { client: `127.0.0.1:${port}`, ...serverPorts.length > 0 && { server: `127.0.0.1:${serverPorts[0]}` } }
+  const federation = dns && { trust: 'dialback', resolver: `${dns.host}:${dns.port}` }
+  writeFileSync(config, stringify({ ...configuration(folder, extensions.length > 0), listen, federation, ...more }))
   const parameters = [join(ROOT, 'src', 'main.ts'), 'serve', '--config', config]
-  const child = await startProgram(process.execPath, parameters, port, { cwd: folder })
-  return { ports: [port], folder, end: () => endProgram(child) }
+  const child = await startProgram(process.execPath, parameters, serverPorts[0] ?? port, { cwd: folder })
+  return { ports: [port], serverPorts, folder, end: () => endProgram(child) }
 }
 
-function configuration (folder: string, port: number, extensions: boolean): object {
+function configuration (folder: string, extensions: boolean): object {
   return {
     ...(extensions ? {} : parse(readFileSync(join(ROOT, 'config', 'bare.yaml'), 'utf8'))),
     hosts: ['localhost'],
     contact: { abuse: ['mailto:abuse@localhost'] },
     data: join(folder, 'data'),
-    listen: { client: `127.0.0.1:${port}` },
     auth: { 'require-tls': false },
     registration: { open: extensions, 'per-address': 0 },
   }

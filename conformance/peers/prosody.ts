@@ -3,8 +3,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   endProgram, freePort, makeCertificate, makeFolder, requireProgram, startProgram, systemUser,
-  type CertificateFiles, type Server,
+  type CertificateFiles, type NameServer, type Server,
 } from './server.ts'
+import { prosodyResolver } from '../../test/support/dns/peer-resolvers.ts'
 
 const PROGRAM = '/usr/bin/prosody'
 const CORE = ['roster', 'saslauth', 'tls', 'register']
@@ -21,20 +22,24 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   version: ['version'],
 }
 
-export async function startProsody (extensions: readonly string[]): Promise<Server> {
+export async function startProsody (
+  extensions: readonly string[], _folder?: string, dns?: NameServer,
+): Promise<Server> {
   requireProgram(PROGRAM, 'prosody')
   const owner = systemUser('prosody')
   const folder = makeFolder('prosody', owner)
   const port = await freePort()
   const config = join(folder, 'prosody.cfg.lua')
-  const modules = extensions.flatMap(name => MODULES[name] ?? [])
-  writeFileSync(config, configuration(folder, port, modules, makeCertificate(folder, owner)))
+  const serverPorts = dns ? [await freePort()] : []
+  const modules = [...extensions.flatMap(name => MODULES[name] ?? []), ...dns ? ['s2s', 'dialback'] : []]
+  const federation = dns ? `s2s_ports = { ${serverPorts[0]} }\ns2s_secure_auth = false\n${prosodyResolver(dns)}` : ''
+  writeFileSync(config, configuration(folder, port, modules, makeCertificate(folder, owner), federation))
   const child = await startProgram(PROGRAM, ['-F', '--config', config], port, { cwd: folder, ...owner })
-  return { ports: [port], folder, end: () => endProgram(child) }
+  return { ports: [port], serverPorts, folder, end: () => endProgram(child) }
 }
 
 function configuration (
-  folder: string, port: number, modules: readonly string[], tls: CertificateFiles,
+  folder: string, port: number, modules: readonly string[], tls: CertificateFiles, federation: string,
 ): string {
   // These two would come unasked.
   const disabled = ['s2s', 'offline', 'disco'].filter(name => !modules.includes(name))
@@ -53,11 +58,12 @@ allow_registration = true
 bounce_blocked_messages = true
 contact_info = { abuse = { "mailto:abuse@localhost" } }
 ssl = { certificate = "${tls.certificate}", key = "${tls.key}" }
+${federation}
 VirtualHost "localhost"
 modules_disabled = { ${disabled.map(name => `"${name}"`).join(', ')} }
 Component "conference.localhost" "muc"
 modules_enabled = { ${modules.includes('mam') ? '"muc_mam"' : ''} }
-modules_disabled = { "s2s" }
+modules_disabled = { ${modules.includes('s2s') ? '' : '"s2s"'} }
 allow_unaffiliated_register = true
 `
 }

@@ -1,7 +1,7 @@
 /** What the peers have in common: a child process that listens on a loopback port and has a folder of its own. */
 import { execFileSync, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, existsSync, mkdtempSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,10 +10,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 export interface Server {
   /** Where clients connect: one for each of its nodes. */
   readonly ports: readonly number[]
+  /** Where other servers connect: one for each of its nodes, or none. */
+  readonly serverPorts: readonly number[]
   readonly folder: string
   /** Ends the process; the folder stays. */
   end (): Promise<void>
 }
+
+/** What is asked for other servers. */
+export interface NameServer { readonly host: string, readonly port: number }
 
 export interface CertificateFiles { readonly certificate: string, readonly key: string }
 
@@ -53,6 +58,17 @@ export function makeCertificate (folder: string, owner?: Owner, host = 'localhos
     '-keyout', key, '-out', certificate], { stdio: 'ignore' })
   if (owner) for (const file of [certificate, key]) chownSync(file, owner.uid, owner.gid)
   return { certificate, key }
+}
+
+/** The same in memory, for who needs no file. */
+export function keyPair (): { readonly key: string, readonly cert: string } {
+  const folder = makeFolder('certificate')
+  try {
+    const { certificate, key } = makeCertificate(folder)
+    return { key: readFileSync(key, 'utf8'), cert: readFileSync(certificate, 'utf8') }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 }
 
 export async function freePort (): Promise<number> {

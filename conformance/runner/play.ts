@@ -1,13 +1,14 @@
 /** Plays a script: one step at a time, against whatever server listens there, at one endpoint or at several. */
 import { Client, type Endpoint } from './client.ts'
 import { findMismatch, type Captures } from './match.ts'
+import { OtherServer, type OtherServers } from './other-servers.ts'
 import type { Script, Step } from './script.ts'
 import { formatXml, parseXml, type XmlElement } from './xml.ts'
 
 const FENCE = "<iq type='get' id='fence'><fence xmlns='urn:example:fence'/></iq>"
 
 interface Player {
-  readonly client: Client
+  readonly client: Client | OtherServer
   /** What may come besides what is expected: each once. */
   readonly tolerated: Step[]
 }
@@ -15,7 +16,8 @@ interface Player {
 interface Stage {
   /** Its nodes. */
   readonly server: readonly Endpoint[]
-  /** How often a client has connected. */
+  readonly others: OtherServers | undefined
+  /** How often somebody has connected. */
   connected: number
   readonly script: Script
   readonly players: Map<string, Player>
@@ -26,10 +28,13 @@ interface Stage {
 
 /**
  * Resolves when the last step is played; rejects with the line and the difference at the first that fails. Each client
- * that connects does so at the server's next node.
+ * that connects does so at the server's next node, and so does each of the `others`.
  */
-export async function playScript (script: Script, server: readonly Endpoint[]): Promise<void> {
-  const stage: Stage = { server, connected: 0, script, players: new Map(), fullJids: new Map(), captures: new Map() }
+export async function playScript (script: Script, server: readonly Endpoint[], others?: OtherServers): Promise<void> {
+  const stage: Stage = {
+    server, others, connected: 0, script, players: new Map(), fullJids: new Map(), captures: new Map(),
+  }
+  for (const { domain } of script.strangers) others?.add(domain)
   const { steps } = script
   try {
     for (let index = 0; index < steps.length;) {
@@ -68,6 +73,15 @@ async function playStep (stage: Stage, step: Step, group: readonly Step[]): Prom
       await playerOf(stage, step.who).client.disconnect()
       stage.players.delete(step.who)
       break
+    case 'begins':
+      await strangerOf(stage, step.who).begin()
+      break
+    case 'proves':
+      await strangerOf(stage, step.who).prove()
+      break
+    case 'learns':
+      await learn(stage, step.who)
+      break
     case 'sends':
       playerOf(stage, step.who).client.send(interpolate(stage, step.xml))
       break
@@ -82,6 +96,12 @@ async function playStep (stage: Stage, step: Step, group: readonly Step[]): Prom
 async function connect (stage: Stage, who: string): Promise<void> {
   const endpoint = stage.server[stage.connected++ % stage.server.length]
   if (!endpoint) throw new Error('there is no server')
+  const stranger = stage.script.strangers.find(({ name }) => name === who)
+  if (stranger) {
+    const other = await stage.others?.connect(stranger.domain, endpoint, stranger.isPlain)
+    if (other) stage.players.set(who, { client: other, tolerated: [] })
+    return
+  }
   const client = await Client.connect(endpoint, login(stage.script, who))
   stage.players.set(who, { client, tolerated: [] })
   stage.fullJids.set(who, client.fullJid)
@@ -119,6 +139,18 @@ function isTolerated (stage: Stage, who: string, actual: XmlElement): boolean {
   const index = tolerated.findIndex(({ xml }) => isIt(xml))
   if (index !== -1) tolerated.splice(index, 1)
   return index !== -1 || stage.script.tolerated.some(isIt)
+}
+
+/** The key that its domain was shown, and the stream's id that this is for, can be sent from now on. */
+async function learn (stage: Stage, who: string): Promise<void> {
+  const { key, id } = await strangerOf(stage, who).learn()
+  stage.captures.set('key', key).set('key id', id)
+}
+
+function strangerOf (stage: Stage, who: string): OtherServer {
+  const { client } = playerOf(stage, who)
+  if (!(client instanceof OtherServer)) throw new Error('is no server')
+  return client
 }
 
 function login (script: Script, who: string): Script['cast'][number] {

@@ -34,9 +34,22 @@ describe('the header', () => {
     ])
   })
 
+  test('lists other servers apart, whose connections begin with STARTTLS unless it says otherwise', () => {
+    const others = '[Server] Verona\n\tdomain: verona.example\n[Server] Padua\n\tdomain: padua.example\n\ttls: no\n'
+
+    const { cast, strangers } = parseScript(HEADER.replace('-----', `${others}-----`))
+
+    expect(cast).toHaveLength(2)
+    expect(strangers).toEqual([
+      { name: 'Verona', domain: 'verona.example', isPlain: false },
+      { name: 'Padua', domain: 'padua.example', isPlain: true },
+    ])
+  })
+
   test.each([
     ['no dashes', '[Client] Romeo\n', 'dashes'],
     ['no password', '[Client] Romeo\n\tjid: romeo@localhost\n---\n', 'Romeo needs'],
+    ['no domain', '[Server] Verona\n---\n', 'Verona needs'],
     ['a stray line', '[Client] Romeo\nhello\n---\n', 'line 2'],
   ])('with %s is an error', (_, text, message) => {
     expect(() => parseScript(text)).toThrow(message)
@@ -47,7 +60,7 @@ describe('the play', () => {
   const steps = (text: string): unknown => parseScript(HEADER + text).steps
     .map(({ who, verb, xml }) => [who, verb, xml])
 
-  test('knows four verbs, with a colon and without', () => {
+  test('knows the verbs, with a colon and without', () => {
     expect(steps('Romeo connects\n\nRomeo sends:\n\t<presence/>\n\nRomeo receives\n\t<presence/>\nRomeo disconnects\n'))
       .toEqual([
         ['Romeo', 'connects', ''], ['Romeo', 'sends', '<presence/>'],

@@ -1,6 +1,7 @@
 /**
  * Scansion's language: a header of `[Client] Name` blocks, a rule of dashes, then who connects, sends, receives and
  * disconnects. What comments say (the rule, `needs:`, `fails:`, `in any order`, `may come`) is ours; scansion skips it.
+ * So are `[Server] Name` blocks, of other servers, which begin a stream, prove their domain and learn keys besides.
  */
 export interface Character {
   readonly name: string
@@ -9,10 +10,20 @@ export interface Character {
   readonly resource: string | undefined
 }
 
+/** Another server. */
+export interface Stranger {
+  readonly name: string
+  readonly domain: string
+  /** Its connections begin without STARTTLS. */
+  readonly isPlain: boolean
+}
+
+const VERBS = ['connects', 'begins', 'proves', 'learns', 'sends', 'receives', 'disconnects'] as const
+
 export interface Step {
   readonly line: number
   readonly who: string
-  readonly verb: 'connects' | 'sends' | 'receives' | 'disconnects'
+  readonly verb: typeof VERBS[number]
   /** What is sent or expected; `nothing` when no stanza is to come. */
   readonly xml: string
   /** Steps of one group are expected in whatever order they come. */
@@ -32,19 +43,20 @@ export interface Script {
   /** Stanzas that are never unexpected, whenever and however often they come. */
   readonly tolerated: readonly string[]
   readonly cast: readonly Character[]
+  readonly strangers: readonly Stranger[]
   readonly steps: readonly Step[]
 }
 
 const RULE = /^-{3,}\s*$/
 const COMMENT = /^(#|\/\/|--)/
-const ACTION = /^(\S.*?)\s+(connects|sends|receives|disconnects)\s*:?\s*(.*)$/
+const ACTION = new RegExp(`^(\\S.*?)\\s+(${VERBS.join('|')})\\s*:?\\s*(.*)$`)
 
 /** Reads a script; an error names the line. */
 export function parseScript (text: string): Script {
   const lines = text.split(/\r?\n/)
   const rule = lines.findIndex(line => RULE.test(line))
   if (rule === -1) throw new Error('there is no line of dashes between the characters and the play')
-  const cast = parseCast(lines.slice(0, rule))
+  const blocks = parseBlocks(lines.slice(0, rule))
   const [, section, title] = /^#\s*(.*?):\s*(.*)$/.exec(lines[0] ?? '') ?? []
   return {
     rule: section ?? '',
@@ -55,8 +67,9 @@ export function parseScript (text: string): Script {
       return [server.trim(), why.join(':').trim()]
     })),
     tolerated: remarks(lines, 'at any time').map(xml => xml.trim()),
-    cast,
-    steps: parseSteps(lines, rule + 1, new Set(cast.map(({ name }) => name))),
+    cast: blocks.filter(({ kind }) => kind === 'Client').map(character),
+    strangers: blocks.filter(({ kind }) => kind === 'Server').map(stranger),
+    steps: parseSteps(lines, rule + 1, new Set(blocks.map(({ name }) => name))),
   }
 }
 
@@ -64,34 +77,34 @@ function remarks (lines: readonly string[], key: string): string[] {
   return lines.filter(line => line.startsWith(`# ${key}:`)).map(line => line.slice(key.length + 3))
 }
 
-function parseCast (lines: readonly string[]): Character[] {
-  const cast: Character[] = []
-  let properties = new Map<string, string>()
-  let name: string | undefined
-  const finish = (): void => {
-    if (name !== undefined) cast.push(character(name, properties))
-    properties = new Map()
-  }
+interface Block { readonly kind: string, readonly name: string, readonly properties: Map<string, string> }
+
+function parseBlocks (lines: readonly string[]): readonly Block[] {
+  const blocks: Block[] = []
   for (const [index, line] of lines.entries()) {
     if (line.trim() === '' || COMMENT.test(line)) continue
-    const heading = /^\[Client\]\s+(.+?)\s*$/.exec(line)
+    const [, kind, name] = /^\[(Client|Server)\]\s+(.+?)\s*$/.exec(line) ?? []
     const [, key, value] = /^\s+(\w+):\s*(.*?)\s*$/.exec(line) ?? []
-    if (heading) {
-      finish()
-      name = heading[1]
-    } else if (name !== undefined && key !== undefined && value !== undefined) properties.set(key, value)
+    const last = blocks.at(-1)
+    if (kind !== undefined && name !== undefined) blocks.push({ kind, name, properties: new Map() })
+    else if (last && key !== undefined && value !== undefined) last.properties.set(key, value)
     else throw new Error(`line ${index + 1}: neither a character nor a property: ${line}`)
   }
-  finish()
-  return cast
+  return blocks
 }
 
-function character (name: string, properties: ReadonlyMap<string, string>): Character {
+function character ({ name, properties }: Block): Character {
   const jid = properties.get('jid')
   const password = properties.get('password')
   if (jid === undefined || password === undefined) throw new Error(`${name} needs a jid and a password`)
   const [bare = '', resource] = jid.split('/')
   return { name, jid: bare, password, resource: properties.get('resource') ?? resource }
+}
+
+function stranger ({ name, properties }: Block): Stranger {
+  const domain = properties.get('domain')
+  if (domain === undefined) throw new Error(`${name} needs a domain`)
+  return { name, domain, isPlain: properties.get('tls') === 'no' }
 }
 
 function parseSteps (lines: readonly string[], first: number, names: ReadonlySet<string>): Step[] {
@@ -125,5 +138,5 @@ function parseAction (text: string, line: number, names: ReadonlySet<string>): O
 }
 
 function isVerb (word: string | undefined): word is Step['verb'] {
-  return word === 'connects' || word === 'sends' || word === 'receives' || word === 'disconnects'
+  return VERBS.some(verb => verb === word)
 }
