@@ -68,6 +68,8 @@ export class RedisHomes implements Homes {
   readonly #batches = new Map<NodeId, MulticastBatch>()
   readonly #known = new LRUCache<string, Owner>({ max: MAX_KNOWN })
   readonly #owners = new Map<NodeId, Owner>()
+  /** Keys for which a stanza of that node was refused, which it has not heard of yet. */
+  readonly #refused = new Map<NodeId, Set<string>>()
   readonly #log: Logger
 
   constructor ({ redis, bus, membership, barrier, log }: HomesParts) {
@@ -88,7 +90,9 @@ export class RedisHomes implements Homes {
       const owner = this.#owners.get(node)
       if (owner) owner.isBroken = true
       this.#owners.delete(node)
+      this.#refused.delete(node)
     })
+    bus.hear('stanza.refusal-heard', (node, { key }) => { this.#refused.get(node)?.delete(key) })
   }
 
   get incarnation (): string {
@@ -222,6 +226,21 @@ export class RedisHomes implements Homes {
     if (stanza.isMulticast && stanza.to) return this.#startBatch(node, stanza)
     const { isElsewhere } = await this.#bus.ask(node, 'stanza', headerOf(stanza), stanza.toBytes())
     return !isElsewhere
+  }
+
+  refuse (node: NodeId, key: string): void {
+    const keys = this.#refused.get(node)
+    if (keys) keys.add(key)
+    else this.#refused.set(node, new Set([key]))
+  }
+
+  isRefusing (node: NodeId, key: string): boolean {
+    return this.#refused.get(node)?.has(key) === true
+  }
+
+  confirmRefusal (node: NodeId, key: string): void {
+    this.#batches.get(node)?.flush() // it was forwarded before
+    this.#bus.tell(node, 'stanza.refusal-heard', { key })
   }
 
   #startBatch (node: NodeId, stanza: Stanza): Promise<boolean> {

@@ -61,6 +61,8 @@ class Node {
   readonly domains: RemoteDomains
   /** What it tells other nodes is told in order. */
   order = Promise.resolve()
+  /** Other nodes and keys of theirs that this one refuses, as they have not heard of an earlier refusal. */
+  readonly refusing = new Set<string>()
   readonly links = new ScriptedLinks()
   readonly #site: Site
   #resumed = Promise.withResolvers<void>()
@@ -190,6 +192,14 @@ class Site {
       release: key => { if (this.#owners.get(key) === node) this.#owners.delete(key) },
       removeAt: async () => false,
       confirmLease: () => undefined,
+      refuse: (from, key) => { node.refusing.add(`${from} ${key}`) },
+      isRefusing: (from, key) => node.refusing.has(`${from} ${key}`),
+      confirmRefusal: (to, key) => {
+        const { id } = node
+        node.order = node.order.then(() => {
+          this.nodes.find(target => target.id === to)?.refusing.delete(`${id} ${key}`)
+        })
+      },
       forward: async (to, stanza) => {
         await (node.order = node.order.then(() => node.goesOn()))
         const target = this.nodes.find(({ id }) => id === to)
@@ -197,7 +207,7 @@ class Site {
           await new Promise(resolve => { setTimeout(resolve, 5) })
           throw new Error('that node is gone')
         }
-        const answer = target.domains.receiveHere(storedStanza(stanza.toBytes()))
+        const answer = target.domains.receiveHere(storedStanza(stanza.toBytes()), node.id)
         const isHome = await Promise.race([answer, gone(target)])
         await node.goesOn()
         return isHome

@@ -139,9 +139,9 @@ export class RemoteDomains implements Destination {
     return router.bounce(stanza, new StanzaError('not-allowed', `this server exchanges nothing with ${to.domain}`))
   }
 
-  /** As `receive`, for another node: false where this node does not own the domain. */
-  receiveHere (stanza: Stanza): boolean | Promise<boolean> {
-    return stanza.to && stanza.from ? this.#inbox.receiveHere(stanza, stanza.to) : true
+  /** As `receive`, for the other node: false where this node does not own the domain. */
+  receiveHere (stanza: Stanza, node: string): boolean | Promise<boolean> {
+    return stanza.to && stanza.from ? this.#inbox.receiveHere(stanza, stanza.to, node) : true
   }
 
   async #takeInTurn ({ stanza, to, isForwarded, refusedBy }: Arrival): Promise<Outcome> {
