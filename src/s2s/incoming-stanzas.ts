@@ -142,10 +142,11 @@ function slashOf (text: string): number {
 
 /**
  * A message that can be recognised when its server sends it again, since it does not know that it is handled: by its
- * origin-id or, without one, by its id and content.
+ * origin-id or, without one, by its id and content. What a room says to an occupant is in no archive here, and is not.
  */
 function identified (stanza: Stanza): Stanza {
   if (stanza.kind !== 'message' || stanza.id === undefined || originId(stanza) !== undefined) return stanza
-  const { from, to, id } = stanza
+  const { from, to, id, type } = stanza
+  if (type === 'groupchat' && to?.isBare === false) return stanza
   return stanza.withDedupKey(hash('sha1', `${from}\0${to?.bare}\0${id}\0${undelayedContent(stanza)}`, 'base64'))
 }
