@@ -89,3 +89,19 @@ test.skipIf(!hasRedis())('when Redis has lost its data, a node\'s accounts stay 
 
   expect(await claimed).toEqual({ node: b.homes.incarnation })
 })
+
+test.skipIf(!hasRedis())('what is released and claimed again at once is claimed, also where Redis has no scripts any more', async () => {
+  const [a, b] = await three()
+  await a.homes.claim(ACCOUNT)
+  a.homes.release(ACCOUNT, true)
+  await a.homes.claim(ACCOUNT)
+  await a.redis.commands.script('FLUSH')
+  await a.homes.claim('romeo@localhost')
+
+  a.homes.release(ACCOUNT, true)
+  const claimed = await a.homes.claim(ACCOUNT)
+  await a.redis.commands.ping()
+
+  expect(claimed).toEqual({ before: { node: a.homes.incarnation, isInOrder: true } })
+  expect(await b.homes.claim(ACCOUNT)).toEqual({ node: a.homes.incarnation })
+})

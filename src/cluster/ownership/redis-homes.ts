@@ -33,14 +33,6 @@ const RECLAIM_MS = 2_000
 /** Accounts that are claimed again at the same time. */
 const RECLAIMED_AT_ONCE = 300
 
-interface Scripts {
-  hgClaim (home: string, members: string, me: string): Promise<[string, string]>
-  hgFind (home: string, members: string, me: string, account: string): Promise<[string, number]>
-  hgRelease (home: string, me: string, value: string): Promise<number>
-  hgReturn (home: string, me: string): Promise<number>
-  hgReclaim (home: string, me: string, before: string): Promise<number>
-}
-
 export interface HomesParts {
   readonly redis: Redis
   readonly bus: Bus
@@ -57,7 +49,8 @@ interface Owner {
 }
 
 export class RedisHomes implements Homes {
-  readonly #redis: Scripts
+  /** Scripts go with their text: one that Redis has forgotten would run again behind what was asked later. */
+  readonly #redis: Redis
   readonly #bus: Bus
   readonly #membership: Membership
   readonly #barrier: WriteBarrier
@@ -73,12 +66,7 @@ export class RedisHomes implements Homes {
   readonly #log: Logger
 
   constructor ({ redis, bus, membership, barrier, log }: HomesParts) {
-    redis.defineCommand('hgClaim', { numberOfKeys: 2, lua: CLAIM })
-    redis.defineCommand('hgFind', { numberOfKeys: 2, lua: FIND })
-    redis.defineCommand('hgRelease', { numberOfKeys: 1, lua: RELEASE })
-    redis.defineCommand('hgReturn', { numberOfKeys: 1, lua: RETURN })
-    redis.defineCommand('hgReclaim', { numberOfKeys: 1, lua: RECLAIM })
-    this.#redis = redis as Redis & Scripts // what `defineCommand` has added
+    this.#redis = redis
     this.#bus = bus
     this.#membership = membership
     this.#barrier = barrier
@@ -115,7 +103,7 @@ export class RedisHomes implements Homes {
       const tooEarlyMs = this.#mayClaimAt - performance.now()
       if (tooEarlyMs > 0) await sleep(tooEarlyMs)
       const [home, before] = await this.#ask(
-        () => this.#redis.hgClaim(homeOf(account), MEMBERS, this.incarnation),
+        () => this.#redis.eval(CLAIM, 2, homeOf(account), MEMBERS, this.incarnation) as Promise<[string, string]>,
         account,
       )
       if (home === 'lapsed') await (this.#membership.confirmLease() ?? sleep(RETRY_MS))
@@ -128,7 +116,7 @@ export class RedisHomes implements Homes {
 
   /** The owner, or the node that should be: if nobody owns the account, the node that is asked claims it. */
   async #another (account: string): Promise<NodeId> {
-    this.#redis.hgReturn(homeOf(account), this.incarnation).catch(() => {}) // claimed, and not loaded
+    this.#redis.eval(RETURN, 1, homeOf(account), this.incarnation).catch(() => {}) // claimed, and not loaded
     const { node } = await this.find(account)
     return node ?? placeOf(account, this.#membership.nodes.filter(one => one !== this.incarnation)) ?? NOBODY
   }
@@ -141,7 +129,7 @@ export class RedisHomes implements Homes {
 
   async find (account: string): Promise<Found> {
     const [home, hasOrphanedState] = await this.#ask(
-      () => this.#redis.hgFind(homeOf(account), MEMBERS, this.incarnation, account),
+      () => this.#redis.eval(FIND, 2, homeOf(account), MEMBERS, this.incarnation, account) as Promise<[string, number]>,
       account,
     )
     return home === '' ? { hasOrphanedState: hasOrphanedState === 1 } : { node: home }
@@ -171,11 +159,8 @@ export class RedisHomes implements Homes {
   release (account: string, hasRecord: boolean, heir?: NodeId): void {
     const released = hasRecord ? RELEASED + this.incarnation : ''
     // Redis is away: another node claims it when it is needed, as this node answers that it does not own it.
-    this.#redis.hgRelease(
-      homeOf(account),
-      this.incarnation,
-      heir === undefined ? released : `${released || RELEASED}\n${heir}`,
-    ).catch(() => {})
+    const value = heir === undefined ? released : `${released || RELEASED}\n${heir}`
+    this.#redis.eval(RELEASE, 1, homeOf(account), this.incarnation, value).catch(() => {})
   }
 
   /**
@@ -198,7 +183,7 @@ export class RedisHomes implements Homes {
     for (let at = 0; at < accounts.length; at += RECLAIMED_AT_ONCE) {
       const group = accounts.slice(at, at + RECLAIMED_AT_ONCE)
       const replies = await Promise.allSettled(
-        group.map(account => this.#redis.hgReclaim(homeOf(account), run, before)),
+        group.map(account => this.#redis.eval(RECLAIM, 1, homeOf(account), run, before)),
       )
       if (this.incarnation !== run) return // the lease was lost again, and all is claimed under yet another id
       await eachInSlices(this.#log, 'accounts that are claimed again', group.entries(), ([index, account]) => {

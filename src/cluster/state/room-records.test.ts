@@ -43,7 +43,7 @@ function records (settledState = () => Promise.resolve<'active'>('active')): { r
     return batch
   }
   const rooms = new RedisRoomRecords({
-    redis: { defineCommand () {}, pipeline } as unknown as Redis, id: () => 'a', log,
+    redis: { pipeline } as unknown as Redis, id: () => 'a', log,
     barrier: { beforeClientWrites () {} } as unknown as WriteBarrier, // the test flushes
     membership: { hasLease: true, evictions: 0, settledState },
   })

@@ -47,20 +47,6 @@ const DISCARD = `
   redis.call('srem', KEYS[2], ARGV[1])
   return redis.call('del', KEYS[1])`
 
-interface Scripts {
-  hgTakeOverRoom (
-    before: string,
-    now: string,
-    roomsBefore: string,
-    rooms: string,
-    owners: string,
-    home: string,
-    room: string,
-    me: string,
-  ): Promise<readonly string[]>
-  hgDiscardRoom (record: string, rooms: string, home: string, room: string, node: string): Promise<number>
-}
-
 export interface RoomRecordsParts {
   /** A connection that writes at once. */
   readonly redis: Redis
@@ -72,7 +58,6 @@ export interface RoomRecordsParts {
 
 export class RedisRoomRecords implements RoomRecords, PersistedState {
   readonly #parts: RoomRecordsParts
-  readonly #scripts: Scripts
   readonly #refusals: Refusals
   #changes = new Map<string, Changes>()
   /** Changes that are on their way to Redis. */
@@ -85,9 +70,6 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
   constructor (parts: RoomRecordsParts) {
     this.#parts = parts
     this.#refusals = new Refusals(parts.log, 'the records of rooms')
-    parts.redis.defineCommand('hgTakeOverRoom', { numberOfKeys: 6, lua: TAKE_OVER })
-    parts.redis.defineCommand('hgDiscardRoom', { numberOfKeys: 3, lua: DISCARD })
-    this.#scripts = parts.redis as Redis & Scripts // what `defineCommand` has added
   }
 
   /** As that of session-records.ts. */
@@ -176,8 +158,8 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
 
   async takeOver ({ node }: NonNullable<Claim['before']>, room: string): Promise<ReadonlyMap<string, string>> {
     const me = this.#parts.id()
-    const fields = await this.#scripts.hgTakeOverRoom(
-      recordOf(node, room), recordOf(me, room), roomsOf(node), roomsOf(me), OWNERS, homeOf(room), room, me)
+    const fields = await this.#parts.redis.eval(TAKE_OVER, 6, recordOf(node, room), recordOf(me, room), roomsOf(node),
+      roomsOf(me), OWNERS, homeOf(room), room, me) as readonly string[]
     const records = new Map<string, string>()
     for (let at = 0; at + 1 < fields.length; at += 2) records.set(fields[at] ?? '', fields[at + 1] ?? '')
     return records
@@ -206,7 +188,7 @@ export class RedisRoomRecords implements RoomRecords, PersistedState {
 
   /** Deletes the record of the room that a dead node left. */
   async discard (node: NodeId, room: string): Promise<void> {
-    await this.#scripts.hgDiscardRoom(recordOf(node, room), roomsOf(node), homeOf(room), room, node)
+    await this.#parts.redis.eval(DISCARD, 3, recordOf(node, room), roomsOf(node), homeOf(room), room, node)
   }
 
   /** Lets the records that a dead node left expire. */
