@@ -205,6 +205,7 @@ class RunningServer implements Server {
     const wasServing = this.#phase === 'serving'
     this.#phase = 'stopping'
     clearInterval(this.#checking)
+    this.#certificates?.close()
     await this.#admin.stop()
     const isAlone = this.#open.cluster === undefined
     if (!isAlone && wasServing) await sleep(NOTICE_MS)
@@ -214,7 +215,6 @@ class RunningServer implements Server {
     await this.#open.federation?.stop() // before: what others send would keep accounts and rooms busy
     if (!isAlone) await giveUpAll(this.#core.accounts, this.#core.rooms)
     for (const listener of this.#listeners) listener.close()
-    this.#certificates?.close()
     await this.#open[Symbol.asyncDispose]()
   }
 

@@ -1,4 +1,5 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -276,3 +277,15 @@ async function expectRenewed (certificates: Certificates, old: ServedPair): Prom
   await expect.poll(current, { timeout: 5000 }).not.toBe(old)
   return current()
 }
+
+test('nothing is said of files that go once the server stops, also where they are just being read', async () => {
+  const certificates = await load({})
+  lines.splice(0)
+
+  const reloading = certificates.reload()
+  certificates.close()
+  rmSync(join(data, 'tls-self-signed-cert.pem'))
+  await reloading
+
+  expect(lines).toEqual([])
+})

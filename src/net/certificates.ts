@@ -46,6 +46,7 @@ export class Certificates {
   readonly #hosts: readonly string[]
   readonly #fileOf = new Map<string, string>()
   readonly #loaded = new Map<string, Loaded>()
+  #isClosed = false
 
   private constructor (options: CertificateOptions, files: CertificateFiles) {
     this.#log = options.log
@@ -87,6 +88,7 @@ export class Certificates {
         if (pair.certificate === old.certificate && pair.key === old.key) continue
         this.#renew(old, loadPair(old.files, pair))
       } catch (err) {
+        if (this.#isClosed) return
         // A file is missing, incomplete or does not match yet: the renewal may not be finished.
         this.#log.warn({ event: 'certificate.rejected', err, certificate: old.files.certificate },
           'certificate: changed file rejected, the old one stays')
@@ -110,8 +112,9 @@ export class Certificates {
     } else this.#log.info({ event: 'certificate.renewed', certificate: file }, 'certificate: renewed')
   }
 
-  /** Stops watching. */
+  /** Stops watching: from now on the files may go. */
   close (): void {
+    this.#isClosed = true
     this.#watch.close()
   }
 
