@@ -39,7 +39,7 @@ export const membersAway = extension({
     host.on('room', 'fanout', (message, room, sender) => {
       if (!isGroup(room) || !room.get(isOn) || !host.messages.roomPolicy(message).archive) return
       distribution.send(room, message, sender?.account)
-      inBackground(host.log, 'messages to members of other servers', remoteMembers.send(room, message))
+      remoteMembers.send(room, message)
     })
     handToDevices(host)
   },

@@ -66,6 +66,19 @@ describe('a member of another server', () => {
     expect(await hears(heath)).toEqual([])
   })
 
+  test('gets no more than there is room for, of what is said until his server has answered', async () => {
+    const [large, count] = ['x'.repeat(100_000), 30]
+    for (let number = 0; number < count; number++) await says(crone, `${number} ${large}`)
+
+    await answers(FEATURE)
+    await says(crone, 'hail')
+
+    const heard = (await hears(heath)).map(said => said.slice(0, 'firstwitch: 00'.length).trim())
+    expect(heard.slice(0, 10)).toEqual(Array.from({ length: 10 }, (_, number) => `firstwitch: ${number}`))
+    expect(heard.length).toBeLessThan(count)
+    expect(heard.at(-1)).toBe('firstwitch: ha')
+  })
+
   test('gets nothing any more when he is a member no longer', async () => {
     await says(crone, 'hail')
     await answers(FEATURE)
