@@ -36,6 +36,7 @@ export interface Place {
 export interface FederatedServer {
   readonly domain: string
   readonly place: Place
+  readonly pid: number
   /** Starts it with what it has kept, after it was ended or killed. */
   start (): Promise<void>
   end (): Promise<void>
@@ -84,6 +85,7 @@ export async function startAt (place: Place, run: () => Promise<ChildProcess>): 
   return {
     domain: place.domain,
     place,
+    get pid () { return child.pid ?? NaN },
     end,
     async start () { child = await run() },
     async kill () {

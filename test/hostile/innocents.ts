@@ -15,7 +15,7 @@ export class Innocents {
     this.#juliet = juliet
   }
 
-  static async logIn ({ port }: Target): Promise<Innocents> {
+  static async logIn ({ port }: Pick<Target, 'port'>): Promise<Innocents> {
     const romeo = await Peer.logIn({ port, from: HERE }, 'romeo/orchard')
     const juliet = await Peer.logIn({ port, from: HERE }, 'juliet/balcony')
     return new Innocents(romeo, juliet)

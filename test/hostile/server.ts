@@ -45,7 +45,7 @@ export async function startTarget (limits: Limits = {}): Promise<Target> {
 }
 
 /** The most memory that the process ever held, in megabytes. */
-export function peakMemory ({ pid }: Target): number {
+export function peakMemory ({ pid }: Pick<Target, 'pid'>): number {
   const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
   return Number(kilobytes) / 1024
 }
