@@ -148,5 +148,6 @@ function identified (stanza: Stanza): Stanza {
   if (stanza.kind !== 'message' || stanza.id === undefined || originId(stanza) !== undefined) return stanza
   const { from, to, id, type } = stanza
   if (type === 'groupchat' && to?.isBare === false) return stanza
-  return stanza.withDedupKey(hash('sha1', `${from}\0${to?.bare}\0${id}\0${undelayedContent(stanza)}`, 'base64'))
+  const content = undelayedContent(stanza).toString('latin1')
+  return stanza.withDedupKey(hash('sha1', `${from}\0${to?.bare}\0${id}\0${content}`, 'base64'))
 }

@@ -12,8 +12,8 @@ export function delay (sentAt: number, from?: string): Element {
 }
 
 /** The message's content, by which a repeat is recognised: without a delay, which may have been added since. */
-export function undelayedContent (message: Message): string {
-  return message.withoutPayload(({ name, ns }) => name === 'delay' && ns === NS_DELAY).inner.toString('latin1')
+export function undelayedContent (message: Message): Buffer {
+  return message.withoutPayload(({ name, ns }) => name === 'delay' && ns === NS_DELAY).inner
 }
 
 /** A cache of `delayedBy`, by content. */

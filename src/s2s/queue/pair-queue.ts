@@ -269,7 +269,7 @@ export class PairQueue {
       return link.close()
     }
     if (!this.#isOpen(link)) return
-    this.#isQuick = performance.now() - askedAt < WRITE_AFTER_MS / 2
+    this.#isQuick = performance.now() - askedAt < WRITE_AFTER_MS
     this.#failures = 0
     this.#lastError = undefined
     confirmed(line.confirm(upTo))

@@ -2,6 +2,7 @@
  * Recognises messages that their senders send again: those that wait for a domain, or were confirmed lately (XEP-0359).
  */
 import { hash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
 import { randomId } from '../../util/ids.ts'
 import { undelayedContent } from '../../xmpp/forward.ts'
 import { originId } from '../../xmpp/stanza-id.ts'
@@ -45,12 +46,18 @@ export function withId (message: Message): Message {
   return message.withId(key === undefined ? randomId() : hash('sha1', `${message.from?.bare} ${key}`, 'base64url'))
 }
 
+/** Longer fingerprints are hashed. */
+const MAX_LENGTH = 200
+
 /**
- * Sender, recipient, id and content; a delay that was added since does not count. Of clients only the origin id is the
- * same on another stream (XEP-0359 §3.2); any id is unique on one (RFC 6120 §8.1.3).
+ * Sender, recipient, id and the content's checksum; a delay that was added since does not count. Of clients only the
+ * origin id is the same on another stream (XEP-0359 §3.2); any id is unique on one (RFC 6120 §8.1.3), but for clients
+ * that count anew on each: hence the content.
  */
 export function fingerprintOf (message: Message): string {
   const origin = originId(message)
-  const key = origin === undefined ? `${message.from}\0${message.id}` : `${message.from?.bare}\0${origin}`
-  return hash('sha1', `${key}\0${message.to}\0${undelayedContent(message)}`, 'base64')
+  const [from, id] = origin === undefined ? [message.from, message.id] : [message.from?.bare, origin]
+  const content = undelayedContent(message)
+  const fingerprint = `${from}\n${message.to}\n${content.length} ${crc32(content)}\n${id}`
+  return fingerprint.length > MAX_LENGTH ? hash('sha1', fingerprint, 'base64') : fingerprint
 }
