@@ -14,12 +14,14 @@ const MODULES = [
   'mod_version: {}',
 ]
 
-/** Run by `erl` itself: a child of ours, without epmd and without a name. */
-export async function startEjabberd (neighbourhood: Neighbourhood, domain = 'ejabberd.example'): Promise<FederatedServer> {
+/** Run by `erl` itself: a child of ours, without epmd and without a name. `more` are lines of its configuration. */
+export async function startEjabberd (
+  neighbourhood: Neighbourhood, domain = 'ejabberd.example', more = '',
+): Promise<FederatedServer> {
   const place = await makePlace(neighbourhood, domain, 'ejabberd')
   const { folder, owner, dns } = place
   const [config, resolver] = [join(folder, 'ejabberd.yml'), join(folder, 'inetrc')]
-  writeFileSync(config, configuration(place))
+  writeFileSync(config, configuration(place) + more)
   writeFileSync(resolver, erlangResolver(dns))
   const env = {
     ...process.env,

@@ -1,9 +1,11 @@
 /** How servers find and reach each other: services in DNS, direct TLS, addresses, streams that are used both ways. */
-import { afterEach, beforeAll, afterAll, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { DnsName } from '../support/dns/dns-server.ts'
 import { freePort } from '../../conformance/peers/server.ts'
 import { Federation, START_MS, whyNoPeers } from './federation.ts'
-import type { Person } from './person.ts'
+import { Person } from './person.ts'
+import { startProsody } from './prosody.ts'
+import type { FederatedServer } from './server.ts'
 import { expectLogged, expectWaiting, run } from './heliograph.ts'
 
 const OURS = 'heliograph.example'
@@ -11,6 +13,13 @@ const THEIRS = 'prosody.example'
 
 const missing = whyNoPeers()
 if (missing !== undefined) console.warn(missing)
+
+/** A connection to the first begins and never ends; at the second nobody listens. */
+const SILENT = '192.0.2.1'
+const REFUSING = '127.0.0.9'
+/** A domain that is an address has no records that could name a port. */
+const ADDRESS = '127.0.0.77'
+const ADDRESS_LINES = `s2s_interfaces = { "${ADDRESS}" }\ns2s_ports = { 5269 }`
 
 const plain = (domain: string): string => `_xmpp-server._tcp.${domain}`
 const direct = (domain: string): string => `_xmpps-server._tcp.${domain}`
@@ -59,6 +68,16 @@ describe.skipIf(missing !== undefined)('Finding a server', () => {
         ],
       },
     }))
+
+    await expectBothWays()
+  })
+
+  test('the address of a host is taken that answers, where others refuse or say nothing, in both directions', async () => {
+    const { dns } = federation.neighbourhood
+    // Ours tries several at a time (RFC 8305), Prosody one after the other.
+    dns.names.set('eyes.prosody.example', { aaaa: ['::1'], a: [SILENT, REFUSING, '127.0.0.1'] })
+    dns.names.set('eyes.heliograph.example', { aaaa: ['::1'], a: [REFUSING, '127.0.0.1'] })
+    await begin(async domain => ({ [plain(domain)]: { srv: [{ port: portsOf(domain).server, target: `eyes.${domain}` }] } }))
 
     await expectBothWays()
   })
@@ -235,5 +254,41 @@ describe.skipIf(missing !== undefined)('A server at a configured address', () =>
     romeo.say(juliet.fullJid, 'wherever')
 
     await juliet.expectSeen('message', { id: 'wherever' })
+  })
+})
+
+describe.skipIf(missing !== undefined)('A domain that is an IP address', () => {
+  let federation: Federation
+  let theirs: FederatedServer
+
+  beforeAll(async () => {
+    federation = await Federation.start('dialback', 'heliograph')
+    theirs = await startProsody(federation.neighbourhood, ADDRESS, ADDRESS_LINES)
+    federation.neighbourhood.dns.names.delete(plain(ADDRESS))
+  }, START_MS)
+  afterAll(async () => {
+    await federation?.[Symbol.asyncDispose]()
+    await theirs?.remove()
+  })
+
+  test('is connected to at that address, and its server is believed by dialback', async () => {
+    const romeo = await federation.arrive('romeo', OURS)
+    const juliet = await Person.arrive(theirs.place.ports.client, `juliet@${ADDRESS}`)
+    onTestFinished(() => { juliet.leave() })
+
+    romeo.say(juliet.fullJid, 'from-ours')
+    await juliet.expectSeen('message', { id: 'from-ours', from: romeo.fullJid })
+    juliet.say(romeo.fullJid, 'from-theirs')
+    await romeo.expectSeen('message', { id: 'from-theirs', from: juliet.fullJid })
+
+    expect(federation.neighbourhood.dns.asked.filter(name => name.includes(ADDRESS))).toEqual([])
+  })
+
+  test('is an error for the sender where it is none that an address can be', async () => {
+    const romeo = await federation.arrive('romeo', OURS)
+
+    romeo.say('juliet@[127.0.0.1]', 'in-brackets')
+
+    await romeo.expectSeen('message', { type: 'error', id: 'in-brackets' }, /<jid-malformed /)
   })
 })

@@ -75,8 +75,10 @@ function logFile ({ folder }: Place): string {
   return join(folder, 'server.log')
 }
 
-function configuration (
-  { domain, folder, ports, files, trust, dns }: Place, keys: FederationKeys, domains: readonly string[],
+/** What its file says. */
+export function configuration (
+  { domain, folder, ports, files, trust, dns }: Place, keys: FederationKeys = {},
+  domains: readonly string[] = [],
 ): object {
   return {
     hosts: [domain, ...domains],

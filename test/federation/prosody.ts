@@ -12,15 +12,18 @@ const MODULES = [
   'blocklist', 'carbons', 'mam', 'offline', 'time', 'version',
 ]
 
-export async function startProsody (neighbourhood: Neighbourhood, domain = 'prosody.example'): Promise<FederatedServer> {
+/** `more` are lines of its configuration for all its domains. */
+export async function startProsody (
+  neighbourhood: Neighbourhood, domain = 'prosody.example', more = '',
+): Promise<FederatedServer> {
   const place = await makePlace(neighbourhood, domain, 'prosody')
   const config = join(place.folder, 'prosody.cfg.lua')
-  writeFileSync(config, configuration(place))
+  writeFileSync(config, configuration(place, more))
   const options = { cwd: place.folder, ...place.owner }
   return startAt(place, () => startProgram(PROSODY, ['-F', '--config', config], place.ports.client, options))
 }
 
-function configuration ({ domain, folder, ports, files, trust, dns }: Place): string {
+function configuration ({ domain, folder, ports, files, trust, dns }: Place, more: string): string {
   return `
 pidfile = "${folder}/prosody.pid"
 data_path = "${folder}/data"
@@ -39,6 +42,7 @@ s2s_require_encryption = true
 s2s_secure_auth = ${trust === 'certificate'}
 ssl = { certificate = "${files.certificate}", key = "${files.key}", cafile = "${files.authority}" }
 ${prosodyResolver(dns)}
+${more}
 VirtualHost "${domain}"
 Component "conference.${domain}" "muc"
 modules_enabled = { "muc_mam" }
