@@ -100,6 +100,18 @@ test('who may send messages of accounts does so, and they are as if the account 
     /<message from='romeo@localhost' to='romeo@localhost\/orchard' id='n'><body>note<\/body>.*<message from='localhost' to='romeo@localhost' id='o'>/)
 })
 
+test('what only the server may say is taken off a message of an account', async () => {
+  const { component, romeo } = await scene({ message: 'outgoing' })
+  await romeo.comesOnline()
+  await romeo.received()
+
+  sendsFor(component, "<message xmlns='jabber:client' from='romeo@localhost' to='romeo@localhost/orchard' id='n'>"
+    + "<body>note</body><received xmlns='urn:xmpp:carbons:2'/></message>")
+
+  let heard = ''
+  await expect.poll(async () => heard += (await romeo.received()).join('')).toContain('<body>note</body></message>')
+})
+
 test.each([
   ['of an account with a resource', "<message xmlns='jabber:client' from='romeo@localhost/orchard' to='juliet@localhost'/>"],
   ['of an account that is not there', "<message xmlns='jabber:client' from='nobody@localhost' to='juliet@localhost'/>"],

@@ -11,6 +11,7 @@ import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import { Written } from '../xml/written.ts'
 import { StanzaError } from '../xmpp/errors.ts'
+import { withoutForged } from '../xmpp/forged.ts'
 import { Jid, JidError } from '../xmpp/jid.ts'
 import { NS_CLIENT } from '../xmpp/ns.ts'
 import { storedStanza } from '../xmpp/read-stanza.ts'
@@ -24,7 +25,7 @@ export const NS_FORWARD = 'urn:xmpp:forward:0'
 
 export interface PrivilegedParts {
   readonly host: ExtensionHost
-  readonly router: Pick<Router, 'route' | 'post' | 'requests'>
+  readonly router: Pick<Router, 'route' | 'post' | 'requests' | 'isServed'>
   readonly components: Components
   /** Those in memory here, and whether there is one at all. */
   readonly accounts: { atHome (): Iterable<AccountView>, exists (jid: Jid): Promise<boolean> }
@@ -119,7 +120,8 @@ export class PrivilegedComponents {
     if (inner?.kind !== 'message') throw forbidden('there is no message in it')
     const { from } = inner
     if (!from?.isBare || !await this.#isManaged(from)) throw forbidden('the message is not from an account here')
-    return this.#parts.router.route(inner.to ? inner : inner.withAddress(from, from))
+    const { router } = this.#parts
+    return router.route(withoutForged(inner.to ? inner : inner.withAddress(from, from), from, router.isServed))
   }
 
   /** An account, or a host itself. */
