@@ -19,6 +19,8 @@ interface ScriptFile {
 }
 
 const HERE = import.meta.dirname
+/** Scripts that are played at the same time: most of what they do is waiting. */
+const AT_ONCE = 4
 
 const USAGE = `npm run conformance -- [files] [options]   (all scripts when none is named)
   --against ours    or prosody, ejabberd
@@ -96,13 +98,16 @@ async function playAll (
   const needs = new Set(scripts.flatMap(({ script }) => script.needs))
   const played = { name: server, nodes: NODES, tls: options.tls, dns: others?.dns }
   await withServer(played, [...needs], accountsOf(scripts), async nodes => {
-    for (const { file, script } of scripts) {
-      const problem = await playScript(script, nodes, others)
-        .then(() => undefined, (error: unknown) => error instanceof Error ? error.message : String(error))
-      const outcome = { file, script, problem }
-      outcomes.push(outcome)
-      report(server, outcome)
-    }
+    const left = scripts.values()
+    await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+      for (const { file, script } of left) {
+        const problem = await playScript(script, nodes, others)
+          .then(() => undefined, (error: unknown) => error instanceof Error ? error.message : String(error))
+        const outcome = { file, script, problem }
+        outcomes.push(outcome)
+        report(server, outcome)
+      }
+    }))
   })
   return outcomes
 }
