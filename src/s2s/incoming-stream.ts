@@ -20,7 +20,7 @@ import type { IncomingStanzasParts } from './incoming-stanzas.ts'
 import type { ServerStream, StreamProtocol } from './server-stream.ts'
 import { linkErrorOf, StreamLink } from './stream-link.ts'
 import { StreamPairs } from './streams.ts'
-import type { Proof, ProvenPair, Streams } from './streams.ts'
+import type { Proof, Streams } from './streams.ts'
 import { certificateProblem } from './trust/certificate-problem.ts'
 
 /** XEP-0288: the element and the stream feature. */
@@ -61,7 +61,7 @@ export class IncomingStream implements StreamProtocol, VerifiedStream {
   constructor (stream: ServerStream, parts: IncomingStreamParts) {
     this.#stream = stream
     this.#parts = parts
-    this.#pairs = new StreamPairs(parts.streams)
+    this.#pairs = new StreamPairs(stream, parts)
     this.#acks = new Acks(element => { stream.writeElement(element) })
     this.#stanzas = new IncomingStanzas(parts, this.#pairs, this.#acks)
     this.#dialback = new IncomingDialback(parts, this)
@@ -204,19 +204,11 @@ export class IncomingStream implements StreamProtocol, VerifiedStream {
   prove (local: string, remote: string, provenBy: Proof): boolean {
     if (this.hasPair(local, remote)) return true
     if (this.#pairs.size >= MAX_PAIRS) return false
-    const { address } = this
-    const tls = this.#stream.transport.secure?.protocol
-    const direction = this.#isBidirectional ? 'both' : 'in'
-    const pair: ProvenPair = { local, remote, provenBy, direction, tls, address, received: 0, sent: 0, link: undefined }
+    const pair = this.#pairs.prove(local, remote, provenBy, this.#isBidirectional ? 'both' : 'in')
     if (this.#isBidirectional) {
       this.#parts.streams.link(local, remote)?.doubt() // a server that has lost a stream opens another
       this.#links.push(pair.link = new StreamLink(pair, this.#stream, this.#acks, this.#parts.requests))
     }
-    this.#pairs.add(pair)
-    this.#stream.establish()
-    this.#parts.log.info({
-      event: 'federation.proven', stream: this.#stream.id, local, remote, direction, by: provenBy, tls, address,
-    }, 'federation: domain proven')
     this.#parts.proven(remote)
     return true
   }

@@ -53,13 +53,13 @@ export class OutgoingStream extends Initiator<Link> {
   #isBidirectional = false
   /** How the other server has proven who it is. */
   #provenBy: 'certificate' | 'dialback' = 'certificate'
-  #pair: Mutable<ProvenPair> | undefined
+  #pair: ProvenPair | undefined
   #link: StreamLink | undefined
 
   constructor (stream: ServerStream, local: string, remote: string, parts: OutgoingStreamParts) {
     super(stream, local, remote)
     this.#parts = parts
-    this.#pairs = new StreamPairs(parts.streams)
+    this.#pairs = new StreamPairs(stream, parts)
     this.#acks = new Acks(element => { stream.writeElement(element) })
     this.#stanzas = new IncomingStanzas(parts, this.#pairs, this.#acks)
   }
@@ -140,16 +140,8 @@ export class OutgoingStream extends Initiator<Link> {
   }
 
   #proven (): void {
-    const { local, remote, stream } = this
-    const { remoteAddress: address, secure } = stream.transport
     const direction = this.#isBidirectional ? 'both' : 'out'
-    const [provenBy, tls] = [this.#provenBy, secure?.protocol]
-    this.#pair = { local, remote, provenBy, direction, tls, address, received: 0, sent: 0, link: undefined }
-    this.#pairs.add(this.#pair)
-    stream.establish()
-    this.#parts.log.info({
-      event: 'federation.proven', stream: stream.id, local, remote, direction, by: provenBy, tls, address,
-    }, 'federation: domain proven')
+    this.#pair = this.#pairs.prove(this.local, this.remote, this.#provenBy, direction)
   }
 
   // ——— stream management, then the link
@@ -197,5 +189,3 @@ export class OutgoingStream extends Initiator<Link> {
     this.#link?.lose(reason)
   }
 }
-
-type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }

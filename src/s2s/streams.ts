@@ -2,8 +2,10 @@
  * The streams of this node on which pairs of domains were proven: to send on a stream that is open already (XEP-0288),
  * and for `heliograph status`.
  */
+import type { Logger } from '../log.ts'
 import { Counters } from './counters.ts'
 import type { Link } from './link.ts'
+import type { ServerStream } from './server-stream.ts'
 import type { StreamLink } from './stream-link.ts'
 
 /** What proved a pair: for streams of components it is their secret. */
@@ -68,13 +70,17 @@ export class Streams {
 
 /** The pairs of one stream. */
 export class StreamPairs {
+  readonly #stream: ServerStream
   readonly #all: Streams
+  readonly #log: Logger
   readonly #pairs = new Map<string, ProvenPair>()
   /** Most streams have one pair. */
   #last: ProvenPair | undefined
 
-  constructor (all: Streams) {
-    this.#all = all
+  constructor (stream: ServerStream, { streams, log }: { readonly streams: Streams, readonly log: Logger }) {
+    this.#stream = stream
+    this.#all = streams
+    this.#log = log
   }
 
   get size (): number { return this.#pairs.size }
@@ -85,9 +91,18 @@ export class StreamPairs {
     return this.#last
   }
 
-  add (pair: ProvenPair): void {
-    this.#pairs.set(keyOf(pair.local, pair.remote), pair)
+  /** The peer has proven the pair: the limits of strangers end. */
+  prove (local: string, remote: string, by: Proof, direction: ProvenPair['direction']): ProvenPair {
+    const { remoteAddress: address, secure } = this.#stream.transport
+    const tls = secure?.protocol
+    const pair = { local, remote, provenBy: by, direction, tls, address, received: 0, sent: 0, link: undefined }
+    this.#pairs.set(keyOf(local, remote), pair)
     this.#all.add(pair)
+    this.#stream.establish()
+    this.#log.info({
+      event: 'federation.proven', stream: this.#stream.id, local, remote, direction, by, tls, address,
+    }, 'federation: domain proven')
+    return pair
   }
 
   /** The stream is over. */
