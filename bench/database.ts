@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import type { ChildProcess } from 'node:child_process'
+import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
 import { endProgram, freePort, makeFolder } from '../conformance/peers/server.ts'
 import { ENVIRONMENT, findBinaries } from '../src/storage/embedded-binaries.ts'
@@ -11,6 +12,9 @@ import { chooseUser, createCluster } from '../src/storage/embedded-cluster.ts'
 import { startPinned } from './processes.ts'
 
 export const SUPERUSER = 'heliograph'
+/** SQLSTATE cannot_connect_now. */
+const STARTING = '57P03'
+const POLL_MS = 100
 
 /** Where one server's database is. */
 export interface DatabaseAddress { readonly port: number, readonly user: string, readonly database: string }
@@ -46,7 +50,22 @@ export class SharedDatabase {
     ]
     const program = join(native, 'bin', 'postgres')
     const child = await startPinned(core, program, parameters, port, { ...runAs, cwd: cluster, env: ENVIRONMENT })
-    return new SharedDatabase(folder, port, child)
+    const database = new SharedDatabase(folder, port, child)
+    await database.#started()
+    return database
+  }
+
+  /** It takes connections before it answers. */
+  async #started (): Promise<void> {
+    for (;;) {
+      try {
+        await this.query('postgres', 'select')
+        return
+      } catch (error) {
+        if (!(error instanceof pg.DatabaseError) || error.code !== STARTING) throw error
+        await setTimeout(POLL_MS)
+      }
+    }
   }
 
   get pid (): number {

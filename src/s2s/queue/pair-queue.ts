@@ -21,7 +21,7 @@ const OPEN_MS = 120_000
 const CONFIRM_MS = 60_000
 /** A confirmation is asked for after so many messages, or so much later. */
 const BATCH = 200
-const BATCH_MS = 10
+const BATCH_MS = 20
 /** Messages that are sent ahead of their confirmation. */
 const MAX_UNCONFIRMED = 2000
 /** Refusals in a row after which all that waits is given back, and those of one message that is sent alone. */

@@ -8,7 +8,7 @@ import { neverRejects } from '../../util/background.ts'
 import type { Kept } from './line.ts'
 
 /** The time in which a confirmation spares the row, in milliseconds. */
-export const WRITE_AFTER_MS = 250
+export const WRITE_AFTER_MS = 500
 
 /** A message that is not on disk, as the domain has another owner. */
 export interface Unsaved extends Undelivered { readonly seq: number }
