@@ -23,7 +23,7 @@ export interface Figures {
   readonly lost: readonly string[]
   /** More than once in an archive, received under an id that is not the archive's, or twice in one session. */
   readonly doubled: readonly string[]
-  /** In the recipient's archive, or received, before what was kept before it for its sender. */
+  /** In an archive, or received, behind what the same sender has sent later. */
   readonly disordered: readonly string[]
   /** Archive ids that stand for more than one message of an archive. */
   readonly idsTwice: number
@@ -32,7 +32,7 @@ export interface Figures {
 }
 
 /** What every test here demands. */
-export const NOTHING_WRONG = { lost: [], doubled: [], idsTwice: 0, wrong: [] }
+export const NOTHING_WRONG = { lost: [], doubled: [], disordered: [], idsTwice: 0, wrong: [] }
 
 export interface Pair { readonly sender: Sender, readonly receiver: Receiver }
 
@@ -123,9 +123,8 @@ async function count (talk: readonly Pair[]): Promise<Figures> {
     }
     for (const id of sender.acknowledged) if (!receiver.received.has(id)) lost.push(`${id} was not received`)
     doubled.push(...wronglyReceived(receiver, received))
-    const order = sent.map(({ body }) => body)
-    disordered.push(...outOfOrder(order, received.map(({ body }) => body)))
-    disordered.push(...outOfOrder(order, receiver.received.keys()))
+    const bodies = [sent.map(({ body }) => body), received.map(({ body }) => body), receiver.received.keys()]
+    disordered.push(...bodies.flatMap(some => outOfOrder(sender, some)))
   }
   const sum = (figure: (pair: Pair) => number): number => talk.reduce((total, pair) => total + figure(pair), 0)
   return {
@@ -140,16 +139,15 @@ async function count (talk: readonly Pair[]): Promise<Figures> {
   }
 }
 
-/** Those that come before one that stands before them in `order`. */
-function outOfOrder (order: readonly string[], bodies: Iterable<string>): readonly string[] {
-  const places = new Map(order.map((body, place) => [body, place]))
-  let last = -1
-  return [...bodies].filter(body => {
-    const place = places.get(body) ?? last
-    const isEarlier = place < last
-    last = Math.max(last, place)
-    return isEarlier
-  }).map(body => `${body} came too late`)
+/** Those that come behind one that was sent later. What came back may have any of its places. */
+export function outOfOrder ({ places }: Sender, bodies: Iterable<string>): readonly string[] {
+  let last = 0
+  return [...bodies].flatMap(body => {
+    const place = places.get(body)?.find(one => one > last)
+    if (place === undefined) return places.has(body) ? `${body} came too late` : []
+    last = place
+    return []
+  })
 }
 
 /** A message that comes again is the same one by its archive id, and comes in another session, never in one resumed. */

@@ -7,7 +7,7 @@ import { hasRedis } from '../support/redis/redis.ts'
 import { Client } from '../../conformance/runner/client.ts'
 import { register } from '../../conformance/runner/register.ts'
 import { PASSWORD } from './line.ts'
-import { waitUntil } from './load.ts'
+import { outOfOrder, waitUntil } from './load.ts'
 import { Nodes } from './nodes.ts'
 import { entry, readArchive, Receiver, Sender } from './talk.ts'
 
@@ -63,6 +63,7 @@ test.skipIf(!hasRedis()).each(PACES)('kill -9 of nodes under load, %d ms apart: 
   for (const receiver of receivers) expect(missing(senders, receiver)).toEqual([])
   expect(senders.map(({ acknowledged }) => acknowledged.size)).toEqual(senders.map(({ sent }) => sent))
   expect(senders.flatMap(({ wrong }) => wrong)).toEqual([])
+  expect(senders.flatMap(sender => outOfOrder(sender, archive.map(({ body }) => body)))).toEqual([])
   expect(new Set(archive.map(({ id }) => id)).size).toBe(archive.length)
   expect(new Set(archive.map(({ body }) => body)).size).toBe(archive.length)
   for (const receiver of receivers) expect(heard(receiver)).toEqual(archive)

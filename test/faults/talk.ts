@@ -40,6 +40,8 @@ export class Sender {
   readonly #pauseMs: number
   readonly #paceMs: number
   readonly acknowledged = new Set<string>()
+  /** The place of each message among all that were sent; another one each time that it is sent after it came back. */
+  readonly places = new Map<string, number[]>()
   sent = 0
   /** How many messages came back with an error that says: wait. */
   refused = 0
@@ -51,6 +53,9 @@ export class Sender {
   #inSession: string[] = []
   #handled = 0
   readonly #cameBack = new Set<string>()
+  #lastPlace = 0
+  /** Came back, and was not sent again yet. */
+  readonly #toSendAgain = new Set<string>()
   #isOver = false
 
   constructor (account: Account, to: string, { paddingBytes = 0, pauseMs = 0, paceMs = 0, isInRoom = false }: Manner) {
@@ -134,7 +139,9 @@ export class Sender {
   }
 
   #takeBack (message: XmlElement): void {
-    this.#cameBack.add(message.attributes.get('id') ?? '')
+    const id = message.attributes.get('id') ?? ''
+    this.#cameBack.add(id)
+    this.#toSendAgain.add(id)
     const error = child(message, 'error')
     if (error?.attributes.get('type') === 'wait') return
     this.wrong.push(error?.children[0]?.name ?? 'an error without a reason')
@@ -155,6 +162,9 @@ export class Sender {
   }
 
   #send (id: string): void {
+    const places = this.places.get(id) ?? []
+    if (places.length === 0 || this.#toSendAgain.delete(id)) places.push(++this.#lastPlace)
+    this.places.set(id, places)
     this.#inSession.push(id)
     this.line.send(
       `<message to='${this.#to}' type='${this.#isInRoom ? 'groupchat' : 'chat'}' id='${id}'><body>${id}</body>` +

