@@ -53,6 +53,11 @@ export class Forwarding {
     return last && this.send(last.node, home, stanza)
   }
 
+  /** Whether something is in flight to that owner. */
+  isUnderWay (home: string): boolean {
+    return this.#underWay.has(home)
+  }
+
   /** Resolves when that owner has handled the stanza, or the sender was told of the failure. */
   send (node: string, home: string, stanza: Stanza): Promise<void> {
     const one: Forwarded = { stanza: this.#named(stanza), node, done: Promise.withResolvers(), bytes: 0 }

@@ -53,12 +53,10 @@ export interface Homes {
    * after the timeout.
    */
   forward (node: string, stanza: Stanza): Promise<boolean>
-  /** A stanza that `node` has forwarded for the key was refused. What it forwarded behind that one must not overtake it. */
-  refuse (node: string, key: string): void
-  /** Whether what `node` forwards for the key is to be refused, as it has not heard of an earlier refusal yet. */
-  isRefusing (node: string, key: string): boolean
   /** Tells `node` that its refusal was heard: what it is forwarded from now on comes behind what it has refused. */
   confirmRefusal (node: string, key: string): void
+  /** `heard` is called where `node` says that of a refusal by this one, in the order of what it forwards. */
+  whenRefusalHeard (heard: (node: string, key: string) => void): void
 }
 
 /** The other nodes, for extensions. */

@@ -2,13 +2,18 @@
  * The way of stanzas into accounts, rooms and remote domains, each of which one node owns: dealt with here, one at a
  * time, or handed to the owner behind whatever is on its way there. Nothing overtakes.
  */
+import { LRUCache } from 'lru-cache'
 import { Forwarding } from './forwarding.ts'
 import type { Undelivered } from './forwarding.ts'
 import type { Homes } from './homes.ts'
+import { neverRejects } from '../util/background.ts'
 import type { Turns } from '../util/turns.ts'
 import type { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
+
+/** Refusals that are remembered: one that is forgotten costs order, where the owner changes at once again. */
+const MAX_REFUSED = 10_000
 
 /** A stanza that takes a turn. */
 export interface Arrival {
@@ -44,7 +49,8 @@ export interface Owned {
 
 export class OwnedInbox {
   readonly #owned: Owned
-  readonly #homes: Homes | undefined
+  /** Nodes and keys for which a stanza of the node was refused, and it has not heard of that yet. */
+  readonly #refused = new LRUCache<string, true>({ max: MAX_REFUSED })
   readonly #forwarding: Forwarding | undefined
 
   /** `failed` tells the sender of what can't be handed over; `homes` where this is one node of many. */
@@ -54,7 +60,9 @@ export class OwnedInbox {
     failed: (stanza: Stanza, error: StanzaError) => void | Promise<void>,
   ) {
     this.#owned = owned
-    this.#homes = homes
+    homes?.whenRefusalHeard((node, key) => {
+      neverRejects(owned.turns.inTurn(key, () => { this.#refused.delete(`${node} ${key}`) }))
+    })
     this.#forwarding = homes &&
       new Forwarding(homes, (key, all, refusedBy) => { this.receiveAgain(key, all, refusedBy) }, failed)
   }
@@ -80,7 +88,7 @@ export class OwnedInbox {
   receiveHere (stanza: Stanza, to: Jid, from: string): boolean | Promise<boolean> {
     const { turns } = this.#owned
     const key = this.#keyOf(to)
-    const mustWait = turns.isBusy(key) || this.#homes?.isRefusing(from, key)
+    const mustWait = turns.isBusy(key) || this.#refuses(from, key)
     const done = mustWait ? false : this.#owned.takeNow(stanza, to, key)
     if (done === false) return this.#receiveForwarded({ stanza, to, key, at: performance.now(), isForwarded: true }, from)
     return done ? done.then(() => true) : true
@@ -126,11 +134,23 @@ export class OwnedInbox {
     const { key } = arrival
     let outcome: Outcome | undefined
     await this.#owned.turns.inTurn(key, async () => {
-      if (this.#homes?.isRefusing(from, key)) return
-      outcome = await this.#owned.takeInTurn(arrival)
-      if (outcome.node !== undefined) this.#homes?.refuse(from, key)
+      if (!this.#refuses(from, key)) outcome = await this.#owned.takeInTurn(arrival)
+      if (!isHere(outcome)) this.#refused.set(`${from} ${key}`, true)
     })
     await outcome?.handedOver
-    return outcome !== undefined && outcome.node === undefined
+    return isHere(outcome)
   }
+
+  /**
+   * Whether what `from` forwards would overtake an earlier stanza of its, which was refused, or which this node has
+   * handed over to another.
+   */
+  #refuses (from: string, key: string): boolean {
+    if (this.#forwarding?.isUnderWay(key)) return true
+    return this.#refused.size > 0 && this.#refused.has(`${from} ${key}`)
+  }
+}
+
+function isHere (outcome: Outcome | undefined): boolean {
+  return outcome !== undefined && outcome.node === undefined
 }

@@ -61,8 +61,7 @@ export class RedisHomes implements Homes {
   readonly #batches = new Map<NodeId, MulticastBatch>()
   readonly #known = new LRUCache<string, Owner>({ max: MAX_KNOWN })
   readonly #owners = new Map<NodeId, Owner>()
-  /** Keys for which a stanza of that node was refused, which it has not heard of yet. */
-  readonly #refused = new Map<NodeId, Set<string>>()
+  readonly #heard: ((node: NodeId, key: string) => void)[] = []
   readonly #log: Logger
 
   constructor ({ redis, bus, membership, barrier, log }: HomesParts) {
@@ -78,9 +77,8 @@ export class RedisHomes implements Homes {
       const owner = this.#owners.get(node)
       if (owner) owner.isBroken = true
       this.#owners.delete(node)
-      this.#refused.delete(node)
     })
-    bus.hear('stanza.refusal-heard', (node, { key }) => { this.#refused.get(node)?.delete(key) })
+    bus.hear('stanza.refusal-heard', (node, { key }) => { for (const heard of this.#heard) heard(node, key) })
   }
 
   get incarnation (): string {
@@ -213,19 +211,13 @@ export class RedisHomes implements Homes {
     return !isElsewhere
   }
 
-  refuse (node: NodeId, key: string): void {
-    const keys = this.#refused.get(node)
-    if (keys) keys.add(key)
-    else this.#refused.set(node, new Set([key]))
-  }
-
-  isRefusing (node: NodeId, key: string): boolean {
-    return this.#refused.get(node)?.has(key) === true
-  }
-
   confirmRefusal (node: NodeId, key: string): void {
     this.#batches.get(node)?.flush() // it was forwarded before
     this.#bus.tell(node, 'stanza.refusal-heard', { key })
+  }
+
+  whenRefusalHeard (heard: (node: NodeId, key: string) => void): void {
+    this.#heard.push(heard)
   }
 
   #startBatch (node: NodeId, stanza: Stanza): Promise<boolean> {

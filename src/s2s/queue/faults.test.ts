@@ -58,8 +58,8 @@ class Node {
   readonly domains: RemoteDomains
   /** What it tells other nodes is told in order. */
   order = Promise.resolve()
-  /** Other nodes and keys of theirs that this one refuses, as they have not heard of an earlier refusal. */
-  readonly refusing = new Set<string>()
+  /** Another node has heard of a refusal. */
+  heard: ((node: string, key: string) => void) | undefined
   readonly links = new ScriptedLinks()
   readonly #site: Site
   #resumed = Promise.withResolvers<void>()
@@ -180,14 +180,11 @@ class Site {
       release: key => { if (this.#owners.get(key) === node) this.#owners.delete(key) },
       removeAt: async () => false,
       confirmLease: () => undefined,
-      refuse: (from, key) => { node.refusing.add(`${from} ${key}`) },
-      isRefusing: (from, key) => node.refusing.has(`${from} ${key}`),
       confirmRefusal: (to, key) => {
         const { id } = node
-        node.order = node.order.then(() => {
-          this.nodes.find(target => target.id === to)?.refusing.delete(`${id} ${key}`)
-        })
+        node.order = node.order.then(() => { this.nodes.find(target => target.id === to)?.heard?.(id, key) })
       },
+      whenRefusalHeard: heard => { node.heard = heard },
       forward: async (to, stanza) => {
         await (node.order = node.order.then(() => node.goesOn()))
         const target = this.nodes.find(({ id }) => id === to)

@@ -398,7 +398,7 @@ test('what a node took and could not write goes to the next owner of the domain 
   let owner: string | undefined
   const handedOver: (string | undefined)[] = []
   const homes: Partial<Homes> = {
-    incarnation: 'a', place: () => 'a', elsewhere: () => undefined, forget () {}, release () {}, confirmLease () {},
+    incarnation: 'a', place: () => 'a', elsewhere: () => undefined, forget () {}, release () {}, confirmLease () {}, whenRefusalHeard () {},
     claim: async () => ({ node: owner }),
     forward: async (_, { id }) => {
       handedOver.push(id)

@@ -173,9 +173,8 @@ class TestHomes implements Homes {
     return !isElsewhere
   }
 
-  refuse (): void {}
-  isRefusing (): boolean { return false }
   confirmRefusal (): void {}
+  whenRefusalHeard (): void {}
 }
 
 const FORGETFUL_OF_ROOMS: CoreCluster['roomRecords'] = {
