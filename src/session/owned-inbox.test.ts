@@ -225,7 +225,7 @@ test('what another node forwards does not overtake what is on its way from here,
     incarnation: 'a', forget () {}, forward: () => atOther.promise, whenRefusalHeard: hear => { heard = hear },
   }
   const inbox = new OwnedInbox({
-    turns: new Turns(), takeNow: () => false, elsewhere: () => undefined,
+    turns: new Turns(), mayHandOn: true, takeNow: () => false, elsewhere: () => undefined,
     takeInTurn: async ({ stanza }) => {
       if (owner === undefined) taken.push(stanza.id)
       return { node: owner }

@@ -37,6 +37,8 @@ export interface Outcome {
 /** Accounts, rooms, or remote domains. */
 export interface Owned {
   readonly turns: Turns
+  /** Whether this node may hand on what another has forwarded to it, as it was the owner. */
+  readonly mayHandOn?: boolean
   /** The key under which it is owned, where that is not the bare address. */
   readonly keyOf?: (to: Jid) => string
   /** Deals with the stanza where that needs no turn of its own; false where it does. */
@@ -142,11 +144,11 @@ export class OwnedInbox {
   }
 
   /**
-   * Whether what `from` forwards would overtake an earlier stanza of its, which was refused, or which this node has
-   * handed over to another.
+   * Whether what `from` forwards would overtake an earlier stanza of its, which was refused, or which this node is
+   * handing on to another.
    */
   #refuses (from: string, key: string): boolean {
-    if (this.#forwarding?.isUnderWay(key)) return true
+    if (this.#owned.mayHandOn && this.#forwarding?.isUnderWay(key)) return true
     return this.#refused.size > 0 && this.#refused.has(`${from} ${key}`)
   }
 }

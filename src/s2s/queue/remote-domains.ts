@@ -100,6 +100,7 @@ export class RemoteDomains implements Destination {
     }
     this.#inbox = new OwnedInbox({
       turns: this.#turns,
+      mayHandOn: true,
       keyOf: ({ domain }) => keyOf(domain),
       takeNow: (stanza, { domain }) => {
         const open = this.#domains.get(domain)
