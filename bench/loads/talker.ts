@@ -3,6 +3,7 @@
  * arrive once each and in order (RFC 6120 §10.1). Where its stream is managed (XEP-0198) it asks for an ack with each
  * write.
  */
+import { randomBytes } from 'node:crypto'
 import type { Client } from '../client.ts'
 
 export const STANZA_BYTES = 460
@@ -11,6 +12,8 @@ const DIGITS = 9
 const SHARE = 10_000_000
 const TAG = '#'
 const NUMBER = `${TAG}${'0'.repeat(DIGITS)}`
+/** Ids are used once: a server may know those of the last round. */
+const ROUND = randomBytes(2).toString('hex')
 const BODY = Buffer.from('<body>#')
 const END = Buffer.from('</message>')
 const REQUEST = Buffer.from("<r xmlns='urn:xmpp:sm:3'/>")
@@ -110,7 +113,7 @@ export class Talker {
 }
 
 function template (name: string, to: string, type: 'chat' | 'groupchat'): Buffer {
-  const opening = `<message to='${to}' type='${type}' id='${name}-bench-1f0c${NUMBER}'><body>${NUMBER} `
+  const opening = `<message to='${to}' type='${type}' id='${name}-bench-${ROUND}${NUMBER}'><body>${NUMBER} `
   const closing = "</body><active xmlns='http://jabber.org/protocol/chatstates'/></message>"
   const length = STANZA_BYTES - Buffer.byteLength(opening) - closing.length
   const words = WORDS.repeat(3)
