@@ -118,7 +118,7 @@ describe('a stanza', () => {
 
   test.each([
     ['origin-id', "<body>again</body><origin-id xmlns='urn:xmpp:sid:0' id='o'/>", ''],
-    ['id', '<body>again</body>', "id='1'"],
+    ['unique id', '<body>again</body>', "id='5e2a1c74-0d3f-4d5c'"],
   ])('that comes again with the same %s is delivered once', async (_, content, id) => {
     const all = await scene()
     const xml = `<message from='romeo@remote.example/a' to='juliet@localhost' type='chat' ${id}>${content}</message>`
@@ -126,6 +126,15 @@ describe('a stanza', () => {
     all.wire.send(xml + xml)
 
     expect((await heard(all)).match(/<body>/g)).toHaveLength(1)
+  })
+
+  test('with the same words under the same short id is another message, as clients that count begin anew', async () => {
+    const all = await scene()
+    const xml = "<message from='romeo@remote.example/a' to='juliet@localhost' type='chat' id='aaab5'><body>ok</body></message>"
+
+    all.wire.send(xml + xml)
+
+    expect((await heard(all)).match(/<body>/g)).toHaveLength(2)
   })
 
   test('with the same id and another content is another message', async () => {

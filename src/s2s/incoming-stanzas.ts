@@ -17,7 +17,7 @@ import { Jid } from '../xmpp/jid.ts'
 import { stanzaOf } from '../xmpp/read-stanza.ts'
 import { iq } from '../xmpp/stanza.ts'
 import type { Iq, Stanza } from '../xmpp/stanza.ts'
-import { originId } from '../xmpp/stanza-id.ts'
+import { hasUniqueId, originId } from '../xmpp/stanza-id.ts'
 import type { Acks } from './acks.ts'
 import type { ProvenPair } from './streams.ts'
 
@@ -142,10 +142,10 @@ function slashOf (text: string): number {
 
 /**
  * A message that can be recognised when its server sends it again, since it does not know that it is handled: by its
- * origin-id or, without one, by its id and content. What a room says to an occupant is in no archive here, and is not.
+ * origin-id or, without one, by a unique id and its content. What a room says to an occupant is in no archive here, and is not.
  */
 function identified (stanza: Stanza): Stanza {
-  if (stanza.kind !== 'message' || stanza.id === undefined || originId(stanza) !== undefined) return stanza
+  if (stanza.kind !== 'message' || !hasUniqueId(stanza) || originId(stanza) !== undefined) return stanza
   const { from, to, id, type } = stanza
   if (type === 'groupchat' && to?.isBare === false) return stanza
   const content = undelayedContent(stanza).toString('latin1')

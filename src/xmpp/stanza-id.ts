@@ -22,6 +22,9 @@ const MAX_STAMPS = 20
 /** The owner of an archive: an account or a room. */
 export interface Keeper { readonly jid: Jid, readonly archiveIds: ArchiveIds }
 
+/** The shortest id that is taken for unique, in characters. */
+const MIN_UNIQUE = 16
+
 /** A cache of the ids in a content, which all recipients share. */
 const stamps = new WeakMap<readonly Child[], Stamps>()
 
@@ -71,4 +74,12 @@ function isStanzaId ({ name, ns }: Child): boolean {
 export function originId (message: Message): string | undefined {
   if (!message.has('origin-id', NS_STANZA_ID)) return
   return message.attributesOf('origin-id', NS_STANZA_ID)?.['id']
+}
+
+/**
+ * Whether the message's `id` tells it from all others of its sender. RFC 6120 §8.1.3 has it unique on a stream only: a
+ * client that counts begins anew with each login, and says `ok` under the same id again.
+ */
+export function hasUniqueId ({ id }: Message): boolean {
+  return id !== undefined && id.length >= MIN_UNIQUE
 }

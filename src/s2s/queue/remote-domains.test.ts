@@ -20,6 +20,7 @@ import { claimDomain } from './store.ts'
 
 const ROMEO = Jid.parse('romeo@montague.example/orchard')
 const JULIET = Jid.parse('juliet@capulet.example')
+const UNIQUE = '5e2a1c74-0d3f-4d5c-8f3e-6c1f0a9be7d2'
 const RETRY = { firstMs: 1, longestMs: 20 }
 
 let db: PostgresDatabase
@@ -241,44 +242,44 @@ describe('what a sender sends again', () => {
   test('goes out once, whether it waits or was confirmed lately', async () => {
     const domains = server()
     links.failure = { kind: 'unreachable', message: 'nobody listens' }
-    await domains.receive(says('m1'))
-    await domains.receive(says('m1'))
+    await domains.receive(says(UNIQUE))
+    await domains.receive(says(UNIQUE))
 
     links.failure = undefined
     await expect.poll(waiting).toBe(0)
-    await domains.receive(says('m1'))
-    await domains.receive(says('m1', 'another text'))
+    await domains.receive(says(UNIQUE))
+    await domains.receive(says(UNIQUE, 'another text'))
     await expect.poll(waiting).toBe(0)
 
-    expect(links.ids).toEqual(['m1', 'm1'])
+    expect(links.ids).toEqual([UNIQUE, UNIQUE])
     expect(links.opened[0]?.sent[1]?.payload('body', 'jabber:client')?.text()).toBe('another text')
   })
 
   test('goes out once, also where it waited while the server was restarted', async () => {
     links.failure = { kind: 'unreachable', message: 'nobody listens' }
     const before = server()
-    await before.receive(says('m1'))
+    await before.receive(says(UNIQUE))
     await before.stop()
     const after = server()
-    await after.receive(says('m1'))
+    await after.receive(says(UNIQUE))
 
     links.failure = undefined
     after.retry(JULIET.domain)
 
     await expect.poll(waiting).toBe(0)
-    expect(links.ids).toEqual(['m1'])
+    expect(links.ids).toEqual([UNIQUE])
   })
 
   test('goes out again where it was given back', async () => {
     links.failure = { kind: 'not-found', message: 'there is no such domain' }
     const domains = server()
-    await domains.receive(says('m1'))
+    await domains.receive(says(UNIQUE))
     await expect.poll(waiting).toBe(0)
 
     links.failure = undefined
-    await domains.receive(says('m1'))
+    await domains.receive(says(UNIQUE))
 
-    await expect.poll(() => links.ids).toEqual(['m1'])
+    await expect.poll(() => links.ids).toEqual([UNIQUE])
   })
 
   test('has one id on each stream, also where its client gave it none', async () => {
@@ -294,6 +295,16 @@ describe('what a sender sends again', () => {
     const [first, second] = links.ids
     expect(first).toMatch(/./)
     expect(second).toBe(first)
+  })
+
+  test('goes out again where its id is no longer than a counter, which another login may have begun anew', async () => {
+    const domains = server()
+    await domains.receive(says('aaab5', 'ok'))
+    await expect.poll(waiting).toBe(0)
+
+    await domains.receive(says('aaab5', 'ok'))
+
+    await expect.poll(() => links.ids).toEqual(['aaab5', 'aaab5'])
   })
 })
 

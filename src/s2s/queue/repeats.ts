@@ -5,7 +5,7 @@ import { hash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { randomId } from '../../util/ids.ts'
 import { undelayedContent } from '../../xmpp/forward.ts'
-import { originId } from '../../xmpp/stanza-id.ts'
+import { hasUniqueId, originId } from '../../xmpp/stanza-id.ts'
 import type { Message } from '../../xmpp/stanza.ts'
 
 /** Confirmed messages that are remembered: at least so many, at most twice as many. */
@@ -50,12 +50,12 @@ export function withId (message: Message): Message {
 const MAX_LENGTH = 200
 
 /**
- * Sender, recipient, id and the content's checksum; a delay that was added since does not count. Of clients only the
- * origin id is the same on another stream (XEP-0359 §3.2); any id is unique on one (RFC 6120 §8.1.3), but for clients
- * that count anew on each: hence the content.
+ * Sender, recipient, id and the content's checksum; a delay that was added since does not count. Undefined for a message
+ * that nothing tells from a later one in the same words.
  */
-export function fingerprintOf (message: Message): string {
+export function fingerprintOf (message: Message): string | undefined {
   const origin = originId(message)
+  if (origin === undefined && !hasUniqueId(message)) return
   const [from, id] = origin === undefined ? [message.from, message.id] : [message.from?.bare, origin]
   const content = undelayedContent(message)
   const fingerprint = `${from}\n${message.to}\n${content.length} ${crc32(content)}\n${id}`
