@@ -134,7 +134,9 @@ describeFederation('People', federation => {
 
   test.each(BOTH_WAYS)('a message from %s waits at %s for who is not there', async (here, there) => {
     const [romeo, juliet] = await meet(here, there)
+    await romeo.subscribesTo(juliet)
     juliet.leave()
+    await romeo.expectSeen('presence', { from: juliet.fullJid, type: 'unavailable' })
 
     romeo.say(juliet.jid, 'good-night')
     romeo.say(juliet.jid, 'good-morrow')
