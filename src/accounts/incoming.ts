@@ -236,7 +236,7 @@ export class Incoming implements Destination {
     return account.commits.afterCommit(undefined, () => {
       const { to, otherwise } = chooseRecipients(stanza, account.sessions)
       for (const session of to) {
-        if (stanza.kind === 'presence') forgetRoomSeq(session, stanza)
+        if (stanza.kind === 'presence') forgetHeard(session, stanza)
         session.deliver(stanza)
       }
       if (to.length === 0) neverRejects(this.#undelivered(stanza, otherwise)) // what failed is logged
@@ -254,8 +254,8 @@ function isForSessionsOnly (stanza: Stanza): boolean {
   return kind === 'presence' && (type === 'available' || type === 'unavailable' || type === 'error')
 }
 
-/** Drops the position of a room that the session has left: it may come in again, and hear the last messages. */
-function forgetRoomSeq ({ lastRoomSeq }: Session, presence: Presence): void {
-  const room = lastRoomSeq && leftRoom(presence)
-  if (room) lastRoomSeq.delete(room.toString())
+/** Forgets what the session was sent of a room that it has left: it may come in again, and hear the last messages. */
+function forgetHeard ({ heard }: Session, presence: Presence): void {
+  const room = heard && leftRoom(presence)
+  if (room) heard.delete(room.toString())
 }

@@ -49,7 +49,7 @@ test('how far a room was heard is remembered as long as one is in, whatever the 
   const cluster = await threeNodes()
   const { room } = cluster
   const [first, second] = await witches(cluster)
-  const remembered = (): readonly string[] => [...second.session.lastRoomSeq?.keys() ?? []]
+  const remembered = (): readonly string[] => [...second.session.heard?.keys() ?? []]
   await says(first, 'hello', room)
   await expectHeard(second, 'firstwitch: hello')
 

@@ -3,6 +3,7 @@
  * ids. A server without a cluster owns all accounts, and has none of this.
  */
 import type { Account } from './account.ts'
+import type { Ranges } from './heard-numbers.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 
 /** An account in memory here, or its owner node; undefined where there is no such account. */
@@ -105,8 +106,8 @@ export interface SavedSession {
   readonly priority: number
   readonly isInterested: boolean
   readonly directed: readonly string[]
-  /** How far it has heard rooms. */
-  readonly heard?: readonly (readonly [string, number])[] | undefined
+  /** What it was sent of rooms. */
+  readonly heardNumbers?: readonly (readonly [string, Ranges])[] | undefined
 }
 
 /** Replicated state of accounts. */

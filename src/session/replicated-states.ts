@@ -9,6 +9,7 @@ import { NS_CLIENT } from '../xmpp/ns.ts'
 import { storedStanza } from '../xmpp/read-stanza.ts'
 import type { Account } from './account.ts'
 import type { EventTable } from './events.ts'
+import { HeardNumbers } from './heard-numbers.ts'
 import type { SavedAccount, SavedSession, Snapshot } from './homes.ts'
 import { Session } from './session.ts'
 
@@ -57,7 +58,7 @@ export class ReplicatedStates {
 
   #session (
     account: Account,
-    { resource, flags, presence, priority, isInterested, directed, heard }: SavedSession,
+    { resource, flags, presence, priority, isInterested, directed, heardNumbers }: SavedSession,
   ): Session {
     const session = new Session(account.jid.withResource(resource), account, this.#stages)
     for (const flag of flags) session.setFlag(flag, true)
@@ -66,16 +67,16 @@ export class ReplicatedStates {
     session.priority = priority
     session.isInterested = isInterested
     if (directed.length > 0) session.directed = new Map(directed.map(jid => [jid, Jid.kept(jid)]))
-    if (heard) session.lastRoomSeq = new Map(heard)
+    if (heardNumbers) session.heard = new Map(heardNumbers.map(([room, ranges]) => [room, new HeardNumbers(ranges)]))
     return session
   }
 }
 
 function saveSession (
-  { jid, flags, presence, priority, isInterested, directed, lastRoomSeq: heard }: Session,
+  { jid, flags, presence, priority, isInterested, directed, heard }: Session,
 ): SavedSession {
   return {
     resource: jid.resource, flags: [...flags], presence: presence?.toXml(NS_CLIENT), priority, isInterested,
-    directed: [...directed?.keys() ?? []], heard: heard && [...heard],
+    directed: [...directed?.keys() ?? []], heardNumbers: heard && [...heard].map(([room, { ranges }]) => [room, ranges] as const),
   }
 }

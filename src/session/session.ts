@@ -12,6 +12,7 @@ import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import { numberBy } from '../xmpp/stanza-id.ts'
 import type { Account } from './account.ts'
+import { HeardNumbers } from './heard-numbers.ts'
 import { InFlight } from './in-flight.ts'
 import { pace } from './pace.ts'
 
@@ -43,7 +44,7 @@ const MAX_ASKED = 100
 /** No client has longer ids; of longer ones the length is compared. */
 const MAX_ID = 256
 
-/** The most rooms whose position is tracked; which rooms send to a session is for others to decide. */
+/** The most rooms of which the messages sent are known; which rooms send to a session is for others to decide. */
 const MAX_HEARD = 1000
 
 const NO_FLAGS: ReadonlySet<string> = new Set()
@@ -64,8 +65,8 @@ export class Session implements SessionView {
   directed: Map<string, Jid> | undefined
   /** For resumption at another node: the id and the number of stanzas taken from the client (XEP-0198). */
   smInbound: { readonly id: string, taken: number } | undefined
-  /** The last message of each room, by the room's archive numbers. */
-  lastRoomSeq: Map<string, number> | undefined
+  /** What it was sent of each room. */
+  heard: Map<string, HeardNumbers> | undefined
   /** Requests that wait for an answer. */
   #asked: Set<string> | undefined
   #flags = NO_FLAGS
@@ -135,16 +136,21 @@ export class Session implements SessionView {
     if (!room || number === undefined) return true
     const key = room.toString()
     if (delayedBy(message).includes(key)) return true
-    if (number <= (this.lastRoomSeq?.get(key) ?? -1)) return !message.isRedelivery
-    this.lastRoomSeq ??= new Map()
-    this.lastRoomSeq.set(key, number)
-    if (this.lastRoomSeq.size > MAX_HEARD) this.#forgetFirst(this.lastRoomSeq)
+    const heard = this.#heardOf(key)
+    if (heard.has(number)) return !message.isRedelivery
+    heard.add(number)
     return true
   }
 
-  #forgetFirst (heard: Map<string, number>): void {
-    const [first] = heard.keys()
-    if (first !== undefined) heard.delete(first)
+  #heardOf (room: string): HeardNumbers {
+    this.heard ??= new Map()
+    const known = this.heard.get(room)
+    if (known) return known
+    const heard = new HeardNumbers()
+    this.heard.set(room, heard)
+    const [first] = this.heard.keys()
+    if (this.heard.size > MAX_HEARD && first !== undefined) this.heard.delete(first)
+    return heard
   }
 
   /** The client has sent a request of that id: the answer counts against its rate. */
