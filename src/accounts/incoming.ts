@@ -79,9 +79,9 @@ export class Incoming implements Destination {
     if (to) return this.#inbox.receive(stanza, to)
   }
 
-  /** As `receive`, for another node: false where this is not the account's home. */
-  receiveHere (stanza: Stanza): boolean | Promise<boolean> {
-    return stanza.to ? this.#inbox.receiveHere(stanza, stanza.to) : true
+  /** As `receive`, for the other node `from`: false where this is not the account's home. */
+  receiveHere (stanza: Stanza, from: string): boolean | Promise<boolean> {
+    return stanza.to ? this.#inbox.receiveHere(stanza, stanza.to, from) : true
   }
 
   async #receiveInTurn ({ stanza, to, at }: Arrival): Promise<Outcome> {

@@ -24,7 +24,7 @@ export class ServedHost implements Destination {
     if (stanza.kind === 'message') return this.#router.bounce(stanza, new StanzaError('service-unavailable'))
   }
 
-  receiveHere (stanza: Stanza): boolean | Promise<boolean> {
-    return this.#incoming.receiveHere(stanza)
+  receiveHere (stanza: Stanza, from: string): boolean | Promise<boolean> {
+    return this.#incoming.receiveHere(stanza, from)
   }
 }

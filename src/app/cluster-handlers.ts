@@ -33,12 +33,12 @@ export function serveCluster (
   { scanMs = SCAN_MS, graceMs = FAILOVER_GRACE_MS, remotes }: ClusterOptions = {},
 ): () => void {
   const { bus, membership } = cluster
-  bus.answer('stanza', (_from, header, body) => {
-    const isHome = core.router.routeHere(forwardedStanza(body, header))
+  bus.answer('stanza', (from, header, body) => {
+    const isHome = core.router.routeHere(forwardedStanza(body, header), from)
     return isHome instanceof Promise ? isHome.then(taken) : taken(isHome)
   })
-  bus.answer('multicast', (_from, header, body) =>
-    takeCopies(core.router, log, header.to, forwardedStanza(body, header)))
+  bus.answer('multicast', (from, header, body) =>
+    takeCopies(core.router, log, from, header.to, forwardedStanza(body, header)))
   bus.answer('account.remove', async (_from, { account }) => {
     const jid = Jid.parse(account)
     const located = await core.accounts.locate(jid)
@@ -106,7 +106,7 @@ export function taken (isHome: boolean): Asks['stanza']['answer'] {
 
 /** Routes a stanza to many recipients, one a step; resolves with the indices of those that this node does not own. */
 export function * takeCopies (
-  router: Pick<Core['router'], 'routeHere'>, log: Logger, to: readonly string[], stanza: Stanza,
+  router: Pick<Core['router'], 'routeHere'>, log: Logger, from: NodeId, to: readonly string[], stanza: Stanza,
 ): Steps<Asks['multicast']['answer']> {
   const moved: number[] = []
   const waiting: Promise<void>[] = []
@@ -116,7 +116,7 @@ export function * takeCopies (
   for (const [place, address] of to.entries()) {
     try {
       const jid = Jid.parse(address)
-      const isHome = router.routeHere(stanza.copyFor(jid))
+      const isHome = router.routeHere(stanza.copyFor(jid), from)
       if (isHome === false) moved.push(place)
       else if (isHome instanceof Promise) waiting.push(isHome.then(is => { if (!is) moved.push(place) }).catch(failed))
     } catch (error) { // a bug: it costs this copy only

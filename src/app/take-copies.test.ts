@@ -27,8 +27,8 @@ describe.skipIf(!hasRedis())('a stanza for many accounts of another node', () =>
       while (performance.now() < until);
       return taken.push(String(to)) % 3 !== 0
     }
-    b.bus.answer('multicast', (_from, { to }) =>
-      takeCopies({ routeHere: stanza => routeHere(stanza.to) }, pino({ level: 'silent' }), to, STANZA))
+    b.bus.answer('multicast', (from, { to }) =>
+      takeCopies({ routeHere: stanza => routeHere(stanza.to) }, pino({ level: 'silent' }), from, to, STANZA))
     b.bus.hear('stream.element', (_from, { stream }) => { taken.push(stream) })
     a.bus.open()
     b.bus.open()

@@ -278,9 +278,9 @@ export class Rooms implements Destination {
     return to.local === '' ? this.#dispatcher.receiveForService(stanza, from, to) : this.#inbox.receive(stanza, to)
   }
 
-  /** As `receive`, for another node: false where this node does not own the room. */
-  receiveHere (stanza: Stanza): Promise<boolean> | boolean {
-    return stanza.to && stanza.from ? this.#inbox.receiveHere(stanza, stanza.to) : true
+  /** As `receive`, for the other node: false where this node does not own the room. */
+  receiveHere (stanza: Stanza, node: string): Promise<boolean> | boolean {
+    return stanza.to && stanza.from ? this.#inbox.receiveHere(stanza, stanza.to, node) : true
   }
 
   /** Locates the room, whose ownership goes to the node of its rendezvous place, and dispatches the stanza. */

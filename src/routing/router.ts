@@ -26,8 +26,8 @@ export interface Destination {
   /** Loads the recipient's account; undefined where that is in memory. */
   prepare? (to: Jid): Promise<void> | undefined
   receive (stanza: Stanza): void | Promise<void>
-  /** As `receive`, for another node: false where this node does not own the recipient. */
-  receiveHere (stanza: Stanza): boolean | Promise<boolean>
+  /** As `receive`, for the other node `from`: false where this node does not own the recipient. */
+  receiveHere (stanza: Stanza, from: string): boolean | Promise<boolean>
 }
 
 /** The handler of a session's own presence and subscriptions (RFC 6121 §3 and §4). */
@@ -179,10 +179,10 @@ export class Router {
     return this.bounce(stanza, new StanzaError('remote-server-not-found'))
   }
 
-  /** Routes a stanza that another node has forwarded; false where this node does not own the recipient. */
-  routeHere (stanza: Stanza): boolean | Promise<boolean> {
+  /** Routes a stanza that the node `from` has forwarded; false where this node does not own the recipient. */
+  routeHere (stanza: Stanza, from: string): boolean | Promise<boolean> {
     const destination = stanza.to && this.#destination(stanza.to)
-    return destination?.receiveHere(stanza) ?? true
+    return destination?.receiveHere(stanza, from) ?? true
   }
 
   /** Answers an iq request for a server or for an account, existing or not. */

@@ -13,14 +13,17 @@ import { Forwarding } from './forwarding.ts'
 const JULIET = 'juliet@localhost'
 const TO = Jid.parse(JULIET)
 
+type Answer = PromiseWithResolvers<boolean> | undefined
+
 /** The other nodes as one sees them: what they are handed, until a test answers. */
 function start (most?: number, each?: number) {
   const handed: { readonly to: string, readonly stanza: string, readonly answer: PromiseWithResolvers<boolean> }[] = []
   const happened: string[] = []
   const name = (stanza: Stanza): string => stanza.id ?? stanza.type ?? ''
-  const homes: Pick<Homes, 'incarnation' | 'forward' | 'forget'> = {
+  const homes: Pick<Homes, 'incarnation' | 'forward' | 'forget' | 'confirmRefusal'> = {
     incarnation: 'a.1',
     forget: account => { happened.push(`forget ${account}`) },
+    confirmRefusal: node => { happened.push(`refused by ${node}`) },
     forward (to, stanza) {
       const answer = Promise.withResolvers<boolean>()
       handed.push({ to, stanza: name(stanza), answer })
@@ -28,7 +31,12 @@ function start (most?: number, each?: number) {
     },
   }
   const forwarding = new Forwarding(homes,
-    async stanza => { happened.push(`again ${name(stanza)}`) },
+    (_account, all) => {
+      for (const { stanza, done } of all) {
+        happened.push(`again ${name(stanza)}`)
+        done.resolve()
+      }
+    },
     async (stanza, { condition, type }) => { happened.push(`${condition} ${type} ${name(stanza)}`) }, most, each)
   const says = (id: string, node = 'b', account = JULIET): Promise<void> =>
     forwarding.send(node, account, message('chat', { to: TO, id }, el('body', undefined, {}, id)))
@@ -51,9 +59,9 @@ test('each is handed over at once, and done when its home has dealt with it', as
 })
 
 test.each([
-  ['is not its home any more', (answer: PromiseWithResolvers<boolean> | undefined) => { answer?.resolve(false) }],
-  ['is gone', (answer: PromiseWithResolvers<boolean> | undefined) => { answer?.reject(new NodeGone('b')) }],
-])('where that node %s all that went to the account goes again, in order, and once', async (_, fail) => {
+  ['is not its home any more', (answer: Answer) => { answer?.resolve(false) }, ['refused by b']],
+  ['is gone', (answer: Answer) => { answer?.reject(new NodeGone('b')) }, []],
+])('where that node %s all that went to the account goes again, in order, and once', async (_, fail, heard) => {
   const { happened, says, answers } = start()
   void says('1')
   void says('2')
@@ -68,7 +76,7 @@ test.each([
   await setImmediate()
 
   expect(happened).toEqual([
-    'done 1', `forget ${JULIET}`, 'again 2', 'again 3', 'done 2', 'done 3',
+    'done 1', `forget ${JULIET}`, ...heard, 'again 2', 'again 3', 'done 2', 'done 3',
   ])
 })
 
@@ -97,15 +105,17 @@ test('who sent what can\'t be handed over is told, and the rest goes its way', a
 
 test('a message that nothing tells from another like it goes again as what it was', async () => {
   const handed: (string | undefined)[] = []
-  const homes: Pick<Homes, 'incarnation' | 'forward' | 'forget'> = {
-    incarnation: 'a.1', forget () {},
+  const homes: Pick<Homes, 'incarnation' | 'forward' | 'forget' | 'confirmRefusal'> = {
+    incarnation: 'a.1', forget () {}, confirmRefusal () {},
     async forward (_, stanza) {
       handed.push(stanza.dedupKey)
       if (handed.length === 1) throw new NodeGone('b')
       return true
     },
   }
-  const forwarding = new Forwarding(homes, stanza => forwarding.send('c', JULIET, stanza), () => {})
+  const forwarding = new Forwarding(homes, (_account, all) => {
+    for (const { stanza, done } of all) done.resolve(forwarding.send('c', JULIET, stanza))
+  }, () => {})
   const twin = (): Stanza => message('chat', { to: TO }, el('body', undefined, {}, 'hail'))
 
   await forwarding.send('b', JULIET, twin())
@@ -124,7 +134,7 @@ test('what comes while something is under way goes behind it, wherever home is b
   await setImmediate()
 
   expect(handed.map(({ to, stanza }) => `${stanza} to ${to}`)).toEqual(['1 to b', '2 to b'])
-  expect(happened).toEqual([`forget ${JULIET}`, 'again 1', 'again 2', 'done 1'])
+  expect(happened).toEqual([`forget ${JULIET}`, 'refused by b', 'again 1', 'again 2', 'done 1'])
   expect(forwarding.behind(JULIET, message('chat', { to: TO, id: '3' }))).toBeUndefined()
 })
 
@@ -166,7 +176,7 @@ test('what has been dealt with, or goes another way, does not wait any more', as
   for (const id of ['3', '4']) send(id)
   await setImmediate()
 
-  expect(happened).toEqual([`forget ${JULIET}`, 'again 2'])
+  expect(happened).toEqual([`forget ${JULIET}`, 'refused by b', 'again 2'])
   expect(handed.map(({ stanza }) => stanza)).toEqual(['1', '2', '3', '4'])
 })
 

@@ -8,20 +8,23 @@ import type { Portion } from '../util/shares.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Stanza } from '../xmpp/stanza.ts'
 
-/** Looks the owner up again, where that node does not own the recipient, or is gone. */
-type Again = (stanza: Stanza, refusedBy: string | undefined) => void | Promise<void>
+/** A stanza that was under way. */
+export interface Undelivered {
+  readonly stanza: Stanza
+  /** Of who waits until it is handed over. */
+  readonly done: PromiseWithResolvers<void>
+}
+
+/** Looks the owner up again, where that node does not own the recipient, or is gone; before all that waits for it. */
+type Again = (home: string, all: readonly Undelivered[], refusedBy: string | undefined) => void
 
 /** Limits of waiting stanzas, of all and per sender; beyond them the sender is told to try again. */
 const MAX_BYTES = 128 * 1024 * 1024
 const MAX_BYTES_OF_ONE = 8 * 1024 * 1024
 
-interface Forwarded extends Portion {
-  readonly stanza: Stanza
-  readonly node: string
-  readonly done: PromiseWithResolvers<void>
-}
+interface Forwarded extends Undelivered, Portion { readonly node: string }
 
-type Ways = Pick<Homes, 'incarnation' | 'forward' | 'forget'>
+type Ways = Pick<Homes, 'incarnation' | 'forward' | 'forget' | 'confirmRefusal'>
 
 export class Forwarding {
   readonly #homes: Ways
@@ -48,6 +51,11 @@ export class Forwarding {
   behind (home: string, stanza: Stanza): Promise<void> | undefined {
     const last = this.#underWay.get(home)?.at(-1)
     return last && this.send(last.node, home, stanza)
+  }
+
+  /** Whether something is in flight to that owner. */
+  isUnderWay (home: string): boolean {
+    return this.#underWay.has(home)
   }
 
   /** Resolves when that owner has handled the stanza, or the sender was told of the failure. */
@@ -98,14 +106,13 @@ export class Forwarding {
   #lookAgain (home: string, one: Forwarded, refusedBy?: string): void {
     if (!this.#underWay.get(home)?.includes(one)) return
     this.#homes.forget(home)
+    if (refusedBy !== undefined) this.#homes.confirmRefusal(refusedBy, home)
     const all = this.#underWay.get(home) ?? []
     this.#underWay.delete(home)
-    for (const one of all) {
-      const { stanza, done } = one
-      this.#shares.remove(one)
-      // A node that refused has not handled it; a node that is gone may have.
-      done.resolve(this.#again(refusedBy === undefined ? stanza.asRedelivery() : stanza, refusedBy))
-    }
+    for (const one of all) this.#shares.remove(one)
+    // A node that refused has not handled it; a node that is gone may have.
+    this.#again(home,
+      refusedBy === undefined ? all.map(({ stanza, done }) => ({ stanza: stanza.asRedelivery(), done })) : all, refusedBy)
   }
 
   #takeOut (home: string, one: Forwarded): boolean {

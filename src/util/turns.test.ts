@@ -47,6 +47,39 @@ test('what comes while a task of its key is done waits, whatever becomes of that
   expect(done).toEqual(['another', 'first', 'second'])
 })
 
+test('what goes first is done in its order, before all that waits', async () => {
+  const turns = new Turns()
+  const done: string[] = []
+  const says = (what: string) => (): void => { done.push(what) }
+
+  const running = turns.inTurn('one', async () => {
+    await nextTurn()
+    says('running')()
+  })
+  const waiting = turns.inTurn('one', says('waiting'))
+  turns.first('one', [says('second'), says('third')])
+  turns.first('one', [async () => says('first')()])
+  turns.first('another', [says('at once')])
+  await Promise.all([running, waiting])
+
+  expect(done).toEqual(['at once', 'running', 'first', 'second', 'third', 'waiting'])
+  expect([turns.isBusy('one'), turns.isBusy('another')]).toEqual([false, false])
+})
+
+test('what goes first is before a task that waits for the next slice', async () => {
+  const turns = new Turns()
+  const done: string[] = []
+
+  const running = turns.inTurn('one', async () => { work(20) })
+  const waiting = turns.inTurn('one', () => { done.push('waiting') })
+  await running
+  await undefined
+  turns.first('one', [() => { done.push('first') }])
+  await waiting
+
+  expect(done).toEqual(['first', 'waiting'])
+})
+
 const TASK = fc.record({
   key: fc.constantFrom('a', 'b', 'c'),
   how: fc.constantFrom('at once' as const, 'later' as const, 'failing' as const),

@@ -36,9 +36,16 @@ export class Turns {
     return done.finally(() => { neverRejects(this.#goOn(key)) }) // each task's own promise rejects
   }
 
-  async #goOn (key: string): Promise<void> {
+  /** Runs tasks, which must not throw or reject, in order before all of the key that wait. */
+  first (key: string, tasks: readonly Task[]): void {
     const queue = this.#queues.get(key)
-    for (let task = queue?.shift(); task; task = queue?.shift()) await (isSliceOver() ? nextSlice(task) : task())
+    this.#queues.set(key, queue ? [...tasks, ...queue] : [...tasks])
+    if (!queue) neverRejects(this.#goOn(key)) // as its tasks
+  }
+
+  async #goOn (key: string): Promise<void> {
+    const next = (): void | Promise<void> => this.#queues.get(key)?.shift()?.()
+    while (this.#queues.get(key)?.length) await (isSliceOver() ? nextSlice(next) : next())
     this.#queues.delete(key)
   }
 }

@@ -43,13 +43,16 @@ export interface Tells {
   'stream.taken': { readonly stream: string, readonly count: number }
   /** From the owner: the stream ends, with or without an error. */
   'stream.close': { readonly stream: string, readonly error?: StreamErrorRecord | undefined }
+  /** `isElsewhere` was heard for that key: stanzas that come from now on are to be taken. */
+  'stanza.refusal-heard': { readonly key: string }
 }
 
 /** Requests with an answer. */
 export interface Asks {
   /**
    * A stanza for an account, in the body; answered when it is stored, or refused with an error to its sender.
-   * `isElsewhere`: this node does not own the account (any more), and did not take the stanza.
+   * `isElsewhere`: this node does not own the account (any more), and did not take the stanza; nor those that follow,
+   * until it is told that this was heard.
    */
   'stanza': {
     readonly header: StanzaHeader

@@ -15,7 +15,7 @@ function homes (membership: { id: string }): RedisHomes {
   const redis = { eval: () => Promise.resolve(++asked % 3 === 0 ? 0 : 1) }
   return new RedisHomes({
     redis: redis as unknown as Redis,
-    bus: { whenBroken () {} } as unknown as Bus,
+    bus: { whenBroken () {}, hear () {} } as unknown as Bus,
     membership: { ...membership, whenLeaseLost () {}, confirmLease () {} } as unknown as Membership,
     barrier: new WriteBarrier(log), log,
   })

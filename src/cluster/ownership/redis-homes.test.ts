@@ -3,6 +3,8 @@ import { pino } from 'pino'
 import type { PostgresDatabase } from '../../storage/postgres.ts'
 import { testDatabase } from '../../../test/support/run/database.ts'
 import { hasRedis, startRedis } from '../../../test/support/redis/redis.ts'
+import { Jid } from '../../xmpp/jid.ts'
+import { message } from '../../xmpp/stanza.ts'
 import { joinCluster } from '../cluster.ts'
 import type { Cluster } from '../cluster.ts'
 
@@ -48,6 +50,24 @@ test.skipIf(!hasRedis())('an account that was given to a node that is gone is fo
 
   expect(await c.homes.claim(ACCOUNT)).toEqual({ before: { node: a.homes.incarnation, isInOrder: true } })
   expect(await c.homes.claim('romeo@localhost')).toEqual({})
+})
+
+test.skipIf(!hasRedis())('that a node has heard of a refusal comes between what it forwarded before and after', async () => {
+  const [a, b] = await three()
+  const seen: string[] = []
+  b.bus.answer('stanza', () => {
+    seen.push('stanza')
+    return { isElsewhere: true }
+  })
+  b.homes.whenRefusalHeard((node, key) => { seen.push(`${key} heard by ${node}`) })
+  for (const { bus } of [a, b]) bus.open()
+  const stanza = message('chat', { to: Jid.parse(ACCOUNT) })
+
+  const before = a.homes.forward(b.homes.incarnation, stanza)
+  a.homes.confirmRefusal(b.homes.incarnation, ACCOUNT)
+  await Promise.all([before, a.homes.forward(b.homes.incarnation, stanza)])
+
+  expect(seen).toEqual(['stanza', `${ACCOUNT} heard by ${a.homes.incarnation}`, 'stanza'])
 })
 
 test.skipIf(!hasRedis())('when Redis has lost its data, a node\'s accounts stay its own', async () => {

@@ -61,6 +61,7 @@ export class RedisHomes implements Homes {
   readonly #batches = new Map<NodeId, MulticastBatch>()
   readonly #known = new LRUCache<string, Owner>({ max: MAX_KNOWN })
   readonly #owners = new Map<NodeId, Owner>()
+  readonly #heard: ((node: NodeId, key: string) => void)[] = []
   readonly #log: Logger
 
   constructor ({ redis, bus, membership, barrier, log }: HomesParts) {
@@ -77,6 +78,7 @@ export class RedisHomes implements Homes {
       if (owner) owner.isBroken = true
       this.#owners.delete(node)
     })
+    bus.hear('stanza.refusal-heard', (node, { key }) => { for (const heard of this.#heard) heard(node, key) })
   }
 
   get incarnation (): string {
@@ -207,6 +209,15 @@ export class RedisHomes implements Homes {
     if (stanza.isMulticast && stanza.to) return this.#startBatch(node, stanza)
     const { isElsewhere } = await this.#bus.ask(node, 'stanza', headerOf(stanza), stanza.toBytes())
     return !isElsewhere
+  }
+
+  confirmRefusal (node: NodeId, key: string): void {
+    this.#batches.get(node)?.flush() // it was forwarded before
+    this.#bus.tell(node, 'stanza.refusal-heard', { key })
+  }
+
+  whenRefusalHeard (heard: (node: NodeId, key: string) => void): void {
+    this.#heard.push(heard)
   }
 
   #startBatch (node: NodeId, stanza: Stanza): Promise<boolean> {

@@ -22,7 +22,7 @@ import { Returns } from './returns.ts'
 import { claimDomain, listWaiting, readStanzas } from './store.ts'
 import type { Claimed, Row } from './store.ts'
 import { Unwritten } from './unwritten.ts'
-import type { Batch } from './unwritten.ts'
+import type { Batch, Unsaved } from './unwritten.ts'
 import type { Owned, Writer } from './writer.ts'
 
 /** How long what is worth nothing later waits: requests, and what nobody misses. */
@@ -57,8 +57,6 @@ export interface DomainParts {
   readonly counters: Counters
   /** The domain has another owner, or it is unknown what is in the database. */
   readonly lost: (domain: RemoteDomain) => void
-  /** Takes a stanza anew after that. */
-  readonly again: (stanza: Stanza) => void | Promise<void>
 }
 
 interface Pair { readonly line: Line, readonly queue: PairQueue }
@@ -170,20 +168,16 @@ export class RemoteDomain implements Owned {
     this.#seq = Math.max(this.#seq, kept.seq)
   }
 
-  #appended (batch: Batch): Promise<void> | undefined {
-    if (this.isFenced) this.#move()
-    else this.#committed(batch.unsettled)
-    return batch.moved
+  #appended (batch: Batch): void | Promise<void> {
+    return this.isFenced ? this.#move(batch) : this.#committed(batch.unsettled)
   }
 
-  /** Hands all that is neither committed nor settled to the domain's new owner, in order. */
-  #move (): void {
-    const { lost, again } = this.#parts
-    lost(this)
-    for (const batch of this.#unwritten.batches) {
-      batch.moved ??= Promise.all(batch.unsettled.map(({ stanza }) => stanza && again(stanza))).then(() => {})
-      batch.moved.catch(() => {}) // the senders hear of it
-    }
+  /** Resolves when the domain's next owner has what is neither committed nor settled. */
+  async #move (batch: Batch): Promise<void> {
+    batch.unsaved = batch.unsettled.flatMap(({ seq, stanza }) =>
+      stanza ? { seq, stanza, done: Promise.withResolvers<void>() } : [])
+    this.#parts.lost(this)
+    await Promise.all(batch.unsaved.map(({ done }) => done.promise))
   }
 
   #committed (all: readonly Kept[]): void {
@@ -329,27 +323,31 @@ export class RemoteDomain implements Owned {
   /** Sends nothing more. Resolves when what was sent is confirmed, or can't be for now, and all is on disk. */
   async settle (): Promise<void> {
     await Promise.all([...this.#pairs.values()].map(({ queue }) => queue.settle(FAREWELL_MS)))
-    this.#unwritten.write()
-    await this.#unwritten.settled().catch(() => {}) // the senders hear of it
+    await this.#unwritten.unsaved()
     await this.#removing?.catch(() => {}) // logged
   }
 
   /** Takes it out of memory; returns what was waiting in memory only. */
-  close (): readonly Stanza[] {
+  close (): readonly Passing[] {
     this.isClosed = true
     this.#unwritten.write()
     const { onDisk, inMemory } = this.#parts
-    const left: Stanza[] = []
+    const left: Passing[] = []
     for (const kept of this.#returns.close()) onDisk.remove(kept)
     for (const { line, queue } of this.#pairs.values()) {
       queue.close()
       for (const passing of line.takePassing()) {
         inMemory.remove(passing)
-        left.push(passing.stanza)
+        left.push(passing)
       }
       for (const kept of line.dispose()) onDisk.remove(kept)
     }
     return left
+  }
+
+  /** Resolves, when it is known of all that was taken whether it is on disk, with what is not, and was not refused. */
+  unsaved (): Promise<readonly Unsaved[]> {
+    return this.#unwritten.unsaved()
   }
 }
 

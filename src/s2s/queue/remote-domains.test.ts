@@ -13,8 +13,10 @@ import { NS_MUC } from '../../xmpp/ns.ts'
 import { iq, message, presence } from '../../xmpp/stanza.ts'
 import type { Message, PresenceType, Stanza } from '../../xmpp/stanza.ts'
 import { LinkError } from '../link.ts'
+import type { Homes } from '../../session/homes.ts'
 import { RemoteDomains } from './remote-domains.ts'
 import type { RemoteDomainsParts } from './remote-domains.ts'
+import { claimDomain } from './store.ts'
 
 const ROMEO = Jid.parse('romeo@montague.example/orchard')
 const JULIET = Jid.parse('juliet@capulet.example')
@@ -398,4 +400,42 @@ test('a domain that nobody needs leaves memory and database', async () => {
     return db.query('select domain from remote_domain')
   }).toEqual([])
   expect(domains.atHome()).toEqual([])
+})
+
+test('what a node took and could not write goes to the next owner of the domain before what came later', async () => {
+  links.failure = { kind: 'unreachable', message: 'nobody listens' }
+  const isOver = Promise.withResolvers<void>()
+  let isSlow = false
+  let owner: string | undefined
+  const handedOver: (string | undefined)[] = []
+  const homes: Partial<Homes> = {
+    incarnation: 'a', place: () => 'a', elsewhere: () => undefined, forget () {}, release () {}, confirmLease () {}, whenRefusalHeard () {},
+    claim: async () => ({ node: owner }),
+    forward: async (_, { id }) => {
+      handedOver.push(id)
+      return true
+    },
+  }
+  const domains = server({
+    cluster: { homes: homes as Homes, nodes: () => ['a', 'b'] },
+    messageDb: {
+      query: async (text, values) => {
+        if (isSlow) await isOver.promise
+        return db.query(text, values)
+      },
+      transaction: work => db.transaction(work),
+    },
+  })
+  await domains.receive(says('m1'))
+
+  isSlow = true
+  const second = domains.receive(says('m2'))
+  await claimDomain(db, JULIET.domain, owner = 'b')
+  await domains.reclaimed(`s2s:${JULIET.domain}`, false)
+  const third = domains.receive(says('m3'))
+  await expect.poll(() => domains.atHome()).toEqual([])
+  isOver.resolve()
+  await Promise.all([second, third])
+
+  expect(handedOver).toEqual(['m2', 'm3'])
 })

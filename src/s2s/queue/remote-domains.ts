@@ -5,6 +5,7 @@
  */
 import type { Logger } from '../../log.ts'
 import type { Destination, Router } from '../../routing/router.ts'
+import type { Undelivered } from '../../session/forwarding.ts'
 import type { Homes } from '../../session/homes.ts'
 import { OwnedInbox } from '../../session/owned-inbox.ts'
 import type { Arrival, Outcome } from '../../session/owned-inbox.ts'
@@ -19,9 +20,11 @@ import type { Stanza } from '../../xmpp/stanza.ts'
 import { Counters } from '../counters.ts'
 import type { Links } from '../link.ts'
 import type { FederationSettings } from '../settings.ts'
+import type { Passing } from './line.ts'
 import type { PairStatus, RetryOptions } from './pair-queue.ts'
 import { RemoteDomain } from './remote-domain.ts'
 import type { DomainParts } from './remote-domain.ts'
+import type { Unsaved } from './unwritten.ts'
 import { findOrphaned, leaveDomain, removeOrphaned, renameOwner } from './store.ts'
 import { Writer } from './writer.ts'
 
@@ -94,10 +97,10 @@ export class RemoteDomains implements Destination {
       onDisk: new Shares(MAX_ON_DISK, MAX_ON_DISK_OF_ONE), inMemory: new Shares(MAX_IN_MEMORY, MAX_IN_MEMORY_OF_ONE),
       held: { bytes: 0 }, counters: parts.counters ?? new Counters(),
       lost: domain => { this.#lose(domain) },
-      again: stanza => this.receive(stanza),
     }
     this.#inbox = new OwnedInbox({
       turns: this.#turns,
+      mayHandOn: true,
       keyOf: ({ domain }) => keyOf(domain),
       takeNow: (stanza, { domain }) => {
         const open = this.#domains.get(domain)
@@ -139,9 +142,9 @@ export class RemoteDomains implements Destination {
     return router.bounce(stanza, new StanzaError('not-allowed', `this server exchanges nothing with ${to.domain}`))
   }
 
-  /** As `receive`, for another node: false where this node does not own the domain. */
-  receiveHere (stanza: Stanza): boolean | Promise<boolean> {
-    return stanza.to && stanza.from ? this.#inbox.receiveHere(stanza, stanza.to) : true
+  /** As `receive`, for the other node: false where this node does not own the domain. */
+  receiveHere (stanza: Stanza, node: string): boolean | Promise<boolean> {
+    return stanza.to && stanza.from ? this.#inbox.receiveHere(stanza, stanza.to, node) : true
   }
 
   async #takeInTurn ({ stanza, to, isForwarded, refusedBy }: Arrival): Promise<Outcome> {
@@ -207,12 +210,23 @@ export class RemoteDomains implements Destination {
     if (this.#domains.get(domain.name) !== domain) return
     this.#domains.delete(domain.name)
     this.#mayBeOrphaned = true
-    this.#receiveAgain(domain.close())
+    this.#handOver(domain)
   }
 
-  #receiveAgain (left: readonly Stanza[]): void {
-    if (this.#isStopping) return
-    for (const stanza of left) inBackground(this.#parts.log, 'handing over to another owner', this.receive(stanza))
+  /** Takes anew what is not in the database, before what comes meanwhile. */
+  #handOver (domain: RemoteDomain): void {
+    const key = keyOf(domain.name)
+    const passing = domain.close()
+    this.#turns.first(key, [async () => {
+      const unsaved = await domain.unsaved()
+      this.#inbox.receiveAgain(key, this.#isStopping ? unsaved : this.#inOrder(unsaved, passing))
+    }])
+  }
+
+  #inOrder (unsaved: readonly Unsaved[], passing: readonly Passing[]): readonly Undelivered[] {
+    const others = passing.map(({ stanza, after }) => ({ stanza, seq: after, done: Promise.withResolvers<void>() }))
+    for (const { done } of others) inBackground(this.#parts.log, 'handing over to another owner', done.promise)
+    return [...unsaved, ...others].sort((one, other) => one.seq - other.seq)
   }
 
   /** Loads the domains for which something waits, and which no node owns. */
@@ -287,12 +301,12 @@ export class RemoteDomains implements Destination {
       const domain = this.#domains.get(domainOf(key))
       if (!domain) return
       await domain.settle()
+      if (domain.isClosed) return
       this.#domains.delete(domain.name)
-      const left = domain.close()
+      this.#handOver(domain)
       const { cluster, db } = this.#parts
       await renameOwner(db, domain.name, domain.claim, NOBODY).catch(() => {}) // it takes the others longer
       cluster?.homes.release(key, false)
-      this.#receiveAgain(left)
     })
   }
 

@@ -3,11 +3,15 @@
  * sender has it back, needs no row in the database; rows of the rest are written, in order. The sender waits for
  * whichever comes first.
  */
+import type { Undelivered } from '../../session/forwarding.ts'
 import { neverRejects } from '../../util/background.ts'
 import type { Kept } from './line.ts'
 
 /** The time in which a confirmation spares the row, in milliseconds. */
 export const WRITE_AFTER_MS = 500
+
+/** A message that is not on disk, as the domain has another owner. */
+export interface Unsaved extends Undelivered { readonly seq: number }
 
 /** Messages between two requests for a confirmation: their senders share a promise. */
 export class Batch {
@@ -18,8 +22,10 @@ export class Batch {
   isWritten = false
   /** Its rows being written; undefined before and after that. */
   writing: Promise<void> | undefined
-  /** They are being handed over to another owner of the domain. */
-  moved: Promise<void> | undefined
+  /** Resolves when it is known whether the rows are in the database; undefined before they are written. */
+  appended: Promise<unknown> | undefined
+  /** Those that the domain's next owner is to take. */
+  unsaved: readonly Unsaved[] = []
 
   constructor () {
     this.done.catch(() => {}) // the senders may know already
@@ -54,8 +60,8 @@ export class Batch {
 export interface UnwrittenParts {
   /** Resolves when the message and all earlier ones are committed, or the domain is known to have another owner. */
   readonly append: (kept: Kept) => Promise<void>
-  /** The messages are committed, or with another owner when the promise resolves. */
-  readonly appended: (batch: Batch) => Promise<void> | undefined
+  /** The messages are committed, or with another owner when a promise resolves. */
+  readonly appended: (batch: Batch) => void | Promise<void>
   /** It is unknown whether the messages are committed. */
   readonly failed: () => void
 }
@@ -73,8 +79,6 @@ export class Unwritten {
   }
 
   get isEmpty (): boolean { return this.#batches.size === 0 }
-
-  get batches (): Iterable<Batch> { return this.#batches }
 
   /** Adds a message; returns what `done` of its batch is. */
   add (kept: Kept): Promise<void> {
@@ -113,9 +117,16 @@ export class Unwritten {
     for (const batch of this.#batches) {
       if (batch.isWritten) continue
       batch.isWritten = true
-      const appended = batch.unsettled.map(kept => this.#parts.append(kept))
-      neverRejects(batch.writing = this.#finish(batch, appended)) // the senders hear of it
+      batch.appended = Promise.all(batch.unsettled.map(kept => this.#parts.append(kept)))
+      neverRejects(batch.writing = this.#finish(batch, batch.appended)) // the senders hear of it
     }
+  }
+
+  /** Writes all that is not settled; resolves, when it is known of all whether it is on disk, with what is not. */
+  async unsaved (): Promise<readonly Unsaved[]> {
+    this.write()
+    await Promise.allSettled([...this.#batches].map(({ appended }) => appended))
+    return [...this.#batches].flatMap(({ unsaved }) => unsaved)
   }
 
   /** Resolves when all are settled, on disk or with another owner; rejects with the writer's error. */
@@ -132,9 +143,9 @@ export class Unwritten {
     else this.#timer = setTimeout(() => { this.#writeLate() }, left)
   }
 
-  async #finish (batch: Batch, appended: readonly Promise<void>[]): Promise<void> {
+  async #finish (batch: Batch, appended: Promise<unknown>): Promise<void> {
     try {
-      await Promise.all(appended)
+      await appended
       await this.#parts.appended(batch)
       batch.settleAll()
     } catch (error) { // the writer's

@@ -99,8 +99,8 @@ export class TestNode {
       cluster: { homes, records: FORGETFUL, roomRecords: FORGETFUL_OF_ROOMS, others: NOBODY },
       extensions: extensions.map(extension => ({ extension, options: extension.config?.parse(undefined) })),
     })
-    bus.answer('stanza', async (_from, header, body) =>
-      taken(await core.router.routeHere(forwardedStanza(body, header))))
+    bus.answer('stanza', async (from, header, body) =>
+      taken(await core.router.routeHere(forwardedStanza(body, header), from)))
     const node = new TestNode(bus, core, homes)
     node.#listeners = await Listeners.open(core, { bus, homes, barrier: new WriteBarrier(log) }, {
       limits,
@@ -172,6 +172,9 @@ class TestHomes implements Homes {
     const { isElsewhere } = await this.#bus.ask(node, 'stanza', headerOf(stanza), stanza.toBytes())
     return !isElsewhere
   }
+
+  confirmRefusal (): void {}
+  whenRefusalHeard (): void {}
 }
 
 const FORGETFUL_OF_ROOMS: CoreCluster['roomRecords'] = {
