@@ -13,6 +13,7 @@ export const UNIT = [
   'src/{admin,config,net,session,util,xml}/**/*.test.ts',
   'src/s2s/finding/*.test.ts',
   'src/s2s/{outgoing,pings,settings,status}.test.ts',
+  'src/s2s/queue/unwritten.test.ts',
   'src/s2s/trust/*.test.ts',
   'src/accounts/{credentials,delivery}.test.ts',
   'src/app/extension-host/*.test.ts',

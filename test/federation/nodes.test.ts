@@ -1,4 +1,5 @@
 /** Several nodes that are one server, and another server: which node has what is nobody else's business. */
+import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
@@ -79,7 +80,7 @@ describe.skipIf(!hasRedis() || whyNoPeers() !== undefined)('A node', { timeout: 
     cluster.listenAt(survivor)
     const romeo = await Person.arrive(survivor.port, `romeo@${OURS}`)
     const juliet = await federation.arrive('juliet', SINGLE)
-    const ids = Array.from({ length: MESSAGES }, (_, number) => `m${number}`)
+    const ids = Array.from({ length: MESSAGES }, () => randomUUID()) // what comes again is told by a unique id only
     romeo.say(juliet.fullJid, 'first')
     await juliet.expectSeen('message', { id: 'first' })
     expect(await owner.report()).toMatch(new RegExp(`^${SINGLE} +${OURS} +(out|both) `, 'm'))

@@ -10,6 +10,10 @@ import type { Kept } from './line.ts'
 /** The time in which a confirmation spares the row, in milliseconds. */
 export const WRITE_AFTER_MS = 500
 
+/** Limits of what is not settled and not being written: more is written at once, in one turn of the event loop. */
+const MAX_UNWRITTEN = 2000
+const MAX_UNWRITTEN_BYTES = 1024 * 1024
+
 /** A message that is not on disk, as the domain has another owner. */
 export interface Unsaved extends Undelivered { readonly seq: number }
 
@@ -42,9 +46,11 @@ export class Batch {
     this.#unsettled.add(kept)
   }
 
-  settle (kept: Kept): void {
-    this.#unsettled.delete(kept)
+  /** False where it was settled before. */
+  settle (kept: Kept): boolean {
+    const isNew = this.#unsettled.delete(kept)
     if (this.isSettled) this.#done.resolve()
+    return isNew
   }
 
   settleAll (): void {
@@ -71,6 +77,9 @@ export class Unwritten {
   /** In order. */
   readonly #batches = new Set<Batch>()
   #open: Batch | undefined
+  /** Messages that are neither settled nor being written, and their bytes. */
+  #count = 0
+  #bytes = 0
   #timer: NodeJS.Timeout | undefined
   #isWriteScheduled = false
 
@@ -84,9 +93,13 @@ export class Unwritten {
   add (kept: Kept): Promise<void> {
     if (!this.#open) this.#batches.add(this.#open = new Batch())
     kept.batch = this.#open
+    const { done } = this.#open
     this.#open.add(kept)
-    this.#timer ??= setTimeout(() => { this.#writeLate() }, WRITE_AFTER_MS)
-    return this.#open.done
+    this.#count++
+    this.#bytes += kept.bytes
+    if (this.#count >= MAX_UNWRITTEN || this.#bytes >= MAX_UNWRITTEN_BYTES) this.write()
+    else this.#timer ??= setTimeout(() => { this.#writeLate() }, WRITE_AFTER_MS)
+    return done
   }
 
   /** What comes from now on is confirmed later than what came before. */
@@ -97,8 +110,12 @@ export class Unwritten {
   /** The other server has the message, or its sender has it back. */
   settle (kept: Kept): void {
     const { batch } = kept
-    batch?.settle(kept)
-    if (batch?.isSettled && !batch.writing) this.#remove(batch)
+    if (!batch?.settle(kept)) return
+    if (!batch.isWritten) {
+      this.#count--
+      this.#bytes -= kept.bytes
+    }
+    if (batch.isSettled && !batch.writing) this.#remove(batch)
   }
 
   /** Writes all that is not settled, together with what comes in this turn of the event loop. */
@@ -114,6 +131,7 @@ export class Unwritten {
   write (): void {
     clearTimeout(this.#timer)
     this.#timer = this.#open = undefined
+    this.#count = this.#bytes = 0
     for (const batch of this.#batches) {
       if (batch.isWritten) continue
       batch.isWritten = true
