@@ -15,6 +15,7 @@ export const UNIT = [
   'src/s2s/{outgoing,pings,settings,status}.test.ts',
   'src/s2s/queue/unwritten.test.ts',
   'src/s2s/trust/*.test.ts',
+  'src/caps/answer.test.ts',
   'src/accounts/{credentials,delivery}.test.ts',
   'src/app/extension-host/*.test.ts',
   'src/cluster/bus/packets.test.ts',

@@ -7,6 +7,7 @@ import { liveAccounts } from '../accounts/live-accounts.ts'
 import { ServedHost } from '../accounts/served-host.ts'
 import { accountStore } from '../accounts/store.ts'
 import type { AccountStore } from '../accounts/store.ts'
+import { Caps } from '../caps/caps.ts'
 import { allows } from '../components/settings.ts'
 import type { Components } from '../components/settings.ts'
 import type { AccountCommands } from '../extension/facets/accounts.ts'
@@ -90,6 +91,7 @@ export interface Core {
   readonly commands: AccountCommands
   readonly rooms: Rooms
   readonly policies: MessagePolicies
+  readonly caps: Caps
   /** What another part of the server registers with, as an extension does: at once, and until the core is unloaded. */
   part (name: string): ExtensionHost
   /** Handles the end of a session's stream: the session waits for a resumption, where it may, or ends. */
@@ -125,9 +127,9 @@ export async function createCore (options: CoreOptions): Promise<Core> {
     db, messageDb: pools.messages, reading: new Reading(pools.reading), archiveKeys, log, stages, iqs, events, streams,
     disco, router, rosters, accounts, incoming, replicated, cluster, answerers: new Map(), commands,
   }
-  const loaded = await load(options, parts, presences, store)
+  const { caps, loaded } = await load(options, parts, presences, store)
   return {
-    stages, iqs, disco, events, streams, router, accounts, incoming, store, commands, rooms, policies,
+    stages, iqs, disco, events, streams, router, accounts, incoming, store, commands, rooms, policies, caps,
     part: name => addHost(loaded, new Host(name, parts)),
     lost (session, stream, mayResume) {
       if (session.stream !== stream) return // it was resumed with another
@@ -248,14 +250,16 @@ function addHost (hosts: Host[], host: Host): Host {
 /** Registers the core's own parts, then the extensions in order. */
 async function load (
   { extensions, known = [], info, components }: CoreOptions, parts: Parts, presences: Presences, store: AccountStore,
-): Promise<Host[]> {
-  const hosts = [...registerOwn(parts, presences, store.lifeOf, { info, components })]
+): Promise<{ readonly caps: Caps, readonly loaded: Host[] }> {
+  const capsHost = new Host('caps', parts)
+  const caps = new Caps({ host: capsHost, ...parts })
+  const loaded = [...registerOwn(parts, presences, store.lifeOf, { info, components }), capsHost]
   serve(parts, presences)
   const optionsOf = new Map(extensions.map(({ extension, options }) => [extension, options]))
   for (const extension of inOrder([...optionsOf.keys()], known)) {
     const host = new Host(extension.name, parts)
     await extension.setup(host, optionsOf.get(extension))
-    hosts.push(host)
+    loaded.push(host)
   }
-  return hosts
+  return { caps, loaded }
 }

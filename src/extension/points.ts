@@ -116,6 +116,13 @@ export interface Stages {
 
 export type Point = keyof Stages
 
+/** A client on another server, and the nodes of which it wants notifications, now and before. */
+export interface InterestedClient {
+  readonly jid: Jid
+  readonly notify: ReadonlySet<string>
+  readonly before: ReadonlySet<string>
+}
+
 /** Events, with the types of their handlers. */
 export interface Events {
   'session.bound': (session: SessionView) => void
@@ -125,6 +132,13 @@ export interface Events {
   'presence.announced': (session: SessionView, isInitial: boolean) => void
   /** The session was available, and is no longer (§4.5). */
   'presence.withdrawn': (session: SessionView, presence: Presence) => void
+  /**
+   * The session's client is known to want notifications of other nodes (XEP-0163 §4.3.2) than `before`: since its
+   * presence is there, has changed, or was understood.
+   */
+  'session.interested': (session: SessionView, before: ReadonlySet<string>) => void
+  /** The same of a contact's client on another server. */
+  'contact.interested': (account: AccountView, client: InterestedClient) => void
   /** Somebody's presence, or the end of it, has reached the account. */
   'presence.received': (presence: Presence, account: AccountView) => void
   /** A contact has changed as clients see it; the push is without addresses (RFC 6121 §2.1.6). */

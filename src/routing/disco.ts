@@ -9,12 +9,11 @@ import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
-import { verificationString } from './caps.ts'
+import { NS_CAPS, verificationString } from './caps.ts'
 import type { Identity } from './caps.ts'
 
 export const NS_INFO = 'http://jabber.org/protocol/disco#info'
 const NS_ITEMS = 'http://jabber.org/protocol/disco#items'
-const NS_CAPS = 'http://jabber.org/protocol/caps'
 const CAPS_NODE = 'urn:heliograph'
 
 interface Entity { readonly identities: readonly Identity[], readonly features: Set<string>, readonly forms: Element[] }

@@ -62,6 +62,18 @@ describe.skipIf(missing !== undefined)('slixmpp', () => {
     await romeo.expectSeen('presence', { jid: `${JULIET}/slixmpp`, type: 'unavailable' })
   })
 
+  test('what it announces of its capabilities is what it answers, and others are not asked again', async () => {
+    const [romeo, juliet] = await loginBoth()
+
+    const ver = await romeo.does('want', { node: 'urn:example:lute' })
+    await romeo.expectSeen('asked', { ver })
+    const same = await juliet.does('want', { node: 'urn:example:lute' })
+    await juliet.does('ping', { to: 'localhost' })
+
+    expect(same).toBe(ver)
+    expect(await juliet.does('count_asked', { ver })).toBe(0)
+  })
+
   test('two chat', async () => {
     const [romeo, juliet] = await loginBoth()
 

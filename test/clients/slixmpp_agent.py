@@ -10,7 +10,8 @@ import sys
 from slixmpp import ClientXMPP
 from slixmpp.exceptions import XMPPError
 
-PLUGINS = ('xep_0030', 'xep_0045', 'xep_0054', 'xep_0092', 'xep_0191', 'xep_0198', 'xep_0199', 'xep_0202', 'xep_0249')
+PLUGINS = ('xep_0030', 'xep_0045', 'xep_0054', 'xep_0092', 'xep_0115', 'xep_0163', 'xep_0191', 'xep_0198', 'xep_0199',
+           'xep_0202', 'xep_0249')
 
 # What slixmpp itself prints is for nobody.
 OUT, sys.stdout = sys.stdout, open(os.devnull, 'w')
@@ -25,6 +26,7 @@ class Agent(ClientXMPP):
         super().__init__(jid, password)
         self.reached_at = address
         self.ca_certs = certificate
+        self.asked = []
         for plugin in PLUGINS:
             self.register_plugin(plugin)
         self['xep_0092'].software_name = 'slixmpp agent'
@@ -39,6 +41,7 @@ class Agent(ClientXMPP):
         self.add_event_handler('groupchat_subject', self.saw_subject)
         self.add_event_handler('groupchat_invite', self.saw_invitation)
         self.add_event_handler('groupchat_direct_invite', self.saw_direct_invitation)
+        self.add_filter('in', self.saw_request)
         self.add_event_handler('session_resumed', lambda _: say(kind='resumed'))
         self.add_event_handler('blocked', lambda iq: say(kind='blocked', jids=named(iq['block'])))
         self.add_event_handler('unblocked', lambda iq: say(kind='unblocked', jids=named(iq['unblock'])))
@@ -52,6 +55,12 @@ class Agent(ClientXMPP):
     def saw_presence(self, presence):
         if presence.get_plugin('muc', check=True) is None:
             say(kind='presence', type=presence['type'], jid=str(presence['from']), status=presence['status'])
+
+    def saw_request(self, stanza):
+        if stanza.name == 'iq' and stanza['type'] == 'get' and stanza['from'] == self.boundjid.domain and stanza.get_plugin('disco_info', check=True) is not None:
+            self.asked.append(stanza['disco_info']['node'].partition('#')[2])
+            say(kind='asked', ver=self.asked[-1])
+        return stanza
 
     def saw_occupant(self, presence):
         room = presence['muc']
@@ -115,6 +124,14 @@ class Agent(ClientXMPP):
     async def do_disco(self, to):
         info = (await self['xep_0030'].get_info(to))['disco_info']
         return {'identities': [list(identity[:2]) for identity in info['identities']], 'features': sorted(info['features'])}
+
+    async def do_want(self, node):
+        self['xep_0030'].add_feature(node + '+notify')
+        await self['xep_0115'].update_caps(preserve=False)
+        return await self['xep_0115'].get_verstring(self.boundjid)
+
+    async def do_count_asked(self, ver):
+        return self.asked.count(ver)
 
     async def do_set_vcard(self, name):
         vcard = self['xep_0054'].make_vcard()

@@ -91,6 +91,7 @@ async function empty (): Promise<void> {
   await postgres.query('delete from room')
   await postgres.query('delete from account')
   await postgres.query('delete from former_account')
+  await postgres.query('delete from caps')
 }
 
 /** A server on the database as it is, which ends with the test. */
