@@ -29,29 +29,29 @@ function add (bytes = 100): Kept {
 }
 
 test('of many messages all are written when the limit is reached, in order', () => {
-  for (let number = 0; number < 1999; number++) add()
+  for (let number = 0; number < 2999; number++) add()
   const before = written.length
 
   add()
 
   expect(before).toBe(0)
-  expect(written).toEqual(Array.from({ length: 2000 }, (_, index) => index + 1))
+  expect(written).toEqual(Array.from({ length: 3000 }, (_, index) => index + 1))
 })
 
-test('of large messages all are written when there is a megabyte', () => {
-  for (let number = 0; number < 3; number++) add(300_000)
+test('of large messages all are written when there are three megabytes', () => {
+  for (let number = 0; number < 3; number++) add(900_000)
   const before = written.length
 
-  add(300_000)
+  add(900_000)
 
   expect(before).toBe(0)
   expect(written).toEqual([1, 2, 3, 4])
 })
 
 test('what is confirmed before that does not count, and is not written', async () => {
-  for (let number = 0; number < 5000; number++) unwritten.settle(add(300_000))
-  add(300_000)
-  add(300_000)
+  for (let number = 0; number < 5000; number++) unwritten.settle(add(900_000))
+  add(900_000)
+  add(900_000)
 
   unwritten.write()
   await unwritten.settled()
@@ -61,9 +61,9 @@ test('what is confirmed before that does not count, and is not written', async (
 })
 
 test('a limit that was reached counts anew from there', () => {
-  for (let number = 0; number < 4; number++) add(300_000)
+  for (let number = 0; number < 4; number++) add(900_000)
 
-  for (let number = 0; number < 3; number++) add(300_000)
+  for (let number = 0; number < 3; number++) add(900_000)
 
   expect(written).toEqual([1, 2, 3, 4])
 })

@@ -10,9 +10,12 @@ import type { Kept } from './line.ts'
 /** The time in which a confirmation spares the row, in milliseconds. */
 export const WRITE_AFTER_MS = 500
 
-/** Limits of what is not settled and not being written: more is written at once, in one turn of the event loop. */
-const MAX_UNWRITTEN = 2000
-const MAX_UNWRITTEN_BYTES = 1024 * 1024
+/**
+ * Limits of what is not settled and not being written: more is written at once, in one turn of the event loop. They are
+ * above what is sent ahead of its confirmation.
+ */
+const MAX_UNWRITTEN = 3000
+const MAX_UNWRITTEN_BYTES = 3 * 1024 * 1024
 
 /** A message that is not on disk, as the domain has another owner. */
 export interface Unsaved extends Undelivered { readonly seq: number }
