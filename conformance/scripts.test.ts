@@ -1,6 +1,6 @@
 /**
- * Every conformance script against this repository's server: those of the core, and between servers, on a server without
- * any extension. And again with each client, or other server, of a script at another node of three.
+ * Every conformance script against this repository's server: those of the core, and between servers, on a server
+ * without any extension. And again with each client, or other server, of a script at another node of three.
  */
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * What is checked by machine besides tests: types, lint rules (those that need types in a run of their own), and no
- * mark of unfinished work.
+ * What is checked by machine besides tests: types, lint rules (those that need types in a run of their own), format,
+ * and no mark of unfinished work.
  */
 import { execFile } from 'node:child_process'
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -34,6 +34,10 @@ const PROMISES = ['--type-aware', '--config', '.oxlintrc.promises.json']
 
 test('every promise is waited for, or handed to the helper that logs its failure', async () => {
   expect(await complaints('oxlint', ...PROMISES)).toBe('')
+}, 240_000)
+
+test('the format is that of the rest', async () => {
+  expect(await complaints('oxlint', '--config', '.oxlintrc.style.json')).toBe('')
 }, 240_000)
 
 test.for([

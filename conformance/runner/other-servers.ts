@@ -174,7 +174,7 @@ export class OtherServer {
     this.#stream.send(xml)
   }
 
-  /** The next element on its stream, or for it on those of the server under test; stanzas in the namespace of clients. */
+  /** The next element on its stream, or for it on those of the server under test; stanzas in the clients' namespace. */
   async receive (): Promise<XmlElement> {
     return asClients(await this.#stream.receive())
   }

@@ -1,4 +1,4 @@
-/** An XML stream over TCP, plain or with TLS, in whichever direction it was opened: what is sent is text, what comes elements. */
+/** An XML stream over TCP or TLS, opened in either direction: what is sent is text, what comes elements. */
 import type { Socket } from 'node:net'
 import { formatXml, StreamReader, type XmlElement } from './xml.ts'
 

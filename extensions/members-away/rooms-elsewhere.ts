@@ -1,7 +1,7 @@
 /**
  * The rooms of other servers that an account has entered, or has asked to be a member of: what others call a room's
- * message to a bare address is refused (RFC 6121 §8.5.2.1.1). A room is forgotten when the account has left it and is no
- * member.
+ * message to a bare address is refused (RFC 6121 §8.5.2.1.1). A room is forgotten when the account has left it and is
+ * no member.
  */
 import { batchedRead, inBackground, leftRoom, NS_MUC_USER, Turns } from '../../src/extension/api.ts'
 import type { AccountData, AccountView, ExtensionHost, Jid, Stanza } from '../../src/extension/api.ts'

@@ -49,7 +49,8 @@ export async function readRoomsElsewhere (
   db: Database, owners: readonly string[],
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const rows = await db.query<{ readonly owner: string, readonly rooms: readonly string[] }>(`
-    select owner, array_agg(room order by entered_at) as rooms from room_elsewhere where owner = any($1) group by owner`,
+    select owner, array_agg(room order by entered_at) as rooms from room_elsewhere where owner = any($1)
+    group by owner`,
   [owners])
   return new Map(rows.map(({ owner, rooms }) => [owner, rooms]))
 }

@@ -142,7 +142,8 @@ function slashOf (text: string): number {
 
 /**
  * A message that can be recognised when its server sends it again, since it does not know that it is handled: by its
- * origin-id or, without one, by a unique id and its content. What a room says to an occupant is in no archive here, and is not.
+ * origin-id or, without one, by a unique id and its content. What a room says to an occupant is in no archive here, and
+ * is not.
  */
 function identified (stanza: Stanza): Stanza {
   if (stanza.kind !== 'message' || !hasUniqueId(stanza) || originId(stanza) !== undefined) return stanza

@@ -111,8 +111,8 @@ export class Forwarding {
     this.#underWay.delete(home)
     for (const one of all) this.#shares.remove(one)
     // A node that refused has not handled it; a node that is gone may have.
-    this.#again(home,
-      refusedBy === undefined ? all.map(({ stanza, done }) => ({ stanza: stanza.asRedelivery(), done })) : all, refusedBy)
+    if (refusedBy !== undefined) return this.#again(home, all, refusedBy)
+    this.#again(home, all.map(({ stanza, done }) => ({ stanza: stanza.asRedelivery(), done })), undefined)
   }
 
   #takeOut (home: string, one: Forwarded): boolean {

@@ -1,6 +1,6 @@
 /**
- * The messages of a room that a session has been sent, by their numbers in the room's archive. After a failure a message
- * may come again, or behind later ones: this tells the two apart.
+ * The messages of a room that a session has been sent, by their numbers in the room's archive. After a failure a
+ * message may come again, or behind later ones: this tells the two apart.
  */
 
 /** Ranges that are remembered: there is one, unless messages came out of order. */

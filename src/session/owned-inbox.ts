@@ -92,8 +92,8 @@ export class OwnedInbox {
     const key = this.#keyOf(to)
     const mustWait = turns.isBusy(key) || this.#refuses(from, key)
     const done = mustWait ? false : this.#owned.takeNow(stanza, to, key)
-    if (done === false) return this.#receiveForwarded({ stanza, to, key, at: performance.now(), isForwarded: true }, from)
-    return done ? done.then(() => true) : true
+    if (done !== false) return done ? done.then(() => true) : true
+    return this.#receiveForwarded({ stanza, to, key, at: performance.now(), isForwarded: true }, from)
   }
 
   /** Takes stanzas anew, in order and before all that wait for their turn: those have come later. */

@@ -77,6 +77,7 @@ function saveSession (
 ): SavedSession {
   return {
     resource: jid.resource, flags: [...flags], presence: presence?.toXml(NS_CLIENT), priority, isInterested,
-    directed: [...directed?.keys() ?? []], heardNumbers: heard && [...heard].map(([room, { ranges }]) => [room, ranges] as const),
+    directed: [...directed?.keys() ?? []],
+    heardNumbers: heard && [...heard].map(([room, { ranges }]) => [room, ranges] as const),
   }
 }

@@ -66,7 +66,7 @@ describe.skipIf(missing !== undefined)('A stream that is not used', () => {
     await expect.poll(async () => {
       later += LONG_MS
       return streamsOf(ours)
-    }, { interval: 6_000, timeout: 60_000 }).toEqual([]) // each look at all streams finds that nothing came since the last
+    }, { interval: 6_000, timeout: 60_000 }).toEqual([]) // each look finds that nothing came since the last
 
     await expectBothWays(romeo, juliet, 'after')
   })

@@ -50,8 +50,8 @@ export function withId (message: Message): Message {
 const MAX_LENGTH = 200
 
 /**
- * Sender, recipient, id and the content's checksum; a delay that was added since does not count. Undefined for a message
- * that nothing tells from a later one in the same words.
+ * Sender, recipient, id and the content's checksum; a delay that was added since does not count. Undefined for a
+ * message that nothing tells from a later one in the same words.
  */
 export function fingerprintOf (message: Message): string | undefined {
   const origin = originId(message)
