@@ -11,7 +11,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['src/extension'],
   ['src/session', 'src/cluster'],
   ['src/routing'],
-  ['src/roster', 'src/presence', 'src/caps', 'src/accounts', 'src/muc'],
+  ['src/roster', 'src/presence', 'src/caps', 'src/accounts', 'src/muc', 'src/pubsub'],
   ['src/stream', 'src/s2s', 'src/components'],
   ['extensions/'],
   [

@@ -52,6 +52,8 @@ export const blocking = extension({
     host.on('send', 'guard', (stanza, account) => guardSent(stanza, account, lists.of(account)))
     host.on('receive', 'guard', (stanza, account) => guardReceived(stanza, account, lists.of(account)))
 
+    host.pubsub.withhold(async (accounts, from) => new Set(await store.whoBlocks(accounts, namesOf(from))))
+
     host.iq({ type: 'get', to: ['own-account'], name: 'blocklist', ns: NS }, (_request, session) => {
       session.setFlag(NS, true)
       return Written.around(el('blocklist', NS), writeItems(lists.of(session.account)))
@@ -122,6 +124,12 @@ function writeItems (list: BlockList): string {
     written.set(list, xml)
   }
   return xml
+}
+
+/** What a list may have for that address. */
+function namesOf (jid: Jid): readonly string[] {
+  const { resource, domain } = jid
+  return [jid.toString(), jid.bare.toString(), domain, ...resource === '' ? [] : [`${domain}/${resource}`]]
 }
 
 /** §6: a full address, a bare one, a domain with a resource, or a domain. */

@@ -6,6 +6,8 @@ export type BlockList = ReadonlySet<string>
 
 export interface BlockStore {
   load (owner: Jid): Promise<BlockList>
+  /** Those of the accounts that have one of these on their lists. */
+  whoBlocks (accounts: readonly string[], names: readonly string[]): Promise<readonly string[]>
   add (owner: Jid, addresses: readonly string[]): Promise<void>
   remove (owner: Jid, addresses: readonly string[]): Promise<void>
 }
@@ -19,6 +21,11 @@ export function blockStore (db: Database): BlockStore {
   return {
     async load (owner) {
       return new Set((await read(owner.toString()))?.map(row => row.blocked))
+    },
+    async whoBlocks (accounts, names) {
+      const rows = await db.query<{ readonly owner: string }>(
+        'select distinct owner from block_item where owner = any($1) and blocked = any($2)', [accounts, names])
+      return rows.map(({ owner }) => owner)
     },
     async add (owner, addresses) {
       await db.query('insert into block_item (owner, blocked) select $1, unnest($2::text[]) on conflict do nothing',

@@ -21,6 +21,7 @@ import { leftRoom } from '../xmpp/room-status.ts'
 import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
 import { presence as makePresence } from '../xmpp/stanza.ts'
 import type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
+import { isForInterested } from '../xmpp/pubsub.ts'
 import type { MessagePolicies } from '../xmpp/message-policy.ts'
 import type { Accounts } from './accounts.ts'
 import { chooseRecipients } from './delivery.ts'
@@ -109,7 +110,7 @@ export class Incoming implements Destination {
     }
   }
 
-  /** No account is loaded for a presence that means something only to sessions. */
+  /** No account is loaded for what means something only to sessions. */
   async #locate (stanza: Stanza, to: Jid): Promise<Located> {
     const { accounts, homes } = this.#parts
     if (!homes || !isForSessionsOnly(stanza) || accounts.peek(to)) return accounts.locate(to)
@@ -248,10 +249,11 @@ export class Incoming implements Destination {
   }
 }
 
-/** Presence that means something only to sessions: none of them is worth loading an account for. */
+/** Presence and events that mean something only to sessions: none of them is worth loading an account for. */
 function isForSessionsOnly (stanza: Stanza): boolean {
   const { kind, type } = stanza
-  return kind === 'presence' && (type === 'available' || type === 'unavailable' || type === 'error')
+  if (kind !== 'presence') return isForInterested(stanza)
+  return type === 'available' || type === 'unavailable' || type === 'error'
 }
 
 /** Forgets what the session was sent of a room that it has left: it may come in again, and hear the last messages. */

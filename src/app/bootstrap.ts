@@ -69,6 +69,7 @@ async function openAll (config: Config, log: Logger): Promise<OpenCore> {
     hosts: config.hosts, db, pools, log, cluster,
     extensions: loadedExtensions(config), known: extensions.map(one => one.name),
     components: config.components, info: contactForm(config.contact), muc: config.muc,
+    pubsub: config.pubsub,
     presenceBytes: config.limits.presenceBytes,
     roster: { items: config.limits.rosterItems, bytes: config.limits.rosterBytes },
   }), loaded => loaded.unload())

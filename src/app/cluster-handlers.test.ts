@@ -298,7 +298,7 @@ describe.skipIf(!hasRedis())('a node that leaves', () => {
     a.cluster.homes.leave()
     romeo.leaves()
     if (nurse.session.stream) await sendAway([nurse.session.stream])
-    await giveUpAll(a.core.accounts, a.core.rooms)
+    await giveUpAll(a.core)
 
     expect(nurse.ended?.condition).toBe('system-shutdown')
     expect([...a.core.accounts.atHome()]).toEqual([])

@@ -87,11 +87,13 @@ function reclaim (
   const accounts = [...core.accounts.atHome()].map(({ jid }) => jid.toString())
   const rooms = new Set(core.rooms.atHome())
   const domains = new Set(remotes?.atHome())
-  homes.reclaim([...accounts, ...rooms, ...domains], before, (key, isOurs) => {
+  const services = new Set(core.pubsub.service.atHome())
+  homes.reclaim([...accounts, ...rooms, ...domains, ...services], before, (key, isOurs) => {
     if (domains.has(key)) {
       inBackground(log, 'keeping the queue of another server', remotes?.reclaimed(key, isOurs))
       return
     }
+    if (services.has(key)) return core.pubsub.service.reclaimed(key, isOurs)
     const account = core.accounts.peek(Jid.kept(key))
     if (rooms.has(key)) core.rooms.reclaimed(key, before, isOurs).catch(() => {}) // Redis is away again
     else if (!isOurs) core.accounts.drop(key)

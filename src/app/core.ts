@@ -20,6 +20,9 @@ import type { MucLimits } from '../muc/limits.ts'
 import { roomsDomain } from '../muc/context.ts'
 import type { RoomAccounts } from '../muc/context.ts'
 import { Rooms } from '../muc/rooms.ts'
+import type { PubsubLimits } from '../pubsub/limits.ts'
+import { Pubsub } from '../pubsub/pubsub.ts'
+import type { PubsubParts } from '../pubsub/pubsub.ts'
 import type { RoomsParts } from '../muc/rooms.ts'
 import type { Parts } from './parts.ts'
 import { Presences } from '../presence/presence.ts'
@@ -41,6 +44,7 @@ import { Reading } from '../storage/reading.ts'
 import { serverSecret } from '../storage/server-secret.ts'
 import { StreamTable } from '../stream/stream-table.ts'
 import type { Element } from '../xml/element.ts'
+import type { Jid } from '../xmpp/jid.ts'
 import { NS_SESSION } from '../xmpp/ns.ts'
 import { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import type { Life } from '../xmpp/archive-ids.ts'
@@ -69,6 +73,7 @@ export interface CoreOptions {
   /** Undefined on a server that is not part of a cluster. */
   readonly cluster?: CoreCluster | undefined
   readonly muc?: MucLimits | undefined
+  readonly pubsub?: PubsubLimits | undefined
   /** The limit for a presence stanza, in bytes. */
   readonly presenceBytes?: number | undefined
   readonly roster?: RosterLimits | undefined
@@ -90,6 +95,7 @@ export interface Core {
   readonly store: AccountStore
   readonly commands: AccountCommands
   readonly rooms: Rooms
+  readonly pubsub: Pubsub
   readonly policies: MessagePolicies
   readonly caps: Caps
   /** What another part of the server registers with, as an extension does: at once, and until the core is unloaded. */
@@ -122,26 +128,35 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   })
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, log, homes })
   const rooms = createRooms(options, { router, stages, iqs, events, disco, archiveKeys }, accounts, store)
+  const reading = new Reading(pools.reading)
+  const pubsub = createPubsub(options, { reading, router, iqs, disco, rosters, accounts }, store)
   const parts: Parts = {
-    rooms, policies, archiveWriters: new Map(), archive: {}, commandTable: new Commands(disco), hosts,
-    db, messageDb: pools.messages, reading: new Reading(pools.reading), archiveKeys, log, stages, iqs, events, streams,
+    rooms, pubsub, policies, archiveWriters: new Map(), archive: {}, commandTable: new Commands(disco), hosts,
+    db, messageDb: pools.messages, reading, archiveKeys, log, stages, iqs, events, streams,
     disco, router, rosters, accounts, incoming, replicated, cluster, answerers: new Map(), commands,
   }
   const { caps, loaded } = await load(options, parts, presences, store)
   return {
-    stages, iqs, disco, events, streams, router, accounts, incoming, store, commands, rooms, policies, caps,
+    stages, iqs, disco, events, streams, router, accounts, incoming, store, commands, rooms, pubsub, policies, caps,
     part: name => addHost(loaded, new Host(name, parts)),
-    lost (session, stream, mayResume) {
-      if (session.stream !== stream) return // it was resumed with another
-      session.detach()
-      if (!mayResume || events.ask('session.ending', session) !== 'keep') accounts.end(session)
-    },
+    lost: (session, stream, mayResume) => { lose(session, stream, mayResume, parts) },
     async unload () { for (const host of loaded.reverse()) await host.unload() },
   }
 }
 
+function lose (
+  session: Session, stream: SessionStream, mayResume: boolean, { events, accounts }: Pick<Parts, 'events' | 'accounts'>,
+): void {
+  if (session.stream !== stream) return // it was resumed with another
+  session.detach()
+  if (!mayResume || events.ask('session.ending', session) !== 'keep') accounts.end(session)
+}
+
 function createRosters ({ db, roster }: CoreOptions, events: EventTable): Rosters {
-  return new Rosters(rosterStore(db), roster, (account, push) => { events.emit('roster.changed', account, push) })
+  return new Rosters(rosterStore(db), roster, (account, push, change) => {
+    events.emit('roster.changed', account, push)
+    events.emit('contact.changed', account, change)
+  })
 }
 
 function createAccounts (
@@ -175,6 +190,14 @@ function createRooms (
   accounts: Accounts, store: AccountStore,
 ): Rooms {
   return new Rooms({ ...parts, accounts: knownAccounts(hosts, accounts, store), db, log, hosts, limits, cluster })
+}
+
+function createPubsub (
+  { db, log, hosts, pubsub: limits, cluster }: CoreOptions,
+  parts: Pick<PubsubParts, 'reading' | 'router' | 'iqs' | 'disco' | 'rosters' | 'accounts'>, store: AccountStore,
+): Pubsub {
+  const isPersistent = async (jid: Jid): Promise<boolean> => await store.find(jid) !== undefined
+  return new Pubsub({ ...parts, isPersistent, db, log, hosts, limits, homes: cluster?.homes })
 }
 
 /** The accounts, as rooms ask about them. */
@@ -214,10 +237,10 @@ function serve (
 
 /** Registers the core's own iq handlers, features and commands, which use the same calls as an extension's. */
 function registerOwn (
-  parts: Parts, presences: Presences, lifeOf: AccountStore['lifeOf'],
+  parts: Parts, caps: Caps, presences: Presences, lifeOf: AccountStore['lifeOf'],
   { info, components = {} }: Pick<CoreOptions, 'info' | 'components'>,
 ): readonly Host[] {
-  const { rooms, rosters, accounts, disco, commandTable } = parts
+  const { rooms, pubsub, rosters, accounts, disco, commandTable } = parts
   const core = new Host('core', parts)
   registerRosterIq(core, {
     rosters,
@@ -231,7 +254,7 @@ function registerOwn (
   disco.register(core, async (jid, from) => {
     const account = await accounts.load(jid)
     return account !== undefined && (from.bare.equals(account.jid) || rosters.isSubscriber(account, from))
-  })
+  }, pubsub.discovery)
   commandTable.register(core)
   core.stream.feature('before-auth', () => disco.caps())
   core.stream.feature('after-auth', () => disco.caps())
@@ -239,7 +262,9 @@ function registerOwn (
   if (info) core.disco.info(info)
   const muc = new Host('muc', parts)
   rooms.register(muc, forgettingAtNodes(core, accounts, presences, lifeOf))
-  return [core, muc]
+  const nodes = new Host('pubsub', parts)
+  pubsub.register(nodes, caps)
+  return [core, muc, nodes]
 }
 
 function addHost (hosts: Host[], host: Host): Host {
@@ -253,7 +278,7 @@ async function load (
 ): Promise<{ readonly caps: Caps, readonly loaded: Host[] }> {
   const capsHost = new Host('caps', parts)
   const caps = new Caps({ host: capsHost, ...parts })
-  const loaded = [...registerOwn(parts, presences, store.lifeOf, { info, components }), capsHost]
+  const loaded = [...registerOwn(parts, caps, presences, store.lifeOf, { info, components }), capsHost]
   serve(parts, presences)
   const optionsOf = new Map(extensions.map(({ extension, options }) => [extension, options]))
   for (const extension of inOrder([...optionsOf.keys()], known)) {

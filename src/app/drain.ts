@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Accounts } from '../accounts/accounts.ts'
 import type { Rooms } from '../muc/rooms.ts'
+import type { PubsubService } from '../pubsub/service.ts'
 import type { SessionStream } from '../session/session.ts'
 import { inSlices } from '../util/slices.ts'
 import { StreamError } from '../xmpp/errors.ts'
@@ -35,8 +36,16 @@ function * ending (accounts: Pick<Accounts, 'sessions' | 'end'>): Generator<void
   }
 }
 
-/** Resolves when this node owns no room and no account any more. */
-export async function giveUpAll (accounts: Accounts, rooms: Rooms): Promise<void> {
+/** What a node owns. */
+interface Homes {
+  readonly accounts: Accounts
+  readonly rooms: Rooms
+  readonly pubsub: { readonly service: PubsubService }
+}
+
+/** Resolves when this node owns no service, no room and no account any more. */
+export async function giveUpAll ({ accounts, rooms, pubsub: { service } }: Homes): Promise<void> {
+  for (const domain of service.atHome()) service.giveUp(domain)
   await inGroups(rooms.atHome(), room => rooms.giveUp(room))
   await inGroups([...accounts.atHome()], account => accounts.giveUp(account))
 }

@@ -7,6 +7,7 @@ import type { WriteWithArchive } from '../extension/points.ts'
 import type { StageTable } from '../extension/stages.ts'
 import type { Logger } from '../log.ts'
 import type { Rooms } from '../muc/rooms.ts'
+import type { Pubsub } from '../pubsub/pubsub.ts'
 import type { Commands } from '../routing/commands.ts'
 import type { Disco } from '../routing/disco.ts'
 import type { IqTable } from '../routing/iq-table.ts'
@@ -54,6 +55,7 @@ export interface Parts {
   readonly incoming: Incoming
   readonly replicated: ReplicatedStates
   readonly rooms: Rooms
+  readonly pubsub: Pubsub
   /** Undefined on a server that is not part of a cluster. */
   readonly cluster?: PartsCluster | undefined
   /** By the extension's name. */

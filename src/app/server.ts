@@ -213,7 +213,7 @@ class RunningServer implements Server {
     await this.#closeStreams(isAlone)
     this.#open.cluster?.homes.leave()
     await this.#open.federation?.stop() // before: what others send would keep accounts and rooms busy
-    if (!isAlone) await giveUpAll(this.#core.accounts, this.#core.rooms)
+    if (!isAlone) await giveUpAll(this.#core)
     for (const listener of this.#listeners) listener.close()
     await this.#open[Symbol.asyncDispose]()
   }

@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { isMap } from './mistakes.ts'
 import type { Flaw, Path } from './mistakes.ts'
 import type { Config } from './config.ts'
-import { roomsDomain } from '../muc/context.ts'
+import { serviceDomains } from './services.ts'
 import { doubtsAbout, readCertificate, readKey, usePair } from '../net/certificate-pair.ts'
 
 /** The flaws of the files under `tls`, which is the unparsed value. */
@@ -36,7 +36,7 @@ export function certificateWarnings (
 ): readonly string[] {
   const isFederated = federation !== false
   // Other servers ask for the certificate of the rooms' domain, too.
-  const names = [...new Set([...hosts, ...Object.keys(tls.hosts), ...isFederated ? hosts.map(roomsDomain) : []])]
+  const names = [...new Set([...hosts, ...Object.keys(tls.hosts), ...isFederated ? hosts.flatMap(serviceDomains) : []])]
   const fileOf = (host: string): string | undefined =>
     (tls.hosts[host] ?? tls.hosts[host.slice(host.indexOf('.') + 1)])?.certificate ?? tls.certificate
   const refusal = `${isFederated ? 'clients or other servers' : 'clients'} will refuse it`

@@ -375,8 +375,8 @@ describe('certificates', () => {
     ])
   })
 
-  test('that other servers will refuse for rooms are warned of where there are other servers', () => {
-    const own = makeSelfSigned(['localhost', 'conference.localhost'])
+  test('that other servers will refuse for rooms and nodes are warned of where there are other servers', () => {
+    const own = makeSelfSigned(['localhost', 'conference.localhost', 'pubsub.localhost'])
     write('rooms.pem', own.certificate)
     write('rooms.key', own.key)
     const warnings = (name: string): readonly string[] =>
@@ -384,6 +384,7 @@ describe('certificates', () => {
 
     expect(warnings('one')).toEqual([
       expect.stringMatching(/one\.pem does not name conference\.localhost: clients or other servers will refuse it$/),
+      expect.stringMatching(/one\.pem does not name pubsub\.localhost: clients or other servers will refuse it$/),
     ])
     expect(warnings('rooms')).toEqual([])
   })

@@ -14,6 +14,7 @@ import type { Environment } from './source.ts'
 import type { Components } from '../components/settings.ts'
 import type { LogLevel } from '../log.ts'
 import type { MucLimits } from '../muc/limits.ts'
+import type { PubsubLimits } from '../pubsub/limits.ts'
 import type { FederationSettings } from '../s2s/settings.ts'
 
 export { ConfigError } from './mistakes.ts'
@@ -100,6 +101,7 @@ export interface Config {
   readonly limits: LimitsConfig
   readonly http: HttpConfig
   readonly muc: MucLimits
+  readonly pubsub: PubsubLimits
   readonly contact: ContactConfig
   readonly components: Components
   readonly log: { readonly level: LogLevel, readonly pretty?: boolean | undefined }

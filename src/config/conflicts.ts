@@ -5,7 +5,7 @@ import { check, isMap } from './mistakes.ts'
 import type { Flaw, Path } from './mistakes.ts'
 import { domain } from './schema.ts'
 import type { CoreSchema } from './schema.ts'
-import { roomsDomain } from '../muc/context.ts'
+import { serviceOf } from './services.ts'
 import { allows } from '../components/settings.ts'
 import type { Components } from '../components/settings.ts'
 import type { ListenAddress } from '../net/addresses.ts'
@@ -41,12 +41,12 @@ function repeatedHosts (hosts: unknown): readonly Flaw[] {
     : [])
 }
 
-/** A host can't be the domain of another host's rooms: its stanzas would go to one of the two. */
+/** A host can't be the domain of another host's rooms or nodes: its stanzas would go to one of the two. */
 function serviceHosts (hosts: readonly string[]): readonly Flaw[] {
   return hosts.flatMap((name, position) => {
-    const owner = hosts.find(host => roomsDomain(host) === name)
-    if (owner === undefined) return []
-    return [{ path: ['hosts', position], text: `${name} is where the rooms of ${owner} are, and is served with it` }]
+    const service = serviceOf(name, hosts)
+    if (service === undefined) return []
+    return [{ path: ['hosts', position], text: `${name} is where ${service} are, and is served with it` }]
   })
 }
 
@@ -69,8 +69,8 @@ function servedComponents (hosts: readonly string[], components: unknown): reado
     const { result: name } = check(domain, key)
     const path = ['components', key]
     if (name !== undefined && hosts.includes(name)) return [{ path, text: `${name} is one of hosts, and no component` }]
-    const owner = hosts.find(host => roomsDomain(host) === name)
-    return owner === undefined ? [] : [{ path, text: `${name} is where the rooms of ${owner} are` }]
+    const service = name === undefined ? undefined : serviceOf(name, hosts)
+    return service === undefined ? [] : [{ path, text: `${name} is where ${service} are` }]
   })
 }
 

@@ -10,6 +10,7 @@ import { DEFAULT_LIMITS } from '../muc/limits.ts'
 import { parseListenAddress } from '../net/addresses.ts'
 import type { ListenAddress } from '../net/addresses.ts'
 import { parseNetwork, PRIVATE_NETWORKS } from '../net/networks.ts'
+import { DEFAULT_PUBSUB_LIMITS } from '../pubsub/limits.ts'
 import { DEFAULT_ROSTER_LIMITS } from '../roster/limits.ts'
 import type { FederationSettings, HostPort } from '../s2s/settings.ts'
 import { Jid } from '../xmpp/jid.ts'
@@ -159,6 +160,7 @@ export function coreSchema (folder: string) {
     limits: limits(),
     http: group({ origins: origins.default('any') }),
     muc: muc(),
+    pubsub: pubsub(),
     contact: group({
       abuse: contact, admin: contact, feedback: contact, sales: contact, security: contact, status: contact,
       support: contact,
@@ -194,6 +196,18 @@ function muc () {
     'occupant-messages': wholeNumber(0).default(DEFAULT_LIMITS.occupantMessages),
     'room-messages': wholeNumber(0).default(DEFAULT_LIMITS.roomMessages),
     'history': wholeNumber(0).default(DEFAULT_LIMITS.history),
+  })
+}
+
+function pubsub () {
+  return group({
+    'create': oneOf(['anyone', 'local', 'nobody']).default(DEFAULT_PUBSUB_LIMITS.create),
+    'nodes': wholeNumber(1).default(DEFAULT_PUBSUB_LIMITS.nodes),
+    'items': wholeNumber(1).default(DEFAULT_PUBSUB_LIMITS.items),
+    'item-bytes': wholeNumber(1).default(DEFAULT_PUBSUB_LIMITS.itemBytes),
+    'bytes': wholeNumber(1).default(DEFAULT_PUBSUB_LIMITS.bytes),
+    'subscriptions': wholeNumber(1).default(DEFAULT_PUBSUB_LIMITS.subscriptions),
+    'affiliations': wholeNumber(1).default(DEFAULT_PUBSUB_LIMITS.affiliations),
   })
 }
 

@@ -7,6 +7,7 @@ import type { AccountsFacet } from './facets/accounts.ts'
 import type { ClusterFacet } from './facets/cluster.ts'
 import type { DiscoFacet } from './facets/disco.ts'
 import type { MessagesFacet } from './facets/messages.ts'
+import type { PubsubFacet } from './facets/pubsub.ts'
 import type { RoomsFacet } from './facets/rooms.ts'
 import type { StreamFacet } from './facets/stream.ts'
 import type { Events, Point, Stages } from './points.ts'
@@ -60,6 +61,7 @@ export interface ExtensionHost {
   readonly messages: MessagesFacet
   readonly accounts: AccountsFacet
   readonly rooms: RoomsFacet
+  readonly pubsub: PubsubFacet
   /** Undefined on a server that is not part of a cluster. */
   readonly cluster?: ClusterFacet | undefined
 

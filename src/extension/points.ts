@@ -123,6 +123,14 @@ export interface InterestedClient {
   readonly before: ReadonlySet<string>
 }
 
+/** A contact whose subscription, groups or name have changed. */
+export interface ContactChange {
+  readonly jid: Jid
+  /** Whether it may see the account's presence: now, and before. */
+  readonly isSubscriber: boolean
+  readonly wasSubscriber: boolean
+}
+
 /** Events, with the types of their handlers. */
 export interface Events {
   'session.bound': (session: SessionView) => void
@@ -143,6 +151,7 @@ export interface Events {
   'presence.received': (presence: Presence, account: AccountView) => void
   /** A contact has changed as clients see it; the push is without addresses (RFC 6121 §2.1.6). */
   'roster.changed': (account: AccountView, push: Iq) => void
+  'contact.changed': (account: AccountView, change: ContactChange) => void
   /** The client has acknowledged the stanza, or it was written to a client that acknowledges nothing. */
   'stanza.delivered': (stanza: Stanza, session: SessionView) => void
   /** The session's stream is gone. 'keep': the session stays, without a stream, until it is resumed or expires. */

@@ -7,9 +7,9 @@ import type { OccupantView, RoomView, SessionView } from './views.ts'
 /**
  * 'own-account' is the sender's own bare JID, also when the iq has no 'to'; 'account' is anyone's; 'address' is any
  * bare JID of a served host, so that the answer doesn't tell whether there is an account; 'rooms' is the room service,
- * 'room' one of its rooms; 'stream' is a stream before login.
+ * 'room' one of its rooms; 'pubsub' is the service of nodes; 'stream' is a stream before login.
  */
-export type IqTarget = 'server' | 'own-account' | 'account' | 'address' | 'rooms' | 'room' | 'stream'
+export type IqTarget = 'server' | 'own-account' | 'account' | 'address' | 'rooms' | 'room' | 'pubsub' | 'stream'
 
 export interface IqRoute<Target extends IqTarget = IqTarget> {
   readonly type: 'get' | 'set'
@@ -23,6 +23,7 @@ export interface IqRoute<Target extends IqTarget = IqTarget> {
 /** An iq request, as its handler gets it. */
 export interface IqRequest {
   readonly type: 'get' | 'set'
+  readonly id: string | undefined
   readonly from: Jid
   /** The account or host addressed, also when the iq has no 'to'. */
   readonly to: Jid

@@ -2,6 +2,7 @@
  * Rosters and subscriptions (RFC 6121 §2 and §3): an account's roster, its changes by sets, removals and subscription
  * stanzas, and the pushes to its sessions. A change is committed before it is pushed or acted on.
  */
+import type { ContactChange } from '../extension/points.ts'
 import type { DataSlot } from '../session/account.ts'
 import { dataOf } from '../session/account.ts'
 import type { Account } from '../session/account.ts'
@@ -66,18 +67,20 @@ export const KEPT_CHANGES = 100
 /** The outcome of an inbound subscription stanza, besides the roster's change. */
 export interface Received { readonly reply: 'subscribed' | undefined, readonly before: SubscriptionState }
 
+type Pushed = (account: Account, push: Iq, change: ContactChange) => void
+
 export class Rosters {
   readonly slot: DataSlot<Roster>
   readonly #of: (account: Account) => Roster
   readonly #store: RosterStore
   readonly #turns = new Turns()
   readonly #limits: RosterLimits
-  readonly #pushed: (account: Account, push: Iq) => void
+  readonly #pushed: Pushed
 
-  /** `pushed` is called with each push, which is without addresses. */
+  /** `pushed` is called with each push, which is without addresses, and with what it says of the contact. */
   constructor (
     store: RosterStore, limits: RosterLimits = DEFAULT_ROSTER_LIMITS,
-    pushed: (account: Account, push: Iq) => void = () => {},
+    pushed: Pushed = () => {},
   ) {
     this.#store = store
     this.#pushed = pushed
@@ -222,7 +225,7 @@ export class Rosters {
       const kept = isVisible ? { ...changed, version: roster.version + 1 } : changed
       await this.#keep(account, roster, kept)
       announce()
-      if (isVisible) this.#push(account, kept)
+      if (isVisible) this.#push(account, kept, item)
     })
   }
 
@@ -244,12 +247,14 @@ export class Rosters {
   }
 
   /** RFC 6121 §2.1.6: pushes an item to every session that asked for the roster; serialised once for all. */
-  #push (account: Account, item: RosterItem): void {
+  #push (account: Account, item: RosterItem, before: RosterItem | undefined): void {
     const push = rosterPush(item)
     for (const session of account.sessions) {
       if (session.isInterested) session.deliver(push.copyFor(session.jid))
     }
-    this.#pushed(account, push)
+    this.#pushed(account, push, {
+      jid: item.jid, isSubscriber: isSubscriber(item), wasSubscriber: before !== undefined && isSubscriber(before),
+    })
   }
 }
 

@@ -52,6 +52,15 @@ export function rosterStore (db: Database): RosterStore {
   }
 }
 
+/** What the rosters of these accounts say of one contact. */
+export async function readContacts (
+  db: Database, owners: readonly string[], contact: Jid,
+): Promise<readonly RosterItem[]> {
+  const rows = await db.query<Row>(
+    'select * from roster_item where owner = any($1) and contact = $2', [owners, contact.toString()])
+  return rows.map(itemOf)
+}
+
 function itemOf (row: Row): RosterItem {
   return {
     jid: Jid.kept(row.contact),

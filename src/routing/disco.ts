@@ -4,6 +4,7 @@
  */
 import type { DiscoTarget } from '../extension/facets/disco.ts'
 import type { ExtensionHost } from '../extension/host.ts'
+import type { IqRequest } from '../extension/requests.ts'
 import { addTo } from '../util/add-to.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
@@ -25,6 +26,14 @@ export interface DiscoNode {
   readonly items?: () => readonly { readonly node: string, readonly name: string }[]
 }
 
+/** The nodes of accounts and services (XEP-0060 §5), of which others may ask, too. */
+export interface PubsubNodes {
+  /** The disco#info of a node; undefined where there is none, or not for the asker. */
+  info (owner: Jid, node: string, asker: Jid): Promise<Element | undefined>
+  /** The items of an account or a service, or of one of its nodes; undefined where there is no such node. */
+  items (owner: Jid, asker: Jid, query: Element): Promise<Element | undefined>
+}
+
 /** A service of a host, such as its rooms. */
 export interface Service { readonly jid: string, readonly name?: string | undefined }
 
@@ -42,11 +51,15 @@ export class Disco {
       features: new Set([NS_INFO, NS_ITEMS, NS_CAPS]), forms: [],
     },
     account: {
-      identities: [{ category: 'account', type: 'registered' }], features: new Set([NS_INFO, NS_ITEMS]), forms: [],
+      identities: [{ category: 'account', type: 'registered' }, { category: 'pubsub', type: 'pep' }],
+      features: new Set([NS_INFO, NS_ITEMS]), forms: [],
     },
     rooms: {
       identities: [{ category: 'conference', type: 'text', name: 'Rooms' }], features: new Set([NS_INFO, NS_ITEMS]),
       forms: [],
+    },
+    pubsub: {
+      identities: [{ category: 'pubsub', type: 'service' }], features: new Set([NS_INFO, NS_ITEMS]), forms: [],
     },
     // A room adds an identity with its own name, and forms of its own.
     room: { identities: [], features: new Set([NS_INFO, NS_ITEMS]), forms: [] },
@@ -132,8 +145,15 @@ export class Disco {
     }, undefined)
   }
 
+  /** The disco#info of a node of an account or of the service, with a form about it. */
+  describeNode (node: string, identity: Identity, features: readonly string[], form: Element): Element {
+    return infoOf({ identities: [identity], features: new Set(features), forms: [form] }, node)
+  }
+
   /** Answers queries; `mayKnow` says whether the account exists and `from` may know that (XEP-0030 §8). */
-  register (host: ExtensionHost, mayKnow: (account: Jid, from: Jid) => Promise<boolean>): void {
+  register (
+    host: ExtensionHost, mayKnow: (account: Jid, from: Jid) => Promise<boolean>, pubsubNodes: PubsubNodes,
+  ): void {
     const accountInfo = (query: Element, { domain }: Jid): Element =>
       this.#info('account', query, [], this.#accountFeatures.get(domain))
     const info = { type: 'get', name: 'query', ns: NS_INFO } as const
@@ -141,18 +161,31 @@ export class Disco {
     // XEP-0115 §6.2: a query may name the node that the hash was announced with.
     host.iq({ ...info, to: ['server'] }, ({ payload }) =>
       this.#info('server', payload, [`${CAPS_NODE}#${this.#serverVer()}`]))
-    host.iq({ ...info, to: ['own-account'] }, ({ payload, to }) => this.#nodeInfo(payload) ?? accountInfo(payload, to))
-    host.iq({ ...info, to: ['account'] }, async ({ to, from, payload }) => {
+    const nodeInfo = async ({ to, from, payload: { attrs: { node } } }: IqRequest): Promise<Element | undefined> =>
+      node === undefined ? undefined : pubsubNodes.info(to, node, from)
+    host.iq({ ...info, to: ['own-account'] }, async request =>
+      this.#nodeInfo(request.payload) ?? await nodeInfo(request) ?? accountInfo(request.payload, request.to))
+    host.iq({ ...info, to: ['account'] }, async request => {
+      const { to, from, payload } = request
+      const ofNode = await nodeInfo(request)
+      if (ofNode) return ofNode
       if (!await mayKnow(to, from)) throw new StanzaError('service-unavailable')
       return accountInfo(payload, to)
     })
     host.iq({ ...info, to: ['rooms'] }, ({ payload }) => this.#info('rooms', payload, []))
+    host.iq({ ...info, to: ['pubsub'] }, async request =>
+      await nodeInfo(request) ?? this.#info('pubsub', request.payload, []))
+    host.iq({ ...items, to: ['pubsub'] }, async ({ payload, to, from }) =>
+      await pubsubNodes.items(to, from, payload) ?? answerItems(payload))
     host.iq({ ...items, to: ['server'] }, ({ payload, to }) =>
       answerItems(payload, this.#services.flatMap(of => of(to) ?? [])))
-    host.iq({ ...items, to: ['own-account'] }, ({ payload, to }) =>
-      this.#nodeItems(payload, to) ?? answerItems(payload))
+    host.iq({ ...items, to: ['own-account'] }, async ({ payload, to, from }) =>
+      this.#nodeItems(payload, to) ?? await pubsubNodes.items(to, from, payload) ?? answerItems(payload))
     // XEP-0030 §8: empty, also for a node, whether or not there is such an account.
-    host.iq({ ...items, to: ['address'] }, ({ payload: { attrs: { node } } }) => el('query', NS_ITEMS, { node }))
+    const nothing = ({ payload: { attrs: { node } } }: IqRequest): Element => el('query', NS_ITEMS, { node })
+    host.iq({ ...items, to: ['account'] }, async request =>
+      await pubsubNodes.items(request.to, request.from, request.payload) ?? nothing(request))
+    host.iq({ ...items, to: ['address'] }, nothing)
   }
 
   /** XEP-0115 §6.3: the stream feature. */

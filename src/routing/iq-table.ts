@@ -30,6 +30,7 @@ interface Entry { readonly extension: string, readonly isInTurn: boolean, readon
 /** A request with a payload that is parsed only when a handler uses it. */
 class Request implements IqRequest {
   readonly type: 'get' | 'set'
+  readonly id: string | undefined
   readonly from: Jid
   readonly to: Jid
   readonly #iq: Iq
@@ -38,6 +39,7 @@ class Request implements IqRequest {
 
   constructor (iq: Iq, child: Child, from: Jid, to: Jid) {
     this.type = iq.type === 'set' ? 'set' : 'get'
+    this.id = iq.id
     this.from = from
     this.to = to
     this.#iq = iq

@@ -112,6 +112,10 @@ test('what belongs to an account disappears with it', async () => {
      ) or exists ( -- what is written to too often for a foreign key
        select from pg_trigger join pg_proc on pg_proc.oid = tgfoid where tgrelid = 'account'::regclass
        and prosrc like '%delete from ' || table_name || ' where owner = old.jid%'
+     ) or exists ( -- what goes with what goes
+       select from pg_constraint join pg_trigger on tgrelid = 'account'::regclass join pg_proc on pg_proc.oid = tgfoid
+       where conrelid = table_name::regclass and contype = 'f' and confdeltype = 'c'
+       and prosrc like '%delete from ' || confrelid::regclass || ' where owner = old.jid%'
      ) as goes
      from information_schema.columns where table_schema = current_schema() and column_name = 'owner'`)
 

@@ -87,6 +87,11 @@ export function attributesOf (frame: Pick<Frame, 'inner' | 'ns' | 'attributes'>,
   return tagOf(frame.inner.toString('utf8', child.start, child.end), parentOf(frame)).tag.attrs
 }
 
+/** The attributes of an element that stands alone, as XML; its content is not parsed. */
+export function attributesIn (xml: string): Element['attrs'] {
+  return tagOf(xml, new Tree('')).tag.attrs
+}
+
 /**
  * The content of a frame, in which no element of the frame's own namespace has a prefix, and no declaration the name
  * that `renaming` replaces, at any depth.

@@ -1,8 +1,8 @@
 /** A serialised element, stored and sent as XML without a tree: a small request must not cost a large tree. */
-import { childXml } from './element.ts'
+import { attributesIn, childXml } from './element.ts'
 import type { Element } from './element.ts'
 import type { Child, Frame } from './frame.ts'
-import { storedFrameOf } from './stored.ts'
+import { parseStored, storedFrameOf } from './stored.ts'
 
 /** Well-formed XML with all namespace declarations that it needs. */
 export class Written {
@@ -33,6 +33,16 @@ export class Written {
     const opening = wrapper.toString()
     const xml = inner === '' ? opening : `${opening.slice(0, -'/>'.length)}>${inner}</${wrapper.name}>`
     return new Written(wrapper.getName(), wrapper.getNS() ?? '', xml)
+  }
+
+  /** Its attributes, with its declarations. */
+  get attrs (): Element['attrs'] {
+    return attributesIn(this.xml)
+  }
+
+  /** As a tree. */
+  toElement (): Element {
+    return parseStored(this.xml)
   }
 
   /** The child elements; undefined where there are more than `most`. */

@@ -3,6 +3,7 @@ import type { AccountsFacet } from '../../extension/facets/accounts.ts'
 import type { ClusterFacet } from '../../extension/facets/cluster.ts'
 import type { DiscoFacet } from '../../extension/facets/disco.ts'
 import type { MessagesFacet } from '../../extension/facets/messages.ts'
+import type { PubsubFacet } from '../../extension/facets/pubsub.ts'
 import type { RoomsFacet } from '../../extension/facets/rooms.ts'
 import type { StreamFacet } from '../../extension/facets/stream.ts'
 import type { ExtensionHost } from '../../extension/host.ts'
@@ -19,6 +20,7 @@ import { accountsFacet } from './accounts.ts'
 import { clusterFacet } from './cluster.ts'
 import { discoFacet } from './disco.ts'
 import { messagesFacet } from './messages.ts'
+import { pubsubFacet } from './pubsub.ts'
 import { roomsFacet } from './rooms.ts'
 import { streamFacet } from './stream.ts'
 
@@ -32,6 +34,7 @@ export class Host implements ExtensionHost {
   readonly messages: MessagesFacet
   readonly accounts: AccountsFacet
   readonly rooms: RoomsFacet
+  readonly pubsub: PubsubFacet
   readonly cluster: ClusterFacet | undefined
   readonly #name: string
   readonly #parts: Parts
@@ -51,6 +54,7 @@ export class Host implements ExtensionHost {
     this.messages = messagesFacet(registration)
     this.accounts = accountsFacet(registration)
     this.rooms = roomsFacet(registration)
+    this.pubsub = pubsubFacet(registration)
     this.cluster = parts.cluster && clusterFacet(registration, parts.cluster)
   }
 

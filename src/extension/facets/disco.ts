@@ -3,7 +3,7 @@ import type { Element } from '../../xml/element.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 
 /** The kinds of entities that answer service discovery. */
-export type DiscoTarget = 'server' | 'account' | 'rooms' | 'room'
+export type DiscoTarget = 'server' | 'account' | 'rooms' | 'room' | 'pubsub'
 
 export interface DiscoFacet {
   /** Adds a feature, by default of the server. */

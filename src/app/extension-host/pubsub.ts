@@ -1,0 +1,13 @@
+/** Nodes of accounts, as one extension reaches them. */
+import type { PubsubFacet } from '../../extension/facets/pubsub.ts'
+import type { Registration } from './registration.ts'
+
+export function pubsubFacet ({ parts: { pubsub }, undo }: Registration): PubsubFacet {
+  return {
+    node (name, behaviour) { undo.push(pubsub.addBehaviour(name, behaviour)) },
+    publish: (account, node, item) => pubsub.publish(account, node, item),
+    items: (account, node, ids) => pubsub.items(account, node, ids),
+    withhold (of) { undo.push(pubsub.addWithholding(of)) },
+    retract: (account, node, id) => pubsub.retract(account, node, id),
+  }
+}

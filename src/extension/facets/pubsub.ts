@@ -1,0 +1,48 @@
+/** Nodes of accounts (XEP-0163): what a feature adds to its own, and what it publishes on an account's behalf. */
+import type { Written } from '../../xml/written.ts'
+import type { Jid } from '../../xmpp/jid.ts'
+
+export interface NodeBehaviour {
+  /**
+   * Options of a new node that differ from the usual ones, by the names and with the values of the node's form:
+   * `{ 'pubsub#access_model': ['open'] }`.
+   */
+  readonly defaults?: Readonly<Record<string, readonly string[]>>
+  /** Before an item is stored: returns another payload, or throws the StanzaError that refuses it. */
+  publishing? (account: Jid, item: { readonly id: string, readonly payload: Written }):
+    Written | void | Promise<Written | void>
+  /** An item was published, whoever did it; after the commit, before anybody is told. */
+  published? (account: Jid, item: { readonly id: string, readonly payload: string }): void | Promise<void>
+  /** Items were taken away, or all of them, with the node or without it. */
+  retracted? (account: Jid, ids: readonly string[] | 'all'): void | Promise<void>
+}
+
+export interface StoredItem {
+  readonly id: string
+  /** Full. */
+  readonly publisher: string
+  /** Milliseconds since 1970. */
+  readonly publishedAt: number
+  /** As XML; empty where the item has none. */
+  readonly payload: string
+}
+
+/** Methods about an account's nodes are called where its home is: in handlers of its own requests, for example. */
+export interface PubsubFacet {
+  /** Adds a behaviour to the nodes of that name, in all accounts. */
+  node (name: string, behaviour: NodeBehaviour): void
+  /**
+   * Publishes in the account's name, and creates the node where there is none. The id is made where none is given;
+   * resolves with it after the commit. Throws StanzaError where a limit is reached.
+   */
+  publish (account: Jid, node: string, item: { readonly id?: string, readonly payload: Written }): Promise<string>
+  /** The newest items, at most 1000, oldest first; nothing where there is no such node. */
+  items (account: Jid, node: string, ids?: readonly string[]): Promise<readonly StoredItem[]>
+  /**
+   * Withholds the nodes of some accounts from others: `of` resolves with those of the accounts, bare, that tell that
+   * address nothing. Asked before last items are sent, which an account's guards do not see.
+   */
+  withhold (of: (accounts: readonly string[], from: Jid) => Promise<ReadonlySet<string>>): void
+  /** Takes an item away; whether there was one. */
+  retract (account: Jid, node: string, id: string): Promise<boolean>
+}

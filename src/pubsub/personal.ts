@@ -1,0 +1,181 @@
+/**
+ * XEP-0163: Personal Eventing Protocol: who is told of an account's nodes without having subscribed. What is for
+ * contacts of this server goes to their bare addresses, once to each node of the cluster, and is filtered where each
+ * has its sessions; the last items are read where the session is that has come online.
+ */
+import type { ExtensionHost } from '../extension/host.ts'
+import type { ContactChange } from '../extension/points.ts'
+import type { AccountView } from '../extension/views.ts'
+import type { Rosters } from '../roster/roster.ts'
+import type { Account } from '../session/account.ts'
+import { pace } from '../session/pace.ts'
+import type { Session } from '../session/session.ts'
+import { inBackground } from '../util/background.ts'
+import { inSlices } from '../util/slices.ts'
+import type { Child } from '../xml/framer.ts'
+import { StanzaError } from '../xmpp/errors.ts'
+import type { Jid } from '../xmpp/jid.ts'
+import { isForInterested, NS_PUBSUB_EVENT } from '../xmpp/pubsub.ts'
+import type { Message } from '../xmpp/stanza.ts'
+import { isAllowed } from './access.ts'
+import type { Contact } from './access.ts'
+import type { Context } from './context.ts'
+import { lastItemEvent } from './events.ts'
+import type { Source } from './events.ts'
+import type { Interests } from './interests.ts'
+import { affiliationOf } from './node.ts'
+import type { PubsubNode } from './node.ts'
+import { readLastItems } from './last-items.ts'
+import type { LastItem } from './last-items.ts'
+import { cancelRefused } from './requests/nodes.ts'
+import { listSubscriptions } from './store.ts'
+
+export interface PersonalParts {
+  readonly interests: Interests
+  readonly rosters: Rosters
+  /** The account where it is in memory here. */
+  readonly account: (jid: Jid) => Account | undefined
+  readonly hosts: readonly string[]
+  /** Sends a stanza to an account of this server or to anybody else. */
+  readonly post: (stanza: Message) => void | Promise<void>
+  readonly withholdings: readonly Withholding[]
+  readonly context: Context
+}
+
+/** As `PubsubFacet.withhold`. */
+export type Withholding = (accounts: readonly string[], from: Jid) => Promise<ReadonlySet<string>>
+
+export class Personal {
+  readonly #parts: PersonalParts
+
+  constructor (parts: PersonalParts) {
+    this.#parts = parts
+  }
+
+  register (host: ExtensionHost): void {
+    const { interests } = this.#parts
+    host.on('receive', 'redirect', (message, account) => {
+      if (!isForInterested(message)) return
+      const node = nodeOf(message)
+      return account.sessions.filter(session => session.available && interests.notify(session).has(node))
+    })
+    host.when('session.interested', (session, before) => {
+      const { jid, account } = session
+      const added = [...interests.notify(session)].filter(node => !before.has(node))
+      if (added.length === 0 || account.isAnonymous) return
+      const pages = this.#lastItems(host, jid, added)
+      inBackground(host.log, 'last items for a session', this.#sendToSession(pages, session as Session))
+    })
+    host.when('contact.interested', (account, { jid, notify, before }) => {
+      const added = [...notify].filter(node => !before.has(node))
+      if (added.length === 0) return
+      const pages = this.#lastItems(host, jid, added, account.jid)
+      inBackground(host.log, 'last items for a contact elsewhere', this.#sendTo(pages, () => [jid]))
+    })
+    host.when('contact.changed', (account, change) => {
+      inBackground(host.log, 'what a change of a contact means for nodes', this.#contactChanged(host, account, change))
+    })
+  }
+
+  async #contactChanged (
+    host: ExtensionHost, account: AccountView, { jid, isSubscriber, wasSubscriber }: ContactChange,
+  ): Promise<void> {
+    await this.#cancelRefused(account.jid, jid)
+    if (!isSubscriber || wasSubscriber) return
+    const { hosts, interests } = this.#parts
+    const isHere = hosts.includes(jid.domain) // there it is filtered
+    await this.#sendTo(this.#lastItems(host, jid, undefined, account.jid), ({ name }) =>
+      isHere ? [jid] : [...interests.remoteInterested(account, name)].filter(client => client.bare.equals(jid)))
+  }
+
+  /** XEP-0163 §7.1: subscriptions to nodes of the account that the contact may have no more. */
+  async #cancelRefused (account: Jid, contact: Jid): Promise<void> {
+    const { context } = this.#parts
+    const nodes = await listSubscriptions(context.db, account, contact, undefined)
+    for (const name of new Set(nodes.map(({ node }) => node))) {
+      await context.engine.change(account, name, node => cancelRefused(context, node, [contact.toString()]))
+        .catch(ignoreMissing)
+    }
+  }
+
+  /** Who hears of the node, in the roster of its account, which is in memory here (`Notifier`). */
+  * audienceOf (node: PubsubNode): Generator<Jid> {
+    const { rosters, interests, account: find, hosts } = this.#parts
+    const { owner, name } = node
+    yield owner
+    const account = find(owner)
+    if (!account) return
+    for (const contact of rosters.subscribers(account)) {
+      if (hosts.includes(contact.domain) && this.#mayHear(node, account, contact)) yield contact
+    }
+    for (const client of interests.remoteInterested(account, name)) {
+      if (this.#mayHear(node, account, client.bare)) yield client
+    }
+  }
+
+  #mayHear (node: PubsubNode, account: Account, contact: Jid): boolean {
+    const item = this.#parts.rosters.item(account, contact)
+    if (!item || !this.#parts.rosters.isSubscriber(account, contact)) return false
+    switch (affiliationOf(node, contact)) {
+      case 'owner':
+      case 'publisher':
+      case 'member': return true
+      case 'publish-only':
+      case 'outcast': return false
+      case 'none': return isAllowed(node, { isSubscriber: true, groups: item.groups } satisfies Contact)
+    }
+  }
+
+  /** XEP-0163 §4.3.4: the last items of these nodes of somebody's account and of all contacts here, in pages. */
+  async * #lastItems (
+    host: ExtensionHost, who: Jid, names: readonly string[] | undefined, of?: Jid,
+  ): AsyncGenerator<readonly LastItem[]> {
+    for await (const page of readLastItems(work => host.readFor(who, work), who.bare, names, of)) {
+      const accounts = [...new Set(page.map(({ node: { owner } }) => owner.toString()))]
+      const withheld = await Promise.all(this.#parts.withholdings.map(withholding => withholding(accounts, who)))
+      yield page.filter(({ node: { owner } }) => !withheld.some(some => some.has(owner.toString())))
+    }
+  }
+
+  /** As fast as it reads. */
+  async #sendToSession (pages: AsyncIterable<readonly LastItem[]>, session: Session): Promise<void> {
+    for await (const page of pages) {
+      if (!session.available) return
+      await pace(session, this.#steps(page, () => [session.jid]))
+    }
+  }
+
+  async #sendTo (
+    pages: AsyncIterable<readonly LastItem[]>, clientsFor: (node: Source) => readonly Jid[],
+  ): Promise<void> {
+    for await (const page of pages) await inSlices(this.#steps(page, clientsFor))
+  }
+
+  * #steps (
+    page: readonly LastItem[], clientsFor: (node: Source) => readonly Jid[],
+  ): Generator<void | Promise<void>> {
+    for (const { node, item } of page) {
+      const event = lastItemEvent(node, item)
+      for (const to of clientsFor(node)) yield this.#parts.post(event.copyFor(to))
+    }
+  }
+}
+
+/** The node was deleted meanwhile. */
+function ignoreMissing (error: unknown): void {
+  if (!(error instanceof StanzaError)) throw error
+}
+
+/** By content, which all copies of an event share. */
+const nodes = new WeakMap<readonly Child[], string>()
+
+/** The node that an event is of. */
+function nodeOf (message: Message): string {
+  const known = nodes.get(message.children)
+  if (known !== undefined) return known
+  const event = message.children.find(({ name, ns }) => name === 'event' && ns === NS_PUBSUB_EVENT)
+  const [items] = event ? message.written(event).children(1) ?? [] : []
+  const node = items?.attrs['node'] ?? ''
+  nodes.set(message.children, node)
+  return node
+}
