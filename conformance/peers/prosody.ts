@@ -19,6 +19,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   disco: ['disco', 'server_contact_info'],
   'last-activity': ['lastactivity', 'uptime'],
   ping: ['ping'], 'private-storage': ['private'], 'stream-management': ['smacks'], time: ['time'], vcard: ['vcard'],
+  pubsub: ['pep'],
   version: ['version'],
 }
 
@@ -65,5 +66,6 @@ Component "conference.localhost" "muc"
 modules_enabled = { ${modules.includes('mam') ? '"muc_mam"' : ''} }
 modules_disabled = { ${modules.includes('s2s') ? '' : '"s2s"'} }
 allow_unaffiliated_register = true
+${modules.includes('pep') ? 'Component "pubsub.localhost" "pubsub"' : ''}
 `
 }
