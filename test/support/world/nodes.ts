@@ -113,7 +113,7 @@ export async function wants (client: Client, ...nodes: readonly string[]): Promi
   const { c, query } = software(...nodes)
   await client.sends(`<presence>${c}</presence>`)
   const heard = await client.received()
-  const [request] = heard.filter(xml => xml.startsWith('<iq'))
+  const [request] = heard.filter(xml => xml.startsWith('<iq') && xml.includes('disco#info'))
   if (request !== undefined) await client.sends(answer(request, query))
   return [...heard.flatMap(xml => eventIn(xml) ?? []), ...await events(client)]
 }
