@@ -2,6 +2,7 @@
 import type { Extension } from '../src/extension/api.ts'
 import { affiliationVersions } from './affiliation-versions/index.ts'
 import { archive } from './archive/index.ts'
+import { bookmarks } from './bookmarks/index.ts'
 import { blocking } from './blocking/index.ts'
 import { calls } from './calls/index.ts'
 import { carbons } from './carbons/index.ts'
@@ -53,6 +54,7 @@ export const extensions: readonly Extension[] = [
   time,
   vcard,
   privateStorage,
+  bookmarks,
   registration,
   slowMode,
   hats,

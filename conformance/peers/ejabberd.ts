@@ -17,6 +17,7 @@ const CORE = [
 const MODULES: Readonly<Record<string, readonly string[]>> = {
   archive: ['mod_mam: { default: always }'],
   blocking: ['mod_blocking: {}', 'mod_privacy: {}'],
+  bookmarks: ['mod_pubsub: { plugins: [flat, pep] }', 'mod_caps: {}'],
   disco: [
     'mod_disco: { server_info: [{ modules: all, name: abuse-addresses, urls: ["mailto:abuse@localhost"] }] }',
     'mod_caps: {}',
@@ -40,7 +41,7 @@ export async function startEjabberd (
   const port = await freePort()
   const config = join(folder, 'ejabberd.yml')
   const serverPorts = dns ? [await freePort()] : []
-  const modules = [...extensions.flatMap(name => MODULES[name] ?? []), ...dns ? ['mod_s2s_dialback: {}'] : []]
+  const modules = [...new Set(extensions.flatMap(name => MODULES[name] ?? [])), ...dns ? ['mod_s2s_dialback: {}'] : []]
   writeFileSync(config, configuration([port, ...serverPorts], modules, makeCertificate(folder, owner)))
   const resolver = join(folder, 'inetrc')
   if (dns) writeFileSync(resolver, erlangResolver(dns))

@@ -14,6 +14,7 @@ const CORE = ['roster', 'saslauth', 'tls', 'register']
 const MODULES: Readonly<Record<string, readonly string[]>> = {
   archive: ['mam', 'disco'],
   blocking: ['blocklist'],
+  bookmarks: ['pep', 'bookmarks'],
   carbons: ['carbons'],
   offline: ['offline'],
   disco: ['disco', 'server_contact_info'],

@@ -1,7 +1,7 @@
 /** XEP-0049: Private XML Storage. Stores one element per name and namespace for an account's own devices. */
 import { z } from 'zod'
 import { el, extension, StanzaError, Turns, Written } from '../../src/extension/api.ts'
-import type { Database } from '../../src/extension/api.ts'
+import type { Database, Jid } from '../../src/extension/api.ts'
 import { readElement, saveElements } from './store.ts'
 
 const NS = 'jabber:iq:private'
@@ -19,6 +19,16 @@ export const privateStorage = extension({
   setup (host, { bytes: most }) {
     const turns = new Turns()
 
+    // in turn, so that concurrent requests can't exceed the limit together
+    const save = (owner: Jid, elements: readonly Written[]): void | Promise<void> => {
+      const account = owner.toString()
+      return turns.inTurn(account, () => host.db.transaction(db => keep(db, account, elements, most)))
+    }
+    host.documents.keep({
+      keeps: (_name, ns) => !RESERVED.test(ns),
+      read: (account, name, ns) => readElement(host.db, account.toString(), name, ns),
+      async save (account, document) { await save(account, [document]) },
+    })
     host.disco.feature(NS)
     host.iq({ type: 'get', to: ['own-account'], name: 'query', ns: NS }, async ({ from, to, written }) => {
       const [wanted] = written.children(1) ?? []
@@ -41,8 +51,8 @@ export const privateStorage = extension({
         throw new StanzaError('not-acceptable', 'the request contains nothing to store') // §2.3
       }
       for (const { ns } of elements) checkNamespace(ns)
-      // in turn, so that concurrent requests can't exceed the limit together
-      await turns.inTurn(to.toString(), () => host.db.transaction(db => keep(db, to.toString(), elements, most)))
+      await save(to, elements)
+      for (const element of elements) await host.documents.saved(to, element)
     })
     // §2.3: other accounts' data are not accessible.
     for (const type of ['get', 'set'] as const) {

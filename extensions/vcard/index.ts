@@ -9,6 +9,11 @@ export const vcard = extension({
   name: 'vcard',
   xeps: ['0054@1.3.0'],
   setup (host) {
+    host.documents.keep({
+      keeps: (name, ns) => name === 'vCard' && ns === NS,
+      read: account => readVcard(host.db, account),
+      save: (account, { xml }) => saveVcard(host.db, account, xml),
+    })
     host.disco.feature(NS)
     host.disco.feature(NS, 'account')
     host.iq({ type: 'get', to: ['own-account'], name: 'vCard', ns: NS }, async ({ from, to }) =>
@@ -21,6 +26,7 @@ export const vcard = extension({
     host.iq({ type: 'set', to: ['own-account'], name: 'vCard', ns: NS }, async ({ to, written }, { account }) => {
       if (account.isAnonymous) throw new StanzaError('not-allowed', 'anonymous accounts cannot store data')
       await saveVcard(host.db, to, written.xml)
+      await host.documents.saved(to, written)
     })
     // §3.2: other accounts' vCards can't be changed.
     host.iq({ type: 'set', to: ['address'], name: 'vCard', ns: NS }, () => { throw new StanzaError('forbidden') })

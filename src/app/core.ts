@@ -5,6 +5,7 @@ import { forgetDirected, forgettingAtNodes } from '../accounts/forgetting.ts'
 import { Incoming } from '../accounts/incoming.ts'
 import { liveAccounts } from '../accounts/live-accounts.ts'
 import { ServedHost } from '../accounts/served-host.ts'
+import { Documents } from '../accounts/documents.ts'
 import { accountStore } from '../accounts/store.ts'
 import type { AccountStore } from '../accounts/store.ts'
 import { Caps } from '../caps/caps.ts'
@@ -132,7 +133,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const pubsub = createPubsub(options, { reading, router, iqs, disco, rosters, accounts }, store)
   const parts: Parts = {
     rooms, pubsub, policies, archiveWriters: new Map(), archive: {}, commandTable: new Commands(disco), hosts,
-    db, messageDb: pools.messages, reading, archiveKeys, log, stages, iqs, events, streams,
+    documents: new Documents(), db, messageDb: pools.messages, reading, archiveKeys, log, stages, iqs, events, streams,
     disco, router, rosters, accounts, incoming, replicated, cluster, answerers: new Map(), commands,
   }
   const { caps, loaded } = await load(options, parts, presences, store)

@@ -1,5 +1,6 @@
 /** The parts of the core that extensions reach through their hosts. */
 import type { Accounts } from '../accounts/accounts.ts'
+import type { Documents } from '../accounts/documents.ts'
 import type { Incoming } from '../accounts/incoming.ts'
 import type { AccountCommands } from '../extension/facets/accounts.ts'
 import type { MessageArchive } from '../extension/message-archive.ts'
@@ -52,6 +53,7 @@ export interface Parts {
   readonly archive: { provided?: MessageArchive | undefined }
   readonly rosters: Rosters
   readonly accounts: Accounts
+  readonly documents: Documents
   readonly incoming: Incoming
   readonly replicated: ReplicatedStates
   readonly rooms: Rooms

@@ -6,6 +6,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import type { AccountsFacet } from './facets/accounts.ts'
 import type { ClusterFacet } from './facets/cluster.ts'
 import type { DiscoFacet } from './facets/disco.ts'
+import type { DocumentsFacet } from './facets/documents.ts'
 import type { MessagesFacet } from './facets/messages.ts'
 import type { PubsubFacet } from './facets/pubsub.ts'
 import type { RoomsFacet } from './facets/rooms.ts'
@@ -60,6 +61,7 @@ export interface ExtensionHost {
   readonly stream: StreamFacet
   readonly messages: MessagesFacet
   readonly accounts: AccountsFacet
+  readonly documents: DocumentsFacet
   readonly rooms: RoomsFacet
   readonly pubsub: PubsubFacet
   /** Undefined on a server that is not part of a cluster. */

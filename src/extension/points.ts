@@ -4,6 +4,7 @@
  */
 import type { Database } from '../storage/database.ts'
 import type { Element } from '../xml/element.ts'
+import type { Written } from '../xml/written.ts'
 import type { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Affiliation } from '../xmpp/muc.ts'
@@ -161,6 +162,8 @@ export interface Events {
   'message.unacked': (message: Message, account: AccountView) => 'taken' | void
   /** The account is about to be answered from the database. Resolves when its earlier changes are visible there. */
   'account.reads': (asker: Jid) => Promise<void>
+  /** A client of the account has replaced a document. Resolves when what follows from it is done. */
+  'document.saved': (account: Jid, document: Written) => Promise<void>
   'account.removed': (account: Jid) => Promise<void>
   /** The room was loaded into memory, with its data; it has no occupants yet. */
   'room.opened': (room: RoomView) => Promise<void>

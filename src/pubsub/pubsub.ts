@@ -163,9 +163,11 @@ export class Pubsub {
   /** As `PubsubFacet`. */
   async publish (
     account: Jid, name: string, item: { readonly id?: string, readonly payload: Written },
+    demanded?: Readonly<Record<string, readonly string[]>>,
   ): Promise<string> {
     const id = await this.#publications.publish({
       owner: account, name, by: account, item: { id: item.id, payload: item.payload },
+      preconditions: demanded && new Map(Object.entries(demanded)),
     })
     return id ?? ''
   }

@@ -2,6 +2,7 @@
 import type { AccountsFacet } from '../../extension/facets/accounts.ts'
 import type { ClusterFacet } from '../../extension/facets/cluster.ts'
 import type { DiscoFacet } from '../../extension/facets/disco.ts'
+import type { DocumentsFacet } from '../../extension/facets/documents.ts'
 import type { MessagesFacet } from '../../extension/facets/messages.ts'
 import type { PubsubFacet } from '../../extension/facets/pubsub.ts'
 import type { RoomsFacet } from '../../extension/facets/rooms.ts'
@@ -19,6 +20,7 @@ import type { Parts } from '../parts.ts'
 import { accountsFacet } from './accounts.ts'
 import { clusterFacet } from './cluster.ts'
 import { discoFacet } from './disco.ts'
+import { documentsFacet } from './documents.ts'
 import { messagesFacet } from './messages.ts'
 import { pubsubFacet } from './pubsub.ts'
 import { roomsFacet } from './rooms.ts'
@@ -33,6 +35,7 @@ export class Host implements ExtensionHost {
   readonly stream: StreamFacet
   readonly messages: MessagesFacet
   readonly accounts: AccountsFacet
+  readonly documents: DocumentsFacet
   readonly rooms: RoomsFacet
   readonly pubsub: PubsubFacet
   readonly cluster: ClusterFacet | undefined
@@ -53,6 +56,7 @@ export class Host implements ExtensionHost {
     this.stream = streamFacet(registration)
     this.messages = messagesFacet(registration)
     this.accounts = accountsFacet(registration)
+    this.documents = documentsFacet(registration)
     this.rooms = roomsFacet(registration)
     this.pubsub = pubsubFacet(registration)
     this.cluster = parts.cluster && clusterFacet(registration, parts.cluster)

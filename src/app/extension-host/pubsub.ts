@@ -5,7 +5,7 @@ import type { Registration } from './registration.ts'
 export function pubsubFacet ({ parts: { pubsub }, undo }: Registration): PubsubFacet {
   return {
     node (name, behaviour) { undo.push(pubsub.addBehaviour(name, behaviour)) },
-    publish: (account, node, item) => pubsub.publish(account, node, item),
+    publish: (account, node, item, demanded) => pubsub.publish(account, node, item, demanded),
     items: (account, node, ids) => pubsub.items(account, node, ids),
     withhold (of) { undo.push(pubsub.addWithholding(of)) },
     retract: (account, node, id) => pubsub.retract(account, node, id),

@@ -33,9 +33,13 @@ export interface PubsubFacet {
   node (name: string, behaviour: NodeBehaviour): void
   /**
    * Publishes in the account's name, and creates the node where there is none. The id is made where none is given;
-   * resolves with it after the commit. Throws StanzaError where a limit is reached.
+   * resolves with it after the commit. Throws StanzaError where a limit is reached, or the node is not as `demanded`
+   * (publish-options, by the names and with the values of the node's form).
    */
-  publish (account: Jid, node: string, item: { readonly id?: string, readonly payload: Written }): Promise<string>
+  publish (
+    account: Jid, node: string, item: { readonly id?: string, readonly payload: Written },
+    demanded?: Readonly<Record<string, readonly string[]>>,
+  ): Promise<string>
   /** The newest items, at most 1000, oldest first; nothing where there is no such node. */
   items (account: Jid, node: string, ids?: readonly string[]): Promise<readonly StoredItem[]>
   /**

@@ -1,0 +1,188 @@
+/**
+ * Keeps an account's bookmarks the same in all three places: items of XEP-0402, the list of XEP-0048 in a node (PEP),
+ * and that in private data (XEP-0049). Each list is compared with the one that all had last, so that a change in one
+ * place is lost by none in another, whichever of them this has dealt with when the server ends.
+ */
+import { inBackground, inSlices, Jid, StanzaError, Turns, Written } from '../../src/extension/api.ts'
+import type { Element, ExtensionHost, StoredItem } from '../../src/extension/api.ts'
+import {
+  changesBetween, hasSameOthers, isSame, isSameList, NS, NS_LIST, readConference, readList, replacing,
+  writeConference, writeList,
+} from './convert.ts'
+import type { Bookmark, BookmarkList } from './convert.ts'
+import { hasCommon, readCommon, saveCommon } from './store.ts'
+
+/** XEP-0223: what only the account itself may see. */
+const PRIVATE = { 'pubsub#persist_items': ['true'], 'pubsub#access_model': ['whitelist'] }
+/** The configuration of the node of items (XEP-0402 §4.1). */
+export const ITEMS_OPTIONS = {
+  ...PRIVATE, 'pubsub#max_items': ['max'], 'pubsub#send_last_published_item': ['never'],
+}
+export const LIST_OPTIONS = PRIVATE
+/** XEP-0048 §3.1: the id of the list's only item. */
+const CURRENT = 'current'
+/** The most lists of an account that wait; of more, those in the places count. */
+const MAX_WAITING = 20
+const EMPTY: BookmarkList = { rooms: new Map(), others: [] }
+
+/** A room with the id of its item, which is its address as the client has written it. */
+interface Room { readonly id: string, readonly bookmark: Bookmark }
+
+/** A list that a client has written. */
+interface WrittenList {
+  readonly xml: string
+  /** The conversion that it has happened during: it may not know of it, and put another list in its place. */
+  readonly during: Conversion | undefined
+}
+
+/** What is going on for an account. */
+interface Conversion {
+  /** What all places had last, before it. */
+  common: BookmarkList
+  /** The list that it writes. */
+  xml: string | undefined
+}
+
+/** The three places, and what they had last. */
+interface Places {
+  readonly rooms: Map<string, Room>
+  readonly node: BookmarkList | undefined
+  readonly stored: BookmarkList | undefined
+  readonly common: BookmarkList | undefined
+}
+
+export class BookmarkSync {
+  readonly #host: ExtensionHost
+  readonly #turns = new Turns()
+  /** What accounts have changed that wait for their turn. */
+  readonly #due = new Map<string, WrittenList[]>()
+  readonly #underWay = new Map<string, Conversion>()
+
+  constructor (host: ExtensionHost) {
+    this.#host = host
+  }
+
+  /** Something has changed in one of the places; in a list where that is given, as XML. */
+  later (account: Jid, xml?: string): void {
+    const key = account.toString()
+    const during = this.#underWay.get(key)
+    if (xml !== undefined && xml === during?.xml) return // it is its own
+    const waiting = this.#due.get(key)
+    const lists = waiting ?? []
+    if (xml !== undefined && lists.push({ xml, during }) > MAX_WAITING) lists.shift()
+    if (waiting) return
+    this.#due.set(key, lists)
+    inBackground(this.#host.log, 'conversion of bookmarks', this.#turns.inTurn(key, async () => {
+      this.#due.delete(key)
+      const conversion = { common: EMPTY, xml: undefined }
+      this.#underWay.set(key, conversion)
+      await this.#convert(account, lists, conversion).finally(() => { this.#underWay.delete(key) })
+    }))
+  }
+
+  /** Resolves when what has changed until now is the same in all places. */
+  async settled (account: Jid): Promise<void> {
+    const key = account.bare.toString()
+    if (this.#turns.isBusy(key)) await this.#turns.inTurn(key, () => {})
+  }
+
+  /** XEP-0411 §5: what is in private data is in the nodes before the account is there. */
+  async begin (account: Jid): Promise<void> {
+    const { db, documents } = this.#host
+    if (await hasCommon(db, account) || !await documents.read(account, 'storage', NS_LIST)) return
+    this.later(account)
+    await this.settled(account)
+  }
+
+  async #convert (account: Jid, written: readonly WrittenList[], conversion: Conversion): Promise<void> {
+    try {
+      const places = await this.#read(account)
+      const { rooms, node, stored } = places
+      const common = conversion.common = places.common ?? EMPTY
+      const lists = [
+        ...[stored, node].map(list => ({ list, before: common })),
+        ...written.map(({ xml, during }) => ({ list: listIn(xml), before: during?.common ?? common })),
+      ]
+      let { others } = common
+      for (const { list, before } of lists) {
+        if (!list) continue
+        await this.#apply(account, rooms, changesBetween(before, list))
+        if (!hasSameOthers(list, before)) others = list.others
+      }
+      const bookmarks = new Map([...rooms].map(([jid, { bookmark }]) => [jid, bookmark]))
+      await this.#write(account, { rooms: bookmarks, others }, places, conversion)
+    } catch (err) {
+      if (!(err instanceof StanzaError)) throw err // the database's
+      this.#host.log.debug({ event: 'bookmarks.not_converted', err, account: account.toString() },
+        'bookmarks: not converted')
+    }
+  }
+
+  async #read (account: Jid): Promise<Places> {
+    const { db, documents, pubsub } = this.#host
+    const [items, [list], stored, common] = await Promise.all([
+      pubsub.items(account, NS), pubsub.items(account, NS_LIST), documents.read(account, 'storage', NS_LIST),
+      readCommon(db, account),
+    ])
+    const rooms = new Map<string, Room>()
+    await inSlices(readRooms(items, rooms))
+    return {
+      rooms, node: listIn(list?.payload), stored: listIn(stored?.xml), common: listIn(common),
+    }
+  }
+
+  /** Publishes and retracts items as a list was changed. */
+  async #apply (account: Jid, rooms: Map<string, Room>, changes: ReturnType<typeof changesBetween>): Promise<void> {
+    const { pubsub } = this.#host
+    for (const [jid, changed] of changes.added) {
+      const { id = jid, bookmark: before } = rooms.get(jid) ?? {}
+      const bookmark = before ? replacing(before, changed) : changed
+      rooms.set(jid, { id, bookmark })
+      if (before && isSame(before, bookmark)) continue // XEP-0402 §5.3.2: no notifications for unchanged items
+      await pubsub.publish(account, NS, { id, payload: written(writeConference(bookmark)) }, ITEMS_OPTIONS)
+    }
+    for (const jid of changes.removed) {
+      const room = rooms.get(jid)
+      if (room) await pubsub.retract(account, NS, room.id)
+      rooms.delete(jid)
+    }
+  }
+
+  async #write (
+    account: Jid, list: BookmarkList, { node, stored, common }: Places, conversion: Conversion,
+  ): Promise<void> {
+    const { db, documents, pubsub } = this.#host
+    if (!node && !stored && !common && isSameList(list, EMPTY)) return
+    const payload = written(writeList(list))
+    conversion.xml = payload.xml
+    if (!node || !isSameList(node, list)) {
+      await pubsub.publish(account, NS_LIST, { id: CURRENT, payload }, LIST_OPTIONS)
+    }
+    if (!stored || !isSameList(stored, list)) await documents.save(account, payload)
+    if (!common || !isSameList(common, list)) await saveCommon(db, account, payload.xml)
+  }
+}
+
+function * readRooms (items: readonly StoredItem[], rooms: Map<string, Room>): Generator<void> {
+  for (const { id, payload } of items) {
+    const jid = Jid.tryParse(id)
+    const conference = jid?.isBare && payload !== '' ? treeOf(payload) : undefined
+    if (jid && conference?.getName() === 'conference' && conference.getNS() === NS) {
+      rooms.set(jid.toString(), { id, bookmark: readConference(conference) })
+    }
+    yield
+  }
+}
+
+function listIn (xml: string | undefined): BookmarkList | undefined {
+  const storage = xml ? treeOf(xml) : undefined
+  return storage?.getName() === 'storage' && storage.getNS() === NS_LIST ? readList(storage) : undefined
+}
+
+function treeOf (xml: string): Element {
+  return Written.kept('', '', xml).toElement()
+}
+
+function written (element: Element): Written {
+  return Written.kept(element.getName(), element.getNS() ?? '', element.toString())
+}
