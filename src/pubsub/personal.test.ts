@@ -289,3 +289,23 @@ test('a payload may be large, and have many elements', async () => {
   const [answer = ''] = (await juliet.received()).filter(xml => xml.startsWith('<iq'))
   expect(answer).toContain(payload)
 })
+
+test('a last item does not come behind what has taken its place meanwhile', async () => {
+  const { server, juliet, romeo } = await verona()
+  await publishes(juliet, TUNE, 'a', 'Allegro')
+  await wants(romeo, MOOD)
+  const reading = Promise.withResolvers<void>()
+  const withheld = Promise.withResolvers<void>()
+  server.core.pubsub.addWithholding(async () => {
+    withheld.resolve()
+    await reading.promise
+    return new Set()
+  })
+
+  const both = wants(romeo, MOOD, TUNE)
+  await withheld.promise // it is read, and not sent
+  await publishes(juliet, TUNE, 'b', 'Adagio')
+  reading.resolve()
+
+  expect([...await both, ...await events(romeo)]).toEqual([`${TUNE} b: Adagio`])
+})

@@ -5,7 +5,7 @@
  */
 import type { ExtensionHost } from '../extension/host.ts'
 import type { ContactChange } from '../extension/points.ts'
-import type { AccountView } from '../extension/views.ts'
+import type { AccountView, SessionView } from '../extension/views.ts'
 import type { Rosters } from '../roster/roster.ts'
 import type { Account } from '../session/account.ts'
 import { pace } from '../session/pace.ts'
@@ -27,6 +27,7 @@ import { affiliationOf } from './node.ts'
 import type { PubsubNode } from './node.ts'
 import { readLastItems } from './last-items.ts'
 import type { LastItem } from './last-items.ts'
+import { NewerEvents } from './newer-events.ts'
 import { cancelRefused } from './requests/nodes.ts'
 import { listSubscriptions } from './store.ts'
 
@@ -47,6 +48,8 @@ export type Withholding = (accounts: readonly string[], from: Jid) => Promise<Re
 
 export class Personal {
   readonly #parts: PersonalParts
+  /** Of sessions here, and of `this` for whoever else is sent items of accounts here. */
+  readonly #newer = new NewerEvents<SessionView | Personal>()
 
   constructor (parts: PersonalParts) {
     this.#parts = parts
@@ -57,7 +60,9 @@ export class Personal {
     host.on('receive', 'redirect', (message, account) => {
       if (!isForInterested(message)) return
       const node = nodeOf(message)
-      return account.sessions.filter(session => session.available && interests.notify(session).has(node))
+      const wanting = account.sessions.filter(session => session.available && interests.notify(session).has(node))
+      for (const session of wanting) this.#newer.note(session, keyOf(message.from, node))
+      return wanting
     })
     host.when('session.interested', (session, before) => {
       const { jid, account } = session
@@ -102,6 +107,7 @@ export class Personal {
   * audienceOf (node: PubsubNode): Generator<Jid> {
     const { rosters, interests, account: find, hosts } = this.#parts
     const { owner, name } = node
+    this.#newer.note(this, keyOf(owner, name))
     yield owner
     const account = find(owner)
     if (!account) return
@@ -138,27 +144,34 @@ export class Personal {
   }
 
   /** As fast as it reads. */
-  async #sendToSession (pages: AsyncIterable<readonly LastItem[]>, session: Session): Promise<void> {
-    for await (const page of pages) {
-      if (!session.available) return
-      await pace(session, this.#steps(page, () => [session.jid]))
-    }
+  #sendToSession (pages: AsyncIterable<readonly LastItem[]>, session: Session): Promise<void> {
+    return this.#newer.during(session, async newer => {
+      for await (const page of pages) {
+        if (!session.available) return
+        await pace(session, this.#steps(page, () => [session.jid], newer))
+      }
+    })
   }
 
-  async #sendTo (
-    pages: AsyncIterable<readonly LastItem[]>, clientsFor: (node: Source) => readonly Jid[],
-  ): Promise<void> {
-    for await (const page of pages) await inSlices(this.#steps(page, clientsFor))
+  #sendTo (pages: AsyncIterable<readonly LastItem[]>, clientsFor: (node: Source) => readonly Jid[]): Promise<void> {
+    return this.#newer.during(this, async newer => {
+      for await (const page of pages) await inSlices(this.#steps(page, clientsFor, newer))
+    })
   }
 
   * #steps (
-    page: readonly LastItem[], clientsFor: (node: Source) => readonly Jid[],
+    page: readonly LastItem[], clientsFor: (node: Source) => readonly Jid[], newer: ReadonlySet<string>,
   ): Generator<void | Promise<void>> {
     for (const { node, item } of page) {
+      if (newer.has(keyOf(node.owner, node.name))) continue
       const event = lastItemEvent(node, item)
       for (const to of clientsFor(node)) yield this.#parts.post(event.copyFor(to))
     }
   }
+}
+
+function keyOf (owner: Jid | undefined, node: string): string {
+  return `${owner} ${node}`
 }
 
 /** The node was deleted meanwhile. */

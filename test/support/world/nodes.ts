@@ -95,7 +95,8 @@ export async function events (client: Client): Promise<readonly string[]> {
   return (await client.received()).flatMap(xml => eventIn(xml) ?? [])
 }
 
-function eventIn (xml: string): string | undefined {
+/** The event in a message, in a few words. */
+export function eventIn (xml: string): string | undefined {
   if (!xml.startsWith('<message')) return
   const message = parseStored(xml.replace('<message', "<message xmlns='jabber:client'"))
   const [what] = message.getChild('event', EVENT)?.getChildElements() ?? []

@@ -16,6 +16,8 @@ import { parseElement } from '../../../src/xml/element.ts'
 import type { Element } from '../../../src/xml/element.ts'
 import { DEFAULT_LIMITS } from '../../../src/muc/limits.ts'
 import type { MucLimits } from '../../../src/muc/limits.ts'
+import { DEFAULT_PUBSUB_LIMITS } from '../../../src/pubsub/limits.ts'
+import type { PubsubLimits } from '../../../src/pubsub/limits.ts'
 import { isLineEmpty } from '../../../src/util/slices.ts'
 import { Turns } from '../../../src/util/turns.ts'
 import { parseFrame } from '../../../src/xml/framer.ts'
@@ -81,6 +83,12 @@ export async function worldWith (limits: Partial<MucLimits>, ...extensions: Exte
   return start(extensions, undefined, limits)
 }
 
+/** The same with other limits for nodes. */
+export async function worldWithNodes (pubsub: Partial<PubsubLimits>, ...extensions: Extensions): Promise<World> {
+  await empty()
+  return start(extensions, undefined, {}, undefined, pubsub)
+}
+
 /** The same with components that may do something in the name of accounts (XEP-0356). */
 export async function worldOf (components: Components, ...extensions: Extensions): Promise<World> {
   await empty()
@@ -91,6 +99,7 @@ async function empty (): Promise<void> {
   await postgres.query('delete from room')
   await postgres.query('delete from account')
   await postgres.query('delete from former_account')
+  await postgres.query('delete from pubsub_node')
   await postgres.query('delete from caps')
 }
 
@@ -100,11 +109,12 @@ export async function start (
   cluster?: Cluster,
   limits: Partial<MucLimits> = {},
   components?: Components,
+  pubsub: Partial<PubsubLimits> = {},
 ): Promise<World> {
   let isUp = true
   let isAway = false
   const db = counted(postgres, () => isUp ? isAway ? AWAY : undefined : NEVER)
-  const core = await coreOf(db, extensions, cluster, limits, components)
+  const core = await coreOf(db, extensions, cluster, limits, components, pubsub)
   if (!cluster) await core.rooms.removeTemporary()
   const stop = async (): Promise<void> => {
     if (!isUp) return
@@ -121,7 +131,7 @@ export async function start (
     databaseIs (state) { isAway = state === 'away' },
     async restarts (others = limits) {
       await stop()
-      return start(extensions, undefined, others, components)
+      return start(extensions, undefined, others, components, pubsub)
     },
     async client (address) {
       const jid = Jid.parse(address)
@@ -155,11 +165,11 @@ async function resumes (core: Core, jid: Jid, request: string): Promise<Client> 
 
 async function coreOf (
   db: Database, extensions: Extensions, cluster: Cluster | undefined, limits: Partial<MucLimits>,
-  components: Components | undefined,
+  components: Components | undefined, pubsub: Partial<PubsubLimits>,
 ): Promise<Core> {
   return createCore({
     hosts: ['localhost'], db, log: await openLog({ level: 'silent' }), cluster, muc: { ...DEFAULT_LIMITS, ...limits },
-    components,
+    components, pubsub: { ...DEFAULT_PUBSUB_LIMITS, ...pubsub },
     extensions: extensions.map(one => 'name' in one
       ? { extension: one, options: one.config?.parse(undefined) }
       : { extension: one[0], options: one[1] }),
