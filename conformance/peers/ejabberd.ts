@@ -1,9 +1,10 @@
 /** Debian's ejabberd, with a configuration and a database folder of its own; anybody may register. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePort } from './free-port.ts'
 import {
-  endProgram, freePort, makeCertificate, makeFolder, requireProgram, startProgram, systemUser,
-  type CertificateFiles, type NameServer, type Server,
+  endProgram, makeCertificate, makeFolder, requireProgram, startProgram, systemUser, type CertificateFiles,
+  type NameServer, type Server,
 } from './server.ts'
 import { erlangResolver } from '../../test/support/dns/peer-resolvers.ts'
 

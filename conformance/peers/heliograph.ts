@@ -2,7 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
-import { endProgram, freePort, makeFolder, startProgram, type NameServer, type Server } from './server.ts'
+import { freePort } from './free-port.ts'
+import { endProgram, makeFolder, startProgram, type NameServer, type Server } from './server.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 

@@ -2,7 +2,8 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { startHeliograph } from './heliograph.ts'
-import { endProgram, freePort, makeFolder, requireProgram, startProgram, type NameServer, type Server } from './server.ts'
+import { freePort } from './free-port.ts'
+import { endProgram, makeFolder, requireProgram, startProgram, type NameServer, type Server } from './server.ts'
 
 const REDIS = '/usr/bin/redis-server'
 

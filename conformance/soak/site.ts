@@ -10,7 +10,8 @@ import { startRedis } from '../../test/support/redis/redis.ts'
 import type { TestRedis } from '../../test/support/redis/redis.ts'
 import { startPostgres } from '../../test/faults/postgres.ts'
 import type { MortalPostgres } from '../../test/faults/postgres.ts'
-import { endProgram, freePort, makeFolder, startProgram } from '../peers/server.ts'
+import { freePort } from '../peers/free-port.ts'
+import { endProgram, makeFolder, startProgram } from '../peers/server.ts'
 import type { Held, Order } from './probe.ts'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')

@@ -6,7 +6,8 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { stringify } from 'yaml'
-import { endProgram, freePort, makeFolder, startProgram } from '../peers/server.ts'
+import { freePort } from '../peers/free-port.ts'
+import { endProgram, makeFolder, startProgram } from '../peers/server.ts'
 import type { Order, Report } from './gauge.ts'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')

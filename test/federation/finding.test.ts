@@ -1,7 +1,7 @@
 /** How servers find and reach each other: services in DNS, direct TLS, addresses, streams that are used both ways. */
 import { afterEach, beforeAll, afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { DnsName } from '../support/dns/dns-server.ts'
-import { freePort } from '../../conformance/peers/server.ts'
+import { freePort } from '../../conformance/peers/free-port.ts'
 import { Federation, START_MS, whyNoPeers } from './federation.ts'
 import { Person } from './person.ts'
 import { startProsody } from './prosody.ts'

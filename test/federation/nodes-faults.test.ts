@@ -5,7 +5,7 @@
 import { rmSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { expect, inject, onTestFinished, test } from 'vitest'
-import { freePort } from '../../conformance/peers/server.ts'
+import { freePort } from '../../conformance/peers/free-port.ts'
 import { NOTHING_WRONG, print, underLoad } from '../faults/load.ts'
 import { Nodes } from '../faults/nodes.ts'
 import { hasRedis } from '../support/redis/redis.ts'

@@ -2,7 +2,8 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { endProgram, freePort, makeFolder, startProgram } from '../../conformance/peers/server.ts'
+import { freePort } from '../../conformance/peers/free-port.ts'
+import { endProgram, makeFolder, startProgram } from '../../conformance/peers/server.ts'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 

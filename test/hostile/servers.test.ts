@@ -1,6 +1,6 @@
 /** Other servers that turn on this one: floods, storms, deafness, rooms that are none, handshakes that never end. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
-import { freePort } from '../../conformance/peers/server.ts'
+import { freePort } from '../../conformance/peers/free-port.ts'
 import type { XmlElement } from '../../conformance/runner/xml.ts'
 import { expectWaiting, startHeliograph } from '../federation/heliograph.ts'
 import type { FederationKeys } from '../federation/heliograph.ts'

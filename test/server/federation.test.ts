@@ -1,6 +1,6 @@
 /** What an administrator sees of other servers, and does about what waits for them. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { freePort } from '../../conformance/peers/server.ts'
+import { freePort } from '../../conformance/peers/free-port.ts'
 import { Client } from '../../conformance/runner/client.ts'
 import { formatXml } from '../../conformance/runner/xml.ts'
 import { Installation } from './installation.ts'

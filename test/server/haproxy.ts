@@ -1,13 +1,9 @@
 /** Debian's HAProxy with the configuration that is shipped: its ports and nodes are those of a test. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePort } from '../../conformance/peers/free-port.ts'
 import {
-  endProgram,
-  freePort,
-  makeCertificate,
-  makeFolder,
-  requireProgram,
-  startProgram,
+  endProgram, makeCertificate, makeFolder, requireProgram, startProgram,
 } from '../../conformance/peers/server.ts'
 
 export const HAPROXY = '/usr/sbin/haproxy'

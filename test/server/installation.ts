@@ -8,7 +8,8 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import { stringify } from 'yaml'
-import { endProgram, freePort, makeFolder } from '../../conformance/peers/server.ts'
+import { freePort } from '../../conformance/peers/free-port.ts'
+import { endProgram, makeFolder } from '../../conformance/peers/server.ts'
 
 const ENTRY = join(import.meta.dirname, '..', '..', 'heliograph.mjs')
 const POLL_MS = 20
