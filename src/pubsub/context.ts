@@ -16,6 +16,8 @@ export interface Context {
   readonly behaviours: Behaviours
   readonly db: Database
   readonly log: Logger
+  /** Resolves when what that account has changed is there to be read (`account.reads`). */
+  readonly settled: (asker: Jid) => Promise<void>
 }
 
 /** A request to an account or the service: `<pubsub/>` with an action, and sometimes something besides. */

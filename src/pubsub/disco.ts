@@ -1,5 +1,6 @@
 /** XEP-0060 §5: discovers nodes, what is to be known of each, and their items. */
 import type { ExtensionHost } from '../extension/host.ts'
+import { NS_COMMANDS } from '../routing/commands.ts'
 import type { Disco, PubsubNodes } from '../routing/disco.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
@@ -39,8 +40,11 @@ export function declareFeatures (host: ExtensionHost): void {
   host.disco.feature(NS_PUBSUB, 'account')
   host.disco.feature(NS_PUBSUB, 'pubsub')
   for (const feature of [...FEATURES, ...OF_ACCOUNTS]) host.disco.feature(`${NS_PUBSUB}#${feature}`, 'account')
-  for (const feature of [...FEATURES, 'access-open']) host.disco.feature(`${NS_PUBSUB}#${feature}`, 'pubsub')
+  for (const feature of [...FEATURES, 'access-open', 'get-pending']) {
+    host.disco.feature(`${NS_PUBSUB}#${feature}`, 'pubsub')
+  }
   host.disco.feature(NS_RSM, 'pubsub')
+  host.disco.feature(NS_COMMANDS, 'pubsub')
 }
 
 export function discoverNodes ({ engine }: Context, disco: Disco): PubsubNodes {

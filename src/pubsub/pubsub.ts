@@ -5,10 +5,12 @@
 import type { Accounts } from '../accounts/accounts.ts'
 import type { ExtensionHost } from '../extension/host.ts'
 import type { NodeBehaviour, StoredItem } from '../extension/facets/pubsub.ts'
+import { NS_COMMANDS } from '../routing/commands.ts'
 import type { Disco, PubsubNodes } from '../routing/disco.ts'
 import type { IqTable } from '../routing/iq-table.ts'
 import type { Router } from '../routing/router.ts'
 import type { Rosters } from '../roster/roster.ts'
+import type { EventTable } from '../session/events.ts'
 import type { Homes } from '../session/homes.ts'
 import type { Database } from '../storage/database.ts'
 import type { Reading } from '../storage/reading.ts'
@@ -32,7 +34,7 @@ import type { PubsubLimits } from './limits.ts'
 import { isService } from './node.ts'
 import { Personal } from './personal.ts'
 import type { Withholding } from './personal.ts'
-import { answerIn, decide } from './requests/approval.ts'
+import { answerIn, answerPending, decide } from './requests/approval.ts'
 import { Publications } from './requests/publish.ts'
 import { Requests, ROUTES } from './requests/requests.ts'
 import { pubsubDomain, PubsubService } from './service.ts'
@@ -49,6 +51,7 @@ export interface PubsubParts {
   readonly iqs: IqTable
   readonly disco: Disco
   readonly rosters: Rosters
+  readonly events: EventTable
   readonly accounts: Pick<Accounts, 'peek'>
   /** Whether the account outlives its streams: anonymous ones do not. */
   readonly isPersistent: (account: Jid) => Promise<boolean>
@@ -84,7 +87,7 @@ export class Pubsub {
       defaultsOf: (owner, name) => behaviours.defaultsOf(owner, name),
       checkCreator: (owner, creator) => this.#checkCreator(owner, creator, limits, hosts),
     })
-    this.#pubsub = { engine, behaviours, db, log }
+    this.#pubsub = { engine, behaviours, db, log, settled: asker => parts.events.emitAll('account.reads', asker) }
     this.#publications = new Publications(this.#pubsub)
     this.#requests = new Requests(this.#pubsub, this.#publications)
     this.service = new PubsubService({
@@ -142,6 +145,8 @@ export class Pubsub {
       // As an account without nodes answers.
       host.iq({ ...route, to: ['address'] }, () => { throw new StanzaError('item-not-found') })
     }
+    host.iq({ type: 'set', to: ['pubsub'], name: 'command', ns: NS_COMMANDS }, request =>
+      answerPending(this.#pubsub, request))
     personal.register(host)
     host.messages.declarePolicy(NS_PUBSUB_EVENT, { archive: false, carbon: false, push: false })
     host.every(EXPIRE_MS, async () => {

@@ -55,6 +55,25 @@ describe('access models (§4.5)', () => {
     await expect(items(ophelia, 'musings', SERVICE)).rejects.toThrow('not-authorized')
   })
 
+  test('authorize: an owner may ask for what waits, and is asked again (§8.7)', async () => {
+    const { hamlet, horatio } = await hamletAndFriends()
+    await creates(hamlet, 'musings', { access_model: 'authorize' })
+    await subscribes(horatio, 'musings')
+    await hamlet.received()
+    const command = (content: string): string => "<command xmlns='http://jabber.org/protocol/commands' " +
+      `node='http://jabber.org/protocol/pubsub#get-pending'>${content}</command>`
+
+    const offered = await hamlet.asks('set', command(''), SERVICE)
+    const toOthers = await horatio.asks('set', command(''), SERVICE)
+    await hamlet.asks('set', command(filled('subscribe_authorization', { node: 'musings' })), SERVICE)
+
+    expect(offered?.toString()).toContain("<option label='musings'>")
+    expect(toOthers?.toString()).not.toContain('musings')
+    expect((await hamlet.received()).join()).toMatch(/subscriber_jid.*horatio@localhost/)
+    await expect(horatio.asks('set', command(filled('subscribe_authorization', { node: 'musings' })), SERVICE))
+      .rejects.toThrow('forbidden')
+  })
+
   test('authorize: nobody but an owner decides', async () => {
     const { hamlet, horatio } = await hamletAndFriends()
     await creates(hamlet, 'musings', { access_model: 'authorize' })

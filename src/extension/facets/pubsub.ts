@@ -2,6 +2,7 @@
 import type { Written } from '../../xml/written.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 
+/** Its methods run in the node's turn: they must not wait for changes of the same node. */
 export interface NodeBehaviour {
   /**
    * Options of a new node that differ from the usual ones, by the names and with the values of the node's form:

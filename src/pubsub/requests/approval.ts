@@ -1,5 +1,9 @@
 /** XEP-0060 §8.6: the owners of a node are asked whether somebody may subscribe, and answer. */
+import type { IqRequest } from '../../extension/requests.ts'
+import { execute } from '../../routing/commands.ts'
+import { eachInSlices } from '../../util/background.ts'
 import { randomId } from '../../util/ids.ts'
+import type { Element } from '../../xml/element.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import { form, formValues, NS_FORMS } from '../../xmpp/forms.ts'
 import { Jid } from '../../xmpp/jid.ts'
@@ -11,8 +15,11 @@ import { subscriptionEvent } from '../events.ts'
 import type { Values } from '../node-config.ts'
 import { ownersOf, subscriptionsOf } from '../node.ts'
 import type { PubsubNode } from '../node.ts'
+import { listAwaited } from '../store.ts'
 import { greet } from './greet.ts'
 
+/** §8.7. */
+export const GET_PENDING = 'http://jabber.org/protocol/pubsub#get-pending'
 const FORM_TYPE = 'http://jabber.org/protocol/pubsub#subscribe_authorization'
 
 /** Asks all owners about a pending subscription. */
@@ -64,4 +71,21 @@ export async function settle (
   engine.parts.notifier.tell(subscriptionEvent(changed, jid, subscription?.state ?? 'none'), jid)
   if (subscription) await greet(pubsub, changed, subscription)
   return changed
+}
+
+/** §8.7: the nodes of an owner that somebody waits for, and to be asked about them again. */
+export async function answerPending (context: Context, { from, to: owner, payload }: IqRequest): Promise<Element> {
+  if (payload.attrs['node'] !== GET_PENDING) throw new StanzaError('item-not-found')
+  const nodes = await context.engine.parts.reading.for(from, db => listAwaited(db, owner, from))
+  const choices = nodes.map(node => ({ value: node, label: node }))
+  return execute(payload, {
+    form: () => form('form', FORM_TYPE, [{ name: 'pubsub#node', type: 'list-single', values: [], choices }]),
+    run: async values => {
+      const node = await context.engine.need(owner, values.get('pubsub#node')?.[0] ?? '')
+      checkOwner(node, from)
+      await eachInSlices(context.log, 'requests to subscribe', [...node.subscriptions.values()].flat(),
+        ({ jid, state }) => { if (state === 'pending') askOwner(context, node, jid, from) })
+      return 'You are asked about each request.'
+    },
+  })
 }

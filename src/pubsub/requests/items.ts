@@ -18,11 +18,12 @@ export const NS_RSM = 'http://jabber.org/protocol/rsm'
 const MAX_PAGE = 1000
 
 export async function answerItems (
-  { engine, db }: Context, { owner, from, action, besides }: Call,
+  { engine, db, settled }: Context, { owner, from, action, besides }: Call,
 ): Promise<Answer> {
   const name = nodeIn(action)
   const set = besides?.name === 'set' && besides.ns === NS_RSM ? treeOf(besides) : undefined
   const range = rangeOf(treeOf(action), set)
+  await settled(from)
   const { node, page } = await engine.items(owner, name, from, range, async node => {
     const refusal = await refusalToRead(node, from, engine.parts.contacts)
     if (refusal) throw refusal

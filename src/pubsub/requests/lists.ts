@@ -1,6 +1,7 @@
 /** XEP-0060 §8.8 and §8.9: owners see and change a node's subscriptions and affiliations. */
 import { el } from '../../xml/element.ts'
 import type { Element } from '../../xml/element.ts'
+import { Written } from '../../xml/written.ts'
 import { checkAddressList, parseAddress } from '../../xmpp/addresses.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import type { Jid } from '../../xmpp/jid.ts'
@@ -25,9 +26,12 @@ async function owned ({ engine }: Context, { owner, from, action }: Call): Promi
 /** §8.8.1: those that are pending are left out. */
 export async function answerSubscriptionList (pubsub: Context, call: Call): Promise<Answer> {
   const { name, subscriptions } = await owned(pubsub, call)
-  const all = [...subscriptions.values()].flat().filter(({ state }) => state !== 'pending')
-  return el('pubsub', NS_PUBSUB_OWNER, {}, el('subscriptions', undefined, { node: name },
-    all.map(({ jid, state }) => el('subscription', undefined, { jid: jid.toString(), subscription: state }))))
+  let list = '' // there may be many: a tree takes its time
+  for (const { jid, state } of [...subscriptions.values()].flat()) {
+    if (state !== 'pending') list += `<subscription jid='${jid.attribute}' subscription='${state}'/>`
+  }
+  return Written.around(el('pubsub', NS_PUBSUB_OWNER),
+    Written.around(el('subscriptions', NS_PUBSUB_OWNER, { node: name }), list))
 }
 
 export async function answerAffiliationList (pubsub: Context, call: Call): Promise<Answer> {

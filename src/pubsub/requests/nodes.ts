@@ -1,5 +1,7 @@
 /** XEP-0060 §8.1 to §8.5: creates, configures, deletes and purges nodes. */
 import { randomId } from '../../util/ids.ts'
+import { eachInSlices } from '../../util/background.ts'
+import { isSliceOver, nextSlice } from '../../util/slices.ts'
 import { el } from '../../xml/element.ts'
 import type { Element } from '../../xml/element.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
@@ -69,11 +71,12 @@ export async function answerConfigure (pubsub: Context, { owner, from, action }:
 
 /** Ends the subscriptions of those who may subscribe no more (§12.4 and XEP-0163 §7.1). */
 export async function cancelRefused (
-  { engine }: Context, node: PubsubNode, of = [...node.subscriptions.keys()],
+  { engine, log }: Context, node: PubsubNode, of = [...node.subscriptions.keys()],
 ): Promise<PubsubNode | undefined> {
   const { contacts, notifier } = engine.parts
   const cancelled: Jid[] = []
   for (const account of of) {
+    if (isSliceOver()) await nextSlice(() => {})
     for (const { jid } of node.subscriptions.get(account) ?? []) {
       if (await refusalToSubscribe(node, jid, contacts) instanceof StanzaError) cancelled.push(jid)
     }
@@ -81,7 +84,9 @@ export async function cancelRefused (
   if (cancelled.length === 0) return node
   const changed = await engine.subscribe(node, cancelled.map(jid => ({ jid, subscription: undefined })))
   if (!changed) return
-  for (const jid of cancelled) notifier.tell(subscriptionEvent(node, jid, 'none'), jid)
+  await eachInSlices(log, 'news of subscriptions that have ended', cancelled, jid => {
+    notifier.tell(subscriptionEvent(node, jid, 'none'), jid)
+  })
   return changed
 }
 
