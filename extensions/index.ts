@@ -2,6 +2,7 @@
 import type { Extension } from '../src/extension/api.ts'
 import { affiliationVersions } from './affiliation-versions/index.ts'
 import { archive } from './archive/index.ts'
+import { avatars } from './avatars/index.ts'
 import { bookmarks } from './bookmarks/index.ts'
 import { blocking } from './blocking/index.ts'
 import { calls } from './calls/index.ts'
@@ -55,6 +56,7 @@ export const extensions: readonly Extension[] = [
   vcard,
   privateStorage,
   bookmarks,
+  avatars,
   registration,
   slowMode,
   hats,

@@ -17,6 +17,7 @@ const CORE = [
 /** What does the work of an extension of ours. */
 const MODULES: Readonly<Record<string, readonly string[]>> = {
   archive: ['mod_mam: { default: always }'],
+  avatars: ['mod_avatar: {}', 'mod_vcard_xupdate: {}', 'mod_pubsub: { plugins: [flat, pep] }', 'mod_caps: {}'],
   blocking: ['mod_blocking: {}', 'mod_privacy: {}'],
   bookmarks: ['mod_pubsub: { plugins: [flat, pep] }', 'mod_caps: {}'],
   disco: [

@@ -14,6 +14,7 @@ const CORE = ['roster', 'saslauth', 'tls', 'register']
 /** What does the work of an extension of ours. */
 const MODULES: Readonly<Record<string, readonly string[]>> = {
   archive: ['mam', 'disco'],
+  avatars: ['pep', 'vcard_legacy'],
   blocking: ['blocklist'],
   bookmarks: ['pep', 'bookmarks'],
   carbons: ['carbons'],

@@ -158,7 +158,7 @@ export class BookmarkSync {
     if (!node || !isSameList(node, list)) {
       await pubsub.publish(account, NS_LIST, { id: CURRENT, payload }, LIST_OPTIONS)
     }
-    if (!stored || !isSameList(stored, list)) await documents.save(account, payload)
+    if (!stored || !isSameList(stored, list)) await documents.change(account, 'storage', NS_LIST, () => payload)
     if (!common || !isSameList(common, list)) await saveCommon(db, account, payload.xml)
   }
 }

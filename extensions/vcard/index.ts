@@ -25,7 +25,7 @@ export const vcard = extension({
     })
     host.iq({ type: 'set', to: ['own-account'], name: 'vCard', ns: NS }, async ({ to, written }, { account }) => {
       if (account.isAnonymous) throw new StanzaError('not-allowed', 'anonymous accounts cannot store data')
-      await saveVcard(host.db, to, written.xml)
+      await host.documents.change(to, 'vCard', NS, () => written)
       await host.documents.saved(to, written)
     })
     // §3.2: other accounts' vCards can't be changed.

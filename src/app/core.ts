@@ -134,7 +134,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const parts: Parts = {
     rooms, pubsub, policies, archiveWriters: new Map(), archive: {}, commandTable: new Commands(disco), hosts,
     documents: new Documents(), db, messageDb: pools.messages, reading, archiveKeys, log, stages, iqs, events, streams,
-    disco, router, rosters, accounts, incoming, replicated, cluster, answerers: new Map(), commands,
+    disco, router, rosters, accounts, presences, incoming, replicated, cluster, answerers: new Map(), commands,
   }
   const { caps, loaded } = await load(options, parts, presences, store)
   return {

@@ -13,6 +13,7 @@ import type { Commands } from '../routing/commands.ts'
 import type { Disco } from '../routing/disco.ts'
 import type { IqTable } from '../routing/iq-table.ts'
 import type { Router } from '../routing/router.ts'
+import type { Presences } from '../presence/presence.ts'
 import type { Rosters } from '../roster/roster.ts'
 import type { ReplicatedStates } from '../session/replicated-states.ts'
 import type { EventTable } from '../session/events.ts'
@@ -53,6 +54,7 @@ export interface Parts {
   readonly archive: { provided?: MessageArchive | undefined }
   readonly rosters: Rosters
   readonly accounts: Accounts
+  readonly presences: Presences
   readonly documents: Documents
   readonly incoming: Incoming
   readonly replicated: ReplicatedStates

@@ -162,7 +162,7 @@ export interface Events {
   'message.unacked': (message: Message, account: AccountView) => 'taken' | void
   /** The account is about to be answered from the database. Resolves when its earlier changes are visible there. */
   'account.reads': (asker: Jid) => Promise<void>
-  /** A client of the account has replaced a document. Resolves when what follows from it is done. */
+  /** A document of the account was replaced. Resolves when what follows from it is done. */
   'document.saved': (account: Jid, document: Written) => Promise<void>
   'account.removed': (account: Jid) => Promise<void>
   /** The room was loaded into memory, with its data; it has no occupants yet. */

@@ -29,6 +29,8 @@ const MAX_BYTES = 16_384
 /** The recipients of a session's presence: the account's own sessions, and addresses of others. */
 interface Audience { readonly own: readonly Session[], readonly others: readonly Jid[] }
 
+type ChangePresence = (presence: Presence, session: Session) => Presence
+
 const NOBODY: Audience = { own: [], others: [] }
 const UNAVAILABLE = makePresence('unavailable', {})
 
@@ -99,6 +101,23 @@ export class Presences {
     if (isInitial) inBackground(this.#log, 'presence for a session that came online', this.#greetAfter(sent, session))
     if (!wasReachable && priority >= 0) this.#events.emit('session.reachable', session)
     return sent
+  }
+
+  /** Changes the last presence of the available sessions, and sends it as they would (RFC 6121 §4.4.2). */
+  change (account: Account, change: ChangePresence): void {
+    const sent = this.#inOrder(account, this.#changed(account, change))
+    inBackground(this.#log, 'changed presence of an account', sent)
+  }
+
+  * #changed (account: Account, change: ChangePresence): Generator<void> {
+    for (const session of account.sessions) {
+      const before = session.presence
+      const presence = before && change(before, session)
+      if (!presence || presence === before) continue
+      session.presence = presence.copy()
+      account.touch()
+      yield * this.#broadcast(presence, session, this.#audience(session))
+    }
   }
 
   /** Its own presence comes first. What it is still sent since it came online before ends. */

@@ -31,6 +31,7 @@ import { Notifier } from './events.ts'
 import type { Interests } from './interests.ts'
 import { DEFAULT_PUBSUB_LIMITS } from './limits.ts'
 import type { PubsubLimits } from './limits.ts'
+import { fieldsOf } from './node-config.ts'
 import { isService } from './node.ts'
 import { Personal } from './personal.ts'
 import type { Withholding } from './personal.ts'
@@ -175,6 +176,12 @@ export class Pubsub {
       preconditions: demanded && new Map(Object.entries(demanded)),
     })
     return id ?? ''
+  }
+
+  /** As `PubsubFacet`. */
+  async options (account: Jid, name: string): Promise<Readonly<Record<string, readonly string[]>> | undefined> {
+    const node = await this.#pubsub.engine.look(account, name)
+    return node && Object.fromEntries(fieldsOf(node.config).map(({ name: field, values }) => [field, values]))
   }
 
   /** As `PubsubFacet`. */

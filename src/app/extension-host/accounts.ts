@@ -8,7 +8,7 @@ import { presence } from '../../xmpp/stanza.ts'
 import type { Registration } from './registration.ts'
 
 export function accountsFacet ({ name, parts, undo }: Registration): AccountsFacet {
-  const { accounts, rosters, stages, db, commands } = parts
+  const { accounts, presences, rosters, stages, db, commands } = parts
   return {
     commands,
     load: jid => accounts.load(jid),
@@ -20,6 +20,7 @@ export function accountsFacet ({ name, parts, undo }: Registration): AccountsFac
     sessionsOf: account => accounts.peek(account)?.sessions ?? [],
     endSession (session: Session) { accounts.end(session) },
     forgetDirected ({ directed }: Session, to) { directed?.delete(to.toString()) },
+    changePresence (account: Account, change) { presences.change(account, change) },
     subscribersOf: (account: Account) => rosters.subscribers(account),
     isContact: (account: Account, jid) => rosters.item(account, jid)?.isListed === true,
     willingToHear (from) {

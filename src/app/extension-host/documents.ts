@@ -6,7 +6,7 @@ export function documentsFacet ({ parts: { documents, events }, undo }: Registra
   return {
     keep (keeper) { undo.push(documents.add(keeper)) },
     read: (account, name, ns) => documents.read(account, name, ns),
-    save: (account, document) => documents.save(account, document),
+    change: (account, name, ns, change) => documents.change(account, name, ns, change),
     saved: (account, document) => events.emitAll('document.saved', account, document),
   }
 }

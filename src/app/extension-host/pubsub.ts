@@ -6,6 +6,7 @@ export function pubsubFacet ({ parts: { pubsub }, undo }: Registration): PubsubF
   return {
     node (name, behaviour) { undo.push(pubsub.addBehaviour(name, behaviour)) },
     publish: (account, node, item, demanded) => pubsub.publish(account, node, item, demanded),
+    options: (account, node) => pubsub.options(account, node),
     items: (account, node, ids) => pubsub.items(account, node, ids),
     withhold (of) { undo.push(pubsub.addWithholding(of)) },
     retract: (account, node, id) => pubsub.retract(account, node, id),

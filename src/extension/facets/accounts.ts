@@ -1,6 +1,7 @@
 /** Accounts of this server, their sessions and their rosters. */
 import type { Database } from '../../storage/database.ts'
 import type { Jid } from '../../xmpp/jid.ts'
+import type { Presence } from '../../xmpp/stanza.ts'
 import type { AccountInfo, AccountView, SessionInfo, SessionView } from '../views.ts'
 
 /** A value of an extension for each account, loaded together with the account and then read from memory. */
@@ -20,6 +21,11 @@ export interface AccountsFacet {
   endSession (session: SessionView): void
   /** Removes an address from those the session sent directed presence to (RFC 6121 §4.6). */
   forgetDirected (session: SessionView, to: Jid): void
+  /**
+   * Changes the last presence of the account's available sessions, and sends it to all who may see it (RFC 6121
+   * §4.4.2).
+   */
+  changePresence (account: AccountView, change: (presence: Presence, session: SessionView) => Presence): void
   /** The contacts that may see the account's presence. */
   subscribersOf (account: AccountView): readonly Jid[]
   /** Whether the address is in the account's roster. */

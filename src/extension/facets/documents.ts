@@ -1,6 +1,6 @@
 /**
  * XML that accounts keep on the server, one document of each name and namespace: a vCard, private data. One extension
- * keeps a document, others may read and replace it, and hear where a client has replaced it (`document.saved`).
+ * keeps a document, others may read and change it, and hear of changes (`document.saved`).
  */
 import type { Written } from '../../xml/written.ts'
 import type { Jid } from '../../xmpp/jid.ts'
@@ -18,8 +18,13 @@ export interface DocumentsFacet {
   keep (keeper: DocumentKeeper): void
   /** Undefined where there is none, or nobody keeps such documents. */
   read (account: Jid, name: string, ns: string): Promise<Written | undefined>
-  /** Replaces it in the account's name, without the event. Throws StanzaError where a limit is reached. */
-  save (account: Jid, document: Written): Promise<void>
-  /** The keeper tells that a client has replaced it; resolves when all have dealt with that. */
+  /**
+   * Replaces a document by what `change` makes of it, one change after the other; undefined leaves it as it is.
+   * Resolves with the new one. Throws StanzaError where a limit is reached.
+   */
+  change (
+    account: Jid, name: string, ns: string, change: (before: Written | undefined) => Written | undefined,
+  ): Promise<Written | undefined>
+  /** Tells the other extensions (`document.saved`); resolves when all have dealt with that. */
   saved (account: Jid, document: Written): Promise<void>
 }

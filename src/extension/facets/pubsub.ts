@@ -41,6 +41,8 @@ export interface PubsubFacet {
     account: Jid, node: string, item: { readonly id?: string, readonly payload: Written },
     demanded?: Readonly<Record<string, readonly string[]>>,
   ): Promise<string>
+  /** The options of a node, by the names of its form; undefined where there is no such node. */
+  options (account: Jid, node: string): Promise<Readonly<Record<string, readonly string[]>> | undefined>
   /** The newest items, at most 1000, oldest first; nothing where there is no such node. */
   items (account: Jid, node: string, ids?: readonly string[]): Promise<readonly StoredItem[]>
   /**
