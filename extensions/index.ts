@@ -21,6 +21,7 @@ import { offline } from './offline/index.ts'
 import { ping } from './ping/index.ts'
 import { privateStorage } from './private-storage/index.ts'
 import { reactions } from './reactions/index.ts'
+import { readPositions } from './read-positions/index.ts'
 import { receipts } from './receipts/index.ts'
 import { registration } from './registration/index.ts'
 import { retraction } from './retraction/index.ts'
@@ -57,6 +58,7 @@ export const extensions: readonly Extension[] = [
   privateStorage,
   bookmarks,
   avatars,
+  readPositions,
   registration,
   slowMode,
   hats,

@@ -27,6 +27,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   carbons: ['mod_carboncopy: {}'], 'last-activity': ['mod_last: {}'], offline: ['mod_offline: {}'],
   ping: ['mod_ping: {}'], 'private-storage': ['mod_private: {}'],
   pubsub: ['mod_pubsub: { host: pubsub.localhost, access_createnode: all, plugins: [flat, pep] }'],
+  'read-positions': ['mod_pubsub: { plugins: [flat, pep] }', 'mod_caps: {}'],
   'stream-management': ['mod_stream_mgmt: {}'],
   time: ['mod_time: {}'],
   vcard: ['mod_vcard: {}'],

@@ -23,6 +23,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   'last-activity': ['lastactivity', 'uptime'],
   ping: ['ping'], 'private-storage': ['private'], 'stream-management': ['smacks'], time: ['time'], vcard: ['vcard'],
   pubsub: ['pep'],
+  'read-positions': ['pep'],
   version: ['version'],
 }
 
