@@ -18,7 +18,7 @@ import { withAffiliations, withSubscriptions } from './node.ts'
 import type { NodeAffiliation, PubsubNode, SubscriptionChange } from './node.ts'
 import {
   createNode, deleteItem, deleteItems, deleteNode, isCurrent, publishItem, readItems, readNode, saveAffiliations,
-  saveConfig, saveSubscriptions,
+  saveConfig, saveSubscriptions, trimItems,
 } from './store.ts'
 import type { NewItem, Page, Range } from './store.ts'
 
@@ -115,16 +115,25 @@ export class Engine {
   /** Stores an item; the ids of those that it displaced, or undefined where the node has changed. */
   async publish (node: PubsubNode, item: NewItem): Promise<readonly string[] | undefined> {
     const { db, limits } = this.parts
-    const { max_items: most, publish_node_full: whenFull } = node.config
+    const { publish_node_full: whenFull } = node.config
     const published = await publishItem(db, node, item, {
-      items: most === 'max' ? limits.items : Math.min(most, limits.items), bytes: limits.bytes,
-      isStrict: whenFull === 'reject',
+      items: this.#most(node.config), bytes: limits.bytes, isStrict: whenFull === 'reject',
     })
     if (published === 'full') throw pubsubError('node-full')
     if (published === 'no space') {
       throw new StanzaError('resource-constraint', `there is no space left: at most ${limits.bytes} bytes are allowed`)
     }
     return published?.trimmed
+  }
+
+  #most ({ max_items: most }: NodeConfig): number {
+    const { items } = this.parts.limits
+    return most === 'max' ? items : Math.min(most, items)
+  }
+
+  /** Removes items that are too many for the node's configuration, the oldest first; their ids. */
+  async trim (node: PubsubNode): Promise<readonly string[]> {
+    return trimItems(this.parts.db, node, node.config.persist_items ? this.#most(node.config) : 0)
   }
 
   /** Whether there was such an item; not where the node has changed. */

@@ -85,8 +85,8 @@ export class Personal {
   async #contactChanged (
     host: ExtensionHost, account: AccountView, { jid, isSubscriber, wasSubscriber }: ContactChange,
   ): Promise<void> {
-    await this.#cancelRefused(account.jid, jid)
-    if (!isSubscriber || wasSubscriber) return
+    if (wasSubscriber) return this.#cancelRefused(account.jid, jid)
+    if (!isSubscriber) return
     const { hosts, interests } = this.#parts
     const isHere = hosts.includes(jid.domain) // there it is filtered
     await this.#sendTo(this.#lastItems(host, jid, undefined, account.jid), ({ name }) =>

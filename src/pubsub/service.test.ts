@@ -274,6 +274,20 @@ describe('owners (§8)', () => {
       ['<value>Musings</value>', '<value>max</value>', '<value>a</value><value>b</value>'])
   })
 
+  test('take away what is too much by setting how much is kept', async () => {
+    const { hamlet } = await hamletAndFriends()
+    await creates(hamlet, 'musings', { max_items: '5' })
+    for (const id of ['a', 'b', 'c']) await publishes(hamlet, 'musings', id, id, SERVICE)
+
+    await configures(hamlet, 'musings', { max_items: '2' }, SERVICE)
+    const fewer = await items(hamlet, 'musings', SERVICE)
+    await configures(hamlet, 'musings', { persist_items: '0' }, SERVICE)
+    await configures(hamlet, 'musings', { persist_items: '1' }, SERVICE)
+
+    expect(fewer).toEqual(['b: b', 'c: c'])
+    expect(await items(hamlet, 'musings', SERVICE)).toEqual([])
+  })
+
   test('are not without one', async () => {
     const { hamlet } = await hamletAndFriends()
     await creates(hamlet, 'musings')

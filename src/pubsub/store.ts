@@ -291,6 +291,22 @@ export function isCurrent (db: Database, { owner, name, version }: PubsubNode): 
     [owner.toString(), name, version]))
 }
 
+/** Deletes the oldest items, so that `most` are left; resolves with their ids. */
+export async function trimItems (db: Database, { owner, name }: PubsubNode, most: number): Promise<readonly string[]> {
+  const rows = await db.query<{ readonly id: string }>(
+    `with gone as (
+       delete from pubsub_item where owner = $1 and node = $2 and id in (
+         select id from pubsub_item where owner = $1 and node = $2 order by seq desc offset $3)
+       returning id, octet_length(payload) as bytes
+     ), counted as (
+       update pubsub_node set items = items - (select count(*) from gone),
+         bytes = bytes - coalesce((select sum(bytes) from gone), 0)
+       where owner = $1 and node = $2 and exists (select from gone)
+     )
+     select id from gone`, [owner.toString(), name, most])
+  return rows.map(({ id }) => id)
+}
+
 /** Who published the item; undefined where there is none. */
 export async function readPublisher (
   db: Database, { owner, name }: PubsubNode, id: string,

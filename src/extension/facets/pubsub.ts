@@ -14,7 +14,7 @@ export interface NodeBehaviour {
     Written | void | Promise<Written | void>
   /** An item was published, whoever did it; after the commit, before anybody is told. */
   published? (account: Jid, item: { readonly id: string, readonly payload: string }): void | Promise<void>
-  /** Items were taken away, or all of them, with the node or without it. */
+  /** Items were taken away, or all of them, with the node or without it; not for items that have expired. */
   retracted? (account: Jid, ids: readonly string[] | 'all'): void | Promise<void>
 }
 
@@ -28,7 +28,10 @@ export interface StoredItem {
   readonly payload: string
 }
 
-/** Methods about an account's nodes are called where its home is: in handlers of its own requests, for example. */
+/**
+ * Methods about an account's nodes are called where its home is: in handlers of its own requests, for example. Contacts
+ * hear of what is published where the account is in memory.
+ */
 export interface PubsubFacet {
   /** Adds a behaviour to the nodes of that name, in all accounts. */
   node (name: string, behaviour: NodeBehaviour): void

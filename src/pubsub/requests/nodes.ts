@@ -51,22 +51,32 @@ function configForm (config: NodeConfig): Element {
   return form('form', NODE_CONFIG, fieldsOf(config))
 }
 
-export async function answerConfigure (pubsub: Context, { owner, from, action }: Call): Promise<void> {
-  const { engine } = pubsub
+export async function answerConfigure (context: Context, { owner, from, action }: Call): Promise<void> {
+  const { engine } = context
   const name = nodeIn(action)
   const values = formIn(treeOf(action))
   await engine.change(owner, name, async node => {
     checkOwner(node, from)
     if (!values) return node // §8.2.4: cancelled
     const configured = await engine.configure(node, changedBy(values, node.config))
-    if (!configured) return
-    if (configured.config.notify_config) {
-      await engine.parts.notifier.notify(configured, configuredEvent(configured))
-    }
-    return node.config.access_model === configured.config.access_model &&
-      node.config.roster_groups_allowed.join('\n') === configured.config.roster_groups_allowed.join('\n')
-      ? configured : await cancelRefused(pubsub, configured)
+    return configured && reconfigured(context, node, configured)
   })
+}
+
+/** What follows from another configuration: news of it, fewer items, the end of subscriptions. */
+async function reconfigured (
+  context: Context, { config: before }: PubsubNode, node: PubsubNode,
+): Promise<PubsubNode | undefined> {
+  const { engine, behaviours } = context
+  const { config } = node
+  if (config.notify_config) await engine.parts.notifier.notify(node, configuredEvent(node))
+  if (config.max_items !== before.max_items || config.persist_items !== before.persist_items) {
+    const gone = await engine.trim(node)
+    if (gone.length > 0) await behaviours.retracted(node.owner, node.name, gone)
+  }
+  const isAccessible = config.access_model === before.access_model &&
+    config.roster_groups_allowed.join('\n') === before.roster_groups_allowed.join('\n')
+  return isAccessible ? node : cancelRefused(context, node)
 }
 
 /** Ends the subscriptions of those who may subscribe no more (§12.4 and XEP-0163 §7.1). */
