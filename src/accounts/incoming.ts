@@ -21,7 +21,7 @@ import { leftRoom } from '../xmpp/room-status.ts'
 import { stamp, withoutForgedIds } from '../xmpp/stanza-id.ts'
 import { presence as makePresence } from '../xmpp/stanza.ts'
 import type { Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
-import { isForInterested } from '../xmpp/pubsub.ts'
+import { isEvent } from '../xmpp/pubsub.ts'
 import type { MessagePolicies } from '../xmpp/message-policy.ts'
 import type { Accounts } from './accounts.ts'
 import { chooseRecipients } from './delivery.ts'
@@ -252,7 +252,7 @@ export class Incoming implements Destination {
 /** Presence and events that mean something only to sessions: none of them is worth loading an account for. */
 function isForSessionsOnly (stanza: Stanza): boolean {
   const { kind, type } = stanza
-  if (kind !== 'presence') return isForInterested(stanza)
+  if (kind !== 'presence') return isEvent(stanza)
   return type === 'available' || type === 'unavailable' || type === 'error'
 }
 

@@ -34,6 +34,21 @@ describe('what is published (§7.1)', () => {
     expect(message).toContain(`<items node='musings'><item id='x'>${payload}</item></items>`)
   })
 
+  test('loads no account of a subscriber who is away', async () => {
+    const server = await world()
+    const [hamlet, horatio] = [
+      await server.client('hamlet@localhost/elsinore'), await server.client('horatio@localhost/court'),
+    ]
+    await creates(hamlet, 'musings')
+    await subscribes(horatio, 'musings')
+    const again = await server.restarts()
+    const back = await again.client('hamlet@localhost/elsinore')
+
+    await publishes(back, 'musings', 'a', 'to be', SERVICE)
+
+    expect([...again.core.accounts.atHome()].map(({ jid }) => jid.toString())).toEqual(['hamlet@localhost'])
+  })
+
   test('takes the place of what has the same id, as the newest', async () => {
     const { hamlet, horatio } = await hamletAndFriends()
     await creates(hamlet, 'musings')

@@ -7,10 +7,15 @@ export const NS_PUBSUB_EVENT = `${NS_PUBSUB}#event`
 export const NS_PUBSUB_ERRORS = `${NS_PUBSUB}#errors`
 
 /**
- * Whether it is an event of an account for whichever sessions of another want events of that node (XEP-0163 §4.2):
- * sent to the bare address, as one multicast to all contacts. Nothing that a client sends is a multicast.
+ * Whether it is an event of a node, sent to many at once, that means something only to sessions. Nothing that a client
+ * sends is a multicast.
  */
+export function isEvent (stanza: Stanza): boolean {
+  return stanza.isMulticast && stanza.kind === 'message' && stanza.type === 'headline' &&
+    stanza.has('event', NS_PUBSUB_EVENT)
+}
+
+/** Whether it is an account's, to the bare address of another, for those of its sessions that want it (XEP-0163). */
 export function isForInterested (stanza: Stanza): boolean {
-  return stanza.isMulticast && stanza.kind === 'message' && stanza.type === 'headline' && stanza.to?.isBare === true &&
-    stanza.from !== undefined && stanza.from.local !== '' && stanza.has('event', NS_PUBSUB_EVENT)
+  return isEvent(stanza) && stanza.to?.isBare === true && stanza.from !== undefined && stanza.from.local !== ''
 }
