@@ -9,7 +9,7 @@ import { StanzaError } from '../xmpp/errors.ts'
 import { digestOf } from './announced.ts'
 import type { Announced } from './announced.ts'
 
-/** XEP-0163 §4.3.2: the end of a feature that names a node. */
+/** XEP-0163 §4.2: the end of a feature that names a node. */
 export const NOTIFY = '+notify'
 
 /** The limits of an answer: clients have about 100 features. */

@@ -1,4 +1,4 @@
-/** XEP-0115, XEP-0163 §4.3.2: of which nodes clients are known to want notifications. */
+/** XEP-0115, XEP-0163 §4.2: of which nodes clients are known to want notifications. */
 import { describe, expect, test } from 'vitest'
 import {
   announced, answer, answersInfo, attribute, infoRequests, NODE, software,

@@ -1,6 +1,6 @@
 /**
  * XEP-0115: Entity Capabilities, of which the server needs one thing: of which nodes a client wants notifications
- * (XEP-0163 §4.3.2). Its own clients announce it in their presence, contacts' in what they send to an account.
+ * (XEP-0163 §4.2). Its own clients announce it in their presence, contacts' in what they send to an account.
  */
 import type { ExtensionHost } from '../extension/host.ts'
 import type { AccountView, SessionView } from '../extension/views.ts'

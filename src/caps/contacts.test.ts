@@ -1,4 +1,4 @@
-/** XEP-0163 §4.3.2: of which nodes contacts on other servers want notifications. */
+/** XEP-0163 §4.2: of which nodes contacts on other servers want notifications. */
 import { describe, expect, test } from 'vitest'
 import { streamManagement } from '../../extensions/stream-management/index.ts'
 import { redisNodes } from '../../test/support/cluster/redis-cluster.ts'

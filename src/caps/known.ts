@@ -34,7 +34,7 @@ const NOTHING: Announced = { hash: undefined, node: '', ver: '' }
 /** What a client announces, and what is known of it. */
 export interface Learnt {
   readonly announced: Announced
-  /** The nodes of which it wants notifications (XEP-0163 §4.3.2). */
+  /** The nodes of which it wants notifications (XEP-0163 §4.2). */
   readonly notify: ReadonlySet<string>
 }
 

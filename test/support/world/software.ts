@@ -15,7 +15,7 @@ export interface Software {
   readonly query: string
 }
 
-/** The software of a client that wants notifications of these nodes (XEP-0163 §4.3.2). */
+/** The software of a client that wants notifications of these nodes (XEP-0163 §4.2). */
 export function software (...nodes: readonly string[]): Software {
   const features = nodes.map(node => `${node}+notify`)
   const ver = createHash('sha1').update(`client/pc//<${features.map(one => `${one}<`).join('')}`).digest('base64')
