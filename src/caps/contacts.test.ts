@@ -173,6 +173,7 @@ describe('where the account goes on at another node', () => {
     const id = attribute((await romeo.received()).join(''), 'id')
     romeo.leaves()
     await a.core.accounts.giveUp(romeo.session.account)
+    await expect.poll(async () => (await b.cluster.homes.find('romeo@localhost')).node).toBeUndefined()
 
     const again = await b.returns('romeo@localhost/orchard', `<resume xmlns='${SM}' previd='${id}' h='0'/>`)
 
