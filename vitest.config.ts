@@ -6,7 +6,7 @@ export const UNIT = [
   'conformance/runner/**/*.test.ts',
   'extensions/{extensions,stages}.test.ts',
   'extensions/archive/options.test.ts',
-  'extensions/{avatars,bookmarks}/convert.test.ts',
+  'extensions/{avatars,bookmarks,vcard4}/convert.test.ts',
   'extensions/message-status/status-buffer.test.ts',
   'extensions/offline/undelivered.test.ts',
   'extensions/stream-management/ack-queue.test.ts',

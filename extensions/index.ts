@@ -31,6 +31,7 @@ import { streamManagement } from './stream-management/index.ts'
 import { time } from './time/index.ts'
 import { uniqueNames } from './unique-names/index.ts'
 import { vcard } from './vcard/index.ts'
+import { vcard4 } from './vcard4/index.ts'
 import { version } from './version/index.ts'
 
 export const extensions: readonly Extension[] = [
@@ -59,6 +60,7 @@ export const extensions: readonly Extension[] = [
   bookmarks,
   avatars,
   readPositions,
+  vcard4,
   registration,
   slowMode,
   hats,

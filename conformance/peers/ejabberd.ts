@@ -31,6 +31,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   'stream-management': ['mod_stream_mgmt: {}'],
   time: ['mod_time: {}'],
   vcard: ['mod_vcard: {}'],
+  vcard4: ['mod_pubsub: { plugins: [flat, pep] }', 'mod_caps: {}'],
   version: ['mod_version: {}'],
 }
 

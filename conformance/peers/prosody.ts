@@ -21,7 +21,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   offline: ['offline'],
   disco: ['disco', 'server_contact_info'],
   'last-activity': ['lastactivity', 'uptime'],
-  ping: ['ping'], 'private-storage': ['private'], 'stream-management': ['smacks'], time: ['time'], vcard: ['vcard'],
+  ping: ['ping'], 'private-storage': ['private'], 'stream-management': ['smacks'], time: ['time'], vcard: ['vcard'], vcard4: ['pep', 'vcard4', 'vcard_legacy'],
   pubsub: ['pep'],
   'read-positions': ['pep'],
   version: ['version'],

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { configures, filled, request, wants } from '../../test/support/world/nodes.ts'
 import { online, subscribes } from '../../test/support/world/online.ts'
-import { world } from '../../test/support/world/world.ts'
+import { start, world } from '../../test/support/world/world.ts'
 import type { Client, World } from '../../test/support/world/world.ts'
 import type { Element } from '../../src/extension/api.ts'
 import { vcard } from '../vcard/index.ts'
@@ -69,7 +69,7 @@ async function verona (): Promise<{ server: World, juliet: Client, romeo: Client
 }
 
 describe('a picture', () => {
-  test('that is published is in the vCard, with all else that was there (§4.1)', async () => {
+  test('that is published is in the vCard, with all else that was there (§3.1)', async () => {
     const { server, juliet, romeo } = await verona()
     await stores(juliet, '')
 
@@ -86,7 +86,7 @@ describe('a picture', () => {
     expect(await vcardOf(server, juliet)).toEqual([ROSE.base64, null])
   })
 
-  test('in the vCard is published, for everybody (§4.2)', async () => {
+  test('in the vCard is published, for everybody (§3.2)', async () => {
     const { server, juliet } = await verona()
     const tybalt = await server.client('tybalt@localhost/street')
 
@@ -95,7 +95,7 @@ describe('a picture', () => {
     expect(await published(server, tybalt, 'juliet@localhost')).toEqual([ROSE.hash, ROSE.base64])
   })
 
-  test('in the vCard is told to contacts that want to hear of it (§4.2)', async () => {
+  test('in the vCard is told to contacts that want to hear of it (§3.2)', async () => {
     const { juliet, romeo } = await verona()
     await wants(romeo, METADATA)
 
@@ -131,7 +131,7 @@ describe('a picture', () => {
     expect(await vcardOf(server, juliet)).toEqual([undefined, 'Juliet'])
   })
 
-  test('that is not for everybody is in no vCard (§8)', async () => {
+  test('that is not for everybody is in no vCard (§7)', async () => {
     const { server, juliet } = await verona()
     const options = `<publish-options>${filled('publish-options', { access_model: 'presence' })}</publish-options>`
 
@@ -143,7 +143,7 @@ describe('a picture', () => {
     expect(await vcardOf(server, juliet)).toEqual([ROSE.base64, null])
   })
 
-  test('that is not what its hash says is in no vCard (§4.1)', async () => {
+  test('that is not what its hash says is in no vCard (§3.1)', async () => {
     const { server, juliet } = await verona()
 
     await publishes(juliet, { base64: ROSE.base64, hash: LUTE.hash })
@@ -152,7 +152,18 @@ describe('a picture', () => {
   })
 })
 
-describe('presence (§5)', () => {
+test('a picture in a vCard from before is published once the account is there', async () => {
+  const before = await world(vcard)
+  await stores(await before.client('juliet@localhost/balcony'), photo(ROSE))
+  await before.core.unload()
+
+  const server = await start([vcard, avatars])
+  const juliet = await server.client('juliet@localhost/balcony')
+
+  expect(await published(server, juliet)).toEqual([ROSE.hash, ROSE.base64])
+})
+
+describe('presence (§4)', () => {
   test('has the hash, to contacts and to whoever it is sent directly, also after a restart', async () => {
     const { server, juliet } = await verona()
     await stores(juliet, photo(ROSE))

@@ -23,7 +23,7 @@ function photo (base64: string, type = 'image/png'): string {
   return `<PHOTO><TYPE>${type}</TYPE><BINVAL>${base64}</BINVAL></PHOTO>`
 }
 
-test('the picture of a vCard is an item of data and one of metadata, with its hash for their id (XEP-0398 §4.2)', () => {
+test('the picture of a vCard is an item of data and one of metadata, with its hash for their id (XEP-0398 §3.2)', () => {
   const picture = pictureInVcard(vcard(`<FN>Juliet</FN>${photo(PNG.toString('base64'))}`))
 
   expect(picture && [picture.hash, dataOf(picture).toString(), metadataOf(picture).toString()]).toEqual([
@@ -32,7 +32,7 @@ test('the picture of a vCard is an item of data and one of metadata, with its ha
   ])
 })
 
-test('the picture of an item is in the vCard, in place of the one before, and all else stays (XEP-0398 §4.1)', () => {
+test('the picture of an item is in the vCard, in place of the one before, and all else stays (XEP-0398 §3.1)', () => {
   const before = vcard(`<FN>Juliet</FN>${photo('AAAA')}<x xmlns='urn:x'/><PHOTO><EXTVAL>http://x</EXTVAL></PHOTO>`)
   const picture = pictureInData(el('data', 'urn:xmpp:avatar:data', {}, PNG.toString('base64')), 'image/png')
 
@@ -87,7 +87,7 @@ describe('a picture in a vCard', () => {
 describe('metadata', () => {
   const info = (id: string, more = ''): string => `<info bytes='1' id='${id}' type='image/gif'${more}/>`
 
-  test('describe the picture that is not elsewhere (XEP-0398 §4.1)', () => {
+  test('describe the picture that is not elsewhere (XEP-0398 §3.1)', () => {
     const metadata = parseStored(
       `<metadata xmlns='${NS_METADATA}'>${info('a'.repeat(40), " url='http://x/'")}${info('B'.repeat(40))}</metadata>`,
     )
@@ -105,7 +105,7 @@ describe('metadata', () => {
   })
 })
 
-describe('presence (XEP-0398 §5)', () => {
+describe('presence (XEP-0398 §4)', () => {
   const presence = (content: string): Presence =>
     storedStanza(`<presence xmlns='jabber:client'>${content}</presence>`) as Presence
   const x = (content = ''): string => `<x xmlns='${NS_UPDATE}'>${content}</x>`

@@ -1,4 +1,4 @@
-/** A picture as PEP has it (XEP-0084), as a vCard has it (XEP-0153), and its hash in presence (XEP-0398 §5). */
+/** A picture as PEP has it (XEP-0084), as a vCard has it (XEP-0153), and its hash in presence (XEP-0398 §4). */
 import { createHash } from 'node:crypto'
 import { el } from '../../src/extension/api.ts'
 import type { Element, Presence } from '../../src/extension/api.ts'
@@ -63,7 +63,7 @@ export function metadataOf (picture: Picture | undefined): Element {
   return el('metadata', NS_METADATA, {}, el('info', NS_METADATA, { bytes: String(data.length), id, type }))
 }
 
-/** XEP-0398 §4.1: the picture that is at the data node, of those that the metadata describe. */
+/** XEP-0398 §3.1: the picture that is at the data node, of those that the metadata describe. */
 export function describedIn (metadata: Element): { readonly hash: string, readonly type: string } | undefined {
   const infos = metadata.getChildren('info', NS_METADATA).filter(({ attrs: { url } }) => url === undefined)
   const { id, type = '' } = infos.find(({ attrs }) => HASH.test(attrs.id ?? ''))?.attrs ?? {}
@@ -82,7 +82,7 @@ function isPhoto (child: Element | string): boolean {
   return typeof child !== 'string' && child.getName() === 'PHOTO' && child.getNS() === NS_VCARD
 }
 
-/** XEP-0398 §5: whether the client says itself that there is no picture: that stays as it is. */
+/** XEP-0398 §4: whether the client says itself that there is no picture: that stays as it is. */
 export function saysNone (presence: Presence): boolean {
   return presence.payload('x', NS_UPDATE)?.getChild('photo', NS_UPDATE)?.text() === ''
 }

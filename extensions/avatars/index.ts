@@ -6,7 +6,6 @@
 import { extension, inBackground } from '../../src/extension/api.ts'
 import type { Jid, SessionView } from '../../src/extension/api.ts'
 import { NS_DATA, NS_METADATA, NS_UPDATE, NS_VCARD, saysNone, withHash } from './convert.ts'
-import { readHash } from './store.ts'
 import { AvatarSync } from './sync.ts'
 
 /** Pictures are for everybody, as those in vCards are. */
@@ -16,16 +15,18 @@ export const avatars = extension({
   name: 'avatars',
   xeps: ['0398@1.0.0', '0084@1.1.4', '0153@1.1.1'],
   setup (host) {
-    const hashes = host.accounts.data<string | undefined>(readHash)
     /** Sessions whose client says that there is no picture. */
     const without = new WeakSet<SessionView>()
     const sync = new AvatarSync(host, (jid, hash) => {
       inBackground(host.log, 'presence with an avatar', announce(jid, hash))
     })
+    const hashes = host.accounts.data((_db, account) => sync.hashOf(account))
     const announce = async (jid: Jid, hash: string): Promise<void> => {
       const account = await host.accounts.load(jid)
       if (!account) return
+      const before = hashes.of(account) ?? ''
       hashes.set(account, hash)
+      if (before === hash) return
       host.accounts.changePresence(account, (presence, session) =>
         without.has(session) ? presence : withHash(presence, hash))
     }

@@ -2,8 +2,8 @@
  * Keeps an account's picture the same in its nodes (XEP-0084) and in its vCard (XEP-0153). Which of them has changed
  * follows from the picture that both had last.
  */
-import { inBackground, neverRejects, StanzaError, Turns, Written } from '../../src/extension/api.ts'
-import type { Element, ExtensionHost, Jid } from '../../src/extension/api.ts'
+import { el, Jid, neverRejects, Reruns, StanzaError, storedTree, Written } from '../../src/extension/api.ts'
+import type { Element, ExtensionHost } from '../../src/extension/api.ts'
 import {
   dataOf, describedIn, metadataOf, NS_DATA, NS_METADATA, NS_VCARD, pictureInData, pictureInVcard, withPicture,
 } from './convert.ts'
@@ -14,36 +14,39 @@ export class AvatarSync {
   readonly #host: ExtensionHost
   /** The account's picture is another in all places. */
   readonly #changed: (account: Jid, hash: string) => void
-  readonly #turns = new Turns()
-  /** Accounts that wait for their turn. */
-  readonly #due = new Set<string>()
+  readonly #conversions: Reruns
 
   constructor (host: ExtensionHost, changed: (account: Jid, hash: string) => void) {
     this.#host = host
     this.#changed = changed
+    this.#conversions = new Reruns(host.log, 'conversion of an avatar', key => this.#convert(Jid.kept(key)))
   }
 
   /** The metadata or the vCard have changed. */
   later (account: Jid): void {
-    const key = account.toString()
-    if (this.#due.has(key)) return
-    this.#due.add(key)
-    inBackground(this.#host.log, 'conversion of an avatar', this.#turns.inTurn(key, () => {
-      this.#due.delete(key)
-      return this.#convert(account)
-    }))
+    this.#conversions.later(account.toString())
   }
 
   /** Resolves when what has changed until now is the same in both places. */
-  async settled (account: Jid): Promise<void> {
-    const key = account.bare.toString()
-    if (this.#turns.isBusy(key)) await this.#turns.inTurn(key, () => {})
+  settled (account: Jid): Promise<void> {
+    return this.#conversions.settled(account.bare.toString())
+  }
+
+  /** The hash of the account's picture; a vCard that is older than this extension is converted first. */
+  async hashOf (account: Jid): Promise<string | undefined> {
+    const { db, documents } = this.#host
+    const hash = await readHash(db, account)
+    if (hash !== undefined || !await documents.read(account, 'vCard', NS_VCARD)) return hash
+    this.later(account)
+    await this.settled(account)
+    return readHash(db, account)
   }
 
   async #convert (account: Jid): Promise<void> {
     try {
-      const hash = await this.#convertFrom(account, await readHash(this.#host.db, account) ?? '')
-      if (hash === undefined) return
+      const last = await readHash(this.#host.db, account)
+      const hash = await this.#convertFrom(account, last ?? '') ?? last ?? ''
+      if (hash === last) return
       await saveHash(this.#host.db, account, hash)
       this.#changed(account, hash)
     } catch (err) {
@@ -61,22 +64,24 @@ export class AvatarSync {
     const described = metadata && describedIn(metadata)
     const published = described?.hash ?? ''
     if (published !== last && await this.#toVcard(account, described)) return published
-    const picture = vcard && pictureInVcard(vcard.toElement())
+    const picture = vcard && pictureInVcard(storedTree(vcard.xml))
     if ((picture?.hash ?? '') !== last) return this.#toNodes(account, picture)
   }
 
   async #metadata (account: Jid): Promise<Element | undefined> {
     const item = (await this.#host.pubsub.items(account, NS_METADATA)).at(-1)
-    const metadata = item?.payload ? treeOf(item.payload) : undefined
+    const metadata = item?.payload ? storedTree(item.payload) : undefined
     return metadata?.getName() === 'metadata' && metadata.getNS() === NS_METADATA ? metadata : undefined
   }
 
-  /** XEP-0398 §4.1: whether the picture of the nodes is in the vCard; not where it is not for everybody (§8). */
+  /** XEP-0398 §3.1: whether the picture of the nodes is in the vCard; not where it is not for everybody (§7). */
   async #toVcard (account: Jid, described: ReturnType<typeof describedIn>): Promise<boolean> {
     const picture = described && await this.#pictureAt(account, described)
     if (described && !picture) return false
-    const changed = await this.#host.documents.change(account, 'vCard', NS_VCARD, vcard =>
-      vcard || picture ? written(withPicture(vcard?.toElement() ?? EMPTY, picture)) : undefined)
+    const changed = await this.#host.documents.change(account, 'vCard', NS_VCARD, before => {
+      const vcard = before ? storedTree(before.xml) : el('vCard', NS_VCARD)
+      return before || picture ? Written.of(withPicture(vcard, picture)) : undefined
+    })
     if (changed) neverRejects(this.#host.documents.saved(account, changed)) // handlers that fail are logged
     return true
   }
@@ -88,27 +93,17 @@ export class AvatarSync {
     const options = await pubsub.options(account, NS_DATA)
     if (options?.['pubsub#access_model']?.[0] !== 'open') return
     const [item] = await pubsub.items(account, NS_DATA, [hash])
-    const picture = item?.payload ? pictureInData(treeOf(item.payload), type) : undefined
+    const picture = item?.payload ? pictureInData(storedTree(item.payload), type) : undefined
     return picture?.hash === hash ? picture : undefined
   }
 
-  /** XEP-0398 §4.2: publishes the picture of the vCard, and resolves with its hash. */
+  /** XEP-0398 §3.2: publishes the picture of the vCard, and resolves with its hash. */
   async #toNodes (account: Jid, picture: Picture | undefined): Promise<string> {
     const { pubsub } = this.#host
     const hash = picture?.hash
-    if (picture) await pubsub.publish(account, NS_DATA, { id: picture.hash, payload: written(dataOf(picture)) })
-    const payload = written(metadataOf(picture))
+    if (picture) await pubsub.publish(account, NS_DATA, { id: picture.hash, payload: Written.of(dataOf(picture)) })
+    const payload = Written.of(metadataOf(picture))
     await pubsub.publish(account, NS_METADATA, hash === undefined ? { payload } : { id: hash, payload })
     return hash ?? ''
   }
-}
-
-const EMPTY = treeOf(`<vCard xmlns='${NS_VCARD}'/>`)
-
-function treeOf (xml: string): Element {
-  return Written.kept('', '', xml).toElement()
-}
-
-function written (element: Element): Written {
-  return Written.kept(element.getName(), element.getNS() ?? '', element.toString())
 }

@@ -1,7 +1,7 @@
 /** XEP-0402, XEP-0048, XEP-0411: bookmarks that a client keeps in one way are there in the others. */
 import { describe, expect, test } from 'vitest'
 import { configures, filled, request, wants } from '../../test/support/world/nodes.ts'
-import { world } from '../../test/support/world/world.ts'
+import { start, world } from '../../test/support/world/world.ts'
 import type { Client, World } from '../../test/support/world/world.ts'
 import { privateStorage } from '../private-storage/index.ts'
 import { bookmarks } from './index.ts'
@@ -136,7 +136,7 @@ test('clients hear of what has changed in a list, and of nothing else (XEP-0402 
   expect((await balcony.received()).filter(xml => xml.includes(`node='${LIST}'`))).toHaveLength(1)
 })
 
-test('extensions of an item outlive a client that knows the list only (XEP-0402 §4.2)', async () => {
+test('extensions of an item outlive a client that knows the list only (XEP-0402 §3.4)', async () => {
   const { server, romeo } = await romeoAlone()
   const state = "<state xmlns='urn:example:state' minimized='true'/>"
   await publishes(romeo, PLAY, `<extensions>${state}</extensions>`)
@@ -160,11 +160,10 @@ test('pages of a list outlive changes of items', async () => {
   expect((await published(server, romeo))[0]).toBe(page)
 })
 
-test('bookmarks from before are there in all ways once the account is there (XEP-0411 §5)', async () => {
+test('bookmarks from before are there in all ways once the account is there (XEP-0411 §4)', async () => {
   const before = await world(privateStorage)
   await stores(await before.client('romeo@localhost/orchard'), room(PLAY))
   await before.core.unload()
-  const { start } = await import('../../test/support/world/world.ts')
   const server = await start([privateStorage, bookmarks])
 
   const romeo = await server.client('romeo@localhost/orchard')
@@ -190,7 +189,7 @@ test('what was changed in two places at once is in all', async () => {
   }
 })
 
-describe('bookmarks are nobody else\'s (XEP-0411 §6)', () => {
+describe('bookmarks are nobody else\'s (XEP-0411 §5)', () => {
   test('in a new node', async () => {
     const { romeo, server } = await romeoAlone()
     const juliet = await server.client('juliet@localhost/balcony')

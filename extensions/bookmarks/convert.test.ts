@@ -23,7 +23,7 @@ function bookmark (content = ''): Bookmark {
   return readConference(parseStored(`<conference xmlns='${NS}' name='Play' autojoin='1'>${content}</conference>`))
 }
 
-test('an item is part of the list, with its address (XEP-0402 §4.3.1)', () => {
+test('an item is part of the list, with its address (XEP-0402 §5.3.1)', () => {
   const rooms = new Map([[PLAY, bookmark('<nick>JC</nick><password>secret</password>')]])
 
   const storage = writeList({ rooms, others: [] })
@@ -32,7 +32,7 @@ test('an item is part of the list, with its address (XEP-0402 §4.3.1)', () => {
     '<nick>JC</nick><password>secret</password></conference></storage>')
 })
 
-test('a room of a list is an item, without its address (XEP-0402 §4.1)', () => {
+test('a room of a list is an item, without its address (XEP-0402 §3.3)', () => {
   const { rooms } = list(listed(PLAY, '<nick>JC</nick>'))
 
   expect([...rooms].map(([jid, one]) => `${jid} ${writeConference(one)}`)).toEqual([

@@ -55,7 +55,7 @@ export function readList (storage: Element): BookmarkList {
   return { rooms, others }
 }
 
-/** XEP-0402 §4.3.1: all rooms, with their addresses. */
+/** XEP-0402 §5.3.1: all rooms, with their addresses. */
 export function writeList ({ rooms, others }: BookmarkList): Element {
   return el('storage', NS_LIST, {}, others, [...rooms].map(([jid, bookmark]) =>
     el('conference', NS_LIST, { jid, name: bookmark.name, autojoin: String(bookmark.isJoined) },

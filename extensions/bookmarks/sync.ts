@@ -3,8 +3,8 @@
  * and that in private data (XEP-0049). Each list is compared with the one that all had last, so that a change in one
  * place is lost by none in another, whichever of them this has dealt with when the server ends.
  */
-import { inBackground, inSlices, Jid, StanzaError, Turns, Written } from '../../src/extension/api.ts'
-import type { Element, ExtensionHost, StoredItem } from '../../src/extension/api.ts'
+import { inSlices, Jid, Reruns, StanzaError, storedTree, Written } from '../../src/extension/api.ts'
+import type { ExtensionHost, StoredItem } from '../../src/extension/api.ts'
 import {
   changesBetween, hasSameOthers, isSame, isSameList, NS, NS_LIST, readConference, readList, replacing,
   writeConference, writeList,
@@ -14,7 +14,7 @@ import { hasCommon, readCommon, saveCommon } from './store.ts'
 
 /** XEP-0223: what only the account itself may see. */
 const PRIVATE = { 'pubsub#persist_items': ['true'], 'pubsub#access_model': ['whitelist'] }
-/** The configuration of the node of items (XEP-0402 §4.1). */
+/** The configuration of the node of items (XEP-0402 §3.3). */
 export const ITEMS_OPTIONS = {
   ...PRIVATE, 'pubsub#max_items': ['max'], 'pubsub#send_last_published_item': ['never'],
 }
@@ -53,13 +53,20 @@ interface Places {
 
 export class BookmarkSync {
   readonly #host: ExtensionHost
-  readonly #turns = new Turns()
-  /** What accounts have changed that wait for their turn. */
-  readonly #due = new Map<string, WrittenList[]>()
+  readonly #conversions: Reruns
+  /** Lists that accounts have written, and that wait. */
+  readonly #lists = new Map<string, WrittenList[]>()
   readonly #underWay = new Map<string, Conversion>()
 
   constructor (host: ExtensionHost) {
     this.#host = host
+    this.#conversions = new Reruns(host.log, 'conversion of bookmarks', async key => {
+      const lists = this.#lists.get(key) ?? []
+      this.#lists.delete(key)
+      const conversion = { common: EMPTY, xml: undefined }
+      this.#underWay.set(key, conversion)
+      await this.#convert(Jid.kept(key), lists, conversion).finally(() => { this.#underWay.delete(key) })
+    })
   }
 
   /** Something has changed in one of the places; in a list where that is given, as XML. */
@@ -67,26 +74,20 @@ export class BookmarkSync {
     const key = account.toString()
     const during = this.#underWay.get(key)
     if (xml !== undefined && xml === during?.xml) return // it is its own
-    const waiting = this.#due.get(key)
-    const lists = waiting ?? []
-    if (xml !== undefined && lists.push({ xml, during }) > MAX_WAITING) lists.shift()
-    if (waiting) return
-    this.#due.set(key, lists)
-    inBackground(this.#host.log, 'conversion of bookmarks', this.#turns.inTurn(key, async () => {
-      this.#due.delete(key)
-      const conversion = { common: EMPTY, xml: undefined }
-      this.#underWay.set(key, conversion)
-      await this.#convert(account, lists, conversion).finally(() => { this.#underWay.delete(key) })
-    }))
+    if (xml !== undefined) {
+      const lists = this.#lists.get(key) ?? []
+      this.#lists.set(key, lists)
+      if (lists.push({ xml, during }) > MAX_WAITING) lists.shift()
+    }
+    this.#conversions.later(key)
   }
 
   /** Resolves when what has changed until now is the same in all places. */
-  async settled (account: Jid): Promise<void> {
-    const key = account.bare.toString()
-    if (this.#turns.isBusy(key)) await this.#turns.inTurn(key, () => {})
+  settled (account: Jid): Promise<void> {
+    return this.#conversions.settled(account.bare.toString())
   }
 
-  /** XEP-0411 §5: what is in private data is in the nodes before the account is there. */
+  /** XEP-0411 §4: what is in private data is in the nodes before the account is there. */
   async begin (account: Jid): Promise<void> {
     const { db, documents } = this.#host
     if (await hasCommon(db, account) || !await documents.read(account, 'storage', NS_LIST)) return
@@ -139,7 +140,7 @@ export class BookmarkSync {
       const bookmark = before ? replacing(before, changed) : changed
       rooms.set(jid, { id, bookmark })
       if (before && isSame(before, bookmark)) continue // XEP-0402 §5.3.2: no notifications for unchanged items
-      await pubsub.publish(account, NS, { id, payload: written(writeConference(bookmark)) }, ITEMS_OPTIONS)
+      await pubsub.publish(account, NS, { id, payload: Written.of(writeConference(bookmark)) }, ITEMS_OPTIONS)
     }
     for (const jid of changes.removed) {
       const room = rooms.get(jid)
@@ -153,7 +154,7 @@ export class BookmarkSync {
   ): Promise<void> {
     const { db, documents, pubsub } = this.#host
     if (!node && !stored && !common && isSameList(list, EMPTY)) return
-    const payload = written(writeList(list))
+    const payload = Written.of(writeList(list))
     conversion.xml = payload.xml
     if (!node || !isSameList(node, list)) {
       await pubsub.publish(account, NS_LIST, { id: CURRENT, payload }, LIST_OPTIONS)
@@ -166,7 +167,7 @@ export class BookmarkSync {
 function * readRooms (items: readonly StoredItem[], rooms: Map<string, Room>): Generator<void> {
   for (const { id, payload } of items) {
     const jid = Jid.tryParse(id)
-    const conference = jid?.isBare && payload !== '' ? treeOf(payload) : undefined
+    const conference = jid?.isBare && payload !== '' ? storedTree(payload) : undefined
     if (jid && conference?.getName() === 'conference' && conference.getNS() === NS) {
       rooms.set(jid.toString(), { id, bookmark: readConference(conference) })
     }
@@ -175,14 +176,6 @@ function * readRooms (items: readonly StoredItem[], rooms: Map<string, Room>): G
 }
 
 function listIn (xml: string | undefined): BookmarkList | undefined {
-  const storage = xml ? treeOf(xml) : undefined
+  const storage = xml ? storedTree(xml) : undefined
   return storage?.getName() === 'storage' && storage.getNS() === NS_LIST ? readList(storage) : undefined
-}
-
-function treeOf (xml: string): Element {
-  return Written.kept('', '', xml).toElement()
-}
-
-function written (element: Element): Written {
-  return Written.kept(element.getName(), element.getNS() ?? '', element.toString())
 }

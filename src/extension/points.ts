@@ -142,7 +142,7 @@ export interface Events {
   /** The session was available, and is no longer (§4.5). */
   'presence.withdrawn': (session: SessionView, presence: Presence) => void
   /**
-   * The session's client is known to want notifications of other nodes (XEP-0163 §4.3.2) than `before`: since its
+   * The session's client is known to want notifications of other nodes (XEP-0163 §4.2) than `before`: since its
    * presence is there, has changed, or was understood.
    */
   'session.interested': (session: SessionView, before: ReadonlySet<string>) => void

@@ -57,7 +57,20 @@ export function parseElement (frame: Frame): Element {
   return treeOf(frame)
 }
 
+/** The same; undefined where it has more than `most` elements in it. */
+export function parseElementWithin (frame: Frame, most: number): Element | undefined {
+  const root = rootOf(frame)
+  return readContent(frame.inner.toString('utf8'), root, most) ? root : undefined
+}
+
 function treeOf (frame: Frame): Tree {
+  const root = rootOf(frame)
+  if (frame.inner.length > 0) readContent(frame.inner.toString('utf8'), root)
+  return root
+}
+
+/** Without its content. */
+function rootOf (frame: Frame): Tree {
   const root = new Tree(frame.name)
   root.attrs['xmlns'] = frame.ns
   const { to, from, id, type, lang } = frame
@@ -67,7 +80,6 @@ function treeOf (frame: Frame): Tree {
   if (type !== undefined) root.attrs['type'] = type
   if (lang !== undefined) root.attrs['xml:lang'] = lang
   readAttributes(frame.attributes, 0, root)
-  if (frame.inner.length > 0) readContent(frame.inner.toString('utf8'), root)
   return root
 }
 

@@ -35,6 +35,10 @@ export class Written {
     return new Written(wrapper.getName(), wrapper.getNS() ?? '', xml)
   }
 
+  static of (element: Element): Written {
+    return new Written(element.getName(), element.getNS() ?? '', element.toString())
+  }
+
   /** Its attributes, with its declarations. */
   get attrs (): Element['attrs'] {
     return attributesIn(this.xml)

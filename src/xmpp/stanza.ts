@@ -61,7 +61,7 @@ export interface Content {
 interface Common { bytes?: Buffer, kept?: Buffer }
 
 /** The most elements in a tree: more than in the longest list a client may send, 1000 addresses with a reason each. */
-const MAX_TREE = 4096
+export const MAX_TREE = 4096
 
 const NOTHING = Buffer.alloc(0)
 /** Copied contents, by their original. A small content is copied faster than looked up. */
