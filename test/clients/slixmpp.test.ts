@@ -74,6 +74,27 @@ describe.skipIf(missing !== undefined)('slixmpp', () => {
     expect(await juliet.does('count_asked', { ver })).toBe(0)
   })
 
+  test('an avatar that one publishes the other hears of, and finds in the vCard', async () => {
+    const [romeo, juliet] = await loginBoth()
+    await romeo.does('subscribe', { to: JULIET })
+    await juliet.expectSeen('presence', { jid: `${ROMEO}/slixmpp` })
+
+    const id = await romeo.does('publish_avatar', { text: 'a rose' })
+
+    const heard = await juliet.expectSeen('avatar', { jid: ROMEO })
+    expect(heard).toMatchObject({ ids: [id] })
+    await expect.poll(() => juliet.does('photo', { to: ROMEO })).toBe(id)
+  })
+
+  test('a room that it bookmarks in private data is an item for newer clients', async () => {
+    const romeo = start('romeo')
+    await romeo.expectSeen('session')
+
+    await romeo.does('bookmark', { room: 'garden@conference.localhost' })
+
+    expect(await romeo.does('bookmarked')).toEqual(['garden@conference.localhost'])
+  })
+
   test('two chat', async () => {
     const [romeo, juliet] = await loginBoth()
 

@@ -3,6 +3,7 @@
 Usage: slixmpp_agent.py JID PASSWORD PORT CERTIFICATE
 """
 import asyncio
+import hashlib
 import json
 import os
 import sys
@@ -10,8 +11,8 @@ import sys
 from slixmpp import ClientXMPP
 from slixmpp.exceptions import XMPPError
 
-PLUGINS = ('xep_0030', 'xep_0045', 'xep_0054', 'xep_0092', 'xep_0115', 'xep_0163', 'xep_0191', 'xep_0198', 'xep_0199',
-           'xep_0202', 'xep_0249')
+PLUGINS = ('xep_0030', 'xep_0045', 'xep_0048', 'xep_0049', 'xep_0054', 'xep_0060', 'xep_0084', 'xep_0092', 'xep_0115',
+           'xep_0163', 'xep_0191', 'xep_0198', 'xep_0199', 'xep_0202', 'xep_0249')
 
 # What slixmpp itself prints is for nobody.
 OUT, sys.stdout = sys.stdout, open(os.devnull, 'w')
@@ -42,6 +43,7 @@ class Agent(ClientXMPP):
         self.add_event_handler('groupchat_invite', self.saw_invitation)
         self.add_event_handler('groupchat_direct_invite', self.saw_direct_invitation)
         self.add_filter('in', self.saw_request)
+        self.add_event_handler('avatar_metadata_publish', self.saw_avatar)
         self.add_event_handler('session_resumed', lambda _: say(kind='resumed'))
         self.add_event_handler('blocked', lambda iq: say(kind='blocked', jids=named(iq['block'])))
         self.add_event_handler('unblocked', lambda iq: say(kind='unblocked', jids=named(iq['unblock'])))
@@ -61,6 +63,10 @@ class Agent(ClientXMPP):
             self.asked.append(stanza['disco_info']['node'].partition('#')[2])
             say(kind='asked', ver=self.asked[-1])
         return stanza
+
+    def saw_avatar(self, event):
+        infos = event['pubsub_event']['items']['item']['avatar_metadata']['items']
+        say(kind='avatar', jid=str(event['from']), ids=[info['id'] for info in infos])
 
     def saw_occupant(self, presence):
         room = presence['muc']
@@ -140,6 +146,26 @@ class Agent(ClientXMPP):
 
     async def do_vcard(self, to):
         return (await self['xep_0054'].get_vcard(to, local=False))['vcard_temp']['FN']
+
+    async def do_publish_avatar(self, text):
+        data = text.encode()
+        await self['xep_0084'].publish_avatar(data)
+        info = {'id': hashlib.sha1(data).hexdigest(), 'type': 'image/png', 'bytes': len(data)}
+        await self['xep_0084'].publish_avatar_metadata(info)
+        return info['id']
+
+    async def do_photo(self, to):
+        vcard = (await self['xep_0054'].get_vcard(to, local=False))['vcard_temp']
+        return hashlib.sha1(vcard['PHOTO']['BINVAL']).hexdigest()
+
+    async def do_bookmark(self, room):
+        bookmarks = self['xep_0048'].stanza.Bookmarks()
+        bookmarks.add_conference(room, 'Garden', autojoin=True)
+        await self['xep_0048'].set_bookmarks(bookmarks, method='xep_0049')
+
+    async def do_bookmarked(self):
+        found = await self['xep_0060'].get_items(self.boundjid.bare, 'urn:xmpp:bookmarks:1')
+        return [item['id'] for item in found['pubsub']['items']]
 
     async def do_block(self, jid):
         await self['xep_0191'].block(jid)
