@@ -152,7 +152,7 @@ describe('a picture', () => {
   })
 })
 
-test('a picture in a vCard from before is published once the account is there', async () => {
+test('a picture in a vCard from before is published', async () => {
   const before = await world(vcard)
   await stores(await before.client('juliet@localhost/balcony'), photo(ROSE))
   await before.core.unload()

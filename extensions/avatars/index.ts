@@ -6,6 +6,7 @@
 import { extension, inBackground } from '../../src/extension/api.ts'
 import type { Jid, SessionView } from '../../src/extension/api.ts'
 import { NS_DATA, NS_METADATA, NS_UPDATE, NS_VCARD, saysNone, withHash } from './convert.ts'
+import { readHash } from './store.ts'
 import { AvatarSync } from './sync.ts'
 
 /** Pictures are for everybody, as those in vCards are. */
@@ -20,7 +21,7 @@ export const avatars = extension({
     const sync = new AvatarSync(host, (jid, hash) => {
       inBackground(host.log, 'presence with an avatar', announce(jid, hash))
     })
-    const hashes = host.accounts.data((_db, account) => sync.hashOf(account))
+    const hashes = host.accounts.data<string | undefined>(readHash)
     const announce = async (jid: Jid, hash: string): Promise<void> => {
       const account = await host.accounts.load(jid)
       if (!account) return
@@ -40,6 +41,7 @@ export const avatars = extension({
       sync.later(account)
       await sync.settled(account)
     })
+    host.when('account.firstRead', account => sync.begin(account))
     host.when('account.reads', asker => sync.settled(asker))
     host.when('account.beforeMove', ({ jid }) => sync.settled(jid))
     host.on('send', 'rewrite', (stanza, sender) => {

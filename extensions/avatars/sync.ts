@@ -32,14 +32,12 @@ export class AvatarSync {
     return this.#conversions.settled(account.bare.toString())
   }
 
-  /** The hash of the account's picture; a vCard that is older than this extension is converted first. */
-  async hashOf (account: Jid): Promise<string | undefined> {
+  /** Converts a vCard that is older than this extension. */
+  async begin (account: Jid): Promise<void> {
     const { db, documents } = this.#host
-    const hash = await readHash(db, account)
-    if (hash !== undefined || !await documents.read(account, 'vCard', NS_VCARD)) return hash
+    if (await readHash(db, account) !== undefined || !await documents.read(account, 'vCard', NS_VCARD)) return
     this.later(account)
     await this.settled(account)
-    return readHash(db, account)
   }
 
   async #convert (account: Jid): Promise<void> {

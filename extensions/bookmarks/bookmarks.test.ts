@@ -160,7 +160,7 @@ test('pages of a list outlive changes of items', async () => {
   expect((await published(server, romeo))[0]).toBe(page)
 })
 
-test('bookmarks from before are there in all ways once the account is there (XEP-0411 §4)', async () => {
+test('bookmarks from before are there in all ways (XEP-0411 §4)', async () => {
   const before = await world(privateStorage)
   await stores(await before.client('romeo@localhost/orchard'), room(PLAY))
   await before.core.unload()

@@ -87,7 +87,7 @@ export class BookmarkSync {
     return this.#conversions.settled(account.bare.toString())
   }
 
-  /** XEP-0411 §4: what is in private data is in the nodes before the account is there. */
+  /** XEP-0411 §4: what is in private data from before is in the nodes, before anything of them is read. */
   async begin (account: Jid): Promise<void> {
     const { db, documents } = this.#host
     if (await hasCommon(db, account) || !await documents.read(account, 'storage', NS_LIST)) return

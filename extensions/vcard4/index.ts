@@ -27,6 +27,6 @@ export const vcard4 = extension({
     })
     host.when('account.reads', asker => sync.settled(asker))
     host.when('account.beforeMove', ({ jid }) => sync.settled(jid))
-    host.accounts.data((_db, account) => sync.begin(account))
+    host.when('account.firstRead', account => sync.begin(account))
   },
 })

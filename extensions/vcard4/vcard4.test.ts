@@ -102,7 +102,7 @@ describe('a vCard', () => {
     expect(await stored(server, juliet)).toBe('<FN>Juliet</FN>')
   })
 
-  test('from before is published once the account is there', async () => {
+  test('from before is published', async () => {
     const before = await world(vcard)
     await stores(await before.client('juliet@localhost/balcony'), '<FN>Juliet</FN>')
     await before.core.unload()

@@ -162,6 +162,8 @@ export interface Events {
   'message.unacked': (message: Message, account: AccountView) => 'taken' | void
   /** The account is about to be answered from the database. Resolves when its earlier changes are visible there. */
   'account.reads': (asker: Jid) => Promise<void>
+  /** The same, the first time since the account was loaded; before that event. Not for anonymous accounts. */
+  'account.firstRead': (account: Jid) => Promise<void>
   /** A document of the account was replaced. Resolves when what follows from it is done. */
   'document.saved': (account: Jid, document: Written) => Promise<void>
   'account.removed': (account: Jid) => Promise<void>

@@ -3,6 +3,7 @@
  * those of the service at pubsub.HOST.
  */
 import type { Accounts } from '../accounts/accounts.ts'
+import { tellReads } from '../accounts/reads.ts'
 import type { ExtensionHost } from '../extension/host.ts'
 import type { NodeBehaviour, StoredItem } from '../extension/facets/pubsub.ts'
 import { NS_COMMANDS } from '../routing/commands.ts'
@@ -88,7 +89,7 @@ export class Pubsub {
       defaultsOf: (owner, name) => behaviours.defaultsOf(owner, name),
       checkCreator: (owner, creator) => this.#checkCreator(owner, creator, limits, hosts),
     })
-    this.#pubsub = { engine, behaviours, db, log, settled: asker => parts.events.emitAll('account.reads', asker) }
+    this.#pubsub = { engine, behaviours, db, log, settled: asker => tellReads(parts, asker) }
     this.#publications = new Publications(this.#pubsub)
     this.#requests = new Requests(this.#pubsub, this.#publications)
     this.service = new PubsubService({

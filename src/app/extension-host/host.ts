@@ -1,4 +1,5 @@
 /** The host of one extension: passes each call to a part of the core, and undoes it when the extension is unloaded. */
+import { tellReads } from '../../accounts/reads.ts'
 import type { AccountsFacet } from '../../extension/facets/accounts.ts'
 import type { ClusterFacet } from '../../extension/facets/cluster.ts'
 import type { DiscoFacet } from '../../extension/facets/disco.ts'
@@ -63,7 +64,7 @@ export class Host implements ExtensionHost {
   }
 
   async readFor<T> (asker: Jid, work: (db: Database) => Promise<T>): Promise<T> {
-    await this.#parts.events.emitAll('account.reads', asker)
+    await tellReads(this.#parts, asker)
     return this.#parts.reading.for(asker, work)
   }
 
