@@ -341,41 +341,46 @@ export function deleteItems (db: Database, { owner, name, version }: PubsubNode)
 }
 
 /** A page of the items; undefined where there is no such node any more. */
-export async function readItems (
-  db: Database, { owner, name }: PubsubNode, range: Range,
-): Promise<Page | undefined> {
-  const [node] = await db.query<{ readonly version: string, readonly items: number }>(
-    'select version::text, items from pubsub_node where owner = $1 and node = $2', [owner.toString(), name])
-  if (!node) return
-  const rows = await readRows(db, owner.toString(), name, range)
-  return { version: node.version, count: node.items, items: rows.map(itemOf) }
+export function readItems (db: Database, { owner, name }: PubsubNode, range: Range): Promise<Page | undefined> {
+  const key = [owner.toString(), name, range.max]
+  if (range.ids) return readPage(db, 'id = any($4)', 'desc', [...key, range.ids])
+  const isForwards = range.fromStart === true || range.after !== undefined
+  const [order, end, beyond] = isForwards ? ['asc', '-1', '>'] as const : ['desc', MAX_SEQ, '<'] as const
+  return readPage(db, `seq ${beyond} case when $4::text is null then ${end} else
+    (select seq from pubsub_item where owner = $1 and node = $2 and id = $4) end`, order,
+  [...key, range.after ?? range.before ?? null])
 }
 
 const OF_NODE = 'from pubsub_item where owner = $1 and node = $2 and (expires_at is null or expires_at > now())'
+/** The largest bigint. */
+const MAX_SEQ = '9223372036854775807'
 /** Bytes of payloads in one page, the last item's not counted. */
 const PAGE_BYTES = 1024 * 1024
 
-function readRows (db: Database, owner: string, name: string, range: Range): Promise<readonly ItemRow[]> {
-  if (range.ids) return readPage(db, 'id = any($4)', 'desc', [owner, name, range.max, range.ids])
-  const isForwards = range.fromStart === true || range.after !== undefined
-  const edge = range.after ?? range.before
-  const beyond = '(select seq from pubsub_item where owner = $1 and node = $2 and id = $4)'
-  return readPage(db, `($4::text is null or seq ${isForwards ? '>' : '<'} ${beyond})`, isForwards ? 'asc' : 'desc',
-    [owner, name, range.max, edge ?? null])
+interface PageRow extends ItemRow {
+  readonly version: string
+  readonly items: number
 }
 
-/** At most `$3` items, oldest first, as far as their bytes allow in that order. */
+/** At most `$3` items, as far as their bytes allow in that order. */
 async function readPage (
   db: Database, condition: string, order: 'asc' | 'desc', values: readonly unknown[],
-): Promise<readonly ItemRow[]> {
-  const rows = await db.query<ItemRow>(
-    `select id, publisher, published_at, payload from (
-       select id, publisher, published_at, payload, seq,
-         sum(octet_length(payload)) over (order by seq ${order} rows unbounded preceding)
-           - octet_length(payload) as before
-       ${OF_NODE} and ${condition} order by seq ${order} limit $3
-     ) as page where before < ${PAGE_BYTES} order by seq ${order}`, values)
-  return order === 'asc' ? rows : rows.toReversed()
+): Promise<Page | undefined> {
+  const rows = await db.query<PageRow | (Pick<PageRow, 'version' | 'items'> & { readonly id: null })>(
+    `select node.version::text, node.items, page.id, publisher, published_at, payload from pubsub_node as node
+     left join lateral (
+       select * from (
+         select id, publisher, published_at, payload, seq,
+           sum(octet_length(payload)) over (order by seq ${order} rows unbounded preceding)
+             - octet_length(payload) as before
+         ${OF_NODE} and ${condition} order by seq ${order} limit $3
+       ) as found where before < ${PAGE_BYTES}
+     ) as page on true
+     where node.owner = $1 and node.node = $2 order by seq`, values)
+  const [first] = rows
+  return first && {
+    version: first.version, count: first.items, items: rows.flatMap(row => row.id === null ? [] : itemOf(row)),
+  }
 }
 
 /** Whether the node has an item of that id: a page that begins there would be empty without it. */
