@@ -3,13 +3,13 @@
  * and that in private data (XEP-0049). Each list is compared with the one that all had last, so that a change in one
  * place is lost by none in another, whichever of them this has dealt with when the server ends.
  */
-import { inSlices, Jid, Reruns, StanzaError, storedTree, Written } from '../../src/extension/api.ts'
+import { inSlices, Jid, nextSlice, Reruns, StanzaError, storedTree, Written } from '../../src/extension/api.ts'
 import type { ExtensionHost, StoredItem } from '../../src/extension/api.ts'
 import {
   changesBetween, hasSameOthers, isSame, isSameList, NS, NS_LIST, readConference, readList, replacing,
   writeConference, writeList,
 } from './convert.ts'
-import type { Bookmark, BookmarkList } from './convert.ts'
+import type { Bookmark, BookmarkChanges, BookmarkList } from './convert.ts'
 import { hasCommon, readCommon, saveCommon } from './store.ts'
 
 /** XEP-0223: what only the account itself may see. */
@@ -97,21 +97,22 @@ export class BookmarkSync {
 
   async #convert (account: Jid, written: readonly WrittenList[], conversion: Conversion): Promise<void> {
     try {
-      const places = await this.#read(account)
+      const lists = new Lists()
+      const places = await this.#read(account, lists)
       const { rooms, node, stored } = places
       const common = conversion.common = places.common ?? EMPTY
-      const lists = [
-        ...[stored, node].map(list => ({ list, before: common })),
-        ...written.map(({ xml, during }) => ({ list: listIn(xml), before: during?.common ?? common })),
-      ]
+      const changed = [{ list: stored, before: common }, { list: node, before: common }]
+      for (const { xml, during } of written) {
+        changed.push({ list: await lists.read(xml), before: during?.common ?? common })
+      }
       let { others } = common
-      for (const { list, before } of lists) {
-        if (!list) continue
-        await this.#apply(account, rooms, changesBetween(before, list))
+      for (const { list, before } of changed) {
+        if (!list || list === before) continue
+        await this.#apply(account, rooms, await inSlice(() => changesBetween(before, list)))
         if (!hasSameOthers(list, before)) others = list.others
       }
       const bookmarks = new Map([...rooms].map(([jid, { bookmark }]) => [jid, bookmark]))
-      await this.#write(account, { rooms: bookmarks, others }, places, conversion)
+      await this.#write(account, { rooms: bookmarks, others }, places, conversion, lists)
     } catch (err) {
       if (!(err instanceof StanzaError)) throw err // the database's
       this.#host.log.debug({ event: 'bookmarks.not_converted', err, account: account.toString() },
@@ -119,7 +120,7 @@ export class BookmarkSync {
     }
   }
 
-  async #read (account: Jid): Promise<Places> {
+  async #read (account: Jid, lists: Lists): Promise<Places> {
     const { db, documents, pubsub } = this.#host
     const [items, [list], stored, common] = await Promise.all([
       pubsub.items(account, NS), pubsub.items(account, NS_LIST), documents.read(account, 'storage', NS_LIST),
@@ -128,12 +129,13 @@ export class BookmarkSync {
     const rooms = new Map<string, Room>()
     await inSlices(readRooms(items, rooms))
     return {
-      rooms, node: listIn(list?.payload), stored: listIn(stored?.xml), common: listIn(common),
+      rooms, node: await lists.read(list?.payload), stored: await lists.read(stored?.xml),
+      common: await lists.read(common),
     }
   }
 
   /** Publishes and retracts items as a list was changed. */
-  async #apply (account: Jid, rooms: Map<string, Room>, changes: ReturnType<typeof changesBetween>): Promise<void> {
+  async #apply (account: Jid, rooms: Map<string, Room>, changes: BookmarkChanges): Promise<void> {
     const { pubsub } = this.#host
     for (const [jid, changed] of changes.added) {
       const { id = jid, bookmark: before } = rooms.get(jid) ?? {}
@@ -150,18 +152,49 @@ export class BookmarkSync {
   }
 
   async #write (
-    account: Jid, list: BookmarkList, { node, stored, common }: Places, conversion: Conversion,
+    account: Jid, list: BookmarkList, { node, stored, common }: Places, conversion: Conversion, lists: Lists,
   ): Promise<void> {
     const { db, documents, pubsub } = this.#host
-    if (!node && !stored && !common && isSameList(list, EMPTY)) return
+    if (!node && !stored && !common && list.rooms.size === 0 && list.others.length === 0) return
     const payload = Written.of(writeList(list))
     conversion.xml = payload.xml
-    if (!node || !isSameList(node, list)) {
+    if (!await lists.isSame(node, list)) {
       await pubsub.publish(account, NS_LIST, { id: CURRENT, payload }, LIST_OPTIONS)
     }
-    if (!stored || !isSameList(stored, list)) await documents.change(account, 'storage', NS_LIST, () => payload)
-    if (!common || !isSameList(common, list)) await saveCommon(db, account, payload.xml)
+    if (!await lists.isSame(stored, list)) await documents.change(account, 'storage', NS_LIST, () => payload)
+    if (!await lists.isSame(common, list)) await saveCommon(db, account, payload.xml)
   }
+}
+
+/** The lists of a conversion: each is read and compared once, in a slice of its own. */
+class Lists {
+  readonly #read = new Map<string, BookmarkList | undefined>()
+  readonly #same = new Map<BookmarkList, boolean>()
+
+  /** Undefined where it is none. Throws StanzaError where it is too large. */
+  async read (xml = ''): Promise<BookmarkList | undefined> {
+    if (xml === '' || this.#read.has(xml)) return this.#read.get(xml)
+    const list = await inSlice(() => {
+      const storage = storedTree(xml)
+      return storage.getName() === 'storage' && storage.getNS() === NS_LIST ? readList(storage) : undefined
+    })
+    this.#read.set(xml, list)
+    return list
+  }
+
+  /** Whether the list of a place is the one that is to be there. */
+  async isSame (place: BookmarkList | undefined, list: BookmarkList): Promise<boolean> {
+    if (!place) return false
+    const same = this.#same.get(place) ?? await inSlice(() => isSameList(place, list))
+    this.#same.set(place, same)
+    return same
+  }
+}
+
+async function inSlice<T> (work: () => T): Promise<T> {
+  const done: { result?: T } = {}
+  await nextSlice(() => { done.result = work() })
+  return done.result as T // it has run, or thrown
 }
 
 function * readRooms (items: readonly StoredItem[], rooms: Map<string, Room>): Generator<void> {
@@ -173,9 +206,4 @@ function * readRooms (items: readonly StoredItem[], rooms: Map<string, Room>): G
     }
     yield
   }
-}
-
-function listIn (xml: string | undefined): BookmarkList | undefined {
-  const storage = xml ? storedTree(xml) : undefined
-  return storage?.getName() === 'storage' && storage.getNS() === NS_LIST ? readList(storage) : undefined
 }

@@ -9,6 +9,8 @@ import { NS, NS_TEMP, toVcard4, toVcardTemp } from './convert.ts'
 import { readSame, saveSame } from './store.ts'
 import type { Same } from './store.ts'
 
+/** The most elements of a vCard that is converted: people's have a hundred. */
+const MAX_ELEMENTS = 1000
 /** XEP-0292 §4.1. */
 export const NODE = 'urn:xmpp:vcard4'
 
@@ -64,7 +66,7 @@ export class VcardSync {
       return { ...now, temp: digestOf(await this.#toTemp(account, modern)) }
     }
     if (temp && now.temp !== same?.temp) {
-      return { ...now, modern: digestOf(await this.#toModern(account, storedTree(temp.xml), item)) }
+      return { ...now, modern: digestOf(await this.#toModern(account, storedTree(temp.xml, MAX_ELEMENTS), item)) }
     }
   }
 
@@ -77,7 +79,7 @@ export class VcardSync {
   async #toTemp (account: Jid, modern: Element): Promise<string | undefined> {
     const { documents } = this.#host
     const changed = await documents.change(account, 'vCard', NS_TEMP, before =>
-      Written.of(toVcardTemp(modern, before && storedTree(before.xml))))
+      Written.of(toVcardTemp(modern, before && storedTree(before.xml, MAX_ELEMENTS))))
     if (changed) neverRejects(documents.saved(account, changed)) // handlers that fail are logged
     return changed?.xml
   }
@@ -92,7 +94,7 @@ export class VcardSync {
 }
 
 function modernIn ({ payload }: StoredItem): Element | undefined {
-  const vcard = payload === '' ? undefined : storedTree(payload)
+  const vcard = payload === '' ? undefined : storedTree(payload, MAX_ELEMENTS)
   return vcard?.getName() === 'vcard' && vcard.getNS() === NS ? vcard : undefined
 }
 

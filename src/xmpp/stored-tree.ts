@@ -5,9 +5,9 @@ import { storedFrame } from '../xml/stored.ts'
 import { StanzaError } from './errors.ts'
 import { MAX_TREE } from './stanza.ts'
 
-/** The tree of stored XML that declares its namespace. Throws StanzaError where it has too many elements. */
-export function storedTree (xml: string): Element {
-  const tree = parseElementWithin(storedFrame(xml), MAX_TREE)
-  if (!tree) throw new StanzaError('policy-violation', `there are too many elements: at most ${MAX_TREE} are allowed`)
+/** The tree of stored XML that declares its namespace. Throws StanzaError where it has more than `most` elements. */
+export function storedTree (xml: string, most = MAX_TREE): Element {
+  const tree = parseElementWithin(storedFrame(xml), most)
+  if (!tree) throw new StanzaError('policy-violation', `there are too many elements: at most ${most} are allowed`)
   return tree
 }

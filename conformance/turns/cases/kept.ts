@@ -39,6 +39,39 @@ export const kept: readonly Case[] = [
     },
   },
   {
+    name: 'a vCard of 500 properties is stored, and converted to vCard4',
+    async prepare (setting) {
+      const client = await setting.client('a')
+      return async round => {
+        const emails = many(number => `<EMAIL><USERID>u${round}x${number}@e</USERID></EMAIL>`, undefined, 450)
+        await client.must('set', `<vCard xmlns='${VCARD}'>${emails}</vCard>`)
+      }
+    },
+  },
+  {
+    name: 'a vCard with a picture of 90 000 bytes is stored, and the picture published',
+    async prepare (setting) {
+      const client = await setting.client('a')
+      return async round => {
+        const picture = Buffer.alloc(90_000, round + 1).toString('base64')
+        await client.must('set', `<vCard xmlns='${VCARD}'><PHOTO><BINVAL>${picture}</BINVAL></PHOTO></vCard>`)
+      }
+    },
+  },
+  {
+    name: 'one of 1 000 bookmarks is changed in private data, and converted',
+    async prepare (setting) {
+      const client = await setting.client('a')
+      const list = (name: string): string => {
+        const rooms = many(number => `<conference jid='r${number}@e' name='${number === 0 ? name : number}' autojoin='1'>` +
+          '<nick>n</nick></conference>', undefined, setting.count(1000))
+        return `<query xmlns='${PRIVATE}'><storage xmlns='storage:bookmarks'>${rooms}</storage></query>`
+      }
+      await client.must('set', list('first'))
+      return async round => { await client.must('set', list(`round ${round}`)) }
+    },
+  },
+  {
     name: 'private data of 16 000 elements are stored',
     async prepare (setting) {
       const client = await setting.client('a')
