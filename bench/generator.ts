@@ -5,11 +5,13 @@ import { chat } from './loads/chat.ts'
 import { idle } from './loads/idle.ts'
 import { latency } from './loads/latency.ts'
 import { login } from './loads/login.ts'
+import { pubsub, pubsubItems } from './loads/nodes.ts'
 import { room, roomLatency } from './loads/room.ts'
 import { account, register } from './negotiate.ts'
 
 const LOADS: Readonly<Record<Job['work'], (job: Job) => Load>> = {
-  chat, idle, latency, login, room, 'room-latency': roomLatency, register: registration,
+  chat, idle, latency, login, room, 'room-latency': roomLatency,
+  pubsub, 'pubsub-items': pubsubItems, register: registration,
 }
 
 let load: Load | undefined

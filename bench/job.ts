@@ -1,7 +1,7 @@
 /** What the run and its load generators say to each other. */
 import type { Target } from './client.ts'
 
-export type Work = 'register' | 'chat' | 'login' | 'idle' | 'latency' | 'room' | 'room-latency'
+export type Work = 'register' | 'chat' | 'login' | 'idle' | 'latency' | 'room' | 'room-latency' | 'pubsub' | 'pubsub-items'
 
 export interface Job {
   readonly work: Work
@@ -17,7 +17,7 @@ export interface Job {
   readonly acks: boolean
   /** latency: what ends the time that began with the write. */
   readonly until: 'arrival' | 'ack'
-  /** chat: messages on their way from each client. */
+  /** chat, pubsub: messages or publications on their way from each client. */
   readonly window: number
   /** room: how many of the accounts talk; the others listen. */
   readonly senders: number

@@ -8,6 +8,7 @@ export type ServerName = 'ours' | 'prosody' | 'ejabberd' | NodesName
 export type LoadName =
   | 'chat' | 'archived' | 'login' | 'idle' | 'idle-tls' | 'latency' | 'archived-latency' | 'archived-ack'
   | 'muc' | 'muc-archived' | 'muc-latency' | 'muc-archived-latency'
+  | 'pubsub' | 'pubsub-items'
 
 export interface Options {
   readonly loads: readonly LoadName[]
@@ -25,6 +26,8 @@ export interface Options {
   readonly senders: number
   /** Messages a second in the room, where times are taken. */
   readonly roomRate: number
+  /** Who has subscribed to a node, or asks for its items. */
+  readonly subscribers: number
   readonly sessions: number
   /** Seconds that idle sessions are left alone before they are weighed. */
   readonly wait: number
@@ -44,6 +47,11 @@ export function isInRoom (load: LoadName): boolean {
   return load.startsWith('muc')
 }
 
+/** Whether it is about nodes (XEP-0060). */
+export function isOfNodes (load: LoadName): boolean {
+  return load.startsWith('pubsub')
+}
+
 export function nodesName (count: number): NodesName {
   return `nodes-${count}`
 }
@@ -60,7 +68,7 @@ export function isTimed (load: LoadName): boolean {
 }
 
 export const USAGE =
-  `npm run bench -- [chat] [archived] [login] [idle] [muc] [muc-archived] [options]   (the first four when no load is named)
+  `npm run bench -- [chat] [archived] [login] [idle] [muc] [muc-archived] [pubsub] [pubsub-items] [options]   (the first four when no load is named)
   --only ours,prosody,ejabberd   the servers, in this order
   --rounds 3        interleaved: every server once, then again
   --seconds 10      measured in each round, after --warmup 3
@@ -70,6 +78,7 @@ export const USAGE =
   --latency         chat, archived at --rate 500 messages a second: the time from write to arrival, and to the ack
   --occupants 200   muc, muc-archived: who is in the room; --senders 5 of them talk, --window 4 as above;
                     with --latency at --room-rate 20 messages a second
+  --subscribers 100 pubsub: who hears of what one publishes, --window 4 as above; pubsub-items: who asks for 20 items
   --nodes 1,2,4     in place of the peers so many nodes of ours on one Redis, with half of the pairs between two nodes;
                     with --latency also the time that the way from node to node adds
   --markdown        prints the table for docs/performance.md
@@ -79,7 +88,7 @@ export const USAGE =
 
 const SERVERS: readonly ServerName[] = ['ours', 'prosody', 'ejabberd']
 const LOADS: readonly LoadName[] = ['chat', 'archived', 'login', 'idle']
-const OTHERS: readonly LoadName[] = ['muc', 'muc-archived']
+const OTHERS: readonly LoadName[] = ['muc', 'muc-archived', 'pubsub', 'pubsub-items']
 /** What is measured besides, where times are asked for. */
 const TIMES: Readonly<Partial<Record<LoadName, readonly LoadName[]>>> = {
   'chat': ['latency'], 'archived': ['archived-latency', 'archived-ack'],
@@ -89,6 +98,7 @@ const TALKS: readonly LoadName[] = ['chat', 'archived']
 const NUMBERS = {
   rounds: '3', seconds: '10', warmup: '3', pairs: '50', window: '4', streams: '128', rate: '500', sessions: '3000',
   wait: '110', occupants: '200', senders: '5', 'room-rate': '20',
+  subscribers: '100',
 } as const
 const TEXT = { type: 'string' } as const
 const FLAGS = ['tls', 'latency', 'markdown', 'keep', 'help'] as const
@@ -117,6 +127,7 @@ export function readOptions (args: readonly string[]): Options | undefined {
     occupants: number('occupants'),
     senders: number('senders'),
     roomRate: number('room-rate'),
+    subscribers: number('subscribers'),
     sessions: number('sessions'),
     wait: number('wait'),
     ...cores(),

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Generators } from './generators.ts'
 import type { Job, Latency, Work } from './job.ts'
-import { isArchived, isInRoom, isTimed } from './options.ts'
+import { isArchived, isInRoom, isOfNodes, isTimed } from './options.ts'
 import type { LoadName, Options, ServerName } from './options.ts'
 import type { Costs, Server } from './peers/peer.ts'
 
@@ -38,8 +38,9 @@ export interface Pace {
 export function accountsNeeded (options: Options): number {
   const idle = options.loads.includes('idle') || options.loads.includes('idle-tls')
   return Math.max(
-    options.loads.every(isInRoom) ? 0 : 2 * options.pairs, options.loads.includes('login') ? LOGIN_ACCOUNTS : 0,
-    idle ? options.sessions : 0, options.loads.some(isInRoom) ? options.occupants : 0)
+    options.loads.every(load => isInRoom(load) || isOfNodes(load)) ? 0 : 2 * options.pairs, options.loads.includes('login') ? LOGIN_ACCOUNTS : 0,
+    idle ? options.sessions : 0, options.loads.some(isInRoom) ? options.occupants : 0,
+    options.loads.some(isOfNodes) ? options.subscribers + 1 : 0)
 }
 
 /** Gives the server its accounts, once, before anything is measured. */
@@ -59,7 +60,8 @@ export async function measureWork (
   load: Exclude<LoadName, 'idle' | 'idle-tls'>, server: Server, options: Options,
 ): Promise<Sample> {
   const work = workOf(load)
-  const cores = isTimed(load) || isInRoom(load) ? options.generatorCores.slice(0, 1) : options.generatorCores
+  const isOnOneCore = isTimed(load) || isInRoom(load) || isOfNodes(load)
+  const cores = isOnOneCore ? options.generatorCores.slice(0, 1) : options.generatorCores
   const generators = new Generators(cores)
   const talk = {
     acks: isArchived(load),
@@ -90,6 +92,7 @@ export async function measureWork (
 
 function workOf (load: LoadName): Work {
   if (load === 'login') return 'login'
+  if (load === 'pubsub' || load === 'pubsub-items') return load
   if (isInRoom(load)) return isTimed(load) ? 'room-latency' : 'room'
   return isTimed(load) ? 'latency' : 'chat'
 }
@@ -138,6 +141,7 @@ function job (work: Work, server: Server, options: Options, tls = false): Job {
   const accounts = {
     register: accountsNeeded(options), chat: 2 * options.pairs, latency: 2 * options.pairs, login: LOGIN_ACCOUNTS,
     idle: options.sessions, room: options.occupants, 'room-latency': options.occupants,
+    'pubsub': options.subscribers + 1, 'pubsub-items': options.subscribers + 1,
   }
   return {
     work,

@@ -27,6 +27,8 @@ const MEASURES: Readonly<Record<LoadName, Measure>> = {
     title: 'a room with an archive at a fixed rate, write to each arrival, p99',
     ...cost('ms', 2),
   },
+  'pubsub': { title: 'one publishes to many who have subscribed to a node', ...work('publications') },
+  'pubsub-items': { title: 'the 20 newest items of a node of 1000', ...work('answers') },
   'archived-latency': { title: 'archived chat at a fixed rate, write to arrival, p99', ...cost('ms', 2) },
   'archived-ack': { title: 'archived chat at a fixed rate, write to ack, p99', ...cost('ms', 2) },
 }

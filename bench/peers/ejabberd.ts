@@ -77,6 +77,8 @@ modules:
   mod_register: { access: all, ip_access: all }
   mod_muc: { max_users: ${MOST_OCCUPANTS}, default_room_options: { max_users: ${MOST_OCCUPANTS}, mam: ${archive !== undefined} } }
   mod_roster: {}
+  mod_caps: {}
+  mod_pubsub: { access_createnode: all, max_items_node: 10000, plugins: [flat, pep] }
 ${archive ? ARCHIVING : ''}
 `
 }

@@ -47,6 +47,9 @@ ${archive ? archiving(archive) : 'storage = "internal"'}
 allow_registration = true
 ssl = { certificate = "${certificate}", key = "${key}"${federation ? `, cafile = "${federation.authority}"` : ''} }
 VirtualHost "${domain}"
+Component "pubsub.${domain}" "pubsub"
+	admins = { "u0@${domain}" }
+	pubsub_max_items = 10000
 Component "conference.${domain}" "muc"
 ${archive ? 'modules_enabled = { "muc_mam" }' : ''}
 `
