@@ -6,6 +6,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Database } from '../storage/database.ts'
 import type { Reading } from '../storage/reading.ts'
+import { neverRejects } from '../util/background.ts'
 import { Turns } from '../util/turns.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
@@ -27,6 +28,12 @@ const MAX_REMEMBERED = 200_000
 /** How often a change is tried where others change the same node. */
 const MAX_TRIES = 10
 
+/** Changes of one node that are made and told together. */
+const MAX_TOGETHER = 16
+
+/** Makes a change, and resolves with what tells of it. */
+type Change = () => Promise<() => void | Promise<void>>
+
 export interface EngineParts {
   readonly db: Database
   readonly reading: Reading
@@ -46,6 +53,8 @@ export class Engine {
     sizeCalculation: ({ affiliations, subscriptions }) => 1 + affiliations.size + subscriptions.size,
   })
   readonly #turns = new Turns()
+  /** Of the nodes' last turns that have not begun, the changes that others may join. */
+  readonly #together = new Map<string, Change[]>()
 
   constructor (parts: EngineParts) {
     this.parts = parts
@@ -54,8 +63,31 @@ export class Engine {
   /** Changes of one node happen one at a time, and are told in the order of their commits. */
   async inTurn<T> (owner: Jid, name: string, work: () => Promise<T>): Promise<T> {
     const done: { result?: T } = {}
-    await this.#turns.inTurn(keyOf(owner, name), async () => { done.result = await work() })
+    const key = keyOf(owner, name)
+    this.#together.delete(key) // what comes after this must not overtake it
+    await this.#turns.inTurn(key, async () => { done.result = await work() })
     return done.result as T
+  }
+
+  /**
+   * As `inTurn`, for changes that come in numbers: those that wait in a row are made in one turn and then told, so that
+   * each subscriber is written to once. A change resolves with what tells of it; neither rejects.
+   */
+  changeTogether (owner: Jid, name: string, change: Change): void {
+    const key = keyOf(owner, name)
+    const waiting = this.#together.get(key)
+    if (waiting && waiting.length < MAX_TOGETHER) {
+      waiting.push(change)
+      return
+    }
+    const all = [change]
+    this.#together.set(key, all)
+    neverRejects(this.#turns.inTurn(key, async () => {
+      if (this.#together.get(key) === all) this.#together.delete(key)
+      const told: Awaited<ReturnType<Change>>[] = []
+      for (const one of all) told.push(await one())
+      for (const tell of told) await tell()
+    }))
   }
 
   /** The node as it was known last, for a change, which holds for that version only; undefined where there is none. */

@@ -34,6 +34,40 @@ describe('what is published (§7.1)', () => {
     expect(message).toContain(`<items node='musings'><item id='x'>${payload}</item></items>`)
   })
 
+  test('in a row is told in a row, and nothing overtakes what is asked in between', async () => {
+    const { hamlet, horatio } = await hamletAndFriends()
+    await creates(hamlet, 'musings')
+    await subscribes(horatio, 'musings')
+    const retract = (id: string): Promise<unknown> =>
+      hamlet.asks('set', request(`<retract node='musings'><item id='${id}'/></retract>`), SERVICE)
+
+    const all = [
+      ...['a', 'b', 'c', 'd'].map(id => publishes(hamlet, 'musings', id, '1', SERVICE)), retract('b'),
+      publishes(hamlet, 'musings', 'b', '2', SERVICE), publishes(hamlet, 'musings', 'a', '2', SERVICE), retract('a'),
+    ]
+    const read = items(hamlet, 'musings', SERVICE)
+    const last = publishes(hamlet, 'musings', 'e', '1', SERVICE)
+    await Promise.all([...all, last])
+
+    expect(await events(horatio)).toEqual(
+      ['a: 1', 'b: 1', 'c: 1', 'd: 1', '-b', 'b: 2', 'a: 2', '-a', 'e: 1'].map(one => `musings ${one}`))
+    expect((await read).slice(0, 3)).toEqual(['c: 1', 'd: 1', 'b: 2'])
+  })
+
+  test('that is refused takes nothing else with it', async () => {
+    const { hamlet, horatio } = await hamletAndFriends()
+    await creates(hamlet, 'musings')
+    await subscribes(horatio, 'musings')
+
+    const outcomes = await Promise.allSettled([
+      publishes(hamlet, 'musings', 'a', '1', SERVICE), publishes(horatio, 'musings', 'b', '1', SERVICE),
+      publishes(hamlet, 'musings', 'c', 'x'.repeat(200_000), SERVICE), publishes(hamlet, 'musings', 'd', '1', SERVICE),
+    ])
+
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'fulfilled'])
+    expect(await events(horatio)).toEqual(['musings a: 1', 'musings d: 1'])
+  })
+
   test('loads no account of a subscriber who is away', async () => {
     const server = await world()
     const [hamlet, horatio] = [

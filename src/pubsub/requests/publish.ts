@@ -36,6 +36,12 @@ export interface Publication {
 /** The last publication of a node, by which a client that was cut off before the answer does it once more. */
 interface Last { readonly digest: string, readonly id: string | undefined }
 
+/** An item that is stored, and what tells of it. */
+interface Stored {
+  readonly id: string | undefined
+  readonly tell: () => void | Promise<void>
+}
+
 export class Publications {
   readonly #pubsub: Context
   readonly #last = new LRUCache<string, Last>({ max: MAX_REPEATS, ttl: REPEAT_MS })
@@ -56,17 +62,36 @@ export class Publications {
 
   /** Publishes an item, and resolves with its id when it is stored and all were told; `digest` recognises a repeat. */
   publish (publication: Publication, digest = randomId()): Promise<string | undefined> {
-    const { engine } = this.#pubsub
-    const { owner, name } = publication
-    return engine.inTurn(owner, name, async () => {
-      const key = `${owner} ${name}`
-      const last = this.#last.get(key)
-      if (last?.digest === digest) return last.id
-      this.#last.delete(key)
-      const { id } = await engine.retry(owner, name, () => this.#attempt(publication))
-      this.#last.set(key, { digest, id })
-      return id
+    const { promise, resolve, reject } = Promise.withResolvers<string | undefined>()
+    this.#pubsub.engine.changeTogether(publication.owner, publication.name, async () => {
+      try {
+        const { id, tell } = await this.#publishOnce(publication, digest)
+        return async () => {
+          try {
+            await tell()
+            resolve(id)
+          } catch (error) { // a bug
+            reject(error)
+          }
+        }
+      } catch (error) {
+        reject(error)
+        return () => {}
+      }
     })
+    return promise
+  }
+
+  /** In the node's turn: stores the item, unless it is there already and nothing else has happened since. */
+  async #publishOnce (publication: Publication, digest: string): Promise<Stored> {
+    const { owner, name } = publication
+    const key = `${owner} ${name}`
+    const last = this.#last.get(key)
+    if (last?.digest === digest) return { id: last.id, tell: () => {} }
+    this.#last.delete(key)
+    const stored = await this.#pubsub.engine.retry(owner, name, () => this.#attempt(publication))
+    this.#last.set(key, { digest, id: stored.id })
+    return stored
   }
 
   /** Something else has happened to the node: what comes now is no repeat. */
@@ -75,7 +100,7 @@ export class Publications {
   }
 
   /** In the node's turn; undefined where the node has changed meanwhile. */
-  async #attempt (publication: Publication): Promise<{ readonly id: string | undefined } | undefined> {
+  async #attempt (publication: Publication): Promise<Stored | undefined> {
     const { engine, behaviours } = this.#pubsub
     const { owner, name, by } = publication
     const node = await this.#nodeFor(publication)
@@ -86,9 +111,13 @@ export class Publications {
       ? await engine.publish(node, { ...item, expiresAt: expiryOf(node.config) }) : []
     if (!displaced) return
     if (item) await behaviours.published(owner, name, item.id, item.payload)
-    await engine.parts.notifier.notify(node, publishedEvent(node, item), by.toString())
-    if (displaced.length > 0) await this.#displaced(node, displaced)
-    return { id: item?.id }
+    return {
+      id: item?.id,
+      tell: async () => {
+        await engine.parts.notifier.notify(node, publishedEvent(node, item), by.toString())
+        if (displaced.length > 0) await this.#displaced(node, displaced)
+      },
+    }
   }
 
   /** The item as it is stored and told. */
