@@ -1,4 +1,5 @@
 /** How servers find and reach each other: services in DNS, direct TLS, addresses, streams that are used both ways. */
+import { randomInt } from 'node:crypto'
 import { afterEach, beforeAll, afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { DnsName } from '../support/dns/dns-server.ts'
 import { freePort } from '../../conformance/peers/free-port.ts'
@@ -17,8 +18,8 @@ if (missing !== undefined) console.warn(missing)
 /** A connection to the first begins and never ends; at the second nobody listens. */
 const SILENT = '192.0.2.1'
 const REFUSING = '127.0.0.9'
-/** A domain that is an address has no records that could name a port. */
-const ADDRESS = '127.0.0.77'
+/** A domain that is an address has no records that could name a port: each run of the tests has its own. */
+const ADDRESS = `127.77.${randomInt(256)}.${randomInt(1, 255)}`
 const ADDRESS_LINES = `s2s_interfaces = { "${ADDRESS}" }\ns2s_ports = { 5269 }`
 
 const plain = (domain: string): string => `_xmpp-server._tcp.${domain}`
