@@ -47,7 +47,7 @@ export async function answerSubscriptionChanges (pubsub: Context, { owner, from,
   const wanted = entriesIn(treeOf(action), 'subscription', parseAddress)
   await engine.change(owner, nodeIn(action), async node => {
     checkOwner(node, from)
-    const changes = wanted.map(([jid, state]) => subscriptionChange(node, from, jid, state))
+    const changes = wanted.map(([jid, state]) => subscriptionChange(node, jid, state))
     let all = 0
     for (const { length } of node.subscriptions.values()) all += length
     if (all + changes.filter(({ subscription }) => subscription).length > engine.parts.limits.subscriptions) {
@@ -59,12 +59,10 @@ export async function answerSubscriptionChanges (pubsub: Context, { owner, from,
   })
 }
 
-/** An owner approves and ends subscriptions; nobody is subscribed who has not asked for it. */
-function subscriptionChange (node: PubsubNode, by: Jid, jid: Jid, state: string): SubscriptionChange {
+function subscriptionChange (node: PubsubNode, jid: Jid, state: string): SubscriptionChange {
   if (state === 'none') return { jid, subscription: undefined }
   if (state !== 'subscribed' && state !== 'pending') throw new StanzaError('not-acceptable')
   const before = subscriptionsOf(node, jid).find(one => one.jid.equals(jid))
-  if (!before && !jid.bare.equals(by.bare)) throw new StanzaError('not-allowed', `${jid} has not asked for it`)
   return { jid, subscription: { jid, state, options: before?.options ?? DEFAULT_OPTIONS } }
 }
 
