@@ -78,10 +78,10 @@ test('the callbacks of a turn share its slice', async () => {
   const taken: string[] = []
   let atOnce = 0
   const callbacks = ['a', 'b', 'c'].map(name => new Promise(resolve => {
-    setTimeout(() => { // all in one turn
+    setImmediate(() => { // all in one turn
       resolve(inSlices(steps(taken, name, 1)))
       atOnce = taken.length
-    }, 1)
+    })
   }))
 
   await Promise.all(callbacks)
