@@ -93,6 +93,19 @@ describe('a position that is sent with a marker (§4)', () => {
   })
 })
 
+test('more positions than fit at once cost nobody but their sender', async () => {
+  const large = `<displayed xmlns='${NS}'>${'x'.repeat(130_000)}</displayed>`
+
+  for (let number = 0; number < 5; number++) {
+    await juliet.sends(`<message to='${ROMEO}' id='m${number}'><body>hi</body>${large}</message>`)
+  }
+  await server.idle()
+  await juliet.sends(`<message to='${ROMEO}' type='chat' id='m9'>${MARKER}${position('a9')}</message>`)
+
+  expect(await kept()).toEqual({ [ROMEO]: position('a9') })
+  expect((await romeo.received()).filter(text => text.includes('<body>hi')).length).toBe(5)
+})
+
 test('a position that a client publishes fits the same node (§3.1)', async () => {
   await juliet.sends(`<message to='${ROMEO}' type='chat' id='m1'>${MARKER}${position('a1')}</message>`)
 
