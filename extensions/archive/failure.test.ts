@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { extension } from '../../src/extension/api.ts'
 import type { Database } from '../../src/extension/api.ts'
-import { changes, enters, hears, leaves, owner, says } from '../../test/support/world/rooms.ts'
+import { changes, COVEN, enters, hears, inside, leaves, owner, says } from '../../test/support/world/rooms.ts'
 import { world } from '../../test/support/world/world.ts'
 import type { Client } from '../../test/support/world/world.ts'
 import { blocking } from '../blocking/index.ts'
@@ -126,6 +126,27 @@ test('what was said in a group, and turns out to be kept, reaches all, also who 
   expect((await hears(hag))[0]).toBe('firstwitch: hail')
   await enters(hag, 'thirdwitch')
   expect(await hears(hag)).toContain('firstwitch: hail (before)')
+})
+
+test('what a killed owner of a group committed behind its successor\'s back reaches all', async () => {
+  const server = await world([archive, archive.config?.parse({ patience: 1 })])
+  const crone = await owner(server, undefined, undefined, { persistentroom: '1' })
+  const hag = await inside(server, 'hag66@localhost/pda', 'thirdwitch')
+  await says(hag, 'hail')
+  await Promise.all([crone.received(), hag.received()])
+  await server.db.query(`
+    insert into archive_message (owner, seq, peer, is_sent, sent_at, fingerprint, stanza)
+    select owner, seq + n, peer, is_sent, sent_at, fingerprint || n, replace(stanza, 'hail', body)
+    from archive_message, (values (1, 'one'), (2, 'two')) as late (n, body) where owner = $1`, [COVEN])
+
+  const three = `<message to='${COVEN}' type='groupchat'><body>three</body><origin-id xmlns='urn:xmpp:sid:0' id='3'/></message>`
+  await expect.poll(async () => {
+    await crone.sends(three)
+    return hears(crone)
+  }).toContain('firstwitch: three')
+
+  const heard = (await hears(hag)).filter(line => line.includes('witch: '))
+  expect(heard).toEqual(['thirdwitch: one', 'thirdwitch: two', 'firstwitch: three'])
 })
 
 test('an account that leaves memory meanwhile, and comes back, is numbered on', async () => {

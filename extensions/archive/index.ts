@@ -37,8 +37,8 @@ export const archive = extension({
     const recovery = new Recovery({
       db: host.db, log: host.log,
       isOurs: async ({ owner }) => await host.cluster?.verifyHome(Jid.parse(owner)) ?? true,
-      found: ({ owner }, entries) =>
-        isOfRoom(owner) ? sendLate(host, owner, entries) : handOver(host, owner, entries, handOverRest),
+      found: (one, entries) =>
+        isOfRoom(one.owner) ? sendLate(host, one) : handOver(host, one.owner, entries, handOverRest),
       reopen: (one, tail, found) => { writer.reopen(one, tail, found) },
     })
     const isOfRoom = (owner: string): boolean => host.rooms.domains.includes(owner.slice(owner.indexOf('@') + 1))

@@ -23,7 +23,6 @@ import { answer, describeEnds, describeForm, fieldsOf, resultOf } from './query.
 import { NS, readQuery } from './request.ts'
 import type { FilterOf } from './request.ts'
 import { readBehind, removeArchive } from './store.ts'
-import type { Entry } from './store.ts'
 import type { Writer } from './writer.ts'
 
 /** The most messages that a loaded room reads for its history. */
@@ -54,6 +53,10 @@ export function keepRooms (host: ExtensionHost, parts: RoomArchiveParts): RoomDa
     const archive = archives.of(room)
     archive.beginAfter(room.createdAt)
     return writer.keep(archive, draft(message, sender?.account ?? room.jid))
+  })
+  host.on('room', 'fanout', ({ archiveNumber = 0 }, room) => {
+    const archive = archives.of(room)
+    archive.handedOver = Math.max(archive.handedOver, Number(archiveNumber))
   })
   host.when('room.opened', room => remember(host, room, archives))
   host.when('room.beforeMove', room => archives.of(room).settled())
@@ -91,11 +94,16 @@ async function readUnspread (host: ExtensionHost, room: RoomView, since: number)
   })
 }
 
-/** Sends messages of a room's archive that were committed although we had reported failure. */
-export async function sendLate (host: ExtensionHost, owner: string, entries: readonly Entry[]): Promise<void> {
-  const room = entries.length > 0 ? await host.rooms.load(Jid.parse(owner)) : undefined
+/**
+ * Sends what a room's archive has and its occupants were not sent: messages that were committed although we had
+ * reported failure, and those that a former owner node committed after this one had read where the archive ends.
+ */
+export async function sendLate (host: ExtensionHost, archive: Archive): Promise<void> {
+  const { owner, handedOver } = archive
+  const rows = await readBehind(host.db, owner, handedOver)
+  const room = rows.length > 0 ? await host.rooms.load(Jid.parse(owner)) : undefined
   if (!room) return
-  for (const { seq, stanza, sentAt } of entries) {
+  for (const { seq, stanza, sentAt } of rows) {
     const message = storedStanza(stanza)
     if (message.kind === 'message') host.rooms.broadcastRecovered(room, message, String(seq), sentAt)
   }

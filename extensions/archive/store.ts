@@ -149,7 +149,7 @@ async function printsOf (db: Database, row: TailRow, until: number): Promise<rea
   return pages.flat()
 }
 
-interface Behind { readonly seq: number, readonly stanza: string }
+interface Behind { readonly seq: number, readonly stanza: string, readonly sentAt: number }
 
 /** The entries after a number, in order. */
 export async function readBehind (db: Database, owner: string, seq: number): Promise<readonly Behind[]> {
@@ -157,7 +157,7 @@ export async function readBehind (db: Database, owner: string, seq: number): Pro
   let after = seq
   do {
     pages.push(await db.query<Behind>(`
-      select seq, stanza from archive_message where owner = $1 and seq > $2 and stanza <> ''
+      select seq, stanza, sent_at as "sentAt" from archive_message where owner = $1 and seq > $2 and stanza <> ''
       order by seq limit ${BEHIND_PAGE}`,
     [owner, after]))
     after = pages.at(-1)?.at(-1)?.seq ?? after
