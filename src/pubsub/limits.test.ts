@@ -81,6 +81,24 @@ test('a node has so many subscriptions', async () => {
   await expect(subscribe('hamlet@localhost/c')).rejects.toThrow('policy-violation')
 })
 
+test('an account has so many subscriptions of one node, by a list of its own as well', async () => {
+  const { client } = await worldWithNodes({})
+  const hamlet = await client('hamlet@localhost/elsinore')
+  await creates(hamlet, 'musings')
+  const subscribe = (from: number, to: number): Promise<unknown> => {
+    const list = Array.from({ length: to - from }, (_, n) =>
+      `<subscription jid='hamlet@localhost/${from + n}' subscription='subscribed'/>`).join('')
+    return hamlet.asks('set', ownerRequest(`<subscriptions node='musings'>${list}</subscriptions>`), SERVICE)
+  }
+
+  await subscribe(0, 30)
+
+  await expect(subscribe(30, 51)).rejects.toThrow('policy-violation')
+  await subscribe(30, 50)
+  await expect(hamlet.asks('set', request("<subscribe node='musings' jid='hamlet@localhost'/>"), SERVICE))
+    .rejects.toThrow('policy-violation')
+})
+
 test.each([
   ['the name of a node', `<create node='${'x'.repeat(1024)}'/>`],
   ['the id of an item', `<publish node='a'><item id='${'x'.repeat(1024)}'><a xmlns='urn:a'/></item></publish>`],

@@ -1,4 +1,10 @@
 /** Configured limits of nodes and items. */
+import type { Jid } from '../xmpp/jid.ts'
+import { pubsubError } from './errors.ts'
+import type { PubsubNode } from './node.ts'
+
+/** Subscriptions of one account's addresses to one node. */
+const MAX_OF_ONE = 50
 
 export interface PubsubLimits {
   /** Who may create nodes at pubsub.HOST: all, the accounts of the served hosts that last, or nobody. */
@@ -25,4 +31,13 @@ export const DEFAULT_PUBSUB_LIMITS: PubsubLimits = {
   bytes: 50_000_000,
   subscriptions: 10_000,
   affiliations: 1000,
+}
+
+/** Throws where so many more subscriptions of the account are too many for it, or for the node (XEP-0060 §6.1.3.9). */
+export function checkCount ({ subscriptions }: PubsubLimits, node: PubsubNode, account: Jid, more: number): void {
+  if (more === 0) return
+  let all = more
+  for (const { length } of node.subscriptions.values()) all += length
+  const own = node.subscriptions.get(account.bare.toString())?.length ?? 0
+  if (all > subscriptions || own + more > MAX_OF_ONE) throw pubsubError('too-many-subscriptions')
 }

@@ -140,6 +140,21 @@ describe('subscriptions (§6)', () => {
     await expect(horatio.asks('get', request("<options node='musings'/>"), SERVICE)).rejects.toThrow('bad-request')
   })
 
+  test('can\'t be had for somebody who has not asked for it, by owners either', async () => {
+    const { hamlet, horatio } = await hamletAndFriends()
+    await creates(hamlet, 'musings')
+    await horatio.received()
+    const list = (jid: string): string => ownerRequest(
+      `<subscriptions node='musings'><subscription jid='${jid}' subscription='subscribed'/></subscriptions>`)
+
+    await expect(hamlet.asks('set', list('horatio@localhost'), SERVICE)).rejects.toThrow('not-allowed')
+    await hamlet.asks('set', list('hamlet@localhost'), SERVICE)
+    await publishes(hamlet, 'musings', '1', 'to be', SERVICE)
+
+    expect(await events(horatio)).toEqual([])
+    expect((await events(hamlet)).at(-1)).toBe('musings 1: to be')
+  })
+
   test('are listed for who has them, and for owners; affiliations, too (§5.6, §5.7, §8.8)', async () => {
     const { hamlet, horatio } = await hamletAndFriends()
     await creates(hamlet, 'musings')

@@ -17,15 +17,22 @@ function publication (node: string, id: string, payload: string): string {
 
 const large = (): string => `<a xmlns='urn:a'>${many(() => '<b/>', ITEM_BYTES)}</a>`
 
-/** A node of the service with so many subscribers, who are nowhere. */
-async function nodeWith (setting: Setting, owner: Client, most: number): Promise<string> {
-  const node = setting.local('node')
+/** So many accounts with 50 addresses each are needed for 10 000 subscriptions of one node. */
+const SUBSCRIBERS = 200
+const ADDRESSES = 50
+
+/** A node of the service with 50 subscriptions of each of these: of addresses at which there is nobody. */
+async function nodeOf (setting: Setting, owner: Client, name: string, subscribers: readonly Client[]): Promise<string> {
+  const node = setting.local(name)
   const options = form(`${NS}#node_config`, { 'pubsub#access_model': 'open' })
   await owner.must('set', request(`<create node='${node}'/><configure>${options}</configure>`), SERVICE)
-  for (let from = 0; from < setting.count(most); from += 1000) {
-    const some = many(number => `<subscription jid='u${from + number}@localhost' subscription='subscribed'/>`, undefined,
-      Math.min(1000, setting.count(most) - from))
-    await owner.must('set', request(`<subscriptions node='${node}'>${some}</subscriptions>`, `${NS}#owner`), SERVICE)
+  const accounts = subscribers.map((_, n) => setting.jid(`s${n}`))
+  const appointed = accounts.map(jid => `<affiliation jid='${jid}' affiliation='owner'/>`).join('')
+  await owner.must('set', request(`<affiliations node='${node}'>${appointed}</affiliations>`, `${NS}#owner`), SERVICE)
+  for (const [n, subscriber] of subscribers.entries()) {
+    const own = many(number => `<subscription jid='${accounts[n]}/${number}' subscription='subscribed'/>`, undefined,
+      ADDRESSES)
+    await subscriber.must('set', request(`<subscriptions node='${node}'>${own}</subscriptions>`, `${NS}#owner`), SERVICE)
   }
   return node
 }
@@ -56,7 +63,7 @@ export const nodes: readonly Case[] = [
     name: 'an item is published to 10 000 subscribers',
     async prepare (setting) {
       const client = await setting.client('a')
-      const node = await nodeWith(setting, client, 10_000)
+      const node = await nodeOf(setting, client, 'node', await setting.crowd('s', SUBSCRIBERS))
       return async round => {
         await client.must('set', publication(node, String(round), `<a xmlns='urn:a'>${round}</a>`), SERVICE)
       }
@@ -65,10 +72,10 @@ export const nodes: readonly Case[] = [
   {
     name: 'the 10 000 subscriptions of a node are listed, and ended by a whitelist',
     async prepare (setting) {
-      const client = await setting.client('a')
+      const owner = await setting.client('a')
+      const subscribers = await setting.crowd('s', SUBSCRIBERS)
       return async round => {
-        const owner = round === 0 ? client : await setting.client(`a${round}`)
-        const node = await nodeWith(setting, owner, 10_000)
+        const node = await nodeOf(setting, owner, `node${round}`, subscribers)
         await owner.must('get', request(`<subscriptions node='${node}'/>`, `${NS}#owner`), SERVICE)
         const options = form(`${NS}#node_config`, { 'pubsub#access_model': 'whitelist' })
         await owner.must('set', request(`<configure node='${node}'>${options}</configure>`, `${NS}#owner`), SERVICE)

@@ -9,8 +9,8 @@ import { NS_PUBSUB_OWNER } from '../../xmpp/pubsub.ts'
 import { checkOwner } from '../access.ts'
 import { nodeIn, treeOf } from '../context.ts'
 import type { Answer, Call, Context } from '../context.ts'
-import { pubsubError } from '../errors.ts'
 import { subscriptionEvent } from '../events.ts'
+import { checkCount } from '../limits.ts'
 import { AFFILIATIONS, ownersOf, subscriptionsOf, withAffiliations } from '../node.ts'
 import type { NodeAffiliation, PubsubNode, Subscription, SubscriptionChange } from '../node.ts'
 import { DEFAULT_OPTIONS } from '../subscription-options.ts'
@@ -47,23 +47,25 @@ export async function answerSubscriptionChanges (pubsub: Context, { owner, from,
   const wanted = entriesIn(treeOf(action), 'subscription', parseAddress)
   await engine.change(owner, nodeIn(action), async node => {
     checkOwner(node, from)
-    const changes = wanted.map(([jid, state]) => subscriptionChange(node, jid, state))
-    let all = 0
-    for (const { length } of node.subscriptions.values()) all += length
-    if (all + changes.filter(({ subscription }) => subscription).length > engine.parts.limits.subscriptions) {
-      throw pubsubError('too-many-subscriptions')
-    }
+    const changes = wanted.map(([jid, state]) => subscriptionChange(node, from, jid, state))
+    checkCount(engine.parts.limits, node, from, changes.filter(one => isNew(node, one)).length)
     const changed = await engine.subscribe(node, changes)
     if (changed) await tellSubscribers(pubsub, node, changed, changes)
     return changed
   })
 }
 
-function subscriptionChange (node: PubsubNode, jid: Jid, state: string): SubscriptionChange {
+/** An owner approves and ends subscriptions; nobody is subscribed who has not asked for it. */
+function subscriptionChange (node: PubsubNode, by: Jid, jid: Jid, state: string): SubscriptionChange {
   if (state === 'none') return { jid, subscription: undefined }
   if (state !== 'subscribed' && state !== 'pending') throw new StanzaError('not-acceptable')
   const before = subscriptionsOf(node, jid).find(one => one.jid.equals(jid))
+  if (!before && !jid.bare.equals(by.bare)) throw new StanzaError('not-allowed', `${jid} has not asked for it`)
   return { jid, subscription: { jid, state, options: before?.options ?? DEFAULT_OPTIONS } }
+}
+
+function isNew (node: PubsubNode, { jid, subscription }: SubscriptionChange): boolean {
+  return subscription !== undefined && !subscriptionsOf(node, jid).some(one => one.jid.equals(jid))
 }
 
 // §8.8.4.

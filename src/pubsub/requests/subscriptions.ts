@@ -10,6 +10,7 @@ import { checkedName, formIn, nodeIn, treeOf } from '../context.ts'
 import type { Answer, Call, Context } from '../context.ts'
 import { notSubscribed, pubsubError } from '../errors.ts'
 import { subscriptionEvent } from '../events.ts'
+import { checkCount } from '../limits.ts'
 import { ownersOf, subscriptionsOf } from '../node.ts'
 import type { PubsubNode, Subscription } from '../node.ts'
 import { listAffiliations, listSubscriptions } from '../store.ts'
@@ -17,9 +18,6 @@ import { DEFAULT_OPTIONS, optionsForm, readOptions } from '../subscription-optio
 import type { SubscriptionOptions } from '../subscription-options.ts'
 import { askOwners } from './approval.ts'
 import { greet } from './greet.ts'
-
-/** Subscriptions of one account's addresses to one node. */
-const MAX_OF_ONE = 50
 
 export async function answerSubscribe (pubsub: Context, call: Call): Promise<Answer> {
   const { engine } = pubsub
@@ -47,10 +45,7 @@ export async function answerSubscribe (pubsub: Context, call: Call): Promise<Ans
 async function admit ({ engine }: Context, node: PubsubNode, wanted: Subscription): Promise<Subscription> {
   const refusal = await refusalToSubscribe(node, wanted.jid, engine.parts.contacts)
   if (refusal instanceof StanzaError) throw refusal
-  const own = subscriptionsOf(node, wanted.jid).length
-  let all = 0
-  for (const { length } of node.subscriptions.values()) all += length
-  if (all >= engine.parts.limits.subscriptions || own >= MAX_OF_ONE) throw pubsubError('too-many-subscriptions')
+  checkCount(engine.parts.limits, node, wanted.jid, 1)
   return refusal === 'approval' ? { ...wanted, state: 'pending' } : wanted
 }
 
