@@ -67,6 +67,7 @@ describe.skipIf(missing !== undefined)('slixmpp', () => {
 
     const ver = await romeo.does('want', { node: 'urn:example:lute' })
     await romeo.expectSeen('asked', { ver })
+    await romeo.does('ping', { to: 'localhost' }) // behind its answer
     const same = await juliet.does('want', { node: 'urn:example:lute' })
     await juliet.does('ping', { to: 'localhost' })
 
