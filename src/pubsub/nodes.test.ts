@@ -1,5 +1,5 @@
 /** Nodes of a server that has several processes: for whoever publishes and hears there is but one. */
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { streamManagement } from '../../extensions/stream-management/index.ts'
 import { placeOf } from '../cluster/membership/rendezvous.ts'
 import { RedisNodes } from '../../test/support/cluster/redis-cluster.ts'
@@ -9,17 +9,17 @@ import {
   creates, events, items, publishes, SERVICE, subscribes as subscribesTo, wants,
 } from '../../test/support/world/nodes.ts'
 import { rosterOf } from '../../test/support/world/online.ts'
+import { attribute } from '../../test/support/world/software.ts'
 import type { Client } from '../../test/support/world/world.ts'
 
 const TUNE = 'http://jabber.org/protocol/tune'
+const SM = 'urn:xmpp:sm:3'
 
 async function twoNodes (): Promise<readonly [Node, Node]> {
   const nodes = await RedisNodes.begin([streamManagement])
   const [a, b] = [await nodes.start(), await nodes.start()]
   for (const { cluster } of [a, b]) await expect.poll(() => cluster.membership.nodes.length).toBe(2)
-  await a.db.query('delete from account')
-  await a.db.query('delete from former_account')
-  await a.db.query('delete from pubsub_node')
+  for (const table of ['account', 'former_account', 'pubsub_node', 'caps']) await a.db.query(`delete from ${table}`)
   return [a, b]
 }
 
@@ -85,6 +85,67 @@ test('last items come from accounts at another node', async () => {
   await wants(romeo, TUNE).then(heard => heard.length > 0 ? heard : expectEvent(romeo, `${TUNE} a: Allegro (late)`))
 
   expect(await items(romeo, TUNE, 'juliet@localhost')).toEqual(['a: Allegro'])
+})
+
+describe('a client that goes on at another node, and has not read all last items yet,', () => {
+  const NODES = ['urn:1', 'urn:2', 'urn:3']
+
+  /** Romeo at the first node, who has read one of three last items, and how he comes back at the second. */
+  async function halfGreeted (): Promise<{
+    readonly a: Node
+    readonly romeo: Client
+    readonly readsOn: () => void
+    readonly comesBack: () => Promise<Client>
+  }> {
+    const [a, b] = await twoNodes()
+    const romeo = await a.client('romeo@localhost/orchard')
+    await romeo.sendsNonza(`<enable xmlns='${SM}' resume='true'/>`)
+    const id = attribute((await romeo.received()).join(''), 'id')
+    await romeo.comesOnline()
+    for (const node of NODES) await publishes(romeo, node, 'a', 'old')
+    const readsOn = romeo.hasEnough()
+    const heard = await wants(romeo, ...NODES)
+    await expect.poll(async () => heard.concat(await events(romeo)).length, PATIENCE).toBeGreaterThan(0)
+    const comesBack = (): Promise<Client> =>
+      b.returns('romeo@localhost/orchard', `<resume xmlns='${SM}' previd='${id}' h='0'/>`)
+    return { a, romeo, readsOn, comesBack }
+  }
+
+  test('as its node has died, is sent them', async () => {
+    const { a, comesBack } = await halfGreeted()
+    await a.persists()
+    a.dies()
+
+    let again: Client | undefined
+    await expect.poll(async () => again = await comesBack().catch(() => undefined), { timeout: 20_000 }).toBeDefined()
+
+    const heard: string[] = []
+    await expect.poll(async () => {
+      heard.push(...again ? await events(again) : [])
+      return [...new Set(heard)].sort()
+    }, PATIENCE).toEqual(NODES.map(node => `${node} a: old (late)`))
+  })
+
+  test('and whose account has moved, is sent them, and none behind a newer one', async () => {
+    const { a, romeo, readsOn, comesBack } = await halfGreeted()
+    romeo.leaves()
+    await a.core.accounts.giveUp(romeo.session.account)
+    const again = await comesBack()
+    const heard: string[] = []
+    const hears = async (what: (heard: readonly string[]) => readonly unknown[], all: readonly unknown[]): Promise<void> =>
+      expect.poll(async () => {
+        heard.push(...await events(again))
+        return what(heard)
+      }, PATIENCE).toEqual(all)
+    await hears(heard => [...new Set(heard)].sort(), NODES.map(node => `${node} a: old (late)`))
+    for (const node of NODES) await publishes(again, node, 'a', 'new')
+
+    readsOn()
+    await a.idle()
+    await publishes(again, 'urn:3', 'z', 'last')
+
+    await hears(heard => heard.slice(-4), [...NODES.map(node => `${node} a: new`), 'urn:3 z: last'])
+  })
 })
 
 test('the service has one owner for all, and goes on at another node with all that was answered', async () => {

@@ -27,6 +27,7 @@ import { affiliationOf } from './node.ts'
 import type { PubsubNode } from './node.ts'
 import { readLastItems } from './last-items.ts'
 import type { LastItem } from './last-items.ts'
+import { LastItemsSent } from './last-items-sent.ts'
 import { NewerEvents } from './newer-events.ts'
 import { cancelRefused } from './requests/nodes.ts'
 import { listSubscriptions } from './store.ts'
@@ -64,12 +65,14 @@ export class Personal {
       for (const session of wanting) this.#newer.note(session, keyOf(message.from, node))
       return wanting
     })
+    const lastItems = new LastItemsSent(host, session => { sendLastItems(session, [...interests.notify(session)]) })
+    const sendLastItems = (session: SessionView, names: readonly string[]): void => {
+      if (names.length === 0 || session.account.isAnonymous) return
+      const sending = this.#sendToSession(this.#lastItems(host, session.jid, names), session as Session)
+      inBackground(host.log, 'last items for a session', lastItems.after(session, sending))
+    }
     host.when('session.interested', (session, before) => {
-      const { jid, account } = session
-      const added = [...interests.notify(session)].filter(node => !before.has(node))
-      if (added.length === 0 || account.isAnonymous) return
-      const pages = this.#lastItems(host, jid, added)
-      inBackground(host.log, 'last items for a session', this.#sendToSession(pages, session as Session))
+      sendLastItems(session, [...interests.notify(session)].filter(node => !before.has(node)))
     })
     host.when('contact.interested', (account, { jid, notify, before }) => {
       const added = [...notify].filter(node => !before.has(node))
@@ -143,14 +146,19 @@ export class Personal {
     }
   }
 
-  /** As fast as it reads. */
-  #sendToSession (pages: AsyncIterable<readonly LastItem[]>, session: Session): Promise<void> {
-    return this.#newer.during(session, async newer => {
+  /**
+   * As fast as it reads; false where it has gone offline or to another node meanwhile: what is newer is not heard of
+   * here then.
+   */
+  async #sendToSession (pages: AsyncIterable<readonly LastItem[]>, session: Session): Promise<boolean> {
+    const isHere = (): boolean => session.available && session.account.session(session.jid.resource) === session
+    await this.#newer.during(session, async newer => {
       for await (const page of pages) {
-        if (!session.available) return
-        await pace(session, this.#steps(page, () => [session.jid], newer))
+        await pace(session, this.#steps(page, () => isHere() ? [session.jid] : [], newer))
+        if (!isHere()) return
       }
     })
+    return isHere()
   }
 
   #sendTo (pages: AsyncIterable<readonly LastItem[]>, clientsFor: (node: Source) => readonly Jid[]): Promise<void> {
