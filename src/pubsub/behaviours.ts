@@ -23,6 +23,11 @@ export class Behaviours {
     return addTo(all, behaviour)
   }
 
+  /** Whether there are any for that node. */
+  has (owner: Jid, node: string): boolean {
+    return this.#of(owner, node).length > 0
+  }
+
   /** The configuration of a new node. */
   defaultsOf (owner: Jid, node: string): NodeConfig {
     if (isService(owner)) return SERVICE_DEFAULTS

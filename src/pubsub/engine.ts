@@ -3,6 +3,7 @@
  * one statement or transaction there, which holds only for the version of the node that this process knows, and is
  * answered and told after its commit. What is remembered here saves reading.
  */
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { Database } from '../storage/database.ts'
 import type { Reading } from '../storage/reading.ts'
@@ -18,7 +19,7 @@ import type { NodeConfig } from './node-config.ts'
 import { withAffiliations, withSubscriptions } from './node.ts'
 import type { NodeAffiliation, PubsubNode, SubscriptionChange } from './node.ts'
 import {
-  createNode, deleteItem, deleteItems, deleteNode, isCurrent, publishItem, readItems, readNode, saveAffiliations,
+  createNode, deleteItem, deleteItems, deleteNode, isCurrent, publishItems, readItems, readNode, saveAffiliations,
   saveConfig, saveSubscriptions, trimItems,
 } from './store.ts'
 import type { NewItem, Page, Range } from './store.ts'
@@ -28,11 +29,10 @@ const MAX_REMEMBERED = 200_000
 /** How often a change is tried where others change the same node. */
 const MAX_TRIES = 10
 
-/** Changes of one node that are made and told together. */
+/** Changes of one node that are made together. */
 const MAX_TOGETHER = 16
-
-/** Makes a change, and resolves with what tells of it. */
-type Change = () => Promise<() => void | Promise<void>>
+/** Where several have come, so long others are waited for. */
+const GATHER_MS = 1
 
 export interface EngineParts {
   readonly db: Database
@@ -53,8 +53,8 @@ export class Engine {
     sizeCalculation: ({ affiliations, subscriptions }) => 1 + affiliations.size + subscriptions.size,
   })
   readonly #turns = new Turns()
-  /** Of the nodes' last turns that have not begun, the changes that others may join. */
-  readonly #together = new Map<string, Change[]>()
+  /** The changes of nodes' last turns, which others may join: by whoever makes them. */
+  readonly #joinable: Map<string, unknown>[] = []
 
   constructor (parts: EngineParts) {
     this.parts = parts
@@ -64,30 +64,36 @@ export class Engine {
   async inTurn<T> (owner: Jid, name: string, work: () => Promise<T>): Promise<T> {
     const done: { result?: T } = {}
     const key = keyOf(owner, name)
-    this.#together.delete(key) // what comes after this must not overtake it
+    for (const changes of this.#joinable) changes.delete(key) // what comes after this must not overtake it
     await this.#turns.inTurn(key, async () => { done.result = await work() })
     return done.result as T
   }
 
   /**
-   * As `inTurn`, for changes that come in numbers: those that wait in a row are made in one turn and then told, so that
-   * each subscriber is written to once. A change resolves with what tells of it; neither rejects.
+   * For changes that come in numbers: those of a node that wait in a row, and those that arrive with them, are given to
+   * `make` together in one turn. It must not reject.
    */
-  changeTogether (owner: Jid, name: string, change: Change): void {
-    const key = keyOf(owner, name)
-    const waiting = this.#together.get(key)
-    if (waiting && waiting.length < MAX_TOGETHER) {
-      waiting.push(change)
-      return
+  together<T> (
+    make: (owner: Jid, name: string, changes: readonly T[]) => Promise<void>,
+  ): (owner: Jid, name: string, change: T) => void {
+    const joinable = new Map<string, T[]>()
+    this.#joinable.push(joinable)
+    return (owner, name, change) => {
+      const key = keyOf(owner, name)
+      const waiting = joinable.get(key)
+      if (waiting && waiting.length < MAX_TOGETHER) {
+        waiting.push(change)
+        return
+      }
+      const changes = [change]
+      joinable.set(key, changes)
+      neverRejects(this.#turns.inTurn(key, async () => {
+        await setImmediate() // a client that hears of several sends as many
+        if (changes.length > 1 && changes.length < MAX_TOGETHER) await setTimeout(GATHER_MS)
+        if (joinable.get(key) === changes) joinable.delete(key)
+        await make(owner, name, changes)
+      }))
     }
-    const all = [change]
-    this.#together.set(key, all)
-    neverRejects(this.#turns.inTurn(key, async () => {
-      if (this.#together.get(key) === all) this.#together.delete(key)
-      const told: Awaited<ReturnType<Change>>[] = []
-      for (const one of all) told.push(await one())
-      for (const tell of told) await tell()
-    }))
   }
 
   /** The node as it was known last, for a change, which holds for that version only; undefined where there is none. */
@@ -144,18 +150,27 @@ export class Engine {
     return existing(await this.find(owner, name))
   }
 
-  /** Stores an item; the ids of those that it displaced, or undefined where the node has changed. */
-  async publish (node: PubsubNode, item: NewItem): Promise<readonly string[] | undefined> {
+  /** Stores items, oldest first; the ids of those that they displaced, or undefined where the node has changed. */
+  async publish (node: PubsubNode, items: readonly NewItem[]): Promise<readonly string[] | undefined> {
     const { db, limits } = this.parts
-    const { publish_node_full: whenFull } = node.config
-    const published = await publishItem(db, node, item, {
-      items: this.#most(node.config), bytes: limits.bytes, isStrict: whenFull === 'reject',
+    const { publish_node_full: whenFull, item_expire: seconds } = node.config
+    const most = this.#most(node.config)
+    const byId = new Map<string, NewItem>()
+    for (const item of items) {
+      byId.delete(item.id) // the last one is the newest
+      byId.set(item.id, item)
+    }
+    const isStrict = whenFull === 'reject'
+    const newest = [...byId.values()].slice(isStrict ? 0 : -Math.max(1, most))
+    const expiresAt = seconds === 'max' ? undefined : Date.now() + seconds * 1000
+    const published = await publishItems(db, node, newest, expiresAt, {
+      items: most, bytes: limits.bytes, isStrict,
     })
     if (published === 'full') throw pubsubError('node-full')
     if (published === 'no space') {
       throw new StanzaError('resource-constraint', `there is no space left: at most ${limits.bytes} bytes are allowed`)
     }
-    return published?.trimmed
+    return published && [...published.trimmed, ...[...byId.keys()].slice(0, -newest.length)]
   }
 
   #most ({ max_items: most }: NodeConfig): number {

@@ -1,4 +1,5 @@
 /** The SQL of nodes and their items. Each change is one statement, or one transaction. */
+import { textArray } from '../storage/binary-array.ts'
 import type { Database } from '../storage/database.ts'
 import { Jid } from '../xmpp/jid.ts'
 import { restoredConfig, storedConfig } from './node-config.ts'
@@ -23,9 +24,7 @@ interface ItemRow {
 }
 
 /** An item to store. */
-export interface NewItem extends Omit<Item, 'publishedAt'> {
-  readonly expiresAt: number | undefined
-}
+export type NewItem = Omit<Item, 'publishedAt'>
 
 /** A subscription or an affiliation of somebody, at a node. */
 export interface Own<State> { readonly node: string, readonly jid: string, readonly state: State }
@@ -229,37 +228,41 @@ export interface Room {
 export type Published = { readonly trimmed: readonly string[] } | 'full' | 'no space' | undefined
 
 /**
- * Stores an item as the node's newest, in place of the one with its id, and removes the oldest that are too many then.
- * One statement: `$8` is the limit of items, `$9` that of bytes, `$10` whether the node may be full.
+ * Stores items of different ids as the node's newest, in their order, each in place of the one with its id, and removes
+ * the oldest that are too many then. One statement: `$8` is the limit of items, `$9` that of bytes, `$10` whether the
+ * node may not be full.
  */
 const PUBLISH = `
   with node as (
     select items, bytes, creator from pubsub_node where owner = $1 and node = $2 and version = $4
+  ), new as (
+    select count(*)::int as count, sum(octet_length(payload)) as bytes from unnest($7::text[]) as payload
   ), old as (
-    select octet_length(payload) as bytes from pubsub_item where owner = $1 and node = $2 and id = $3
+    select count(*)::int as count, coalesce(sum(octet_length(payload)), 0) as bytes
+    from pubsub_item where owner = $1 and node = $2 and id = any($3::text[])
   ), size as (
-    select items - (select count(*) from old) + 1 - $8 as surplus,
-      (select sum(bytes) from pubsub_node where creator = node.creator)
-        - coalesce((select bytes from old), 0) + octet_length($7::text) > $9 as is_too_large
-    from node
+    select items - old.count + new.count - $8 as surplus,
+      (select sum(bytes) from pubsub_node where creator = node.creator) - old.bytes + new.bytes > $9 as is_too_large
+    from node, old, new
   ), verdict as (
     select surplus, is_too_large, $10::bool and surplus > 0 as is_full from size
   ), trimmed as (
     delete from pubsub_item where owner = $1 and node = $2 and id in (
-      select id from pubsub_item where owner = $1 and node = $2 and id <> $3 order by seq
+      select id from pubsub_item where owner = $1 and node = $2 and id <> all($3::text[]) order by seq
       limit coalesce((select greatest(0, surplus) from verdict where not is_full and not is_too_large), 0))
     returning id, octet_length(payload) as bytes
   ), numbered as (
-    update pubsub_node set last_seq = last_seq + 1,
-      items = items + 1 - (select count(*) from old) - (select count(*) from trimmed),
-      bytes = bytes + octet_length($7::text) - coalesce((select bytes from old), 0)
+    update pubsub_node set last_seq = last_seq + (select count from new),
+      items = items + (select count from new) - (select count from old) - (select count(*) from trimmed),
+      bytes = bytes + (select bytes from new) - (select bytes from old)
         - coalesce((select sum(bytes) from trimmed), 0)
     where owner = $1 and node = $2 and version = $4
       and exists (select from verdict where not is_full and not is_too_large)
-    returning last_seq
+    returning last_seq - (select count from new) as last_seq
   ), stored as (
     insert into pubsub_item (owner, node, id, seq, publisher, published_at, expires_at, payload)
-    select $1, $2, $3, last_seq, $5, now(), $6::timestamptz, $7 from numbered
+    select $1, $2, one.id, last_seq + n, one.publisher, now(), $6::timestamptz, one.payload
+    from numbered, unnest($3::text[], $5::text[], $7::text[]) with ordinality as one (id, publisher, payload, n)
     on conflict (owner, node, id) do update set seq = excluded.seq, publisher = excluded.publisher,
       published_at = excluded.published_at, expires_at = excluded.expires_at, payload = excluded.payload
     returning seq
@@ -267,8 +270,9 @@ const PUBLISH = `
   select is_full, is_too_large, (select array_agg(id) from trimmed) as trimmed,
     (select count(*) from stored)::int as stored from verdict`
 
-export async function publishItem (
-  db: Database, { owner, name, version }: PubsubNode, item: NewItem, room: Room,
+export async function publishItems (
+  db: Database, { owner, name, version }: PubsubNode, items: readonly NewItem[], expiresAt: number | undefined,
+  room: Room,
 ): Promise<Published> {
   const [row] = await db.query<{
     readonly is_full: boolean
@@ -276,9 +280,9 @@ export async function publishItem (
     readonly trimmed: readonly string[] | null
     readonly stored: number
   }>(PUBLISH, [
-    owner.toString(), name, item.id, version, item.publisher,
-    item.expiresAt === undefined ? null : new Date(item.expiresAt), item.payload, room.items, room.bytes,
-    room.isStrict,
+    owner.toString(), name, textArray(items.map(({ id }) => id)), version,
+    textArray(items.map(({ publisher }) => publisher)), expiresAt === undefined ? null : new Date(expiresAt),
+    textArray(items.map(({ payload }) => payload)), room.items, room.bytes, room.isStrict,
   ])
   if (row?.is_full) return 'full'
   if (row?.is_too_large) return 'no space'

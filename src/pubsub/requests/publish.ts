@@ -15,8 +15,9 @@ import { publishedEvent, retractedEvent } from '../events.ts'
 import { changedBy, isAs } from '../node-config.ts'
 import type { NodeConfig, Values } from '../node-config.ts'
 import { affiliationOf } from '../node.ts'
-import type { Item, PubsubNode } from '../node.ts'
+import type { PubsubNode } from '../node.ts'
 import { readPublisher } from '../store.ts'
+import type { NewItem } from '../store.ts'
 
 /** So many nodes, and for so long, a publication that comes again is recognised. */
 const MAX_REPEATS = 10_000
@@ -36,6 +37,13 @@ export interface Publication {
 /** The last publication of a node, by which a client that was cut off before the answer does it once more. */
 interface Last { readonly digest: string, readonly id: string | undefined }
 
+/** A publication that waits for its turn, and who waits for it. */
+interface Waiting {
+  readonly publication: Publication
+  readonly digest: string
+  readonly done: PromiseWithResolvers<string | undefined>
+}
+
 /** An item that is stored, and what tells of it. */
 interface Stored {
   readonly id: string | undefined
@@ -44,10 +52,12 @@ interface Stored {
 
 export class Publications {
   readonly #pubsub: Context
+  readonly #inTurn: (owner: Jid, name: string, one: Waiting) => void
   readonly #last = new LRUCache<string, Last>({ max: MAX_REPEATS, ttl: REPEAT_MS })
 
   constructor (pubsub: Context) {
     this.#pubsub = pubsub
+    this.#inTurn = pubsub.engine.together((owner, name, all) => this.#publishAll(owner, name, all))
   }
 
   /** Answers `<publish/>`. */
@@ -62,24 +72,62 @@ export class Publications {
 
   /** Publishes an item, and resolves with its id when it is stored and all were told; `digest` recognises a repeat. */
   publish (publication: Publication, digest = randomId()): Promise<string | undefined> {
-    const { promise, resolve, reject } = Promise.withResolvers<string | undefined>()
-    this.#pubsub.engine.changeTogether(publication.owner, publication.name, async () => {
+    const done = Promise.withResolvers<string | undefined>()
+    this.#inTurn(publication.owner, publication.name, { publication, digest, done })
+    return done.promise
+  }
+
+  /** In the node's turn: stores what waits in a row, then tells of it, so that each subscriber is written to once. */
+  async #publishAll (owner: Jid, name: string, all: readonly Waiting[]): Promise<void> {
+    const stored = await this.#storeTogether(owner, name, all).catch(() => undefined) ?? await this.#storeEach(all)
+    for (const [{ done }, { id, tell }] of stored) {
       try {
-        const { id, tell } = await this.#publishOnce(publication, digest)
-        return async () => {
-          try {
-            await tell()
-            resolve(id)
-          } catch (error) { // a bug
-            reject(error)
-          }
-        }
-      } catch (error) {
-        reject(error)
-        return () => {}
+        await tell()
+        done.resolve(id)
+      } catch (error) { // a bug
+        done.reject(error)
       }
-    })
-    return promise
+    }
+  }
+
+  async #storeEach (all: readonly Waiting[]): Promise<readonly (readonly [Waiting, Stored])[]> {
+    const stored: (readonly [Waiting, Stored])[] = []
+    for (const one of all) {
+      try {
+        stored.push([one, await this.#publishOnce(one.publication, one.digest)])
+      } catch (error) { // StanzaError, or the database's
+        one.done.reject(error)
+      }
+    }
+    return stored
+  }
+
+  /**
+   * Stores all with one statement; undefined where one of them needs a look of its own. Rejects, with nothing stored,
+   * where one of them is refused.
+   */
+  async #storeTogether (
+    owner: Jid, name: string, all: readonly Waiting[],
+  ): Promise<readonly (readonly [Waiting, Stored])[] | undefined> {
+    const { engine } = this.#pubsub
+    const node = await engine.find(owner, name)
+    if (!node || !this.#areAlike(node, all)) return
+    const items = await Promise.all(all.map(one => this.#itemOf(node, one.publication)))
+    const displaced = await engine.publish(node, items.filter(item => item !== undefined))
+    const last = all.at(-1)
+    if (!displaced || !last) return
+    this.#last.set(`${owner} ${name}`, { digest: last.digest, id: items.at(-1)?.id })
+    return all.map((one, n) =>
+      [one, this.#stored(node, one.publication.by, items[n], one === last ? displaced : [])])
+  }
+
+  /** Whether they only have to be stored: no repeat, no preconditions, no feature that looks at each. */
+  #areAlike ({ owner, name, config }: PubsubNode, all: readonly Waiting[]): boolean {
+    if (all.length === 1 || !config.persist_items || this.#pubsub.behaviours.has(owner, name)) return false
+    const digests = new Set(all.map(({ digest }) => digest))
+    const last = this.#last.get(`${owner} ${name}`)
+    if (digests.size < all.length || (last && digests.has(last.digest))) return false
+    return all.every(({ publication }) => !publication.preconditions)
   }
 
   /** In the node's turn: stores the item, unless it is there already and nothing else has happened since. */
@@ -102,28 +150,31 @@ export class Publications {
   /** In the node's turn; undefined where the node has changed meanwhile. */
   async #attempt (publication: Publication): Promise<Stored | undefined> {
     const { engine, behaviours } = this.#pubsub
-    const { owner, name, by } = publication
+    const { owner, name } = publication
     const node = await this.#nodeFor(publication)
-    if (!mayPublish(node, by)) throw new StanzaError('forbidden')
-    checkItem(node.config, publication.item)
-    const item = await this.#complete(node, publication)
-    const displaced = item && node.config.persist_items
-      ? await engine.publish(node, { ...item, expiresAt: expiryOf(node.config) }) : []
+    const item = await this.#itemOf(node, publication)
+    const displaced = item && node.config.persist_items ? await engine.publish(node, [item]) : []
     if (!displaced) return
     if (item) await behaviours.published(owner, name, item.id, item.payload)
+    return this.#stored(node, publication.by, item, displaced)
+  }
+
+  #stored (node: PubsubNode, by: Jid, item: NewItem | undefined, displaced: readonly string[]): Stored {
+    const { notifier } = this.#pubsub.engine.parts
     return {
       id: item?.id,
       tell: async () => {
-        await engine.parts.notifier.notify(node, publishedEvent(node, item), by.toString())
+        await notifier.notify(node, publishedEvent(node, item), by.toString())
         if (displaced.length > 0) await this.#displaced(node, displaced)
       },
     }
   }
 
-  /** The item as it is stored and told. */
-  async #complete (
-    { config }: PubsubNode, { owner, name, by, item }: Publication,
-  ): Promise<Omit<Item, 'publishedAt'> | undefined> {
+  /** The item as it is stored and told, if there is one; throws where it may not be published. */
+  async #itemOf (node: PubsubNode, { owner, name, by, item }: Publication): Promise<NewItem | undefined> {
+    const { config } = node
+    if (!mayPublish(node, by)) throw new StanzaError('forbidden')
+    checkItem(config, item)
     if (!item) return
     const id = item.id ?? randomId()
     const payload = item.payload && await this.#pubsub.behaviours.before(owner, name, id, item.payload)
@@ -235,8 +286,4 @@ function checkItem ({ persist_items: isKept, deliver_payloads: isTold }: NodeCon
   if (!item && isKept) throw pubsubError('item-required')
   if (item && !isKept && !isTold) throw pubsubError('item-forbidden')
   if (isTold && !item?.payload) throw pubsubError('payload-required')
-}
-
-function expiryOf ({ item_expire: seconds }: NodeConfig): number | undefined {
-  return seconds === 'max' ? undefined : Date.now() + seconds * 1000
 }
