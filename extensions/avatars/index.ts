@@ -18,7 +18,7 @@ export const avatars = extension({
   setup (host) {
     /** Sessions whose client says that there is no picture. */
     const without = new WeakSet<SessionView>()
-    const sync = new AvatarSync(host, (jid, hash) => {
+    const { conversion } = new AvatarSync(host, (jid, hash) => {
       inBackground(host.log, 'presence with an avatar', announce(jid, hash))
     })
     const hashes = host.accounts.data<string | undefined>(readHash)
@@ -31,19 +31,16 @@ export const avatars = extension({
       host.accounts.changePresence(account, (presence, session) =>
         without.has(session) ? presence : withHash(presence, hash))
     }
-    const later = (account: Jid): void => { sync.later(account) }
+    const later = (account: Jid): void => { conversion.later(account) }
 
     host.disco.feature('urn:xmpp:pep-vcard-conversion:0', 'account')
     host.pubsub.node(NS_DATA, { defaults: OPEN })
     host.pubsub.node(NS_METADATA, { defaults: OPEN, published: later, retracted: later })
     host.when('document.saved', async (account, { name, ns }) => {
       if (name !== 'vCard' || ns !== NS_VCARD) return
-      sync.later(account)
-      await sync.settled(account)
+      later(account)
+      await conversion.settled(account)
     })
-    host.when('account.firstRead', account => sync.begin(account))
-    host.when('account.reads', asker => sync.settled(asker))
-    host.when('account.beforeMove', ({ jid }) => sync.settled(jid))
     host.on('send', 'rewrite', (stanza, sender) => {
       if (stanza.kind !== 'presence' || stanza.type !== 'available') return stanza
       if (saysNone(stanza)) {

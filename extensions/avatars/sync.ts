@@ -2,8 +2,8 @@
  * Keeps an account's picture the same in its nodes (XEP-0084) and in its vCard (XEP-0153). Which of them has changed
  * follows from the picture that both had last.
  */
-import { el, Jid, neverRejects, Reruns, StanzaError, storedTree, Written } from '../../src/extension/api.ts'
-import type { Element, ExtensionHost } from '../../src/extension/api.ts'
+import { AccountConversion, el, neverRejects, storedTree, Written } from '../../src/extension/api.ts'
+import type { Element, ExtensionHost, Jid } from '../../src/extension/api.ts'
 import {
   dataOf, describedIn, metadataOf, NS_DATA, NS_METADATA, NS_VCARD, pictureInData, pictureInVcard, withPicture,
 } from './convert.ts'
@@ -14,44 +14,26 @@ export class AvatarSync {
   readonly #host: ExtensionHost
   /** The account's picture is another in all places. */
   readonly #changed: (account: Jid, hash: string) => void
-  readonly #conversions: Reruns
+  readonly conversion: AccountConversion
 
   constructor (host: ExtensionHost, changed: (account: Jid, hash: string) => void) {
     this.#host = host
     this.#changed = changed
-    this.#conversions = new Reruns(host.log, 'conversion of an avatar', key => this.#convert(Jid.kept(key)))
-  }
-
-  /** The metadata or the vCard have changed. */
-  later (account: Jid): void {
-    this.#conversions.later(account.toString())
-  }
-
-  /** Resolves when what has changed until now is the same in both places. */
-  settled (account: Jid): Promise<void> {
-    return this.#conversions.settled(account.bare.toString())
-  }
-
-  /** Converts a vCard that is older than this extension. */
-  async begin (account: Jid): Promise<void> {
-    const { db, documents } = this.#host
-    if (await readHash(db, account) !== undefined || !await documents.read(account, 'vCard', NS_VCARD)) return
-    this.later(account)
-    await this.settled(account)
+    const { db, documents } = host
+    this.conversion = new AccountConversion(host, {
+      name: 'conversion of an avatar',
+      isDue: async account =>
+        await readHash(db, account) === undefined && await documents.read(account, 'vCard', NS_VCARD) !== undefined,
+      convert: account => this.#convert(account),
+    })
   }
 
   async #convert (account: Jid): Promise<void> {
-    try {
-      const last = await readHash(this.#host.db, account)
-      const hash = await this.#convertFrom(account, last ?? '') ?? last ?? ''
-      if (hash === last) return
-      await saveHash(this.#host.db, account, hash)
-      this.#changed(account, hash)
-    } catch (err) {
-      if (!(err instanceof StanzaError)) throw err // the database's
-      this.#host.log.debug({ event: 'avatars.not_converted', err, account: account.toString() },
-        'avatars: not converted')
-    }
+    const last = await readHash(this.#host.db, account)
+    const hash = await this.#convertFrom(account, last ?? '') ?? last ?? ''
+    if (hash === last) return
+    await saveHash(this.#host.db, account, hash)
+    this.#changed(account, hash)
   }
 
   /** Resolves with the hash of another picture than the last one; undefined where there is none. */

@@ -23,10 +23,7 @@ export const bookmarks = extension({
     host.when('document.saved', async (account, { name, ns, xml }) => {
       if (name !== 'storage' || ns !== NS_LIST) return
       sync.later(account, xml)
-      await sync.settled(account)
+      await sync.conversion.settled(account)
     })
-    host.when('account.reads', asker => sync.settled(asker))
-    host.when('account.beforeMove', ({ jid }) => sync.settled(jid))
-    host.when('account.firstRead', account => sync.begin(account))
   },
 })

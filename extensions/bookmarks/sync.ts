@@ -3,7 +3,7 @@
  * and that in private data (XEP-0049). Each list is compared with the one that all had last, so that a change in one
  * place is lost by none in another, whichever of them this has dealt with when the server ends.
  */
-import { inSlices, Jid, nextSlice, Reruns, StanzaError, storedTree, Written } from '../../src/extension/api.ts'
+import { AccountConversion, inSlices, Jid, nextSlice, storedTree, Written } from '../../src/extension/api.ts'
 import type { ExtensionHost, StoredItem } from '../../src/extension/api.ts'
 import {
   changesBetween, hasSameOthers, isSame, isSameList, NS, NS_LIST, readConference, readList, replacing,
@@ -53,19 +53,27 @@ interface Places {
 
 export class BookmarkSync {
   readonly #host: ExtensionHost
-  readonly #conversions: Reruns
+  readonly conversion: AccountConversion
   /** Lists that accounts have written, and that wait. */
   readonly #lists = new Map<string, WrittenList[]>()
   readonly #underWay = new Map<string, Conversion>()
 
   constructor (host: ExtensionHost) {
     this.#host = host
-    this.#conversions = new Reruns(host.log, 'conversion of bookmarks', async key => {
-      const lists = this.#lists.get(key) ?? []
-      this.#lists.delete(key)
-      const conversion = { common: EMPTY, xml: undefined }
-      this.#underWay.set(key, conversion)
-      await this.#convert(Jid.kept(key), lists, conversion).finally(() => { this.#underWay.delete(key) })
+    const { db, documents } = host
+    this.conversion = new AccountConversion(host, {
+      name: 'conversion of bookmarks',
+      // XEP-0411 §4: what is in private data from before is in the nodes, before anything of them is read.
+      isDue: async account =>
+        !await hasCommon(db, account) && await documents.read(account, 'storage', NS_LIST) !== undefined,
+      convert: async account => {
+        const key = account.toString()
+        const lists = this.#lists.get(key) ?? []
+        this.#lists.delete(key)
+        const conversion = { common: EMPTY, xml: undefined }
+        this.#underWay.set(key, conversion)
+        await this.#convert(account, lists, conversion).finally(() => { this.#underWay.delete(key) })
+      },
     })
   }
 
@@ -79,45 +87,26 @@ export class BookmarkSync {
       this.#lists.set(key, lists)
       if (lists.push({ xml, during }) > MAX_WAITING) lists.shift()
     }
-    this.#conversions.later(key)
-  }
-
-  /** Resolves when what has changed until now is the same in all places. */
-  settled (account: Jid): Promise<void> {
-    return this.#conversions.settled(account.bare.toString())
-  }
-
-  /** XEP-0411 §4: what is in private data from before is in the nodes, before anything of them is read. */
-  async begin (account: Jid): Promise<void> {
-    const { db, documents } = this.#host
-    if (await hasCommon(db, account) || !await documents.read(account, 'storage', NS_LIST)) return
-    this.later(account)
-    await this.settled(account)
+    this.conversion.later(account)
   }
 
   async #convert (account: Jid, written: readonly WrittenList[], conversion: Conversion): Promise<void> {
-    try {
-      const lists = new Lists()
-      const places = await this.#read(account, lists)
-      const { rooms, node, stored } = places
-      const common = conversion.common = places.common ?? EMPTY
-      const changed = [{ list: stored, before: common }, { list: node, before: common }]
-      for (const { xml, during } of written) {
-        changed.push({ list: await lists.read(xml), before: during?.common ?? common })
-      }
-      let { others } = common
-      for (const { list, before } of changed) {
-        if (!list || list === before) continue
-        await this.#apply(account, rooms, await inSlice(() => changesBetween(before, list)))
-        if (!hasSameOthers(list, before)) others = list.others
-      }
-      const bookmarks = new Map([...rooms].map(([jid, { bookmark }]) => [jid, bookmark]))
-      await this.#write(account, { rooms: bookmarks, others }, places, conversion, lists)
-    } catch (err) {
-      if (!(err instanceof StanzaError)) throw err // the database's
-      this.#host.log.debug({ event: 'bookmarks.not_converted', err, account: account.toString() },
-        'bookmarks: not converted')
+    const lists = new Lists()
+    const places = await this.#read(account, lists)
+    const { rooms, node, stored } = places
+    const common = conversion.common = places.common ?? EMPTY
+    const changed = [{ list: stored, before: common }, { list: node, before: common }]
+    for (const { xml, during } of written) {
+      changed.push({ list: await lists.read(xml), before: during?.common ?? common })
     }
+    let { others } = common
+    for (const { list, before } of changed) {
+      if (!list || list === before) continue
+      await this.#apply(account, rooms, await inSlice(() => changesBetween(before, list)))
+      if (!hasSameOthers(list, before)) others = list.others
+    }
+    const bookmarks = new Map([...rooms].map(([jid, { bookmark }]) => [jid, bookmark]))
+    await this.#write(account, { rooms: bookmarks, others }, places, conversion, lists)
   }
 
   async #read (account: Jid, lists: Lists): Promise<Places> {

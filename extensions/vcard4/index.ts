@@ -11,8 +11,8 @@ export const vcard4 = extension({
   name: 'vcard4',
   xeps: ['0292@0.12.0', '0054@1.3.0'],
   setup (host) {
-    const sync = new VcardSync(host)
-    const later = (account: Jid): void => { sync.later(account) }
+    const { conversion } = new VcardSync(host)
+    const later = (account: Jid): void => { conversion.later(account) }
     for (const target of ['server', 'account'] as const) host.disco.feature(NS, target)
     host.pubsub.node(NODE, {
       // For everybody (XEP-0222), and told without the vCard (§4.2.2).
@@ -22,11 +22,8 @@ export const vcard4 = extension({
     })
     host.when('document.saved', async (account, { name, ns }) => {
       if (name !== 'vCard' || ns !== NS_TEMP) return
-      sync.later(account)
-      await sync.settled(account)
+      later(account)
+      await conversion.settled(account)
     })
-    host.when('account.reads', asker => sync.settled(asker))
-    host.when('account.beforeMove', ({ jid }) => sync.settled(jid))
-    host.when('account.firstRead', account => sync.begin(account))
   },
 })

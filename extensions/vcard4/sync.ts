@@ -3,8 +3,8 @@
  * digests of both when they were the same last.
  */
 import { createHash } from 'node:crypto'
-import { Jid, neverRejects, Reruns, StanzaError, storedTree, Written } from '../../src/extension/api.ts'
-import type { Element, ExtensionHost, StoredItem } from '../../src/extension/api.ts'
+import { AccountConversion, neverRejects, storedTree, Written } from '../../src/extension/api.ts'
+import type { Element, ExtensionHost, Jid, StoredItem } from '../../src/extension/api.ts'
 import { NS, NS_TEMP, toVcard4, toVcardTemp } from './convert.ts'
 import { readSame, saveSame } from './store.ts'
 import type { Same } from './store.ts'
@@ -16,44 +16,27 @@ export const NODE = 'urn:xmpp:vcard4'
 
 export class VcardSync {
   readonly #host: ExtensionHost
-  readonly #conversions: Reruns
+  readonly conversion: AccountConversion
 
   constructor (host: ExtensionHost) {
     this.#host = host
-    this.#conversions = new Reruns(host.log, 'conversion of a vCard', key => this.#convert(Jid.kept(key)))
-  }
-
-  /** One of the two has changed. */
-  later (account: Jid): void {
-    this.#conversions.later(account.toString())
-  }
-
-  /** Resolves when what has changed until now is the same in both places. */
-  settled (account: Jid): Promise<void> {
-    return this.#conversions.settled(account.bare.toString())
-  }
-
-  /** Converts a vCard that is older than this extension. */
-  async begin (account: Jid): Promise<void> {
-    const { db, documents } = this.#host
-    if (await readSame(db, account) || !await documents.read(account, 'vCard', NS_TEMP)) return
-    this.later(account)
-    await this.settled(account)
+    const { db, documents } = host
+    this.conversion = new AccountConversion(host, {
+      name: 'conversion of a vCard',
+      isDue: async account =>
+        !await readSame(db, account) && await documents.read(account, 'vCard', NS_TEMP) !== undefined,
+      convert: account => this.#convert(account),
+    })
   }
 
   async #convert (account: Jid): Promise<void> {
-    const { db, documents, pubsub, log } = this.#host
-    try {
-      const [same, item, temp] = await Promise.all([
-        readSame(db, account), pubsub.items(account, NODE).then(items => items.at(-1)),
-        documents.read(account, 'vCard', NS_TEMP),
-      ])
-      const now = await this.#converted(account, same, item, temp)
-      if (now) await saveSame(db, account, now)
-    } catch (err) {
-      if (!(err instanceof StanzaError)) throw err // the database's
-      log.debug({ event: 'vcard.not_converted', err, account: account.toString() }, 'vcard: not converted')
-    }
+    const { db, documents, pubsub } = this.#host
+    const [same, item, temp] = await Promise.all([
+      readSame(db, account), pubsub.items(account, NODE).then(items => items.at(-1)),
+      documents.read(account, 'vCard', NS_TEMP),
+    ])
+    const now = await this.#converted(account, same, item, temp)
+    if (now) await saveSame(db, account, now)
   }
 
   /** Converts what has changed, and resolves with the digests of both; undefined where nothing has. */

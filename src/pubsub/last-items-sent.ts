@@ -34,7 +34,7 @@ export class LastItemsSent {
     host.when('presence.withdrawn', session => { this.#done.delete(session) }) // saved with the presence
   }
 
-  /** Waits for what the session is sent because of what its client announces now; `sending` says whether all was sent. */
+  /** Waits for what is sent because of what the client announces now; `sending` says whether all was sent. */
   async after (session: SessionView, sending: Promise<boolean>): Promise<void> {
     const announced = announcedBy(session)
     this.#underWay.set(session, (this.#underWay.get(session) ?? 0) + 1)

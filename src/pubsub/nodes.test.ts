@@ -132,7 +132,8 @@ describe('a client that goes on at another node, and has not read all last items
     await a.core.accounts.giveUp(romeo.session.account)
     const again = await comesBack()
     const heard: string[] = []
-    const hears = async (what: (heard: readonly string[]) => readonly unknown[], all: readonly unknown[]): Promise<void> =>
+    type View = (heard: readonly string[]) => readonly unknown[]
+    const hears = async (what: View, all: readonly unknown[]): Promise<void> =>
       expect.poll(async () => {
         heard.push(...await events(again))
         return what(heard)
