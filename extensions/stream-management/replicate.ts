@@ -26,7 +26,7 @@ export function replicateSessions (
   host: ExtensionHost, sessions: ReadonlyMap<SessionView, ManagedSession>,
   manage: (session: SessionView, terms: Terms, counts: Counts) => void,
 ): Noter | undefined {
-  const hear = (session: SessionView, message: Message): void => { host.rooms.noteHeard(session, message) }
+  const hear = (session: SessionView, message: Message): void => { host.messages.noteHeard(session, message) }
   return host.cluster?.replicate<readonly Saved[], Change>({
     save: account => account.sessions.flatMap(session => save(session, sessions.get(session))),
     restore: (account, saved, notes) =>
@@ -57,8 +57,12 @@ function * restore (
   const session = account.session(saved.resource)
   if (!session) return
   const queue = new AckQueue(saved.acknowledged)
+  const push = (written: Sent): void => {
+    queue.push(written)
+    if (written.stanza.kind === 'message') hear(session, written.stanza)
+  }
   for (const { at, archiveId, xml } of saved.waiting) {
-    queue.push(sent(at, archiveId, xml))
+    push(sent(at, archiveId, xml))
     yield
   }
   let { handled } = saved
@@ -67,9 +71,7 @@ function * restore (
     if (what === 'h') handled = Number(value)
     else if (what === 'a') queue.acknowledge(Number(value))
     else if (what === 'w') {
-      const written = sent(Number(value), archiveNumber || undefined, body)
-      queue.push(written)
-      if (written.stanza.kind === 'message') hear(session, written.stanza)
+      push(sent(Number(value), archiveNumber || undefined, body))
       yield
     }
   }

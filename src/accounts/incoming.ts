@@ -209,7 +209,7 @@ export class Incoming implements Destination {
     const { to, otherwise } = chooseRecipients(message, account.sessions, isStored)
     stages.receive.fanout(message, account, to)
     const isAlone = this.#parts.homes === undefined
-    for (const session of to) if (isAlone || session.acceptRoomMessage(message, archiveKeys)) session.deliver(message)
+    for (const session of to) if (isAlone || session.accept(message, archiveKeys)) session.deliver(message)
     if (to.length > 0 || isStored) return
     neverRejects(this.#undelivered(message, this.#fateOf(message, otherwise))) // what failed is logged
   }

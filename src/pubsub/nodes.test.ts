@@ -42,6 +42,20 @@ async function expectEvent (client: Client, last: string): Promise<readonly stri
   return all
 }
 
+/** From now on the node does not hear that others have taken what it sends to many; the function says that it never will. */
+function losesAnswers ({ cluster: { bus } }: Node): () => void {
+  const lost: (() => void)[] = []
+  const ask = bus.ask.bind(bus)
+  Object.assign(bus, {
+    ask: (...args: Parameters<typeof ask>) => {
+      const answered = ask(...args)
+      if (args[1] !== 'multicast') return answered
+      return new Promise((_resolve, reject) => { lost.push(() => { reject(new Error('the node is gone')) }) })
+    },
+  })
+  return () => { for (const one of lost) one() }
+}
+
 test('an event of an account reaches contacts at another node, once over the bus, and there who wants it', async () => {
   const [a, b] = await twoNodes()
   const juliet = await a.client('juliet@localhost/balcony')
@@ -85,6 +99,35 @@ test('last items come from accounts at another node', async () => {
   await wants(romeo, TUNE).then(heard => heard.length > 0 ? heard : expectEvent(romeo, `${TUNE} a: Allegro (late)`))
 
   expect(await items(romeo, TUNE, 'juliet@localhost')).toEqual(['a: Allegro'])
+})
+
+test('an event whose arrival is unknown, as the node of its recipient has died, comes once', async () => {
+  const [a, b] = await twoNodes()
+  const juliet = await a.client('juliet@localhost/balcony')
+  const romeo = await b.client('romeo@localhost/orchard')
+  await romeo.sendsNonza(`<enable xmlns='${SM}' resume='true'/>`)
+  const id = attribute((await romeo.received()).join(''), 'id')
+  for (const one of [juliet, romeo]) await one.comesOnline()
+  await sees(romeo, juliet)
+  await wants(romeo, TUNE)
+  const unanswered = losesAnswers(a)
+  await publishes(juliet, TUNE, 'a', 'Allegro')
+  await publishes(juliet, TUNE, 'b', 'Adagio')
+  await expectEvent(romeo, `${TUNE} b: Adagio`)
+  await b.persists()
+  b.dies()
+  await expect.poll(() => a.cluster.membership.isAlive(b.cluster.membership.id), PATIENCE).toBe(false)
+
+  unanswered()
+  let again: Client | undefined
+  const resume = `<resume xmlns='${SM}' previd='${id}' h='0'/>`
+  await expect.poll(async () => again = await a.returns('romeo@localhost/orchard', resume).catch(() => undefined),
+    { timeout: 20_000 }).toBeDefined()
+  await publishes(juliet, TUNE, 'c', 'Largo')
+
+  const heard = again ? await expectEvent(again, `${TUNE} c: Largo`) : []
+  expect(heard.map(event => event.replace(' (late)', ''))).toEqual(
+    [`${TUNE} a: Allegro`, `${TUNE} b: Adagio`, `${TUNE} c: Largo`])
 })
 
 describe('a client that goes on at another node, and has not read all last items yet,', () => {

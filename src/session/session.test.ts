@@ -30,9 +30,9 @@ function said (number: number, room = ROOM): Message {
 }
 
 test('what comes again is new where it was not heard before', () => {
-  expect([1, 2].map(number => session.acceptRoomMessage(said(number), keys))).toEqual([true, true])
+  expect([1, 2].map(number => session.accept(said(number), keys))).toEqual([true, true])
 
-  expect([1, 2, 3, 3].map(number => session.acceptRoomMessage(said(number).asRedelivery(), keys))).toEqual([
+  expect([1, 2, 3, 3].map(number => session.accept(said(number).asRedelivery(), keys))).toEqual([
     false,
     false,
     true,
@@ -41,30 +41,30 @@ test('what comes again is new where it was not heard before', () => {
 })
 
 test('what comes again behind later ones is new where it was not heard before', () => {
-  expect([1, 4].map(number => session.acceptRoomMessage(said(number), keys))).toEqual([true, true])
+  expect([1, 4].map(number => session.accept(said(number), keys))).toEqual([true, true])
 
-  expect([2, 3, 2, 3, 4, 1].map(number => session.acceptRoomMessage(said(number).asRedelivery(), keys))).toEqual([
+  expect([2, 3, 2, 3, 4, 1].map(number => session.accept(said(number).asRedelivery(), keys))).toEqual([
     true, true, false, false, false, false,
   ])
 })
 
 test('each room counts for itself', () => {
-  session.acceptRoomMessage(said(5), keys)
+  session.accept(said(5), keys)
 
-  expect(session.acceptRoomMessage(said(1, Jid.parse('heath@conference.localhost')).asRedelivery(), keys)).toBe(true)
+  expect(session.accept(said(1, Jid.parse('heath@conference.localhost')).asRedelivery(), keys)).toBe(true)
 })
 
 test('what is not said to come again is heard, whatever its number', () => {
-  session.acceptRoomMessage(said(5), keys)
+  session.accept(said(5), keys)
 
-  expect(session.acceptRoomMessage(said(4), keys)).toBe(true)
-  expect(session.acceptRoomMessage(said(5).asRedelivery(), keys)).toBe(false)
+  expect(session.accept(said(4), keys)).toBe(true)
+  expect(session.accept(said(5).asRedelivery(), keys)).toBe(false)
 })
 
 test('the history that a newcomer is shown is not what was said now', () => {
-  expect(session.acceptRoomMessage(said(9).withPayload(delay(0), delay(0, ROOM.toString())), keys)).toBe(true)
+  expect(session.accept(said(9).withPayload(delay(0), delay(0, ROOM.toString())), keys)).toBe(true)
 
-  expect(session.acceptRoomMessage(said(8).asRedelivery(), keys)).toBe(true)
+  expect(session.accept(said(8).asRedelivery(), keys)).toBe(true)
 })
 
 test.each([
@@ -74,13 +74,13 @@ test.each([
   'what somebody says now is heard once, though by its own account %s has held it up', (_, by) => {
     const late = said(9).withPayload(delay(0, by))
 
-    expect(session.acceptRoomMessage(late, keys)).toBe(true)
-    expect(session.acceptRoomMessage(late.asRedelivery(), keys)).toBe(false)
+    expect(session.accept(late, keys)).toBe(true)
+    expect(session.accept(late.asRedelivery(), keys)).toBe(false)
   })
 
 test('what is known of rooms does not grow without end', () => {
   for (let number = 0; number < 1100; number++)
-    session.acceptRoomMessage(said(1, Jid.parse(`room${number}@conference.localhost`)), keys)
+    session.accept(said(1, Jid.parse(`room${number}@conference.localhost`)), keys)
 
   expect(session.heard?.size).toBe(1000)
 })

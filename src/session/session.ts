@@ -10,6 +10,7 @@ import type { Jid } from '../xmpp/jid.ts'
 import { delayedBy } from '../xmpp/forward.ts'
 import type { Message, Presence, Stanza } from '../xmpp/stanza.ts'
 import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
+import { NS_PUBSUB_EVENT } from '../xmpp/pubsub.ts'
 import { numberBy } from '../xmpp/stanza-id.ts'
 import type { Account } from './account.ts'
 import { HeardNumbers } from './heard-numbers.ts'
@@ -47,6 +48,9 @@ const MAX_ID = 256
 /** The most rooms of which the messages sent are known; which rooms send to a session is for others to decide. */
 const MAX_HEARD = 1000
 
+/** More events are not under way to one session. */
+const MAX_EVENTS = 1000
+
 const NO_FLAGS: ReadonlySet<string> = new Set()
 
 export class Session implements SessionView {
@@ -67,6 +71,8 @@ export class Session implements SessionView {
   smInbound: { readonly id: string, taken: number } | undefined
   /** What it was sent of each room. */
   heard: Map<string, HeardNumbers> | undefined
+  /** Senders and ids of the last events (XEP-0060) that the owner before this node has sent it. */
+  #heardEvents: Set<string> | undefined
   /** Requests that wait for an answer. */
   #asked: Set<string> | undefined
   #flags = NO_FLAGS
@@ -127,10 +133,11 @@ export class Session implements SessionView {
   }
 
   /**
-   * Records a room's message; false for a duplicate, after the room has moved to another node. A message of the room
-   * itself that is history (XEP-0045 §7.2.13) is no new one.
+   * False for a room's message or an event that the session was sent before, after the room or the session has moved to
+   * another node. A message of the room itself that is history (XEP-0045 §7.2.13) is no new one.
    */
-  acceptRoomMessage (message: Message, keys: ArchiveKeys): boolean {
+  accept (message: Message, keys: ArchiveKeys): boolean {
+    if (message.isRedelivery && this.#heardEvents?.has(eventKey(message))) return false
     const room = message.type === 'groupchat' ? message.from?.bare : undefined
     const number = room && numberBy(message, room, keys)
     if (!room || number === undefined) return true
@@ -140,6 +147,19 @@ export class Session implements SessionView {
     if (heard.has(number)) return !message.isRedelivery
     heard.add(number)
     return true
+  }
+
+  /** Records what the session was sent by its owner before this node. */
+  noteHeard (message: Message, keys: ArchiveKeys): void {
+    if (message.has('event', NS_PUBSUB_EVENT)) this.#noteEvent(message)
+    else this.accept(message, keys)
+  }
+
+  #noteEvent (event: Message): void {
+    this.#heardEvents ??= new Set()
+    this.#heardEvents.add(eventKey(event))
+    const [first] = this.#heardEvents
+    if (this.#heardEvents.size > MAX_EVENTS && first !== undefined) this.#heardEvents.delete(first)
   }
 
   #heardOf (room: string): HeardNumbers {
@@ -230,4 +250,8 @@ export class Session implements SessionView {
 
 function keyOf (id: string): string {
   return id.length > MAX_ID ? `#${id.length}` : id
+}
+
+function eventKey ({ from, id = '' }: Message): string {
+  return `${from} ${keyOf(id)}`
 }

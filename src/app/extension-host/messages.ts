@@ -7,7 +7,7 @@ import { stamp } from '../../xmpp/stanza-id.ts'
 import type { Registration } from './registration.ts'
 
 export function messagesFacet ({ parts, undo }: Registration): MessagesFacet {
-  const { policies, archiveWriters, archive, router, accounts, events, incoming } = parts
+  const { policies, archiveWriters, archive, archiveKeys, router, accounts, events, incoming } = parts
   return {
     declarePolicy (ns, policy, inRoom) { undo.push(policies.add(ns, policy, inRoom)) },
     policy: message => policies.of(message),
@@ -36,5 +36,6 @@ export function messagesFacet ({ parts, undo }: Registration): MessagesFacet {
     deliverRecovered (account: Account, number, message) {
       incoming.deliverRecovered(stamp(message, account, number), account)
     },
+    noteHeard (session: Session, message) { session.noteHeard(message, archiveKeys) },
   }
 }

@@ -5,7 +5,6 @@ import { roomsDomain } from '../../muc/context.ts'
 import { flagOption, numberOption } from '../../muc/room/options/option.ts'
 import type { Occupant } from '../../muc/room/occupant.ts'
 import type { Room } from '../../muc/room/room.ts'
-import type { Session } from '../../session/session.ts'
 import type { Jid } from '../../xmpp/jid.ts'
 import { presence } from '../../xmpp/stanza.ts'
 import type { Registration } from './registration.ts'
@@ -24,7 +23,6 @@ export function roomsFacet (registration: Registration): RoomsFacet {
     broadcast (room: Room, message) { rooms.broadcast(room, message) },
     broadcastRecovered (room: Room, message, number, at) { rooms.broadcastRecovered(room, message, number, at) },
     say: (room: Room, message) => rooms.say(room, message),
-    noteHeard (session: Session, message) { session.acceptRoomMessage(message, archiveKeys) },
     setWrittenAt (occupant: Occupant, at) {
       occupant.writtenAt = at
       occupant.touch()

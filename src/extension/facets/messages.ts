@@ -36,4 +36,6 @@ export interface MessagesFacet {
   redeliver (account: AccountView, message: Message): void
   /** Delivers a message that proved to be archived under that number, although its `committed` was rejected. */
   deliverRecovered (account: AccountView, number: string, message: Message): void
+  /** Records that the session's previous owner has sent it a message, which may come again. */
+  noteHeard (session: SessionView, message: Message): void
 }

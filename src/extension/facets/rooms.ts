@@ -7,7 +7,7 @@ import type { Message, Presence } from '../../xmpp/stanza.ts'
 import type { WriteWithAffiliations } from '../points.ts'
 import type { RoomCommand } from '../requests.ts'
 import type { Described, DescribedNumber, RoomOption } from '../room-option.ts'
-import type { OccupantView, RoomView, SessionView } from '../views.ts'
+import type { OccupantView, RoomView } from '../views.ts'
 
 /** A value of an extension for each room, loaded together with the room and then read from memory. */
 export interface RoomData<T> {
@@ -68,8 +68,6 @@ export interface RoomsFacet {
   broadcastRecovered (room: RoomView, message: Message, number: string, at: number): void
   /** Sends all occupants a message of the room itself, through the stages from `store` on. */
   say (room: RoomView, message: Message): void | Promise<void>
-  /** Records that the session's previous owner has sent it the room's message. */
-  noteHeard (session: SessionView, message: Message): void
 
   /** Records when an occupant last sent a message (milliseconds since 1970); replicated for the room's next owner. */
   setWrittenAt (occupant: OccupantView, at: number): void
