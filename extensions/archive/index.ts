@@ -2,7 +2,7 @@
  * XEP-0313: Message Archive Management. Archives messages of accounts and rooms before they are delivered, numbered
  * without gaps (clients see ids instead, XEP-0359: Unique and Stable Stanza IDs), recognises duplicates, and answers
  * queries: by page (XEP-0059: Result Set Management), by preference (XEP-0441: Message Archive Management Preferences),
- * by word (XEP-0431: Full Text Search in MAM).
+ * by word (XEP-0431: Full Text Search in MAM), and of nodes (XEP-0442: Pubsub Message Archive Management).
  */
 import { batchedRead, extension, Jid, NS_MUC_USER, NS_STANZA_ID, storedStanza } from '../../src/extension/api.ts'
 import type { AccountView, AccountData, ExtensionHost, Message, Stored } from '../../src/extension/api.ts'
@@ -26,7 +26,7 @@ const CLEANING_MS = 600_000
 
 export const archive = extension({
   name: 'archive',
-  xeps: ['0313@1.1.3', '0359@0.7.0', '0059@1.0', '0441@0.2.0', '0431@0.2.0'],
+  xeps: ['0313@1.1.3', '0359@0.7.0', '0059@1.0', '0441@0.2.0', '0431@0.2.0', '0442@0.2.0'],
   config: schema,
   setup (host, options) {
     const writer = new Writer({

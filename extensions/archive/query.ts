@@ -16,6 +16,7 @@ import type {
 } from '../../src/extension/api.ts'
 import { countMessages, narrowToTimes, readEnds, readPage, readRange } from './pages.ts'
 import type { Kept, Page, Range } from './pages.ts'
+import { answerNode, answerOthers, describeNodeForm, isOfNode, notYours } from './nodes.ts'
 import { FULL_TEXT, NS, NS_RSM, readQuery } from './request.ts'
 import type { Query } from './request.ts'
 
@@ -34,8 +35,14 @@ export function answerQueries (host: ExtensionHost, { maySearch, settled }: Quer
   }
   const extraFields = ({ account: { jid } }: SessionView): readonly string[] => fieldsOf(maySearch(jid.domain))
 
-  host.iq({ ...own, type: 'get', name: 'query' }, (_request, session) => describeForm(extraFields(session)))
-  host.iq({ ...own, type: 'set', name: 'query' }, async ({ payload }, session) => {
+  host.iq({ ...own, type: 'get', name: 'query' }, (request, session) =>
+    isOfNode(request) ? describeNodeForm(host, request) : describeForm(extraFields(session)))
+  host.iq({ ...own, type: 'set', name: 'query' }, async (request, session) => {
+    const { payload } = request
+    if (isOfNode(request)) {
+      await session.drained()
+      return answerNode(host, request, result => { host.messages.deliver(session, result) })
+    }
     const query = readQuery(payload, session.account.archiveIds, extraFields(session))
     comesForIt(session)
     const { account, jid } = session
@@ -53,14 +60,9 @@ export function answerQueries (host: ExtensionHost, { maySearch, settled }: Quer
     await settled(session.account)
     return host.readFor(session.jid, db => describeEnds(db, session.account))
   })
-  for (
-    const [type, name] of [
-      ['get', 'query'], ['set', 'query'], ['get', 'metadata'], ['get', 'prefs'], ['set', 'prefs'],
-    ] as const
-  ) {
-    host.iq({ type, to: ['address'], name, ns: NS }, () => { // §8.1
-      throw new StanzaError('forbidden', 'the archive is not yours')
-    })
+  answerOthers(host)
+  for (const [type, name] of [['get', 'metadata'], ['get', 'prefs'], ['set', 'prefs']] as const) {
+    host.iq({ type, to: ['address'], name, ns: NS }, () => { throw notYours() })
   }
 }
 
@@ -134,9 +136,13 @@ export async function describeEnds (db: Database, { jid, archiveIds }: Keeper): 
   )
 }
 
+interface DescribedPage extends Pick<Page, 'isComplete'> { readonly messages: readonly Pick<Kept, 'seq'>[] }
+
 // §4.3.2, and XEP-0059 §2.2: first and last in the archive's order, even if the page was sent flipped.
-function describePage ({ messages, isComplete }: Page, count: number | undefined, ids: ArchiveIds): Element {
-  const id = (name: string, message: Kept | undefined): Element | undefined =>
+export function describePage (
+  { messages, isComplete }: DescribedPage, count: number | undefined, ids: ArchiveIds,
+): Element {
+  const id = (name: string, message: Pick<Kept, 'seq'> | undefined): Element | undefined =>
     message && el(name, undefined, {}, ids.encode(message.seq))
   return el('fin', NS, { complete: isComplete ? 'true' : undefined },
     el('set', NS_RSM, {},

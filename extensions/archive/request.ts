@@ -48,7 +48,6 @@ export function readQuery (
   extraFields: readonly string[],
   filterOf: FilterOf = conversationWith,
 ): Query {
-  if (query.attrs.node !== undefined) throw new StanzaError('item-not-found', 'there is no such node')
   const fields = fieldsOf(query, extraFields)
   const value = (name: string): string | undefined => fields.get(name)?.[0] || undefined
   return {

@@ -120,6 +120,7 @@ function answerVisitors (host: ExtensionHost, archives: RoomData<Archive>, { may
   })
   host.iq({ ...route, type: 'set', name: 'query' }, async ({ payload, from }, { room }) => {
     checkReader(room, from)
+    if (payload.attrs.node !== undefined) throw new StanzaError('item-not-found', 'rooms have no nodes')
     const query = readQuery(payload, room.archiveIds, extraFields(room), authorIn(room, from))
     await archives.of(room).settled()
     const { messages, fin } = await host.readFor(from, db => answer(db, room, query))

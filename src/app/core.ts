@@ -130,7 +130,8 @@ export async function createCore (options: CoreOptions): Promise<Core> {
   const commands = liveAccounts(accountCommands(store, hosts), { accounts, presences, events, log, homes })
   const rooms = createRooms(options, { router, stages, iqs, events, disco, archiveKeys }, accounts, store)
   const reading = new Reading(pools.reading)
-  const pubsub = createPubsub(options, { reading, router, iqs, disco, events, rosters, accounts }, store)
+  const pubsub = createPubsub(
+    options, { reading, router, iqs, disco, events, rosters, accounts, archiveKeys }, store)
   const parts: Parts = {
     rooms, pubsub, policies, archiveWriters: new Map(), archive: {}, commandTable: new Commands(disco), hosts,
     documents: new Documents(), db, messageDb: pools.messages, reading, archiveKeys, log, stages, iqs, events, streams,
@@ -195,7 +196,7 @@ function createRooms (
 
 function createPubsub (
   { db, log, hosts, pubsub: limits, cluster }: CoreOptions,
-  parts: Pick<PubsubParts, 'reading' | 'router' | 'iqs' | 'disco' | 'events' | 'rosters' | 'accounts'>,
+  parts: Pick<PubsubParts, 'reading' | 'router' | 'iqs' | 'disco' | 'events' | 'rosters' | 'accounts' | 'archiveKeys'>,
   store: AccountStore,
 ): Pubsub {
   const isPersistent = async (jid: Jid): Promise<boolean> => await store.find(jid) !== undefined

@@ -47,7 +47,7 @@ export type { Content, Iq, Message, Presence, Stanza } from '../xmpp/stanza.ts'
 export type { AccountCommands, AccountData } from './facets/accounts.ts'
 export type { ClusterFacet } from './facets/cluster.ts'
 export type { DiscoTarget } from './facets/disco.ts'
-export type { NodeBehaviour, StoredItem } from './facets/pubsub.ts'
+export type { NodeArchive, NodeBehaviour, StoredItem } from './facets/pubsub.ts'
 export type { RoomData } from './facets/rooms.ts'
 export type { Extension, ExtensionHost } from './host.ts'
 export type {

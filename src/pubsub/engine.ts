@@ -19,10 +19,10 @@ import type { NodeConfig } from './node-config.ts'
 import { withAffiliations, withSubscriptions } from './node.ts'
 import type { NodeAffiliation, PubsubNode, SubscriptionChange } from './node.ts'
 import {
-  createNode, deleteItem, deleteItems, deleteNode, isCurrent, publishItems, readItems, readNode, saveAffiliations,
-  saveConfig, saveSubscriptions, trimItems,
+  createNode, deleteItem, deleteItems, deleteNode, isCurrent, publishItems, readNode, saveAffiliations, saveConfig,
+  saveSubscriptions, trimItems,
 } from './store.ts'
-import type { NewItem, Page, Range } from './store.ts'
+import type { NewItem } from './store.ts'
 
 /** What is remembered of all nodes: each counts as one, and one for each affiliation and subscription. */
 const MAX_REMEMBERED = 200_000
@@ -226,17 +226,18 @@ export class Engine {
   }
 
   /**
-   * A page of a node's items, with what was published before; `check` says whether the asker may read the node, and is
-   * asked of the node as it is when the items are read.
+   * A page of a node's items as `read` reads it, with what was published before; `check` says whether the asker may
+   * read the node, and is asked of the node as it is when the items are read.
    */
-  async items (
-    owner: Jid, name: string, asker: Jid, range: Range, check: (node: PubsubNode) => Promise<void>,
-  ): Promise<{ readonly node: PubsubNode, readonly page: Page }> {
+  async page<P extends { readonly version: string }> (
+    owner: Jid, name: string, asker: Jid, read: (db: Database, node: PubsubNode) => Promise<P | undefined>,
+    check: (node: PubsubNode) => Promise<void>,
+  ): Promise<{ readonly node: PubsubNode, readonly page: P }> {
     await this.inTurn(owner, name, () => Promise.resolve())
     return this.retry(owner, name, async () => {
       const node = existing(await this.find(owner, name))
       await check(node)
-      const page = await this.parts.reading.for(asker, db => readItems(db, node, range))
+      const page = await this.parts.reading.for(asker, db => read(db, node))
       return page?.version === node.version ? { node, page } : undefined
     })
   }

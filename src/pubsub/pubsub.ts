@@ -5,7 +5,7 @@
 import type { Accounts } from '../accounts/accounts.ts'
 import { tellReads } from '../accounts/reads.ts'
 import type { ExtensionHost } from '../extension/host.ts'
-import type { NodeBehaviour, StoredItem } from '../extension/facets/pubsub.ts'
+import type { NodeArchive, NodeBehaviour, StoredItem } from '../extension/facets/pubsub.ts'
 import { NS_COMMANDS } from '../routing/commands.ts'
 import type { Disco, PubsubNodes } from '../routing/disco.ts'
 import type { IqTable } from '../routing/iq-table.ts'
@@ -19,6 +19,7 @@ import type { Logger } from '../log.ts'
 import { addTo } from '../util/add-to.ts'
 import { neverRejects } from '../util/background.ts'
 import type { Written } from '../xml/written.ts'
+import type { ArchiveKeys } from '../xmpp/archive-ids.ts'
 import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { NS_PUBSUB_EVENT } from '../xmpp/pubsub.ts'
@@ -33,6 +34,7 @@ import type { Interests } from './interests.ts'
 import { DEFAULT_PUBSUB_LIMITS } from './limits.ts'
 import type { PubsubLimits } from './limits.ts'
 import { fieldsOf } from './node-config.ts'
+import { openArchive } from './node-archive.ts'
 import { isService } from './node.ts'
 import { Personal } from './personal.ts'
 import type { Withholding } from './personal.ts'
@@ -40,7 +42,7 @@ import { answerIn, answerPending, decide } from './requests/approval.ts'
 import { Publications } from './requests/publish.ts'
 import { Requests, ROUTES } from './requests/requests.ts'
 import { pubsubDomain, PubsubService } from './service.ts'
-import { deleteExpired } from './store.ts'
+import { deleteExpired, readItems } from './store.ts'
 
 /** The interval at which expired items are deleted, and how many in one statement. */
 const EXPIRE_MS = 60_000
@@ -52,6 +54,7 @@ export interface PubsubParts {
   readonly router: Router
   readonly iqs: IqTable
   readonly disco: Disco
+  readonly archiveKeys: ArchiveKeys
   readonly rosters: Rosters
   readonly events: EventTable
   readonly accounts: Pick<Accounts, 'peek'>
@@ -189,8 +192,14 @@ export class Pubsub {
   async items (account: Jid, name: string, ids?: readonly string[]): Promise<readonly StoredItem[]> {
     const { engine } = this.#pubsub
     if (!await engine.find(account, name)) return []
-    const { page } = await engine.items(account, name, account, { max: 1000, ids }, () => Promise.resolve())
+    const { page } = await engine.page(
+      account, name, account, (db, node) => readItems(db, node, { max: 1000, ids }), () => Promise.resolve())
     return page.items
+  }
+
+  /** As `PubsubFacet`. */
+  archive (owner: Jid, name: string, asker: Jid): Promise<NodeArchive> {
+    return openArchive(this.#pubsub, this.#parts.archiveKeys, owner, name, asker)
   }
 
   /** As `PubsubFacet`. */

@@ -115,6 +115,11 @@ export class ArchiveKeys {
     return ids
   }
 
+  /** `createdAt` (milliseconds since 1970) distinguishes a node from former ones of its name. */
+  ofNode (owner: string, name: string, createdAt: number): ArchiveIds {
+    return new ArchiveIds(() => this.#derive(`node\0${owner}\0${name}\0${createdAt}`))
+  }
+
   #derive (whose: string): Buffer {
     if (!this.#secret) throw new Error('the secret of archive ids is not loaded yet')
     return createHmac('sha256', this.#secret).update(whose).digest().subarray(0, 16)

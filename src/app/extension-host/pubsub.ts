@@ -8,6 +8,7 @@ export function pubsubFacet ({ parts: { pubsub }, undo }: Registration): PubsubF
     publish: (account, node, item, demanded) => pubsub.publish(account, node, item, demanded),
     options: (account, node) => pubsub.options(account, node),
     items: (account, node, ids) => pubsub.items(account, node, ids),
+    archive: (owner, node, asker) => pubsub.archive(owner, node, asker),
     withhold (of) { undo.push(pubsub.addWithholding(of)) },
     retract: (account, node, id) => pubsub.retract(account, node, id),
   }

@@ -1,6 +1,8 @@
 /** Nodes of accounts (XEP-0163): what a feature adds to its own, and what it publishes on an account's behalf. */
 import type { Written } from '../../xml/written.ts'
+import type { ArchiveIds } from '../../xmpp/archive-ids.ts'
 import type { Jid } from '../../xmpp/jid.ts'
+import type { Message } from '../../xmpp/stanza.ts'
 
 /** Its methods run in the node's turn: they must not wait for changes of the same node. */
 export interface NodeBehaviour {
@@ -28,6 +30,42 @@ export interface StoredItem {
   readonly payload: string
 }
 
+/** A page of the archive of a node (XEP-0442). */
+export interface NodeArchiveRange {
+  /** The numbers between which it is, both excluded. */
+  readonly after: number
+  readonly before: number
+  readonly ids?: readonly number[] | undefined
+  /** Milliseconds since 1970, both ends included. */
+  readonly start?: number | undefined
+  readonly end?: number | undefined
+  /** A bare address stands for all of its resources. */
+  readonly publisher?: string | undefined
+  /** Items of the page, and whether they are the last ones. */
+  readonly max: number
+  readonly fromEnd: boolean
+  /** Numbers that the archive must have: without one of them it throws item-not-found. */
+  readonly known: readonly number[]
+}
+
+export interface NodeArchivePage {
+  /** In the order of publication: the events as subscribers were sent them, and when (milliseconds since 1970). */
+  readonly events: readonly { readonly seq: number, readonly sentAt: number, readonly event: Message }[]
+  /** Whether the page reaches the end in its direction. */
+  readonly isComplete: boolean
+  /** Items of the node. */
+  readonly count: number
+}
+
+/** The items that a node has, numbered in the order of their publication. */
+export interface NodeArchive {
+  readonly archiveIds: ArchiveIds
+  /** Whether who asks may know who has published. */
+  readonly seesPublishers: boolean
+  /** A page, of at most 512 KiB. Throws StanzaError as `archive` does. */
+  read (range: NodeArchiveRange): Promise<NodeArchivePage>
+}
+
 /**
  * Methods about an account's nodes are called where its home is: in handlers of its own requests, for example. Contacts
  * hear of what is published where the account is in memory.
@@ -48,6 +86,11 @@ export interface PubsubFacet {
   options (account: Jid, node: string): Promise<Readonly<Record<string, readonly string[]>> | undefined>
   /** The newest items, at most 1000, oldest first; nothing where there is no such node. */
   items (account: Jid, node: string, ids?: readonly string[]): Promise<readonly StoredItem[]>
+  /**
+   * The archive of a node of an account or a service, for somebody. Throws the StanzaError that a request for the
+   * node's items would be answered with.
+   */
+  archive (owner: Jid, node: string, asker: Jid): Promise<NodeArchive>
   /**
    * Withholds the nodes of some accounts from others: `of` resolves with those of the accounts, bare, that tell that
    * address nothing. Asked before last items are sent, which an account's guards do not see.

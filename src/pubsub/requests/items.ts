@@ -4,13 +4,16 @@ import type { Element } from '../../xml/element.ts'
 import { Written } from '../../xml/written.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import { escapeAttribute } from '../../xml/write.ts'
+import type { Jid } from '../../xmpp/jid.ts'
 import { NS_PUBSUB } from '../../xmpp/pubsub.ts'
 import { refusalToRead } from '../access.ts'
 import { checkedName, nodeIn, treeOf } from '../context.ts'
 import type { Answer, Call, Context } from '../context.ts'
+import type { Engine } from '../engine.ts'
 import { unsupported } from '../errors.ts'
 import { itemXml } from '../events.ts'
-import { hasItem } from '../store.ts'
+import type { PubsubNode } from '../node.ts'
+import { hasItem, readItems } from '../store.ts'
 import type { Page, Range } from '../store.ts'
 
 export const NS_RSM = 'http://jabber.org/protocol/rsm'
@@ -24,11 +27,8 @@ export async function answerItems (
   const set = besides?.name === 'set' && besides.ns === NS_RSM ? treeOf(besides) : undefined
   const range = rangeOf(treeOf(action), set)
   await settled(from)
-  const { node, page } = await engine.items(owner, name, from, range, async node => {
-    const refusal = await refusalToRead(node, from, engine.parts.contacts)
-    if (refusal) throw refusal
-    if (!node.config.persist_items) throw unsupported('persistent-items') // §6.5.9.4
-  })
+  const { node, page } = await engine.page(owner, name, from, (db, node) => readItems(db, node, range),
+    node => checkReader(engine, node, from))
   const edge = range.after ?? range.before
   if (edge !== undefined && page.items.length === 0 && !await hasItem(db, node, edge)) { // XEP-0059 §2.4
     throw new StanzaError('item-not-found')
@@ -37,6 +37,13 @@ export async function answerItems (
   const tag = `<items node='${escapeAttribute(name)}'`
   return Written.around(el('pubsub', NS_PUBSUB), items === '' ? `${tag}/>` : `${tag}>${items}</items>`,
     isPart(page, range, set) ? pageMark(page).toString() : '')
+}
+
+/** Throws the error for who may not retrieve items, and for a node that keeps none (§6.5.9). */
+export async function checkReader (engine: Engine, node: PubsubNode, who: Jid): Promise<void> {
+  const refusal = await refusalToRead(node, who, engine.parts.contacts)
+  if (refusal) throw refusal
+  if (!node.config.persist_items) throw unsupported('persistent-items') // §6.5.9.4
 }
 
 function rangeOf (items: Element, set: Element | undefined): Range {
