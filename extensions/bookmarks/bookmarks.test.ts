@@ -64,6 +64,37 @@ async function romeoAlone (): Promise<{ server: World, romeo: Client }> {
   return { server, romeo: await server.client('romeo@localhost/orchard') }
 }
 
+describe("a room's notification settings (XEP-0492)", () => {
+  const settings = "<notify xmlns='urn:xmpp:notification-settings:1'><never identity-category='client' " +
+    "identity-type='phone'/><on-mention><advanced><rule xmlns='urn:example:rules' when='&quot;night&quot; &amp; day'>" +
+    "x &lt; y<b/> <c xmlns='urn:example:c'/></rule></advanced></on-mention></notify>"
+  const item = `<conference name='Play' autojoin='true'><extensions>${settings}</extensions></conference>`
+
+  test('stay as they were where an older client rewrites either list without them', async () => {
+    const { server, romeo } = await romeoAlone()
+    await publishes(romeo, PLAY, `<extensions>${settings}</extensions>`)
+    await server.idle()
+
+    await stores(romeo, room(PLAY, '<nick>R</nick>'))
+    const [afterStored] = Object.values(await items(server, romeo))
+    await publishesList(romeo, room(PLAY), room(ORCHARD))
+    const { [PLAY]: afterPublished } = await items(server, romeo)
+
+    expect(afterStored).toBe(item.replace('<extensions>', '<nick>R</nick><extensions>'))
+    expect(afterPublished).toBe(item)
+  })
+
+  test('are in the lists as they are in the item, and can be changed there', async () => {
+    const { server, romeo } = await romeoAlone()
+    await publishes(romeo, PLAY, `<extensions>${settings}</extensions>`)
+
+    expect(await stored(romeo)).toEqual([room(PLAY, settings)])
+    expect(await published(server, romeo)).toEqual([room(PLAY, settings)])
+    await stores(romeo, room(PLAY, settings.replace('<never', '<always')))
+    expect(await items(server, romeo)).toEqual({ [PLAY]: item.replace('<never', '<always') })
+  })
+})
+
 describe('a room that is bookmarked', () => {
   test('as an item is in both lists (XEP-0402 §5.3.1)', async () => {
     const { server, romeo } = await romeoAlone()

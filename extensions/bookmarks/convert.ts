@@ -1,6 +1,6 @@
 /**
  * A bookmarked room in the formats of XEP-0402, an item of its own, and XEP-0048, part of a list. What either does not
- * define stays: in `<extensions/>` of the one, among the children of the other.
+ * define stays: in `<extensions/>` of the one, among the children of the other; notification settings (XEP-0492) do so.
  */
 import { checkAddressList, el, Jid } from '../../src/extension/api.ts'
 import type { Element } from '../../src/extension/api.ts'
