@@ -134,20 +134,21 @@ describe.skipIf(!hasRedis())('the members of a cluster', () => {
   })
 
   describe('time in which Redis answered nobody does not count', () => {
+    const [TTL_MS, AWAY_MS] = [5_000, 6_000]
     test.each([
       ['it was frozen', async () => {
         server.pause()
-        await new Promise(resolve => { setTimeout(resolve, 2_500) })
+        await new Promise(resolve => { setTimeout(resolve, AWAY_MS) })
         server.resume()
       }],
       ['it was killed and started again', async () => {
         await server.kill()
-        await new Promise(resolve => { setTimeout(resolve, 2_500) })
+        await new Promise(resolve => { setTimeout(resolve, AWAY_MS) })
         await server.start()
       }],
     ])('when %s', async (_, interrupt) => {
       // Both need a moment to connect again, and not the same.
-      const [a, b] = [await join('a', { ttlMs: 2_000 }), await join('b', { ttlMs: 2_000 })]
+      const [a, b] = [await join('a', { ttlMs: TTL_MS }), await join('b', { ttlMs: TTL_MS })]
       const events: string[] = []
       for (const { membership } of [a, b]) {
         membership.whenLeaseLost(old => events.push(`lapsed ${old}`))
