@@ -1,4 +1,5 @@
 /** Nodes of a server that has several processes: for whoever publishes and hears there is but one. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { streamManagement } from '../../extensions/stream-management/index.ts'
 import { placeOf } from '../cluster/membership/rendezvous.ts'
@@ -10,17 +11,18 @@ import {
 } from '../../test/support/world/nodes.ts'
 import { rosterOf } from '../../test/support/world/online.ts'
 import { attribute } from '../../test/support/world/software.ts'
+import type { TestRedis } from '../../test/support/redis/redis.ts'
 import type { Client } from '../../test/support/world/world.ts'
 
 const TUNE = 'http://jabber.org/protocol/tune'
 const SM = 'urn:xmpp:sm:3'
 
-async function twoNodes (): Promise<readonly [Node, Node]> {
+async function twoNodes (): Promise<readonly [Node, Node, TestRedis]> {
   const nodes = await RedisNodes.begin([streamManagement])
   const [a, b] = [await nodes.start(), await nodes.start()]
   for (const { cluster } of [a, b]) await expect.poll(() => cluster.membership.nodes.length).toBe(2)
   for (const table of ['account', 'former_account', 'pubsub_node', 'caps']) await a.db.query(`delete from ${table}`)
-  return [a, b]
+  return [a, b, nodes.redis]
 }
 
 /** Makes `user` a subscriber of the other's presence. */
@@ -128,6 +130,30 @@ test('an event whose arrival is unknown, as the node of its recipient has died, 
   const heard = again ? await expectEvent(again, `${TUNE} c: Largo`) : []
   expect(heard.map(event => event.replace(' (late)', ''))).toEqual(
     [`${TUNE} a: Allegro`, `${TUNE} b: Adagio`, `${TUNE} c: Largo`])
+})
+
+test('a publication is answered when its events arrive whatever becomes of the node that answers', async () => {
+  const [a, b, redis] = await twoNodes()
+  const juliet = await a.client('juliet@localhost/balcony')
+  const romeo = await b.client('romeo@localhost/orchard')
+  for (const one of [juliet, romeo]) await one.comesOnline()
+  await sees(romeo, juliet)
+  await wants(romeo, TUNE)
+  await publishes(juliet, TUNE, 'a', 'Allegro')
+  await expectEvent(romeo, `${TUNE} a: Allegro`)
+  let isAnswered = false
+  const stored = (): Promise<readonly unknown[]> => a.db.query("select from pubsub_item where id = 'b'")
+
+  redis.pause()
+  void publishes(juliet, TUNE, 'b', 'Adagio').then(() => { isAnswered = true }, () => {})
+  await expect.poll(async () => (await stored()).length, PATIENCE).toBe(1)
+  for (let turns = 0; turns < 20; turns++) await nextTurn()
+  const wasAnswered = isAnswered
+  redis.resume()
+
+  await expectEvent(romeo, `${TUNE} b: Adagio`)
+  expect(wasAnswered).toBe(false)
+  await expect.poll(() => isAnswered, PATIENCE).toBe(true)
 })
 
 describe('a client that goes on at another node, and has not read all last items yet,', () => {

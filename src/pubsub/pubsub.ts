@@ -92,7 +92,7 @@ export class Pubsub {
       defaultsOf: (owner, name) => behaviours.defaultsOf(owner, name),
       checkCreator: (owner, creator) => this.#checkCreator(owner, creator, limits, hosts),
     })
-    this.#pubsub = { engine, behaviours, db, log, settled: asker => tellReads(parts, asker) }
+    this.#pubsub = { engine, behaviours, db, log, settled: asker => tellReads(parts, asker), sent: () => parts.homes?.forwarded() }
     this.#publications = new Publications(this.#pubsub)
     this.#requests = new Requests(this.#pubsub, this.#publications)
     this.service = new PubsubService({

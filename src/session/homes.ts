@@ -54,6 +54,8 @@ export interface Homes {
    * after the timeout.
    */
   forward (node: string, stanza: Stanza): Promise<boolean>
+  /** Resolves when what was forwarded so far arrives whatever becomes of this node; or Redis can't be reached. */
+  forwarded (): Promise<void>
   /** Tells `node` that its refusal was heard: what it is forwarded from now on comes behind what it has refused. */
   confirmRefusal (node: string, key: string): void
   /** `heard` is called where `node` says that of a refusal by this one, in the order of what it forwards. */

@@ -19,6 +19,11 @@ export interface Bus {
    */
   ask<K extends keyof Asks>(node: NodeId, kind: K, header: Asks[K]['header'], body?: Buffer): Promise<Asks[K]['answer']>
   /**
+   * Resolves when what was told and asked so far arrives whatever becomes of this node: Redis has it. Where Redis can't
+   * be reached, it resolves all the same.
+   */
+  persisted (): Promise<void>
+  /**
    * Handlers are called in the order in which packets and requests were sent. One that answers in steps takes as many
    * turns of the event loop as it needs.
    */

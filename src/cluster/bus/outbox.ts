@@ -13,6 +13,9 @@ import type { RedisConnections } from '../redis.ts'
 
 const ENTRY_BYTES = 1_048_576
 
+/** Who waits until Redis has the entry of that number. */
+interface Waiter { readonly counter: number, readonly resolve: () => void }
+
 /** The packets for one node. */
 interface PeerQueue {
   readonly node: NodeId
@@ -20,6 +23,8 @@ interface PeerQueue {
   readonly packets: PacketWriter
   /** Entries by their numbers, in order. */
   readonly unconfirmed: Map<number, Buffer>
+  /** In the order of their numbers. */
+  readonly waiters: Waiter[]
   /** The number of the last entry. */
   counter: number
   isFlushed: boolean
@@ -51,7 +56,10 @@ export class Outbox {
     this.#log = log
     this.#maxBytes = maxBytes
     this.#events = events
-    redis.journal.on('close', () => { this.#isUp = false })
+    redis.journal.on('close', () => {
+      this.#isUp = false
+      for (const queue of this.#queues.values()) release(queue, Infinity)
+    })
     redis.journal.on('ready', () => { this.#sendAgain() })
   }
 
@@ -99,6 +107,18 @@ export class Outbox {
     await this.#redis.journal.ping().catch(() => {}) // it is gone
   }
 
+  /** Resolves when Redis has all packets that were put so far; at once, or then, where it can't be reached. */
+  async persisted (): Promise<void> {
+    if (!this.#isUp) return
+    await Promise.all(Array.from(this.#queues.values(), async queue => {
+      const { packets, unconfirmed, waiters, counter } = queue
+      if (packets.length === 0 && unconfirmed.size === 0) return
+      await new Promise<void>(resolve => {
+        waiters.push({ counter: packets.length > 0 ? counter + 1 : counter, resolve })
+      })
+    }))
+  }
+
   forget (node: NodeId): void {
     const queue = this.#queues.get(node)
     if (queue) this.#empty(queue)
@@ -118,7 +138,8 @@ export class Outbox {
 
   #add (node: NodeId): PeerQueue {
     const queue: PeerQueue = {
-      node, mailbox: mailboxOf(node), packets: new PacketWriter(), unconfirmed: new Map(), counter: 0, isFlushed: true,
+      node, mailbox: mailboxOf(node), packets: new PacketWriter(), unconfirmed: new Map(), waiters: [], counter: 0,
+      isFlushed: true,
     }
     this.#queues.set(node, queue)
     return queue
@@ -143,6 +164,7 @@ export class Outbox {
     const entry = queue.unconfirmed.get(counter)
     if (!entry) return
     queue.unconfirmed.delete(counter)
+    release(queue, counter)
     this.#queuedBytes -= entry.length
     if (id === null) this.#events.gone(queue.node)
     else if (queue.isFlushed && queue.unconfirmed.size === 0) this.#sealPending(queue)
@@ -167,6 +189,7 @@ export class Outbox {
     queue.packets.drop()
     for (const entry of queue.unconfirmed.values()) this.#queuedBytes -= entry.length
     queue.unconfirmed.clear()
+    release(queue, Infinity)
   }
 
   #sendAgain (): void {
@@ -177,4 +200,10 @@ export class Outbox {
       else for (const [counter, entry] of queue.unconfirmed) this.#send(queue, counter, entry)
     }
   }
+}
+
+/** Those that wait for entries up to that number wait no longer. */
+function release ({ waiters }: PeerQueue, counter: number): void {
+  const later = waiters.findIndex(waiter => waiter.counter > counter)
+  for (const { resolve } of waiters.splice(0, later === -1 ? waiters.length : later)) resolve()
 }

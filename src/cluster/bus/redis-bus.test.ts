@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { hasRedis, startRedis } from '../../../test/support/redis/redis.ts'
 import type { TestRedis } from '../../../test/support/redis/redis.ts'
@@ -59,6 +60,31 @@ describe.skipIf(!hasRedis())('the bus', () => {
       await eventually(() => {
         expect(heard).toEqual([[a.bus.id, { stream: 'é' }, '<message/>'], [a.bus.id, { stream: '2' }, '']])
       })
+    })
+
+    test('arrives where Redis had it when its node died', async () => {
+      const [a, b] = [await openNode('a'), await closedNode('b')]
+      a.bus.tell(b.bus.id, ELEMENT, { stream: '1' })
+      await nextTurn() // the first is under way: the second waits
+      a.bus.tell(b.bus.id, ELEMENT, { stream: '2' })
+
+      await a.bus.persisted()
+      killNode(a)
+
+      const heard = heardBy(b)
+      b.bus.open()
+      await eventually(() => { expect(heard).toEqual(['1', '2']) })
+    })
+
+    test('is waited for no longer when Redis is gone', async () => {
+      const [a, b] = [await openNode('a'), await openNode('b')]
+      server.pause()
+      a.bus.tell(b.bus.id, ELEMENT, { stream: '1' })
+      const persisted = a.bus.persisted()
+      await server.kill()
+
+      await expect(persisted).resolves.toBeUndefined()
+      await expect(a.bus.persisted()).resolves.toBeUndefined()
     })
 
     test('in one tick is one entry of the mailbox, asked and answered things too', async () => {

@@ -129,6 +129,10 @@ export class RedisBus implements Bus {
     })
   }
 
+  persisted (): Promise<void> {
+    return this.#outbox.persisted()
+  }
+
   hear<K extends keyof Tells> (kind: K, handler: (from: NodeId, header: Tells[K], body: Buffer) => void): void {
     this.#tellHandlers.set(kind, handler)
   }

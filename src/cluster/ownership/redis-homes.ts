@@ -211,6 +211,12 @@ export class RedisHomes implements Homes {
     return !isElsewhere
   }
 
+  async forwarded (): Promise<void> {
+    // Behind the batches of this turn.
+    await new Promise<void>(resolve => { this.#barrier.afterPersisted({ flush: resolve }) })
+    await this.#bus.persisted()
+  }
+
   confirmRefusal (node: NodeId, key: string): void {
     this.#batches.get(node)?.flush() // it was forwarded before
     this.#bus.tell(node, 'stanza.refusal-heard', { key })

@@ -56,7 +56,9 @@ export class Requests {
     const handler = Object.hasOwn(this.#handlers, name) ? this.#handlers[name] : undefined
     if (!handler) throw new StanzaError('bad-request')
     const call: Call = { owner: to, from, id, xml: written.xml, action, besides }
-    return handler(this.#pubsub, call)
+    const answer = await handler(this.#pubsub, call)
+    if (type === 'set') await this.#pubsub.sent() // who has no answer asks again: then all are told, if not before
+    return answer
   }
 }
 

@@ -180,6 +180,7 @@ class Site {
       release: key => { if (this.#owners.get(key) === node) this.#owners.delete(key) },
       removeAt: async () => false,
       confirmLease: () => undefined,
+      forwarded: async () => {},
       confirmRefusal: (to, key) => {
         const { id } = node
         node.order = node.order.then(() => { this.nodes.find(target => target.id === to)?.heard?.(id, key) })

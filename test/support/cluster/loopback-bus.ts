@@ -57,6 +57,8 @@ export class LoopbackBus implements Bus {
     this.#buses = buses
   }
 
+  async persisted (): Promise<void> {}
+
   tell<K extends keyof Tells> (node: NodeId, kind: K, header: Tells[K], body?: Buffer): void {
     this.told.set(kind, (this.told.get(kind) ?? 0) + 1)
     const [sent, bytes] = [asSent(header), copyOf(body)]

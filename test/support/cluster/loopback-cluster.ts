@@ -173,6 +173,7 @@ class TestHomes implements Homes {
     return !isElsewhere
   }
 
+  async forwarded (): Promise<void> {}
   confirmRefusal (): void {}
   whenRefusalHeard (): void {}
 }
