@@ -38,7 +38,7 @@ import { openArchive } from './node-archive.ts'
 import { isService } from './node.ts'
 import { Personal } from './personal.ts'
 import type { Withholding } from './personal.ts'
-import { answerIn, answerPending, decide } from './requests/approval.ts'
+import { answerIn, answerPending, decide, isAnswer } from './requests/approval.ts'
 import { Publications } from './requests/publish.ts'
 import { Requests, ROUTES } from './requests/requests.ts'
 import { pubsubDomain, PubsubService } from './service.ts'
@@ -118,11 +118,22 @@ export class Pubsub {
     if (!isOurs) throw new StanzaError('forbidden')
   }
 
+  /** Takes a message to an account or the service that is for its nodes, and bounces what it refuses. */
   async #receiveMessage (message: Message, from: Jid, to: Jid): Promise<void> {
     if (message.type === 'error') return
-    const values = answerIn(message)
-    if (!values) throw new StanzaError('service-unavailable')
-    await decide(this.#pubsub, to, from, values)
+    const { log, router } = this.#parts
+    try {
+      const values = answerIn(message)
+      if (!values) throw new StanzaError('service-unavailable')
+      await decide(this.#pubsub, to, from, values)
+    } catch (error) {
+      if (!(error instanceof StanzaError)) {
+        log.error({ event: 'pubsub.message_failed', err: error }, 'pubsub: message to a node failed')
+      }
+      const refusal = error instanceof StanzaError
+        ? error : new StanzaError('internal-server-error', undefined, undefined, 'wait')
+      neverRejects(router.bounce(message, refusal)) // what failed is logged
+    }
   }
 
   /** What service discovery tells of nodes. */
@@ -152,6 +163,12 @@ export class Pubsub {
     }
     host.iq({ type: 'set', to: ['pubsub'], name: 'command', ns: NS_COMMANDS }, request =>
       answerPending(this.#pubsub, request))
+    host.on('receive', 'redirect', (message, account) => {
+      const { from, to = account.jid } = message
+      if (!from || !to.isBare || !isAnswer(message)) return
+      neverRejects(this.#receiveMessage(message, from, to))
+      return []
+    })
     personal.register(host)
     host.messages.declarePolicy(NS_PUBSUB_EVENT, { archive: false, carbon: false, push: false })
     host.every(EXPIRE_MS, async () => {

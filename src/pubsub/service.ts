@@ -7,10 +7,7 @@ import type { Destination, Router } from '../routing/router.ts'
 import type { Homes } from '../session/homes.ts'
 import { OwnedInbox } from '../session/owned-inbox.ts'
 import type { Arrival, Outcome } from '../session/owned-inbox.ts'
-import type { Logger } from '../log.ts'
-import { neverRejects } from '../util/background.ts'
 import { Turns } from '../util/turns.ts'
-import { StanzaError } from '../xmpp/errors.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import type { Message, Stanza } from '../xmpp/stanza.ts'
 
@@ -22,9 +19,8 @@ export function pubsubDomain (host: string): string {
 export interface ServiceParts {
   readonly router: Router
   readonly iqs: IqTable
-  readonly log: Logger
   readonly homes: Homes | undefined
-  /** Takes a message to the service: an owner's answer to who may subscribe, or a message that came back. */
+  /** Takes a message to the service: an owner's answer to who may subscribe, or a message that came back. Never rejects. */
   readonly receiveMessage: (message: Message, from: Jid, to: Jid) => Promise<void>
 }
 
@@ -90,23 +86,9 @@ export class PubsubService implements Destination {
     const { iqs, router, receiveMessage } = this.#parts
     const { from } = stanza
     if (!from) return
-    if (stanza.kind === 'message') return this.#answered(stanza, receiveMessage(stanza, from, to))
+    if (stanza.kind === 'message') return receiveMessage(stanza, from, to)
     if (stanza.kind !== 'iq' || (stanza.type !== 'get' && stanza.type !== 'set')) return
     const targets = to.isDomain ? ['pubsub' as const] : []
     return iqs.answer(stanza, targets, to, from, undefined, reply => { router.post(reply) })
-  }
-
-  async #answered (stanza: Message, done: Promise<void>): Promise<void> {
-    const { log, router } = this.#parts
-    try {
-      await done
-    } catch (error) {
-      if (!(error instanceof StanzaError)) {
-        log.error({ event: 'pubsub.message_failed', err: error }, 'pubsub: message to the service failed')
-      }
-      const refusal = error instanceof StanzaError
-        ? error : new StanzaError('internal-server-error', undefined, undefined, 'wait')
-      neverRejects(router.bounce(stanza, refusal)) // what failed is logged
-    }
   }
 }

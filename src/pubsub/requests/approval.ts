@@ -37,6 +37,14 @@ export function askOwner ({ engine }: Context, node: PubsubNode, jid: Jid, to: J
   engine.parts.notifier.tell(message('normal', { from: node.owner, id: randomId() }, request), to)
 }
 
+/** Whether a message looks like an owner's answer, which may be none all the same; costs no tree. */
+export function isAnswer (message: Message): boolean {
+  const child = message.children.find(({ name, ns }) => name === 'x' && ns === NS_FORMS)
+  if (!child || message.type === 'error') return false
+  const { attrs, xml } = message.written(child)
+  return attrs['type'] === 'submit' && xml.includes(FORM_TYPE)
+}
+
 /** The values of an owner's answer; undefined where the message is none, or was cancelled. */
 export function answerIn (message: Message): Values | undefined {
   const x = message.payload('x', NS_FORMS)
