@@ -112,7 +112,7 @@ export class Rooms implements Destination {
       takeNow: (stanza, _to, key) => {
         if (stanza.kind !== 'message' || !isForAll(stanza)) return false
         const room = this.#live.occupied.get(key)
-        return room ? this.#dispatcher.sendToAll(room, stanza) : false
+        return room && !room.isLocked ? this.#dispatcher.sendToAll(room, stanza) : false
       },
       elsewhere: key => this.#live.occupied.has(key) ? undefined : this.#live.elsewhere(key),
       takeInTurn: arrival => this.#receiveInTurn(arrival),
@@ -291,7 +291,7 @@ export class Rooms implements Destination {
       const located = await this.#live.locate(to.bare, isForwarded ? undefined : { isPlace: true, refusedBy })
       if (located && 'node' in located) return located
       if (!located) return await this.#dispatcher.receiveForMissingRoom(stanza, from, to)
-      if (stanza.kind === 'message' && isForAll(stanza)) {
+      if (stanza.kind === 'message' && isForAll(stanza) && !located.room.isLocked) {
         return { handedOver: this.#dispatcher.sendToAll(located.room, stanza) }
       }
       return await this.#dispatcher.receive(located.room, stanza, from, to)

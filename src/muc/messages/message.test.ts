@@ -70,15 +70,43 @@ describe('a message to all (§7.4)', () => {
     expect(await hears(crone)).toEqual([])
   })
 
-  test('to a room that is not there, or not there yet, finds nobody (§17.2)', async () => {
+  test('to a room that is not there finds nobody (§17.2)', async () => {
     const server = await world()
     const crone = await server.client('crone1@localhost/desktop')
 
     await says(crone, 'hail')
-    await enters(crone, 'firstwitch')
-    await says(crone, 'hail')
 
-    expect((await hears(crone)).filter(line => line.startsWith('error'))).toEqual(Array(2).fill('error item-not-found'))
+    expect(await hears(crone)).toEqual(['error item-not-found'])
+  })
+
+  test('from the owner of a room that is not configured yet accepts the defaults, and lets others in', async () => {
+    const server = await world()
+    const crone = await server.client('crone1@localhost/desktop')
+    await enters(crone, 'firstwitch')
+    await crone.received()
+
+    await Promise.all(['hail', 'all hail'].map(text => says(crone, text)))
+    const heard = await hears(crone)
+    const hag = await server.client(HAG)
+    await enters(hag, 'thirdwitch')
+
+    expect(heard.filter(line => line.includes('hail'))).toHaveLength(2)
+    expect(heard.filter(line => line.startsWith('error'))).toEqual([])
+    expect((await hears(hag)).filter(line => line.startsWith('error'))).toEqual([])
+  })
+
+  test('from an owner who is not in a room that is not configured yet is refused, and the room stays so', async () => {
+    const server = await world()
+    const crone = await server.client('crone1@localhost/desktop')
+    await enters(crone, 'firstwitch')
+    const other = await server.client('crone1@localhost/pda')
+
+    await says(other, 'hail')
+    const hag = await server.client(HAG)
+    await enters(hag, 'thirdwitch')
+
+    expect(await hears(other)).toEqual(['error not-acceptable'])
+    expect(await hears(hag)).toEqual(['error item-not-found'])
   })
 
   test('comes no more often than the configuration allows', async () => {

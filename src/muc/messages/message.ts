@@ -16,7 +16,6 @@ import { checkSubject, isSubject, keepSubject } from './subject.ts'
 
 /** A promise means that it is not delivered yet. Throws where the message is refused. */
 export function sendToAll (muc: Muc, room: Room, message: Message): void | Promise<void> {
-  if (room.isLocked) throw new StanzaError('item-not-found') // §17.2
   const session = room.session(message.from)
   if (!session) throw new StanzaError('not-acceptable', 'you are not in this room')
   const { occupant } = session

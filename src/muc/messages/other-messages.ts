@@ -11,6 +11,7 @@ import { sendToAll } from './message.ts'
 import type { Muc } from '../context.ts'
 import { NS_MUC_USER, REGISTRATION, VOICE_REQUEST } from '../ns.ts'
 import { returnError, sendPrivately } from './private-message.ts'
+import { applyConfig } from '../admin/change-config.ts'
 import { receiveRegistrationForm } from '../admin/registration.ts'
 import { removeUnreachable } from '../presence/removed-by-error.ts'
 import type { Room } from '../room/room.ts'
@@ -20,8 +21,20 @@ import { receiveVoiceForm } from './voice.ts'
 export function receiveForRoom (muc: Muc, room: Room, message: Message, from: Jid, to: Jid): void | Promise<void> {
   if (message.type === 'error') return receiveError(muc, room, message, from, to)
   if (!to.isBare) return sendPrivately(muc, room, message, to)
-  if (message.type === 'groupchat') return sendToAll(muc, room, message)
+  if (message.type === 'groupchat')
+    return room.isLocked ? sendFirst(muc, room, message, from) : sendToAll(muc, room, message)
   return receiveRequest(muc, room, message, from)
+}
+
+/**
+ * The owner's first message accepts the default configuration, as a request for an instant room does (§10.1.2): some
+ * clients never ask for one. §17.2 would refuse the message.
+ */
+async function sendFirst (muc: Muc, room: Room, message: Message, from: Jid): Promise<void> {
+  if (!room.session(from)) throw new StanzaError('not-acceptable', 'you are not in this room')
+  const tell = await applyConfig(muc, room, { config: room.config, affiliations: [] }, from)
+  await tell()
+  await sendToAll(muc, room, message)
 }
 
 /**
