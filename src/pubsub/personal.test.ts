@@ -1,4 +1,5 @@
 /** XEP-0163: nodes of accounts. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { blocking } from '../../extensions/blocking/index.ts'
 import {
@@ -288,6 +289,31 @@ test('a payload may be large, and have many elements', async () => {
   await juliet.sends(`<iq type='get' id='g'>${request("<items node='urn:a'/>")}</iq>`)
   const [answer = ''] = (await juliet.received()).filter(xml => xml.startsWith('<iq'))
   expect(answer).toContain(payload)
+})
+
+test('a last item that waits for its turn does not come behind what has taken its place, and waits before it', async () => {
+  const { server, juliet, romeo } = await verona()
+  await publishes(juliet, TUNE, 'a', 'Allegro')
+  await wants(romeo, MOOD)
+  const turn = Promise.withResolvers<void>()
+  const read = Promise.withResolvers<void>()
+  const withheld = Promise.withResolvers<void>()
+  server.core.pubsub.addWithholding(async () => {
+    withheld.resolve()
+    await read.promise
+    return new Set()
+  })
+  const both = wants(romeo, MOOD, TUNE)
+  await withheld.promise
+
+  const isTurnOver = server.core.accounts.turns.inTurn('romeo@localhost', () => turn.promise)
+  await publishes(juliet, TUNE, 'b', 'Adagio')
+  read.resolve()
+  await nextTurn()
+  turn.resolve()
+  await isTurnOver
+
+  expect([...await both, ...await events(romeo)]).toEqual([`${TUNE} b: Adagio`])
 })
 
 test('a last item does not come behind what has taken its place meanwhile', async () => {

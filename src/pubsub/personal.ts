@@ -51,6 +51,8 @@ export class Personal {
   readonly #parts: PersonalParts
   /** Of sessions here, and of `this` for whoever else is sent items of accounts here. */
   readonly #newer = new NewerEvents<SessionView | Personal>()
+  /** Last items on their way, by content, with the nodes that have had newer events since they were read. */
+  readonly #onTheirWay = new WeakMap<readonly Child[], ReadonlySet<string>>()
 
   constructor (parts: PersonalParts) {
     this.#parts = parts
@@ -59,6 +61,7 @@ export class Personal {
   register (host: ExtensionHost): void {
     const { interests } = this.#parts
     host.on('receive', 'redirect', (message, account) => {
+      if (message.type === 'headline' && this.#isOutdated(message)) return []
       if (!isForInterested(message)) return
       const node = nodeOf(message)
       const wanting = account.sessions.filter(session => session.available && interests.notify(session).has(node))
@@ -83,6 +86,11 @@ export class Personal {
     host.when('contact.changed', (account, change) => {
       inBackground(host.log, 'what a change of a contact means for nodes', this.#contactChanged(host, account, change))
     })
+  }
+
+  /** Whether it is a last item that has had to wait for its turn behind a newer event of its node. */
+  #isOutdated (message: Message): boolean {
+    return this.#onTheirWay.get(message.children)?.has(keyOf(message.from, nodeOf(message))) === true
   }
 
   async #contactChanged (
@@ -173,6 +181,7 @@ export class Personal {
     for (const { node, item } of page) {
       if (newer.has(keyOf(node.owner, node.name))) continue
       const event = lastItemEvent(node, item)
+      this.#onTheirWay.set(event.children, newer)
       for (const to of clientsFor(node)) yield this.#parts.post(event.copyFor(to))
     }
   }

@@ -7,7 +7,7 @@ const MAX_UNDER_WAY = 64
 
 /**
  * Runs the steps, each of which sends the session something, in slices, and pauses while the client has a backlog. A
- * step may return a promise until its stanzas have arrived. Returns undefined where all are done.
+ * step may return a promise until its stanzas have arrived. Returns undefined where all are done and have arrived.
  */
 export function pace (session: Session, steps: Iterator<void | Promise<void>>): void | Promise<void> {
   const underWay: Promise<void>[] = []
@@ -19,6 +19,7 @@ export function pace (session: Session, steps: Iterator<void | Promise<void>>): 
       if (drained) return drained.then(goOn)
       if (isSliceOver()) return nextSlice(goOn)
     }
+    if (underWay.length > 0) return Promise.all(underWay).then(() => {})
   }
   return goOn()
 }
