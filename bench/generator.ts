@@ -2,6 +2,7 @@
 import type { Count, Job, Load, Order } from './job.ts'
 import { inParallel } from './job.ts'
 import { chat } from './loads/chat.ts'
+import { contactsNodes } from './loads/contacts-nodes.ts'
 import { idle } from './loads/idle.ts'
 import { latency } from './loads/latency.ts'
 import { login } from './loads/login.ts'
@@ -11,7 +12,7 @@ import { account, register } from './negotiate.ts'
 
 const LOADS: Readonly<Record<Job['work'], (job: Job) => Load>> = {
   chat, idle, latency, login, room, 'room-latency': roomLatency,
-  pubsub, 'pubsub-items': pubsubItems, register: registration,
+  pubsub, 'pubsub-items': pubsubItems, 'pubsub-login': contactsNodes, register: registration,
 }
 
 let load: Load | undefined

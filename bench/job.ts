@@ -1,7 +1,9 @@
 /** What the run and its load generators say to each other. */
 import type { Target } from './client.ts'
 
-export type Work = 'register' | 'chat' | 'login' | 'idle' | 'latency' | 'room' | 'room-latency' | 'pubsub' | 'pubsub-items'
+export type Work =
+  | 'register' | 'chat' | 'login' | 'idle' | 'latency' | 'room' | 'room-latency'
+  | 'pubsub' | 'pubsub-items' | 'pubsub-login'
 
 export interface Job {
   readonly work: Work

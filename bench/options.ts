@@ -8,7 +8,7 @@ export type ServerName = 'ours' | 'prosody' | 'ejabberd' | NodesName
 export type LoadName =
   | 'chat' | 'archived' | 'login' | 'idle' | 'idle-tls' | 'latency' | 'archived-latency' | 'archived-ack'
   | 'muc' | 'muc-archived' | 'muc-latency' | 'muc-archived-latency'
-  | 'pubsub' | 'pubsub-items'
+  | 'pubsub' | 'pubsub-items' | 'pubsub-login'
 
 export interface Options {
   readonly loads: readonly LoadName[]
@@ -68,7 +68,8 @@ export function isTimed (load: LoadName): boolean {
 }
 
 export const USAGE =
-  `npm run bench -- [chat] [archived] [login] [idle] [muc] [muc-archived] [pubsub] [pubsub-items] [options]   (the first four when no load is named)
+  `npm run bench -- [chat] [archived] [login] [idle] [muc] [muc-archived] [pubsub] [pubsub-items] [pubsub-login] [options]
+                    (the first four when no load is named)
   --only ours,prosody,ejabberd   the servers, in this order
   --rounds 3        interleaved: every server once, then again
   --seconds 10      measured in each round, after --warmup 3
@@ -78,7 +79,8 @@ export const USAGE =
   --latency         chat, archived at --rate 500 messages a second: the time from write to arrival, and to the ack
   --occupants 200   muc, muc-archived: who is in the room; --senders 5 of them talk, --window 4 as above;
                     with --latency at --room-rate 20 messages a second
-  --subscribers 100 pubsub: who hears of what one publishes, --window 4 as above; pubsub-items: who asks for 20 items
+  --subscribers 100 pubsub: who hears of what one publishes, --window 4 as above; pubsub-items: who asks for 20 items;
+                    pubsub-login: contacts with five nodes each, of somebody who logs in
   --nodes 1,2,4     in place of the peers so many nodes of ours on one Redis, with half of the pairs between two nodes;
                     with --latency also the time that the way from node to node adds
   --markdown        prints the table for docs/performance.md
@@ -88,7 +90,7 @@ export const USAGE =
 
 const SERVERS: readonly ServerName[] = ['ours', 'prosody', 'ejabberd']
 const LOADS: readonly LoadName[] = ['chat', 'archived', 'login', 'idle']
-const OTHERS: readonly LoadName[] = ['muc', 'muc-archived', 'pubsub', 'pubsub-items']
+const OTHERS: readonly LoadName[] = ['muc', 'muc-archived', 'pubsub', 'pubsub-items', 'pubsub-login']
 /** What is measured besides, where times are asked for. */
 const TIMES: Readonly<Partial<Record<LoadName, readonly LoadName[]>>> = {
   'chat': ['latency'], 'archived': ['archived-latency', 'archived-ack'],

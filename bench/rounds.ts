@@ -92,7 +92,7 @@ export async function measureWork (
 
 function workOf (load: LoadName): Work {
   if (load === 'login') return 'login'
-  if (load === 'pubsub' || load === 'pubsub-items') return load
+  if (load === 'pubsub' || load === 'pubsub-items' || load === 'pubsub-login') return load
   if (isInRoom(load)) return isTimed(load) ? 'room-latency' : 'room'
   return isTimed(load) ? 'latency' : 'chat'
 }
@@ -142,6 +142,7 @@ function job (work: Work, server: Server, options: Options, tls = false): Job {
     register: accountsNeeded(options), chat: 2 * options.pairs, latency: 2 * options.pairs, login: LOGIN_ACCOUNTS,
     idle: options.sessions, room: options.occupants, 'room-latency': options.occupants,
     'pubsub': options.subscribers + 1, 'pubsub-items': options.subscribers + 1,
+    'pubsub-login': options.subscribers + 1,
   }
   return {
     work,

@@ -29,6 +29,7 @@ const MEASURES: Readonly<Record<LoadName, Measure>> = {
   },
   'pubsub': { title: 'one publishes to many who have subscribed to a node', ...work('publications') },
   'pubsub-items': { title: 'the 20 newest items of a node of 1000', ...work('answers') },
+  'pubsub-login': { title: 'a login with five last items of each of many contacts', ...work('logins') },
   'archived-latency': { title: 'archived chat at a fixed rate, write to arrival, p99', ...cost('ms', 2) },
   'archived-ack': { title: 'archived chat at a fixed rate, write to ack, p99', ...cost('ms', 2) },
 }

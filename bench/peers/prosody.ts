@@ -36,7 +36,7 @@ log = { warn = "*stdout" }
 network_backend = "epoll"
 interfaces = { "127.0.0.1" }
 c2s_ports = { ${port} }
-modules_enabled = { "roster", "saslauth", "tls", "disco", "register_ibr"${archive ? ', "mam", "smacks"' : ''} }
+modules_enabled = { "roster", "saslauth", "tls", "disco", "pep", "register_ibr"${archive ? ', "mam", "smacks"' : ''} }
 modules_disabled = { ${federation ? '' : '"s2s", '}"offline" }
 c2s_require_encryption = false
 ${federation ? federating(federation) : ''}
