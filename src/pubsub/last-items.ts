@@ -6,17 +6,20 @@ import { ACCOUNT_DEFAULTS, restoredConfig } from './node-config.ts'
 import type { Item } from './node.ts'
 
 /** Nodes of a page, and bytes of the payloads, those of the last one not counted. */
-const PAGE = 200
+const PAGE = 500
 const PAGE_BYTES = 512 * 1024
 
 interface Row {
   readonly owner: string
   readonly node: string
   readonly config: Readonly<Record<string, readonly string[]>>
-  readonly id: string
+  /** Null where all items have expired. */
+  readonly id: string | null
   readonly publisher: string
   readonly published_at: Date
   readonly payload: string
+  /** Nodes of the page, of which the last may be left out for their bytes. */
+  readonly total: number
 }
 
 export interface LastItem { readonly node: Source, readonly item: Item }
@@ -43,17 +46,18 @@ const VISIBLE = `
           and (subscription.owner, subscription.node) = (node.owner, node.node) and state = 'subscribed'))))
   )`
 
-const READ = `${VISIBLE}
-  select owner, node, config, id, publisher, published_at, payload from (
-    select visible.*, last.*, sum(octet_length(payload)) over (order by owner, node rows unbounded preceding)
-      - octet_length(payload) as before
-    from visible cross join lateral (
-      select id, publisher, published_at, payload from pubsub_item as item
-      where item.owner = visible.owner and item.node = visible.node and (expires_at is null or expires_at > now())
+const READ = `${VISIBLE}, page as materialized (
+    select owner, node, config from visible order by owner, node limit $5
+  )
+  select owner, node, config, id, publisher, published_at, payload, total from (
+    select page.*, last.*, count(*) over ()::int as total,
+      sum(last.bytes) over (order by owner, node rows unbounded preceding) - last.bytes as before
+    from page left join lateral (
+      select id, publisher, published_at, payload, octet_length(payload) as bytes from pubsub_item as item
+      where item.owner = page.owner and item.node = page.node and (expires_at is null or expires_at > now())
       order by seq desc limit 1
-    ) as last
-    order by owner, node limit $5
-  ) as page where before < ${PAGE_BYTES} order by owner, node`
+    ) as last on true
+  ) as read where coalesce(before, 0) < ${PAGE_BYTES} order by owner, node`
 
 /**
  * Pages of the last items that `who`, bare, may hear of, in nodes of these names or in all; only those of one account
@@ -67,14 +71,17 @@ export async function * readLastItems (
     const values = [who.toString(), names ?? null, ...after, PAGE, of?.toString() ?? null]
     const rows: readonly Row[] = await read(db => db.query<Row>(READ, values))
     const last = rows.at(-1)
-    if (last) yield rows.map(lastItemOf)
-    after = last && [last.owner, last.node]
+    const items = rows.flatMap(lastItemOf)
+    if (items.length > 0) yield items
+    const isAll = !last || (last.total < PAGE && rows.length === last.total)
+    after = isAll ? undefined : [last.owner, last.node]
   }
 }
 
-function lastItemOf ({ owner, node, config, id, publisher, published_at: at, payload }: Row): LastItem {
-  return {
+function lastItemOf ({ owner, node, config, id, publisher, published_at: at, payload }: Row): readonly LastItem[] {
+  if (id === null) return []
+  return [{
     node: { owner: Jid.kept(owner), name: node, config: restoredConfig(config, ACCOUNT_DEFAULTS) },
     item: { id, publisher, publishedAt: at.getTime(), payload },
-  }
+  }]
 }
