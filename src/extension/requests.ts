@@ -75,7 +75,7 @@ export interface Command {
   readonly node: string
   /** The command's name as clients show it. */
   readonly name: string
-  readonly form: Element | ((session: SessionView) => Promise<Element>)
+  readonly form: Element
   /** Executes it; returns the note that clients show. */
   run (values: ReadonlyMap<string, readonly string[]>, session: SessionView): Promise<string>
 }

@@ -3,7 +3,6 @@ import { expect, test } from 'vitest'
 import { creates, eventIn, events, filled, items, publishes, subscribes } from '../../test/support/world/nodes.ts'
 import { online } from '../../test/support/world/online.ts'
 import { world } from '../../test/support/world/world.ts'
-import type { Element } from '../xml/element.ts'
 import type { Client } from '../../test/support/world/world.ts'
 
 const NODE = 'musings'
@@ -61,25 +60,6 @@ test('the account denies it by a message', async () => {
 
   expect(await events(horatio)).toEqual([`${NODE} subscription none`])
   await expect(items(horatio, NODE, HAMLET)).rejects.toThrow('not-authorized')
-})
-
-test('the account may ask for what waits, and is asked again (§8.7)', async () => {
-  const { hamlet, horatio } = await elsinore()
-  await subscribes(horatio, NODE, HAMLET)
-  await hamlet.received()
-  const command = (client: Client, content = '', to?: string): Promise<Element | undefined> =>
-    client.asks('set', "<command xmlns='http://jabber.org/protocol/commands' " +
-      `node='http://jabber.org/protocol/pubsub#get-pending'>${content}</command>`, to)
-  const chosen = filled('subscribe_authorization', { node: NODE })
-
-  const offered = await command(hamlet)
-  const toOthers = await command(horatio)
-  await command(hamlet, chosen)
-
-  expect(offered?.toString()).toContain("<option label='musings'>")
-  expect(toOthers?.toString()).not.toContain('musings')
-  expect(await heard(hamlet)).toMatch(/subscribe_authorization.*musings.*horatio@localhost/)
-  await expect(command(horatio, chosen, HAMLET)).rejects.toThrow('service-unavailable')
 })
 
 test('nobody else decides, and hears that he does not', async () => {

@@ -24,8 +24,7 @@ const PAGE = 200
 
 /** §10: what accounts and the service do alike. */
 const FEATURES = [
-  'auto-create', 'config-node', 'create-and-configure', 'create-nodes', 'delete-items', 'delete-nodes', 'get-pending',
-  'instant-nodes',
+  'auto-create', 'config-node', 'create-and-configure', 'create-nodes', 'delete-items', 'delete-nodes', 'instant-nodes',
   'item-ids', 'manage-subscriptions', 'member-affiliation', 'meta-data', 'modify-affiliations', 'multi-items',
   'outcast-affiliation', 'persistent-items', 'publish', 'publish-node-full', 'publish-only-affiliation',
   'publish-options', 'publisher-affiliation', 'purge-nodes', 'retract-items', 'retrieve-affiliations',
@@ -41,7 +40,7 @@ export function declareFeatures (host: ExtensionHost): void {
   host.disco.feature(NS_PUBSUB, 'account')
   host.disco.feature(NS_PUBSUB, 'pubsub')
   for (const feature of [...FEATURES, ...OF_ACCOUNTS]) host.disco.feature(`${NS_PUBSUB}#${feature}`, 'account')
-  for (const feature of [...FEATURES, 'access-open']) {
+  for (const feature of [...FEATURES, 'access-open', 'get-pending']) {
     host.disco.feature(`${NS_PUBSUB}#${feature}`, 'pubsub')
   }
   host.disco.feature(NS_RSM, 'pubsub')

@@ -78,24 +78,13 @@ interface Rows extends Pick<Row, 'version' | 'items' | 'unknown'> { readonly row
 async function readArchive (
   db: Database, { owner, name }: PubsubNode, range: NodeArchiveRange,
 ): Promise<Rows | undefined> {
-  const { ids, start, end, publisher, max, fromEnd, known } = range
-  const { after, before } = edgesOf(range)
+  const { after, before, ids, start, end, publisher, max, fromEnd, known } = range
   const rows = await db.query<Row>(sqlFor(fromEnd ? 'desc' : 'asc'), [
-    owner.toString(), name, after, before, ids ?? null, start ?? null, end ?? null, publisher ?? null,
-    publisher === undefined ? null : `${publisher}/`,
-    max + 1, PAGE_BYTES, known,
+    owner.toString(), name, after, Math.min(before, Number.MAX_SAFE_INTEGER), ids ?? null, start ?? null, end ?? null,
+    publisher ?? null, publisher === undefined ? null : `${publisher}/`, max + 1, PAGE_BYTES, known,
   ])
-  const [row] = rows
-  return row && { ...row, rows: row.found === null ? [] : rows }
-}
-
-/** The items of these ids are looked for between the first and the last of them only. */
-function edgesOf ({ after, before, ids = [] }: NodeArchiveRange): Pick<NodeArchiveRange, 'after' | 'before'> {
-  const first = ids.reduce((least, id) => Math.min(least, id), Number.MAX_SAFE_INTEGER)
-  const last = ids.reduce((most, id) => Math.max(most, id), 0)
-  return ids.length > 0
-    ? { after: Math.max(after, first - 1), before: Math.min(before, last + 1) }
-    : { after, before: Math.min(before, Number.MAX_SAFE_INTEGER) }
+  const [first] = rows
+  return first && { ...first, rows: first.found === null ? [] : rows }
 }
 
 function pageOf ({ rows, items }: Rows, node: PubsubNode, { max, fromEnd }: NodeArchiveRange): NodeArchivePage {

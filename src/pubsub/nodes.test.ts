@@ -44,7 +44,10 @@ async function expectEvent (client: Client, last: string): Promise<readonly stri
   return all
 }
 
-/** From now on the node does not hear that others have taken what it sends to many; the function says that it never will. */
+/**
+ * From now on the node does not hear that others have taken what it sends to many; the function says that it never
+ * will.
+ */
 function losesAnswers ({ cluster: { bus } }: Node): () => void {
   const lost: (() => void)[] = []
   const ask = bus.ask.bind(bus)

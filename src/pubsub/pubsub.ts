@@ -6,7 +6,7 @@ import type { Accounts } from '../accounts/accounts.ts'
 import { tellReads } from '../accounts/reads.ts'
 import type { ExtensionHost } from '../extension/host.ts'
 import type { NodeArchive, NodeBehaviour, StoredItem } from '../extension/facets/pubsub.ts'
-import { execute, NS_COMMANDS } from '../routing/commands.ts'
+import { NS_COMMANDS } from '../routing/commands.ts'
 import type { Disco, PubsubNodes } from '../routing/disco.ts'
 import type { IqTable } from '../routing/iq-table.ts'
 import type { Router } from '../routing/router.ts'
@@ -38,7 +38,7 @@ import { openArchive } from './node-archive.ts'
 import { isService } from './node.ts'
 import { Personal } from './personal.ts'
 import type { Withholding } from './personal.ts'
-import { answerIn, decide, GET_PENDING, isAnswer, pendingRequests } from './requests/approval.ts'
+import { answerIn, answerPending, decide, isAnswer } from './requests/approval.ts'
 import { Publications } from './requests/publish.ts'
 import { Requests, ROUTES } from './requests/requests.ts'
 import { pubsubDomain, PubsubService } from './service.ts'
@@ -92,7 +92,9 @@ export class Pubsub {
       defaultsOf: (owner, name) => behaviours.defaultsOf(owner, name),
       checkCreator: (owner, creator) => this.#checkCreator(owner, creator, limits, hosts),
     })
-    this.#pubsub = { engine, behaviours, db, log, settled: asker => tellReads(parts, asker), sent: () => parts.homes?.forwarded() }
+    this.#pubsub = {
+      engine, behaviours, db, log, settled: asker => tellReads(parts, asker), sent: () => parts.homes?.forwarded(),
+    }
     this.#publications = new Publications(this.#pubsub)
     this.#requests = new Requests(this.#pubsub, this.#publications)
     this.service = new PubsubService({
@@ -161,13 +163,8 @@ export class Pubsub {
       // As an account without nodes answers.
       host.iq({ ...route, to: ['address'] }, () => { throw new StanzaError('item-not-found') })
     }
-    host.iq({ type: 'set', to: ['pubsub'], name: 'command', ns: NS_COMMANDS }, ({ payload, from, to }) =>
-      execute(payload, payload.attrs['node'] === GET_PENDING ? pendingRequests(this.#pubsub, to, from) : undefined))
-    host.command({
-      node: GET_PENDING, name: 'Requests to subscribe to nodes',
-      form: ({ account, jid }) => pendingRequests(this.#pubsub, account.jid, jid).form(),
-      run: (values, { account, jid }) => pendingRequests(this.#pubsub, account.jid, jid).run(values),
-    })
+    host.iq({ type: 'set', to: ['pubsub'], name: 'command', ns: NS_COMMANDS }, request =>
+      answerPending(this.#pubsub, request))
     host.on('receive', 'redirect', (message, account) => {
       const { from, to = account.jid } = message
       if (!from || !to.isBare || !isAnswer(message)) return

@@ -20,9 +20,7 @@ export interface ServiceParts {
   readonly router: Router
   readonly iqs: IqTable
   readonly homes: Homes | undefined
-  /**
-   * Takes a message to the service: an owner's answer to who may subscribe, or a message that came back. Never rejects.
-   */
+  /** Takes an owner's answer to who may subscribe, or a message that came back. Never rejects. */
   readonly receiveMessage: (message: Message, from: Jid, to: Jid) => Promise<void>
 }
 

@@ -56,13 +56,11 @@ export function listAffiliations (
        where jid = $1 and owner = $2 and ($3::text is null or node = $3) order by node limit ${MAX_LISTED}`, values)
 }
 
-/** §8.7: the nodes of an account or a service that somebody waits to subscribe to, of those that one owns. */
+/** §8.7: the nodes of an owner that somebody waits to subscribe to. */
 export async function listAwaited (db: Database, owner: Jid, { bare }: Jid): Promise<readonly string[]> {
-  const owned = bare.equals(owner)
-    ? 'pubsub_node as own where owner = $1 and owner = $2'
-    : "pubsub_affiliation as own where jid = $1 and owner = $2 and affiliation = 'owner'"
   const rows = await db.query<{ readonly node: string }>(
-    `select node from ${owned} and exists (
+    `select node from pubsub_affiliation as own
+     where jid = $1 and owner = $2 and affiliation = 'owner' and exists (
        select from pubsub_subscription as waiting
        where (waiting.owner, waiting.node) = (own.owner, own.node) and state = 'pending'
      ) order by node limit ${MAX_LISTED}`, [bare.toString(), owner.toString()])

@@ -53,16 +53,13 @@ export class Commands {
 
   #execute ({ payload }: IqRequest, session: SessionView): Promise<Element> {
     const command = this.#byNode.get(payload.attrs.node ?? '')
-    return execute(payload, command && {
-      form: () => typeof command.form === 'function' ? command.form(session) : command.form,
-      run: values => command.run(values, session),
-    })
+    return execute(payload, command && { form: () => command.form, run: values => command.run(values, session) })
   }
 }
 
 /** A command for one sender: with one form to fill in, or with a result at once. */
 export type Executable = {
-  form (): Element | Promise<Element>
+  form (): Element
   /** Executes it; returns the note that clients show. */
   run (values: ReadonlyMap<string, readonly string[]>): Promise<string>
 } | { report (): Element }
@@ -81,7 +78,7 @@ export async function execute (payload: Element, command: Executable | undefined
   const filled = payload.getChild('x', NS_FORMS)
   if (!filled) {
     const actions = el('actions', NS_COMMANDS, { execute: 'complete' }, el('complete', NS_COMMANDS))
-    return answer('executing', actions, await command.form())
+    return answer('executing', actions, command.form())
   }
   return answer('completed', el('note', NS_COMMANDS, { type: 'info' }, await command.run(formValues(filled))))
 }

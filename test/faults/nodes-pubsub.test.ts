@@ -45,7 +45,9 @@ test.skipIf(!hasRedis()).each(PACES)('kill -9 of what owns nodes, items %d ms ap
     await setTimeout(500)
   }
   for (const publisher of publishers) publisher.finish()
-  await waitUntil(() => publishers.every(({ isDone }) => isDone) && unheard(publishers, listeners).length === 0, WHOLE_MS)
+  const isOver = (): boolean =>
+    publishers.every(({ isDone }) => isDone) && unheard(publishers, listeners).length === 0
+  await waitUntil(isOver, WHOLE_MS)
   const kept = new Map<string, readonly (readonly [string, string])[]>()
   for (const { publisher, place } of each(publishers)) {
     kept.set(nameOf(place), await readItems(publisher.account, place))

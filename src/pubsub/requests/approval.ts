@@ -1,5 +1,6 @@
 /** XEP-0060 §8.6: the owners of a node are asked whether somebody may subscribe, and answer. */
-import type { Executable } from '../../routing/commands.ts'
+import type { IqRequest } from '../../extension/requests.ts'
+import { execute } from '../../routing/commands.ts'
 import { eachInSlices } from '../../util/background.ts'
 import { randomId } from '../../util/ids.ts'
 import type { Element } from '../../xml/element.ts'
@@ -80,20 +81,19 @@ export async function settle (
   return changed
 }
 
-/** §8.7, a command: the nodes that somebody waits for, and to be asked about them again. */
-export function pendingRequests (context: Context, owner: Jid, from: Jid) {
-  return {
-    async form (): Promise<Element> {
-      const nodes = await context.engine.parts.reading.for(from, db => listAwaited(db, owner, from))
-      const choices = nodes.map(node => ({ value: node, label: node }))
-      return form('form', FORM_TYPE, [{ name: 'pubsub#node', type: 'list-single', values: [], choices }])
-    },
-    async run (values: Values): Promise<string> {
+/** §8.7: the nodes of an owner that somebody waits for, and to be asked about them again. */
+export async function answerPending (context: Context, { from, to: owner, payload }: IqRequest): Promise<Element> {
+  if (payload.attrs['node'] !== GET_PENDING) throw new StanzaError('item-not-found')
+  const nodes = await context.engine.parts.reading.for(from, db => listAwaited(db, owner, from))
+  const choices = nodes.map(node => ({ value: node, label: node }))
+  return execute(payload, {
+    form: () => form('form', FORM_TYPE, [{ name: 'pubsub#node', type: 'list-single', values: [], choices }]),
+    run: async values => {
       const node = await context.engine.need(owner, values.get('pubsub#node')?.[0] ?? '')
       checkOwner(node, from)
       await eachInSlices(context.log, 'requests to subscribe', [...node.subscriptions.values()].flat(),
         ({ jid, state }) => { if (state === 'pending') askOwner(context, node, jid, from) })
       return 'You are asked about each request.'
     },
-  } satisfies Executable
+  })
 }
