@@ -1,4 +1,5 @@
 /** Nodes (XEP-0060) with as much in them, and as many around them, as there may be. */
+import { createHash } from 'node:crypto'
 import { all, form, many } from '../setting.ts'
 import type { Case, Setting } from '../setting.ts'
 import type { Client } from '../client.ts'
@@ -37,7 +38,46 @@ async function nodeOf (setting: Setting, owner: Client, name: string, subscriber
   return node
 }
 
+/** What somebody has who logs in: 500 contacts with nodes of these names. */
+const CONTACTS = 500
+const NODES = ['urn:n:0', 'urn:n:1', 'urn:n:2', 'urn:n:3', 'urn:n:4']
+
+/** Contacts of `a`, who lets none of them see its presence; each has published to all nodes. */
+async function contactsOf (setting: Setting, a: Client): Promise<number> {
+  const contacts = await setting.crowd('c', CONTACTS)
+  for (const [n, contact] of contacts.entries()) {
+    contact.send(`<presence type='subscribed' to='${setting.jid('a')}'/>`)
+    await contact.ping()
+    a.send(`<presence type='subscribe' to='${setting.jid(`c${n}`)}'/>`)
+    for (const node of NODES) await contact.must('set', publication(node, 'x', `<a xmlns='${node}'/>`))
+  }
+  return contacts.length
+}
+
+/** Logs in as a client that wants events of all nodes (XEP-0115); resolves when the last item of each has come. */
+async function comesOnline (setting: Setting, resource: string, contacts: number): Promise<void> {
+  const client = await setting.client('a', resource)
+  const features = NODES.map(node => `${node}+notify`)
+  const ver = createHash('sha1').update(`client/pc//<${features.join('<')}<`).digest('base64')
+  const info = `<query xmlns='http://jabber.org/protocol/disco#info' node='urn:c#${ver}'>` +
+    `<identity category='client' type='pc'/>${features.map(feature => `<feature var='${feature}'/>`).join('')}</query>`
+  void client.until(/<iq(?=[^>]* type='get')(?=[^>]* id='([^']*)')[^>]* from='([^']*)'/).then(([, id, from]) => {
+    client.send(`<iq type='result' id='${id}' to='${from}'>${info}</iq>`)
+  }, () => {}) // it is known already
+  const last = Array.from({ length: contacts }, (_, n) => setting.jid(`c${n}`)).sort().at(-1)
+  const all = client.until(new RegExp(`from='${last}'.{0,400}node='${NODES.at(-1)}'`, 's'))
+  client.send(`<presence><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:c' ver='${ver}'/></presence>`)
+  await all
+}
+
 export const nodes: readonly Case[] = [
+  {
+    name: 'who has 500 contacts with 5 nodes each comes online',
+    async prepare (setting) {
+      const contacts = await contactsOf(setting, await setting.client('a'))
+      return round => comesOnline(setting, `r${round}`, contacts)
+    },
+  },
   {
     name: 'an item of 16 000 elements is published, and asked for 16 times at once',
     async prepare (setting) {
