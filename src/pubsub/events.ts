@@ -4,7 +4,7 @@ import { randomId } from '../util/ids.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import { escapeAttribute } from '../xml/write.ts'
-import { delay } from '../xmpp/forward.ts'
+import { NS_DELAY } from '../xmpp/forward.ts'
 import { form } from '../xmpp/forms.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { message } from '../xmpp/stanza.ts'
@@ -43,7 +43,9 @@ export function publishedEvent (node: Source, item: Told | undefined): Message {
 
 /** An item that was published before (§6.1.7, XEP-0163 §4.3.4). */
 export function lastItemEvent (node: Source, item: Item): Message {
-  return publishedEvent(node, item).withPayload(delay(item.publishedAt, node.owner.toString())) as Message
+  const stamp = new Date(item.publishedAt).toISOString()
+  const delay = `<delay xmlns='${NS_DELAY}' from='${node.owner.attribute}' stamp='${stamp}'/>`
+  return publishedEvent(node, item).withWritten('delay', NS_DELAY, delay) as Message
 }
 
 /** §7.2.2.1. */

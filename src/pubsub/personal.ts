@@ -181,6 +181,7 @@ export class Personal {
     for (const { node, item } of page) {
       if (newer.has(keyOf(node.owner, node.name))) continue
       const event = lastItemEvent(node, item)
+      nodes.set(event.children, node.name)
       this.#onTheirWay.set(event.children, newer)
       for (const to of clientsFor(node)) yield this.#parts.post(event.copyFor(to))
     }
