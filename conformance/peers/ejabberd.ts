@@ -20,6 +20,10 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   avatars: ['mod_avatar: {}', 'mod_vcard_xupdate: {}', 'mod_pubsub: { plugins: [flat, pep] }', 'mod_caps: {}'],
   blocking: ['mod_blocking: {}', 'mod_privacy: {}'],
   bookmarks: ['mod_pubsub: { plugins: [flat, pep] }', 'mod_caps: {}'],
+  calls: [
+    'mod_disco: {}', 'mod_stun_disco: { access: all, secret: shared, services: [{ host: stun.example.org, port: 3478, type: stun, transport: udp, ' +
+      'restricted: false }, { host: turn.example.org, port: 3478, type: turn, transport: udp, restricted: true }] }',
+  ],
   disco: [
     'mod_disco: { server_info: [{ modules: all, name: abuse-addresses, urls: ["mailto:abuse@localhost"] }] }',
     'mod_caps: {}',

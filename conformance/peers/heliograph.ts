@@ -7,6 +7,9 @@ import { endProgram, makeFolder, startProgram, type NameServer, type Server } fr
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
+/** What scripts of XEP-0215 ask for; the others' configurations have the same. */
+const SERVICES = [{ uri: 'stun:stun.example.org' }, { uri: 'turn:turn.example.org', secret: 'shared' }]
+
 /**
  * With all its extensions as they come, or with none; where there are any, anybody may register. It talks to other
  * servers where it is told whom to ask for them. `more` is configured besides.
@@ -34,5 +37,6 @@ function configuration (folder: string, extensions: boolean): object {
     data: join(folder, 'data'),
     auth: { 'require-tls': false },
     registration: { open: extensions, 'per-address': 0 },
+    ...extensions && { extensions: { calls: { services: SERVICES } } },
   }
 }

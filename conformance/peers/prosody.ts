@@ -17,6 +17,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   avatars: ['pep', 'vcard_legacy'],
   blocking: ['blocklist'],
   bookmarks: ['pep', 'bookmarks'],
+  calls: ['external_services', 'disco'],
   carbons: ['carbons'],
   offline: ['offline'],
   disco: ['disco', 'server_contact_info'],
@@ -62,6 +63,10 @@ conflict_resolve = "kick_old"
 allow_registration = true
 bounce_blocked_messages = true
 contact_info = { abuse = { "mailto:abuse@localhost" } }
+external_services = {
+  { type = "stun", transport = "udp", host = "stun.example.org", port = 3478 };
+  { type = "turn", transport = "udp", host = "turn.example.org", port = 3478, secret = "shared", algorithm = "turn" };
+}
 ssl = { certificate = "${tls.certificate}", key = "${tls.key}" }
 ${federation}
 VirtualHost "localhost"
