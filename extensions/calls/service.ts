@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { Jid } from '../../src/extension/api.ts'
 
 /** RFC 7064 and RFC 7065. An IPv6 address is in brackets. */
-const URI = /^(stuns?|turns?):(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::(\d{1,5}))?(?:\?transport=(udp|tcp))?$/i
+const URI = /^(stuns?|turns?):(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::(\d{1,5}))?(?:\?transport=(udp|tcp))?$/
 const PORT = 3478
 const TLS_PORT = 5349
 const DAY = 86_400
@@ -37,13 +37,15 @@ export const service = z.strictObject({
 }).transform(({ uri, secret, ttl }): Service => ({ ...uri, secret, ttl }))
 
 function placeOf (uri: string): Place | undefined {
-  const [, type = '', host = '', port, transport] = URI.exec(uri)?.map(part => part?.toLowerCase()) ?? []
-  const isSecure = type.endsWith('s')
-  const number = port === undefined ? isSecure ? TLS_PORT : PORT : Number(port)
-  if (type === '' || number < 1 || number > 65_535) return
+  const match = URI.exec(uri.toLowerCase())
+  if (!match) return
+  const [, type = '', host = '', port, transport] = match
+  const [usualPort, usualTransport] = type.endsWith('s') ? [TLS_PORT, 'tcp'] : [PORT, 'udp']
+  const number = Number(port ?? usualPort)
+  if (number < 1 || number > 65_535) return
   return {
     type, host: host.replace(/^\[|\]$/g, ''), port: number,
-    transport: transport === 'tcp' || (transport === undefined && isSecure) ? 'tcp' : 'udp',
+    transport: (transport ?? usualTransport) === 'tcp' ? 'tcp' : 'udp',
   }
 }
 

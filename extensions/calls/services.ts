@@ -16,7 +16,7 @@ export function answerServices (host: ExtensionHost, services: readonly Service[
     check(from)
     const { type } = payload.attrs
     const wanted = services.filter(service => type === undefined || service.type === type)
-    return el('services', NS, { type }, ...wanted.map(service => describe(service, from)))
+    return el('services', NS, { type }, wanted.map(service => describe(service, from)))
   })
   // §4.3
   host.iq({ ...route, name: 'credentials' }, ({ payload, from }) => {
@@ -26,7 +26,7 @@ export function answerServices (host: ExtensionHost, services: readonly Service[
     const found = services.filter(service => service.secret !== undefined && service.type === type &&
       service.host === name.toLowerCase() && (port === undefined || String(service.port) === port))
     if (found.length === 0) throw new StanzaError('item-not-found')
-    return el('credentials', NS, {}, ...found.map(service => describe(service, from)))
+    return el('credentials', NS, {}, found.map(service => describe(service, from)))
   })
 }
 
