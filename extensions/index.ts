@@ -26,6 +26,7 @@ import { receipts } from './receipts/index.ts'
 import { registration } from './registration/index.ts'
 import { retraction } from './retraction/index.ts'
 import { roomAvatar } from './room-avatar/index.ts'
+import { serverInfo } from './server-info/index.ts'
 import { slowMode } from './slow-mode/index.ts'
 import { streamManagement } from './stream-management/index.ts'
 import { time } from './time/index.ts'
@@ -68,4 +69,5 @@ export const extensions: readonly Extension[] = [
   moderation,
   roomAvatar,
   uniqueNames,
+  serverInfo,
 ]

@@ -11,7 +11,7 @@ import { createCore } from './core.ts'
 import type { Core, Loaded } from './core.ts'
 import { Federation } from './federation.ts'
 import type { Logger } from '../log.ts'
-import { contactForm } from '../routing/contact.ts'
+import { Streams } from '../s2s/streams.ts'
 import { lockDataFolder } from '../storage/data-lock.ts'
 import type { Database } from '../storage/database.ts'
 import { startEmbedded } from '../storage/embedded.ts'
@@ -65,18 +65,19 @@ async function openAll (config: Config, log: Logger): Promise<OpenCore> {
   const cluster = config.sessions === 'memory'
     ? undefined
     : opening.adopt(await joinCluster(config.sessions, db, config.node, log), joined => joined.leave())
+  const streams = new Streams()
   const core = opening.adopt(await createCore({
     hosts: config.hosts, db, pools, log, cluster,
     extensions: loadedExtensions(config), known: extensions.map(one => one.name),
-    components: config.components, info: contactForm(config.contact), muc: config.muc,
-    pubsub: config.pubsub,
+    components: config.components, contact: config.contact, muc: config.muc,
+    pubsub: config.pubsub, serverStreams: streams,
     presenceBytes: config.limits.presenceBytes,
     roster: { items: config.limits.rosterItems, bytes: config.limits.rosterBytes },
   }), loaded => loaded.unload())
   if (!cluster) await core.rooms.removeTemporary()
   const { federation: settings, components } = config
   const federation = settings === false && Object.keys(components).length === 0 ? undefined : opening.adopt(
-    new Federation({ settings, components, core, db, messageDb: pools.messages, log, cluster }),
+    new Federation({ settings, components, core, streams, db, messageDb: pools.messages, log, cluster }),
     begun => begun.stop())
   if (cluster) {
     opening.defer(serveCluster(cluster, core, log, { remotes: federation?.remotes }))

@@ -12,6 +12,7 @@ import { Caps } from '../caps/caps.ts'
 import { allows } from '../components/settings.ts'
 import type { Components } from '../components/settings.ts'
 import type { AccountCommands } from '../extension/facets/accounts.ts'
+import type { ServerConnection } from '../extension/facets/federation.ts'
 import type { Extension, ExtensionHost } from '../extension/host.ts'
 import { inOrder } from '../extension/order.ts'
 import { StageTable } from '../extension/stages.ts'
@@ -32,6 +33,7 @@ import { registerRosterIq } from '../roster/roster-iq.ts'
 import { Rosters } from '../roster/roster.ts'
 import { rosterStore } from '../roster/store.ts'
 import { Commands } from '../routing/commands.ts'
+import { contactFields } from '../routing/contact.ts'
 import { Disco } from '../routing/disco.ts'
 import { IqTable } from '../routing/iq-table.ts'
 import { Router } from '../routing/router.ts'
@@ -44,7 +46,6 @@ import type { Database } from '../storage/database.ts'
 import { Reading } from '../storage/reading.ts'
 import { serverSecret } from '../storage/server-secret.ts'
 import { StreamTable } from '../stream/stream-table.ts'
-import type { Element } from '../xml/element.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { NS_SESSION } from '../xmpp/ns.ts'
 import { ArchiveKeys } from '../xmpp/archive-ids.ts'
@@ -80,8 +81,10 @@ export interface CoreOptions {
   readonly roster?: RosterLimits | undefined
   /** What components may do with accounts (XEP-0356). */
   readonly components?: Components | undefined
-  /** Extended information (XEP-0128) for the server's disco#info. */
-  readonly info?: Element | undefined
+  /** Addresses of who runs the server (XEP-0157), by their kind. */
+  readonly contact?: Readonly<Record<string, readonly string[]>> | undefined
+  /** The open streams with other servers. */
+  readonly serverStreams?: Iterable<ServerConnection> | undefined
 }
 
 export interface Core {
@@ -136,6 +139,7 @@ export async function createCore (options: CoreOptions): Promise<Core> {
     rooms, pubsub, policies, archiveWriters: new Map(), archive: {}, commandTable: new Commands(disco), hosts,
     documents: new Documents(), db, messageDb: pools.messages, reading, archiveKeys, log, stages, iqs, events, streams,
     disco, router, rosters, accounts, presences, incoming, replicated, cluster, answerers: new Map(), commands,
+    serverStreams: options.serverStreams ?? [],
   }
   const { caps, loaded } = await load(options, parts, presences, store)
   return {
@@ -241,7 +245,7 @@ function serve (
 /** Registers the core's own iq handlers, features and commands, which use the same calls as an extension's. */
 function registerOwn (
   parts: Parts, caps: Caps, presences: Presences, lifeOf: AccountStore['lifeOf'],
-  { info, components = {} }: Pick<CoreOptions, 'info' | 'components'>,
+  { contact, components = {} }: Pick<CoreOptions, 'contact' | 'components'>,
 ): readonly Host[] {
   const { rooms, pubsub, rosters, accounts, disco, commandTable } = parts
   const core = new Host('core', parts)
@@ -259,10 +263,10 @@ function registerOwn (
     return account !== undefined && (from.bare.equals(account.jid) || rosters.isSubscriber(account, from))
   }, pubsub.discovery)
   commandTable.register(core)
-  core.stream.feature('before-auth', () => disco.caps())
-  core.stream.feature('after-auth', () => disco.caps())
+  core.stream.feature('before-auth', ({ host }) => disco.caps(host))
+  core.stream.feature('after-auth', ({ host }) => disco.caps(host))
   core.iq({ type: 'set', to: ['own-account', 'server'], name: 'session', ns: NS_SESSION }, () => {})
-  if (info) core.disco.info(info)
+  if (contact) disco.addServerFields(() => contactFields(contact))
   const muc = new Host('muc', parts)
   rooms.register(muc, forgettingAtNodes(core, accounts, presences, lifeOf))
   const nodes = new Host('pubsub', parts)
@@ -277,11 +281,11 @@ function addHost (hosts: Host[], host: Host): Host {
 
 /** Registers the core's own parts, then the extensions in order. */
 async function load (
-  { extensions, known = [], info, components }: CoreOptions, parts: Parts, presences: Presences, store: AccountStore,
+  { extensions, known = [], contact, components }: CoreOptions, parts: Parts, presences: Presences, store: AccountStore,
 ): Promise<{ readonly caps: Caps, readonly loaded: Host[] }> {
   const capsHost = new Host('caps', parts)
   const caps = new Caps({ host: capsHost, ...parts })
-  const loaded = [...registerOwn(parts, caps, presences, store.lifeOf, { info, components }), capsHost]
+  const loaded = [...registerOwn(parts, caps, presences, store.lifeOf, { contact, components }), capsHost]
   serve(parts, presences)
   const optionsOf = new Map(extensions.map(({ extension, options }) => [extension, options]))
   for (const extension of inOrder([...optionsOf.keys()], known)) {

@@ -9,6 +9,7 @@ import { certificatesOf } from '../../test/support/world/federated.ts'
 import { database, world } from '../../test/support/world/world.ts'
 import type { World } from '../../test/support/world/world.ts'
 import { openLog } from '../log.ts'
+import { Streams } from '../s2s/streams.ts'
 import { Federation } from './federation.ts'
 
 const AWAY = 'away.example'
@@ -43,7 +44,7 @@ async function federates (
   const { certificates, trusted } = await certificatesOf(authority)
   const db = database()
   const federation = new Federation({
-    core, db, messageDb: db, log: await openLog({ level: 'silent' }), cluster: undefined, components: {},
+    core, streams: new Streams(), db, messageDb: db, log: await openLog({ level: 'silent' }), cluster: undefined, components: {},
     settings: {
       trust: 'certificate', allow: [], block: [], giveUpHours: 1, queue: 100, bytesPerSecond: 0, stanzaBytes: 100_000,
       resolver: 'system', authorities: trusted, domains: { [domain]: { address: { host: '127.0.0.1', port } } },

@@ -21,7 +21,7 @@ import { TlsServer } from '../net/tls.ts'
 import { WriteBarrier } from '../net/write-barrier.ts'
 import { Connector } from '../s2s/connector.ts'
 import { DialbackVerifier } from '../s2s/dialback-verifier.ts'
-import { Counters } from '../s2s/counters.ts'
+import type { Counters } from '../s2s/counters.ts'
 import { Finder } from '../s2s/finding/finder.ts'
 import { VerificationLimits } from '../s2s/incoming-dialback.ts'
 import { IncomingStreams } from '../s2s/incoming.ts'
@@ -33,8 +33,7 @@ import { DomainPolicy } from '../s2s/settings.ts'
 import type { FederationSettings } from '../s2s/settings.ts'
 import { statusOf } from '../s2s/status.ts'
 import type { FederationStatus } from '../s2s/status.ts'
-import { Streams } from '../s2s/streams.ts'
-import type { ProvenPair } from '../s2s/streams.ts'
+import type { ProvenPair, Streams } from '../s2s/streams.ts'
 import type { Database } from '../storage/database.ts'
 import { serverSecret } from '../storage/server-secret.ts'
 import type { UnreadStream } from '../stream/unread.ts'
@@ -59,6 +58,8 @@ export interface FederationParts {
   /** What is for them waits in queues as what is for other servers. */
   readonly components: Components
   readonly core: Core
+  /** Those of this node. */
+  readonly streams: Streams
   readonly db: Database
   /** The same database through the connections for messages. */
   readonly messageDb: Database
@@ -85,8 +86,6 @@ const ELSEWHERE = ''
 export class Federation {
   readonly #parts: FederationParts
   readonly #policy: DomainPolicy | undefined
-  readonly #counters = new Counters()
-  readonly #streams = new Streams(this.#counters)
   readonly #attempts = new RateLimit(ATTEMPTS_PER_MINUTE, 60_000)
   readonly #connections: Connections
   readonly #others: ClusterFacet | undefined
@@ -100,14 +99,14 @@ export class Federation {
 
   constructor (parts: FederationParts) {
     this.#parts = parts
-    const { settings, components, core, db, messageDb, log, cluster } = parts
+    const { settings, components, core, streams, db, messageDb, log, cluster } = parts
     this.#policy = settings ? new DomainPolicy(settings) : undefined
     const connections = this.#connections = new Connections(components, log)
     const others = this.#others = core.part('federation').cluster
     others?.answer<Request>((_node, [command, domain]) => this.#act(command, domain))
     this.remotes = new RemoteDomains({
       router: core.router, db, messageDb, policies: core.policies, log, settings: settings || QUEUES,
-      counters: this.#counters,
+      counters: streams.counters,
       links: {
         open: async (local, remote) => connections.isComponent(remote) ? connections.open(local, remote)
           : (await this.#links.promise).open(local, remote),
@@ -138,12 +137,12 @@ export class Federation {
   async #startServers (
     settings: FederationSettings, policy: DomainPolicy, ports: ServerPorts,
   ): Promise<readonly (readonly [name: string, listener: Listener])[]> {
-    const { core: { router }, db, log, cluster } = this.#parts
+    const { core: { router }, streams, db, log, cluster } = this.#parts
     const authorities = await Authorities.load(settings.authorities)
     authorities.prepare(ports.hosts.map(host => ports.certificates.pairFor(host)))
     const barrier = cluster?.barrier ?? new WriteBarrier(log)
     const shared = {
-      log, router, policy, requests: router.requests, streams: this.#streams, stanzaBytes: settings.stanzaBytes,
+      log, router, policy, requests: router.requests, streams, stanzaBytes: settings.stanzaBytes,
       secret: await serverSecret(db, 'dialback'), isServed: router.isServed, now: () => performance.now(),
       barrier, authorities, certificates: ports.certificates, shaper: new Shaper(settings.bytesPerSecond),
       finder: new Finder(settings.resolver, domain => policy.addressOf(domain)),
@@ -205,12 +204,12 @@ export class Federation {
   }
 
   get #pairs (): readonly ProvenPair[] {
-    return [...this.#streams, ...this.#connections.pairs]
+    return [...this.#parts.streams, ...this.#connections.pairs]
   }
 
   /** Since the start, those of open streams included. */
   get counters (): Readonly<Counters> {
-    const counters = { ...this.#counters }
+    const counters = { ...this.#parts.streams.counters }
     for (const { received, sent } of this.#pairs) {
       counters.received += received
       counters.sent += sent

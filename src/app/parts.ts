@@ -3,6 +3,7 @@ import type { Accounts } from '../accounts/accounts.ts'
 import type { Documents } from '../accounts/documents.ts'
 import type { Incoming } from '../accounts/incoming.ts'
 import type { AccountCommands } from '../extension/facets/accounts.ts'
+import type { ServerConnection } from '../extension/facets/federation.ts'
 import type { MessageArchive } from '../extension/message-archive.ts'
 import type { WriteWithArchive } from '../extension/points.ts'
 import type { StageTable } from '../extension/stages.ts'
@@ -65,4 +66,6 @@ export interface Parts {
   /** By the extension's name. */
   readonly answerers: Map<string, OthersAnswer>
   readonly commands: AccountCommands
+  /** The open streams with other servers. */
+  readonly serverStreams: Iterable<ServerConnection>
 }

@@ -194,6 +194,19 @@ test('an empty file is the defaults, and everything is on', () => {
   })
 })
 
+test.each([
+  ['', false],
+  ['extensions:\n  ping: true\n  shy:', false],
+  ['extensions:\n  shy: true', { minutes: 10 }],
+  ['extensions:\n  shy: { minutes: 5 }', { minutes: 5 }],
+])('an extension to opt in to is on where the config says so: %j', (yaml, options) => {
+  const shy = { name: 'shy', isOptIn: true as const, config: z.strictObject({ minutes: z.int().default(10) }) }
+
+  const config = loadConfig(write('server.yaml', yaml), {}, [...EXTENSIONS, shy])
+
+  expect(config.extensions['shy']).toEqual(options)
+})
+
 test('a key with nothing behind it is as good as left out', () => {
   expect(load('hosts:\nlimits:\n  # stanza-bytes: 5\nextensions:\n  archive:\n')).toEqual(load(''))
 })

@@ -19,6 +19,7 @@ import { Jid } from '../xmpp/jid.ts'
 export interface Configurable {
   readonly name: string
   readonly config?: z.ZodType | undefined
+  readonly isOptIn?: true | undefined
 }
 
 export interface Listening extends ListenAddress {
@@ -260,10 +261,13 @@ export function extensionsSchema (extensions: readonly Configurable[]): z.ZodTyp
   return chosen(value => value === false ? z.literal(false).transform(() => allOff) : named).prefault({})
 }
 
-function extensionSchema ({ config = z.strictObject({}).transform(() => undefined) }: Configurable): z.ZodType {
+function extensionSchema (
+  { config = z.strictObject({}).transform(() => undefined), isOptIn }: Configurable,
+): z.ZodType {
   const nothing = config.safeParse(undefined).success ? undefined : {}
-  return chosen(value => value === false
-    ? z.literal(false)
+  const off = z.union([z.literal(false), z.undefined()]).transform(() => false)
+  return chosen(value => value === false || (isOptIn && value === undefined)
+    ? off
     : z.preprocess(options => options === undefined || options === true ? nothing : options, strict(config)))
 }
 

@@ -7,6 +7,7 @@ import type { AccountsFacet } from './facets/accounts.ts'
 import type { ClusterFacet } from './facets/cluster.ts'
 import type { DiscoFacet } from './facets/disco.ts'
 import type { DocumentsFacet } from './facets/documents.ts'
+import type { FederationFacet } from './facets/federation.ts'
 import type { MessagesFacet } from './facets/messages.ts'
 import type { PubsubFacet } from './facets/pubsub.ts'
 import type { RoomsFacet } from './facets/rooms.ts'
@@ -23,6 +24,8 @@ export interface Extension<Config = unknown> {
   readonly config?: z.ZodType<Config>
   /** The section of the server's config that holds its options; its own key is only on or off then. */
   readonly section?: string
+  /** Off where the config does not name it. */
+  readonly isOptIn?: true
   /** Extensions that run before this one in every stage, where both are on. */
   readonly after?: readonly string[]
   // A method, not a property: an Extension<X> is assignable to Extension only so.
@@ -64,6 +67,7 @@ export interface ExtensionHost {
   readonly documents: DocumentsFacet
   readonly rooms: RoomsFacet
   readonly pubsub: PubsubFacet
+  readonly federation: FederationFacet
   /** Undefined on a server that is not part of a cluster. */
   readonly cluster?: ClusterFacet | undefined
 

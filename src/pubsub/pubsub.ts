@@ -115,7 +115,7 @@ export class Pubsub {
       if (!creator.bare.equals(owner)) throw new StanzaError('forbidden')
       return
     }
-    if (create === 'anyone') return
+    if (create === 'anyone' || creator.equals(owner)) return
     const isOurs = create === 'local' && hosts.includes(creator.domain) && await this.#parts.isPersistent(creator.bare)
     if (!isOurs) throw new StanzaError('forbidden')
   }

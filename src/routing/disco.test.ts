@@ -7,7 +7,7 @@ import { world } from '../../test/support/world/world.ts'
 import type { Element } from '../xml/element.ts'
 import { form, formValues, NS_FORMS } from '../xmpp/forms.ts'
 import { verificationString } from './caps.ts'
-import { contactForm } from './contact.ts'
+import { contactFields } from './contact.ts'
 
 const PROTOCOL = 'http://jabber.org/protocol/'
 const NS_INFO = `${PROTOCOL}disco#info`
@@ -156,16 +156,30 @@ describe('capabilities (XEP-0115)', () => {
 })
 
 describe('contact addresses (XEP-0157)', () => {
-  test('are lists of addresses by kind, in a form of their type', () => {
-    const contacts = contactForm({ abuse: ['mailto:abuse@localhost', 'xmpp:abuse@localhost'], sales: [] })
+  test('are lists of addresses by kind, in a form of their type', async () => {
+    const { client, core } = await world()
+    core.disco.addServerFields(() => contactFields({
+      abuse: ['mailto:abuse@localhost', 'xmpp:abuse@localhost'], sales: [],
+    }))
+    const romeo = await client('romeo@localhost/orchard')
 
+    const info = await romeo.asks('get', INFO, 'localhost')
+
+    const [contacts, ...others] = info?.getChildren('x', NS_FORMS) ?? []
+    expect(others).toEqual([])
     expect(contacts?.attrs.type).toBe('result')
     expect(contacts && [...formValues(contacts)]).toEqual([
       ['FORM_TYPE', ['http://jabber.org/network/serverinfo']],
       ['abuse-addresses', ['mailto:abuse@localhost', 'xmpp:abuse@localhost']]])
   })
 
-  test('are no form where there are none', () => {
-    expect(contactForm({ abuse: [] })).toBeUndefined()
+  test('are no form where there are none', async () => {
+    const { client, core } = await world()
+    core.disco.addServerFields(() => contactFields({ abuse: [] }))
+    const romeo = await client('romeo@localhost/orchard')
+
+    const info = await romeo.asks('get', INFO, 'localhost')
+
+    expect(info?.getChildren('x', NS_FORMS)).toEqual([])
   })
 })

@@ -9,6 +9,8 @@ import { addTo } from '../util/add-to.ts'
 import { el } from '../xml/element.ts'
 import type { Element } from '../xml/element.ts'
 import { StanzaError } from '../xmpp/errors.ts'
+import { form } from '../xmpp/forms.ts'
+import type { Field } from '../xmpp/forms.ts'
 import type { Jid } from '../xmpp/jid.ts'
 import { NS_CAPS, verificationString } from './caps.ts'
 import type { Identity } from './caps.ts'
@@ -16,6 +18,8 @@ import type { Identity } from './caps.ts'
 export const NS_INFO = 'http://jabber.org/protocol/disco#info'
 const NS_ITEMS = 'http://jabber.org/protocol/disco#items'
 const CAPS_NODE = 'urn:heliograph'
+/** XEP-0157 §2, XEP-0485 §3: a server has one form of this type, whatever there is in it. */
+const SERVER_FORM = 'http://jabber.org/network/serverinfo'
 
 interface Entity { readonly identities: readonly Identity[], readonly features: Set<string>, readonly forms: Element[] }
 
@@ -68,7 +72,9 @@ export class Disco {
   readonly #nodes = new Map<string, DiscoNode>()
   readonly #services: ((host: Jid) => Service | undefined)[] = []
   readonly #nested = new Map<string, Partial<Record<DiscoTarget, Nested>>>()
-  #ver: string | undefined
+  readonly #serverFields: ((host: string) => readonly Field[])[] = []
+  /** Hashes, by the host. */
+  readonly #vers = new Map<string, string>()
 
   /** Adds a feature; the returned function removes it. */
   addFeature (ns: string, of: DiscoTarget): () => void {
@@ -82,10 +88,10 @@ export class Disco {
 
   #addTo (lists: readonly Set<string>[], ns: string): () => void {
     for (const features of lists) features.add(ns)
-    this.#ver = undefined
+    this.#vers.clear()
     return () => {
       for (const features of lists) features.delete(ns)
-      this.#ver = undefined
+      this.#vers.clear()
     }
   }
 
@@ -98,11 +104,20 @@ export class Disco {
 
   /** Adds extended information (XEP-0128); the returned function removes it. */
   addForm (form: Element, of: DiscoTarget): () => void {
-    const remove = addTo(this.#entities[of].forms, form)
-    this.#ver = undefined
+    return this.#addForms(this.#entities[of].forms, form)
+  }
+
+  /** Adds fields to the form about each host (XEP-0157); the returned function removes them. */
+  addServerFields (fields: (host: string) => readonly Field[]): () => void {
+    return this.#addForms(this.#serverFields, fields)
+  }
+
+  #addForms<T> (list: T[], one: T): () => void {
+    const remove = addTo(list, one)
+    this.#vers.clear()
     return () => {
       remove()
-      this.#ver = undefined
+      this.#vers.clear()
     }
   }
 
@@ -115,7 +130,7 @@ export class Disco {
   /** A namespace is delegated: the server and its accounts tell of it what the component has told, if it has. */
   nest (ns: string, nested: Partial<Record<'server' | 'account', Nested>>): void {
     this.#nested.set(ns, nested)
-    this.#ver = undefined
+    this.#vers.clear()
   }
 
   /** An entity with what is told of delegated namespaces in place of its own. */
@@ -130,6 +145,12 @@ export class Disco {
       features: new Set([...features, ...nested.flatMap(one => one.features)]),
       forms: [...own.forms, ...nested.flatMap(({ forms }) => forms)],
     }
+  }
+
+  #server (host: string): Entity {
+    const whole = this.#whole('server')
+    const fields = this.#serverFields.flatMap(of => of(host))
+    return fields.length > 0 ? { ...whole, forms: [...whole.forms, form('result', SERVER_FORM, fields)] } : whole
   }
 
   /** Adds a service to the items of each host for which there is one. */
@@ -155,12 +176,12 @@ export class Disco {
     host: ExtensionHost, mayKnow: (account: Jid, from: Jid) => Promise<boolean>, pubsubNodes: PubsubNodes,
   ): void {
     const accountInfo = (query: Element, { domain }: Jid): Element =>
-      this.#info('account', query, [], this.#accountFeatures.get(domain))
+      this.#info(this.#whole('account'), query, [], this.#accountFeatures.get(domain))
     const info = { type: 'get', name: 'query', ns: NS_INFO } as const
     const items = { type: 'get', name: 'query', ns: NS_ITEMS } as const
     // XEP-0115 §6.2: a query may name the node that the hash was announced with.
-    host.iq({ ...info, to: ['server'] }, ({ payload }) =>
-      this.#info('server', payload, [`${CAPS_NODE}#${this.#serverVer()}`]))
+    host.iq({ ...info, to: ['server'] }, ({ payload, to: { domain } }) =>
+      this.#info(this.#server(domain), payload, [`${CAPS_NODE}#${this.#serverVer(domain)}`]))
     const nodeInfo = async ({ to, from, payload: { attrs: { node } } }: IqRequest): Promise<Element | undefined> =>
       node === undefined ? undefined : pubsubNodes.info(to, node, from)
     host.iq({ ...info, to: ['own-account'] }, async request =>
@@ -172,9 +193,9 @@ export class Disco {
       if (!await mayKnow(to, from)) throw new StanzaError('service-unavailable')
       return accountInfo(payload, to)
     })
-    host.iq({ ...info, to: ['rooms'] }, ({ payload }) => this.#info('rooms', payload, []))
+    host.iq({ ...info, to: ['rooms'] }, ({ payload }) => this.#info(this.#whole('rooms'), payload, []))
     host.iq({ ...info, to: ['pubsub'] }, async request =>
-      await nodeInfo(request) ?? this.#info('pubsub', request.payload, []))
+      await nodeInfo(request) ?? this.#info(this.#whole('pubsub'), request.payload, []))
     host.iq({ ...items, to: ['pubsub'] }, async ({ payload, to, from }) =>
       await pubsubNodes.items(to, from, payload) ?? answerItems(payload))
     host.iq({ ...items, to: ['server'] }, ({ payload, to }) =>
@@ -188,14 +209,15 @@ export class Disco {
     host.iq({ ...items, to: ['address'] }, nothing)
   }
 
-  /** XEP-0115 §6.3: the stream feature. */
-  caps (): Element {
-    return el('c', NS_CAPS, { hash: 'sha-1', node: CAPS_NODE, ver: this.#serverVer() })
+  /** XEP-0115 §6.3: the stream feature of a host. */
+  caps (host: string): Element {
+    return el('c', NS_CAPS, { hash: 'sha-1', node: CAPS_NODE, ver: this.#serverVer(host) })
   }
 
-  #serverVer (): string {
-    this.#ver ??= verificationString(this.#whole('server'))
-    return this.#ver
+  #serverVer (host: string): string {
+    const ver = this.#vers.get(host) ?? verificationString(this.#server(host))
+    this.#vers.set(host, ver)
+    return ver
   }
 
   #nodeInfo ({ attrs }: Element): Element | undefined {
@@ -213,10 +235,10 @@ export class Disco {
   }
 
   #info (
-    of: DiscoTarget, { attrs: { node } }: Element, nodes: readonly string[], besides: Iterable<string> = [],
+    { features, ...entity }: Entity, { attrs: { node } }: Element, nodes: readonly string[],
+    besides: Iterable<string> = [],
   ): Element {
     if (node !== undefined && !nodes.includes(node)) throw new StanzaError('item-not-found')
-    const { features, ...entity } = this.#whole(of)
     return infoOf({ ...entity, features: new Set([...features, ...besides]) }, node)
   }
 }

@@ -35,14 +35,10 @@ export interface ProvenPair {
 /** All of this node. */
 export class Streams {
   readonly #pairs = new Map<string, Set<ProvenPair>>()
-  readonly #counters: Counters
-
-  constructor (counters = new Counters()) {
-    this.#counters = counters
-  }
+  readonly counters = new Counters()
 
   add (pair: ProvenPair): void {
-    this.#counters.proven++
+    this.counters.proven++
     const key = keyOf(pair.local, pair.remote)
     const pairs = this.#pairs.get(key)
     if (pairs) pairs.add(pair)
@@ -54,8 +50,8 @@ export class Streams {
     const pairs = this.#pairs.get(key)
     if (!pairs?.delete(pair)) return
     if (pairs.size === 0) this.#pairs.delete(key)
-    this.#counters.received += pair.received
-    this.#counters.sent += pair.sent
+    this.counters.received += pair.received
+    this.counters.sent += pair.sent
   }
 
   /** An open link for stanzas of the pair: the oldest one. */

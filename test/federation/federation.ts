@@ -78,17 +78,18 @@ export class Federation implements AsyncDisposable {
 
   /** Starts another one, with its own domain unless that is given. */
   async add (kind: Kind, domain?: string): Promise<FederatedServer> {
-    return this.#keep(await STARTS[kind](this.neighbourhood, domain))
+    return this.keep(await STARTS[kind](this.neighbourhood, domain))
   }
 
   /** Ours, with keys of `federation` that are not those of all, and perhaps more domains. */
   async addOurs (keys: FederationKeys, ...others: readonly string[]): Promise<FederatedServer> {
-    const server = this.#keep(await startHeliograph(this.neighbourhood, keys, HELIOGRAPH, {}, others))
+    const server = this.keep(await startHeliograph(this.neighbourhood, keys, HELIOGRAPH, {}, others))
     for (const other of others) this.#servers.set(other, server)
     return server
   }
 
-  #keep (server: FederatedServer): FederatedServer {
+  /** One that was started elsewhere: people arrive there, and it ends with the others. */
+  keep (server: FederatedServer): FederatedServer {
     this.#servers.set(server.domain, server)
     return server
   }

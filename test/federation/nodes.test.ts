@@ -1,56 +1,17 @@
 /** Several nodes that are one server, and another server: which node has what is nobody else's business. */
 import { randomUUID } from 'node:crypto'
-import { rmSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
-import { describe, expect, inject, onTestFinished, test } from 'vitest'
-import { freePort } from '../../conformance/peers/free-port.ts'
-import { placeOf } from '../../src/cluster/membership/rendezvous.ts'
-import { Nodes } from '../faults/nodes.ts'
-import type { Node } from '../faults/nodes.ts'
+import { describe, expect, test } from 'vitest'
 import { hasRedis } from '../support/redis/redis.ts'
+import { clusterIn } from './cluster.ts'
 import { Federation, START_MS, whyNoPeers } from './federation.ts'
 import { Person } from './person.ts'
-import { makePlace } from './server.ts'
 import { OURS } from './sides.ts'
 
 const EJABBERD = 'ejabberd.example'
 const SINGLE = 'single.example'
 const MESSAGES = 200
 const PAUSE_MS = 10
-
-interface Cluster extends AsyncDisposable {
-  /** The node that sends what is for the domain. */
-  owner (domain: string): Promise<Node>
-  /** Another one. */
-  other (node: Node): Node
-  /** Lets other servers connect to this node. */
-  listenAt (node: Node): void
-}
-
-/** Three nodes that are the server of OURS. */
-async function clusterIn ({ neighbourhood }: Federation): Promise<Cluster> {
-  const { dns } = neighbourhood
-  const { files, folder } = await makePlace(neighbourhood, OURS, undefined)
-  onTestFinished(() => { rmSync(folder, { recursive: true }) })
-  const ports = new Map([['a', await freePort()], ['b', await freePort()], ['c', await freePort()]])
-  const cluster = await Nodes.start(inject('postgresUrl'), name => ({
-    hosts: [OURS], tls: { certificate: files.certificate, key: files.key },
-    listen: { server: `127.0.0.1:${ports.get(name)}` },
-    federation: { authorities: files.authority, resolver: `${dns.host}:${dns.port}` },
-  }))
-  const { nodes } = cluster
-  return {
-    async owner (domain) {
-      const id = placeOf(`s2s:${domain}`, await nodes[0].status()) ?? ''
-      return nodes.find(({ name }) => id.startsWith(name)) ?? nodes[0]
-    },
-    other: node => nodes[0] === node ? nodes[1] : nodes[0],
-    listenAt ({ name }) {
-      dns.names.set(`_xmpp-server._tcp.${OURS}`, { srv: [{ port: ports.get(name) ?? 0, target: 'localhost' }] })
-    },
-    [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
-  }
-}
 
 describe.skipIf(!hasRedis() || whyNoPeers() !== undefined)('A node', { timeout: START_MS }, () => {
   test('hears what was taken of what it sent, also where the other server tells another node', async () => {

@@ -20,6 +20,10 @@ export function clusterFacet ({ name, parts, undo }: Registration, cluster: Part
       undo.push(() => { answerers.delete(name) })
     },
     homeOf: async jid => (await homes.find(jid.bare.toString())).node,
+    placeOf (service) {
+      const place = homes.place(service.toString())
+      return place === homes.incarnation ? undefined : place
+    },
     confirmLease: () => homes.confirmLease(),
     verifyHome: jid => roomDomains.includes(jid.domain) ? rooms.verify(jid) : accounts.verify(jid),
     replicate (state) {

@@ -10,6 +10,7 @@ export function discoFacet ({ parts: { disco, router }, undo }: Registration): D
     feature (ns, of = 'server') { undo.push(disco.addFeature(ns, of)) },
     accountFeature (ns, hosts) { undo.push(disco.addAccountFeature(ns, hosts)) },
     info (form, of = 'server') { undo.push(disco.addForm(form, of)) },
+    serverFields (fields) { undo.push(disco.addServerFields(fields)) },
     async featuresOf (server, host) {
       const answer = await router.requests.ask(iq('get', { from: host, to: server }, el('query', NS_INFO)))
       if (answer.type !== 'result') return

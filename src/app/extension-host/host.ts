@@ -4,6 +4,7 @@ import type { AccountsFacet } from '../../extension/facets/accounts.ts'
 import type { ClusterFacet } from '../../extension/facets/cluster.ts'
 import type { DiscoFacet } from '../../extension/facets/disco.ts'
 import type { DocumentsFacet } from '../../extension/facets/documents.ts'
+import type { FederationFacet } from '../../extension/facets/federation.ts'
 import type { MessagesFacet } from '../../extension/facets/messages.ts'
 import type { PubsubFacet } from '../../extension/facets/pubsub.ts'
 import type { RoomsFacet } from '../../extension/facets/rooms.ts'
@@ -39,6 +40,7 @@ export class Host implements ExtensionHost {
   readonly documents: DocumentsFacet
   readonly rooms: RoomsFacet
   readonly pubsub: PubsubFacet
+  readonly federation: FederationFacet
   readonly cluster: ClusterFacet | undefined
   readonly #name: string
   readonly #parts: Parts
@@ -60,6 +62,7 @@ export class Host implements ExtensionHost {
     this.documents = documentsFacet(registration)
     this.rooms = roomsFacet(registration)
     this.pubsub = pubsubFacet(registration)
+    this.federation = { connections: parts.serverStreams }
     this.cluster = parts.cluster && clusterFacet(registration, parts.cluster)
   }
 

@@ -17,6 +17,8 @@ export interface ClusterFacet {
   ): void
   /** The node that owns an account or a room; undefined where it is this one, or none. */
   homeOf (jid: Jid): Promise<string | undefined>
+  /** The node where a service of which there is one stands (rendezvous hashing); undefined where it is this one. */
+  placeOf (service: Jid): string | undefined
   /** Undefined while this node's lease is valid; otherwise resolves once it is renewed or lost. */
   confirmLease (): Promise<void> | undefined
   /**

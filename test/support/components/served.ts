@@ -5,6 +5,7 @@ import type { Cluster } from '../../../src/cluster/cluster.ts'
 import { Certificates } from '../../../src/net/certificates.ts'
 import type { Components, ComponentSettings, Privileges } from '../../../src/components/settings.ts'
 import { openLog } from '../../../src/log.ts'
+import { Streams } from '../../../src/s2s/streams.ts'
 import type { World } from '../world/world.ts'
 import { database } from '../world/world.ts'
 import { ScriptedComponent } from './scripted-component.ts'
@@ -37,7 +38,7 @@ export async function serveComponents (
   const certificates = await Certificates.load({ hosts: ['localhost'], data, log, filesOf: {} })
   const db = database()
   const federation = new Federation({
-    settings: false, components, core: world.core, db, messageDb: db, log, cluster,
+    settings: false, components, core: world.core, streams: new Streams(), db, messageDb: db, log, cluster,
   })
   const opened = await federation.start({
     hosts: ['localhost'], certificates, server: [], serverTls: [], component: ['127.0.0.1:0'],
