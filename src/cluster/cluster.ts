@@ -33,9 +33,9 @@ export async function joinCluster (
 ): Promise<Cluster> {
   const redis = await openRedis(url, log)
   const membership = new Membership(redis, databaseOutageCheck(db), node, log, options)
-  const bus = new RedisBus(redis, membership, log)
-  await membership.join()
   const barrier = new WriteBarrier(log)
+  const bus = new RedisBus({ redis, membership, barrier, log })
+  await membership.join()
   const homes = new RedisHomes({ redis: redis.commands, bus, membership, barrier, log })
   const keeping = { redis: redis.journal, id: () => membership.id, membership, barrier, log }
   const records = new RedisRecords(keeping)

@@ -84,6 +84,7 @@ export class WriteBarrier {
     this.#isDue = false
     const writing = states.map(state => this.#persist(state)).filter(promise => promise !== undefined)
     for (const relay of relays) this.#relay(relay)
+    while (this.#relays.length > 0) for (const relay of this.#relays.splice(0)) this.#relay(relay) // of relays
     if (writing.length === 0 && !this.#lastHeld) this.#flushInPortions(written)
     else if (writing.length > 0 || written.length > 0) this.#hold(written, writing)
   }

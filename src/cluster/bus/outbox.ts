@@ -5,6 +5,7 @@
  * and gaps.
  */
 import type { Logger } from '../../log.ts'
+import type { Flushable, WriteBarrier } from '../../net/write-barrier.ts'
 import { mailboxOf } from '../membership/heartbeat.ts'
 import type { NodeId } from './bus.ts'
 import { PacketWriter } from './packets.ts'
@@ -25,8 +26,9 @@ interface PeerQueue {
   readonly unconfirmed: Map<number, Buffer>
   /** In the order of their numbers. */
   readonly waiters: Waiter[]
-  /** The number of the last entry. */
+  /** The number of the last entry, and of the last one that was sent. */
   counter: number
+  sent: number
   isFlushed: boolean
 }
 
@@ -37,22 +39,29 @@ export interface OutboxEvents {
   gone (node: NodeId): void
 }
 
-export class Outbox {
+export interface OutboxParts {
+  readonly redis: RedisConnections
+  readonly barrier: WriteBarrier
+  readonly log: Logger
+}
+
+export class Outbox implements Flushable {
   readonly #redis: RedisConnections
+  readonly #barrier: WriteBarrier
   readonly #log: Logger
   readonly #events: OutboxEvents
   readonly #maxBytes: number
   readonly #queues = new Map<NodeId, PeerQueue>()
-  readonly #flush = (): void => { this.flush() }
   #from: NodeId
   #unflushed: PeerQueue[] = []
   #queuedBytes = 0
   #isUp = true
 
   /** `maxBytes` bounds the bytes that wait for Redis; senders that can't handle a refusal may use twice as much. */
-  constructor (from: NodeId, redis: RedisConnections, log: Logger, maxBytes: number, events: OutboxEvents) {
+  constructor (from: NodeId, { redis, barrier, log }: OutboxParts, maxBytes: number, events: OutboxEvents) {
     this.#from = from
     this.#redis = redis
+    this.#barrier = barrier
     this.#log = log
     this.#maxBytes = maxBytes
     this.#events = events
@@ -72,12 +81,15 @@ export class Outbox {
     return this.#queuedBytes
   }
 
-  /** Sent at the end of this turn, or once the entry before is confirmed; in the order of `put`. */
+  /**
+   * Sent at the end of this turn, behind its state: an answer says that what it answers will outlive this node. Or once
+   * the entry before is confirmed; in the order of `put`.
+   */
   put (node: NodeId, type: number, kind: string, id: number, header: string, body: Buffer | undefined): void {
     const queue = this.#queues.get(node) ?? this.#add(node)
     if (queue.isFlushed) {
       queue.isFlushed = false
-      if (this.#unflushed.push(queue) === 1) setImmediate(this.#flush)
+      if (this.#unflushed.push(queue) === 1) this.#barrier.afterPersisted(this)
     }
     const before = queue.packets.length
     queue.packets.add(type, kind, id, header, body)
@@ -93,6 +105,7 @@ export class Outbox {
     for (const queue of queues) {
       queue.isFlushed = true
       if (queue.unconfirmed.size === 0) this.#sealPending(queue)
+      this.#sendSealed(queue)
     }
   }
 
@@ -100,9 +113,18 @@ export class Outbox {
     if (queue.packets.length > 0) this.#seal(queue)
   }
 
+  #sendSealed (queue: PeerQueue): void {
+    if (!this.#isUp) return
+    for (const [counter, entry] of queue.unconfirmed) if (counter > queue.sent) this.#send(queue, counter, entry)
+    queue.sent = queue.counter
+  }
+
   /** Resolves when Redis has everything that was put, or is gone. */
   async drain (): Promise<void> {
-    for (const queue of this.#queues.values()) this.#sealPending(queue)
+    for (const queue of this.#queues.values()) {
+      this.#sealPending(queue)
+      this.#sendSealed(queue)
+    }
     // Redis answers a connection in order.
     await this.#redis.journal.ping().catch(() => {}) // it is gone
   }
@@ -139,7 +161,7 @@ export class Outbox {
   #add (node: NodeId): PeerQueue {
     const queue: PeerQueue = {
       node, mailbox: mailboxOf(node), packets: new PacketWriter(), unconfirmed: new Map(), waiters: [], counter: 0,
-      isFlushed: true,
+      sent: 0, isFlushed: true,
     }
     this.#queues.set(node, queue)
     return queue
@@ -150,7 +172,6 @@ export class Outbox {
     const entry = queue.packets.take(this.#from, ++queue.counter)
     this.#queuedBytes += entry.length - size
     queue.unconfirmed.set(queue.counter, entry)
-    if (this.#isUp) this.#send(queue, queue.counter, entry)
   }
 
   #send (queue: PeerQueue, counter: number, entry: Buffer): void {
@@ -167,7 +188,10 @@ export class Outbox {
     release(queue, counter)
     this.#queuedBytes -= entry.length
     if (id === null) this.#events.gone(queue.node)
-    else if (queue.isFlushed && queue.unconfirmed.size === 0) this.#sealPending(queue)
+    else if (queue.isFlushed && queue.unconfirmed.size === 0) {
+      this.#sealPending(queue)
+      this.#sendSealed(queue)
+    }
   }
 
   // After a connection error the entries wait for the next connection.
@@ -195,9 +219,11 @@ export class Outbox {
   #sendAgain (): void {
     this.#isUp = true
     for (const queue of this.#queues.values()) {
+      for (const [counter, entry] of queue.unconfirmed) if (counter <= queue.sent) this.#send(queue, counter, entry)
+      if (!queue.isFlushed) continue // the rest belongs to this turn
       // An empty entry if there is none to repeat: should Redis have lost earlier ones, the receiver notices it now.
       if (queue.unconfirmed.size === 0) this.#seal(queue)
-      else for (const [counter, entry] of queue.unconfirmed) this.#send(queue, counter, entry)
+      this.#sendSealed(queue)
     }
   }
 }

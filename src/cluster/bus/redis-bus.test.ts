@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { hasRedis, startRedis } from '../../../test/support/redis/redis.ts'
 import type { TestRedis } from '../../../test/support/redis/redis.ts'
 import { eventually, killNode, redisNode } from '../../../test/support/cluster/redis-bus-node.ts'
@@ -85,6 +85,28 @@ describe.skipIf(!hasRedis())('the bus', () => {
 
       await expect(persisted).resolves.toBeUndefined()
       await expect(a.bus.persisted()).resolves.toBeUndefined()
+    })
+
+    test('follows the state of its turn to Redis, also where it was told first, and is large', async () => {
+      const [a, b] = [await openNode('a'), await closedNode('b')]
+      const monitor = await a.redis.commands.monitor()
+      onTestFinished(() => { monitor.disconnect() })
+      const commands: string[] = []
+      monitor.on('monitor', (_, [name = '', key = '']: readonly string[]) => {
+        if (key === 'state' || key === mailboxOf(b.bus.id)) commands.push(`${name} ${key}`)
+      })
+
+      a.bus.tell(b.bus.id, ELEMENT, { stream: '1' })
+      a.barrier.beforeClientWrites({ flush: () => a.redis.journal.set('state', '1').then(() => true) })
+      a.bus.tell(b.bus.id, ELEMENT, { stream: '2' }, Buffer.alloc(1_100_000))
+      a.bus.tell(b.bus.id, ELEMENT, { stream: '3' })
+
+      await a.bus.persisted()
+      await a.redis.journal.set('state', '2')
+      await eventually(() => { expect(commands.at(-1)).toBe('set state') })
+      const told = commands.filter(command => command.startsWith('xadd'))
+      expect(told.length).toBeGreaterThan(0)
+      expect(commands).toEqual(['set state', ...told, 'set state'])
     })
 
     test('in one tick is one entry of the mailbox, asked and answered things too', async () => {

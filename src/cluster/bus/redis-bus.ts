@@ -3,6 +3,7 @@
  * file matches answers to requests, and handles lost packets and nodes.
  */
 import type { Logger } from '../../log.ts'
+import type { WriteBarrier } from '../../net/write-barrier.ts'
 import { StanzaError } from '../../xmpp/errors.ts'
 import { NodeGone } from './bus.ts'
 import type { Bus, NodeId, Steps } from './bus.ts'
@@ -38,6 +39,13 @@ interface Pending {
 type Hearer = (from: NodeId, header: never, body: Buffer) => void
 type Answerer = (from: NodeId, header: never, body: Buffer) => object | Promise<object> | Steps<object>
 
+export interface RedisBusParts {
+  readonly redis: RedisConnections
+  readonly membership: Membership
+  readonly barrier: WriteBarrier
+  readonly log: Logger
+}
+
 /** Register handlers first, then open it, after `membership` has joined. */
 export class RedisBus implements Bus {
   readonly #membership: Membership
@@ -57,11 +65,11 @@ export class RedisBus implements Bus {
   #lastId = 0
   #sweeper: NodeJS.Timeout | undefined
 
-  constructor (redis: RedisConnections, membership: Membership, log: Logger, options: RedisBusOptions = {}) {
+  constructor ({ redis, membership, barrier, log }: RedisBusParts, options: RedisBusOptions = {}) {
     this.#membership = membership
     this.#log = log
     this.#patienceMs = options.patienceMs ?? PATIENCE_MS
-    this.#outbox = new Outbox(membership.id, redis, log, options.queueBytes ?? QUEUE_BYTES, {
+    this.#outbox = new Outbox(membership.id, { redis, barrier, log }, options.queueBytes ?? QUEUE_BYTES, {
       discarded: node => { this.#break(node) },
       gone: node => { this.#forget(node) },
     })

@@ -5,6 +5,7 @@ import { Membership } from '../../../src/cluster/membership/membership.ts'
 import type { MembershipOptions } from '../../../src/cluster/membership/membership.ts'
 import { RedisBus } from '../../../src/cluster/bus/redis-bus.ts'
 import type { RedisBusOptions } from '../../../src/cluster/bus/redis-bus.ts'
+import { WriteBarrier } from '../../../src/net/write-barrier.ts'
 import { openRedis } from '../../../src/cluster/redis.ts'
 import type { RedisConnections } from '../../../src/cluster/redis.ts'
 import type { OutageCheck } from '../../../src/cluster/membership/outage-check.ts'
@@ -15,6 +16,7 @@ export interface RedisNode {
   readonly redis: RedisConnections
   readonly membership: Membership
   readonly bus: RedisBus
+  readonly barrier: WriteBarrier
   /** Lines of its log. */
   readonly log: readonly string[]
 }
@@ -36,7 +38,8 @@ export async function redisNode (url: string, name: string, options: RedisNodeOp
     ...options,
   })
   await membership.join()
-  return { redis, membership, bus: new RedisBus(redis, membership, log, options), log: lines }
+  const barrier = new WriteBarrier(log)
+  return { redis, membership, barrier, bus: new RedisBus({ redis, membership, barrier, log }, options), log: lines }
 }
 
 /** It ends without a word, as a process does that is killed. */
