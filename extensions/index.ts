@@ -9,6 +9,7 @@ import { calls } from './calls/index.ts'
 import { carbons } from './carbons/index.ts'
 import { chatMarkers } from './chat-markers/index.ts'
 import { chatStates } from './chat-states/index.ts'
+import { clientState } from './client-state/index.ts'
 import { correction } from './correction/index.ts'
 import { encryption } from './encryption/index.ts'
 import { groupStatus } from './group-status/index.ts'
@@ -39,6 +40,7 @@ export const extensions: readonly Extension[] = [
   blocking,
   archive,
   offline,
+  clientState,
   carbons,
   messageStatus,
   occupantId,

@@ -28,7 +28,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
     'mod_disco: { server_info: [{ modules: all, name: abuse-addresses, urls: ["mailto:abuse@localhost"] }] }',
     'mod_caps: {}',
   ],
-  carbons: ['mod_carboncopy: {}'], 'last-activity': ['mod_last: {}'], offline: ['mod_offline: {}'],
+  carbons: ['mod_carboncopy: {}'], 'client-state': ['mod_client_state: {}'], 'last-activity': ['mod_last: {}'], offline: ['mod_offline: {}'],
   ping: ['mod_ping: {}'], 'private-storage': ['mod_private: {}'],
   pubsub: ['mod_pubsub: { host: pubsub.localhost, access_createnode: all, plugins: [flat, pep] }'],
   'read-positions': ['mod_pubsub: { plugins: [flat, pep] }', 'mod_caps: {}'],

@@ -19,6 +19,7 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   bookmarks: ['pep', 'bookmarks'],
   calls: ['external_services', 'disco'],
   carbons: ['carbons'],
+  'client-state': ['csi', 'csi_simple'],
   offline: ['offline'],
   disco: ['disco', 'server_contact_info'],
   'last-activity': ['lastactivity', 'uptime'],

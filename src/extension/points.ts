@@ -158,6 +158,8 @@ export interface Events {
   /** The session's stream is gone. 'keep': the session stays, without a stream, until it is resumed or expires. */
   'session.ending': (session: SessionView) => 'keep' | void
   'session.ended': (session: SessionView) => void
+  /** The session is about to go on with a new stream. What it is delivered now comes behind what is written again. */
+  'session.resuming': (session: SessionView) => void
   /** An archived message was not acknowledged by a session that ended. 'taken': the handler redelivers it itself. */
   'message.unacked': (message: Message, account: AccountView) => 'taken' | void
   /** The account is about to be answered from the database. Resolves when its earlier changes are visible there. */

@@ -80,6 +80,7 @@ export class LocalBinder implements SessionBinder {
     const session = this.link?.session
     if (!session) return
     if (!this.#resumed) return this.#parts.events.emit('session.bound', session)
+    this.#parts.events.emit('session.resuming', session)
     session.resume(this.#stream) // not before: repeated stanzas come before new ones
     this.#resumed()
   }

@@ -156,6 +156,7 @@ async function resumes (core: Core, jid: Jid, request: string): Promise<Client> 
   const { session, resumed, reply } = resumption ?? {}
   if (!session) throw new Error(`the session does not go on: ${reply}`)
   const client = new Client(core, stream => {
+    core.events.emit('session.resuming', session)
     session.resume(stream)
     return session
   })
@@ -271,6 +272,7 @@ export class Client {
     const resumption = await this.#core.streams.resume(parse(request), this.session.account.jid)
     if (resumption?.session === this.session) {
       this.#stream = this.#connect()
+      this.#core.events.emit('session.resuming', this.session)
       this.session.resume(this.#stream)
       resumption.resumed?.()
     }
