@@ -207,11 +207,16 @@ function missed (publishers: readonly Publisher[], listeners: readonly Listener[
   })
 }
 
-/** What somebody heard of behind a later one, though it was published once. */
+/**
+ * What somebody heard of for the first time behind a later one, though it was published once. A node that had passed a
+ * request on to the owner that was killed passes it on to the next, who makes it again and tells it again
+ * (docs/pubsub.md): several of them come again in their order.
+ */
 function tooLate (publishers: readonly Publisher[], listeners: readonly Listener[]): readonly string[] {
   return say(publishers, listeners, (numbers, { again }) => numbers.flatMap((number, at) => {
     const last = numbers[at - 1] ?? 0
-    return number >= last || again.has(number) ? [] : `${number} behind ${last}`
+    const isRepeat = again.has(number) || numbers.indexOf(number) < at
+    return number >= last || isRepeat ? [] : `${number} behind ${last}`
   }))
 }
 
