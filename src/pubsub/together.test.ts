@@ -74,6 +74,29 @@ test('publications at once are stored with few statements, and one that comes ag
   expect(await items(hamlet, 'musings', SERVICE)).toHaveLength(13)
 })
 
+test('publications at once whose commit is in doubt are all refused, and none is stored twice', async () => {
+  const { hamlet } = await hamletAndFriends()
+  await creates(hamlet, 'musings', { max_items: 'max' })
+  const db = database()
+  const query = db.query.bind(db)
+  const publish = (): Promise<string> =>
+    hamlet.asks('set', request(`<publish node='musings'><item>${thing('x')}</item></publish>`), SERVICE)
+      .then(() => 'stored', () => 'refused')
+  const first = publish()
+  Object.assign(db, {
+    query: async (text: string, values?: readonly unknown[]) => {
+      await query(text, values)
+      if (text.includes('numbered as')) throw new Error('Connection terminated unexpectedly')
+    },
+  })
+
+  const outcomes = await Promise.all([first, publish(), publish(), publish()])
+
+  Object.assign(db, { query })
+  expect(outcomes).toEqual(Array(4).fill('refused'))
+  expect(await items(hamlet, 'musings', SERVICE)).toHaveLength(4)
+})
+
 /** The ids of the items that a subscriber has who applies the events. */
 function mirrorOf (told: readonly string[]): readonly string[] {
   const ids = new Set<string>()

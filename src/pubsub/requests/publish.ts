@@ -79,7 +79,13 @@ export class Publications {
 
   /** In the node's turn: stores what waits in a row, then tells of it, so that each subscriber is written to once. */
   async #publishAll (owner: Jid, name: string, all: readonly Waiting[]): Promise<void> {
-    const stored = await this.#storeTogether(owner, name, all).catch(() => undefined) ?? await this.#storeEach(all)
+    let stored: readonly (readonly [Waiting, Stored])[]
+    try {
+      stored = await this.#storeTogether(owner, name, all).catch(whenRefused) ?? await this.#storeEach(all)
+    } catch (error) { // the database's: all may be stored, and items without an id must not be twice
+      for (const { done } of all) done.reject(error)
+      return
+    }
     for (const [{ done }, { id, tell }] of stored) {
       try {
         await tell()
@@ -249,6 +255,11 @@ export class Publications {
       return true
     })
   }
+}
+
+/** Undefined where one of several publications is refused: each is looked at then. */
+function whenRefused (error: unknown): undefined {
+  if (!(error instanceof StanzaError)) throw error
 }
 
 /** §4.1: publishers may take away what others published, who may only publish what they have published themselves. */
