@@ -1,24 +1,31 @@
 /** The sessions whose clients are inactive, and what is held for each. */
-import { SESSION_FLAGS } from '../../src/extension/api.ts'
+import { SESSION_FLAGS, Shares } from '../../src/extension/api.ts'
 import type { ExtensionHost, SessionView, Stanza } from '../../src/extension/api.ts'
 import { canWait } from './can-wait.ts'
 import { Held } from './held.ts'
 import { replicateHeld } from './replicate.ts'
 
+/** The most that is held for all clients, and for those of one account; beyond, they are sent it. */
+const MAX_BYTES = 64 * 1024 * 1024
+const MAX_BYTES_OF_ONE = 4 * 1024 * 1024
+
 export class InactiveClients {
   readonly #held = new Map<SessionView, Held>()
   readonly #limit: number
+  readonly #shares: Shares
   readonly #note: ReturnType<typeof replicateHeld>
 
   /** `limit`: the bytes that are held for one client. */
-  constructor (host: ExtensionHost, limit: number) {
+  constructor (host: ExtensionHost, limit: number, most = MAX_BYTES, each = MAX_BYTES_OF_ONE) {
+    this.#shares = new Shares(most, each)
     this.#limit = limit
     this.#note = replicateHeld(host, this.#held)
   }
 
   /** What comes from now on and can wait is held. */
   add (session: SessionView): void {
-    if (!this.#held.has(session)) this.#held.set(session, new Held())
+    if (this.#held.has(session)) return
+    this.#held.set(session, new Held(this.#shares, session.account.jid.toString()))
   }
 
   /** The client is active: it is sent what was held. */
@@ -30,6 +37,7 @@ export class InactiveClients {
 
   /** The session is over. */
   forget (session: SessionView): void {
+    this.#held.get(session)?.take()
     this.#held.delete(session)
   }
 
@@ -39,7 +47,7 @@ export class InactiveClients {
     if (!held) return false
     const isHeld = canWait(stanza, session.jid)
     if (isHeld) this.#keep(stanza, session, held)
-    if (!isHeld || held.bytes > this.#limit) {
+    if (!isHeld || held.bytes > this.#limit || !this.#shares.hasRoom(session.account.jid.toString())) {
       this.flush(session)
       this.#held.set(session, held)
     }
