@@ -90,8 +90,9 @@ export class Incoming implements Destination {
       ? await this.#locatePatiently(stanza, to, at + PATIENCE_MS)
       : await this.#locate(stanza, to)
     if (located && 'node' in located) return located
-    if (located) await this.#receive(stanza, located.account)
-    else await this.#refuseUnknown(stanza, to)
+    const done = located ? this.#receive(stanza, located.account) : this.#refuseUnknown(stanza, to)
+    if (stanza.kind === 'iq') return { handedOver: done } // its answer may wait for what is sent to the account
+    await done
     return {}
   }
 

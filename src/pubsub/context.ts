@@ -18,8 +18,8 @@ export interface Context {
   readonly log: Logger
   /** Resolves when what that account has changed is there to be read (`account.reads`). */
   readonly settled: (asker: Jid) => Promise<void>
-  /** Resolves when the events that were sent so far arrive whatever becomes of this node (`Homes.forwarded`). */
-  readonly sent: () => Promise<void> | undefined
+  /** Resolves when the owner's events so far arrive whatever becomes of this node (`Homes.forwarded`, `Deliveries`). */
+  readonly sent: (owner: Jid) => Promise<void>
 }
 
 /** A request to an account or the service: `<pubsub/>` with an action, and sometimes something besides. */

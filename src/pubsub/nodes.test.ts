@@ -159,6 +159,29 @@ test('a publication is answered when its events arrive whatever becomes of the n
   await expect.poll(() => isAnswered, PATIENCE).toBe(true)
 })
 
+test('a publication is answered when those have its events who wait for their turn at the node that answers', async () => {
+  const [a] = await twoNodes()
+  const juliet = await a.client('juliet@localhost/balcony')
+  const romeo = await a.client('romeo@localhost/orchard')
+  for (const one of [juliet, romeo]) await one.comesOnline()
+  await sees(romeo, juliet)
+  await wants(romeo, TUNE)
+  const turn = Promise.withResolvers<void>()
+  let isAnswered = false
+
+  const isTurnOver = a.core.accounts.turns.inTurn('romeo@localhost', () => turn.promise)
+  void publishes(juliet, TUNE, 'a', 'Allegro').then(() => { isAnswered = true }, () => {})
+  await expect.poll(() => a.db.query("select from pubsub_item where id = 'a'"), PATIENCE).toHaveLength(1)
+  for (let turns = 0; turns < 20; turns++) await nextTurn()
+  const wasAnswered = isAnswered
+  turn.resolve()
+  await isTurnOver
+
+  await expectEvent(romeo, `${TUNE} a: Allegro`)
+  expect(wasAnswered).toBe(false)
+  await expect.poll(() => isAnswered, PATIENCE).toBe(true)
+})
+
 describe('a client that goes on at another node, and has not read all last items yet,', () => {
   const NODES = ['urn:1', 'urn:2', 'urn:3']
 

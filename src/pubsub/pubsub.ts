@@ -27,6 +27,7 @@ import type { Message, Stanza } from '../xmpp/stanza.ts'
 import { Behaviours } from './behaviours.ts'
 import { rosterContacts } from './contacts.ts'
 import type { Context } from './context.ts'
+import { Deliveries } from './deliveries.ts'
 import { declareFeatures, discoverNodes } from './disco.ts'
 import { Engine } from './engine.ts'
 import { Notifier } from './events.ts'
@@ -74,6 +75,7 @@ export class Pubsub {
   readonly #requests: Requests
   #personal: Personal | undefined
   readonly #withholdings: Withholding[] = []
+  readonly #deliveries = new Deliveries()
   /** Where the stanzas for pubsub.HOST go. */
   readonly service: PubsubService
 
@@ -93,7 +95,7 @@ export class Pubsub {
       checkCreator: (owner, creator) => this.#checkCreator(owner, creator, limits, hosts),
     })
     this.#pubsub = {
-      engine, behaviours, db, log, settled: asker => tellReads(parts, asker), sent: () => parts.homes?.forwarded(),
+      engine, behaviours, db, log, settled: asker => tellReads(parts, asker), sent: owner => this.#sent(owner),
     }
     this.#publications = new Publications(this.#pubsub)
     this.#requests = new Requests(this.#pubsub, this.#publications)
@@ -105,7 +107,15 @@ export class Pubsub {
   /** An account's guards see what is sent in its name: its block list holds. */
   #post (stanza: Stanza, owner: Jid): void {
     const account = isService(owner) ? undefined : this.#parts.accounts.peek(owner)
-    neverRejects(account ? this.#parts.router.postFor(stanza, { account }) : this.#parts.router.postAndWait(stanza))
+    const { router, homes } = this.#parts
+    const done = account ? router.postFor(stanza, { account }) : router.postAndWait(stanza)
+    if (done && homes) this.#deliveries.add(owner, done)
+  }
+
+  /** As `Context.sent`. */
+  async #sent (owner: Jid): Promise<void> {
+    const { homes } = this.#parts
+    if (homes) await Promise.all([homes.forwarded(), this.#deliveries.handedOver(owner)])
   }
 
   async #checkCreator (

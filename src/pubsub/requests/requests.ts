@@ -57,7 +57,7 @@ export class Requests {
     if (!handler) throw new StanzaError('bad-request')
     const call: Call = { owner: to, from, id, xml: written.xml, action, besides }
     const answer = await handler(this.#pubsub, call)
-    if (type === 'set') await this.#pubsub.sent() // who has no answer asks again: then all are told, if not before
+    if (type === 'set') await this.#pubsub.sent(to) // who has no answer asks again: then all are told, if not before
     return answer
   }
 }
