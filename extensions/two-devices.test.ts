@@ -204,9 +204,6 @@ function perform (device: Device, does: string, count: number, body: string): Pr
 test('every device ends with the conversation that the archive has, in its order', async () => {
   const server = await world(archive, offline, carbons, messageStatus, streamManagement)
 
-  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 25 }), steps => play(server, steps)), {
-    numRuns: 200, interruptAfterTimeLimit: 15_000, markInterruptAsFailure: false,
-  })
-
-  expect(runs).toBeGreaterThan(20)
-}, 60_000)
+  const steps = fc.array(step, { minLength: 3, maxLength: 25 })
+  await fc.assert(fc.asyncProperty(steps, steps => play(server, steps)), { numRuns: 60 })
+}, 300_000)
